@@ -1,0 +1,293 @@
+//! The host as a whole: configuration → everything loaded and bound → run → orderly end.
+
+use crate::config::{self, Config};
+use crate::http::public::Public;
+use crate::http::{Server, Settings, admin};
+use crate::ledger::{Ledger, Reason};
+use crate::messaging::{Broker, Publisher, broker, publisher};
+use crate::plugin::{Engine, Role, Slot, Slots, Source, Watch, scan};
+use crate::request_id::RequestIds;
+use crate::shutdown::{Ask, Signals};
+use anyhow::Context;
+use std::fmt::Display;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// The policy that serves where several are loaded and none is named.
+const DEFAULT_POLICY: &str = "random-replies";
+/// What the last messages get to reach the system's buffers when the grace period is used up.
+const FLUSH_MIN: Duration = Duration::from_millis(500);
+
+/// Why the host did not start; each kind has its exit code.
+#[derive(Debug)]
+pub enum StartError {
+    /// The command line or configuration asks for what makes no sense.
+    Usage(String),
+    /// Something could not be loaded or bound.
+    CouldNotStart(anyhow::Error),
+}
+
+impl From<anyhow::Error> for StartError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::CouldNotStart(error)
+    }
+}
+
+/// A host with all plugins loaded and all addresses bound, ready to run.
+pub struct App {
+    ledger: Ledger,
+    slots: Arc<Slots>,
+    scanned: Option<PathBuf>,
+    http: Option<Server>,
+    admin: Option<Server>,
+    publisher: Option<Arc<Publisher>>,
+    broker: Option<Broker>,
+    request_ids: Arc<RequestIds>,
+    body_bytes_max: usize,
+    grace: Duration,
+    signals: Signals,
+}
+
+impl App {
+    /// Loads, then binds: nothing is bound before everything is known to fit together.
+    ///
+    /// `named` are the plugins of the command line; with those of the configuration they replace the scan of
+    /// `./plugins`.
+    pub async fn build(config: Config, named: Vec<Source>) -> Result<Self, StartError> {
+        // First of all: a signal during a slow load must already end in order.
+        let signals = Signals::listen().context("listening to signals")?;
+        let (sources, scanned) = sources(&config, named)?;
+        let engine = Engine::new(&config.limits_largest()).map_err(could_not_start)?;
+        let slots = Arc::new(Slots::new(engine, config.clone()));
+        load(&slots, sources, scanned.is_some()).await?;
+        let policy = match config.messaging.frontend.0 {
+            Some(_) => choose_policy(&slots, config.messaging.policy.as_deref())?,
+            None => None,
+        };
+
+        let ledger = Ledger::default();
+        let request_ids = Arc::new(RequestIds::default());
+        let settings = Settings {
+            connections_max: config.http.connections_max,
+            head_bytes_max: config::HTTP_HEAD_BYTES_MAX,
+            io_timeout: Duration::from_millis(config::HTTP_IO_TIMEOUT_MS),
+        };
+        Ok(Self {
+            http: bind("http", config.http.address, settings).await?,
+            admin: bind("admin", config.admin.address, settings).await?,
+            publisher: publisher(&config, &ledger)?,
+            broker: policy.map(|policy| start_broker(&config, policy, &ledger, &request_ids)).transpose()?,
+            ledger,
+            slots,
+            scanned,
+            request_ids,
+            body_bytes_max: config.http.body_bytes_max,
+            grace: Duration::from_millis(config.shutdown.grace_ms),
+            signals,
+        })
+    }
+
+    /// One line per surface, then `ready`.
+    fn announce(&self) {
+        let http = |server: &Option<Server>| match server {
+            Some(server) => format!("http://{}", server.address()),
+            None => "none".to_owned(),
+        };
+        let publish = self.publisher.as_ref().map_or("none", |publisher| publisher.endpoint());
+        let frontend = self.broker.as_ref().map_or("none", Broker::endpoint);
+        let lines = format!(
+            "http {}\nadmin {}\npublish {publish}\nfrontend {frontend}\nready\n",
+            http(&self.http),
+            http(&self.admin)
+        );
+        // Whoever started the host may have closed its output; that is no reason not to serve.
+        let _ = std::io::stdout().write_all(lines.as_bytes()).and_then(|()| std::io::stdout().flush());
+    }
+
+    /// Serves until a signal, then ends in order. Returns how much had to be abandoned.
+    pub async fn run(mut self) -> u64 {
+        self.announce();
+        let (stop_traffic, stop_admin) = (CancellationToken::new(), CancellationToken::new());
+        let draining = Arc::new(AtomicBool::new(false));
+
+        let admin = self.admin.take().map(|server| {
+            let routes = admin::routes(Arc::clone(&self.slots), Arc::clone(&draining));
+            tokio::spawn(server.serve(routes, stop_admin.clone(), FLUSH_MIN))
+        });
+        let http = self.http.take().map(|server| {
+            let routes = self.public().routes();
+            tokio::spawn(server.serve(routes, stop_traffic.clone(), self.grace))
+        });
+        let stirred = Arc::new(Notify::new());
+        let watch = Watch::new(Arc::clone(&self.slots), self.scanned.clone(), Arc::clone(&stirred));
+        let watch = tokio::spawn(watch.run());
+
+        while self.signals.next().await == Ask::Look {
+            tracing::info!("SIGHUP: looking at every plugin's file");
+            stirred.notify_one();
+            for slot in self.slots.all() {
+                let slots = Arc::clone(&self.slots);
+                tokio::spawn(async move { slots.load(&slot).await });
+            }
+        }
+
+        tracing::info!(grace_ms = self.grace.as_millis() as u64, "stopping: finishing what is in flight");
+        tokio::spawn(self.signals.exit_at_second());
+        let deadline = Instant::now() + self.grace;
+        draining.store(true, Ordering::Relaxed);
+        watch.abort();
+        stop_traffic.cancel();
+        let broker = self.broker.map(|broker| tokio::task::spawn_blocking(move || broker.drain(deadline)));
+        if let Some(http) = http {
+            let _ = http.await;
+        }
+        // What HTTP did not finish by now is cut off with the process.
+        let http_abandoned = self.ledger.http.figures().in_flight;
+        if let Some(broker) = broker {
+            let _ = broker.await;
+        }
+        // After HTTP: every message that was answered for has its place in the queue by now.
+        if let Some(publisher) = self.publisher {
+            let linger = deadline.saturating_duration_since(Instant::now()).max(FLUSH_MIN);
+            let _ = tokio::task::spawn_blocking(move || publisher.close(linger)).await;
+        }
+        stop_admin.cancel();
+        if let Some(admin) = admin {
+            let _ = admin.await;
+        }
+
+        for line in self.ledger.to_string().lines() {
+            tracing::info!("ledger {line}");
+        }
+        http_abandoned + abandoned(&self.ledger)
+    }
+
+    fn public(&self) -> Public {
+        Public {
+            slots: Arc::clone(&self.slots),
+            publisher: self.publisher.clone(),
+            request_ids: Arc::clone(&self.request_ids),
+            http_hop: Arc::clone(&self.ledger.http),
+            transform_hop: Arc::clone(&self.ledger.transform),
+            body_bytes_max: self.body_bytes_max,
+            body_timeout: Duration::from_millis(config::HTTP_IO_TIMEOUT_MS),
+        }
+    }
+}
+
+/// What the ZeroMQ side gave up. HTTP requests that a caller gave up are no loss of ours, so they are not in it.
+fn abandoned(ledger: &Ledger) -> u64 {
+    [&ledger.publish, &ledger.policy, &ledger.schedule, &ledger.reply]
+        .iter()
+        .map(|hop| hop.figures().dropped(Reason::Abandoned))
+        .sum()
+}
+
+/// Which plugins to load, and the directory in which new ones are looked for.
+fn sources(config: &Config, named: Vec<Source>) -> Result<(Vec<Source>, Option<PathBuf>), StartError> {
+    let mut sources = named;
+    for (name, plugin) in &config.plugins {
+        // The command line wins.
+        if let Some(path) = plugin.path.clone().filter(|_| sources.iter().all(|source| source.name != *name)) {
+            sources.push(Source { name: name.clone(), path });
+        }
+    }
+    if !sources.is_empty() {
+        return Ok((sources, None));
+    }
+    let directory = Path::new(config::PLUGINS_DIRECTORY);
+    let (sources, complaints) = scan(directory).unwrap_or_else(|error| {
+        tracing::warn!("no plugins: reading ./{}: {error}; name one with --plugin", directory.display());
+        Default::default()
+    });
+    for complaint in complaints {
+        tracing::error!("{complaint}");
+    }
+    Ok((sources, Some(directory.to_owned())))
+}
+
+/// A plugin that was named has to load; one that was found may fail, and leaves an empty slot.
+async fn load(slots: &Arc<Slots>, sources: Vec<Source>, scanned: bool) -> Result<(), StartError> {
+    for source in sources {
+        let slot = slots.add(source);
+        match slots.load(&slot).await {
+            Err(error) if !scanned => {
+                let plugin = slot.name();
+                return Err(anyhow::anyhow!("loading plugin {plugin} from {}: {error}", slot.source().display()).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The slot that answers the broker's requests: the one named; else `random-replies`, else the only reply policy.
+fn choose_policy(slots: &Slots, named: Option<&str>) -> Result<Option<Arc<Slot>>, StartError> {
+    let usage = |text: String| Err(StartError::Usage(text));
+    let has_role = |slot: &Slot| slot.roles().is_some_and(|roles| roles.contains(&Role::ReplyPolicy));
+    if let Some(name) = named {
+        return match slots.get(name) {
+            Some(slot) if slot.roles().is_none() || has_role(&slot) => Ok(Some(slot)),
+            Some(_) => usage(format!("--policy {name}: the plugin has no reply-policy role")),
+            None => usage(format!("--policy {name}: no plugin of that name is loaded; name it with --plugin")),
+        };
+    }
+    let mut policies: Vec<_> = slots.all().into_iter().filter(|slot| has_role(slot)).collect();
+    if let Some(slot) = policies.iter().find(|slot| slot.name() == DEFAULT_POLICY) {
+        return Ok(Some(Arc::clone(slot)));
+    }
+    if policies.len() > 1 {
+        let names: Vec<_> = policies.iter().map(|slot| slot.name()).collect();
+        return usage(format!("several reply policies are loaded ({}): choose one with --policy", names.join(", ")));
+    }
+    if policies.is_empty() {
+        tracing::warn!("frontend none: no plugin with the reply-policy role is loaded");
+    }
+    Ok(policies.pop())
+}
+
+async fn bind(surface: &str, address: config::Address, settings: Settings) -> Result<Option<Server>, StartError> {
+    match address.0 {
+        Some(address) => Ok(Some(Server::bind(surface, address, settings).await.map_err(could_not_start)?)),
+        None => Ok(None),
+    }
+}
+
+fn publisher(config: &Config, ledger: &Ledger) -> Result<Option<Arc<Publisher>>, StartError> {
+    let Some(endpoint) = config.messaging.publish.0.clone() else { return Ok(None) };
+    let settings = publisher::Settings { endpoint, queue_messages_max: config.messaging.queue_messages_max };
+    let publisher = Publisher::bind(settings, Arc::clone(&ledger.publish)).map_err(could_not_start)?;
+    Ok(Some(Arc::new(publisher)))
+}
+
+fn start_broker(
+    config: &Config,
+    policy: Arc<Slot>,
+    ledger: &Ledger,
+    request_ids: &Arc<RequestIds>,
+) -> Result<Broker, StartError> {
+    let messaging = &config.messaging;
+    let settings = broker::Settings {
+        endpoint: messaging.frontend.to_string(),
+        workers: messaging.workers,
+        frame_bytes_max: messaging.frame_bytes_max,
+        frames_max: messaging.frames_max,
+        queue_messages_max: messaging.queue_messages_max,
+    };
+    let runtime = tokio::runtime::Handle::current();
+    let hops = broker::Hops {
+        policy: Arc::clone(&ledger.policy),
+        schedule: Arc::clone(&ledger.schedule),
+        reply: Arc::clone(&ledger.reply),
+    };
+    Broker::start(settings, policy, runtime, hops, Arc::clone(request_ids)).map_err(could_not_start)
+}
+
+fn could_not_start(error: impl Display) -> StartError {
+    StartError::CouldNotStart(anyhow::anyhow!("{error}"))
+}

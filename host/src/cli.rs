@@ -1,0 +1,47 @@
+//! The command line: with no subcommand it runs the host.
+
+mod log;
+pub mod plugin;
+mod request;
+mod serve;
+mod subscribe;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// A WebAssembly-plugin host between HTTP and ZeroMQ.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::Serve,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print and log what is published
+    Subscribe(subscribe::Args),
+    /// Send requests to a frontend and print the replies
+    Request(request::Args),
+    /// Build and check plugins
+    #[command(subcommand)]
+    Plugin(plugin::Plugin),
+}
+
+impl Cli {
+    /// Does what the command line says. 0 all ended well, 1 it could not be done, 2 usage, 3 something was abandoned.
+    pub fn run(self) -> ExitCode {
+        let result = match self.command {
+            None => return self.serve.run(),
+            Some(Command::Subscribe(args)) => subscribe::run(args),
+            Some(Command::Request(args)) => request::run(args),
+            Some(Command::Plugin(plugin)) => plugin.run(),
+        };
+        result.unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! `tidegate plugin check`: takes a file through the same stages as the host, and tells what it found.
+
+use crate::config::Limits;
+use crate::plugin::{CONTRACT_VERSION, Engine, Plugin, source_of};
+use anyhow::Context;
+use clap::Args;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The flags of `plugin check`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Check {
+    /// The component
+    file: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is told of a component.
+#[derive(Debug, serde::Serialize)]
+struct Report {
+    name: String,
+    digest: String,
+    size_bytes: usize,
+    contract: &'static str,
+    roles: Vec<String>,
+    imports: Vec<String>,
+    compile_ms: f64,
+}
+
+impl Check {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let source = source_of(self.file).map_err(anyhow::Error::msg)?;
+        let limits = Limits::default();
+        let engine = Engine::new(&limits)?;
+        let runtime = tokio::runtime::Runtime::new().context("starting threads")?;
+        let plugin = runtime
+            .block_on(engine.load_file(&source.name, &source.path, limits, BTreeMap::new()))
+            .with_context(|| format!("{} is refused", source.path.display()))?;
+        let report = Report::new(source.name, &plugin);
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&report)?);
+        } else {
+            report.print();
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Report {
+    fn new(name: String, plugin: &Plugin) -> Self {
+        Self {
+            name,
+            digest: plugin.digest.clone(),
+            size_bytes: plugin.size_bytes,
+            contract: CONTRACT_VERSION,
+            roles: plugin.roles.iter().map(ToString::to_string).collect(),
+            imports: plugin.imports.clone(),
+            compile_ms: plugin.compile_time.as_micros() as f64 / 1_000.0,
+        }
+    }
+
+    fn print(&self) {
+        let list = |items: &[String]| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
+        println!("name: {}", self.name);
+        println!("digest: {}", self.digest);
+        println!("size: {} bytes", self.size_bytes);
+        println!("contract: tidegate:plugin@{}", self.contract);
+        println!("roles: {}", list(&self.roles));
+        println!("imports: {}", list(&self.imports));
+        println!("compile time: {:.1} ms", self.compile_ms);
+    }
+}

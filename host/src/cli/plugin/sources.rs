@@ -1,0 +1,140 @@
+//! The digest of a guest's sources, which its component carries, so that a stale component can be told.
+
+use super::build::custom_sections;
+use anyhow::{Context, bail};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The custom section of a component that holds the digest.
+pub const SECTION: &str = "tidegate:sources";
+
+/// What of a package goes into its component; tests and notes do not.
+const PARTS: [&str; 4] = ["Cargo.toml", "build.rs", "src", "wit"];
+/// What of the workspace does.
+const WORKSPACE_PARTS: [&str; 3] = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"];
+
+/// SHA-256 in hexadecimal over all that determines a guest's component: its own sources and those of the packages that
+/// it uses by path, the workspace's manifest, lock file and settings, and the WIT files next to or above it.
+///
+/// # Errors
+/// When cargo cannot describe the crate, or a file cannot be read.
+pub fn source_digest(directory: &Path) -> anyhow::Result<String> {
+    let directory = directory.canonicalize().with_context(|| format!("reading {}", directory.display()))?;
+    let metadata = metadata(&directory)?;
+    let workspace = PathBuf::from(metadata["workspace_root"].as_str().context("cargo names no workspace")?);
+
+    let mut files = BTreeSet::new();
+    for package in packages(&metadata, &directory) {
+        for part in PARTS {
+            collect(&package.join(part), &mut files)?;
+        }
+    }
+    for part in WORKSPACE_PARTS {
+        collect(&workspace.join(part), &mut files)?;
+    }
+    if let Some(wit) = directory.ancestors().map(|ancestor| ancestor.join("wit")).find(|wit| wit.is_dir()) {
+        collect(&wit, &mut files)?;
+    }
+
+    // Paths as seen from above the workspace, where a shared wit/ is too, so that the digest is the same anywhere.
+    let root = workspace.parent().unwrap_or(&workspace);
+    let mut digest = Sha256::new();
+    for file in files {
+        let content = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+        let path = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+        digest.update(path.as_bytes());
+        digest.update([0]);
+        digest.update((content.len() as u64).to_be_bytes());
+        digest.update(&content);
+    }
+    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The digest that a component carries.
+pub fn embedded_digest(component: &[u8]) -> Option<String> {
+    custom_sections(component)
+        .filter(|(name, _)| name == SECTION)
+        .last()
+        .map(|(_, data)| String::from_utf8_lossy(data).into_owned())
+}
+
+/// What cargo knows of the crate's workspace, without asking a registry.
+pub(super) fn metadata(directory: &Path) -> anyhow::Result<Value> {
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+        .current_dir(directory)
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .output()
+        .context("starting cargo: install Rust, or name cargo in $CARGO")?;
+    if !output.status.success() {
+        bail!("{}: {}", directory.display(), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    serde_json::from_slice(&output.stdout).context("reading what cargo says of the crate")
+}
+
+/// The crate's directory and those of the workspace's packages that it uses, directly or not.
+fn packages(metadata: &Value, directory: &Path) -> BTreeSet<PathBuf> {
+    let known = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut found = BTreeSet::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(next) = open.pop() {
+        let manifest = next.join("Cargo.toml");
+        if !found.insert(next) {
+            continue;
+        }
+        let package = known.iter().find(|package| package["manifest_path"] == *manifest.to_string_lossy());
+        let dependencies = package.and_then(|package| package["dependencies"].as_array());
+        let paths = dependencies.into_iter().flatten().filter_map(|dependency| dependency["path"].as_str());
+        open.extend(paths.map(PathBuf::from));
+    }
+    found
+}
+
+/// All files at or below a path; none if there is nothing.
+fn collect(path: &Path, files: &mut BTreeSet<PathBuf>) -> anyhow::Result<()> {
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).with_context(|| format!("reading {}", path.display()))? {
+            collect(&entry?.path(), files)?;
+        }
+    } else if path.is_file() {
+        files.insert(path.to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_changes_with_the_sources_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let guest = root.path().join("plugins/guest");
+        let write = |path: &Path, content: &str| {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        };
+        write(&root.path().join("plugins/Cargo.toml"), "[workspace]\nmembers = ['guest', 'shared']\nresolver = '3'");
+        write(&guest.join("Cargo.toml"), "[package]\nname = 'guest'\n[dependencies]\nshared = { path = '../shared' }");
+        write(&guest.join("src/lib.rs"), "");
+        let shared = root.path().join("plugins/shared/src/lib.rs");
+        write(&root.path().join("plugins/shared/Cargo.toml"), "[package]\nname = 'shared'");
+        write(&shared, "");
+        let wit = root.path().join("wit/a.wit");
+        write(&wit, "");
+
+        let first = source_digest(&guest).unwrap();
+        assert_eq!(first.len(), 64);
+        write(&guest.join("target/x"), "built");
+        write(&guest.join("README.md"), "told");
+        assert_eq!(source_digest(&guest).unwrap(), first);
+        for changed in [shared, wit, guest.join("src/lib.rs"), guest.join("src/new.rs")] {
+            let before = source_digest(&guest).unwrap();
+            write(&changed, "// changed");
+            assert_ne!(source_digest(&guest).unwrap(), before, "{}", changed.display());
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `tidegate request`: the demo's DEALER clients, which ask the broker and time its replies.
+
+use crate::messaging::endpoint::check_peer;
+use crate::messaging::requester::{self, Settings};
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Send numbered requests to the broker from several clients at a time, and print the replies.
+///
+/// Ends with a line that sums up; exit code 1 if no reply came.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Frontend to connect to
+    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:5570", value_parser = peer)]
+    connect: String,
+    /// How many clients ask at a time
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    clients: u32,
+    /// How many requests each client sends
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    requests: u32,
+    /// How long to wait for the replies to a request: 5s, 500ms, 2m, or plain seconds
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
+    timeout: Duration,
+}
+
+/// Runs all clients to their end. Exit code 0 if any reply came, else 1.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let Args { connect, clients, requests, timeout } = args;
+    let summary = requester::run(&Settings { endpoint: connect, clients, requests, timeout });
+    writeln!(std::io::stdout(), "{summary}")?;
+    Ok(if summary.replies > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn peer(text: &str) -> Result<String, String> {
+    check_peer(text).map(|()| text.to_owned())
+}
+
+/// Reads a time above zero; a plain number means seconds.
+fn timeout(text: &str) -> Result<Duration, String> {
+    let read = match text.parse::<u32>() {
+        Ok(seconds) => Some(Duration::from_secs(seconds.into())),
+        Err(_) => text.parse::<jiff::SignedDuration>().ok().and_then(|read| Duration::try_from(read).ok()),
+    };
+    // Far enough for anyone, and sums of it stay within what a clock can tell.
+    let longest = Duration::from_secs(24 * 60 * 60);
+    read.filter(|read| !read.is_zero() && *read <= longest)
+        .ok_or_else(|| format!("`{text}` is not a time between 1ms and 24h such as 5s, 500ms, 2m or 5"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_with_units_or_as_seconds() {
+        for (text, ms) in [("5s", 5000), ("500ms", 500), ("2m", 120_000), ("7", 7000)] {
+            assert_eq!(timeout(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for text in ["", "0", "0s", "-5s", "soon", "5 parsecs", "25h"] {
+            assert!(timeout(text).expect_err(text).contains(&format!("`{text}`")));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! `tidegate` without a subcommand: flags and environment over the configuration file, then the host.
+
+use super::log;
+use crate::app::{App, StartError};
+use crate::config::{Address, Config, Endpoint, check_name};
+use crate::plugin::{Source, source_of};
+use clap::{Args, CommandFactory, error::ErrorKind};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Something in flight was given up at the end of the grace period.
+const ABANDONED: u8 = 3;
+
+/// The flags of the host.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// A plugin to load; NAME, the route, defaults to the file's stem. Repeatable; default: every *.wasm in ./plugins
+    #[arg(long = "plugin", value_name = "[NAME=]PATH", env = "TIDEGATE_PLUGIN", value_delimiter = ',')]
+    plugins: Vec<Named>,
+    /// A TOML file with any of the settings; --print-config shows them all
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where HTTP listens, or none [default: 127.0.0.1:5000]
+    #[arg(long, value_name = "ADDR", env = "TIDEGATE_HTTP")]
+    http: Option<Address>,
+    /// Where /livez and /readyz are served, or none [default: 127.0.0.1:5001]
+    #[arg(long, value_name = "ADDR", env = "TIDEGATE_ADMIN")]
+    admin: Option<Address>,
+    /// Where the PUB socket binds, or none [default: tcp://127.0.0.1:4444]
+    #[arg(long, value_name = "ENDPOINT", env = "TIDEGATE_PUBLISH")]
+    publish: Option<Endpoint>,
+    /// Where the broker's ROUTER socket binds, or none [default: tcp://127.0.0.1:5570]
+    #[arg(long, value_name = "ENDPOINT", env = "TIDEGATE_FRONTEND")]
+    frontend: Option<Endpoint>,
+    /// Worker threads of the broker [default: 5]
+    #[arg(long, value_name = "N", env = "TIDEGATE_WORKERS", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    workers: Option<u16>,
+    /// The plugin that answers the broker's requests [default: random-replies, else the only reply policy]
+    #[arg(long, value_name = "NAME", env = "TIDEGATE_POLICY")]
+    policy: Option<String>,
+    /// Write the configuration in force as TOML, and end
+    #[arg(long, env = "TIDEGATE_PRINT_CONFIG")]
+    print_config: bool,
+}
+
+/// A plugin as a flag names it.
+#[derive(Clone, Debug)]
+struct Named(Source);
+
+impl std::str::FromStr for Named {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let source = match text.split_once('=') {
+            Some((name, path)) => {
+                check_name(name)?;
+                Source { name: name.to_owned(), path: path.into() }
+            }
+            None => source_of(text.into())?,
+        };
+        if source.path.as_os_str().is_empty() { Err("the path is empty".to_owned()) } else { Ok(Self(source)) }
+    }
+}
+
+impl Serve {
+    pub(super) fn run(self) -> ExitCode {
+        let print_config = self.print_config;
+        let (config, named) = match self.settings() {
+            Ok(settings) => settings,
+            Err(error) => usage(&error),
+        };
+        if print_config {
+            return print(&config);
+        }
+        let log = log::start();
+        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return fail(&format!("starting threads: {error}")),
+        };
+        let abandoned = runtime.block_on(async {
+            let app = App::build(config, named).await?;
+            Ok(app.run().await)
+        });
+        // Without waiting: what the grace period did not end (a compiler at work, say) ends with the process.
+        runtime.shutdown_background();
+        drop(log);
+        match abandoned {
+            Ok(0) => ExitCode::SUCCESS,
+            Ok(abandoned) => {
+                eprintln!("abandoned={abandoned}: not everything in flight ended within the grace period");
+                ExitCode::from(ABANDONED)
+            }
+            Err(StartError::Usage(text)) => usage(&text),
+            Err(StartError::CouldNotStart(error)) => fail(&format!("{error:#}")),
+        }
+    }
+
+    /// The configuration in force, and the plugins of the command line.
+    fn settings(self) -> Result<(Config, Vec<Source>), String> {
+        let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
+        let http = &mut config.http;
+        http.address = self.http.unwrap_or(http.address);
+        config.admin.address = self.admin.unwrap_or(config.admin.address);
+        let messaging = &mut config.messaging;
+        messaging.publish = self.publish.unwrap_or(messaging.publish.clone());
+        messaging.frontend = self.frontend.unwrap_or(messaging.frontend.clone());
+        messaging.workers = self.workers.map_or(messaging.workers, usize::from);
+        messaging.policy = self.policy.or(messaging.policy.take());
+
+        let named: Vec<Source> = self.plugins.into_iter().map(|named| named.0).collect();
+        for (index, source) in named.iter().enumerate() {
+            if named[..index].iter().any(|earlier| earlier.name == source.name) {
+                let name = &source.name;
+                return Err(format!("two plugins are named {name}: give one another name with --plugin NAME=PATH"));
+            }
+        }
+        for source in &named {
+            config.plugins.entry(source.name.clone()).or_default().path = Some(source.path.clone());
+        }
+        Ok((config, named))
+    }
+}
+
+fn print(config: &Config) -> ExitCode {
+    match config.to_toml() {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&format!("writing the configuration: {error}")),
+    }
+}
+
+/// Ends with 2 and how to ask for help, as clap does for what it finds itself.
+fn usage(error: &str) -> ! {
+    super::Cli::command().error(ErrorKind::ValueValidation, error).exit()
+}
+
+fn fail(error: &str) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,269 @@
+//! Every address, path, limit and timeout of the host, from a TOML file, with flags and environment laid over it.
+
+mod address;
+mod limits;
+
+pub use address::{Address, Endpoint, check_endpoint};
+pub use limits::{Limits, LimitsLayer};
+
+use limits::number;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Where plugins are looked for when none is named.
+pub const PLUGINS_DIRECTORY: &str = "plugins";
+/// What a component file may weigh; a Python one has 18 MiB.
+pub const COMPONENT_BYTES_MAX: u64 = 256 << 20;
+/// How long a changed file has to rest before it is read, so that a copy in progress is not read half.
+pub const SETTLE_MS: u64 = 50;
+/// How often the files are looked at in case the system reported no change (network file systems, renamed parents).
+pub const RESCAN_MS: u64 = 1_000;
+/// The longest that guest code holds a runtime thread before it yields.
+pub const EPOCH_TICK_MS: u64 = 5;
+/// The most instances that exist at the same time, over all plugins.
+pub const INSTANCES_MAX: u32 = 1_000;
+/// The stack of a guest.
+pub const GUEST_STACK_BYTES_MAX: usize = 512 << 10;
+/// Host resources (timers, streams) that one call may hold.
+pub const RESOURCES_MAX: usize = 1_000;
+/// Log lines of one call; the rest is counted.
+pub const LOG_LINES_MAX: usize = 100;
+/// Bytes of one log line of a plugin.
+pub const LOG_LINE_BYTES_MAX: usize = 4 << 10;
+/// Random bytes of one host call.
+pub const RANDOM_BYTES_MAX: u64 = 1 << 20;
+/// How long a client may take for a request's head, for each read of its body, and over each write of an answer.
+pub const HTTP_IO_TIMEOUT_MS: u64 = 30_000;
+/// Request line and headers together.
+pub const HTTP_HEAD_BYTES_MAX: usize = 64 << 10;
+/// How much of a plugin's own text a caller is told.
+pub const REJECTED_TEXT_BYTES_MAX: usize = 1 << 10;
+
+/// The whole configuration. Every key may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The HTTP surface.
+    pub http: Http,
+    /// The admin surface.
+    pub admin: Admin,
+    /// The ZeroMQ sockets.
+    pub messaging: Messaging,
+    /// The end of a run.
+    pub shutdown: Shutdown,
+    /// The bounds of every plugin that does not set its own.
+    pub limits: LimitsLayer,
+    /// By name: a file to load, own bounds, settings for the guest.
+    pub plugins: BTreeMap<String, Plugin>,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Where it listens.
+    pub address: Address,
+    /// The body of a request.
+    #[serde(deserialize_with = "number::<_, _, 0, 1_073_741_824>")]
+    pub body_bytes_max: usize,
+    /// Connections at the same time; more wait in the system's backlog.
+    #[serde(deserialize_with = "number::<_, _, 1, 1_000_000>")]
+    pub connections_max: usize,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { address: local(5000), body_bytes_max: 1 << 20, connections_max: 10_000 }
+    }
+}
+
+/// `[admin]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// Where it listens.
+    pub address: Address,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { address: local(5001) }
+    }
+}
+
+/// `[messaging]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Messaging {
+    /// Where the PUB socket binds.
+    pub publish: Endpoint,
+    /// Where the ROUTER socket binds.
+    pub frontend: Endpoint,
+    /// Worker threads of the broker.
+    #[serde(deserialize_with = "number::<_, _, 1, 1_000>")]
+    pub workers: usize,
+    /// The reply policy that answers the broker's requests; see [`crate::app`] for the rule when it is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// One frame of a message.
+    #[serde(deserialize_with = "number::<_, _, 1, 1_073_741_824>")]
+    pub frame_bytes_max: usize,
+    /// Frames of a request.
+    #[serde(deserialize_with = "number::<_, _, 1, 65_536>")]
+    pub frames_max: usize,
+    /// Messages in each queue: to publish, to send later, and per subscriber.
+    #[serde(deserialize_with = "number::<_, _, 1, 10_000_000>")]
+    pub queue_messages_max: usize,
+}
+
+impl Default for Messaging {
+    fn default() -> Self {
+        Self {
+            publish: Endpoint(Some("tcp://127.0.0.1:4444".to_owned())),
+            frontend: Endpoint(Some("tcp://127.0.0.1:5570".to_owned())),
+            workers: 5,
+            policy: None,
+            frame_bytes_max: 16 << 20,
+            frames_max: 64,
+            queue_messages_max: 65_536,
+        }
+    }
+}
+
+/// `[shutdown]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Shutdown {
+    /// How long work in flight may take to end.
+    #[serde(deserialize_with = "number::<_, _, 0, 3_600_000>")]
+    pub grace_ms: u64,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self { grace_ms: 10_000 }
+    }
+}
+
+/// `[plugins.NAME]`
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Plugin {
+    /// The component to load; without it the section only sets bounds and settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// Bounds that differ from `[limits]`.
+    pub limits: LimitsLayer,
+    /// What the guest reads through `wasi:config/store`.
+    pub settings: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// Reads a TOML file. The error names the file, and for a wrong key or value the line and what is allowed.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("reading the configuration {}: {error}", path.display()))?;
+        Self::parse(&text).map_err(|error| format!("configuration {}: {error}", path.display()))
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        for name in config.plugins.keys() {
+            check_name(name).map_err(|error| format!("[plugins.{name}]: {error}"))?;
+        }
+        Ok(config)
+    }
+
+    /// TOML that [`Config::read`] accepts and that says every default.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        let mut complete = self.clone();
+        complete.limits = LimitsLayer::from(&self.limits.over(&Limits::default()));
+        toml::to_string(&complete)
+    }
+
+    /// The bounds of one plugin.
+    pub fn limits_of(&self, name: &str) -> Limits {
+        let all = self.limits.over(&Limits::default());
+        self.plugins.get(name).map_or(all.clone(), |plugin| plugin.limits.over(&all))
+    }
+
+    /// The largest bounds of any plugin, for what all plugins share.
+    pub fn limits_largest(&self) -> Limits {
+        let all = self.limits.over(&Limits::default());
+        self.plugins.values().map(|plugin| plugin.limits.over(&all)).fold(all.clone(), |largest, limits| Limits {
+            memory_bytes_max: largest.memory_bytes_max.max(limits.memory_bytes_max),
+            table_elements_max: largest.table_elements_max.max(limits.table_elements_max),
+            ..largest
+        })
+    }
+
+    /// The settings of one plugin's guest.
+    pub fn settings_of(&self, name: &str) -> BTreeMap<String, String> {
+        self.plugins.get(name).map(|plugin| plugin.settings.clone()).unwrap_or_default()
+    }
+}
+
+/// Whether a plugin may have this name, which is its route: `[a-z0-9][a-z0-9_-]*`.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let sound = name.bytes().next().is_some_and(letter)
+        && name.bytes().all(|byte| letter(byte) || byte == b'_' || byte == b'-');
+    if sound {
+        Ok(())
+    } else {
+        Err(format!("plugin name `{name}` does not match [a-z0-9][a-z0-9_-]*: rename the file, or say NAME=PATH"))
+    }
+}
+
+fn local(port: u16) -> Address {
+    Address(Some((std::net::Ipv4Addr::LOCALHOST, port).into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_is_accepted_and_means_the_same() {
+        let config = Config::parse(
+            "[http]\naddress = 'none'\n[limits]\ncalls_max = 3\n[plugins.a]\npath = 'x/a.wasm'\n\
+             [plugins.a.limits]\nreplies_max = 7\n[plugins.a.settings]\ngreeting = 'hello'\n",
+        )
+        .unwrap();
+        let printed = config.to_toml().unwrap();
+        let read = Config::parse(&printed).unwrap();
+        assert_eq!(read.to_toml().unwrap(), printed);
+        assert_eq!(read.limits_of("a"), Limits { calls_max: 3, replies_max: 7, ..Limits::default() });
+        assert_eq!(read.http.address, Address(None));
+        assert_eq!(read.settings_of("a")["greeting"], "hello");
+        assert!(Config::default().to_toml().unwrap().contains("call_deadline_ms = 1000"));
+    }
+
+    #[test]
+    fn a_wrong_key_type_or_value_is_named_with_its_line_and_a_remedy() {
+        for (text, named) in [
+            ("\n[http]\nadress = 'none'", ["line 3", "adress", "expected one of"]),
+            ("[http]\n\nbody_bytes_max = 'x'", ["line 3", "body_bytes_max", "invalid type"]),
+            ("[messaging]\nworkers = 0", ["line 2", "workers", "not between 1 and 1000"]),
+            ("[messaging]\npublish = '4444'", ["line 2", "publish", "such as tcp://127.0.0.1:4444"]),
+            ("[plugins.a.limits]\ncalls_max = 1001", ["line 2", "calls_max", "not between 1 and 1000"]),
+            ("[plugins.Up]\n", ["plugins.Up", "`Up`", "rename the file"]),
+        ] {
+            let error = Config::parse(text).unwrap_err();
+            for word in named {
+                assert!(error.contains(word), "{word:?} is not in: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_routes() {
+        for name in ["a", "0-x", "random-replies", "a_b"] {
+            check_name(name).unwrap();
+        }
+        for name in ["", "-a", "A", "a.b", "a/b", "é", "a b"] {
+            check_name(name).unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Where a surface listens: an address for HTTP, an endpoint for ZeroMQ, or `none`.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::str::FromStr;
+
+/// The word that switches a surface off.
+const NONE: &str = "none";
+
+/// Where an HTTP surface listens; none switches it off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Address(pub Option<SocketAddr>);
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == NONE {
+            return Ok(Self(None));
+        }
+        // A name such as `localhost` may stand for several addresses; IPv4 first, as in the endpoints' defaults.
+        let mut found: Vec<SocketAddr> = text
+            .to_socket_addrs()
+            .map_err(|error| format!("`{text}` is not an address such as 127.0.0.1:5000, [::1]:5000 or none: {error}"))?
+            .collect();
+        found.sort_by_key(SocketAddr::is_ipv6);
+        found.first().map(|&address| Self(Some(address))).ok_or_else(|| format!("`{text}` names no address"))
+    }
+}
+
+/// Where a ZeroMQ socket binds or connects; none switches it off.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Endpoint(pub Option<String>);
+
+impl FromStr for Endpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == NONE {
+            return Ok(Self(None));
+        }
+        check_endpoint(text)?;
+        Ok(Self(Some(text.to_owned())))
+    }
+}
+
+/// Whether libzmq can understand an endpoint: `tcp://HOST:PORT`, `tcp://HOST:*` (any free port) or `ipc://PATH`.
+pub fn check_endpoint(text: &str) -> Result<(), String> {
+    let sound = match text.split_once("://") {
+        Some(("tcp", rest)) => rest
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && (port == "*" || port.parse::<u16>().is_ok())),
+        Some(("ipc", path)) => !path.is_empty(),
+        _ => false,
+    };
+    if sound && !text.contains('\0') {
+        Ok(())
+    } else {
+        Err(format!("`{text}` is not an endpoint such as tcp://127.0.0.1:4444, tcp://127.0.0.1:* or ipc:///tmp/name"))
+    }
+}
+
+/// The conversions that clap and serde ask for, alike for both kinds.
+macro_rules! text_forms {
+    ($kind:ty) => {
+        impl fmt::Display for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match &self.0 {
+                    Some(place) => place.fmt(f),
+                    None => f.write_str(NONE),
+                }
+            }
+        }
+
+        impl TryFrom<String> for $kind {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                text.parse()
+            }
+        }
+
+        impl From<$kind> for String {
+            fn from(place: $kind) -> String {
+                place.to_string()
+            }
+        }
+    };
+}
+
+text_forms!(Address);
+text_forms!(Endpoint);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_read_back_as_written() {
+        for text in ["127.0.0.1:0", "[::1]:5000", "none"] {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+        }
+        for text in ["tcp://127.0.0.1:*", "tcp://*:5570", "tcp://[::1]:4444", "ipc:///tmp/x", "none"] {
+            assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_bound_is_named() {
+        assert!("127.0.0.1".parse::<Address>().unwrap_err().contains("`127.0.0.1`"));
+        for text in ["", "127.0.0.1:4444", "tcp://127.0.0.1", "tcp://:1", "tcp://h:65536", "ipc://", "inproc://x"] {
+            assert!(text.parse::<Endpoint>().unwrap_err().contains(&format!("`{text}`")));
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The public surface: `/NAME/` calls the transform of a plugin, answers with its message and publishes it.
+
+use super::problem::Problem;
+use super::query;
+use crate::ledger::{Hop, Passage};
+use crate::messaging::Publisher;
+use crate::plugin::{Answer, CallError, Message, Metadata, Role, Slot, Slots, Stamp};
+use crate::request_id::RequestIds;
+use bytes::Buf;
+use futures_util::{Stream, StreamExt};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::http::header::{CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use warp::reply::Response;
+
+const PLUGIN_METHODS: &str = "GET, HEAD, POST";
+const INDEX_METHODS: &str = "GET, HEAD";
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// What the surface needs.
+pub struct Public {
+    /// The plugins.
+    pub slots: Arc<Slots>,
+    /// Where returned messages go; none if nothing is published.
+    pub publisher: Option<Arc<Publisher>>,
+    /// Names for the requests.
+    pub request_ids: Arc<RequestIds>,
+    /// The hop of HTTP requests.
+    pub http_hop: Arc<Hop>,
+    /// The hop of calls.
+    pub transform_hop: Arc<Hop>,
+    /// The bound on a request's body.
+    pub body_bytes_max: usize,
+    /// How long each read of a body may take.
+    pub body_timeout: Duration,
+}
+
+/// What came in, apart from the body.
+struct Head {
+    method: Method,
+    query: String,
+    headers: HeaderMap,
+}
+
+impl Public {
+    /// The routes, for a [`super::Server`].
+    pub fn routes(self) -> BoxedFilter<(Response,)> {
+        let public = Arc::new(self);
+        let index = {
+            let public = Arc::clone(&public);
+            warp::path::end().and(warp::method()).map(move |method: Method| public.index(&method))
+        };
+        let plugin = {
+            let public = Arc::clone(&public);
+            let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+            let head = warp::method().and(query).and(warp::header::headers_cloned());
+            let head = head.map(|method, query, headers| Head { method, query, headers });
+            warp::path::param().and(warp::path::end()).and(head).and(warp::body::stream()).then(
+                move |name: String, head, body| {
+                    let public = Arc::clone(&public);
+                    async move { public.plugin(&name, head, body).await }
+                },
+            )
+        };
+        let elsewhere = warp::any().map(move || {
+            let passage = public.http_hop.enter();
+            finished(passage, None, Err(Problem::NoRoute))
+        });
+        index.or(plugin).unify().or(elsewhere).unify().boxed()
+    }
+
+    /// `GET /`: name, version, routes.
+    fn index(&self, method: &Method) -> Response {
+        let passage = self.http_hop.enter();
+        if method != Method::GET && method != Method::HEAD {
+            return finished(passage, None, Err(Problem::Method(INDEX_METHODS)));
+        }
+        let mut text = format!("Tidegate {}\n", env!("CARGO_PKG_VERSION"));
+        for slot in self.slots.all() {
+            match slot.roles() {
+                Some(roles) if roles.contains(&Role::Transform) => text += &format!("/{}/?param=TEXT\n", slot.name()),
+                Some(_) => {}
+                None => text += &format!("/{}/ (not loaded)\n", slot.name()),
+            }
+        }
+        finished(passage, None, Ok(with_type(text.into_bytes(), TEXT)))
+    }
+
+    /// `/NAME/`
+    async fn plugin<B: Buf>(
+        &self,
+        name: &str,
+        head: Head,
+        body: impl Stream<Item = Result<B, warp::Error>>,
+    ) -> Response {
+        let passage = self.http_hop.enter();
+        let slot = match self.route(name, &head.method) {
+            Ok(slot) => slot,
+            Err(problem) => return finished(passage, None, Err(problem)),
+        };
+        let message = match self.message(&head, body).await {
+            Ok(message) => message,
+            Err(problem) => return finished(passage, None, Err(problem)),
+        };
+
+        let call = self.transform_hop.enter();
+        let Answer { by, result } = slot.transform(message).await;
+        let answer = match result {
+            Ok(returned) => {
+                call.out();
+                self.answer(&head.method, returned)
+            }
+            Err(error) => {
+                call.dropped(error.reason());
+                Err(Problem::Call(error))
+            }
+        };
+        finished(passage, by, answer)
+    }
+
+    /// The slot that a request is for. An unknown route wins over a wrong method.
+    fn route(&self, name: &str, method: &Method) -> Result<Arc<Slot>, Problem> {
+        let slot = self.slots.get(name).ok_or(Problem::NoRoute)?;
+        match slot.roles() {
+            Some(roles) if !roles.contains(&Role::Transform) => return Err(Problem::NoRoute),
+            _ => {}
+        }
+        if ![Method::GET, Method::HEAD, Method::POST].contains(method) {
+            return Err(Problem::Method(PLUGIN_METHODS));
+        }
+        match slot.roles() {
+            Some(_) => Ok(slot),
+            None => Err(Problem::Call(CallError::EmptySlot)),
+        }
+    }
+
+    /// The message that a request stands for: of a GET its parameter, of a POST its body.
+    async fn message<B: Buf>(
+        &self,
+        head: &Head,
+        body: impl Stream<Item = Result<B, warp::Error>>,
+    ) -> Result<Message, Problem> {
+        let pairs = query::pairs(&head.query).map_err(Problem::Malformed)?;
+        let (body, pairs) = if head.method == Method::POST {
+            (self.body(&head.headers, body).await?, pairs)
+        } else {
+            parameter(pairs)?
+        };
+
+        let mut metadata: Metadata = vec![("tidegate.request-id".to_owned(), self.request_ids.next())];
+        if let Some(content_type) = head.headers.get(CONTENT_TYPE) {
+            let text = content_type
+                .to_str()
+                .map_err(|_| Problem::Malformed("the content-type of the request is not plain ASCII".to_owned()))?;
+            metadata.push(("http.content-type".to_owned(), text.to_owned()));
+        }
+        metadata.extend(pairs.into_iter().map(|(name, value)| (format!("query.{name}"), value)));
+        Ok(Message { topic: String::new(), metadata, body })
+    }
+
+    /// The body of a POST, as long as it may be.
+    async fn body<B: Buf>(
+        &self,
+        headers: &HeaderMap,
+        body: impl Stream<Item = Result<B, warp::Error>>,
+    ) -> Result<Vec<u8>, Problem> {
+        let too_large = || Problem::BodyTooLarge(self.body_bytes_max);
+        let announced = headers.get("content-length").and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > self.body_bytes_max as u64) {
+            return Err(too_large());
+        }
+        let mut bytes = Vec::with_capacity(announced.unwrap_or(0) as usize);
+        let mut body = std::pin::pin!(body);
+        while let Some(piece) = timeout(self.body_timeout, body.next()).await.map_err(|_| Problem::BodyTimeout)? {
+            let mut piece =
+                piece.map_err(|error| Problem::Malformed(format!("the body of the request ended early: {error}")))?;
+            if bytes.len() + piece.remaining() > self.body_bytes_max {
+                return Err(too_large());
+            }
+            while piece.has_remaining() {
+                let chunk = piece.chunk();
+                bytes.extend_from_slice(chunk);
+                piece.advance(chunk.len());
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// What a returned message becomes: a place in the publish queue, then an answer. A HEAD publishes nothing.
+    fn answer(&self, method: &Method, returned: Option<Message>) -> Result<Response, Problem> {
+        let Some(message) = returned else {
+            let mut response = Response::default();
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            return Ok(response);
+        };
+        let content_type = message.metadata.iter().rfind(|(key, _)| key == "content-type");
+        let content_type = match content_type {
+            Some((_, text)) => HeaderValue::from_str(text).map_err(|_| Problem::ContentType)?,
+            None => TEXT,
+        };
+        if let Some(publisher) = self.publisher.as_ref().filter(|_| method != Method::HEAD) {
+            publisher.publish(message.topic, message.body.clone()).map_err(|_| Problem::QueueFull)?;
+        }
+        Ok(with_type(message.body, content_type))
+    }
+}
+
+/// Takes the one parameter out of a query's pairs.
+fn parameter(pairs: Metadata) -> Result<(Vec<u8>, Metadata), Problem> {
+    let (mut parameters, rest): (Metadata, Metadata) =
+        pairs.into_iter().partition(|(name, _)| name == "param" || name == "Param");
+    let malformed = |detail: &str| Err(Problem::Malformed(detail.to_owned()));
+    match (parameters.pop(), parameters.is_empty()) {
+        (Some((_, value)), true) => Ok((value.into_bytes(), rest)),
+        (Some(_), false) => malformed("the query has more than one param; send one"),
+        (None, _) => malformed("the query has no param; send ?param=TEXT, or a body with POST"),
+    }
+}
+
+fn with_type(body: Vec<u8>, content_type: HeaderValue) -> Response {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
+
+/// Counts the answer out and adds what every answer says.
+fn finished(passage: Passage, by: Option<Arc<Stamp>>, answer: Result<Response, Problem>) -> Response {
+    let mut response = answer.unwrap_or_else(Problem::into_response);
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(by) = by {
+        let mut say = |name: &'static str, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        };
+        say("tidegate-plugin", &by.plugin);
+        say("tidegate-generation", &by.generation.to_string());
+        say("tidegate-digest", &by.digest);
+    }
+    passage.out();
+    response
+}

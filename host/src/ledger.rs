@@ -1,0 +1,233 @@
+//! The ledger: what came in at each hop, what went out, and why the rest did not.
+//!
+//! At every hop `in = out + dropped + in flight`, at every moment that it is read: the figures of a hop change and are
+//! read under one lock. Whatever enters a hop holds a [`Passage`] until its end is known, so that nothing can leave
+//! uncounted: a passage that is let go without a verdict counts as [`Reason::Abandoned`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Why something that came in at a hop did not go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// Its work was given up unfinished: the caller went away, or the grace period ended.
+    Abandoned,
+    /// The client does not read its replies, and its queue is full.
+    ClientFull,
+    /// The call of the plugin failed; the transform and policy hops say how.
+    CallFailed,
+    /// The plugin ran longer than its deadline.
+    DeadlineExceeded,
+    /// No plugin is loaded in the slot.
+    EmptySlot,
+    /// The plugin returned an error that it calls its own.
+    Failed,
+    /// The message is not of the protocol's shape (no body, say).
+    Malformed,
+    /// The plugin's answer was over a bound, or not of the contract's shape.
+    OverBounds,
+    /// The plugin wanted more memory or table than it may have.
+    OverMemory,
+    /// The queue was full.
+    QueueFull,
+    /// The plugin said that the input is at fault.
+    Rejected,
+    /// libzmq refused the message for another reason.
+    SendFailed,
+    /// Larger than the bounds on frames and their number.
+    TooLarge,
+    /// As many calls of the plugin as may be were running already.
+    TooManyCalls,
+    /// The plugin trapped.
+    Trapped,
+    /// The client that the reply is for is no longer connected.
+    Unroutable,
+}
+
+impl Reason {
+    /// The name under which the reason is counted and reported.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Abandoned => "abandoned",
+            Self::ClientFull => "client-full",
+            Self::CallFailed => "call-failed",
+            Self::DeadlineExceeded => "deadline-exceeded",
+            Self::EmptySlot => "empty-slot",
+            Self::Failed => "failed",
+            Self::Malformed => "malformed",
+            Self::OverBounds => "over-bounds",
+            Self::OverMemory => "over-memory",
+            Self::QueueFull => "queue-full",
+            Self::Rejected => "rejected",
+            Self::SendFailed => "send-failed",
+            Self::TooLarge => "too-large",
+            Self::TooManyCalls => "too-many-calls",
+            Self::Trapped => "trapped",
+            Self::Unroutable => "unroutable",
+        }
+    }
+}
+
+/// All hops of a host, each counting one unit.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// HTTP requests; any answer is out.
+    pub http: Arc<Hop>,
+    /// Calls of transforms.
+    pub transform: Arc<Hop>,
+    /// Messages with a place in the publish queue; handed to libzmq is out.
+    pub publish: Arc<Hop>,
+    /// Requests of broker clients; answered with any number of replies, none included, is out.
+    pub policy: Arc<Hop>,
+    /// Replies that wait for their time.
+    pub schedule: Arc<Hop>,
+    /// Replies that are due; handed to libzmq is out.
+    pub reply: Arc<Hop>,
+}
+
+impl Ledger {
+    /// The hops with their names, in the order of the data paths.
+    pub fn hops(&self) -> [(&'static str, &Arc<Hop>); 6] {
+        [
+            ("http", &self.http),
+            ("transform", &self.transform),
+            ("publish", &self.publish),
+            ("policy", &self.policy),
+            ("schedule", &self.schedule),
+            ("reply", &self.reply),
+        ]
+    }
+
+    /// How much was given up unfinished, over all hops.
+    pub fn abandoned(&self) -> u64 {
+        self.hops().iter().map(|(_, hop)| hop.figures().dropped(Reason::Abandoned)).sum()
+    }
+}
+
+/// One table line per hop.
+impl fmt::Display for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, hop) in self.hops() {
+            let figures = hop.figures();
+            write!(f, "{name:<10} in={} out={} in-flight={}", figures.entered, figures.out, figures.in_flight)?;
+            for (reason, count) in &figures.dropped {
+                write!(f, " {}={count}", reason.as_str())?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// The figures of one hop, read together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// What came in.
+    pub entered: u64,
+    /// What went out.
+    pub out: u64,
+    /// What is inside now: a gauge of its own, not a difference.
+    pub in_flight: u64,
+    /// What came to another end, by reason.
+    pub dropped: BTreeMap<Reason, u64>,
+}
+
+impl Figures {
+    /// How much was dropped for one reason.
+    pub fn dropped(&self, reason: Reason) -> u64 {
+        self.dropped.get(&reason).copied().unwrap_or(0)
+    }
+
+    /// Whether in = out + dropped + in flight.
+    pub fn balanced(&self) -> bool {
+        self.entered == self.out + self.dropped.values().sum::<u64>() + self.in_flight
+    }
+}
+
+/// The counters of one hop.
+#[derive(Debug, Default)]
+pub struct Hop {
+    figures: Mutex<Figures>,
+}
+
+impl Hop {
+    /// Counts one unit in; what is returned counts its end.
+    pub fn enter(self: &Arc<Self>) -> Passage {
+        let mut figures = self.lock();
+        figures.entered += 1;
+        figures.in_flight += 1;
+        drop(figures);
+        Passage { hop: Arc::clone(self), verdict: Err(Reason::Abandoned) }
+    }
+
+    /// Counts one unit that came in and was dropped on the spot.
+    pub fn refuse(self: &Arc<Self>, reason: Reason) {
+        self.enter().dropped(reason);
+    }
+
+    /// All figures as of one moment.
+    pub fn figures(&self) -> Figures {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Figures> {
+        // The figures are whole at every panic: each change is a few additions.
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One unit inside a hop, from its entry to its end.
+#[derive(Debug)]
+#[must_use = "a passage that is dropped counts as abandoned"]
+pub struct Passage {
+    hop: Arc<Hop>,
+    verdict: Result<(), Reason>,
+}
+
+impl Passage {
+    /// The unit went out.
+    pub fn out(mut self) {
+        self.verdict = Ok(());
+    }
+
+    /// The unit did not go out.
+    pub fn dropped(mut self, reason: Reason) {
+        self.verdict = Err(reason);
+    }
+}
+
+impl Drop for Passage {
+    fn drop(&mut self) {
+        let mut figures = self.hop.lock();
+        figures.in_flight -= 1;
+        match self.verdict {
+            Ok(()) => figures.out += 1,
+            Err(reason) => *figures.dropped.entry(reason).or_default() += 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_is_counted_once() {
+        let hop = Arc::new(Hop::default());
+        hop.enter().out();
+        hop.enter().dropped(Reason::TooLarge);
+        drop(hop.enter());
+        hop.refuse(Reason::QueueFull);
+        let inside = hop.enter();
+
+        let figures = hop.figures();
+        assert_eq!((figures.entered, figures.out, figures.in_flight), (5, 1, 1));
+        for reason in [Reason::TooLarge, Reason::Abandoned, Reason::QueueFull] {
+            assert_eq!(figures.dropped(reason), 1, "{reason:?}");
+        }
+        assert!(figures.balanced());
+        inside.out();
+        assert_eq!(hop.figures().in_flight, 0);
+    }
+}

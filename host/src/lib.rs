@@ -1,0 +1,26 @@
+//! Tidegate: a WebAssembly-plugin host between HTTP and ZeroMQ.
+//!
+//! ```text
+//!                       ┌─────────────────────────── host ───────────────────────────┐
+//!  (a) GET /NAME/ ────▶ │ http::public ──▶ plugin::Slot ──▶ transform (fresh instance)│
+//!      200 + text ◀──── │      └──────────▶ messaging::Publisher (queue, one thread) ─┼──▶ PUB ──▶ subscribers (c)
+//!                       │                                                            │
+//!  (b) DEALER, REQ ───▶ │ ROUTER ─ broker loop ─ DEALER (inproc) ─▶ worker ─▶ replies │
+//!      replies    ◀──── │ ROUTER ◀─ schedule (due replies) ◀────────┘                 │
+//!                       │                                                            │
+//!  (d) file, SIGHUP ──▶ │ plugin::Watch ─▶ read · compile · type-check · probe ─▶ swap│
+//!                       └────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Read on from `main.rs`: it parses ([`cli`]), builds ([`app`]) and runs. Imports point one way:
+//! `main → cli → app → {http, messaging} → plugin`; [`config`], [`ledger`] and [`request_id`] are leaves.
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod http;
+pub mod ledger;
+pub mod messaging;
+pub mod plugin;
+pub mod request_id;
+pub mod shutdown;

@@ -1,0 +1,134 @@
+//! The broker: ROUTER frontend, DEALER backend and N workers, with the policy behind them.
+
+use super::broker_loop::{BrokerLoop, CONTROL};
+use super::exchange::BACKEND;
+use super::socket::{self, BindError};
+use super::worker::Worker;
+use crate::ledger::Hop;
+use crate::plugin::Slot;
+use crate::request_id::RequestIds;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+/// Where the broker binds, and its bounds.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Of the frontend, such as `tcp://127.0.0.1:5570`.
+    pub endpoint: String,
+    /// How many calls of the policy run at a time.
+    pub workers: usize,
+    /// The largest frame of a request in bytes; libzmq closes the connection of a client that sends a larger one.
+    pub frame_bytes_max: usize,
+    /// The most frames that a request may have after its envelope.
+    pub frames_max: usize,
+    /// With so many replies waiting for their time no request is read; and libzmq holds as many for one slow client.
+    pub queue_messages_max: usize,
+}
+
+/// Where the broker counts what it does.
+#[derive(Clone, Debug)]
+pub struct Hops {
+    /// Requests.
+    pub policy: Arc<Hop>,
+    /// Replies that wait for their time.
+    pub schedule: Arc<Hop>,
+    /// Replies that are due.
+    pub reply: Arc<Hop>,
+}
+
+/// The handle of the broker's threads: the one that owns frontend and backend, and the workers.
+pub struct Broker {
+    endpoint: String,
+    context: zmq::Context,
+    give_up: CancellationToken,
+    broker_loop: JoinHandle<()>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Broker {
+    /// Binds the frontend and starts the workers; calls of the policy run on `runtime`.
+    pub fn start(
+        settings: Settings,
+        policy: Arc<Slot>,
+        runtime: Handle,
+        hops: Hops,
+        request_ids: Arc<RequestIds>,
+    ) -> Result<Self, BindError> {
+        let context = zmq::Context::new();
+        let give_up = CancellationToken::new();
+        let worker = Worker { policy, runtime, request_ids, give_up: give_up.clone() };
+
+        let (broker_loop, endpoint) = spawn_loop(&context, settings.clone(), hops)?;
+        let mut broker = Self { endpoint, context, give_up, broker_loop, workers: Vec::new() };
+        for index in 0..settings.workers {
+            match spawn_worker(&broker.context, index, worker.clone()) {
+                Ok(thread) => broker.workers.push(thread),
+                Err(error) => {
+                    broker.drain(Instant::now());
+                    return Err(error);
+                }
+            }
+        }
+        Ok(broker)
+    }
+
+    /// The frontend's endpoint with its real port.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Reads no more requests, lets the calls in flight end, sends the replies that fall due by `deadline`, and closes.
+    /// What is not done by then is given up, which the ledger counts. Waits for all that.
+    pub fn drain(self, deadline: Instant) {
+        if let Err(cause) = command_drain(&self.context, deadline) {
+            tracing::error!(cause, "commanding the broker to drain");
+        }
+        join(self.broker_loop, "broker");
+        self.give_up.cancel();
+        terminate(self.context);
+        for worker in self.workers {
+            join(worker, "worker");
+        }
+    }
+}
+
+fn spawn_loop(context: &zmq::Context, settings: Settings, hops: Hops) -> Result<(JoinHandle<()>, String), BindError> {
+    let endpoint = settings.endpoint.clone();
+    let context = context.clone();
+    socket::spawn_owner("broker", move || BrokerLoop::open(&context, &settings, hops), BrokerLoop::run)
+        .map_err(|cause| BindError { role: "ROUTER", endpoint, cause })
+}
+
+fn spawn_worker(context: &zmq::Context, index: usize, worker: Worker) -> Result<JoinHandle<()>, BindError> {
+    let context = context.clone();
+    let open = move || Worker::open(&context).map(|socket| (socket, ()));
+    socket::spawn_owner(&format!("worker-{index}"), open, move |socket| worker.run(socket))
+        .map(|(thread, ())| thread)
+        .map_err(|cause| BindError { role: "DEALER", endpoint: BACKEND.to_owned(), cause })
+}
+
+/// Tells the broker loop how many milliseconds it has, through a socket that belongs to this thread.
+fn command_drain(context: &zmq::Context, deadline: Instant) -> Result<(), String> {
+    let grace = deadline.saturating_duration_since(Instant::now());
+    let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+    let control = context.socket(zmq::PUSH).map_err(socket::cause)?;
+    socket::connect(&control, CONTROL)?;
+    socket::send(&control, &[grace_ms.to_be_bytes()], 0).map_err(socket::cause)
+}
+
+/// Ends every wait on a socket of this context with `ETERM`, and waits until all of them are closed.
+fn terminate(mut context: zmq::Context) {
+    // When its last clone goes, the zmq crate terminates a context once more, though libzmq has freed it by then. So one
+    // clone, a pointer's worth of memory, never goes.
+    std::mem::forget(context.clone());
+    while context.destroy() == Err(zmq::Error::EINTR) {}
+}
+
+fn join(thread: JoinHandle<()>, name: &str) {
+    if thread.join().is_err() {
+        tracing::error!(thread = name, "thread panicked");
+    }
+}

@@ -1,0 +1,32 @@
+//! What a client can connect to, told before libzmq is asked.
+
+use crate::config::check_endpoint;
+
+/// Whether a socket can connect to `endpoint`: as for binding, but with a host and a port that stand for one peer.
+///
+/// The error names the endpoint and the remedy.
+pub fn check_peer(endpoint: &str) -> Result<(), String> {
+    check_endpoint(endpoint)?;
+    let place = endpoint.split_once("://").map_or(endpoint, |(_, place)| place);
+    match place.rsplit_once(':') {
+        Some(("*", _)) => Err(format!("`{endpoint}` names no host to connect to: write tcp://HOST:PORT")),
+        Some((_, "*" | "0")) => Err(format!("`{endpoint}` names no port to connect to: write tcp://HOST:PORT")),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_has_one_host_and_one_port() {
+        for endpoint in ["tcp://127.0.0.1:4444", "tcp://localhost:1", "tcp://[::1]:4444", "ipc:///run/tidegate.sock"] {
+            assert_eq!(check_peer(endpoint), Ok(()), "{endpoint}");
+        }
+        for endpoint in ["localhost:4444", "tcp://127.0.0.1:*", "tcp://*:4444", "tcp://127.0.0.1:0"] {
+            let error = check_peer(endpoint).expect_err(endpoint);
+            assert!(error.contains(endpoint) && error.contains("tcp://"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What the broker loop and its workers say to each other, as frames.
+
+use super::envelope::Frames;
+use crate::ledger::Reason;
+
+/// The backend, to which the workers connect.
+pub(super) const BACKEND: &str = "inproc://backend";
+
+/// How a request ended at a worker: its replies are on their way, or there are none for this reason.
+pub(super) type Verdict = Result<(), Reason>;
+
+/// One request on its way to a worker: `[number, identity, …]`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Job {
+    /// Counts the requests of this broker from 1.
+    pub(super) number: u64,
+    /// The message as it came in at the frontend.
+    pub(super) message: Frames,
+}
+
+impl Job {
+    pub(super) fn into_frames(self) -> Frames {
+        let mut frames = self.message;
+        frames.insert(0, self.number.to_be_bytes().to_vec());
+        frames
+    }
+
+    pub(super) fn from_frames(mut frames: Frames) -> Option<Self> {
+        let number = number(frames.first()?)?;
+        frames.remove(0);
+        Some(Self { number, message: frames })
+    }
+}
+
+/// What a worker says of a request: its replies, then its end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Note {
+    /// `[delay, identity, …]`: a message for the frontend, this long after the policy returned.
+    Reply { delay_ms: u64, message: Frames },
+    /// `[number, verdict]`: the last word on a request.
+    End { number: u64, verdict: Verdict },
+}
+
+/// What a verdict can be, by its code.
+const VERDICTS: [Verdict; 12] = [
+    Ok(()),
+    Err(Reason::Abandoned),
+    Err(Reason::CallFailed),
+    Err(Reason::DeadlineExceeded),
+    Err(Reason::EmptySlot),
+    Err(Reason::Failed),
+    Err(Reason::Malformed),
+    Err(Reason::OverBounds),
+    Err(Reason::OverMemory),
+    Err(Reason::Rejected),
+    Err(Reason::TooManyCalls),
+    Err(Reason::Trapped),
+];
+
+/// The code of a verdict that has none of its own: the call failed, somehow.
+const CALL_FAILED: u8 = 2;
+
+impl Note {
+    pub(super) fn into_frames(self) -> Frames {
+        match self {
+            Self::Reply { delay_ms, mut message } => {
+                message.insert(0, delay_ms.to_be_bytes().to_vec());
+                message
+            }
+            Self::End { number, verdict } => {
+                let code =
+                    (0..).zip(VERDICTS).find(|(_, known)| *known == verdict).map_or(CALL_FAILED, |(code, _)| code);
+                vec![number.to_be_bytes().to_vec(), vec![code]]
+            }
+        }
+    }
+
+    pub(super) fn from_frames(mut frames: Frames) -> Option<Self> {
+        let first = number(frames.first()?)?;
+        match frames.as_slice() {
+            // A reply has an identity and a body at least, so two frames are an end.
+            [_, code] => {
+                let verdict = *VERDICTS.get(usize::from(*code.first()?))?;
+                Some(Self::End { number: first, verdict })
+            }
+            [_, _, _, ..] => {
+                frames.remove(0);
+                Some(Self::Reply { delay_ms: first, message: frames })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn number(frame: &[u8]) -> Option<u64> {
+    frame.try_into().ok().map(u64::from_be_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_arrives_as_it_was_sent() {
+        let message = vec![b"id".to_vec(), vec![], b"body".to_vec()];
+        let job = Job { number: 7, message: message.clone() };
+        assert_eq!(Job::from_frames(job.into_frames()), Some(Job { number: 7, message }));
+        assert_eq!(Job::from_frames(vec![]), None);
+        assert_eq!(Job::from_frames(vec![b"short".to_vec()]), None);
+    }
+
+    #[test]
+    fn a_note_arrives_as_it_was_sent() {
+        let reply = |message: &[&str]| Note::Reply {
+            delay_ms: 500,
+            message: message.iter().map(|frame| frame.as_bytes().to_vec()).collect(),
+        };
+        for message in [["id", ""].as_slice(), &["id", "body"], &["id", "", "body"]] {
+            assert_eq!(Note::from_frames(reply(message).into_frames()), Some(reply(message)));
+        }
+        for verdict in VERDICTS {
+            let frames = Note::End { number: 9, verdict }.into_frames();
+            assert_eq!(Note::from_frames(frames), Some(Note::End { number: 9, verdict }));
+        }
+        assert_eq!(Note::from_frames(vec![b"short".to_vec()]), None);
+    }
+
+    #[test]
+    fn a_verdict_without_a_code_is_a_failed_call() {
+        let frames = Note::End { number: 1, verdict: Err(Reason::QueueFull) }.into_frames();
+        assert_eq!(Note::from_frames(frames), Some(Note::End { number: 1, verdict: Err(Reason::CallFailed) }));
+    }
+}

@@ -1,0 +1,162 @@
+//! What is done to any socket, without libzmq's traps: own, bind, poll, receive, send.
+
+use super::envelope::Frames;
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// A socket could not be bound.
+#[derive(Debug, thiserror::Error)]
+#[error("binding {role} to {endpoint}: {cause}")]
+pub struct BindError {
+    /// The kind of socket: PUB, ROUTER.
+    pub role: &'static str,
+    /// Where it should have been bound.
+    pub endpoint: String,
+    /// What stood in the way, as a fragment.
+    pub cause: String,
+}
+
+/// Starts the thread that owns a socket: `open` makes it there, `run` uses it until it closes.
+///
+/// Returns once `open` has: with the thread and what `open` tells of the socket, or with the cause of its failure.
+pub(super) fn spawn_owner<S, T: Send + 'static>(
+    name: &str,
+    open: impl FnOnce() -> Result<(S, T), String> + Send + 'static,
+    run: impl FnOnce(S) + Send + 'static,
+) -> Result<(JoinHandle<()>, T), String> {
+    let (opened, report) = mpsc::sync_channel(1);
+    let body = move || match open() {
+        Ok((socket, told)) => {
+            if opened.send(Ok(told)).is_ok() {
+                run(socket);
+            }
+        }
+        Err(cause) => drop(opened.send(Err(cause))),
+    };
+    let thread = thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map_err(|error| format!("starting a thread: {error}"))?;
+    match report.recv() {
+        Ok(Ok(told)) => Ok((thread, told)),
+        Ok(Err(cause)) => Err(cause),
+        Err(mpsc::RecvError) => Err("its thread panicked".to_owned()),
+    }
+}
+
+/// Binds a socket. Returns the real endpoint, in which a wildcard port is a number; on failure the cause.
+pub(super) fn bind(socket: &zmq::Socket, endpoint: &str) -> Result<String, String> {
+    if let Some(path) = endpoint.strip_prefix("ipc://") {
+        refuse_foreign_file(path)?;
+    }
+    attach(socket, endpoint, zmq::Socket::bind)?;
+    match socket.get_last_endpoint() {
+        Ok(Ok(real)) => Ok(real),
+        Ok(Err(_)) => Ok(endpoint.to_owned()),
+        Err(error) => Err(cause(error)),
+    }
+}
+
+/// Connects a socket; on failure returns the cause.
+pub(super) fn connect(socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
+    attach(socket, endpoint, zmq::Socket::connect)
+}
+
+fn attach(socket: &zmq::Socket, endpoint: &str, act: fn(&zmq::Socket, &str) -> zmq::Result<()>) -> Result<(), String> {
+    // A socket speaks IPv4 only, unless told otherwise.
+    socket.set_ipv6(endpoint.contains('[')).map_err(cause)?;
+    // The zmq crate panics at an error number that it does not know: a path below a file (ENOTDIR), say.
+    match catch_unwind(AssertUnwindSafe(|| act(socket, endpoint))) {
+        Ok(done) => done.map_err(cause),
+        Err(panic) => Err(panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "unknown error".to_owned())),
+    }
+}
+
+/// libzmq deletes whatever lies at the path that it binds to: allow that for an abandoned socket only.
+fn refuse_foreign_file(path: &str) -> Result<(), String> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => Err("the path exists and is not a socket".to_owned()),
+        Ok(_) if UnixStream::connect(path).is_ok() => Err(cause(zmq::Error::EADDRINUSE)),
+        _ => Ok(()),
+    }
+}
+
+/// What an error of libzmq means, as a fragment.
+pub(super) fn cause(error: zmq::Error) -> String {
+    match error {
+        zmq::Error::EADDRINUSE => "address in use".to_owned(),
+        zmq::Error::EADDRNOTAVAIL | zmq::Error::ENODEV => "not an address of this machine".to_owned(),
+        zmq::Error::EACCES => "permission denied".to_owned(),
+        zmq::Error::ENOENT => "no such directory".to_owned(),
+        zmq::Error::EINVAL => "not understood by libzmq".to_owned(),
+        other => other.message().to_lowercase(),
+    }
+}
+
+/// A bound as libzmq takes it.
+pub(super) fn hwm(messages_max: usize) -> i32 {
+    i32::try_from(messages_max).unwrap_or(i32::MAX)
+}
+
+/// Waits until an item is ready or `timeout` has passed; none waits for ever. Like any wait it may end early.
+pub(super) fn poll(items: &mut [zmq::PollItem<'_>], timeout: Option<Duration>) -> zmq::Result<()> {
+    // Rounded up: with a wait of 0 ms for a rest of some µs a loop would spin.
+    let timeout_ms = timeout.map_or(-1, |wait| i64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(i64::MAX));
+    match zmq::poll(items, timeout_ms) {
+        Ok(_) | Err(zmq::Error::EINTR) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The next message, waiting for it. Ends with `ETERM` when the context is terminated.
+pub(super) fn receive(socket: &zmq::Socket) -> zmq::Result<Frames> {
+    receive_with(socket, 0, usize::MAX)
+}
+
+/// The next message that is there already; none if there is none. Of its frames only `frames_max` are kept.
+pub(super) fn receive_now(socket: &zmq::Socket, frames_max: usize) -> zmq::Result<Option<Frames>> {
+    match receive_with(socket, zmq::DONTWAIT, frames_max) {
+        Ok(frames) => Ok(Some(frames)),
+        Err(zmq::Error::EAGAIN) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn receive_with(socket: &zmq::Socket, flags: i32, frames_max: usize) -> zmq::Result<Frames> {
+    let mut frames = Frames::new();
+    loop {
+        let frame = match socket.recv_msg(flags) {
+            Ok(frame) => frame,
+            Err(zmq::Error::EINTR) => continue,
+            Err(error) => return Err(error),
+        };
+        if frames.len() < frames_max {
+            frames.push(frame.to_vec());
+        }
+        if !frame.get_more() {
+            return Ok(frames);
+        }
+    }
+}
+
+/// Sends one message. An error other than `ETERM` means that none of its frames went out.
+///
+/// Each frame is copied, because the zmq crate lets go of a frame whose sending a signal interrupted: SIGHUP, which
+/// users send to a host with traffic, would lose messages.
+pub(super) fn send<F: AsRef<[u8]>>(socket: &zmq::Socket, message: &[F], flags: i32) -> zmq::Result<()> {
+    let last = message.len().saturating_sub(1);
+    for (index, frame) in message.iter().enumerate() {
+        let more = if index < last { zmq::SNDMORE } else { 0 };
+        while let Err(error) = socket.send(frame.as_ref(), flags | more) {
+            if error != zmq::Error::EINTR {
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
+}

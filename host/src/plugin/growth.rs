@@ -1,0 +1,67 @@
+//! Holds the memories and tables of one instance to their bounds, and remembers what was refused.
+
+use wasmtime::ResourceLimiter;
+
+/// The growth of one instance so far. A refused growth is no error: the guest is told, and may live with it.
+#[derive(Debug)]
+pub(super) struct Growth {
+    memory_bytes: usize,
+    memory_bytes_max: usize,
+    table_elements: usize,
+    table_elements_max: usize,
+    /// What was last refused, to explain a trap that follows.
+    pub(super) refused: Option<&'static str>,
+}
+
+impl Growth {
+    pub(super) fn new(memory_bytes_max: usize, table_elements_max: usize) -> Self {
+        Self { memory_bytes: 0, memory_bytes_max, table_elements: 0, table_elements_max, refused: None }
+    }
+
+    /// Adds to a sum over all memories (or tables), unless that takes it over its bound.
+    fn grow(sum: &mut usize, max: usize, from: usize, to: usize) -> bool {
+        let grown = sum.saturating_add(to.saturating_sub(from));
+        if grown > max {
+            return false;
+        }
+        *sum = grown;
+        true
+    }
+}
+
+impl ResourceLimiter for Growth {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let within = maximum.is_none_or(|maximum| desired <= maximum)
+            && Self::grow(&mut self.memory_bytes, self.memory_bytes_max, current, desired);
+        if !within {
+            self.refused = Some("memory than memory_bytes_max");
+        }
+        Ok(within)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let within = maximum.is_none_or(|maximum| desired <= maximum)
+            && Self::grow(&mut self.table_elements, self.table_elements_max, current, desired);
+        if !within {
+            self.refused = Some("table than table_elements_max");
+        }
+        Ok(within)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_is_on_the_sum_of_all_memories() {
+        let mut growth = Growth::new(100, 10);
+        assert!(growth.memory_growing(0, 60, None).unwrap());
+        assert!(growth.memory_growing(0, 40, None).unwrap());
+        assert_eq!(growth.refused, None);
+        assert!(!growth.memory_growing(40, 41, None).unwrap());
+        assert_eq!(growth.refused, Some("memory than memory_bytes_max"));
+        assert!(growth.table_growing(0, 10, None).unwrap());
+        assert!(!growth.table_growing(10, 11, None).unwrap());
+    }
+}

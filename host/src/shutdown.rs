@@ -1,0 +1,55 @@
+//! The signals that end a run, and the one that makes it look at its files.
+
+use std::process::exit;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Exit codes of a second signal: 128 + its number, as shells have it.
+const INTERRUPTED: i32 = 130;
+const TERMINATED: i32 = 143;
+
+/// The signals that the host listens to, from the moment this is made.
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// SIGINT or SIGTERM: end in order.
+    Stop,
+    /// SIGHUP: look at all files now.
+    Look,
+}
+
+impl Signals {
+    /// Takes the signals over from their default, which would kill the process.
+    ///
+    /// # Errors
+    /// When the system refuses a handler.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next signal.
+    pub async fn next(&mut self) -> Ask {
+        tokio::select! {
+            _ = self.interrupt.recv() => Ask::Stop,
+            _ = self.terminate.recv() => Ask::Stop,
+            _ = self.hangup.recv() => Ask::Look,
+        }
+    }
+
+    /// After the first signal to stop: the second one ends the process at once.
+    pub async fn exit_at_second(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => exit(INTERRUPTED),
+            _ = self.terminate.recv() => exit(TERMINATED),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Compiles libzmq against the libsodium that `libsodium-sys-stable` has built, so that CURVE is in it.
+
+use std::path::PathBuf;
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    let include = sodium("INCLUDE");
+    let lib = sodium("LIB");
+    silence_warnings();
+    zeromq_src::Build::new().with_libsodium(Some(zeromq_src::LibLocation::new(lib, include))).build();
+}
+
+/// A directory that the build script of `libsodium-sys-stable` (`links = "sodium"`) has published.
+fn sodium(key: &str) -> PathBuf {
+    let name = format!("DEP_SODIUM_{key}");
+    std::env::var_os(&name)
+        .unwrap_or_else(|| panic!("{name} is unset: libsodium-sys-stable did not say where it built libsodium"))
+        .into()
+}
+
+/// libzmq's own warnings are no news to whoever builds Tidegate.
+#[allow(unsafe_code)]
+fn silence_warnings() {
+    let flags = std::env::var("CXXFLAGS").unwrap_or_default();
+    // SAFETY: a build script has one thread here, so nothing reads the environment meanwhile.
+    unsafe { std::env::set_var("CXXFLAGS", format!("{flags} -w")) };
+}

@@ -1,0 +1,13 @@
+//! libzmq 4.3.5 with CURVE behind the interface of `zmq-sys` 0.12, for the `zmq` crate to link.
+#![allow(unsafe_code, missing_docs, non_camel_case_types)]
+
+// Named so that the linker sees the libsodium that libzmq was compiled against.
+extern crate libsodium_sys as _;
+
+pub mod errno;
+mod ffi;
+
+pub use ffi::*;
+
+/// A descriptor that `zmq_poll` can wait for.
+pub type RawFd = std::ffi::c_int;

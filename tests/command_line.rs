@@ -1,0 +1,136 @@
+//! Flags, environment and configuration: what they mean, and what is said when they are wrong.
+
+use crate::harness::{Process, Setup, component, tidegate};
+use std::net::TcpListener;
+
+/// Exit code and stderr of a start that has to fail.
+#[track_caller]
+fn refusal(setup: &Setup) -> (i32, String) {
+    let mut process = Process::start(&mut setup.command());
+    let code = process.wait().code().expect("an exit code");
+    assert!(!process.stdout().contains("ready"));
+    (code, process.stderr())
+}
+
+#[track_caller]
+fn assert_refused(setup: Setup, code: i32, words: &[&str]) {
+    let (found, stderr) = refusal(&setup);
+    assert_eq!(found, code, "{stderr}");
+    for word in words {
+        assert!(stderr.contains(word), "{word:?} is not in: {stderr}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_refused_with_2() {
+    let downcase = component("downcase").display().to_string();
+    assert_refused(Setup::new().with(&["--htpp=1"]), 2, &["--htpp"]);
+    assert_refused(Setup::new().with(&["--http=localhost"]), 2, &["localhost", "127.0.0.1:5000"]);
+    assert_refused(Setup::new().with(&["--publish=4444"]), 2, &["4444", "tcp://127.0.0.1:4444"]);
+    assert_refused(Setup::new().with(&["--workers=0"]), 2, &["--workers", "1..=1000"]);
+    assert_refused(Setup::new().with(&[&format!("--plugin=No={downcase}")]), 2, &["`No`", "[a-z0-9]"]);
+    let twice = format!("--plugin={downcase}");
+    assert_refused(Setup::new().with(&[&twice, &twice]), 2, &["two plugins are named downcase", "NAME=PATH"]);
+    assert_refused(Setup::new().committed("downcase").with(&["--policy=echo"]), 2, &["--policy echo", "no plugin"]);
+    let setup = Setup::new().committed("downcase").with(&["--policy=downcase"]);
+    assert_refused(setup, 2, &["--policy downcase", "no reply-policy role"]);
+}
+
+#[test]
+fn several_policies_need_a_choice() {
+    let echo = std::fs::read(component("echo")).unwrap();
+    let setup = Setup::new().plugin("a", &echo).plugin("b", &echo);
+    assert_refused(setup, 2, &["several reply policies", "a, b", "--policy"]);
+    let host = Setup::new().plugin("a", &echo).plugin("b", &echo).with(&["--policy=b"]).start();
+    assert_ne!(host.surface("frontend"), "none");
+    assert_eq!(host.stop(), 0);
+    let host = Setup::new().plugin("a", &echo).committed("random-replies").start();
+    assert_ne!(host.surface("frontend"), "none");
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn without_a_policy_there_is_no_frontend() {
+    let host = Setup::new().committed("downcase").start();
+    assert_eq!(host.surface("frontend"), "none");
+    host.process.wait_for_log("frontend none: no plugin with the reply-policy role is loaded");
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn surfaces_can_be_switched_off() {
+    let setup = Setup::new().committed("downcase");
+    let mut command = tidegate();
+    command
+        .current_dir(setup.path())
+        .arg(format!("--plugin={}", setup.path().join("downcase.wasm").display()))
+        .envs([("TIDEGATE_HTTP", "127.0.0.1:0"), ("TIDEGATE_ADMIN", "none"), ("TIDEGATE_PUBLISH", "none")])
+        .args(["--frontend", "none"]);
+    let mut process = Process::start(&mut command);
+    crate::harness::wait_for("ready", || process.stdout().ends_with("ready\n").then_some(()));
+    let stdout = process.stdout();
+    let lines: Vec<_> = stdout.lines().collect();
+    assert!(lines[0].starts_with("http http://127.0.0.1:"), "{stdout}");
+    assert_eq!(lines[1..], ["admin none", "publish none", "frontend none", "ready"]);
+    process.signal("INT");
+    assert_eq!(process.wait().code(), Some(0));
+}
+
+#[test]
+fn what_cannot_start_is_refused_with_1() {
+    assert_refused(Setup::new().with(&["--plugin=missing.wasm"]), 1, &["missing.wasm", "No such file"]);
+    assert_refused(Setup::new().plugin("bad", b"garbage"), 1, &["plugin bad", "neither a WebAssembly component"]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap();
+    for (flag, words) in [("http", "binding http to "), ("admin", "binding admin to ")] {
+        let setup = Setup::new().committed("downcase");
+        let config = format!("[{flag}]\naddress = '{taken}'");
+        let mut command = tidegate();
+        std::fs::write(setup.path().join("c.toml"), config).unwrap();
+        let other = if flag == "http" { "--admin=127.0.0.1:0" } else { "--http=127.0.0.1:0" };
+        command.current_dir(setup.path()).args(["--config=c.toml", "--publish=none", "--frontend=none", other]);
+        let mut process = Process::start(command.arg("--plugin=downcase.wasm"));
+        assert_eq!(process.wait().code(), Some(1));
+        assert!(process.stderr().contains(&format!("{words}{taken}: address in use")), "{}", process.stderr());
+    }
+    for (surface, words) in [("publish", "binding PUB to "), ("frontend", "binding ROUTER to ")] {
+        let setup = Setup::new().committed("echo");
+        let mut command = tidegate();
+        command.current_dir(setup.path()).args(["--http=127.0.0.1:0", "--admin=none", "--plugin=echo.wasm"]);
+        let other = if surface == "publish" { "--frontend=none" } else { "--publish=none" };
+        let mut process = Process::start(command.arg(other).arg(format!("--{surface}=tcp://{taken}")));
+        assert_eq!(process.wait().code(), Some(1));
+        let error = format!("{words}tcp://{taken}: address in use");
+        assert!(process.stderr().contains(&error), "{}", process.stderr());
+    }
+}
+
+#[test]
+fn a_wrong_configuration_names_file_line_and_remedy() {
+    let words = ["tidegate.toml", "line 2", "bodies_max", "body_bytes_max"];
+    assert_refused(Setup::new().config("[http]\nbodies_max = 1"), 2, &words);
+    assert_refused(Setup::new().with(&["--config=nowhere.toml"]), 2, &["nowhere.toml", "No such file"]);
+}
+
+#[test]
+fn the_printed_configuration_is_accepted_and_flags_win() {
+    let setup = Setup::new().config("[messaging]\nworkers = 3\n[limits]\ncalls_max = 9").with(&["--print-config"]);
+    let mut process = Process::start(&mut setup.command());
+    assert_eq!(process.wait().code(), Some(0), "{}", process.stderr());
+    let printed = process.stdout();
+    for line in ["workers = 3", "calls_max = 9", "call_deadline_ms = 1000", "address = \"127.0.0.1:0\""] {
+        assert!(printed.contains(line), "{line} is not in\n{printed}");
+    }
+    let again = Setup::new().config(&printed).with(&["--print-config", "--workers=4"]);
+    let mut process = Process::start(&mut again.command());
+    assert_eq!(process.wait().code(), Some(0), "{}", process.stderr());
+    assert_eq!(process.stdout(), printed.replace("workers = 3", "workers = 4"));
+}
+
+#[test]
+fn settings_and_paths_can_come_from_the_file_alone() {
+    let path = component("upcase").display().to_string();
+    let host = Setup::new().config(&format!("[plugins.loud]\npath = '{path}'")).start();
+    assert_eq!(host.get("/loud/?param=a").text(), "upper case of a is A");
+    assert_eq!(host.stop(), 0);
+}

@@ -1,0 +1,105 @@
+//! The committed components: current, small, asking for nothing, and described truly by `plugin check`.
+
+use crate::fixtures;
+use crate::harness::{Process, component, root, tidegate};
+use tidegate::cli::plugin::{embedded_digest, source_digest};
+
+const GUESTS: [&str; 4] = ["downcase", "upcase", "random-replies", "echo"];
+
+#[test]
+fn components_are_built_from_the_sources_beside_them() {
+    for guest in GUESTS {
+        let built_from = embedded_digest(&std::fs::read(component(guest)).unwrap());
+        let sources = source_digest(&root().join("plugins").join(guest)).unwrap();
+        assert_eq!(
+            built_from,
+            Some(sources),
+            "plugins/{guest}.wasm is stale: run `tidegate plugin build plugins/{guest}`"
+        );
+    }
+}
+
+#[test]
+fn components_are_small() {
+    for guest in GUESTS {
+        let bytes = std::fs::metadata(component(guest)).unwrap().len();
+        assert!(bytes < 64 << 10, "{guest}: {bytes} bytes");
+    }
+}
+
+/// Exit code, stdout and stderr of `plugin check`.
+fn check(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut process = Process::start(tidegate().args(["plugin", "check"]).args(arguments));
+    (process.wait().code(), process.stdout(), process.stderr())
+}
+
+#[test]
+fn a_check_tells_what_a_component_is() {
+    for (guest, role, imports) in [
+        ("downcase", "transform", "none"),
+        ("upcase", "transform", "none"),
+        ("echo", "reply-policy", "none"),
+        ("random-replies", "reply-policy", "wasi:random/random@0.2.12"),
+    ] {
+        let path = component(guest).display().to_string();
+        let (code, stdout, stderr) = check(&[&path]);
+        assert_eq!(code, Some(0), "{stderr}");
+        for line in [format!("name: {guest}"), format!("roles: {role}"), format!("imports: {imports}")] {
+            assert!(stdout.lines().any(|found| found == line), "{line} is not in\n{stdout}");
+        }
+        let (_, json, _) = check(&[&path, "--json"]);
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((&json["name"], &json["contract"]), (&guest.into(), &"0.1.0".into()));
+        assert_eq!(json["roles"], serde_json::json!([role]));
+    }
+}
+
+#[test]
+fn a_check_refuses_what_the_host_would_refuse() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.wasm");
+    let file = path.display().to_string();
+    assert!(check(&[&file]).2.contains("No such file"));
+    for (content, reason) in [
+        (b"garbage".to_vec(), "compile: neither a WebAssembly component"),
+        (wat::parse_str("(module)").unwrap(), "compile: a core module"),
+        (fixtures::wrong_world(), "type-check: exports neither"),
+        (fixtures::importing_unknown(), "evil:host/files"),
+        (fixtures::other_version(), "in version `9.9.9`, and this host speaks 0.1.0"),
+        (fixtures::starting("(unreachable)"), "probe: the plugin trapped"),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        let (code, stdout, stderr) = check(&[&file]);
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+        assert!(stderr.contains(&format!("{file} is refused")) && stderr.contains(reason), "{reason}: {stderr}");
+    }
+}
+
+#[test]
+fn a_build_says_what_is_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    let guest = directory.path().join("guest");
+    let build = |words: &[&str]| {
+        let mut process = Process::start(tidegate().args(["plugin", "build"]).arg(&guest));
+        assert_eq!(process.wait().code(), Some(1));
+        for word in words {
+            assert!(process.stderr().contains(word), "{word:?} is not in: {}", process.stderr());
+        }
+    };
+    build(&["is not a guest crate", "Cargo.toml"]);
+    std::fs::create_dir_all(guest.join("src")).unwrap();
+    std::fs::write(guest.join("src/lib.rs"), "").unwrap();
+    std::fs::write(guest.join("Cargo.toml"), "[package]\nname = 'guest'\nedition = '2024'\n").unwrap();
+    build(&["builds no module", "crate-type = [\"cdylib\"]"]);
+    std::fs::write(guest.join("Cargo.toml"), "[package\n").unwrap();
+    build(&["Cargo.toml"]);
+}
+
+/// For ever: a component that was built when version 0.1.0 of the contract was published still loads and answers.
+#[test]
+fn a_component_of_every_published_contract_version_loads() {
+    let path = root().join("tests/fixtures/contract-0.1.0.wasm");
+    let host = crate::harness::Setup::new().plugin("old", &std::fs::read(path).unwrap()).start();
+    assert_eq!(host.get("/old/?param=HeLLo").text(), "lower case of HeLLo is hello");
+    assert_eq!(host.stop(), 0);
+}

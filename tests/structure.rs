@@ -1,0 +1,50 @@
+//! The shape of the sources: who may name which library, and how a file opens.
+
+use crate::harness::root;
+use std::path::{Path, PathBuf};
+
+fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_source_file_opens_with_one_sentence() {
+    let mut files = Vec::new();
+    for directory in ["host", "plugins", "tests"] {
+        rust_files(&root().join(directory), &mut files);
+    }
+    assert!(files.len() > 40, "{}", files.len());
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with("//! "), "{} does not open with a //! sentence", file.display());
+    }
+}
+
+#[test]
+fn each_library_is_named_in_its_own_folder_alone() {
+    let source = root().join("host/src");
+    let mut files = Vec::new();
+    rust_files(&source, &mut files);
+    for (library, folder) in [("wasmtime", "plugin"), ("warp", "http"), ("zmq", "messaging")] {
+        for file in files.iter().filter(|file| !file.starts_with(source.join(folder))) {
+            let text = std::fs::read_to_string(file).unwrap();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            for line in code {
+                assert!(!line.contains(&format!("{library}::")), "{} names {library}: {line}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn libzmq_has_curve() {
+    assert_eq!(zmq::version(), (4, 3, 5));
+    assert_eq!(zmq::has("curve"), Some(true));
+}

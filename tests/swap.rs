@@ -1,0 +1,187 @@
+//! Replace a plugin's file and the next message uses the new one; a bad file changes nothing.
+
+use crate::fixtures;
+use crate::harness::{Client, Host, Setup, component, wait_for};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const DOWN: &str = "lower case of AbC is abc";
+const UP: &str = "upper case of AbC is ABC";
+
+fn bytes(name: &str) -> Vec<u8> {
+    std::fs::read(component(name)).unwrap()
+}
+
+/// Replaces a file at once, as installers do.
+fn rename_over(path: &Path, content: &[u8]) {
+    let new = path.with_extension("new");
+    std::fs::write(&new, content).unwrap();
+    std::fs::rename(new, path).unwrap();
+}
+
+#[track_caller]
+fn wait_for_generation(host: &Host, generation: u64, text: &str) {
+    wait_for(&format!("generation {generation}"), || {
+        let answer = host.get("/x/?param=AbC");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        (answer.header("tidegate-generation") == generation.to_string()).then(|| assert_eq!(answer.text(), text))
+    });
+}
+
+/// A host whose plugin is `x`, with the downcase logic at first.
+fn host() -> Host {
+    Setup::new().plugin("x", &bytes("downcase")).start()
+}
+
+#[test]
+fn every_way_to_replace_a_file_is_seen() {
+    let host = host();
+    let path = host.plugin_path("x");
+    wait_for_generation(&host, 1, DOWN);
+    std::fs::write(&path, bytes("upcase")).unwrap();
+    wait_for_generation(&host, 2, UP);
+    rename_over(&path, &bytes("downcase"));
+    wait_for_generation(&host, 3, DOWN);
+    std::fs::remove_file(&path).unwrap();
+    host.process.wait_for_log("the file is gone");
+    wait_for_generation(&host, 3, DOWN);
+    std::fs::write(&path, bytes("upcase")).unwrap();
+    wait_for_generation(&host, 4, UP);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_symlinked_directory_may_be_replaced() {
+    let root = tempfile::tempdir().unwrap();
+    for (release, name) in [("1", "downcase"), ("2", "upcase")] {
+        std::fs::create_dir(root.path().join(release)).unwrap();
+        std::fs::write(root.path().join(release).join("x.wasm"), bytes(name)).unwrap();
+    }
+    let current = root.path().join("current");
+    symlink("1", &current).unwrap();
+    let host = Setup::new().with(&[&format!("--plugin={}", current.join("x.wasm").display())]).start();
+    wait_for_generation(&host, 1, DOWN);
+    symlink("2", root.path().join("next")).unwrap();
+    std::fs::rename(root.path().join("next"), &current).unwrap();
+    wait_for_generation(&host, 2, UP);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn the_same_bytes_are_no_new_generation() {
+    let host = host();
+    let path = host.plugin_path("x");
+    rename_over(&path, &bytes("downcase"));
+    // Told to look now, it looks before it takes in the next change.
+    host.process.signal("HUP");
+    host.process.wait_for_log("SIGHUP");
+    rename_over(&path, &bytes("upcase"));
+    wait_for_generation(&host, 2, UP);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn bad_files_change_nothing_and_are_complained_of_once() {
+    let host = host();
+    let path = host.plugin_path("x");
+    let good = bytes("upcase");
+    let core_module = wat::parse_str("(module)").unwrap();
+    for (content, reason) in [
+        (good[..good.len() / 2].to_vec(), "compile: "),
+        (b"garbage".to_vec(), "neither a WebAssembly component nor its text form"),
+        (Vec::new(), "the file is empty"),
+        (core_module, "a core module, not a component"),
+        (fixtures::wrong_world(), "exports neither tidegate:plugin/transform"),
+        (fixtures::importing_unknown(), "evil:host/files"),
+        (fixtures::starting("(unreachable)"), "probe: the plugin trapped"),
+        (fixtures::starting("(loop (br 0))"), "probe: the call ran longer than call_deadline_ms 1000"),
+        (bytes("echo"), "lacks the role transform"),
+    ] {
+        rename_over(&path, &content);
+        host.process.wait_for_log(reason);
+        wait_for_generation(&host, 1, DOWN);
+    }
+    // Told again to look at a file that is bad already, it has nothing new to say.
+    host.process.signal("HUP");
+    host.process.wait_for_log("SIGHUP");
+    std::fs::write(&path, good).unwrap();
+    wait_for_generation(&host, 2, UP);
+    let complaints = host.process.stderr().lines().filter(|line| line.contains("not loaded")).count();
+    assert_eq!(complaints, 9);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_scanned_directory_gives_and_keeps_routes() {
+    let setup = Setup::new();
+    let plugins = setup.path().join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    std::fs::write(plugins.join("x.wasm"), bytes("downcase")).unwrap();
+    std::fs::write(plugins.join("late.wasm"), b"not yet").unwrap();
+    std::fs::write(plugins.join("Not A Name.wasm"), bytes("downcase")).unwrap();
+    let host = setup.start();
+    assert_eq!(host.get("/x/?param=AbC").text(), DOWN);
+    assert_eq!((host.get("/late/?param=AbC").status, host.admin("/readyz").status), (503, 503));
+    assert!(host.admin("/readyz").text().contains("plugin late is not loaded"));
+    host.process.wait_for_log("rename the file");
+
+    std::fs::write(plugins.join("late.wasm"), bytes("upcase")).unwrap();
+    wait_for("the late plugin", || (host.get("/late/?param=AbC").status == 200).then_some(()));
+    assert_eq!(host.admin("/readyz").status, 200);
+    assert_eq!(host.get("/new/?param=AbC").status, 404);
+    std::fs::write(plugins.join("new.wasm"), bytes("upcase")).unwrap();
+    wait_for("the new route", || (host.get("/new/?param=AbC").status == 200).then_some(()));
+    std::fs::remove_file(plugins.join("new.wasm")).unwrap();
+    host.process.wait_for_log("the file is gone");
+    assert_eq!(host.get("/new/?param=AbC").text(), UP);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn no_request_fails_while_files_flip_and_break() {
+    const FLIPS: u32 = 100;
+    const TIME: Duration = Duration::from_secs(20);
+    let host = host();
+    let path = host.plugin_path("x");
+    let (down, up) = (bytes("downcase"), bytes("upcase"));
+    let enough = AtomicBool::new(false);
+    let changes = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..16)
+            .map(|_| {
+                scope.spawn(|| {
+                    let client = Client::new(&host);
+                    let (mut last, mut changes) = (String::new(), 0_u32);
+                    while !enough.load(Ordering::Relaxed) {
+                        let answer = client.request("GET", "/x/?param=AbC", None).expect("an answer");
+                        assert_eq!(answer.status, 200, "{}", answer.text());
+                        assert!([DOWN, UP].contains(&answer.text()), "{}", answer.text());
+                        changes += u32::from(answer.text() != last);
+                        last = answer.text().to_owned();
+                    }
+                    changes
+                })
+            })
+            .collect();
+        let started = Instant::now();
+        for flip in 0..FLIPS {
+            let content = if flip % 2 == 0 { &up } else { &down };
+            match flip % 10 {
+                9 => {
+                    std::fs::write(&path, &content[..content.len() - 1 - flip as usize]).unwrap();
+                    std::thread::sleep(TIME / FLIPS / 2);
+                    std::fs::write(&path, content).unwrap();
+                }
+                flip if flip % 3 == 0 => std::fs::write(&path, content).unwrap(),
+                _ => rename_over(&path, content),
+            }
+            std::thread::sleep((TIME * (flip + 1) / FLIPS).saturating_sub(started.elapsed()));
+        }
+        enough.store(true, Ordering::Relaxed);
+        clients.into_iter().map(|client| client.join().unwrap()).min().unwrap()
+    });
+    // A slow machine may see two flips as one, and no client sees all of them.
+    assert!(changes > FLIPS / 4, "answers changed {changes} times");
+    assert_eq!(host.stop(), 0);
+}
