@@ -91,7 +91,7 @@ fn ten_thousand_delayed_replies_hold_up_nobody() {
         patient.send("later", 0).unwrap();
     }
     let hasty = dealer(&host);
-    // The last of the delayed ones is in the schedule once an undelayed one behind it on its connection is answered.
+    // Once this one is answered, which came last on the same connection, the others are in the schedule or at a worker.
     patient.send("", 0).unwrap();
     assert_eq!(patient.recv_bytes(0).unwrap(), b"");
     let mut times: Vec<Duration> = (0..100)
