@@ -95,7 +95,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
 }
 
 /// SHA-256 in hexadecimal, the name of a component's content.
-pub(super) fn digest(bytes: &[u8]) -> String {
+pub fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -16,7 +16,7 @@ mod watch;
 
 pub use call::{Answer, CallError, Message, Metadata, Reply, Request, Stamp};
 pub use engine::{Engine, EngineError};
-pub use load::{LoadError, Plugin, Role};
+pub use load::{LoadError, Plugin, Role, digest};
 pub use slot::{Loaded, Slot};
 pub use slots::{Slots, Source, scan, source_of};
 pub use watch::Watch;

@@ -42,7 +42,7 @@ impl Build {
         let mut component = encode(&package.name, bytes)?;
         append_section(&mut component, SECTION, source_digest(&package.directory)?.as_bytes());
         write_at_once(&output, &component)?;
-        println!("{} {} bytes", output.display(), component.len());
+        println!("{} {} bytes sha256:{}", output.display(), component.len(), crate::plugin::digest(&component));
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -58,7 +58,11 @@ impl Package {
     /// Reads what cargo says of the crate; that asks no registry.
     fn of(dir: &Path) -> anyhow::Result<Self> {
         let manifest = dir.join("Cargo.toml");
-        ensure!(manifest.is_file(), "{} is not a guest crate: it has no Cargo.toml", dir.display());
+        ensure!(
+            manifest.is_file(),
+            "{} is not a guest crate: it has no Cargo.toml; start from a copy of one in plugins/",
+            dir.display()
+        );
         let directory = dir.canonicalize().with_context(|| format!("reading {}", dir.display()))?;
         let metadata = super::sources::metadata(&directory)?;
         let manifest = directory.join("Cargo.toml");

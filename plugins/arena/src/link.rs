@@ -5,7 +5,7 @@
 //! data, so that an overflow runs off the start of the memory, which is a trap.
 
 fn main() {
-    println!("cargo::rerun-if-changed=../arena/link.rs");
+    println!("cargo::rerun-if-changed=../arena/src/link.rs");
     // The native linker of `cargo test` has another idea of stacks.
     if std::env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "wasm32") {
         println!("cargo::rustc-link-arg-cdylib=-zstack-size=8192");
