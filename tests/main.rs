@@ -3,6 +3,7 @@
 // What is unwrapped here is a promise too.
 #![allow(clippy::unwrap_used)]
 
+mod client;
 mod fixtures;
 mod harness;
 

@@ -98,11 +98,6 @@ impl Ledger {
             ("reply", &self.reply),
         ]
     }
-
-    /// How much was given up unfinished, over all hops.
-    pub fn abandoned(&self) -> u64 {
-        self.hops().iter().map(|(_, hop)| hop.figures().dropped(Reason::Abandoned)).sum()
-    }
 }
 
 /// One table line per hop.

@@ -1,0 +1,58 @@
+//! An HTTP client that takes every status for an answer.
+
+use crate::harness::{Host, PATIENCE};
+use std::collections::BTreeMap;
+
+/// An HTTP answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: BTreeMap<String, String>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("text")
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+}
+
+/// A client that keeps its connection.
+pub struct Client {
+    agent: ureq::Agent,
+    base: String,
+}
+
+impl Client {
+    pub fn new(host: &Host) -> Self {
+        Self::at(host.surface("http"))
+    }
+
+    pub fn at(base: &str) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            .timeout_global(Some(PATIENCE))
+            .build();
+        Self { agent: config.into(), base: base.to_owned() }
+    }
+
+    pub fn request(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Answer, ureq::Error> {
+        let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        let mut response = match body {
+            Some(body) => self.agent.run(request.body(body)?)?,
+            None => self.agent.run(request.body(())?)?,
+        };
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let body = response.body_mut().with_config().limit(1 << 30).read_to_vec()?;
+        Ok(Answer { status: response.status().as_u16(), headers, body })
+    }
+}
