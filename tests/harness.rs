@@ -216,7 +216,7 @@ impl Setup {
     /// The command, not yet started.
     pub fn command(&self) -> Command {
         let mut command = tidegate();
-        command.current_dir(self.path()).args(&self.arguments);
+        command.current_dir(self.path()).args(&self.arguments).env("XDG_CACHE_HOME", self.path().join("cache"));
         if !self.config.is_empty() {
             let file = self.path().join("tidegate.toml");
             std::fs::write(&file, &self.config).unwrap();

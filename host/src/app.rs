@@ -5,7 +5,7 @@ use crate::http::public::Public;
 use crate::http::{Server, Settings, admin};
 use crate::ledger::{Ledger, Reason};
 use crate::messaging::{Broker, Publisher, broker, publisher};
-use crate::plugin::{Engine, Role, Slot, Slots, Source, Watch, scan};
+use crate::plugin::{self, Cache, Engine, Role, Seed, Slot, Slots, Source, Watch, scan};
 use crate::request_id::RequestIds;
 use crate::shutdown::{Ask, Signals};
 use anyhow::Context;
@@ -62,7 +62,7 @@ impl App {
         // First of all: a signal during a slow load must already end in order.
         let signals = Signals::listen().context("listening to signals")?;
         let (sources, scanned) = sources(&config, named)?;
-        let engine = Engine::new(&config.limits_largest()).map_err(could_not_start)?;
+        let engine = engine(&config)?;
         let slots = Arc::new(Slots::new(engine, config.clone()));
         load(&slots, sources, scanned.is_some()).await?;
         let policy = match config.messaging.frontend.0 {
@@ -209,6 +209,31 @@ fn sources(config: &Config, named: Vec<Source>) -> Result<(Vec<Source>, Option<P
         tracing::error!("{complaint}");
     }
     Ok((sources, Some(directory.to_owned())))
+}
+
+fn engine(config: &Config) -> Result<Engine, StartError> {
+    let setup = plugin::Setup {
+        compiler: plugin::own_program().context("finding this program, which compiles plugins")?,
+        cache: cache(&config.cache),
+        seed: Seed::new(config.seed),
+    };
+    Engine::new(&config.limits_largest(), setup).map_err(could_not_start)
+}
+
+/// The compile cache. To be without one costs time and nothing else, so it keeps no host from starting.
+fn cache(config: &config::Cache) -> Option<Arc<Cache>> {
+    let directory = match &config.directory {
+        Some(directory) if directory.as_os_str() == "none" => return None,
+        Some(directory) => directory.clone(),
+        None => Cache::default_directory()?,
+    };
+    Cache::open(&directory, config.bytes_max).map_or_else(
+        |error| {
+            tracing::warn!("{error}; compiling without a cache");
+            None
+        },
+        |cache| Some(Arc::new(cache)),
+    )
 }
 
 /// A plugin that was named has to load; one that was found may fail, and leaves an empty slot.

@@ -6,6 +6,7 @@ mod request;
 mod serve;
 mod subscribe;
 
+use crate::plugin::{COMPILER_SUBCOMMAND, run_compiler};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -28,6 +29,9 @@ enum Command {
     /// Build and check plugins
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    /// Compiles the component on stdin, under limits; the host starts this for itself
+    #[command(hide = true, name = COMPILER_SUBCOMMAND)]
+    Compile { memory_bytes_max: u64, cpu_seconds_max: u64 },
 }
 
 impl Cli {
@@ -38,6 +42,9 @@ impl Cli {
             Some(Command::Subscribe(args)) => subscribe::run(args),
             Some(Command::Request(args)) => request::run(args),
             Some(Command::Plugin(plugin)) => plugin.run(),
+            Some(Command::Compile { memory_bytes_max, cpu_seconds_max }) => {
+                return ExitCode::from(run_compiler(memory_bytes_max, cpu_seconds_max));
+            }
         };
         result.unwrap_or_else(|error| {
             eprintln!("error: {error:#}");

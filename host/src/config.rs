@@ -13,8 +13,6 @@ use std::path::{Path, PathBuf};
 
 /// Where plugins are looked for when none is named.
 pub const PLUGINS_DIRECTORY: &str = "plugins";
-/// What a component file may weigh; a Python one has 18 MiB.
-pub const COMPONENT_BYTES_MAX: u64 = 256 << 20;
 /// How long a changed file has to rest before it is read, so that a copy in progress is not read half.
 pub const SETTLE_MS: u64 = 50;
 /// How often the files are looked at in case the system reported no change (network file systems, renamed parents).
@@ -23,12 +21,24 @@ pub const RESCAN_MS: u64 = 1_000;
 pub const EPOCH_TICK_MS: u64 = 5;
 /// The most instances that exist at the same time, over all plugins.
 pub const INSTANCES_MAX: u32 = 1_000;
-/// The stack of a guest.
-pub const GUEST_STACK_BYTES_MAX: usize = 512 << 10;
+/// Plugins by name, whether loaded or not.
+pub const SLOTS_MAX: usize = 1_000;
+/// Compilers at the same time; each is a process of its own.
+pub const COMPILES_MAX: usize = 4;
+/// What a compiler may write.
+pub const ARTIFACT_BYTES_MAX: u64 = 2 << 30;
+/// Examples that a component may carry.
+pub const EXAMPLES_MAX: usize = 1_000;
+/// How long trying all of them may take.
+pub const EXAMPLES_MS_MAX: u64 = 30_000;
+/// Generations that stay compiled beside the one that serves, to go back to.
+pub const PREVIOUS_GENERATIONS_MAX: usize = 2;
 /// Host resources (timers, streams) that one call may hold.
 pub const RESOURCES_MAX: usize = 1_000;
-/// Log lines of one call; the rest is counted.
-pub const LOG_LINES_MAX: usize = 100;
+/// What the long calls of a plugin may use at once before its share of the processor holds them back.
+pub const CPU_BURST_MS: u64 = 100;
+/// Threads for long calls, of all plugins.
+pub const SLOW_LANE_THREADS: usize = 2;
 /// Bytes of one log line of a plugin.
 pub const LOG_LINE_BYTES_MAX: usize = 4 << 10;
 /// Random bytes of one host call.
@@ -48,6 +58,13 @@ pub struct Config {
     pub http: Http,
     /// The admin surface.
     pub admin: Admin,
+    /// When a plugin that fails is taken out of service.
+    pub rollback: Rollback,
+    /// Where compiled components are kept.
+    pub cache: Cache,
+    /// Makes the randomness and the clocks of guests repeatable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// The ZeroMQ sockets.
     pub messaging: Messaging,
     /// The end of a run.
@@ -82,13 +99,60 @@ impl Default for Http {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Admin {
-    /// Where it listens.
+    /// Where it listens; another address than a loopback one needs a token.
     pub address: Address,
+    /// A file that holds the token which callers must send as `Authorization: Bearer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { address: local(5001) }
+        Self { address: local(5001), token_file: None }
+    }
+}
+
+/// `[rollback]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rollback {
+    /// The first calls of a generation, during which it is on probation.
+    #[serde(deserialize_with = "number::<_, _, 1, 1_000_000>")]
+    pub window: u32,
+    /// How many of those may trap or go over a bound before the generation is rolled back, and how many may in a row,
+    /// later, before the plugin is paused; 0 switches both off.
+    #[serde(deserialize_with = "number::<_, _, 0, 1_000_000>")]
+    pub failures: u32,
+    /// The first pause of a plugin that fails with nothing to go back to; each further one is twice as long.
+    #[serde(deserialize_with = "number::<_, _, 1, 3_600_000>")]
+    pub pause_ms: u64,
+    /// The longest pause.
+    #[serde(deserialize_with = "number::<_, _, 1, 86_400_000>")]
+    pub pause_ms_max: u64,
+}
+
+impl Default for Rollback {
+    fn default() -> Self {
+        Self { window: 100, failures: 5, pause_ms: 1_000, pause_ms_max: 60_000 }
+    }
+}
+
+/// `[cache]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cache {
+    /// The directory, which nobody else may write to; `none` for no cache. Without it: `tidegate` in
+    /// `$XDG_CACHE_HOME`, else in `~/.cache`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<PathBuf>,
+    /// All entries together; the ones that were not used for longest go first.
+    #[serde(deserialize_with = "number::<_, _, 0, 1_099_511_627_776>")]
+    pub bytes_max: u64,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { directory: None, bytes_max: 1 << 30 }
     }
 }
 
@@ -147,16 +211,25 @@ impl Default for Shutdown {
 }
 
 /// `[plugins.NAME]`
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Plugin {
     /// The component to load; without it the section only sets bounds and settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
+    /// How many calls one instance may serve before it is thrown away; 1, the default, is a fresh one per call.
+    #[serde(deserialize_with = "number::<_, _, 1, 4_294_967_295>")]
+    pub reuse: u32,
     /// Bounds that differ from `[limits]`.
     pub limits: LimitsLayer,
     /// What the guest reads through `wasi:config/store`.
     pub settings: BTreeMap<String, String>,
+}
+
+impl Default for Plugin {
+    fn default() -> Self {
+        Self { path: None, reuse: 1, limits: LimitsLayer::default(), settings: BTreeMap::new() }
+    }
 }
 
 impl Config {
@@ -196,6 +269,11 @@ impl Config {
             table_elements_max: largest.table_elements_max.max(limits.table_elements_max),
             ..largest
         })
+    }
+
+    /// How many calls one instance of a plugin may serve.
+    pub fn reuse_of(&self, name: &str) -> u32 {
+        self.plugins.get(name).map_or(1, |plugin| plugin.reuse)
     }
 
     /// The settings of one plugin's guest.

@@ -19,16 +19,26 @@ pub enum Reason {
     CallFailed,
     /// The plugin ran longer than its deadline.
     DeadlineExceeded,
+    /// A reply was to wait longer than it may.
+    DelayTooLong,
     /// No plugin is loaded in the slot.
     EmptySlot,
     /// The plugin returned an error that it calls its own.
     Failed,
     /// The message is not of the protocol's shape (no body, say).
     Malformed,
-    /// The plugin's answer was over a bound, or not of the contract's shape.
-    OverBounds,
-    /// The plugin wanted more memory or table than it may have.
+    /// A reply had nothing to send.
+    NoFrames,
+    /// The plugin wanted more memory than it may have.
     OverMemory,
+    /// The plugin's answer was larger than it may be.
+    OverOutput,
+    /// The plugin used up its stack.
+    OverStack,
+    /// The plugin wanted larger tables than it may have.
+    OverTable,
+    /// The plugin kept failing, and rests.
+    Paused,
     /// The queue was full.
     QueueFull,
     /// The plugin said that the input is at fault.
@@ -39,6 +49,8 @@ pub enum Reason {
     TooLarge,
     /// As many calls of the plugin as may be were running already.
     TooManyCalls,
+    /// More replies than one request may have.
+    TooManyReplies,
     /// The plugin trapped.
     Trapped,
     /// The client that the reply is for is no longer connected.
@@ -53,16 +65,22 @@ impl Reason {
             Self::ClientFull => "client-full",
             Self::CallFailed => "call-failed",
             Self::DeadlineExceeded => "deadline-exceeded",
+            Self::DelayTooLong => "delay-too-long",
             Self::EmptySlot => "empty-slot",
             Self::Failed => "failed",
             Self::Malformed => "malformed",
-            Self::OverBounds => "over-bounds",
+            Self::NoFrames => "no-frames",
             Self::OverMemory => "over-memory",
+            Self::OverOutput => "over-output",
+            Self::OverStack => "over-stack",
+            Self::OverTable => "over-table",
+            Self::Paused => "paused",
             Self::QueueFull => "queue-full",
             Self::Rejected => "rejected",
             Self::SendFailed => "send-failed",
             Self::TooLarge => "too-large",
             Self::TooManyCalls => "too-many-calls",
+            Self::TooManyReplies => "too-many-replies",
             Self::Trapped => "trapped",
             Self::Unroutable => "unroutable",
         }
@@ -152,8 +170,9 @@ impl Hop {
         let mut figures = self.lock();
         figures.entered += 1;
         figures.in_flight += 1;
+        let number = figures.entered;
         drop(figures);
-        Passage { hop: Arc::clone(self), verdict: Err(Reason::Abandoned) }
+        Passage { hop: Arc::clone(self), number, verdict: Err(Reason::Abandoned) }
     }
 
     /// Counts one unit that came in and was dropped on the spot.
@@ -177,10 +196,16 @@ impl Hop {
 #[must_use = "a passage that is dropped counts as abandoned"]
 pub struct Passage {
     hop: Arc<Hop>,
+    number: u64,
     verdict: Result<(), Reason>,
 }
 
 impl Passage {
+    /// Which one it is of all that came in, from 1.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The unit went out.
     pub fn out(mut self) {
         self.verdict = Ok(());

@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod sources;
+mod test;
 
 pub use sources::{embedded_digest, source_digest};
 
@@ -15,6 +16,8 @@ pub(super) enum Plugin {
     Build(build::Build),
     /// Show what a component is, or why the host would refuse it
     Check(check::Check),
+    /// Try a component on its examples
+    Test(test::Test),
 }
 
 impl Plugin {
@@ -22,6 +25,7 @@ impl Plugin {
         match self {
             Self::Build(build) => build.run(),
             Self::Check(check) => check.run(),
+            Self::Test(test) => test.run(),
         }
     }
 }

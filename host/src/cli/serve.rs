@@ -23,7 +23,7 @@ pub(super) struct Serve {
     /// Where HTTP listens, or none [default: 127.0.0.1:5000]
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_HTTP")]
     http: Option<Address>,
-    /// Where /livez and /readyz are served, or none [default: 127.0.0.1:5001]
+    /// Where plugins are administered, and /livez and /readyz served, or none [default: 127.0.0.1:5001]
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_ADMIN")]
     admin: Option<Address>,
     /// Where the PUB socket binds, or none [default: tcp://127.0.0.1:4444]
@@ -38,6 +38,12 @@ pub(super) struct Serve {
     /// The plugin that answers the broker's requests [default: random-replies, else the only reply policy]
     #[arg(long, value_name = "NAME", env = "TIDEGATE_POLICY")]
     policy: Option<String>,
+    /// Where compiled components are kept, or none [default: tidegate in $XDG_CACHE_HOME, else in ~/.cache]
+    #[arg(long, value_name = "DIR", env = "TIDEGATE_CACHE")]
+    cache: Option<PathBuf>,
+    /// Make the chance and the clocks of plugins repeatable
+    #[arg(long, value_name = "N", env = "TIDEGATE_SEED")]
+    seed: Option<u64>,
     /// Write the configuration in force as TOML, and end
     #[arg(long, env = "TIDEGATE_PRINT_CONFIG")]
     print_config: bool,
@@ -101,6 +107,8 @@ impl Serve {
         let http = &mut config.http;
         http.address = self.http.unwrap_or(http.address);
         config.admin.address = self.admin.unwrap_or(config.admin.address);
+        config.cache.directory = self.cache.or(config.cache.directory.take());
+        config.seed = self.seed.or(config.seed);
         let messaging = &mut config.messaging;
         messaging.publish = self.publish.unwrap_or(messaging.publish.clone());
         messaging.frontend = self.frontend.unwrap_or(messaging.frontend.clone());

@@ -38,11 +38,19 @@ impl Problem {
             Self::Call(CallError::NoRole(_)) => StatusCode::NOT_FOUND,
             Self::Call(CallError::Rejected(_)) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Call(CallError::DeadlineExceeded(_)) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Call(CallError::EmptySlot | CallError::TooManyCalls(_)) | Self::QueueFull => {
+            Self::Call(CallError::EmptySlot | CallError::TooManyCalls(_) | CallError::Paused(_)) | Self::QueueFull => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Call(
-                CallError::Failed(_) | CallError::Trapped(_) | CallError::OverMemory(_) | CallError::OverBounds(_),
+                CallError::Failed(_)
+                | CallError::Trapped(_)
+                | CallError::OverMemory(_)
+                | CallError::OverTable(_)
+                | CallError::OverStack(_)
+                | CallError::OverOutput(_)
+                | CallError::TooManyReplies { .. }
+                | CallError::DelayTooLong { .. }
+                | CallError::NoFrames(_),
             )
             | Self::ContentType => StatusCode::BAD_GATEWAY,
         }
@@ -68,6 +76,14 @@ impl Problem {
         }
     }
 
+    /// When a 503 is worth another try: at least a second, so that nobody hammers.
+    fn retry_after_seconds(&self) -> u64 {
+        match self {
+            Self::Call(CallError::Paused(rest)) => rest.as_millis().div_ceil(1_000).max(1) as u64,
+            _ => 1,
+        }
+    }
+
     pub(super) fn into_response(self) -> Response {
         let status = self.status();
         let body = serde_json::json!({
@@ -81,7 +97,7 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            headers.insert(RETRY_AFTER, HeaderValue::from(self.retry_after_seconds()));
         }
         if let Self::Method(allowed) = self {
             headers.insert(ALLOW, HeaderValue::from_static(allowed));

@@ -113,7 +113,7 @@ impl Public {
         };
 
         let call = self.transform_hop.enter();
-        let Answer { by, result } = slot.transform(message).await;
+        let Answer { by, result } = slot.transform(message, call.number()).await;
         let answer = match result {
             Ok(returned) => {
                 call.out();

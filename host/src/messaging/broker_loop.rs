@@ -26,7 +26,6 @@ pub(super) struct BrokerLoop {
     frames_max: usize,
     queue_messages_max: usize,
     hops: Hops,
-    last_number: u64,
     /// The requests that are at a worker or on the way there, by number.
     in_flight: HashMap<u64, Passage>,
     schedule: Schedule<Waiting>,
@@ -51,7 +50,6 @@ impl BrokerLoop {
             frames_max: settings.frames_max,
             queue_messages_max: settings.queue_messages_max,
             hops,
-            last_number: 0,
             in_flight: HashMap::new(),
             schedule: Schedule::new(),
             deadline: None,
@@ -162,8 +160,7 @@ impl BrokerLoop {
             }
             Some(split) => split,
         };
-        self.last_number += 1;
-        let number = self.last_number;
+        let number = passage.number();
         let job = Job { number, message: envelope.join(body) };
         match socket::send(&self.backend, &job.into_frames(), zmq::DONTWAIT) {
             Ok(()) => drop(self.in_flight.insert(number, passage)),

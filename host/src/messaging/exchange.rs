@@ -42,7 +42,7 @@ pub(super) enum Note {
 }
 
 /// What a verdict can be, by its code.
-const VERDICTS: [Verdict; 12] = [
+const VERDICTS: [Verdict; 18] = [
     Ok(()),
     Err(Reason::Abandoned),
     Err(Reason::CallFailed),
@@ -50,10 +50,16 @@ const VERDICTS: [Verdict; 12] = [
     Err(Reason::EmptySlot),
     Err(Reason::Failed),
     Err(Reason::Malformed),
-    Err(Reason::OverBounds),
+    Err(Reason::DelayTooLong),
+    Err(Reason::NoFrames),
     Err(Reason::OverMemory),
+    Err(Reason::OverOutput),
+    Err(Reason::OverStack),
+    Err(Reason::OverTable),
+    Err(Reason::Paused),
     Err(Reason::Rejected),
     Err(Reason::TooManyCalls),
+    Err(Reason::TooManyReplies),
     Err(Reason::Trapped),
 ];
 

@@ -65,6 +65,7 @@ impl Worker {
 
     /// Calls the policy, and puts the envelope around each of its replies.
     fn serve(&self, job: Job) -> Result<Vec<Note>, Reason> {
+        let number = job.number;
         let (envelope, frames) = Envelope::split(job.message).ok_or(Reason::Malformed)?;
         let request_id = self.request_ids.next();
         let request = Request {
@@ -74,7 +75,7 @@ impl Worker {
         };
         let call = async {
             tokio::select! {
-                answer = self.policy.replies(request) => answer.result.map_err(|error| error.reason()),
+                answer = self.policy.replies(request, number) => answer.result.map_err(|error| error.reason()),
                 () = self.give_up.cancelled() => Err(Reason::Abandoned),
             }
         };

@@ -1,7 +1,9 @@
 //! What goes into a call of a plugin, what comes out of it, and all the ways in which it can fail.
 
+use crate::config::INSTANCES_MAX;
 use crate::ledger::Reason;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Pairs in order; a key may occur more than once.
 pub type Metadata = Vec<(String, String)>;
@@ -67,7 +69,7 @@ pub enum CallError {
     #[error("the plugin has no {0} role")]
     NoRole(&'static str),
     /// The bound on concurrent calls is reached.
-    #[error("{0} calls are running already, which is calls_max")]
+    #[error("as many calls as may be are running already: calls_max {0}, over all plugins {INSTANCES_MAX}")]
     TooManyCalls(usize),
     /// The plugin says that the input is at fault; this is for the caller to read.
     #[error("{0}")]
@@ -81,12 +83,32 @@ pub enum CallError {
     /// Instantiation, guest code and waits together took too long.
     #[error("the call ran longer than call_deadline_ms {0}")]
     DeadlineExceeded(u64),
-    /// The guest died of a refused growth.
-    #[error("the plugin trapped after more {0} was refused")]
-    OverMemory(&'static str),
-    /// The returned value is over a bound, or not of the contract's shape.
-    #[error("{0}")]
-    OverBounds(String),
+    /// The guest died of a refused growth of its memory.
+    #[error("the plugin trapped after more memory than memory_bytes_max {0} was refused")]
+    OverMemory(usize),
+    /// The guest died of a refused growth of a table.
+    #[error("the plugin trapped after a larger table than table_elements_max {0} was refused")]
+    OverTable(usize),
+    /// The guest used up its stack.
+    #[error("the plugin used up its stack of stack_bytes_max {0}")]
+    OverStack(usize),
+    /// What the guest returned is too large.
+    #[error("the plugin's output is over output_bytes_max {0}")]
+    OverOutput(usize),
+    /// More replies than one request may have.
+    #[error("{count} replies are more than replies_max {max}")]
+    #[allow(missing_docs)]
+    TooManyReplies { count: usize, max: usize },
+    /// A reply that is to wait too long.
+    #[error("reply {index} waits {delay_ms} ms, over delay_ms_max {max}")]
+    #[allow(missing_docs)]
+    DelayTooLong { index: usize, delay_ms: u32, max: u32 },
+    /// The reply with this index has nothing to send.
+    #[error("reply {0} has no frames")]
+    NoFrames(usize),
+    /// The plugin failed too often, and rests for this long.
+    #[error("the plugin is paused, since it kept failing; it is tried again in {} ms", .0.as_millis())]
+    Paused(Duration),
 }
 
 impl CallError {
@@ -100,7 +122,34 @@ impl CallError {
             Self::Trapped(_) => Reason::Trapped,
             Self::DeadlineExceeded(_) => Reason::DeadlineExceeded,
             Self::OverMemory(_) => Reason::OverMemory,
-            Self::OverBounds(_) => Reason::OverBounds,
+            Self::OverTable(_) => Reason::OverTable,
+            Self::OverStack(_) => Reason::OverStack,
+            Self::OverOutput(_) => Reason::OverOutput,
+            Self::TooManyReplies { .. } => Reason::TooManyReplies,
+            Self::DelayTooLong { .. } => Reason::DelayTooLong,
+            Self::NoFrames(_) => Reason::NoFrames,
+            Self::Paused(_) => Reason::Paused,
+        }
+    }
+
+    /// Whether the plugin broke down or broke a bound, which nothing that it was asked excuses.
+    pub(super) fn is_breakdown(&self) -> bool {
+        match self {
+            Self::Trapped(_)
+            | Self::DeadlineExceeded(_)
+            | Self::OverMemory(_)
+            | Self::OverTable(_)
+            | Self::OverStack(_)
+            | Self::OverOutput(_)
+            | Self::TooManyReplies { .. }
+            | Self::DelayTooLong { .. }
+            | Self::NoFrames(_) => true,
+            Self::EmptySlot
+            | Self::NoRole(_)
+            | Self::TooManyCalls(_)
+            | Self::Rejected(_)
+            | Self::Failed(_)
+            | Self::Paused(_) => false,
         }
     }
 }

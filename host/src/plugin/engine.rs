@@ -1,7 +1,14 @@
-//! The engine: wasmtime set up once for all plugins, with what guests may import, and the tick that makes them yield.
+//! The engine: wasmtime set up for all plugins, with what guests may import, and the tick that makes them yield.
 
+use super::cache::Cache;
+use super::chance::Seed;
+use super::compiler::Compiler;
 use super::guest::{self, Guest};
-use crate::config::{EPOCH_TICK_MS, GUEST_STACK_BYTES_MAX, INSTANCES_MAX, Limits};
+use super::lane::SlowLane;
+use crate::config::{EPOCH_TICK_MS, INSTANCES_MAX, Limits};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use wasmtime::component::Linker;
 use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
@@ -13,10 +20,33 @@ const TABLES_PER_MODULE: u32 = 4;
 /// and 20 µs of a fresh instance go away. Guests of the recipe in `plugins/` are smaller than this.
 const MEMORY_KEEP_RESIDENT_BYTES: usize = 1 << 20;
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
+/// Of a guest's stack, for the host's own code in calls that the guest makes.
+const HOST_STACK_BYTES: usize = 3 << 19;
 
 /// Compiles components and makes instances. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
+    pub(super) compiler: Compiler,
+    pub(super) cache: Option<Arc<Cache>>,
+    pub(super) lane: Arc<SlowLane>,
+    pub(super) seed: Seed,
+    largest: Limits,
+    runtimes: Arc<Mutex<BTreeMap<usize, Runtime>>>,
+}
+
+/// What the engine is set up with, beside the bounds of the plugins.
+pub struct Setup {
+    /// The program that compiles; see [`super::own_program`].
+    pub compiler: PathBuf,
+    /// Where compiled components are kept.
+    pub cache: Option<Arc<Cache>>,
+    /// Where the guests' chance comes from.
+    pub seed: Seed,
+}
+
+/// wasmtime for plugins of one stack size, which is a setting of the whole of it.
+#[derive(Clone)]
+pub(super) struct Runtime {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) linker: Linker<Guest>,
 }
@@ -31,11 +61,34 @@ impl Engine {
     ///
     /// # Errors
     /// When the system does not grant the pool's address space (4 GiB an instance, not memory).
-    pub fn new(largest: &Limits) -> Result<Self, EngineError> {
-        Self::set_up(largest).map_err(|error| EngineError(format!("{error:#}")))
+    pub fn new(largest: &Limits, setup: Setup) -> Result<Self, EngineError> {
+        let lane = SlowLane::start().map_err(|error| EngineError(format!("starting threads: {error}")))?;
+        let engine = Self {
+            compiler: Compiler::new(setup.compiler),
+            cache: setup.cache,
+            lane: Arc::new(lane),
+            seed: setup.seed,
+            largest: largest.clone(),
+            runtimes: Arc::default(),
+        };
+        engine.runtime(largest.stack_bytes_max)?;
+        Ok(engine)
     }
 
-    fn set_up(largest: &Limits) -> wasmtime::Result<Self> {
+    /// The runtime for guests with a stack of this size.
+    pub(super) fn runtime(&self, stack_bytes_max: usize) -> Result<Runtime, EngineError> {
+        let mut runtimes = self.runtimes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = runtimes.get(&stack_bytes_max) {
+            return Ok(runtime.clone());
+        }
+        let runtime =
+            Runtime::new(&self.largest, stack_bytes_max).map_err(|error| EngineError(format!("{error:#}")))?;
+        Ok(runtimes.entry(stack_bytes_max).or_insert(runtime).clone())
+    }
+}
+
+impl Runtime {
+    fn new(largest: &Limits, stack_bytes_max: usize) -> wasmtime::Result<Self> {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(INSTANCES_MAX)
             .total_stacks(INSTANCES_MAX)
@@ -47,19 +100,23 @@ impl Engine {
             .table_elements(largest.table_elements_max)
             .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT_BYTES)
             .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES);
-
-        let mut config = Config::new();
+        let mut config = compile_settings();
         config
-            .cranelift_opt_level(OptLevel::Speed)
-            .epoch_interruption(true)
-            .max_wasm_stack(GUEST_STACK_BYTES_MAX)
+            .max_wasm_stack(stack_bytes_max)
+            .async_stack_size(stack_bytes_max + HOST_STACK_BYTES)
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-
         let wasmtime = wasmtime::Engine::new(&config)?;
         let linker = guest::linker(&wasmtime)?;
         tick(&wasmtime)?;
         Ok(Self { wasmtime, linker })
     }
+}
+
+/// What decides on the code that a component compiles to; the same in the compiler's process and in the host.
+pub(super) fn compile_settings() -> Config {
+    let mut config = Config::new();
+    config.cranelift_opt_level(OptLevel::Speed).epoch_interruption(true);
+    config
 }
 
 /// Advances the epoch for as long as the engine lives, from a thread of its own: a runtime thread may be the one that

@@ -2,6 +2,13 @@
 
 use wasmtime::ResourceLimiter;
 
+/// What an instance wanted more of than it may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    Memory,
+    Table,
+}
+
 /// The growth of one instance so far. A refused growth is no error: the guest is told, and may live with it.
 #[derive(Debug)]
 pub(super) struct Growth {
@@ -10,7 +17,7 @@ pub(super) struct Growth {
     table_elements: usize,
     table_elements_max: usize,
     /// What was last refused, to explain a trap that follows.
-    pub(super) refused: Option<&'static str>,
+    pub(super) refused: Option<Refused>,
 }
 
 impl Growth {
@@ -34,7 +41,7 @@ impl ResourceLimiter for Growth {
         let within = maximum.is_none_or(|maximum| desired <= maximum)
             && Self::grow(&mut self.memory_bytes, self.memory_bytes_max, current, desired);
         if !within {
-            self.refused = Some("memory than memory_bytes_max");
+            self.refused = Some(Refused::Memory);
         }
         Ok(within)
     }
@@ -43,7 +50,7 @@ impl ResourceLimiter for Growth {
         let within = maximum.is_none_or(|maximum| desired <= maximum)
             && Self::grow(&mut self.table_elements, self.table_elements_max, current, desired);
         if !within {
-            self.refused = Some("table than table_elements_max");
+            self.refused = Some(Refused::Table);
         }
         Ok(within)
     }
@@ -60,7 +67,7 @@ mod tests {
         assert!(growth.memory_growing(0, 40, None).unwrap());
         assert_eq!(growth.refused, None);
         assert!(!growth.memory_growing(40, 41, None).unwrap());
-        assert_eq!(growth.refused, Some("memory than memory_bytes_max"));
+        assert_eq!(growth.refused, Some(Refused::Memory));
         assert!(growth.table_growing(0, 10, None).unwrap());
         assert!(!growth.table_growing(10, 11, None).unwrap());
     }

@@ -1,14 +1,17 @@
-//! What one call's store holds, and all that a guest can import: standard WASI, with nothing behind files, sockets,
-//! environment and arguments.
+//! What the store of one instance holds, and all that a guest can import: standard WASI, with nothing behind files,
+//! sockets, environment and arguments.
 
+use super::account::Account;
+use super::chance::{Chance, Seed};
+use super::denied::{CountedStdin, add_counted_sockets};
 use super::growth::Growth;
-use crate::config::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX, Limits, RANDOM_BYTES_MAX, RESOURCES_MAX};
+use super::guest_log::LogStream;
+use crate::config::{RANDOM_BYTES_MAX, RESOURCES_MAX};
 use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
-use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
+use wasmtime_wasi_config::WasiConfig;
 
 wasmtime::component::bindgen!({
     path: "../wit",
@@ -18,105 +21,119 @@ wasmtime::component::bindgen!({
 
 use wasi::logging::logging::{Host as LoggingHost, Level};
 
-/// The data of one store, which lives for one call.
+/// Which call a store is for, as far as the guest's chance depends on it.
+#[derive(Clone)]
+pub(super) struct Occasion {
+    pub(super) seed: Seed,
+    pub(super) digest: Arc<str>,
+    /// Of the message at its hop, from 1; 0 for a probe or a trial.
+    pub(super) number: u64,
+}
+
+/// The data of one store, which lives as long as its instance: by default, for one call.
 pub(super) struct Guest {
-    plugin: Arc<str>,
-    settings: Arc<WasiConfigVariables>,
+    pub(super) account: Arc<Account>,
+    occasion: Occasion,
     resources: ResourceTable,
     // Made when first asked for: most guests import nothing of it, and making it costs more than their whole call.
-    wasi: Option<WasiWithOutput>,
-    log_lines: usize,
+    wasi: Option<Wasi>,
     pub(super) growth: Growth,
 }
 
-/// A guest's WASI, and what it has written to stdout and stderr.
-struct WasiWithOutput {
+/// A guest's WASI, and the ends of it that the host holds.
+struct Wasi {
     context: WasiCtx,
-    output: MemoryOutputPipe,
+    chance: Chance,
+    output: [LogStream; 2],
 }
 
 impl Guest {
-    /// A store for one call of `plugin`, with its bounds set.
-    pub(super) fn store(
-        engine: &wasmtime::Engine,
-        plugin: &Arc<str>,
-        limits: &Limits,
-        settings: &Arc<WasiConfigVariables>,
-    ) -> Store<Self> {
+    /// A store for a new instance, with its bounds set.
+    pub(super) fn store(engine: &wasmtime::Engine, account: &Arc<Account>, occasion: Occasion) -> Store<Self> {
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(RESOURCES_MAX);
-        let guest = Self {
-            plugin: Arc::clone(plugin),
-            settings: Arc::clone(settings),
-            resources,
-            wasi: None,
-            log_lines: 0,
-            growth: Growth::new(limits.memory_bytes_max, limits.table_elements_max),
-        };
+        let limits = &account.limits;
+        let growth = Growth::new(limits.memory_bytes_max, limits.table_elements_max);
+        let guest = Self { account: Arc::clone(account), occasion, resources, wasi: None, growth };
         let mut store = Store::new(engine, guest);
         store.limiter(|guest| &mut guest.growth);
-        // What is copied out of the guest is charged while it is copied, so a small guest cannot make a large answer.
-        store.set_hostcall_fuel(limits.output_bytes_max);
-        store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
+        Self::refill(&mut store);
         store
     }
 
-    /// Writes one line of the guest to the log. `{:?}` escapes what could forge lines or move a terminal's cursor.
-    fn log_line(&mut self, level: Level, context: &str, message: &str) {
-        self.log_lines += 1;
-        if self.log_lines > LOG_LINES_MAX {
-            return;
+    /// Makes the store of an instance that has served before ready for one more call.
+    pub(super) fn again(store: &mut Store<Self>, occasion: Occasion) {
+        Self::refill(store);
+        let guest = store.data_mut();
+        guest.growth.refused = None;
+        if let Some(wasi) = &guest.wasi {
+            wasi.chance.restart(&occasion);
         }
-        let plugin = &*self.plugin;
-        let context = shortened(context, LOG_LINE_BYTES_MAX);
-        let message = shortened(message, LOG_LINE_BYTES_MAX);
-        match level {
-            Level::Trace => tracing::trace!(plugin, ?context, ?message),
-            Level::Debug => tracing::debug!(plugin, ?context, ?message),
-            Level::Info => tracing::info!(plugin, ?context, ?message),
-            Level::Warn => tracing::warn!(plugin, ?context, ?message),
-            Level::Error | Level::Critical => tracing::error!(plugin, ?context, ?message),
+        guest.occasion = occasion;
+    }
+
+    fn refill(store: &mut Store<Self>) {
+        // What is copied out of the guest is charged while it is copied, so a small guest cannot make a large answer.
+        let output_bytes_max = store.data().account.limits.output_bytes_max;
+        store.set_hostcall_fuel(output_bytes_max);
+        store.set_epoch_deadline(1);
+    }
+
+    /// The end of a call: what the guest wrote without ending the line goes to the log.
+    pub(super) fn end_lines(&self) {
+        for stream in self.wasi.iter().flat_map(|wasi| &wasi.output) {
+            stream.end();
         }
     }
 }
 
 impl Drop for Guest {
-    /// The end of a call: what the guest wrote to stdout and stderr goes to the log, and what was too much is said.
     fn drop(&mut self) {
-        if let Some(wasi) = self.wasi.take() {
-            let written = wasi.output.contents();
-            for line in String::from_utf8_lossy(&written).lines().filter(|line| !line.is_empty()) {
-                self.log_line(Level::Info, "stdio", line);
-            }
+        self.end_lines();
+    }
+}
+
+impl Wasi {
+    fn new(account: &Arc<Account>, occasion: &Occasion) -> Self {
+        let chance = Chance::new(occasion);
+        let output = [LogStream::new(Arc::clone(account)), LogStream::new(Arc::clone(account))];
+        let mut builder = WasiCtx::builder();
+        builder
+            .stdin(CountedStdin(Arc::clone(account)))
+            .stdout(output[0].clone())
+            .stderr(output[1].clone())
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .insecure_random_seed(chance.insecure_seed())
+            .insecure_random(chance.clone())
+            .secure_random(chance.clone())
+            .max_random_size(RANDOM_BYTES_MAX);
+        if let Some(clock) = chance.clock() {
+            builder.wall_clock(clock.clone()).monotonic_clock(clock);
         }
-        if let Some(lost) = self.log_lines.checked_sub(LOG_LINES_MAX).filter(|&lost| lost > 0) {
-            tracing::warn!(plugin = &*self.plugin, lost, "log lines of one call over the bound of {LOG_LINES_MAX}");
-        }
+        Self { context: builder.build(), chance, output }
     }
 }
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let wasi = self.wasi.get_or_insert_with(|| {
-            let output = MemoryOutputPipe::new(LOG_LINES_MAX * LOG_LINE_BYTES_MAX);
-            let context = WasiCtx::builder()
-                .stdout(output.clone())
-                .stderr(output.clone())
-                .allow_tcp(false)
-                .allow_udp(false)
-                .allow_ip_name_lookup(false)
-                .max_random_size(RANDOM_BYTES_MAX)
-                .build();
-            WasiWithOutput { context, output }
-        });
+        let wasi = self.wasi.get_or_insert_with(|| Wasi::new(&self.account, &self.occasion));
         WasiCtxView { ctx: &mut wasi.context, table: &mut self.resources }
     }
 }
 
 impl LoggingHost for Guest {
     fn log(&mut self, level: Level, context: String, message: String) {
-        self.log_line(level, &context, &message);
+        let level = match level {
+            Level::Trace => tracing::Level::TRACE,
+            Level::Debug => tracing::Level::DEBUG,
+            Level::Info => tracing::Level::INFO,
+            Level::Warn => tracing::Level::WARN,
+            Level::Error | Level::Critical => tracing::Level::ERROR,
+        };
+        self.account.log(level, &context, &message);
     }
 }
 
@@ -124,12 +141,8 @@ impl LoggingHost for Guest {
 pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi_config::add_to_linker(&mut linker, |guest: &mut Guest| WasiConfig::from(&*guest.settings))?;
+    add_counted_sockets(&mut linker)?;
+    wasmtime_wasi_config::add_to_linker(&mut linker, |guest: &mut Guest| WasiConfig::from(&*guest.account.settings))?;
     wasi::logging::logging::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
     Ok(linker)
-}
-
-/// The text, cut at a character's boundary if it is longer than `bytes_max`.
-pub(super) fn shortened(text: &str, bytes_max: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes_max)]
 }

@@ -1,24 +1,24 @@
-//! Load: read, compile, type-check, probe. Nothing here changes what serves.
+//! Load: read, compile, type-check, probe, examples. Nothing here changes what serves.
 
-use super::CONTRACT_VERSION;
-use super::call::CallError;
-use super::engine::Engine;
-use super::guest::Guest;
-use super::reply_policy::{self, ReplyPolicy};
-use super::transform::{self, Transform};
-use crate::config::{COMPONENT_BYTES_MAX, Limits};
+use super::account::Account;
+use super::call::{CallError, Message, Reply, Request};
+use super::engine::{Engine, Runtime};
+use super::examples::{self, Examples};
+use super::guest::{Guest, Occasion};
+use super::type_check::TypeChecked;
+use super::v0_1_0::{self, Adapter};
+use crate::config::{INSTANCES_MAX, Limits};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::Future;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::time::{error::Elapsed, timeout};
-use wasmtime::component::types::{Component as ComponentType, ComponentItem};
+use tokio::time::timeout;
 use wasmtime::component::{Component, InstancePre};
-use wasmtime::{PoolConcurrencyLimitError, Store};
-use wasmtime_wasi_config::WasiConfigVariables;
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
 /// What a plugin can serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -39,10 +39,10 @@ impl fmt::Display for Role {
     }
 }
 
-/// Why a file did not become a plugin, by the stage that refused it.
+/// Why bytes did not become a plugin, by the stage that refused them.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The file could not be read.
+    /// The file could not be read, or is too large.
     #[error("read: {0}")]
     Read(String),
     /// The bytes are no component, or one that the engine does not take.
@@ -54,30 +54,50 @@ pub enum LoadError {
     /// The component could not be instantiated within its bounds.
     #[error("probe: {0}")]
     Probe(CallError),
+    /// The component does not do what its author promises.
+    #[error("examples: {0}")]
+    Examples(String),
+    /// The same bytes served before and failed too often.
+    #[error("probation: these bytes were rolled back because they kept failing; load them explicitly to try again")]
+    Probation,
+}
+
+impl LoadError {
+    /// The stage that refused.
+    pub fn stage(&self) -> &'static str {
+        match self {
+            Self::Read(_) => "read",
+            Self::Compile(_) => "compile",
+            Self::TypeCheck(_) => "type-check",
+            Self::Probe(_) => "probe",
+            Self::Examples(_) => "examples",
+            Self::Probation => "probation",
+        }
+    }
 }
 
 /// A component that has passed every stage.
 pub struct Plugin {
-    name: Arc<str>,
-    /// SHA-256 of the file, in hexadecimal.
-    pub digest: String,
-    /// The file's size.
+    /// SHA-256 of the component, in hexadecimal.
+    pub digest: Arc<str>,
+    /// The component's size.
     pub size_bytes: usize,
     /// What it serves.
     pub roles: Vec<Role>,
     /// The interfaces with functions that it imports.
     pub imports: Vec<String>,
-    /// How long compiling took.
+    /// How many examples it was tried on.
+    pub examples: usize,
+    /// How long compiling took, or fetching what was compiled before.
     pub compile_time: Duration,
-    pub(super) transform: Option<Transform>,
-    pub(super) reply_policy: Option<ReplyPolicy>,
-    pub(super) limits: Limits,
-    settings: Arc<WasiConfigVariables>,
-    engine: wasmtime::Engine,
+    adapter: Adapter,
+    account: Arc<Account>,
+    engine: Engine,
+    runtime: Runtime,
 }
 
 /// The whole file, if it is one and of bearable size. Blocks.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
     let failed = |cause: &dyn fmt::Display| LoadError::Read(format!("{}: {cause}", path.display()));
     // Looked at before it is opened: opening a FIFO would wait for a writer.
     let metadata = std::fs::metadata(path).map_err(|error| failed(&error))?;
@@ -86,11 +106,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     }
     let mut bytes = Vec::new();
     std::fs::File::open(path)
-        .and_then(|file| file.take(COMPONENT_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes))
         .map_err(|error| failed(&error))?;
-    if bytes.len() as u64 > COMPONENT_BYTES_MAX {
-        return Err(failed(&format_args!("larger than {COMPONENT_BYTES_MAX} bytes")));
-    }
     Ok(bytes)
 }
 
@@ -100,185 +117,258 @@ pub fn digest(bytes: &[u8]) -> String {
 }
 
 impl Engine {
-    /// Reads a file and takes it through every stage.
+    /// Takes a file that no slot is for through every stage. `examples` stand in for those that it carries.
     pub async fn load_file(
         &self,
         name: &str,
         path: &Path,
         limits: Limits,
-        settings: BTreeMap<String, String>,
-    ) -> Result<Plugin, LoadError> {
-        let path = path.to_owned();
-        let bytes = blocking(move || read(&path)).await?;
-        self.load(name, bytes, limits, settings).await
+        examples: Option<Examples>,
+    ) -> Result<Arc<Plugin>, LoadError> {
+        let (path, bytes_max) = (path.to_owned(), limits.component_bytes_max);
+        let bytes = blocking(move || read(&path, bytes_max)).await?;
+        let account = Account::new(name.to_owned(), limits, BTreeMap::new(), 1);
+        self.load_with(&Arc::new(account), bytes, examples).await
     }
 
-    /// Takes a component's bytes through compile, type-check and probe.
-    pub(super) async fn load(
-        &self,
-        name: &str,
-        bytes: Vec<u8>,
-        limits: Limits,
-        settings: BTreeMap<String, String>,
-    ) -> Result<Plugin, LoadError> {
-        let (digest, size_bytes) = (digest(&bytes), bytes.len());
-        let engine = self.wasmtime.clone();
-        let (component, compile_time) = blocking(move || compile(&engine, &bytes)).await?;
-        let typed = TypeChecked::new(self, &component)?;
+    /// Takes a component's bytes through every stage.
+    pub(super) async fn load(&self, account: &Arc<Account>, bytes: Vec<u8>) -> Result<Arc<Plugin>, LoadError> {
+        self.load_with(account, bytes, None).await
+    }
 
-        let plugin = Plugin {
-            name: name.into(),
-            digest,
-            size_bytes,
-            roles: typed.roles(),
-            imports: imports(&self.wasmtime, &component.component_type()),
-            compile_time,
-            transform: typed.transform,
-            reply_policy: typed.reply_policy,
-            limits,
-            settings: Arc::new(WasiConfigVariables::from_iter(settings)),
-            engine: self.wasmtime.clone(),
+    async fn load_with(
+        &self,
+        account: &Arc<Account>,
+        bytes: Vec<u8>,
+        examples: Option<Examples>,
+    ) -> Result<Arc<Plugin>, LoadError> {
+        let max = account.limits.component_bytes_max;
+        if bytes.len() as u64 > max {
+            return Err(LoadError::Read(format!("the component is larger than component_bytes_max {max}")));
+        }
+        let runtime =
+            self.runtime(account.limits.stack_bytes_max).map_err(|error| LoadError::Compile(error.to_string()))?;
+        let bytes = Arc::new(bytes);
+        let digest: Arc<str> = digest(&bytes).into();
+        let started = Instant::now();
+        let component = self.component(&bytes, &digest, &account.limits, &runtime).await?;
+        let compile_time = started.elapsed();
+        let typed = {
+            let runtime = runtime.clone();
+            blocking(move || TypeChecked::new(&runtime, &component)).await?
         };
-        plugin.probe(&typed.component).await.map_err(LoadError::Probe)?;
+        let examples = match examples {
+            Some(examples) => examples,
+            None => carried_examples(&bytes)?,
+        };
+        let plugin = Arc::new(Plugin {
+            digest,
+            size_bytes: bytes.len(),
+            roles: typed.roles,
+            imports: typed.imports,
+            examples: examples.count(),
+            compile_time,
+            adapter: typed.adapter,
+            account: Arc::clone(account),
+            engine: self.clone(),
+            runtime,
+        });
+        plugin.probe(typed.component).await.map_err(LoadError::Probe)?;
+        plugin.keep_promises(&examples).await?;
         Ok(plugin)
+    }
+
+    /// The compiled component, from the cache or from a compiler.
+    async fn component(
+        &self,
+        bytes: &Arc<Vec<u8>>,
+        digest: &Arc<str>,
+        limits: &Limits,
+        runtime: &Runtime,
+    ) -> Result<Component, LoadError> {
+        if let Some(cache) = &self.cache {
+            let (cache, digest, runtime) = (Arc::clone(cache), Arc::clone(digest), runtime.clone());
+            if let Some(component) = blocking(move || Ok(cache.get(&digest, &runtime))).await? {
+                return Ok(component);
+            }
+        }
+        let artifact = self.compiler.compile(bytes, limits).await?;
+        let (cache, digest, runtime) = (self.cache.clone(), Arc::clone(digest), runtime.clone());
+        blocking(move || {
+            if let Some(cache) = cache {
+                cache.put(&digest, &artifact);
+                // Mapped from there its pages can be dropped and read again, unlike those of a copy.
+                if let Some(component) = cache.get(&digest, &runtime) {
+                    return Ok(component);
+                }
+            }
+            adopt(&runtime, Compiled::Bytes(&artifact)).map_err(LoadError::Compile)
+        })
+        .await
     }
 }
 
+/// Where compiled code is.
+enum Compiled<'a> {
+    Bytes(&'a [u8]),
+    File(&'a Path),
+}
+
+/// Takes over a file of the compile cache.
+pub(super) fn adopt_file(runtime: &Runtime, path: &Path) -> Result<Component, String> {
+    adopt(runtime, Compiled::File(path))
+}
+
+/// Takes over what a compiler of ours wrote.
+#[expect(unsafe_code, reason = "machine code cannot be checked, only its origin")]
+fn adopt(runtime: &Runtime, compiled: Compiled) -> Result<Component, String> {
+    let engine = &runtime.wasmtime;
+    // SAFETY: the bytes come from a child process that runs this very binary, over a pipe that nobody else holds, or
+    // from a file in a directory that nobody else may write to, with a sound checksum.
+    let component = unsafe {
+        match compiled {
+            Compiled::Bytes(bytes) => Component::deserialize(engine, bytes),
+            Compiled::File(path) => Component::deserialize_file(engine, path),
+        }
+    };
+    component.map_err(|error| format!("{error:#}"))
+}
+
+/// The examples in a component's custom section; none if it has none.
+fn carried_examples(bytes: &[u8]) -> Result<Examples, LoadError> {
+    let Some(section) = super::custom_section(bytes, examples::SECTION) else { return Ok(Examples::default()) };
+    let refused = |error: &dyn fmt::Display| {
+        LoadError::Examples(format!("the custom section {} cannot be read: {error}", examples::SECTION))
+    };
+    let text = std::str::from_utf8(section).map_err(|error| refused(&error))?;
+    Examples::parse(text).map_err(|error| refused(&error))
+}
+
 impl Plugin {
-    /// A store for one call.
-    pub(super) fn store(&self) -> Store<Guest> {
-        Guest::store(&self.engine, &self.name, &self.limits, &self.settings)
+    pub(super) fn limits(&self) -> &Limits {
+        &self.account.limits
+    }
+
+    /// The version of the contract that it was built against.
+    pub fn contract(&self) -> &'static str {
+        v0_1_0::VERSION
+    }
+
+    /// A store for one instance.
+    pub(super) fn store(&self, occasion: Occasion) -> Store<Guest> {
+        Guest::store(&self.runtime.wasmtime, &self.account, occasion)
+    }
+
+    /// One call of the role `transform`; `number` is the message's at its hop. `held` is let go when the guest has
+    /// ended, which after a deadline may be a tick later than the call.
+    pub(super) async fn transform(
+        self: &Arc<Self>,
+        message: Message,
+        number: u64,
+        held: impl Send + 'static,
+    ) -> Result<Option<Message>, CallError> {
+        let plugin = Arc::clone(self);
+        self.bounded(async move {
+            let _held = held;
+            plugin.adapter.transform(&plugin, message, plugin.occasion(number)).await
+        })
+        .await
+    }
+
+    /// One call of the role `reply-policy`, likewise.
+    pub(super) async fn replies(
+        self: &Arc<Self>,
+        request: Request,
+        number: u64,
+        held: impl Send + 'static,
+    ) -> Result<Vec<Reply>, CallError> {
+        let plugin = Arc::clone(self);
+        self.bounded(async move {
+            let _held = held;
+            plugin.adapter.replies(&plugin, request, plugin.occasion(number)).await
+        })
+        .await
+    }
+
+    /// Lets go of what only a plugin that serves needs.
+    pub(super) fn retire(&self) {
+        self.adapter.retire();
     }
 
     /// Instantiates once, under the bounds of a call, to see that the component starts.
-    async fn probe(&self, component: &InstancePre<Guest>) -> Result<(), CallError> {
-        let mut store = self.store();
-        let deadline = Duration::from_millis(self.limits.call_deadline_ms);
-        let ended = timeout(deadline, component.instantiate_async(&mut store)).await;
-        self.unless_trapped(ended, &store).map(|_| ())
+    async fn probe(self: &Arc<Self>, component: InstancePre<Guest>) -> Result<(), CallError> {
+        let plugin = Arc::clone(self);
+        self.bounded(async move {
+            let mut store = plugin.store(plugin.occasion(0));
+            let started = component.instantiate_async(&mut store).await;
+            plugin.unless_trapped(started, &store).map(drop)
+        })
+        .await
+    }
+
+    async fn keep_promises(self: &Arc<Self>, examples: &Examples) -> Result<(), LoadError> {
+        let differences: Vec<_> = examples
+            .try_on(self)
+            .await
+            .into_iter()
+            .filter_map(|outcome| outcome.difference.map(|difference| format!("`{}`: {difference}", outcome.name)))
+            .collect();
+        let Some(first) = differences.first() else { return Ok(()) };
+        let (failed, count) = (differences.len(), examples.count());
+        Err(LoadError::Examples(format!("{failed} of {count} failed, the first being {first}")))
+    }
+
+    /// Runs a call under its deadline; a long one goes on in the slow lane.
+    async fn bounded<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = Result<T, CallError>> + Send + 'static,
+    ) -> Result<T, CallError> {
+        let deadline_ms = self.limits().call_deadline_ms;
+        timeout(Duration::from_millis(deadline_ms), self.engine.lane.run(&self.account.cpu, call))
+            .await
+            .unwrap_or(Err(CallError::DeadlineExceeded(deadline_ms)))
+    }
+
+    fn occasion(&self, number: u64) -> Occasion {
+        Occasion { seed: self.engine.seed, digest: Arc::clone(&self.digest), number }
     }
 
     /// What a call returned, or why it returned nothing.
     pub(super) fn unless_trapped<T>(
         &self,
-        ended: Result<wasmtime::Result<T>, Elapsed>,
+        returned: wasmtime::Result<T>,
         store: &Store<Guest>,
     ) -> Result<T, CallError> {
-        let error = match ended {
-            Ok(Ok(value)) => return Ok(value),
-            Ok(Err(error)) => error,
-            Err(Elapsed { .. }) => return Err(CallError::DeadlineExceeded(self.limits.call_deadline_ms)),
+        use super::growth::Refused;
+        let error = match returned {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
         };
+        let limits = self.limits();
         if error.is::<PoolConcurrencyLimitError>() {
-            return Err(CallError::TooManyCalls(crate::config::INSTANCES_MAX as usize));
+            return Err(CallError::TooManyCalls(INSTANCES_MAX as usize));
+        }
+        if error.downcast_ref::<Trap>() == Some(&Trap::StackOverflow) {
+            return Err(CallError::OverStack(limits.stack_bytes_max));
         }
         // wasmtime has no public type for this one; a test holds its text.
         if error.root_cause().to_string().contains("fuel allocated for hostcalls") {
-            let max = self.limits.output_bytes_max;
-            return Err(CallError::OverBounds(format!("the plugin's output is over output_bytes_max {max}")));
+            return Err(CallError::OverOutput(limits.output_bytes_max));
         }
-        match store.data().growth.refused {
-            Some(what) => Err(CallError::OverMemory(what)),
-            None => Err(CallError::Trapped(format!("{error:?}"))),
-        }
+        Err(match store.data().growth.refused {
+            Some(Refused::Memory) => CallError::OverMemory(limits.memory_bytes_max),
+            Some(Refused::Table) => CallError::OverTable(limits.table_elements_max),
+            None => CallError::Trapped(format!("{error:?}")),
+        })
     }
 }
 
-/// Blocking work off the runtime's threads. A panic in it (a compiler's bug, say) is the file's fault, not the host's.
+/// Blocking work off the runtime's threads. A panic in it is the file's fault, not the host's.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, LoadError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(panic) => Err(LoadError::Compile(format!("the compiler gave up: {panic}"))),
+        Err(panic) => Err(LoadError::Compile(format!("the engine gave up: {panic}"))),
     }
-}
-
-fn compile(engine: &wasmtime::Engine, bytes: &[u8]) -> Result<(Component, Duration), LoadError> {
-    refuse_what_is_no_component(bytes)?;
-    let started = Instant::now();
-    let component = Component::new(engine, bytes).map_err(|error| LoadError::Compile(format!("{error:#}")))?;
-    Ok((component, started.elapsed()))
-}
-
-/// Says what the bytes are where the compiler would only say what they are not.
-fn refuse_what_is_no_component(bytes: &[u8]) -> Result<(), LoadError> {
-    const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
-    const MAGIC: &[u8] = b"\0asm";
-    let refuse = |what: &str| Err(LoadError::Compile(what.to_owned()));
-    if bytes.is_empty() {
-        refuse("the file is empty")
-    } else if bytes.starts_with(CORE_MODULE) {
-        refuse("a core module, not a component: build it with `tidegate plugin build`")
-    } else if bytes.starts_with(MAGIC) || bytes.trim_ascii_start().starts_with(b"(") {
-        Ok(())
-    } else {
-        refuse("neither a WebAssembly component nor its text form")
-    }
-}
-
-/// A component that can be linked, with the roles that its exports give it.
-struct TypeChecked {
-    component: InstancePre<Guest>,
-    transform: Option<Transform>,
-    reply_policy: Option<ReplyPolicy>,
-}
-
-impl TypeChecked {
-    fn new(engine: &Engine, component: &Component) -> Result<Self, LoadError> {
-        let refused = |error: wasmtime::Error| LoadError::TypeCheck(format!("{error:#}"));
-        let exports = component.component_type();
-        let has_transform = exports_role(&engine.wasmtime, &exports, Role::Transform)?;
-        let has_reply_policy = exports_role(&engine.wasmtime, &exports, Role::ReplyPolicy)?;
-        if !has_transform && !has_reply_policy {
-            return Err(LoadError::TypeCheck(format!(
-                "exports neither tidegate:plugin/transform@{CONTRACT_VERSION} nor \
-                 tidegate:plugin/reply-policy@{CONTRACT_VERSION}: build it against the world transform-plugin or \
-                 reply-policy-plugin in wit/"
-            )));
-        }
-        let component = engine.linker.instantiate_pre(component).map_err(refused)?;
-        Ok(Self {
-            transform: has_transform.then(|| transform::check(component.clone())).transpose().map_err(refused)?,
-            reply_policy: has_reply_policy
-                .then(|| reply_policy::check(component.clone()))
-                .transpose()
-                .map_err(refused)?,
-            component,
-        })
-    }
-
-    fn roles(&self) -> Vec<Role> {
-        let transform = self.transform.iter().map(|_| Role::Transform);
-        let reply_policy = self.reply_policy.iter().map(|_| Role::ReplyPolicy);
-        transform.chain(reply_policy).collect()
-    }
-}
-
-/// Whether the component exports the interface of a role; another version of it is an error.
-fn exports_role(engine: &wasmtime::Engine, component: &ComponentType, role: Role) -> Result<bool, LoadError> {
-    let interface = format!("tidegate:plugin/{role}");
-    let mut versions = component.exports(engine).filter_map(|(name, _)| {
-        let rest = name.strip_prefix(&interface)?;
-        if rest.is_empty() { Some("") } else { rest.strip_prefix('@') }
-    });
-    match versions.next() {
-        None => Ok(false),
-        Some(CONTRACT_VERSION) => Ok(true),
-        Some(version) => Err(LoadError::TypeCheck(format!(
-            "exports {interface} in version `{version}`, and this host speaks {CONTRACT_VERSION}: rebuild it against wit/"
-        ))),
-    }
-}
-
-/// The imports that can do something: an instance that holds types alone is no capability.
-fn imports(engine: &wasmtime::Engine, component: &ComponentType) -> Vec<String> {
-    let able = |item: &ComponentItem| match item {
-        ComponentItem::ComponentInstance(instance) => instance.exports(engine).any(|(_, item)| {
-            matches!(item.ty, ComponentItem::ComponentFunc(_) | ComponentItem::CoreFunc(_) | ComponentItem::Resource(_))
-        }),
-        ComponentItem::Type(_) => false,
-        _ => true,
-    };
-    component.imports(engine).filter(|(_, item)| able(&item.ty)).map(|(name, _)| name.to_owned()).collect()
 }

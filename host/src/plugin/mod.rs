@@ -2,24 +2,44 @@
 //!
 //! [`Engine`] compiles and runs components, [`Slot`] is the cell that holds the plugin of one name, [`Slots`] are all
 //! of them, and [`Watch`] loads again what changed on disk. A plugin returns data; whoever calls it performs the effects.
+//!
+//! A load goes through `load` (read, compile in `compiler` or from `cache`, `type_check`, probe, `examples`); a call
+//! through `slot`, then `lane` (short and long calls), then the adapter of its contract version (`v0_1_0`).
 
+mod account;
+mod cache;
 mod call;
+mod chance;
+mod compiler;
+mod denied;
 mod engine;
+mod examples;
+mod file;
 mod growth;
 mod guest;
+mod guest_log;
+mod health;
+mod history;
+mod instances;
+mod lane;
 mod load;
-mod reply_policy;
 mod slot;
 mod slots;
-mod transform;
+mod status;
+mod type_check;
+mod v0_1_0;
 mod watch;
 
+pub use cache::Cache;
 pub use call::{Answer, CallError, Message, Metadata, Reply, Request, Stamp};
-pub use engine::{Engine, EngineError};
+pub use chance::Seed;
+pub use compiler::{SUBCOMMAND as COMPILER_SUBCOMMAND, own_program, run as run_compiler};
+pub use engine::{Engine, EngineError, Setup};
+pub use examples::{Examples, Outcome, SECTION as EXAMPLES_SECTION};
+pub use file::{custom_section, custom_sections, write_at_once};
+pub use history::{NothingToGoBackTo, Refused};
 pub use load::{LoadError, Plugin, Role, digest};
-pub use slot::{Loaded, Slot};
+pub use slot::{Loaded, PutError, Slot};
 pub use slots::{Slots, Source, scan, source_of};
+pub use status::{Previous, State, Status};
 pub use watch::Watch;
-
-/// The version of the contract that this host speaks.
-pub const CONTRACT_VERSION: &str = "0.1.0";

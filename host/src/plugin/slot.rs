@@ -1,47 +1,26 @@
 //! The slot: the cell that holds the current plugin of one name, and the only way in which it changes.
 
+use super::account::Account;
 use super::call::{Answer, CallError, Message, Reply, Request, Stamp};
 use super::engine::Engine;
-use super::load::{self, LoadError, Plugin, Role};
-use crate::config::Limits;
-use arc_swap::ArcSwapOption;
+use super::health::{Trial, Verdict};
+use super::history::{Generation, History, NothingToGoBackTo};
+use super::load::{self, LoadError, Role};
+use super::status::{Counts, Status};
+use crate::config::{Limits, Rollback};
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
 /// The cell of one plugin name.
 pub struct Slot {
-    name: String,
     source: PathBuf,
-    limits: Limits,
-    settings: BTreeMap<String, String>,
-    current: ArcSwapOption<Generation>,
-    // Of the slot, not of a generation: a swap must not double what may run.
-    calls: Semaphore,
-    loading: Mutex<Loading>,
-}
-
-/// A plugin as it serves: what it is, and who it says it is.
-struct Generation {
-    stamp: Arc<Stamp>,
-    plugin: Plugin,
-}
-
-impl Drop for Generation {
-    /// The last call has ended and nothing refers to the generation: it is retired.
-    fn drop(&mut self) {
-        tracing::debug!(plugin = self.stamp.plugin, generation = self.stamp.generation, "retired");
-    }
-}
-
-/// What only loads need, one at a time.
-#[derive(Default)]
-struct Loading {
-    last_generation: u64,
-    /// The digest of the bytes that were last read from the source, loaded or not.
-    last_read: Option<String>,
+    account: Arc<Account>,
+    history: History,
+    counts: Counts,
+    // One load at a time; holds the digest of the bytes that were last read from the source, loaded or not.
+    last_read: Mutex<Option<String>>,
 }
 
 /// What a load came to.
@@ -49,27 +28,32 @@ struct Loading {
 pub enum Loaded {
     /// A new generation serves.
     Swapped(Arc<Stamp>),
-    /// The bytes are those that serve, or those that were last read.
-    Unchanged,
+    /// The bytes are those that serve, or those that were last read. With what serves; none if the slot is empty.
+    Unchanged(Option<Arc<Stamp>>),
 }
 
 impl Slot {
-    /// An empty slot for the plugin `name`, to be loaded from `source`.
-    pub fn new(name: String, source: PathBuf, limits: Limits, settings: BTreeMap<String, String>) -> Self {
+    /// An empty slot for the plugin `name`, to be loaded from `source`; an instance serves up to `reuse` calls.
+    pub fn new(
+        name: String,
+        source: PathBuf,
+        limits: Limits,
+        settings: BTreeMap<String, String>,
+        reuse: u32,
+        rollback: Rollback,
+    ) -> Self {
         Self {
-            calls: Semaphore::new(limits.calls_max),
-            name,
             source,
-            limits,
-            settings,
-            current: ArcSwapOption::empty(),
-            loading: Mutex::default(),
+            history: History::new(name.clone(), rollback),
+            account: Arc::new(Account::new(name, limits, settings, reuse)),
+            counts: Counts::default(),
+            last_read: Mutex::default(),
         }
     }
 
     /// The plugin's name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.account.name
     }
 
     /// The file that the plugin is loaded from.
@@ -77,75 +61,175 @@ impl Slot {
         &self.source
     }
 
+    /// The plugin's bounds.
+    pub fn limits(&self) -> &Limits {
+        &self.account.limits
+    }
+
     /// What the serving generation can do; none if the slot is empty.
     pub fn roles(&self) -> Option<Vec<Role>> {
-        self.current.load().as_ref().map(|generation| generation.plugin.roles.clone())
+        self.history.serving().map(|generation| generation.plugin.roles.clone())
     }
 
-    /// Loads the source and swaps, if its bytes are neither those that serve nor those that were last read: so a
-    /// stray file event never undoes what was loaded on purpose, and a bad file is complained of once.
-    pub async fn load(&self, engine: &Engine) -> Result<Loaded, LoadError> {
-        let mut loading = self.loading.lock().await;
-        let source = self.source.clone();
-        let bytes = load::blocking(move || load::read(&source)).await?;
+    /// All that is to be told of it.
+    pub fn status(&self) -> Status {
+        Status::of(&self.source, &self.account, self.history.told(), &self.counts)
+    }
 
+    /// Loads the source and swaps. Unless someone `asked` for it, bytes that were last read, or were rolled back because
+    /// they failed, are left alone: so a stray file event never undoes what was done on purpose, and a bad file is
+    /// complained of once.
+    pub(super) async fn load(&self, engine: &Engine, asked: bool) -> Result<Loaded, LoadError> {
+        let mut last_read = self.last_read.lock().await;
+        let (source, bytes_max) = (self.source.clone(), self.account.limits.component_bytes_max);
+        let bytes = load::blocking(move || load::read(&source, bytes_max))
+            .await
+            .inspect_err(|error| self.history.refused(None, error))?;
         let digest = load::digest(&bytes);
-        let serving = self.current.load_full();
-        let serves = serving.as_ref().is_some_and(|generation| generation.stamp.digest == digest);
-        if loading.last_read.as_ref() == Some(&digest) || serves {
-            loading.last_read = Some(digest);
-            return Ok(Loaded::Unchanged);
+        let known = !asked && last_read.as_ref() == Some(&digest);
+        *last_read = Some(digest.clone());
+        if known {
+            return Ok(Loaded::Unchanged(self.stamp()));
         }
-        loading.last_read = Some(digest);
-
-        let plugin = engine.load(&self.name, bytes, self.limits.clone(), self.settings.clone()).await?;
-        if let Some(serving) = serving {
-            refuse_lost_role(&serving.plugin.roles, &plugin.roles)?;
-        }
-        loading.last_generation += 1;
-        let stamp = Arc::new(Stamp {
-            plugin: self.name.clone(),
-            generation: loading.last_generation,
-            digest: plugin.digest.clone(),
-        });
-        self.current.store(Some(Arc::new(Generation { stamp: Arc::clone(&stamp), plugin })));
-        Ok(Loaded::Swapped(stamp))
+        self.load_bytes(engine, bytes, digest, asked).await
     }
 
-    /// Calls the role `transform` of the generation that serves now.
-    pub async fn transform(&self, message: Message) -> Answer<Option<Message>> {
+    /// Loads a component that someone handed in and swaps. With `persist` it then becomes the content of the source.
+    pub(super) async fn put(&self, engine: &Engine, bytes: Vec<u8>, persist: bool) -> Result<Loaded, PutError> {
+        let mut last_read = self.last_read.lock().await;
+        let digest = load::digest(&bytes);
+        let keep = persist.then(|| bytes.clone());
+        let loaded = self.load_bytes(engine, bytes, digest.clone(), true).await?;
+        if let Some(bytes) = keep {
+            // Before the file is there: the notice of it must find nothing new.
+            *last_read = Some(digest);
+            let source = self.source.clone();
+            let written = tokio::task::spawn_blocking(move || super::write_at_once(&source, &bytes)).await;
+            let written = written.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
+            written.map_err(|error| PutError::Persist(format!("writing {}: {error}", self.source.display())))?;
+        }
+        Ok(loaded)
+    }
+
+    async fn load_bytes(
+        &self,
+        engine: &Engine,
+        bytes: Vec<u8>,
+        digest: String,
+        asked: bool,
+    ) -> Result<Loaded, LoadError> {
+        if let Some(stamp) = self.stamp().filter(|stamp| stamp.digest == digest) {
+            return Ok(Loaded::Unchanged(Some(stamp)));
+        }
+        let loaded = match !asked && self.history.is_condemned(&digest) {
+            true => Err(LoadError::Probation),
+            false => engine.load(&self.account, bytes).await,
+        };
+        loaded
+            .and_then(|plugin| self.history.swap(plugin))
+            .map(Loaded::Swapped)
+            .inspect_err(|error| self.history.refused(Some(digest), error))
+    }
+
+    /// Publishes the generation before the one that serves, under the next number; takes no compilation.
+    pub fn rollback(&self) -> Result<Arc<Stamp>, NothingToGoBackTo> {
+        self.history.roll_back()
+    }
+
+    /// Calls the role `transform` of the generation that serves now; `number` is the message's at its hop.
+    pub async fn transform(&self, message: Message, number: u64) -> Answer<Option<Message>> {
         let id = request_id(&message.metadata).to_owned();
-        let Some(serving) = self.current.load_full() else { return nobody() };
-        let result = match self.calls.try_acquire() {
-            Ok(_permit) => serving.plugin.transform(message).await,
-            Err(_) => Err(CallError::TooManyCalls(self.limits.calls_max)),
-        };
-        serving.answer(result, &id)
+        let Some(serving) = self.history.serving() else { return nobody() };
+        match self.admit(&serving) {
+            Ok((trial, permit)) => {
+                let result = serving.plugin.transform(message, number, permit).await;
+                self.ended(&serving, result, Some(trial), &id)
+            }
+            Err(error) => self.ended(&serving, Err(error), None, &id),
+        }
     }
 
-    /// Calls the role `reply-policy` of the generation that serves now.
-    pub async fn replies(&self, request: Request) -> Answer<Vec<Reply>> {
+    /// Calls the role `reply-policy` of the generation that serves now, likewise.
+    pub async fn replies(&self, request: Request, number: u64) -> Answer<Vec<Reply>> {
         let id = request_id(&request.metadata).to_owned();
-        let Some(serving) = self.current.load_full() else { return nobody() };
-        let result = match self.calls.try_acquire() {
-            Ok(_permit) => serving.plugin.replies(request).await,
-            Err(_) => Err(CallError::TooManyCalls(self.limits.calls_max)),
-        };
-        serving.answer(result, &id)
+        let Some(serving) = self.history.serving() else { return nobody() };
+        match self.admit(&serving) {
+            Ok((trial, permit)) => {
+                let result = serving.plugin.replies(request, number, permit).await;
+                self.ended(&serving, result, Some(trial), &id)
+            }
+            Err(error) => self.ended(&serving, Err(error), None, &id),
+        }
     }
-}
 
-impl Generation {
-    /// Stamps a result. A failed call is logged here, because its text may be for the log alone.
-    fn answer<T>(&self, result: Result<T, CallError>, request_id: &str) -> Answer<T> {
-        if let Err(error) = &result {
-            let Stamp { plugin, generation, .. } = &*self.stamp;
+    /// Whether one more call may begin.
+    fn admit(&self, serving: &Generation) -> Result<(Trial, OwnedSemaphorePermit), CallError> {
+        let permit = Arc::clone(&self.account.calls)
+            .try_acquire_owned()
+            .map_err(|_| CallError::TooManyCalls(self.account.limits.calls_max))?;
+        let trial = serving.health.admit().map_err(CallError::Paused)?;
+        Ok((trial, permit))
+    }
+
+    /// The end of a call: counts it, logs a failure (its text may be for the log alone) and draws the consequences.
+    fn ended<T>(
+        &self,
+        serving: &Arc<Generation>,
+        result: Result<T, CallError>,
+        trial: Option<Trial>,
+        request_id: &str,
+    ) -> Answer<T> {
+        self.counts.count(result.as_ref().err());
+        if let Err(error) = &result
+            && self.account.admit_line()
+        {
+            let Stamp { plugin, generation, .. } = &*serving.stamp;
             // Escaped: the text may be the guest's own, and must not forge lines.
             let error = error.to_string();
             tracing::warn!(plugin, generation, request_id, ?error, "call failed");
         }
-        Answer { by: Some(Arc::clone(&self.stamp)), result }
+        if let Some(trial) = trial {
+            let broke_down = result.as_ref().is_err_and(CallError::is_breakdown);
+            match serving.health.ended(broke_down, trial) {
+                Verdict::Well => {}
+                Verdict::Unfit if self.history.roll_back_newcomer(serving) => {}
+                Verdict::Unfit | Verdict::KeepsFailing => self.pause(serving, trial),
+            }
+        }
+        Answer { by: Some(Arc::clone(&serving.stamp)), result }
     }
+
+    fn pause(&self, serving: &Generation, trial: Trial) {
+        if let Some(length) = serving.health.pause(trial) {
+            self.history.paused();
+            let Stamp { plugin, generation, .. } = &*serving.stamp;
+            let pause_ms = length.as_millis() as u64;
+            tracing::error!(
+                plugin,
+                generation,
+                pause_ms,
+                "paused, since it keeps failing; it is tried again afterwards"
+            );
+        }
+    }
+
+    fn stamp(&self) -> Option<Arc<Stamp>> {
+        self.history.serving().map(|generation| Arc::clone(&generation.stamp))
+    }
+}
+
+/// Why a component that was handed in does not serve, or was not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum PutError {
+    /// No plugin can have this name.
+    #[error("{0}")]
+    Name(String),
+    /// The component was refused; what served before serves on.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The component serves, but the next start will not find it.
+    #[error("the component serves, but is not kept for the next start: {0}")]
+    Persist(String),
 }
 
 fn nobody<T>() -> Answer<T> {
@@ -154,27 +238,4 @@ fn nobody<T>() -> Answer<T> {
 
 fn request_id(metadata: &[(String, String)]) -> &str {
     metadata.iter().find(|(key, _)| key == "tidegate.request-id").map_or("", |(_, id)| id)
-}
-
-/// Whoever routes to the slot relies on the roles that it serves.
-fn refuse_lost_role(served: &[Role], offered: &[Role]) -> Result<(), LoadError> {
-    match served.iter().find(|role| !offered.contains(role)) {
-        Some(role) => Err(LoadError::TypeCheck(format!("lacks the role {role}, which the serving generation has"))),
-        None => Ok(()),
-    }
-}
-
-/// Says what a load came to, in one line.
-pub(super) fn log_load(name: &str, source: impl Display, outcome: &Result<Loaded, LoadError>) {
-    match outcome {
-        Ok(Loaded::Swapped(stamp)) => {
-            tracing::info!(plugin = name, generation = stamp.generation, digest = stamp.digest, %source, "loaded");
-        }
-        Ok(Loaded::Unchanged) => tracing::debug!(plugin = name, %source, "unchanged"),
-        Err(error) => {
-            // `?` on the text escapes what a file of a stranger may have put into a compiler's message.
-            let reason = error.to_string();
-            tracing::error!(plugin = name, %source, ?reason, "not loaded; what served before serves on");
-        }
-    }
 }

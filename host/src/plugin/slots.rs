@@ -2,10 +2,11 @@
 
 use super::engine::Engine;
 use super::load::LoadError;
-use super::slot::{self, Loaded, Slot};
-use crate::config::{Config, check_name};
+use super::slot::{Loaded, PutError, Slot};
+use crate::config::{Config, PLUGINS_DIRECTORY, SLOTS_MAX, check_name};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -45,25 +46,85 @@ impl Slots {
 
     /// The slot of a source, made empty if the name is new.
     pub fn add(&self, source: Source) -> Arc<Slot> {
+        self.register(self.empty(source))
+    }
+
+    /// Loads a slot from its source if that has changed, and logs what came of it.
+    pub async fn load(&self, slot: &Slot) -> Result<Loaded, LoadError> {
+        let outcome = slot.load(&self.engine, false).await;
+        log_load(slot.name(), slot.source().display(), &outcome);
+        outcome
+    }
+
+    /// Loads a slot from its source because someone asked for it: even bytes that were refused before, or rolled back.
+    pub async fn load_asked(&self, slot: &Slot) -> Result<Loaded, LoadError> {
+        let outcome = slot.load(&self.engine, true).await;
+        log_load(slot.name(), slot.source().display(), &outcome);
+        outcome
+    }
+
+    /// Loads a component's bytes; with `persist` it then writes them to the source, at once. A name that is new becomes
+    /// a slot, with its source in `./plugins`, once the component is found to be good.
+    pub async fn put(&self, name: &str, bytes: Vec<u8>, persist: bool) -> Result<Loaded, PutError> {
+        check_name(name).map_err(PutError::Name)?;
+        let slot = match self.get(name) {
+            Some(slot) => slot,
+            None if self.all().len() >= SLOTS_MAX => {
+                return Err(PutError::Name(format!("{name} would be one plugin more than {SLOTS_MAX}")));
+            }
+            None => {
+                let path = Path::new(PLUGINS_DIRECTORY).join(format!("{name}.wasm"));
+                self.empty(Source { name: name.to_owned(), path })
+            }
+        };
+        let outcome = slot.put(&self.engine, bytes, persist).await;
+        match &outcome {
+            Ok(loaded) => log_load(name, "admin", &Ok(loaded.clone())),
+            Err(PutError::Load(error)) => log_refusal(name, "admin", error),
+            Err(error) => tracing::error!(plugin = name, %error, "put"),
+        }
+        if !matches!(outcome, Err(PutError::Load(_))) {
+            // Of two that were put under one new name at the same time, the first to come here stays.
+            self.register(slot);
+        }
+        outcome
+    }
+
+    fn empty(&self, source: Source) -> Arc<Slot> {
+        let Source { name, path } = source;
+        let (limits, settings) = (self.config.limits_of(&name), self.config.settings_of(&name));
+        let reuse = self.config.reuse_of(&name);
+        Arc::new(Slot::new(name, path, limits, settings, reuse, self.config.rollback))
+    }
+
+    /// Makes a slot known, unless its name is.
+    fn register(&self, slot: Arc<Slot>) -> Arc<Slot> {
         let _guard = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = self.get(&source.name) {
+        if let Some(slot) = self.get(slot.name()) {
             return slot;
         }
-        let limits = self.config.limits_of(&source.name);
-        let settings = self.config.settings_of(&source.name);
-        let slot = Arc::new(Slot::new(source.name.clone(), source.path, limits, settings));
         let mut by_name = BTreeMap::clone(&self.by_name.load());
-        by_name.insert(source.name, Arc::clone(&slot));
+        by_name.insert(slot.name().to_owned(), Arc::clone(&slot));
         self.by_name.store(Arc::new(by_name));
         slot
     }
+}
 
-    /// Loads a slot from its source, and logs what came of it.
-    pub async fn load(&self, slot: &Slot) -> Result<Loaded, LoadError> {
-        let outcome = slot.load(&self.engine).await;
-        slot::log_load(slot.name(), slot.source().display(), &outcome);
-        outcome
+/// Says what a load came to, in one line.
+fn log_load(name: &str, source: impl Display, outcome: &Result<Loaded, LoadError>) {
+    match outcome {
+        Ok(Loaded::Swapped(stamp)) => {
+            tracing::info!(plugin = name, generation = stamp.generation, digest = stamp.digest, %source, "loaded");
+        }
+        Ok(Loaded::Unchanged(_)) => tracing::debug!(plugin = name, %source, "unchanged"),
+        Err(error) => log_refusal(name, source, error),
     }
+}
+
+fn log_refusal(name: &str, source: impl Display, error: &LoadError) {
+    // `?` on the text escapes what a file of a stranger may have put into a compiler's message.
+    let reason = error.to_string();
+    tracing::error!(plugin = name, %source, ?reason, "not loaded; what served before serves on");
 }
 
 /// The plugins of a directory: every `*.wasm` whose stem can be a name; the others are returned as complaints.

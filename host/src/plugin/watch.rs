@@ -36,6 +36,8 @@ struct Seen {
     file: Option<Fingerprint>,
     /// Whether it was loaded (or refused) in this state.
     settled: bool,
+    /// Whether there ever was a file: a plugin that came by an admin call may have none.
+    ever: bool,
 }
 
 /// What tells one state of a file from another without reading it. Only a hint: the digest decides.
@@ -115,11 +117,12 @@ impl Watch {
             let seen = self.seen.get(slot.name());
             let at_rest = seen.is_some_and(|seen| seen.file == file);
             let settled = at_rest && seen.is_some_and(|seen| seen.settled);
-            if at_rest && !settled {
+            let ever = file.is_some() || seen.is_some_and(|seen| seen.ever);
+            if at_rest && !settled && ever {
                 self.load(slot.clone(), file.is_some());
             }
             all_settled &= at_rest;
-            self.seen.insert(slot.name().to_owned(), Seen { file, settled: at_rest });
+            self.seen.insert(slot.name().to_owned(), Seen { file, settled: at_rest, ever });
         }
         all_settled
     }

@@ -1,15 +1,17 @@
 //! `tidegate plugin build`: from a guest crate to a component that names its sources.
 
 use super::sources::{SECTION, source_digest};
+use crate::plugin::{EXAMPLES_SECTION, Examples, custom_sections, write_at_once};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde_json::Value;
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use wit_component::ComponentEncoder;
 
+/// What stands in a guest crate and is tried at every load of its component.
+pub(super) const EXAMPLES_FILE: &str = "examples.toml";
 const DEFAULT_TARGET: &str = "wasm32-unknown-unknown";
 /// Of a module that holds the description of its world, and of a component.
 const WORLD_SECTION: &str = "component-type";
@@ -41,7 +43,10 @@ impl Build {
         let bytes = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
         let mut component = encode(&package.name, bytes)?;
         append_section(&mut component, SECTION, source_digest(&package.directory)?.as_bytes());
-        write_at_once(&output, &component)?;
+        if let Some(examples) = examples(&package.directory)? {
+            append_section(&mut component, EXAMPLES_SECTION, examples.as_bytes());
+        }
+        write_at_once(&output, &component).with_context(|| format!("writing {}", output.display()))?;
         println!("{} {} bytes sha256:{}", output.display(), component.len(), crate::plugin::digest(&component));
         Ok(ExitCode::SUCCESS)
     }
@@ -136,6 +141,17 @@ fn missing_target(target: &str, directory: &Path) -> Option<String> {
     })
 }
 
+/// The crate's examples, which its component carries from now on; none if it has none.
+fn examples(directory: &Path) -> anyhow::Result<Option<String>> {
+    let path = directory.join(EXAMPLES_FILE);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    Examples::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+    Ok(Some(text))
+}
+
 /// Makes a component of a module, unless it is one.
 fn encode(name: &str, bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
     if bytes.starts_with(COMPONENT) {
@@ -154,28 +170,7 @@ fn encode(name: &str, bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
         .with_context(|| format!("making a component of {name}"))
 }
 
-/// The custom sections of a module, or of the outermost component.
-pub(super) fn custom_sections(bytes: &[u8]) -> impl Iterator<Item = (String, &[u8])> {
-    wasmparser::Parser::new(0).parse_all(bytes).map_while(Result::ok).filter_map(|payload| match payload {
-        wasmparser::Payload::CustomSection(section) => Some((section.name().to_owned(), section.data())),
-        _ => None,
-    })
-}
-
 fn append_section(component: &mut Vec<u8>, name: &str, data: &[u8]) {
     use wasm_encoder::{ComponentSection, CustomSection};
     CustomSection { name: name.into(), data: data.into() }.append_to_component(component);
-}
-
-/// Under another name first: a host that watches the file must not see half of it.
-fn write_at_once(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut name = path.file_name().context("the output has no file name")?.to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let written = std::fs::File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&temporary, path));
-    written
-        .inspect_err(|_| drop(std::fs::remove_file(&temporary)))
-        .with_context(|| format!("writing {}", path.display()))
 }

@@ -1,10 +1,9 @@
 //! `tidegate plugin check`: takes a file through the same stages as the host, and tells what it found.
 
-use crate::config::Limits;
-use crate::plugin::{CONTRACT_VERSION, Engine, Plugin, source_of};
+use super::test::load;
+use crate::plugin::Plugin;
 use anyhow::Context;
 use clap::Args;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,19 +26,14 @@ struct Report {
     contract: &'static str,
     roles: Vec<String>,
     imports: Vec<String>,
+    examples: usize,
     compile_ms: f64,
 }
 
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let source = source_of(self.file).map_err(anyhow::Error::msg)?;
-        let limits = Limits::default();
-        let engine = Engine::new(&limits)?;
-        let runtime = tokio::runtime::Runtime::new().context("starting threads")?;
-        let plugin = runtime
-            .block_on(engine.load_file(&source.name, &source.path, limits, BTreeMap::new()))
-            .with_context(|| format!("{} is refused", source.path.display()))?;
-        let report = Report::new(source.name, &plugin);
+        let (name, plugin) = load(&self.file, None).with_context(|| format!("{} is refused", self.file.display()))?;
+        let report = Report::new(name, &plugin);
         if self.json {
             println!("{}", serde_json::to_string_pretty(&report)?);
         } else {
@@ -53,11 +47,12 @@ impl Report {
     fn new(name: String, plugin: &Plugin) -> Self {
         Self {
             name,
-            digest: plugin.digest.clone(),
+            digest: plugin.digest.to_string(),
             size_bytes: plugin.size_bytes,
-            contract: CONTRACT_VERSION,
+            contract: plugin.contract(),
             roles: plugin.roles.iter().map(ToString::to_string).collect(),
             imports: plugin.imports.clone(),
+            examples: plugin.examples,
             compile_ms: plugin.compile_time.as_micros() as f64 / 1_000.0,
         }
     }
@@ -70,6 +65,7 @@ impl Report {
         println!("contract: tidegate:plugin@{}", self.contract);
         println!("roles: {}", list(&self.roles));
         println!("imports: {}", list(&self.imports));
+        println!("examples: {} passed", self.examples);
         println!("compile time: {:.1} ms", self.compile_ms);
     }
 }

@@ -1,6 +1,6 @@
 //! The digest of a guest's sources, which its component carries, so that a stale component can be told.
 
-use super::build::custom_sections;
+use crate::plugin::custom_section;
 use anyhow::{Context, bail};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -13,7 +13,7 @@ use std::process::Command;
 pub const SECTION: &str = "tidegate:sources";
 
 /// What of a package goes into its component; tests and notes do not.
-const PARTS: [&str; 4] = ["Cargo.toml", "build.rs", "src", "wit"];
+const PARTS: [&str; 5] = ["Cargo.toml", "build.rs", "examples.toml", "src", "wit"];
 /// What of the workspace does.
 const WORKSPACE_PARTS: [&str; 3] = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"];
 
@@ -56,10 +56,7 @@ pub fn source_digest(directory: &Path) -> anyhow::Result<String> {
 
 /// The digest that a component carries.
 pub fn embedded_digest(component: &[u8]) -> Option<String> {
-    custom_sections(component)
-        .filter(|(name, _)| name == SECTION)
-        .last()
-        .map(|(_, data)| String::from_utf8_lossy(data).into_owned())
+    custom_section(component, SECTION).map(|data| String::from_utf8_lossy(data).into_owned())
 }
 
 /// What cargo knows of the crate's workspace, without asking a registry.

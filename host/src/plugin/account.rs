@@ -1,0 +1,89 @@
+//! The account of one plugin name: its bounds and settings, and the counts that all its generations share.
+
+use super::guest_log::LineBudget;
+use super::lane::CpuShare;
+use crate::config::{LOG_LINE_BYTES_MAX, Limits};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Semaphore;
+use wasmtime_wasi_config::WasiConfigVariables;
+
+/// What belongs to a name rather than to a generation: a swap must not double what may run, or forget what happened.
+pub(super) struct Account {
+    pub(super) name: String,
+    pub(super) limits: Limits,
+    pub(super) settings: Arc<WasiConfigVariables>,
+    /// How many calls one instance may serve.
+    pub(super) reuse: u32,
+    pub(super) calls: Arc<Semaphore>,
+    pub(super) cpu: CpuShare,
+    pub(super) lines: LineBudget,
+    pub(super) denied: Denied,
+}
+
+/// Attempts of guests at what they may not do, as far as they reach the host.
+#[derive(Debug, Default)]
+pub(super) struct Denied {
+    pub(super) sockets: AtomicU64,
+    pub(super) name_lookups: AtomicU64,
+    pub(super) stdin: AtomicU64,
+}
+
+impl Denied {
+    pub(super) fn figures(&self) -> BTreeMap<&'static str, u64> {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        BTreeMap::from([
+            ("name-lookups", read(&self.name_lookups)),
+            ("sockets", read(&self.sockets)),
+            ("stdin", read(&self.stdin)),
+        ])
+    }
+}
+
+impl Account {
+    pub(super) fn new(name: String, limits: Limits, settings: BTreeMap<String, String>, reuse: u32) -> Self {
+        Self {
+            name,
+            settings: Arc::new(WasiConfigVariables::from_iter(settings)),
+            reuse,
+            calls: Arc::new(Semaphore::new(limits.calls_max)),
+            cpu: CpuShare::new(limits.cpu_percent_max),
+            lines: LineBudget::new(limits.log_lines_per_second_max),
+            denied: Denied::default(),
+            limits,
+        }
+    }
+
+    /// Writes one line of the guest to the log. `{:?}` escapes what could forge lines or move a terminal's cursor.
+    pub(super) fn log(&self, level: tracing::Level, context: &str, message: &str) {
+        if !self.admit_line() {
+            return;
+        }
+        let plugin = &*self.name;
+        let context = shortened(context, LOG_LINE_BYTES_MAX);
+        let message = shortened(message, LOG_LINE_BYTES_MAX);
+        match level {
+            tracing::Level::TRACE => tracing::trace!(plugin, ?context, ?message),
+            tracing::Level::DEBUG => tracing::debug!(plugin, ?context, ?message),
+            tracing::Level::INFO => tracing::info!(plugin, ?context, ?message),
+            tracing::Level::WARN => tracing::warn!(plugin, ?context, ?message),
+            tracing::Level::ERROR => tracing::error!(plugin, ?context, ?message),
+        }
+    }
+
+    /// Whether a line about the plugin may be written. The first after others that might not says how many.
+    pub(super) fn admit_line(&self) -> bool {
+        let admitted = self.lines.admit();
+        if let Some(lost) = admitted.filter(|&lost| lost > 0) {
+            let max = self.limits.log_lines_per_second_max;
+            tracing::warn!(plugin = self.name, lost, "log lines over log_lines_per_second_max {max}");
+        }
+        admitted.is_some()
+    }
+}
+
+/// The text, cut at a character's boundary if it is longer than `bytes_max`.
+fn shortened(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}

@@ -1,0 +1,184 @@
+//! The compile cache: what components compiled to, on disk, so that a start compiles nothing twice.
+//!
+//! An entry is machine code that the host will run, so it is trusted only where nobody else can have written it: a
+//! directory, and all above it, that no other user may change. A checksum at an entry's end finds what a disk or a crash
+//! has broken. Its name is derived from the component's digest and all that decides on the code.
+
+use super::engine::{Runtime, compile_settings};
+use rustix::fs::{Mode, OFlags};
+use sha2::{Digest, Sha256};
+use std::fs::{File, Metadata, Permissions};
+use std::hash::{Hash, Hasher};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+use wasmtime::component::Component;
+
+const EXTENSION: &str = "cwasm";
+/// BLAKE3, at an entry's end.
+const CHECKSUM_BYTES: usize = 32;
+/// Write permission of group and others.
+const OTHERS_WRITE: u32 = 0o022;
+const STICKY: u32 = 0o1000;
+
+/// A directory of compiled components.
+#[derive(Debug)]
+pub struct Cache {
+    directory: PathBuf,
+    bytes_max: u64,
+    /// Of all that decides on the code, the component apart.
+    engine: String,
+}
+
+impl Cache {
+    /// Where entries are kept if the configuration does not say.
+    pub fn default_directory() -> Option<PathBuf> {
+        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+        base.map(|base| base.join("tidegate"))
+    }
+
+    /// Opens a cache, and makes its directory if there is none.
+    ///
+    /// # Errors
+    /// Says what is wrong with the directory, and the remedy.
+    pub fn open(directory: &Path, bytes_max: u64) -> Result<Self, String> {
+        let failed = |error: std::io::Error| format!("compile cache {}: {error}", directory.display());
+        if !directory.exists() {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+        }
+        let directory = directory.canonicalize().map_err(failed)?;
+        for path in directory.ancestors() {
+            let metadata = path.metadata().map_err(failed)?;
+            if let Some(why) = why_untrusted(&metadata, path == directory) {
+                return Err(format!(
+                    "compile cache {}: {} {why}; `chmod go-w` it, or name another one in cache.directory",
+                    directory.display(),
+                    path.display()
+                ));
+            }
+        }
+        let mut hasher = Fingerprint(Sha256::new());
+        let engine = wasmtime::Engine::new(&compile_settings()).map_err(|error| format!("{error:#}"))?;
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let engine = hex(&hasher.0.finalize());
+        Ok(Self { directory, bytes_max, engine })
+    }
+
+    /// The compiled form of the component with this digest, if there is a sound one.
+    pub(super) fn get(&self, digest: &str, runtime: &Runtime) -> Option<Component> {
+        let path = self.path(digest);
+        let file = File::from(
+            rustix::fs::open(&path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).ok()?,
+        );
+        let component = sound(&file).and_then(|()| super::load::adopt_file(runtime, &path));
+        match component {
+            Ok(component) => {
+                // The time of its last use, by which old entries go.
+                let _ = file.set_modified(SystemTime::now());
+                Some(component)
+            }
+            Err(reason) => {
+                tracing::warn!(entry = %path.display(), reason, "compile cache: an unusable entry is made anew");
+                let _ = std::fs::remove_file(&path);
+                None
+            }
+        }
+    }
+
+    /// Keeps what a component compiled to. A failure is logged and costs no more than the next compilation.
+    pub(super) fn put(&self, digest: &str, artifact: &[u8]) {
+        if artifact.len() as u64 + CHECKSUM_BYTES as u64 > self.bytes_max {
+            return;
+        }
+        let path = self.path(digest);
+        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+        let written = self.write(&temporary, artifact).and_then(|()| std::fs::rename(&temporary, &path));
+        if let Err(error) = written {
+            let _ = std::fs::remove_file(&temporary);
+            tracing::warn!(entry = %path.display(), %error, "compile cache: not written");
+        }
+        self.make_room();
+    }
+
+    fn path(&self, digest: &str) -> PathBuf {
+        let name = Sha256::new().chain_update(digest).chain_update(&self.engine).finalize();
+        self.directory.join(hex(&name)).with_extension(EXTENSION)
+    }
+
+    fn write(&self, path: &Path, artifact: &[u8]) -> std::io::Result<()> {
+        let mut file = File::create(path)?;
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.write_all(artifact)?;
+        file.write_all(blake3::hash(artifact).as_bytes())
+    }
+
+    /// Removes what was not used for longest until the rest fits.
+    fn make_room(&self) {
+        let Ok(directory) = std::fs::read_dir(&self.directory) else { return };
+        let mut entries: Vec<_> = directory
+            .flatten()
+            .filter(|entry| entry.path().extension().is_some_and(|extension| extension == EXTENSION))
+            .filter_map(|entry| {
+                let metadata = entry.metadata().ok()?;
+                Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+            })
+            .collect();
+        entries.sort();
+        let mut bytes: u64 = entries.iter().map(|(_, bytes, _)| bytes).sum();
+        for (_, size, path) in entries {
+            if bytes <= self.bytes_max {
+                return;
+            }
+            // An instance that runs from it keeps the file's content until it ends.
+            let _ = std::fs::remove_file(path);
+            bytes -= size;
+        }
+    }
+}
+
+/// Why somebody else could have put an entry below this directory.
+fn why_untrusted(metadata: &Metadata, is_the_cache: bool) -> Option<&'static str> {
+    let own = rustix::process::geteuid().as_raw();
+    if metadata.uid() != own && (is_the_cache || metadata.uid() != 0) {
+        return Some("belongs to another user");
+    }
+    // In a sticky directory, others may add entries but not replace ours.
+    let open = metadata.mode() & OTHERS_WRITE != 0;
+    (open && (is_the_cache || metadata.mode() & STICKY == 0)).then_some("may be written to by others")
+}
+
+/// Whether a file is ours alone, and as it was written.
+fn sound(mut file: &File) -> Result<(), String> {
+    let failed = |error: std::io::Error| error.to_string();
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() || why_untrusted(&metadata, true).is_some() {
+        return Err("somebody else may have written it".to_owned());
+    }
+    let Some(length) = metadata.len().checked_sub(CHECKSUM_BYTES as u64) else {
+        return Err("it is too short".to_owned());
+    };
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file.take(length)).map_err(failed)?;
+    let mut checksum = [0; CHECKSUM_BYTES];
+    file.read_exact(&mut checksum).map_err(failed)?;
+    if hasher.finalize() == checksum { Ok(()) } else { Err("its checksum is wrong".to_owned()) }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Turns what the engine hashes into a name that no other engine has.
+struct Fingerprint(Sha256);
+
+impl Hasher for Fingerprint {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,174 @@
+//! The compiler: a child process of our own binary under limits, because compiling can be neither cancelled nor bounded
+//! inside a process, and a hostile file may make it run, grow or crash.
+//!
+//! The component goes in at its stdin and the artifact comes out at its stdout. It ends with 0, or with
+//! [`REFUSED`] and the reason on stderr.
+
+use super::engine;
+use super::load::LoadError;
+use crate::config::{ARTIFACT_BYTES_MAX, COMPILES_MAX, Limits};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// The hidden subcommand that makes a process a compiler.
+pub const SUBCOMMAND: &str = "compile-component";
+/// The exit code of a compiler that refuses the component.
+const REFUSED: u8 = 4;
+/// Below everything that carries traffic.
+const NICE: i32 = 15;
+const STDERR_BYTES_MAX: u64 = 64 << 10;
+/// The address space that the process has before it compiles.
+const BASE_BYTES: u64 = 256 << 20;
+
+/// Starts compilers, a few at a time.
+#[derive(Clone)]
+pub(super) struct Compiler {
+    program: Arc<Path>,
+    places: Arc<Semaphore>,
+}
+
+impl Compiler {
+    /// With the program that has [`SUBCOMMAND`].
+    pub(super) fn new(program: PathBuf) -> Self {
+        Self { program: program.into(), places: Arc::new(Semaphore::new(COMPILES_MAX)) }
+    }
+
+    /// What the component compiles to, which no other program has had in hand.
+    pub(super) async fn compile(&self, component: &[u8], limits: &Limits) -> Result<Vec<u8>, LoadError> {
+        let failed = |what: &str, error: std::io::Error| {
+            LoadError::Compile(format!("{what} the compiler {}: {error}", self.program.display()))
+        };
+        let Ok(_place) = self.places.acquire().await else { std::future::pending().await };
+        let mut child = Command::new(&*self.program)
+            .arg(SUBCOMMAND)
+            .arg(limits.compile_memory_bytes_max.to_string())
+            .arg(limits.compile_ms_max.div_ceil(1_000).to_string())
+            // Nothing of ours for a hostile file to find there.
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| failed("starting", error))?;
+        let (Some(mut stdin), Some(stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(LoadError::Compile("the compiler has no pipes".to_owned()));
+        };
+        let (mut artifact, mut text) = (Vec::new(), Vec::new());
+        let conversation = async {
+            let (_, read, _) = tokio::join!(
+                // A compiler that has refused no longer reads.
+                async {
+                    let _ = stdin.write_all(component).await;
+                    drop(stdin);
+                },
+                async { stdout.take(ARTIFACT_BYTES_MAX + 1).read_to_end(&mut artifact).await },
+                async { stderr.take(STDERR_BYTES_MAX).read_to_end(&mut text).await },
+            );
+            read?;
+            child.wait().await
+        };
+        let Ok(ended) = timeout(Duration::from_millis(limits.compile_ms_max), conversation).await else {
+            return Err(too_long(limits));
+        };
+        let status = ended.map_err(|error| failed("talking to", error))?;
+        if !status.success() {
+            return Err(refusal(status, &String::from_utf8_lossy(&text), limits));
+        }
+        if artifact.len() as u64 > ARTIFACT_BYTES_MAX {
+            return Err(LoadError::Compile(format!("what it compiles to is over {ARTIFACT_BYTES_MAX} bytes")));
+        }
+        Ok(artifact)
+    }
+}
+
+fn too_long(limits: &Limits) -> LoadError {
+    LoadError::Compile(format!("compiling took longer than compile_ms_max {}", limits.compile_ms_max))
+}
+
+/// Why a compiler ended without an artifact.
+fn refusal(status: ExitStatus, text: &str, limits: &Limits) -> LoadError {
+    let text = text.trim();
+    if status.code() == Some(i32::from(REFUSED)) {
+        return LoadError::Compile(text.to_owned());
+    }
+    if status.signal() == Some(rustix::process::Signal::XCPU.as_raw())
+        || status.signal() == Some(rustix::process::Signal::KILL.as_raw())
+    {
+        return too_long(limits);
+    }
+    // The allocator's last words, and those of a system call that got no memory.
+    if text.contains("memory allocation of") || text.contains("Cannot allocate memory") {
+        let max = limits.compile_memory_bytes_max;
+        return LoadError::Compile(format!("compiling took more memory than compile_memory_bytes_max {max}"));
+    }
+    LoadError::Compile(format!("the compiler died ({status}): {text}"))
+}
+
+/// The program that this process runs.
+pub fn own_program() -> std::io::Result<PathBuf> {
+    // Holds even if the file was replaced or deleted since: a newer one would write what this one does not read.
+    let own = Path::new("/proc/self/exe");
+    if own.exists() { Ok(own.to_owned()) } else { std::env::current_exe() }
+}
+
+/// What [`SUBCOMMAND`] does: compiles the component on stdin. Returns the exit code.
+pub fn run(memory_bytes_max: u64, cpu_seconds_max: u64) -> u8 {
+    match compile(memory_bytes_max, cpu_seconds_max) {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("{error}");
+            REFUSED
+        }
+    }
+}
+
+fn compile(memory_bytes_max: u64, cpu_seconds_max: u64) -> Result<(), String> {
+    bound_this_process(memory_bytes_max, cpu_seconds_max).map_err(|error| format!("limiting the compiler: {error}"))?;
+    let mut component = Vec::new();
+    std::io::stdin().read_to_end(&mut component).map_err(|error| format!("reading the component: {error}"))?;
+    refuse_what_is_no_component(&component)?;
+    let engine = wasmtime::Engine::new(&engine::compile_settings()).map_err(|error| format!("{error:#}"))?;
+    let binary = wat::parse_bytes(&component).map_err(|error| error.to_string())?;
+    let artifact = engine.precompile_component(&binary).map_err(|error| format!("{error:#}"))?;
+    std::io::stdout().write_all(&artifact).map_err(|error| format!("writing what was compiled: {error}"))
+}
+
+fn bound_this_process(memory_bytes_max: u64, cpu_seconds_max: u64) -> rustix::io::Result<()> {
+    let bound = |resource, most| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
+    bound(Resource::As, BASE_BYTES.saturating_add(memory_bytes_max))?;
+    bound(Resource::Cpu, cpu_seconds_max)?;
+    // No file, no dump: what comes out comes out at stdout.
+    bound(Resource::Fsize, 0)?;
+    bound(Resource::Core, 0)?;
+    // A system that refuses lets it compete with the traffic for a while.
+    let _ = rustix::process::nice(NICE);
+    Ok(())
+}
+
+/// Says what the bytes are where the compiler would only say what they are not.
+fn refuse_what_is_no_component(bytes: &[u8]) -> Result<(), String> {
+    const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
+    const MAGIC: &[u8] = b"\0asm";
+    let refuse = |what: &str| Err(what.to_owned());
+    if bytes.is_empty() {
+        refuse("the file is empty")
+    } else if bytes.starts_with(CORE_MODULE) {
+        refuse("a core module, not a component: build it with `tidegate plugin build`")
+    } else if bytes.starts_with(MAGIC) || bytes.trim_ascii_start().starts_with(b"(") {
+        Ok(())
+    } else {
+        refuse("neither a WebAssembly component nor its text form")
+    }
+}

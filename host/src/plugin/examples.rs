@@ -1,0 +1,320 @@
+//! Examples: what a plugin's author promises of it, carried in the component and held to before it may serve.
+//!
+//! They stand in the guest crate's `examples.toml`; `plugin build` puts the file into a custom section as it is.
+
+use super::call::{CallError, Message, Metadata, Reply, Request};
+use super::load::Plugin;
+use crate::config::{EXAMPLES_MAX, EXAMPLES_MS_MAX};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Deserialize;
+use std::fmt::{self, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The custom section of a component that holds its examples.
+pub const SECTION: &str = "tidegate:examples";
+
+/// The examples of one component.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Examples {
+    transform: Vec<Example<MessageIn, MessageOut>>,
+    reply_policy: Vec<Example<RequestIn, RepliesOut>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Example<I, O> {
+    name: Option<String>,
+    input: I,
+    expect: O,
+}
+
+/// Text, or any bytes as `{ base64 = "…" }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    Bytes { base64: String },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MessageIn {
+    #[serde(default)]
+    topic: String,
+    #[serde(default)]
+    metadata: Metadata,
+    body: Content,
+}
+
+/// What is left out may be anything.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MessageOut {
+    topic: Option<String>,
+    metadata: Option<Metadata>,
+    body: Option<Content>,
+    #[serde(default)]
+    filtered: bool,
+    error: Option<ErrorKind>,
+    error_contains: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestIn {
+    identity: Option<Content>,
+    #[serde(default)]
+    metadata: Metadata,
+    frames: Vec<Content>,
+}
+
+/// What is left out may be anything.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RepliesOut {
+    replies_min: Option<usize>,
+    replies_max: Option<usize>,
+    delay_ms_min: Option<u32>,
+    delay_ms_max: Option<u32>,
+    /// Of every reply.
+    frames: Option<Vec<Content>>,
+    error: Option<ErrorKind>,
+    error_contains: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ErrorKind {
+    Rejected,
+    Failed,
+}
+
+/// One example and what came of it: nothing, or how the plugin differs.
+pub struct Outcome {
+    /// As the author called it, or its place in the file.
+    pub name: String,
+    /// Lines for people to read.
+    pub difference: Option<String>,
+}
+
+impl Content {
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Text(text) => Ok(text.clone().into_bytes()),
+            Self::Bytes { base64 } => BASE64.decode(base64).map_err(|error| format!("`{base64}`: {error}")),
+        }
+    }
+}
+
+impl Examples {
+    /// Reads an `examples.toml`.
+    ///
+    /// # Errors
+    /// Names the line and what is wrong there.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let examples: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let count = examples.count();
+        if count > EXAMPLES_MAX {
+            return Err(format!("{count} examples are more than {EXAMPLES_MAX}"));
+        }
+        examples.check_contents().map_err(|error| format!("base64 {error}"))?;
+        Ok(examples)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.transform.len() + self.reply_policy.len()
+    }
+
+    /// Decodes everything once, so that a slip in the file is found when it is read.
+    fn check_contents(&self) -> Result<(), String> {
+        for example in &self.transform {
+            example.input.body.bytes()?;
+            example.expect.body.iter().try_for_each(|body| body.bytes().map(drop))?;
+        }
+        for example in &self.reply_policy {
+            let RequestIn { identity, frames, .. } = &example.input;
+            let expected = example.expect.frames.iter().flatten();
+            identity.iter().chain(frames).chain(expected).try_for_each(|content| content.bytes().map(drop))?;
+        }
+        Ok(())
+    }
+
+    /// Tries the plugin on each, in order, under its own bounds. The last outcome may be that time ran out.
+    pub async fn try_on(&self, plugin: &Arc<Plugin>) -> Vec<Outcome> {
+        let deadline = Instant::now() + Duration::from_millis(EXAMPLES_MS_MAX);
+        let mut outcomes = Vec::new();
+        for (index, example) in self.transform.iter().enumerate() {
+            let name = example.title("transform", index);
+            if Instant::now() > deadline {
+                outcomes.push(Outcome::out_of_time(name));
+                return outcomes;
+            }
+            let difference = example.try_on(plugin).await.err();
+            outcomes.push(Outcome { name, difference });
+        }
+        for (index, example) in self.reply_policy.iter().enumerate() {
+            let name = example.title("reply-policy", index);
+            if Instant::now() > deadline {
+                outcomes.push(Outcome::out_of_time(name));
+                return outcomes;
+            }
+            let difference = example.try_on(plugin).await.err();
+            outcomes.push(Outcome { name, difference });
+        }
+        outcomes
+    }
+}
+
+impl Outcome {
+    fn out_of_time(name: String) -> Self {
+        Self {
+            name,
+            difference: Some(format!("not tried: all examples together took longer than {EXAMPLES_MS_MAX} ms")),
+        }
+    }
+}
+
+impl<I, O> Example<I, O> {
+    fn title(&self, role: &str, index: usize) -> String {
+        self.name.clone().unwrap_or_else(|| format!("{role} {}", index + 1))
+    }
+}
+
+impl Example<MessageIn, MessageOut> {
+    async fn try_on(&self, plugin: &Arc<Plugin>) -> Result<(), String> {
+        let MessageIn { topic, metadata, body } = &self.input;
+        let message = Message { topic: topic.clone(), metadata: metadata.clone(), body: body.bytes()? };
+        let MessageOut { topic, metadata, body, filtered, error, error_contains } = &self.expect;
+        let Some(returned) = expected_end(plugin.transform(message, 0, ()).await, *error, error_contains)? else {
+            return Ok(());
+        };
+        let message = match (returned, filtered) {
+            (None, true) => return Ok(()),
+            (None, false) => return Err(difference("a message", "none: the plugin filtered it")),
+            (Some(message), true) => {
+                return Err(difference("none: a filtered message", show(&message.body)));
+            }
+            (Some(message), false) => message,
+        };
+        if let Some(body) = body {
+            same("body", &show(&body.bytes()?), &show(&message.body))?;
+        }
+        if let Some(topic) = topic {
+            same("topic", &format!("{topic:?}"), &format!("{:?}", message.topic))?;
+        }
+        if let Some(metadata) = metadata {
+            same("metadata", &format!("{metadata:?}"), &format!("{:?}", message.metadata))?;
+        }
+        Ok(())
+    }
+}
+
+impl Example<RequestIn, RepliesOut> {
+    async fn try_on(&self, plugin: &Arc<Plugin>) -> Result<(), String> {
+        let RequestIn { identity, metadata, frames } = &self.input;
+        let identity = identity.as_ref().map_or_else(|| Ok(b"example".to_vec()), Content::bytes)?;
+        let frames = frames.iter().map(Content::bytes).collect::<Result<_, _>>()?;
+        let request = Request { identity, metadata: metadata.clone(), frames };
+        let RepliesOut { replies_min, replies_max, delay_ms_min, delay_ms_max, frames, error, error_contains } =
+            &self.expect;
+        let ended = plugin.replies(request, 0, ()).await;
+        let Some(replies) = expected_end(ended, *error, error_contains)? else { return Ok(()) };
+        within("replies", replies.len(), *replies_min, *replies_max)?;
+        for (index, Reply { delay_ms, frames: returned }) in replies.iter().enumerate() {
+            within(&format!("delay_ms of reply {index}"), *delay_ms, *delay_ms_min, *delay_ms_max)?;
+            if let Some(frames) = frames {
+                let expected = frames.iter().map(Content::bytes).collect::<Result<Vec<_>, _>>()?;
+                let list = |frames: &[Vec<u8>]| frames.iter().map(|frame| show(frame)).collect::<Vec<_>>().join(", ");
+                same(&format!("frames of reply {index}"), &list(&expected), &list(returned))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What was returned, or none if an error was expected and came.
+fn expected_end<T>(
+    ended: Result<T, CallError>,
+    error: Option<ErrorKind>,
+    contains: &Option<String>,
+) -> Result<Option<T>, String> {
+    let (kind, text) = match ended {
+        Ok(_) if error.is_some() => return Err(difference(format!("the error {error:?}"), "an answer")),
+        Ok(returned) => return Ok(Some(returned)),
+        Err(CallError::Rejected(text)) => (ErrorKind::Rejected, text),
+        Err(CallError::Failed(text)) => (ErrorKind::Failed, text),
+        Err(breakdown) => return Err(difference("an end of the call", breakdown)),
+    };
+    if error != Some(kind) {
+        let expected = error.map_or("an answer".to_owned(), |error| format!("{error:?}"));
+        return Err(difference(expected, format!("{kind:?}: {text:?}")));
+    }
+    match contains {
+        Some(part) if !text.contains(part) => Err(difference(format!("an error with {part:?}"), format!("{text:?}"))),
+        _ => Ok(None),
+    }
+}
+
+fn same(what: &str, expected: &str, returned: &str) -> Result<(), String> {
+    if expected == returned { Ok(()) } else { Err(format!("{what}: {}", difference(expected, returned))) }
+}
+
+fn within<N: PartialOrd + fmt::Display>(what: &str, number: N, min: Option<N>, max: Option<N>) -> Result<(), String> {
+    if let Some(min) = min.filter(|min| number < *min) {
+        return Err(difference(format!("{what} of at least {min}"), number));
+    }
+    if let Some(max) = max.filter(|max| number > *max) {
+        return Err(difference(format!("{what} of at most {max}"), number));
+    }
+    Ok(())
+}
+
+fn difference(expected: impl fmt::Display, returned: impl fmt::Display) -> String {
+    format!("expected {expected}\n   found {returned}")
+}
+
+/// Bytes as text where they are text, with everything else escaped; the beginning of what is long.
+fn show(bytes: &[u8]) -> String {
+    const SHOWN_MAX: usize = 200;
+    let mut text = String::from("\"");
+    for chunk in bytes[..bytes.len().min(SHOWN_MAX)].utf8_chunks() {
+        text.extend(chunk.valid().escape_debug());
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text.push('"');
+    if bytes.len() > SHOWN_MAX {
+        let _ = write!(text, "… ({} bytes)", bytes.len());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_in_the_file_is_named() {
+        for (text, named) in [
+            ("[[transform]]\ninput.body = 'a'\nexpect.bdy = 'b'", "bdy"),
+            ("[[transform]]\ninput.body = { base64 = '?' }\nexpect.body = 'b'", "base64"),
+            ("[[transform]]\nexpect.body = 'b'", "input"),
+            ("[[policy]]", "policy"),
+        ] {
+            let error = Examples::parse(text).unwrap_err();
+            assert!(error.contains(named), "{named} is not in: {error}");
+        }
+        assert_eq!(Examples::parse("").unwrap().count(), 0);
+    }
+
+    #[test]
+    fn bytes_are_shown_as_far_as_they_are_text() {
+        assert_eq!(show(b"a\n\xff\"b"), r#""a\n\xff\"b""#);
+        assert!(show(&[b'x'; 300]).ends_with("(300 bytes)"));
+    }
+}

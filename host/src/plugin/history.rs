@@ -1,0 +1,206 @@
+//! The history of one slot: which generation serves, which ones it can go back to, and what was refused and why.
+
+use super::call::Stamp;
+use super::health::Health;
+use super::load::{LoadError, Plugin, Role};
+use crate::config::{PREVIOUS_GENERATIONS_MAX, Rollback};
+use arc_swap::ArcSwapOption;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A plugin as it serves: what it is, who it says it is, and how it does.
+pub(super) struct Generation {
+    pub(super) stamp: Arc<Stamp>,
+    pub(super) plugin: Arc<Plugin>,
+    pub(super) health: Health,
+}
+
+impl Drop for Generation {
+    /// The last call has ended and nothing can go back to it: the generation is retired.
+    fn drop(&mut self) {
+        tracing::debug!(plugin = self.stamp.plugin, generation = self.stamp.generation, "retired");
+    }
+}
+
+/// There is no earlier generation to go back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no earlier generation to go back to; load a component instead")]
+pub struct NothingToGoBackTo;
+
+/// What was last refused.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Refused {
+    /// SHA-256 of the bytes, if they could be read.
+    pub digest: Option<String>,
+    /// The stage that refused: read, compile, type-check, probe, examples or probation.
+    pub stage: &'static str,
+    /// Why, for people to read.
+    pub reason: String,
+    /// When, as RFC 3339 has it.
+    pub at: String,
+}
+
+/// What serves and what did. Whoever calls the plugin reads `serving` and waits for nobody.
+pub(super) struct History {
+    name: String,
+    rules: Rollback,
+    serving: ArcSwapOption<Generation>,
+    past: Mutex<Past>,
+}
+
+#[derive(Default)]
+struct Past {
+    last_generation: u64,
+    /// The ones to go back to, the latest first; they stay compiled.
+    previous: VecDeque<Arc<Generation>>,
+    /// Digests that were rolled back because they kept failing.
+    condemned: BTreeSet<String>,
+    rolled_back: bool,
+    rollbacks: u64,
+    pauses: u64,
+    last_refused: Option<Refused>,
+}
+
+/// What of a history is told.
+pub(super) struct Told {
+    pub(super) serving: Option<Arc<Generation>>,
+    pub(super) previous: Vec<Arc<Stamp>>,
+    pub(super) rolled_back: bool,
+    pub(super) rollbacks: u64,
+    pub(super) pauses: u64,
+    pub(super) last_refused: Option<Refused>,
+}
+
+impl History {
+    pub(super) fn new(name: String, rules: Rollback) -> Self {
+        Self { name, rules, serving: ArcSwapOption::empty(), past: Mutex::default() }
+    }
+
+    /// The generation that serves now.
+    pub(super) fn serving(&self) -> Option<Arc<Generation>> {
+        self.serving.load_full()
+    }
+
+    /// Puts a plugin into service. When this returns, no new call reaches an older generation.
+    pub(super) fn swap(&self, plugin: Arc<Plugin>) -> Result<Arc<Stamp>, LoadError> {
+        let mut past = self.lock();
+        if let Some(serving) = &*self.serving.load() {
+            refuse_lost_role(&serving.plugin.roles, &plugin.roles)?;
+        }
+        past.rolled_back = false;
+        past.condemned.remove(&*plugin.digest);
+        let (stamp, before) = self.publish(&mut past, plugin, false);
+        if let Some(before) = before {
+            past.previous.push_front(before);
+            past.previous.truncate(PREVIOUS_GENERATIONS_MAX);
+        }
+        Ok(stamp)
+    }
+
+    /// Publishes the code of the generation before under the next number.
+    pub(super) fn roll_back(&self) -> Result<Arc<Stamp>, NothingToGoBackTo> {
+        let mut past = self.lock();
+        let stamp = self.go_back(&mut past)?;
+        past.rolled_back = false;
+        let Stamp { generation, digest, .. } = &*stamp;
+        tracing::info!(plugin = self.name, generation, digest, "rolled back, as asked");
+        Ok(stamp)
+    }
+
+    /// Takes a newcomer that is unfit out of service, if it is still the one that serves. False if there is nothing to
+    /// go back to.
+    pub(super) fn roll_back_newcomer(&self, newcomer: &Generation) -> bool {
+        let mut past = self.lock();
+        let serving = self.serving.load().as_ref().map(|serving| serving.stamp.generation);
+        if serving != Some(newcomer.stamp.generation) {
+            return true;
+        }
+        let Ok(stamp) = self.go_back(&mut past) else { return false };
+        let Stamp { plugin, generation: failed, digest } = &*newcomer.stamp;
+        let (calls, breakdowns) = newcomer.health.on_probation();
+        past.rolled_back = true;
+        past.condemned.insert(digest.clone());
+        let reason =
+            format!("{breakdowns} of its first {calls} calls failed, and rollback.failures is {}", self.rules.failures);
+        tracing::error!(
+            plugin,
+            failed,
+            generation = stamp.generation,
+            digest = stamp.digest,
+            calls,
+            breakdowns,
+            "rolled back: generation {failed} failed too often; its bytes are refused until they are loaded explicitly"
+        );
+        past.last_refused = Some(Refused::now(Some(digest.clone()), "probation", reason));
+        true
+    }
+
+    /// Whether a digest was rolled back because it kept failing.
+    pub(super) fn is_condemned(&self, digest: &str) -> bool {
+        self.lock().condemned.contains(digest)
+    }
+
+    /// Takes note of a refused load.
+    pub(super) fn refused(&self, digest: Option<String>, error: &LoadError) {
+        self.lock().last_refused = Some(Refused::now(digest, error.stage(), error.to_string()));
+    }
+
+    /// Takes note of a pause.
+    pub(super) fn paused(&self) {
+        self.lock().pauses += 1;
+    }
+
+    pub(super) fn told(&self) -> Told {
+        let past = self.lock();
+        Told {
+            serving: self.serving(),
+            previous: past.previous.iter().map(|generation| Arc::clone(&generation.stamp)).collect(),
+            rolled_back: past.rolled_back,
+            rollbacks: past.rollbacks,
+            pauses: past.pauses,
+            last_refused: past.last_refused.clone(),
+        }
+    }
+
+    fn go_back(&self, past: &mut Past) -> Result<Arc<Stamp>, NothingToGoBackTo> {
+        let back = past.previous.pop_front().ok_or(NothingToGoBackTo)?;
+        past.rollbacks += 1;
+        // It has served before. On probation again it could drag the slot further back, where nothing is better.
+        let (stamp, _) = self.publish(past, Arc::clone(&back.plugin), true);
+        Ok(stamp)
+    }
+
+    /// Gives a plugin the next number and the slot. Also returns what served before.
+    fn publish(&self, past: &mut Past, plugin: Arc<Plugin>, proven: bool) -> (Arc<Stamp>, Option<Arc<Generation>>) {
+        past.last_generation += 1;
+        let stamp = Arc::new(Stamp {
+            plugin: self.name.clone(),
+            generation: past.last_generation,
+            digest: plugin.digest.to_string(),
+        });
+        let health = Health::new(self.rules, proven);
+        let before = self.serving.swap(Some(Arc::new(Generation { stamp: Arc::clone(&stamp), plugin, health })));
+        if let Some(before) = &before {
+            before.plugin.retire();
+        }
+        (stamp, before)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Past> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Refused {
+    fn now(digest: Option<String>, stage: &'static str, reason: String) -> Self {
+        Self { digest, stage, reason, at: jiff::Timestamp::now().to_string() }
+    }
+}
+
+/// Whoever routes to the slot relies on the roles that it serves.
+fn refuse_lost_role(served: &[Role], offered: &[Role]) -> Result<(), LoadError> {
+    match served.iter().find(|role| !offered.contains(role)) {
+        Some(role) => Err(LoadError::TypeCheck(format!("lacks the role {role}, which the serving generation has"))),
+        None => Ok(()),
+    }
+}

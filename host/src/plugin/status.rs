@@ -1,0 +1,141 @@
+//! The status of a slot, as the admin surface tells it.
+
+use super::account::Account;
+use super::call::CallError;
+use super::history::{Refused, Told};
+use super::load::Role;
+use crate::config::Limits;
+use crate::ledger::Reason;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// What a slot does at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Nothing is loaded.
+    Empty,
+    /// A generation serves.
+    Serving,
+    /// A generation serves because a newer one failed too often.
+    RolledBack,
+    /// The generation kept failing and is not called for a while.
+    Paused,
+}
+
+/// All that is told of a slot.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// The plugin's name.
+    pub name: String,
+    /// The file that it is loaded from.
+    pub source: String,
+    /// What it does at present.
+    pub state: State,
+    /// The generation that serves, from 1.
+    pub generation: Option<u64>,
+    /// SHA-256 of its component.
+    pub digest: Option<String>,
+    /// The component's size.
+    pub size_bytes: Option<usize>,
+    /// The version of the contract that it was built against.
+    pub contract: Option<&'static str>,
+    /// What it serves.
+    pub roles: Vec<Role>,
+    /// The interfaces with functions that it imports.
+    pub imports: Vec<String>,
+    /// How many calls one instance serves.
+    pub reuse: u32,
+    /// Its bounds.
+    pub limits: Limits,
+    /// Calls since the start, of all generations, the refused ones included.
+    pub calls: u64,
+    /// How many are running.
+    pub calls_in_flight: u64,
+    /// Those that gave nothing to send, by reason.
+    pub failures: BTreeMap<&'static str, u64>,
+    /// How often it went back to an earlier generation.
+    pub rollbacks: u64,
+    /// How often it was paused.
+    pub pauses: u64,
+    /// How long it still is, in milliseconds.
+    pub retry_after_ms: Option<u64>,
+    /// Attempts of its guests at sockets, name look-ups and stdin.
+    pub denied: BTreeMap<&'static str, u64>,
+    /// Log lines over its bound.
+    pub log_lines_dropped: u64,
+    /// The generations that it can go back to, the latest first.
+    pub previous: Vec<Previous>,
+    /// What was last refused.
+    pub last_refused: Option<Refused>,
+}
+
+/// A generation to go back to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Previous {
+    /// Its number.
+    pub generation: u64,
+    /// SHA-256 of its component.
+    pub digest: String,
+}
+
+/// How the calls of a slot ended.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    calls: AtomicU64,
+    failures: Mutex<BTreeMap<Reason, u64>>,
+}
+
+impl Counts {
+    pub(super) fn count(&self, failure: Option<&CallError>) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        if let Some(error) = failure {
+            *self.failures.lock().unwrap_or_else(PoisonError::into_inner).entry(error.reason()).or_default() += 1;
+        }
+    }
+}
+
+impl Status {
+    pub(super) fn of(source: &Path, account: &Account, told: Told, counts: &Counts) -> Self {
+        let serving = told.serving.as_deref();
+        let plugin = serving.map(|generation| &generation.plugin);
+        let paused_for = serving.and_then(|generation| generation.health.paused_for());
+        let state = match serving {
+            None => State::Empty,
+            Some(_) if paused_for.is_some() => State::Paused,
+            Some(_) if told.rolled_back => State::RolledBack,
+            Some(_) => State::Serving,
+        };
+        let failures = counts.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        Self {
+            name: account.name.clone(),
+            source: source.display().to_string(),
+            state,
+            generation: serving.map(|generation| generation.stamp.generation),
+            digest: serving.map(|generation| generation.stamp.digest.clone()),
+            size_bytes: plugin.map(|plugin| plugin.size_bytes),
+            contract: plugin.map(|plugin| plugin.contract()),
+            roles: plugin.map(|plugin| plugin.roles.clone()).unwrap_or_default(),
+            imports: plugin.map(|plugin| plugin.imports.clone()).unwrap_or_default(),
+            reuse: account.reuse,
+            limits: account.limits.clone(),
+            calls: counts.calls.load(Ordering::Relaxed),
+            calls_in_flight: (account.limits.calls_max - account.calls.available_permits()) as u64,
+            failures: failures.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
+            rollbacks: told.rollbacks,
+            pauses: told.pauses,
+            retry_after_ms: paused_for.map(|rest| rest.as_millis() as u64),
+            denied: account.denied.figures(),
+            log_lines_dropped: account.lines.dropped(),
+            previous: told
+                .previous
+                .iter()
+                .map(|stamp| Previous { generation: stamp.generation, digest: stamp.digest.clone() })
+                .collect(),
+            last_refused: told.last_refused,
+        }
+    }
+}

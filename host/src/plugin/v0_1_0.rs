@@ -1,0 +1,144 @@
+//! Version 0.1.0 of the contract: the adapter between its types and the host's.
+//!
+//! A published version never changes, so this file serves the components built against it for ever; the next version
+//! gets a file of its own.
+
+use super::call::{CallError, Message, Reply, Request};
+use super::guest::{Guest, Occasion};
+use super::instances::{Instance, Instances};
+use super::load::{Plugin, Role};
+use crate::config::Limits;
+use wasmtime::component::InstancePre;
+
+mod transform_role {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        inline: "package tidegate:host; world transform-role { export tidegate:plugin/transform@0.1.0; }",
+        world: "tidegate:host/transform-role",
+        exports: { default: async },
+    });
+}
+
+mod reply_policy_role {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        inline: "package tidegate:host; world reply-policy-role { export tidegate:plugin/reply-policy@0.1.0; }",
+        world: "tidegate:host/reply-policy-role",
+        exports: { default: async },
+    });
+}
+
+use reply_policy_role::exports::tidegate::plugin::reply_policy as wit_policy;
+use reply_policy_role::{ReplyPolicyRole, ReplyPolicyRolePre};
+use transform_role::exports::tidegate::plugin::transform as wit_transform;
+use transform_role::{TransformRole, TransformRolePre};
+
+/// The version that this file speaks.
+pub(super) const VERSION: &str = "0.1.0";
+
+/// A component that is known to export the roles that it has in this version's types.
+pub(super) struct Adapter {
+    transform: Option<(TransformRolePre<Guest>, Instances<TransformRole>)>,
+    reply_policy: Option<(ReplyPolicyRolePre<Guest>, Instances<ReplyPolicyRole>)>,
+}
+
+impl Adapter {
+    /// Holds the component's exports for `roles` to the contract's types.
+    pub(super) fn new(component: &InstancePre<Guest>, roles: &[Role]) -> wasmtime::Result<Self> {
+        let mut adapter = Self { transform: None, reply_policy: None };
+        if roles.contains(&Role::Transform) {
+            adapter.transform = Some((TransformRolePre::new(component.clone())?, Instances::default()));
+        }
+        if roles.contains(&Role::ReplyPolicy) {
+            adapter.reply_policy = Some((ReplyPolicyRolePre::new(component.clone())?, Instances::default()));
+        }
+        Ok(adapter)
+    }
+
+    /// One call of the role `transform`.
+    pub(super) async fn transform(
+        &self,
+        plugin: &Plugin,
+        message: Message,
+        occasion: Occasion,
+    ) -> Result<Option<Message>, CallError> {
+        let (role, instances) = self.transform.as_ref().ok_or(CallError::NoRole("transform"))?;
+        let input = wit_transform::Message { topic: message.topic, metadata: message.metadata, body: message.body };
+        let mut instance = match instances.take(&occasion) {
+            Some(instance) => instance,
+            None => {
+                let mut store = plugin.store(occasion);
+                let bindings = role.instantiate_async(&mut store).await;
+                let bindings = plugin.unless_trapped(bindings, &store)?;
+                Instance::fresh(store, bindings)
+            }
+        };
+        let Instance { store, bindings, .. } = &mut instance;
+        let returned = bindings.tidegate_plugin_transform().call_transform(&mut *store, &input).await;
+        let output = plugin.unless_trapped(returned, store)?;
+        instances.give_back(instance);
+        let output = output.map_err(|error| match error {
+            wit_transform::Error::Rejected(text) => CallError::Rejected(text),
+            wit_transform::Error::Failed(text) => CallError::Failed(text),
+        })?;
+        Ok(output.map(|message| Message { topic: message.topic, metadata: message.metadata, body: message.body }))
+    }
+
+    /// One call of the role `reply-policy`.
+    pub(super) async fn replies(
+        &self,
+        plugin: &Plugin,
+        request: Request,
+        occasion: Occasion,
+    ) -> Result<Vec<Reply>, CallError> {
+        let (role, instances) = self.reply_policy.as_ref().ok_or(CallError::NoRole("reply-policy"))?;
+        let input =
+            wit_policy::Request { identity: request.identity, metadata: request.metadata, frames: request.frames };
+        let mut instance = match instances.take(&occasion) {
+            Some(instance) => instance,
+            None => {
+                let mut store = plugin.store(occasion);
+                let bindings = role.instantiate_async(&mut store).await;
+                let bindings = plugin.unless_trapped(bindings, &store)?;
+                Instance::fresh(store, bindings)
+            }
+        };
+        let Instance { store, bindings, .. } = &mut instance;
+        let returned = bindings.tidegate_plugin_reply_policy().call_replies(&mut *store, &input).await;
+        let output = plugin.unless_trapped(returned, store)?;
+        instances.give_back(instance);
+        let replies = output.map_err(|error| match error {
+            wit_policy::Error::Rejected(text) => CallError::Rejected(text),
+            wit_policy::Error::Failed(text) => CallError::Failed(text),
+        })?;
+        let replies: Vec<_> =
+            replies.into_iter().map(|reply| Reply { delay_ms: reply.delay_ms, frames: reply.frames }).collect();
+        check_bounds(&replies, plugin.limits())?;
+        Ok(replies)
+    }
+
+    /// Lets go of the instances that wait for another call.
+    pub(super) fn retire(&self) {
+        if let Some((_, instances)) = &self.transform {
+            instances.clear();
+        }
+        if let Some((_, instances)) = &self.reply_policy {
+            instances.clear();
+        }
+    }
+}
+
+fn check_bounds(replies: &[Reply], limits: &Limits) -> Result<(), CallError> {
+    if replies.len() > limits.replies_max {
+        return Err(CallError::TooManyReplies { count: replies.len(), max: limits.replies_max });
+    }
+    for (index, reply) in replies.iter().enumerate() {
+        if reply.delay_ms > limits.delay_ms_max {
+            return Err(CallError::DelayTooLong { index, delay_ms: reply.delay_ms, max: limits.delay_ms_max });
+        }
+        if reply.frames.is_empty() {
+            return Err(CallError::NoFrames(index));
+        }
+    }
+    Ok(())
+}
