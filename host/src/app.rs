@@ -1,14 +1,16 @@
 //! The host as a whole: configuration → everything loaded and bound → run → orderly end.
 
 use crate::config::{self, Config};
+use crate::http::admin::{Admin, Guard};
 use crate::http::public::Public;
-use crate::http::{Server, Settings, admin};
+use crate::http::{Server, Settings};
 use crate::ledger::{Ledger, Reason};
 use crate::messaging::{Broker, Publisher, broker, publisher};
 use crate::plugin::{self, Cache, Engine, Role, Seed, Slot, Slots, Source, Watch, scan};
 use crate::request_id::RequestIds;
 use crate::shutdown::{Ask, Signals};
 use anyhow::Context;
+use futures_util::future::join_all;
 use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -44,7 +46,7 @@ pub struct App {
     slots: Arc<Slots>,
     scanned: Option<PathBuf>,
     http: Option<Server>,
-    admin: Option<Server>,
+    admin: Option<(Server, Guard)>,
     publisher: Option<Arc<Publisher>>,
     broker: Option<Broker>,
     request_ids: Arc<RequestIds>,
@@ -61,9 +63,11 @@ impl App {
     pub async fn build(config: Config, named: Vec<Source>) -> Result<Self, StartError> {
         // First of all: a signal during a slow load must already end in order.
         let signals = Signals::listen().context("listening to signals")?;
+        let guard = |address| Guard::new(address, config.admin.token_file.as_deref());
+        let guard = config.admin.address.0.map(guard).transpose().map_err(StartError::Usage)?;
         let (sources, scanned) = sources(&config, named)?;
         let engine = engine(&config)?;
-        let slots = Arc::new(Slots::new(engine, config.clone()));
+        let slots = Arc::new(Slots::new(engine, config.clone(), scanned.is_some()));
         load(&slots, sources, scanned.is_some()).await?;
         let policy = match config.messaging.frontend.0 {
             Some(_) => choose_policy(&slots, config.messaging.policy.as_deref())?,
@@ -79,7 +83,7 @@ impl App {
         };
         Ok(Self {
             http: bind("http", config.http.address, settings).await?,
-            admin: bind("admin", config.admin.address, settings).await?,
+            admin: bind("admin", config.admin.address, settings).await?.zip(guard),
             publisher: publisher(&config, &ledger)?,
             broker: policy.map(|policy| start_broker(&config, policy, &ledger, &request_ids)).transpose()?,
             ledger,
@@ -94,7 +98,7 @@ impl App {
 
     /// One line per surface, then `ready`.
     fn announce(&self) {
-        let http = |server: &Option<Server>| match server {
+        let http = |server: Option<&Server>| match server {
             Some(server) => format!("http://{}", server.address()),
             None => "none".to_owned(),
         };
@@ -102,8 +106,8 @@ impl App {
         let frontend = self.broker.as_ref().map_or("none", Broker::endpoint);
         let lines = format!(
             "http {}\nadmin {}\npublish {publish}\nfrontend {frontend}\nready\n",
-            http(&self.http),
-            http(&self.admin)
+            http(self.http.as_ref()),
+            http(self.admin.as_ref().map(|(server, _)| server))
         );
         // Whoever started the host may have closed its output; that is no reason not to serve.
         let _ = std::io::stdout().write_all(lines.as_bytes()).and_then(|()| std::io::stdout().flush());
@@ -115,8 +119,9 @@ impl App {
         let (stop_traffic, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         let draining = Arc::new(AtomicBool::new(false));
 
-        let admin = self.admin.take().map(|server| {
-            let routes = admin::routes(Arc::clone(&self.slots), Arc::clone(&draining));
+        let admin = self.admin.take().map(|(server, guard)| {
+            let (slots, request_ids) = (Arc::clone(&self.slots), Arc::clone(&self.request_ids));
+            let routes = Admin::new(slots, guard, request_ids, Arc::clone(&draining)).routes();
             tokio::spawn(server.serve(routes, stop_admin.clone(), FLUSH_MIN))
         });
         let http = self.http.take().map(|server| {
@@ -238,9 +243,13 @@ fn cache(config: &config::Cache) -> Option<Arc<Cache>> {
 
 /// A plugin that was named has to load; one that was found may fail, and leaves an empty slot.
 async fn load(slots: &Arc<Slots>, sources: Vec<Source>, scanned: bool) -> Result<(), StartError> {
-    for source in sources {
+    // All at the same time: each waits for its compiler.
+    let loads = sources.into_iter().map(|source| {
         let slot = slots.add(source);
-        match slots.load(&slot).await {
+        async move { (slots.load(&slot).await, slot) }
+    });
+    for (outcome, slot) in join_all(loads).await {
+        match outcome {
             Err(error) if !scanned => {
                 let plugin = slot.name();
                 return Err(anyhow::anyhow!("loading plugin {plugin} from {}: {error}", slot.source().display()).into());

@@ -26,7 +26,7 @@ enum Command {
     Subscribe(subscribe::Args),
     /// Send requests to a frontend and print the replies
     Request(request::Args),
-    /// Build and check plugins
+    /// Build and check plugins, and swap those of a running host
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     /// Compiles the component on stdin, under limits; the host starts this for itself

@@ -37,8 +37,6 @@ pub const PREVIOUS_GENERATIONS_MAX: usize = 2;
 pub const RESOURCES_MAX: usize = 1_000;
 /// What the long calls of a plugin may use at once before its share of the processor holds them back.
 pub const CPU_BURST_MS: u64 = 100;
-/// Threads for long calls, of all plugins.
-pub const SLOW_LANE_THREADS: usize = 2;
 /// Bytes of one log line of a plugin.
 pub const LOG_LINE_BYTES_MAX: usize = 4 << 10;
 /// Random bytes of one host call.
@@ -49,6 +47,14 @@ pub const HTTP_IO_TIMEOUT_MS: u64 = 30_000;
 pub const HTTP_HEAD_BYTES_MAX: usize = 64 << 10;
 /// How much of a plugin's own text a caller is told.
 pub const REJECTED_TEXT_BYTES_MAX: usize = 1 << 10;
+/// How much a caller is told of why a component is refused; a component can make that text as long as it likes.
+pub const REFUSED_TEXT_BYTES_MAX: usize = 16 << 10;
+/// Components that the admin surface takes in at the same time; each is held in memory.
+pub const ADMIN_UPLOADS_MAX: usize = 8;
+/// The body of a call that is made through the admin surface.
+pub const ADMIN_CALL_BYTES_MAX: usize = 16 << 20;
+/// A shorter admin token could be guessed.
+pub const ADMIN_TOKEN_BYTES_MIN: usize = 16;
 
 /// The whole configuration. Every key may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]

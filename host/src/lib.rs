@@ -8,7 +8,7 @@
 //!  (b) DEALER, REQ ───▶ │ ROUTER ─ broker loop ─ DEALER (inproc) ─▶ worker ─▶ replies │
 //!      replies    ◀──── │ ROUTER ◀─ schedule (due replies) ◀────────┘                 │
 //!                       │                                                            │
-//!  (d) file, SIGHUP ──▶ │ plugin::Watch ─▶ read · compile · type-check · probe ─▶ swap│
+//!  (d) file, admin ───▶ │ read · compile · type-check · probe · examples ─▶ swap      │
 //!                       └────────────────────────────────────────────────────────────┘
 //! ```
 //!

@@ -1,7 +1,12 @@
-//! `tidegate plugin`: what a plugin's author needs.
+//! `tidegate plugin`: what a plugin's author needs, and whoever runs a host.
 
+mod admin;
 mod build;
+mod call;
 mod check;
+mod list;
+mod load;
+mod rollback;
 mod sources;
 mod test;
 
@@ -18,6 +23,14 @@ pub(super) enum Plugin {
     Check(check::Check),
     /// Try a component on its examples
     Test(test::Test),
+    /// Show the plugins of a running host
+    List(list::List),
+    /// Load a component into a running host
+    Load(load::Load),
+    /// Have a running host go back to what served before
+    Rollback(rollback::Rollback),
+    /// Try a plugin of a running host on one input
+    Call(call::Call),
 }
 
 impl Plugin {
@@ -26,6 +39,10 @@ impl Plugin {
             Self::Build(build) => build.run(),
             Self::Check(check) => check.run(),
             Self::Test(test) => test.run(),
+            Self::List(list) => list.run(),
+            Self::Load(load) => load.run(),
+            Self::Rollback(rollback) => rollback.run(),
+            Self::Call(call) => call.run(),
         }
     }
 }

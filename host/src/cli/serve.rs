@@ -23,7 +23,7 @@ pub(super) struct Serve {
     /// Where HTTP listens, or none [default: 127.0.0.1:5000]
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_HTTP")]
     http: Option<Address>,
-    /// Where plugins are administered, and /livez and /readyz served, or none [default: 127.0.0.1:5001]
+    /// Where the host is watched and its plugins are swapped, or none [default: 127.0.0.1:5001]
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_ADMIN")]
     admin: Option<Address>,
     /// Where the PUB socket binds, or none [default: tcp://127.0.0.1:4444]

@@ -60,8 +60,8 @@ limits! {
     calls_max: usize = 64, "between::<_, _, 1, 1_000>";
     /// The stack of guest code.
     stack_bytes_max: usize = 512 << 10, "between::<_, _, 65_536, 67_108_864>";
-    /// Of one core, for calls that run longer than a tick, all calls of the plugin together.
-    cpu_percent_max: u32 = 50, "between::<_, _, 1, 100>";
+    /// Of one core, for all calls of the plugin that run longer than a millisecond; 200 is two cores.
+    cpu_percent_max: u32 = 100, "between::<_, _, 1, 100_000>";
     /// Lines of the plugin in the host's log, those about its failed calls included; more are counted, not written.
     log_lines_per_second_max: u32 = 100, "between::<_, _, 0, 1_000_000>";
     /// The component; a Python one has 18 MiB.

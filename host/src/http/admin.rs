@@ -1,39 +1,273 @@
-//! The admin surface: whether the host lives, and whether it is ready for traffic.
+//! The admin surface: whether the host lives and is ready, and its plugins to look at, swap, roll back and try.
+//!
+//! `openapi.json` beside this file describes it; a test holds the two against each other.
 
-use crate::plugin::Slots;
+mod call;
+mod guard;
+
+pub use guard::{Guard, read_token};
+
+use super::answer::with_type;
+use super::body;
+use super::problem::{Problem, Refusal};
+use crate::config::{ADMIN_CALL_BYTES_MAX, ADMIN_UPLOADS_MAX, HTTP_IO_TIMEOUT_MS};
+use crate::plugin::{LoadError, Loaded, PutError, Slot, Slots, Stamp};
+use crate::request_id::RequestIds;
+use bytes::Buf;
+use futures_util::Stream;
+use serde::Serialize;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use warp::Filter;
 use warp::filters::BoxedFilter;
-use warp::http::StatusCode;
+use warp::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use warp::path::FullPath;
 use warp::reply::Response;
 
-use super::problem::Problem;
+const OPENAPI: &str = include_str!("openapi.json");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const BODY_TIMEOUT: Duration = Duration::from_millis(HTTP_IO_TIMEOUT_MS);
 
-/// The routes, for a [`super::Server`]. `draining` is set when the host begins to end.
-pub fn routes(slots: Arc<Slots>, draining: Arc<AtomicBool>) -> BoxedFilter<(Response,)> {
-    let get = || warp::get().or(warp::head()).unify();
-    let live = warp::path!("livez").and(get()).map(|| text(StatusCode::OK, "live\n"));
-    let ready = warp::path!("readyz").and(get()).map(move || readiness(&slots, draining.load(Ordering::Relaxed)));
-    let wrong_method =
-        warp::path!("livez").or(warp::path!("readyz")).unify().map(|| Problem::Method("GET, HEAD").into_response());
-    let elsewhere = warp::any().map(|| Problem::NoRoute.into_response());
-    live.or(ready).unify().or(wrong_method).unify().or(elsewhere).unify().boxed()
+/// The surface, and what it needs.
+pub struct Admin {
+    slots: Arc<Slots>,
+    guard: Guard,
+    request_ids: Arc<RequestIds>,
+    draining: Arc<AtomicBool>,
+    uploads: Arc<Semaphore>,
+    calls: AtomicU64,
 }
 
-/// 200 once every slot serves; else 503 with one line per reason.
-fn readiness(slots: &Slots, draining: bool) -> Response {
-    let mut reasons = String::new();
-    if draining {
-        reasons += "draining\n";
-    }
-    for slot in slots.all().iter().filter(|slot| slot.roles().is_none()) {
-        reasons += &format!("plugin {} is not loaded\n", slot.name());
-    }
-    if reasons.is_empty() { text(StatusCode::OK, "ready\n") } else { text(StatusCode::SERVICE_UNAVAILABLE, &reasons) }
+/// What came in, apart from the body.
+struct Head {
+    method: Method,
+    path: FullPath,
+    query: String,
+    headers: HeaderMap,
 }
 
-fn text(status: StatusCode, body: &str) -> Response {
-    let reply = warp::reply::with_status(body.to_owned(), status);
-    warp::reply::Reply::into_response(reply)
+/// What a request asks for, when it may ask for it.
+enum Route {
+    Live,
+    Ready,
+    OpenApi,
+    List,
+    Show(Arc<Slot>),
+    Put { name: String, persist: bool, place: OwnedSemaphorePermit },
+    Rollback(Arc<Slot>),
+    Load(Arc<Slot>),
+    Call(Arc<Slot>),
+}
+
+/// What serves after a swap, or after there was nothing to swap.
+#[derive(Serialize)]
+struct Swap<'a> {
+    plugin: &'a str,
+    generation: u64,
+    digest: &'a str,
+    changed: bool,
+    persisted: bool,
+}
+
+impl Admin {
+    /// `draining` is set when the host begins to end.
+    pub fn new(slots: Arc<Slots>, guard: Guard, request_ids: Arc<RequestIds>, draining: Arc<AtomicBool>) -> Self {
+        let uploads = Arc::new(Semaphore::new(ADMIN_UPLOADS_MAX));
+        Self { slots, guard, request_ids, draining, uploads, calls: AtomicU64::new(1) }
+    }
+
+    /// The routes, for a [`super::Server`].
+    pub fn routes(self) -> BoxedFilter<(Response,)> {
+        let admin = Arc::new(self);
+        let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+        let head = warp::method().and(warp::path::full()).and(query).and(warp::header::headers_cloned());
+        let head = head.map(|method, path, query, headers| Head { method, path, query, headers });
+        head.and(warp::body::stream())
+            .then(move |head, body| {
+                let admin = Arc::clone(&admin);
+                async move { admin.answer(&head, body).await }
+            })
+            .boxed()
+    }
+
+    async fn answer<B: Buf>(&self, head: &Head, body: impl Stream<Item = Result<B, warp::Error>>) -> Response {
+        let mut body = std::pin::pin!(body);
+        let answer = match self.route(head) {
+            Ok(route) => self.serve(route, &head.headers, body).await,
+            Err(problem) => {
+                body::discard(&head.headers, body.as_mut()).await;
+                Err(problem)
+            }
+        };
+        let mut response = answer.unwrap_or_else(Problem::into_response);
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+    }
+
+    /// The guard first, then the path, then the method: a stranger learns nothing, and an unknown route wins over a
+    /// wrong method.
+    fn route(&self, head: &Head) -> Result<Route, Problem> {
+        let path = head.path.as_str();
+        let segments: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').skip(1).collect();
+        // Whoever watches the host has neither a token nor a say in its headers.
+        if !matches!(segments[..], ["livez" | "readyz"]) {
+            self.guard.check(&head.headers)?;
+        }
+        let get = |route| match head.method {
+            Method::GET | Method::HEAD => Ok(route),
+            _ => Err(Problem::Method("GET, HEAD")),
+        };
+        let post = |route| if head.method == Method::POST { Ok(route) } else { Err(Problem::Method("POST")) };
+        match segments[..] {
+            ["livez"] => get(Route::Live),
+            ["readyz"] => get(Route::Ready),
+            ["openapi.json"] => get(Route::OpenApi),
+            ["plugins"] => get(Route::List),
+            ["plugins", name] => match head.method {
+                Method::GET | Method::HEAD => Ok(Route::Show(self.slot(name)?)),
+                Method::PUT => {
+                    let persist = persist(&head.query)?;
+                    let place = Arc::clone(&self.uploads).try_acquire_owned();
+                    let place = place.map_err(|_| Problem::TooManyUploads)?;
+                    Ok(Route::Put { name: name.to_owned(), persist, place })
+                }
+                _ => Err(Problem::Method("GET, HEAD, PUT")),
+            },
+            ["plugins", name, "rollback"] => post(Route::Rollback(self.slot(name)?)),
+            ["plugins", name, "load"] => post(Route::Load(self.slot(name)?)),
+            ["plugins", name, "call"] => post(Route::Call(self.slot(name)?)),
+            _ => Err(Problem::NoAdminRoute),
+        }
+    }
+
+    fn slot(&self, name: &str) -> Result<Arc<Slot>, Problem> {
+        self.slots.get(name).ok_or_else(|| Problem::NoPlugin(name.to_owned()))
+    }
+
+    async fn serve<B: Buf>(
+        &self,
+        route: Route,
+        headers: &HeaderMap,
+        body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
+    ) -> Result<Response, Problem> {
+        match route {
+            Route::Live => Ok(with_type(b"live\n".into(), TEXT)),
+            Route::Ready => Ok(self.readiness()),
+            Route::OpenApi => Ok(with_type(OPENAPI.into(), JSON)),
+            Route::List => json(&self.slots.all().iter().map(|slot| slot.status()).collect::<Vec<_>>()),
+            Route::Show(slot) => json(&slot.status()),
+            Route::Put { name, persist, place } => {
+                let bound = usize::try_from(self.slots.component_bytes_max(&name)).unwrap_or(usize::MAX);
+                let bytes = body::read(headers, body, ("component_bytes_max", bound), BODY_TIMEOUT).await?;
+                self.put(name, bytes, persist, place).await
+            }
+            Route::Rollback(slot) => {
+                let stamp = slot.rollback().map_err(|error| Problem::NothingToGoBackTo(error.to_string()))?;
+                swap(&stamp, true, false)
+            }
+            Route::Load(slot) => self.load(slot).await,
+            Route::Call(slot) => {
+                let bound = ("the bound of a call,", ADMIN_CALL_BYTES_MAX);
+                let bytes = body::read(headers, body, bound, BODY_TIMEOUT).await?;
+                let number = self.calls.fetch_add(1, Ordering::Relaxed);
+                call::answer(&slot, &bytes, self.request_ids.next(), number).await
+            }
+        }
+    }
+
+    /// Loads what was sent, to the end even if the caller goes away meanwhile.
+    async fn put(
+        &self,
+        name: String,
+        bytes: Vec<u8>,
+        persist: bool,
+        place: OwnedSemaphorePermit,
+    ) -> Result<Response, Problem> {
+        let slots = Arc::clone(&self.slots);
+        let plugin = name.clone();
+        let work = tokio::spawn(async move {
+            let _place = place;
+            slots.put(&name, bytes, persist).await
+        });
+        match work.await.map_err(|_| Problem::Host)? {
+            Ok(Loaded::Swapped(stamp)) => swap(&stamp, true, persist),
+            Ok(Loaded::Unchanged(Some(stamp))) => swap(&stamp, false, persist),
+            Ok(Loaded::Unchanged(None)) => Err(self.refused_before(plugin)),
+            Err(PutError::Name(text)) => Err(Problem::Malformed(text)),
+            Err(PutError::Load(error)) => Err(refused(plugin, &error)),
+            Err(PutError::Persist(text)) => Err(Problem::NotPersisted(text)),
+        }
+    }
+
+    /// Loads the source, to the end even if the caller goes away meanwhile.
+    async fn load(&self, slot: Arc<Slot>) -> Result<Response, Problem> {
+        let slots = Arc::clone(&self.slots);
+        let plugin = slot.name().to_owned();
+        let work = tokio::spawn(async move { slots.load_asked(&slot).await });
+        match work.await.map_err(|_| Problem::Host)? {
+            Ok(Loaded::Swapped(stamp)) => swap(&stamp, true, true),
+            Ok(Loaded::Unchanged(Some(stamp))) => swap(&stamp, false, true),
+            Ok(Loaded::Unchanged(None)) => Err(self.refused_before(plugin)),
+            Err(error) => Err(refused(plugin, &error)),
+        }
+    }
+
+    /// The bytes are those that were refused before, and nothing serves.
+    fn refused_before(&self, plugin: String) -> Problem {
+        match self.slots.get(&plugin).and_then(|slot| slot.status().last_refused) {
+            Some(refused) => Problem::Refused(Refusal { plugin, stage: refused.stage, reason: refused.reason }),
+            None => Problem::Host,
+        }
+    }
+
+    /// 200 once every slot serves; else 503 with one line per reason.
+    fn readiness(&self) -> Response {
+        let mut reasons = String::new();
+        if self.draining.load(Ordering::Relaxed) {
+            reasons += "draining\n";
+        }
+        for slot in self.slots.all().iter().filter(|slot| slot.roles().is_none()) {
+            reasons += &format!("plugin {} is not loaded\n", slot.name());
+        }
+        if reasons.is_empty() {
+            return with_type(b"ready\n".into(), TEXT);
+        }
+        let mut response = with_type(reasons.into_bytes(), TEXT);
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        response
+    }
+}
+
+/// Whether a PUT is to be written to the source.
+fn persist(query: &str) -> Result<bool, Problem> {
+    match query {
+        "" | "persist=false" => Ok(false),
+        "persist=true" => Ok(true),
+        _ => Err(Problem::Malformed("the query takes persist=true or persist=false, and nothing else".to_owned())),
+    }
+}
+
+fn refused(plugin: String, error: &LoadError) -> Problem {
+    Problem::Refused(Refusal { plugin, stage: error.stage(), reason: error.to_string() })
+}
+
+/// `persisted`: whether the source holds what serves, so that the next start loads it again.
+fn swap(stamp: &Stamp, changed: bool, persisted: bool) -> Result<Response, Problem> {
+    let Stamp { plugin, generation, digest } = stamp;
+    json(&Swap { plugin, generation: *generation, digest, changed, persisted })
+}
+
+fn json(value: &impl Serialize) -> Result<Response, Problem> {
+    let body = serde_json::to_vec(value).map_err(|error| {
+        tracing::error!(%error, "writing an answer");
+        Problem::Host
+    })?;
+    Ok(with_type(body, JSON))
 }

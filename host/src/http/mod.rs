@@ -1,8 +1,11 @@
 //! The HTTP surfaces: the only folder that names warp.
 //!
-//! [`public`] serves the plugins, [`admin`] says whether the host lives and is ready; both run on [`Server`].
+//! [`public`] serves the plugins, [`admin`] shows and changes them and says whether the host is ready; both run on
+//! [`Server`].
 
 pub mod admin;
+mod answer;
+mod body;
 mod problem;
 pub mod public;
 mod query;

@@ -1,8 +1,8 @@
 //! Errors as callers see them: the one mapping from what went wrong to a status, and its body as RFC 9457 has it.
 
-use crate::config::REJECTED_TEXT_BYTES_MAX;
+use crate::config::{ADMIN_UPLOADS_MAX, REFUSED_TEXT_BYTES_MAX, REJECTED_TEXT_BYTES_MAX};
 use crate::plugin::CallError;
-use warp::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use warp::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
@@ -15,8 +15,8 @@ pub(super) enum Problem {
     NoRoute,
     /// There is something at this path, but not for this method.
     Method(&'static str),
-    /// The body is longer than the bound in bytes.
-    BodyTooLarge(usize),
+    /// The body is longer than the bound of this name, in bytes.
+    BodyTooLarge(&'static str, usize),
     /// The body did not come.
     BodyTimeout,
     /// The plugin gave nothing to send.
@@ -25,22 +25,56 @@ pub(super) enum Problem {
     ContentType,
     /// The publish queue is full.
     QueueFull,
+    /// The caller did not show the admin token.
+    NoToken,
+    /// The request may come from a web page; says what is a sign of it.
+    Foreign(&'static str),
+    /// There is nothing at this path of the admin surface.
+    NoAdminRoute,
+    /// There is no plugin of this name.
+    NoPlugin(String),
+    /// The component did not pass a stage of loading; what served before serves on.
+    Refused(Refusal),
+    /// The plugin has no earlier generation.
+    NothingToGoBackTo(String),
+    /// As many components as may be are being taken in.
+    TooManyUploads,
+    /// The component serves, but could not be written to its source.
+    NotPersisted(String),
+    /// The host failed at what it was asked for.
+    Host,
+}
+
+/// A component that was not loaded.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// The plugin that it was meant for.
+    pub plugin: String,
+    /// The stage that refused it.
+    pub stage: &'static str,
+    /// Why.
+    pub reason: String,
 }
 
 impl Problem {
     fn status(&self) -> StatusCode {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NoToken => StatusCode::UNAUTHORIZED,
+            Self::Foreign(_) => StatusCode::FORBIDDEN,
+            Self::NoRoute | Self::NoAdminRoute | Self::NoPlugin(_) => StatusCode::NOT_FOUND,
+            Self::NothingToGoBackTo(_) => StatusCode::CONFLICT,
+            Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotPersisted(_) | Self::Host => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge(..) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Call(CallError::NoRole(_)) => StatusCode::NOT_FOUND,
             Self::Call(CallError::Rejected(_)) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Call(CallError::DeadlineExceeded(_)) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Call(CallError::EmptySlot | CallError::TooManyCalls(_) | CallError::Paused(_)) | Self::QueueFull => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Call(CallError::EmptySlot | CallError::TooManyCalls(_) | CallError::Paused(_))
+            | Self::QueueFull
+            | Self::TooManyUploads => StatusCode::SERVICE_UNAVAILABLE,
             Self::Call(
                 CallError::Failed(_)
                 | CallError::Trapped(_)
@@ -62,9 +96,8 @@ impl Problem {
             Self::Malformed(detail) => detail.clone(),
             Self::NoRoute => "no plugin serves this path; GET / lists the routes".to_owned(),
             Self::Method(allowed) => format!("this path takes {allowed}"),
-            Self::BodyTooLarge(bytes_max) => format!("the body is larger than body_bytes_max {bytes_max}"),
+            Self::BodyTooLarge(name, bytes_max) => format!("the body is larger than {name} {bytes_max}"),
             Self::BodyTimeout => "the body did not arrive in time".to_owned(),
-            Self::Call(CallError::NoRole(_)) => "the plugin does not serve HTTP".to_owned(),
             Self::Call(CallError::Rejected(text)) => {
                 text[..text.floor_char_boundary(REJECTED_TEXT_BYTES_MAX)].to_owned()
             }
@@ -73,6 +106,23 @@ impl Problem {
             Self::Call(error) => error.to_string(),
             Self::ContentType => "the plugin returned a content-type that is no header value".to_owned(),
             Self::QueueFull => "the publish queue is full; nothing was published".to_owned(),
+            Self::NoToken => {
+                "send `Authorization: Bearer TOKEN` with the token of admin.token_file; `tidegate plugin` reads it with \
+                 --token-file FILE"
+                    .to_owned()
+            }
+            Self::Foreign(sign) => {
+                format!("{sign}: call from this machine as localhost or 127.0.0.1, or set admin.token_file and send its token")
+            }
+            Self::NoAdminRoute => "nothing is served at this path; GET /openapi.json describes what is".to_owned(),
+            Self::NoPlugin(name) => format!("no plugin is named {name}; GET /plugins lists them"),
+            Self::Refused(refusal) => refusal.reason[..refusal.reason.floor_char_boundary(REFUSED_TEXT_BYTES_MAX)].into(),
+            Self::NothingToGoBackTo(text) => text.clone(),
+            Self::TooManyUploads => {
+                format!("{ADMIN_UPLOADS_MAX} components are being loaded already; send this one again later")
+            }
+            Self::NotPersisted(text) => format!("the component serves until the host ends, but is not persisted: {text}"),
+            Self::Host => "the host failed; its log says how".to_owned(),
         }
     }
 
@@ -86,12 +136,16 @@ impl Problem {
 
     pub(super) fn into_response(self) -> Response {
         let status = self.status();
-        let body = serde_json::json!({
+        let mut body = serde_json::json!({
             "type": "about:blank",
             "title": status.canonical_reason().unwrap_or_default(),
             "status": status.as_u16(),
             "detail": self.detail(),
         });
+        if let Self::Refused(Refusal { plugin, stage, .. }) = &self {
+            body["plugin"] = plugin.as_str().into();
+            body["stage"] = (*stage).into();
+        }
         let mut response = Response::new(body.to_string().into());
         *response.status_mut() = status;
         let headers = response.headers_mut();
@@ -99,9 +153,11 @@ impl Problem {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from(self.retry_after_seconds()));
         }
-        if let Self::Method(allowed) = self {
-            headers.insert(ALLOW, HeaderValue::from_static(allowed));
-        }
+        match self {
+            Self::Method(allowed) => headers.insert(ALLOW, HeaderValue::from_static(allowed)),
+            Self::NoToken => headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            _ => None,
+        };
         response
     }
 }

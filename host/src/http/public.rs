@@ -1,29 +1,24 @@
 //! The public surface: `/NAME/` calls the transform of a plugin, answers with its message and publishes it.
 
+use super::answer::{say_who, with_type};
 use super::problem::Problem;
-use super::query;
+use super::{body, query};
 use crate::ledger::{Hop, Passage};
 use crate::messaging::Publisher;
 use crate::plugin::{Answer, CallError, Message, Metadata, Role, Slot, Slots, Stamp};
 use crate::request_id::RequestIds;
 use bytes::Buf;
-use futures_util::{Stream, StreamExt};
-use std::pin::Pin;
+use futures_util::Stream;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
 use warp::Filter;
 use warp::filters::BoxedFilter;
-use warp::http::header::{CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use warp::http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::reply::Response;
 
 const PLUGIN_METHODS: &str = "GET, HEAD, POST";
 const INDEX_METHODS: &str = "GET, HEAD";
-/// How much of a body that is too large is read all the same: closing on a client that still sends makes its system
-/// throw the answer away.
-const DISCARD_BYTES_MAX: usize = 16 << 20;
-const DISCARD_TIME_MAX: Duration = Duration::from_secs(1);
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// What the surface needs.
@@ -151,7 +146,8 @@ impl Public {
     ) -> Result<Message, Problem> {
         let pairs = query::pairs(&head.query).map_err(Problem::Malformed)?;
         let (body, pairs) = if head.method == Method::POST {
-            (self.body(&head.headers, body).await?, pairs)
+            let bound = ("body_bytes_max", self.body_bytes_max);
+            (body::read(&head.headers, std::pin::pin!(body), bound, self.body_timeout).await?, pairs)
         } else {
             parameter(pairs)?
         };
@@ -165,37 +161,6 @@ impl Public {
         }
         metadata.extend(pairs.into_iter().map(|(name, value)| (format!("query.{name}"), value)));
         Ok(Message { topic: String::new(), metadata, body })
-    }
-
-    /// The body of a POST, as long as it may be.
-    async fn body<B: Buf>(
-        &self,
-        headers: &HeaderMap,
-        body: impl Stream<Item = Result<B, warp::Error>>,
-    ) -> Result<Vec<u8>, Problem> {
-        let too_large = || Problem::BodyTooLarge(self.body_bytes_max);
-        let announced = headers.get("content-length").and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        let excess = announced.unwrap_or(0).saturating_sub(self.body_bytes_max);
-        // A client that waits for 100 Continue has sent nothing yet; reading would tell it to go on.
-        if excess > DISCARD_BYTES_MAX || (excess > 0 && headers.contains_key("expect")) {
-            return Err(too_large());
-        }
-        let mut bytes = Vec::with_capacity(if excess > 0 { 0 } else { announced.unwrap_or(0) });
-        let mut body = std::pin::pin!(body);
-        while let Some(piece) = timeout(self.body_timeout, body.next()).await.map_err(|_| Problem::BodyTimeout)? {
-            let mut piece =
-                piece.map_err(|error| Problem::Malformed(format!("the body of the request ended early: {error}")))?;
-            if bytes.len() + piece.remaining() > self.body_bytes_max {
-                let _ = timeout(DISCARD_TIME_MAX, discard(body)).await;
-                return Err(too_large());
-            }
-            while piece.has_remaining() {
-                let chunk = piece.chunk();
-                bytes.extend_from_slice(chunk);
-                piece.advance(chunk.len());
-            }
-        }
-        Ok(bytes)
     }
 
     /// What a returned message becomes: a place in the publish queue, then an answer. A HEAD publishes nothing.
@@ -217,17 +182,6 @@ impl Public {
     }
 }
 
-/// Reads on after a body that is too large, within bounds, so that the client has sent what it wanted to send.
-async fn discard<B: Buf>(mut body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>) {
-    let mut bytes = 0;
-    while let Some(Ok(piece)) = body.next().await {
-        bytes += piece.remaining();
-        if bytes > DISCARD_BYTES_MAX {
-            return;
-        }
-    }
-}
-
 /// Takes the one parameter out of a query's pairs.
 fn parameter(pairs: Metadata) -> Result<(Vec<u8>, Metadata), Problem> {
     let (mut parameters, rest): (Metadata, Metadata) =
@@ -240,26 +194,13 @@ fn parameter(pairs: Metadata) -> Result<(Vec<u8>, Metadata), Problem> {
     }
 }
 
-fn with_type(body: Vec<u8>, content_type: HeaderValue) -> Response {
-    let mut response = Response::new(body.into());
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
-    response
-}
-
 /// Counts the answer out and adds what every answer says.
 fn finished(passage: Passage, by: Option<Arc<Stamp>>, answer: Result<Response, Problem>) -> Response {
     let mut response = answer.unwrap_or_else(Problem::into_response);
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(by) = by {
-        let mut say = |name: &'static str, value: &str| {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(HeaderName::from_static(name), value);
-            }
-        };
-        say("tidegate-plugin", &by.plugin);
-        say("tidegate-generation", &by.generation.to_string());
-        say("tidegate-digest", &by.digest);
+        say_who(headers, &by);
     }
     passage.out();
     response

@@ -1,6 +1,6 @@
 //! The account of one plugin name: its bounds and settings, and the counts that all its generations share.
 
-use super::guest_log::LineBudget;
+use super::guest_log::{Admitted, LineBudget};
 use super::lane::CpuShare;
 use crate::config::{LOG_LINE_BYTES_MAX, Limits};
 use std::collections::BTreeMap;
@@ -72,18 +72,25 @@ impl Account {
         }
     }
 
-    /// Whether a line about the plugin may be written. The first after others that might not says how many.
+    /// Whether a line about the plugin may be written. Says when lines begin to be dropped, and how many were.
     pub(super) fn admit_line(&self) -> bool {
-        let admitted = self.lines.admit();
-        if let Some(lost) = admitted.filter(|&lost| lost > 0) {
-            let max = self.limits.log_lines_per_second_max;
-            tracing::warn!(plugin = self.name, lost, "log lines over log_lines_per_second_max {max}");
+        let (plugin, max) = (&self.name, self.limits.log_lines_per_second_max);
+        match self.lines.admit() {
+            Admitted::Yes => true,
+            Admitted::After(lost) => {
+                tracing::warn!(plugin, lost, "log lines dropped, over log_lines_per_second_max {max}");
+                true
+            }
+            Admitted::NotThisOne => {
+                tracing::warn!(plugin, "log lines over log_lines_per_second_max {max} are dropped and counted");
+                false
+            }
+            Admitted::No => false,
         }
-        admitted.is_some()
     }
 }
 
 /// The text, cut at a character's boundary if it is longer than `bytes_max`.
-fn shortened(text: &str, bytes_max: usize) -> &str {
+pub(super) fn shortened(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }

@@ -12,6 +12,7 @@ use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 use wasmtime::component::Component;
 
@@ -29,6 +30,7 @@ pub struct Cache {
     bytes_max: u64,
     /// Of all that decides on the code, the component apart.
     engine: String,
+    written: AtomicU64,
 }
 
 impl Cache {
@@ -63,7 +65,7 @@ impl Cache {
         let engine = wasmtime::Engine::new(&compile_settings()).map_err(|error| format!("{error:#}"))?;
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let engine = hex(&hasher.0.finalize());
-        Ok(Self { directory, bytes_max, engine })
+        Ok(Self { directory, bytes_max, engine, written: AtomicU64::new(0) })
     }
 
     /// The compiled form of the component with this digest, if there is a sound one.
@@ -93,7 +95,9 @@ impl Cache {
             return;
         }
         let path = self.path(digest);
-        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+        // Two plugins, or two hosts, may have the same component.
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
         let written = self.write(&temporary, artifact).and_then(|()| std::fs::rename(&temporary, &path));
         if let Err(error) = written {
             let _ = std::fs::remove_file(&temporary);

@@ -13,9 +13,15 @@ use std::time::Duration;
 use wasmtime::component::Linker;
 use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
-/// Core modules and tables that a component may be made of, on average; languages with a runtime need a dozen.
+/// What one component may be made of, so that no plugin's calls take the whole pool. Languages with a runtime need some
+/// dozen core instances, and of memories and tables one or two.
+const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 64;
+const MEMORIES_PER_COMPONENT_MAX: u32 = 2;
+const TABLES_PER_COMPONENT_MAX: u32 = 8;
+/// What the pool holds of each per component instance: less than all of them at their bounds would take.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
-const TABLES_PER_MODULE: u32 = 4;
+const MEMORIES_PER_COMPONENT: u32 = 2;
+const TABLES_PER_COMPONENT: u32 = 4;
 /// Memory that a pooled instance leaves in place, wiped, instead of giving it back to the system: four system calls
 /// and 20 µs of a fresh instance go away. Guests of the recipe in `plugins/` are smaller than this.
 const MEMORY_KEEP_RESIDENT_BYTES: usize = 1 << 20;
@@ -92,10 +98,14 @@ impl Runtime {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(INSTANCES_MAX)
             .total_stacks(INSTANCES_MAX)
-            .total_memories(INSTANCES_MAX)
+            .total_memories(INSTANCES_MAX * MEMORIES_PER_COMPONENT)
             .total_core_instances(INSTANCES_MAX * CORE_INSTANCES_PER_COMPONENT)
-            .total_tables(INSTANCES_MAX * TABLES_PER_MODULE)
-            .max_tables_per_module(TABLES_PER_MODULE)
+            .total_tables(INSTANCES_MAX * TABLES_PER_COMPONENT)
+            .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
+            .max_memories_per_component(MEMORIES_PER_COMPONENT_MAX)
+            .max_tables_per_component(TABLES_PER_COMPONENT_MAX)
+            .max_memories_per_module(MEMORIES_PER_COMPONENT_MAX)
+            .max_tables_per_module(TABLES_PER_COMPONENT_MAX)
             .max_memory_size(largest.memory_bytes_max)
             .table_elements(largest.table_elements_max)
             .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT_BYTES)

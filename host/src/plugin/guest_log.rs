@@ -12,6 +12,17 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
+/// What becomes of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admitted {
+    Yes,
+    /// Written, after so many that were not.
+    After(u64),
+    /// Dropped, as the first of perhaps many.
+    NotThisOne,
+    No,
+}
+
 /// Lets so many lines through per second, with as many at once, and counts the others.
 #[derive(Debug)]
 pub(super) struct LineBudget {
@@ -32,8 +43,8 @@ impl LineBudget {
         }
     }
 
-    /// Whether one more line may be written; if so, how many before it were not.
-    pub(super) fn admit(&self) -> Option<u64> {
+    /// Whether one more line may be written.
+    pub(super) fn admit(&self) -> Admitted {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let (lines, since) = &mut *left;
         let now = Instant::now();
@@ -42,11 +53,13 @@ impl LineBudget {
         *since = now;
         if *lines < 1.0 {
             self.dropped.fetch_add(1, Ordering::Relaxed);
-            self.untold.fetch_add(1, Ordering::Relaxed);
-            return None;
+            return if self.untold.fetch_add(1, Ordering::Relaxed) == 0 { Admitted::NotThisOne } else { Admitted::No };
         }
         *lines -= 1.0;
-        Some(self.untold.swap(0, Ordering::Relaxed))
+        match self.untold.swap(0, Ordering::Relaxed) {
+            0 => Admitted::Yes,
+            lost => Admitted::After(lost),
+        }
     }
 
     /// All that were dropped so far.
@@ -149,10 +162,10 @@ mod tests {
     #[test]
     fn lines_over_the_budget_are_counted_and_told_of_later() {
         let budget = LineBudget::new(2);
-        assert_eq!((budget.admit(), budget.admit()), (Some(0), Some(0)));
-        assert_eq!((budget.admit(), budget.admit()), (None, None));
+        assert_eq!((budget.admit(), budget.admit()), (Admitted::Yes, Admitted::Yes));
+        assert_eq!((budget.admit(), budget.admit()), (Admitted::NotThisOne, Admitted::No));
         budget.left.lock().unwrap().0 = 1.0;
-        assert_eq!(budget.admit(), Some(2));
+        assert_eq!(budget.admit(), Admitted::After(2));
         assert_eq!(budget.dropped(), 2);
     }
 }

@@ -1,9 +1,10 @@
 //! The history of one slot: which generation serves, which ones it can go back to, and what was refused and why.
 
+use super::account::shortened;
 use super::call::Stamp;
 use super::health::Health;
 use super::load::{LoadError, Plugin, Role};
-use crate::config::{PREVIOUS_GENERATIONS_MAX, Rollback};
+use crate::config::{PREVIOUS_GENERATIONS_MAX, REFUSED_TEXT_BYTES_MAX, Rollback};
 use arc_swap::ArcSwapOption;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -193,6 +194,7 @@ impl History {
 
 impl Refused {
     fn now(digest: Option<String>, stage: &'static str, reason: String) -> Self {
+        let reason = shortened(&reason, REFUSED_TEXT_BYTES_MAX).to_owned();
         Self { digest, stage, reason, at: jiff::Timestamp::now().to_string() }
     }
 }

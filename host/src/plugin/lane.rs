@@ -2,9 +2,9 @@
 //!
 //! A call begins on the thread that asks for it. One that keeps the processor for longer than [`FAST_MAX`] moves to
 //! threads of lower priority, which the system lets run when nobody else wants to, and there all long calls of one
-//! plugin share a bounded part of one core.
+//! plugin share a bounded part of the processor.
 
-use crate::config::{CPU_BURST_MS, SLOW_LANE_THREADS};
+use crate::config::CPU_BURST_MS;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
@@ -15,8 +15,9 @@ use tokio::time::sleep_until;
 
 /// A hundred times what a call of an ordinary guest takes.
 const FAST_MAX: Duration = Duration::from_millis(1);
-/// The lowest priority that Unix knows.
-const NICE: i32 = 19;
+/// Where others want to run as well, about a tenth of what a thread of ordinary priority gets: enough for an honest call
+/// of some milliseconds to end within its deadline on a busy machine.
+const NICE: i32 = 10;
 
 /// The threads of the slow lane.
 pub(super) struct SlowLane {
@@ -27,7 +28,7 @@ pub(super) struct SlowLane {
 impl SlowLane {
     pub(super) fn start() -> std::io::Result<Self> {
         let runtime = Builder::new_multi_thread()
-            .worker_threads(SLOW_LANE_THREADS)
+            .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))
             .thread_name("slow-lane")
             .enable_all()
             .on_thread_start(|| {

@@ -173,7 +173,11 @@ impl Engine {
             engine: self.clone(),
             runtime,
         });
-        plugin.probe(typed.component).await.map_err(LoadError::Probe)?;
+        plugin
+            .probe(typed.component)
+            .await
+            .map_err(LoadError::Probe)?
+            .map_err(|error| LoadError::TypeCheck(format!("{error:#}")))?;
         plugin.keep_promises(&examples).await?;
         Ok(plugin)
     }
@@ -195,14 +199,11 @@ impl Engine {
         let artifact = self.compiler.compile(bytes, limits).await?;
         let (cache, digest, runtime) = (self.cache.clone(), Arc::clone(digest), runtime.clone());
         blocking(move || {
+            let component = adopt(&runtime, Compiled::Bytes(&artifact)).map_err(LoadError::Compile)?;
             if let Some(cache) = cache {
                 cache.put(&digest, &artifact);
-                // Mapped from there its pages can be dropped and read again, unlike those of a copy.
-                if let Some(component) = cache.get(&digest, &runtime) {
-                    return Ok(component);
-                }
             }
-            adopt(&runtime, Compiled::Bytes(&artifact)).map_err(LoadError::Compile)
+            Ok(component)
         })
         .await
     }
@@ -295,13 +296,15 @@ impl Plugin {
         self.adapter.retire();
     }
 
-    /// Instantiates once, under the bounds of a call, to see that the component starts.
-    async fn probe(self: &Arc<Self>, component: InstancePre<Guest>) -> Result<(), CallError> {
+    /// Instantiates once, under the bounds of a call, to see that the component starts. Only an instance shows whether
+    /// its functions are of the contract's types, which is the inner result.
+    async fn probe(self: &Arc<Self>, component: InstancePre<Guest>) -> Result<wasmtime::Result<()>, CallError> {
         let plugin = Arc::clone(self);
         self.bounded(async move {
             let mut store = plugin.store(plugin.occasion(0));
             let started = component.instantiate_async(&mut store).await;
-            plugin.unless_trapped(started, &store).map(drop)
+            let instance = plugin.unless_trapped(started, &store)?;
+            Ok(plugin.adapter.check_functions(&mut store, &instance))
         })
         .await
     }
@@ -358,7 +361,8 @@ impl Plugin {
         Err(match store.data().growth.refused {
             Some(Refused::Memory) => CallError::OverMemory(limits.memory_bytes_max),
             Some(Refused::Table) => CallError::OverTable(limits.table_elements_max),
-            None => CallError::Trapped(format!("{error:?}")),
+            // Not `{:?}`: that would add the host's own backtrace where the environment asks for those.
+            None => CallError::Trapped(format!("{error:#}")),
         })
     }
 }

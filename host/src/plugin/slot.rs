@@ -1,13 +1,13 @@
 //! The slot: the cell that holds the current plugin of one name, and the only way in which it changes.
 
-use super::account::Account;
+use super::account::{Account, shortened};
 use super::call::{Answer, CallError, Message, Reply, Request, Stamp};
 use super::engine::Engine;
 use super::health::{Trial, Verdict};
 use super::history::{Generation, History, NothingToGoBackTo};
 use super::load::{self, LoadError, Role};
 use super::status::{Counts, Status};
-use crate::config::{Limits, Rollback};
+use crate::config::{LOG_LINE_BYTES_MAX, Limits, Rollback};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,7 +104,12 @@ impl Slot {
             // Before the file is there: the notice of it must find nothing new.
             *last_read = Some(digest);
             let source = self.source.clone();
-            let written = tokio::task::spawn_blocking(move || super::write_at_once(&source, &bytes)).await;
+            let written = tokio::task::spawn_blocking(move || {
+                // A new plugin's may not be there yet.
+                source.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+                super::write_at_once(&source, &bytes)
+            })
+            .await;
             let written = written.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
             written.map_err(|error| PutError::Persist(format!("writing {}: {error}", self.source.display())))?;
         }
@@ -186,6 +191,7 @@ impl Slot {
             let Stamp { plugin, generation, .. } = &*serving.stamp;
             // Escaped: the text may be the guest's own, and must not forge lines.
             let error = error.to_string();
+            let error = shortened(&error, LOG_LINE_BYTES_MAX);
             tracing::warn!(plugin, generation, request_id, ?error, "call failed");
         }
         if let Some(trial) = trial {

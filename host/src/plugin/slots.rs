@@ -1,9 +1,10 @@
 //! All slots by name. A name, once known, stays: a deleted file keeps its last generation serving.
 
+use super::account::shortened;
 use super::engine::Engine;
 use super::load::LoadError;
 use super::slot::{Loaded, PutError, Slot};
-use crate::config::{Config, PLUGINS_DIRECTORY, SLOTS_MAX, check_name};
+use crate::config::{Config, LOG_LINE_BYTES_MAX, PLUGINS_DIRECTORY, SLOTS_MAX, check_name};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -23,15 +24,18 @@ pub struct Source {
 pub struct Slots {
     engine: Engine,
     config: Config,
+    /// Whether plugins come from a scan of their directory, rather than by name.
+    scans: bool,
     by_name: ArcSwap<BTreeMap<String, Arc<Slot>>>,
     // Two additions at the same time must not undo each other; readers never wait for it.
     adding: Mutex<()>,
 }
 
 impl Slots {
-    /// No slots yet; `config` gives each its limits and settings.
-    pub fn new(engine: Engine, config: Config) -> Self {
-        Self { engine, config, by_name: ArcSwap::default(), adding: Mutex::default() }
+    /// No slots yet; `config` gives each its limits and settings. `scans` says whether the next start finds a new file in
+    /// the plugins' directory.
+    pub fn new(engine: Engine, config: Config, scans: bool) -> Self {
+        Self { engine, config, scans, by_name: ArcSwap::default(), adding: Mutex::default() }
     }
 
     /// The slot of a name.
@@ -63,6 +67,11 @@ impl Slots {
         outcome
     }
 
+    /// How large a component of this name may be, whether there is a plugin of that name or not.
+    pub fn component_bytes_max(&self, name: &str) -> u64 {
+        self.config.limits_of(name).component_bytes_max
+    }
+
     /// Loads a component's bytes; with `persist` it then writes them to the source, at once. A name that is new becomes
     /// a slot, with its source in `./plugins`, once the component is found to be good.
     pub async fn put(&self, name: &str, bytes: Vec<u8>, persist: bool) -> Result<Loaded, PutError> {
@@ -71,6 +80,12 @@ impl Slots {
             Some(slot) => slot,
             None if self.all().len() >= SLOTS_MAX => {
                 return Err(PutError::Name(format!("{name} would be one plugin more than {SLOTS_MAX}")));
+            }
+            None if persist && !self.scans => {
+                return Err(PutError::Name(format!(
+                    "{name} is new and cannot be kept: this host loads the plugins that it was told of; name its file \
+                     with --plugin, or put it without persist"
+                )));
             }
             None => {
                 let path = Path::new(PLUGINS_DIRECTORY).join(format!("{name}.wasm"));
@@ -124,6 +139,7 @@ fn log_load(name: &str, source: impl Display, outcome: &Result<Loaded, LoadError
 fn log_refusal(name: &str, source: impl Display, error: &LoadError) {
     // `?` on the text escapes what a file of a stranger may have put into a compiler's message.
     let reason = error.to_string();
+    let reason = shortened(&reason, LOG_LINE_BYTES_MAX);
     tracing::error!(plugin = name, %source, ?reason, "not loaded; what served before serves on");
 }
 

@@ -8,7 +8,9 @@ use super::guest::{Guest, Occasion};
 use super::instances::{Instance, Instances};
 use super::load::{Plugin, Role};
 use crate::config::Limits;
-use wasmtime::component::InstancePre;
+use wasmtime::Store;
+use wasmtime::component::{Instance as ComponentInstance, InstancePre};
+use wasmtime::error::Context;
 
 mod transform_role {
     wasmtime::component::bindgen!({
@@ -53,6 +55,21 @@ impl Adapter {
             adapter.reply_policy = Some((ReplyPolicyRolePre::new(component.clone())?, Instances::default()));
         }
         Ok(adapter)
+    }
+
+    /// Holds the functions of an instance to the contract's types.
+    pub(super) fn check_functions(
+        &self,
+        store: &mut Store<Guest>,
+        instance: &ComponentInstance,
+    ) -> wasmtime::Result<()> {
+        if self.transform.is_some() {
+            TransformRole::new(&mut *store, instance).context("the function of the role transform")?;
+        }
+        if self.reply_policy.is_some() {
+            ReplyPolicyRole::new(store, instance).context("the function of the role reply-policy")?;
+        }
+        Ok(())
     }
 
     /// One call of the role `transform`.

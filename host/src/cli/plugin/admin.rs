@@ -1,0 +1,165 @@
+//! The client of a running host's admin surface, and how its answers are shown.
+
+use crate::config::Address;
+use crate::http::admin::read_token;
+use anyhow::{Context, anyhow, bail};
+use clap::Args;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::time::Duration;
+use ureq::http::header::{AUTHORIZATION, EXPECT};
+use ureq::http::{Request, Response};
+use ureq::{Agent, Body};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Long enough for any component to compile under the default limits, with several ahead of it.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
+const ANSWER_BYTES_MAX: u64 = 256 << 20;
+
+/// The flags of every command that talks to a running host.
+#[derive(Debug, Args)]
+pub(super) struct Admin {
+    /// The admin address of the host
+    #[arg(long, value_name = "ADDR", env = "TIDEGATE_ADMIN", default_value = "127.0.0.1:5001")]
+    admin: Address,
+    /// The file with the token that the host asks for, the one of its admin.token_file
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_ADMIN_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    /// Print the host's answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Admin {
+    /// Sends a request and shows the answer: as JSON, or as `show` writes it for people.
+    ///
+    /// # Errors
+    /// When no host answers, and when it refuses, with the host's own words.
+    pub(super) fn run(
+        &self,
+        method: &str,
+        path: &str,
+        body: &[u8],
+        show: impl FnOnce(&Value) -> String,
+    ) -> anyhow::Result<()> {
+        let (success, answer) = self.ask(method, path, body)?;
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&answer)?);
+        } else if success {
+            print!("{}", show(&answer));
+        }
+        if success { Ok(()) } else { Err(refusal(&answer)) }
+    }
+
+    /// What the host answers to a question of ours rather than of the user.
+    pub(super) fn look(&self, path: &str) -> anyhow::Result<Value> {
+        let (success, answer) = self.ask("GET", path, &[])?;
+        if success { Ok(answer) } else { Err(refusal(&answer)) }
+    }
+
+    /// Whether the host did what it was asked, and its answer.
+    fn ask(&self, method: &str, path: &str, body: &[u8]) -> anyhow::Result<(bool, Value)> {
+        let Some(address) = self.admin.0 else { bail!("no host to talk to: name its address with --admin") };
+        let url = format!("http://{address}");
+        let mut request = Request::builder().method(method).uri(format!("{url}{path}"));
+        if !body.is_empty() {
+            // The host can refuse before it is sent a long component, and the refusal is read.
+            request = request.header(EXPECT, "100-continue");
+        }
+        if let Some(file) = &self.token_file {
+            let token = read_token(file).map_err(anyhow::Error::msg)?;
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let agent: Agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            // What is meant for a host on this machine or next to it goes to no proxy.
+            .proxy(None)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_recv_response(Some(ANSWER_TIMEOUT))
+            .build()
+            .into();
+        // A GET has no body, not even an empty one.
+        let answer = if method == "GET" { agent.run(request.body(())?) } else { agent.run(request.body(body)?) };
+        let mut answer = answer.map_err(|error| {
+            anyhow!("no host answers at {url}: {error}: start one, or name its address with --admin")
+        })?;
+        let json = read(&mut answer).with_context(|| {
+            format!("what answers at {url} is no host's admin surface: name the address of one with --admin")
+        })?;
+        Ok((answer.status().is_success(), json))
+    }
+}
+
+fn read(answer: &mut Response<Body>) -> anyhow::Result<Value> {
+    let bytes = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec()?;
+    Ok(serde_json::from_slice(&bytes)?)
+}
+
+/// The host's sentence, with the plugin in front where the component was refused: that sentence begins with the stage.
+fn refusal(problem: &Value) -> anyhow::Error {
+    let detail = printable(text(problem, "detail"));
+    match problem.get("plugin").and_then(Value::as_str) {
+        Some(plugin) => anyhow!("plugin {plugin} is refused: {detail}"),
+        None => anyhow!("{detail}"),
+    }
+}
+
+/// The text under a key; a dash where there is none.
+pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or("-")
+}
+
+/// The items under a key.
+pub(super) fn items<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// A digest as far as people compare it.
+pub(super) fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
+/// The text with its control characters written out: what a plugin returned must not steer the terminal.
+pub(super) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() && letter != '\n' && letter != '\t' {
+            shown.extend(letter.escape_default());
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
+}
+
+/// Rows under their heads, in columns.
+pub(super) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> String {
+    let rows: Vec<[String; N]> = std::iter::once(heads.map(str::to_owned)).chain(rows).collect();
+    let widths: [usize; N] =
+        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default());
+    let mut shown = String::new();
+    for row in &rows {
+        let line: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        shown += line.join("  ").trim_end();
+        shown.push('\n');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_have_columns() {
+        let rows = vec![["a".to_owned(), "1".to_owned()], ["longer".to_owned(), String::new()]];
+        assert_eq!(table(["NAME", "N"], rows), "NAME    N\na       1\nlonger\n");
+    }
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\tc\nü"), "a\\u{1b}[2Jb\tc\nü");
+    }
+}

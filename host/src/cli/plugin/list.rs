@@ -1,0 +1,50 @@
+//! `tidegate plugin list`: the plugins of a running host, one line each.
+
+use super::admin::{Admin, items, printable, short, table, text};
+use clap::Args;
+use serde_json::Value;
+use std::process::ExitCode;
+
+/// The flags of `plugin list`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct List {
+    #[command(flatten)]
+    admin: Admin,
+}
+
+impl List {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        self.admin.run("GET", "/plugins", &[], |plugins| show(plugins.as_array().map_or(&[], Vec::as_slice)))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A table, and below it what was last refused.
+fn show(plugins: &[Value]) -> String {
+    let rows = plugins.iter().map(row).collect();
+    let mut shown = table(["NAME", "STATE", "GENERATION", "DIGEST", "ROLES", "CALLS", "FAILURES", "SOURCE"], rows);
+    for plugin in plugins {
+        if let Some(refused) = plugin.get("last_refused").filter(|refused| !refused.is_null()) {
+            let (name, at) = (text(plugin, "name"), text(refused, "at"));
+            shown += &format!("{name}: refused at {at}: {}\n", printable(text(refused, "reason")));
+        }
+    }
+    shown
+}
+
+fn row(plugin: &Value) -> [String; 8] {
+    let number = |key: &str| plugin.get(key).and_then(Value::as_u64);
+    let roles: Vec<&str> = items(plugin, "roles").iter().filter_map(Value::as_str).collect();
+    let failures = plugin.get("failures").and_then(Value::as_object);
+    let failures: u64 = failures.into_iter().flat_map(|reasons| reasons.values()).filter_map(Value::as_u64).sum();
+    [
+        text(plugin, "name").to_owned(),
+        text(plugin, "state").to_owned(),
+        number("generation").map_or("-".to_owned(), |generation| generation.to_string()),
+        short(text(plugin, "digest")).to_owned(),
+        if roles.is_empty() { "-".to_owned() } else { roles.join(",") },
+        number("calls").unwrap_or_default().to_string(),
+        failures.to_string(),
+        printable(text(plugin, "source")),
+    ]
+}

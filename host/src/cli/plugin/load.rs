@@ -1,0 +1,47 @@
+//! `tidegate plugin load`: puts a component into a running host, and waits until it serves or is refused.
+
+use super::admin::{Admin, short, text};
+use anyhow::Context;
+use clap::Args;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The flags of `plugin load`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Load {
+    /// The plugin; an unknown name becomes a new one
+    name: String,
+    /// The component; without it the host looks at the plugin's own source again
+    file: Option<PathBuf>,
+    /// Also write the component to the plugin's source, so that it survives a restart of the host
+    #[arg(long, requires = "file")]
+    persist: bool,
+    #[command(flatten)]
+    admin: Admin,
+}
+
+impl Load {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let Self { name, file, persist, admin } = self;
+        // A name that could be no part of a path would ask for something else; the host explains it less well.
+        crate::config::check_name(&name).map_err(anyhow::Error::msg)?;
+        match file {
+            Some(file) => {
+                let bytes = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+                admin.run("PUT", &format!("/plugins/{name}?persist={persist}"), &bytes, show)?;
+            }
+            None => admin.run("POST", &format!("/plugins/{name}/load"), &[], show)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What serves now, and for how long.
+pub(super) fn show(swap: &Value) -> String {
+    let is = |key: &str| swap.get(key).and_then(Value::as_bool).unwrap_or_default();
+    let (plugin, generation) = (text(swap, "plugin"), &swap["generation"]);
+    let serves = if is("changed") { "serves" } else { "is unchanged and serves" };
+    let kept = if is("persisted") { "the next start loads it too" } else { "not persisted" };
+    format!("{plugin} {serves}: generation {generation}, digest {}, {kept}\n", short(text(swap, "digest")))
+}

@@ -1,0 +1,24 @@
+//! `tidegate plugin rollback`: has a running host go back to what served before.
+
+use super::admin::Admin;
+use super::load::show;
+use clap::Args;
+use std::process::ExitCode;
+
+/// The flags of `plugin rollback`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Rollback {
+    /// The plugin
+    name: String,
+    #[command(flatten)]
+    admin: Admin,
+}
+
+impl Rollback {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let Self { name, admin } = self;
+        crate::config::check_name(&name).map_err(anyhow::Error::msg)?;
+        admin.run("POST", &format!("/plugins/{name}/rollback"), &[], show)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

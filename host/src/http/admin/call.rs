@@ -1,0 +1,180 @@
+//! A call of a plugin for trying it out: JSON in, what it returned as JSON out; nothing is published or sent.
+
+use super::json;
+use crate::http::answer::say_who;
+use crate::http::problem::Problem;
+use crate::plugin::{self, Answer, CallError, Metadata, Slot, Stamp};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use warp::reply::Response;
+
+/// Who asks, where the call does not say.
+const IDENTITY: &[u8] = b"admin";
+const IDENTITY_BYTES_MAX: usize = 255;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Call {
+    role: Option<String>,
+    message: Option<Message>,
+    request: Option<Request>,
+}
+
+/// A body is text where it is UTF-8, else base64.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Message {
+    #[serde(default)]
+    topic: String,
+    #[serde(default)]
+    metadata: Metadata,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    identity_base64: Option<String>,
+    #[serde(default)]
+    metadata: Metadata,
+    frames: Option<Vec<String>>,
+    frames_base64: Option<Vec<String>>,
+}
+
+/// Frames are text where all of them are UTF-8, else all are base64.
+#[derive(Serialize)]
+struct Reply {
+    delay_ms: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frames: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frames_base64: Option<Vec<String>>,
+}
+
+#[derive(Serialize)]
+struct Returned<'a> {
+    plugin: &'a str,
+    generation: u64,
+    digest: &'a str,
+    #[serde(flatten)]
+    output: Output,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "role", rename_all = "kebab-case")]
+enum Output {
+    /// No message: the plugin filtered it.
+    Transform { message: Option<Message> },
+    /// Any number of replies.
+    ReplyPolicy { replies: Vec<Reply> },
+}
+
+/// Calls the plugin as the body says. The call is the one of `number` at a hop of its own: it is no traffic.
+pub(super) async fn answer(slot: &Slot, body: &[u8], request_id: String, number: u64) -> Result<Response, Problem> {
+    let call: Call =
+        serde_json::from_slice(body).map_err(|error| Problem::Malformed(format!("the body is no call: {error}")))?;
+    match (call.role.as_deref(), call.message, call.request) {
+        (None | Some("transform"), Some(message), None) => {
+            let Message { topic, metadata, body, body_base64 } = message;
+            let body = match (body, body_base64) {
+                (text, None) => text.unwrap_or_default().into_bytes(),
+                (None, Some(base64)) => decoded(&base64, "body_base64")?,
+                (Some(_), Some(_)) => {
+                    return Err(Problem::Malformed("a message has either body or body_base64".to_owned()));
+                }
+            };
+            let Answer { by, result } =
+                slot.transform(plugin::Message { topic, metadata: named(metadata, request_id), body }, number).await;
+            let returned = result.map(|message| Output::Transform { message: message.map(Message::from) });
+            stamped(by, returned)
+        }
+        (None | Some("reply-policy"), None, Some(request)) => {
+            let request = request.read(request_id)?;
+            let Answer { by, result } = slot.replies(request, number).await;
+            let returned =
+                result.map(|replies| Output::ReplyPolicy { replies: replies.into_iter().map(Reply::from).collect() });
+            stamped(by, returned)
+        }
+        _ => Err(Problem::Malformed(
+            "a call has either a message (role transform) or a request (role reply-policy)".to_owned(),
+        )),
+    }
+}
+
+impl Request {
+    fn read(self, request_id: String) -> Result<plugin::Request, Problem> {
+        let identity = match &self.identity_base64 {
+            Some(text) => decoded(text, "identity_base64")?,
+            None => IDENTITY.to_owned(),
+        };
+        if identity.is_empty() || identity.len() > IDENTITY_BYTES_MAX {
+            return Err(Problem::Malformed(format!("identity_base64 is not 1 to {IDENTITY_BYTES_MAX} bytes")));
+        }
+        let frames = match (self.frames, self.frames_base64) {
+            (Some(frames), None) => frames.into_iter().map(String::into_bytes).collect(),
+            (None, Some(frames)) => {
+                frames.iter().map(|frame| decoded(frame, "frames_base64")).collect::<Result<Vec<_>, _>>()?
+            }
+            _ => Vec::new(),
+        };
+        if frames.is_empty() {
+            return Err(Problem::Malformed("a request has either frames or frames_base64, at least one".to_owned()));
+        }
+        Ok(plugin::Request { identity, metadata: named(self.metadata, request_id), frames })
+    }
+}
+
+impl From<plugin::Message> for Message {
+    fn from(message: plugin::Message) -> Self {
+        let (body, body_base64) = match String::from_utf8(message.body) {
+            Ok(text) => (Some(text), None),
+            Err(error) => (None, Some(BASE64_STANDARD.encode(error.as_bytes()))),
+        };
+        Self { topic: message.topic, metadata: message.metadata, body, body_base64 }
+    }
+}
+
+impl From<plugin::Reply> for Reply {
+    fn from(reply: plugin::Reply) -> Self {
+        let encoded = || reply.frames.iter().map(|frame| BASE64_STANDARD.encode(frame)).collect();
+        let (frames, frames_base64) =
+            match reply.frames.iter().map(|frame| String::from_utf8(frame.clone())).collect::<Result<_, _>>() {
+                Ok(texts) => (Some(texts), None),
+                Err(_) => (None, Some(encoded())),
+            };
+        Self { delay_ms: reply.delay_ms, frames, frames_base64 }
+    }
+}
+
+/// The answer says whose it is, and so does a failure, in its headers.
+fn stamped(by: Option<Arc<Stamp>>, returned: Result<Output, CallError>) -> Result<Response, Problem> {
+    let mut response = match (&by, returned) {
+        (Some(by), Ok(output)) => {
+            json(&Returned { plugin: &by.plugin, generation: by.generation, digest: &by.digest, output })?
+        }
+        (None, Ok(_)) => return Err(Problem::Host),
+        (_, Err(error)) => Problem::Call(error).into_response(),
+    };
+    if let Some(by) = by {
+        say_who(response.headers_mut(), &by);
+    }
+    Ok(response)
+}
+
+/// The metadata, with a name for the call unless it brings one.
+fn named(mut metadata: Metadata, request_id: String) -> Metadata {
+    const KEY: &str = "tidegate.request-id";
+    if metadata.iter().all(|(key, _)| key != KEY) {
+        metadata.insert(0, (KEY.to_owned(), request_id));
+    }
+    metadata
+}
+
+fn decoded(text: &str, name: &str) -> Result<Vec<u8>, Problem> {
+    BASE64_STANDARD.decode(text).map_err(|error| Problem::Malformed(format!("{name} is no base64: {error}")))
+}

@@ -1,0 +1,25 @@
+//! What the answers of both surfaces have in common.
+
+use crate::plugin::Stamp;
+use warp::http::header::{CONTENT_TYPE, HeaderName};
+use warp::http::{HeaderMap, HeaderValue};
+use warp::reply::Response;
+
+/// 200 with a body of a type.
+pub(super) fn with_type(body: Vec<u8>, content_type: HeaderValue) -> Response {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
+
+/// Says which plugin gave the result.
+pub(super) fn say_who(headers: &mut HeaderMap, by: &Stamp) {
+    let mut say = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    say("tidegate-plugin", &by.plugin);
+    say("tidegate-generation", &by.generation.to_string());
+    say("tidegate-digest", &by.digest);
+}

@@ -1,0 +1,72 @@
+//! The body of a request: read whole, within bounds of bytes and time.
+
+use super::problem::Problem;
+use bytes::Buf;
+use futures_util::{Stream, StreamExt};
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::time::timeout;
+use warp::http::HeaderMap;
+use warp::http::header::{CONTENT_LENGTH, EXPECT};
+
+/// How much of a body that nobody wants is read all the same: closing on a client that still sends makes its system
+/// throw the answer away.
+const DISCARD_BYTES_MAX: usize = 64 << 20;
+const DISCARD_TIME_MAX: Duration = Duration::from_secs(1);
+const ANNOUNCED_BYTES_MAX: usize = 1 << 20;
+
+/// The whole body, as long as it may be: `bound` has its name and its bytes. Each read may take `patience`.
+pub(super) async fn read<B: Buf>(
+    headers: &HeaderMap,
+    mut body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
+    bound: (&'static str, usize),
+    patience: Duration,
+) -> Result<Vec<u8>, Problem> {
+    let (name, bytes_max) = bound;
+    let announced = announced(headers).unwrap_or(0);
+    if announced > bytes_max {
+        discard(headers, body).await;
+        return Err(Problem::BodyTooLarge(name, bytes_max));
+    }
+    // What a client only announces takes no memory of note.
+    let mut bytes = Vec::with_capacity(announced.min(ANNOUNCED_BYTES_MAX));
+    while let Some(piece) = timeout(patience, body.next()).await.map_err(|_| Problem::BodyTimeout)? {
+        let mut piece =
+            piece.map_err(|error| Problem::Malformed(format!("the body of the request ended early: {error}")))?;
+        if bytes.len() + piece.remaining() > bytes_max {
+            drain(body).await;
+            return Err(Problem::BodyTooLarge(name, bytes_max));
+        }
+        while piece.has_remaining() {
+            let chunk = piece.chunk();
+            bytes.extend_from_slice(chunk);
+            piece.advance(chunk.len());
+        }
+    }
+    Ok(bytes)
+}
+
+/// Takes in what is sent of a body that nobody wants.
+pub(super) async fn discard<B: Buf>(headers: &HeaderMap, body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>) {
+    // A client that waits for 100 Continue has sent nothing yet; reading would tell it to go on.
+    if announced(headers).is_none_or(|bytes| bytes <= DISCARD_BYTES_MAX) && !headers.contains_key(EXPECT) {
+        drain(body).await;
+    }
+}
+
+async fn drain<B: Buf>(mut body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>) {
+    let read = async {
+        let mut bytes = 0;
+        while let Some(Ok(piece)) = body.next().await {
+            bytes += piece.remaining();
+            if bytes > DISCARD_BYTES_MAX {
+                return;
+            }
+        }
+    };
+    let _ = timeout(DISCARD_TIME_MAX, read).await;
+}
+
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
