@@ -16,6 +16,11 @@ impl Answer {
         std::str::from_utf8(&self.body).expect("text")
     }
 
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
@@ -42,7 +47,21 @@ impl Client {
     }
 
     pub fn request(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Answer, ureq::Error> {
-        let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        self.request_with(method, path, &[], body)
+    }
+
+    /// As [`Client::request`], with headers.
+    pub fn request_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Result<Answer, ureq::Error> {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        for &(name, value) in headers {
+            request = request.header(name, value);
+        }
         let mut response = match body {
             Some(body) => self.agent.run(request.body(body)?)?,
             None => self.agent.run(request.body(())?)?,

@@ -14,7 +14,7 @@ static CONTRACT: LazyLock<(Resolve, PackageId)> = LazyLock::new(|| {
 
 /// A component of `world` around the fields of a core module, which has a memory of `pages` and an allocator that
 /// hands out what is left above `heap`.
-fn component(world: &str, pages: u32, heap: u32, fields: &str) -> Vec<u8> {
+pub fn component(world: &str, pages: u32, heap: u32, fields: &str) -> Vec<u8> {
     let text = format!(
         r#"(module
             {fields}
@@ -33,16 +33,16 @@ fn component(world: &str, pages: u32, heap: u32, fields: &str) -> Vec<u8> {
     ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
 }
 
-const TRANSFORM: &str = r#"(func (export "tidegate:plugin/transform@0.1.0#transform")
+pub const TRANSFORM: &str = r#"(func (export "tidegate:plugin/transform@0.1.0#transform")
     (param $topic i32) (param $topic_len i32) (param $pairs i32) (param $pairs_len i32)
     (param $body i32) (param $body_len i32) (result i32)"#;
 
-const REPLIES: &str = r#"(func (export "tidegate:plugin/reply-policy@0.1.0#replies")
+pub const REPLIES: &str = r#"(func (export "tidegate:plugin/reply-policy@0.1.0#replies")
     (param $identity i32) (param $identity_len i32) (param $pairs i32) (param $pairs_len i32)
     (param $frames i32) (param $frames_len i32) (result i32)"#;
 
 /// Sets the words of the value that is returned, which stands at address 16.
-const SET: &str = r#"(func $set (param $word i32) (param $value i32)
+pub const SET: &str = r#"(func $set (param $word i32) (param $value i32)
     (i32.store (i32.add (i32.const 16) (i32.shl (local.get $word) (i32.const 2))) (local.get $value)))"#;
 
 /// A transform with the given instructions; they leave the address of the result. `fields` stand beside it.
@@ -216,5 +216,120 @@ pub fn replying_without_frames() -> Vec<u8> {
         "",
         "(call $set (i32.const 1) (i32.const 1024)) (call $set (i32.const 2) (i32.const 1))
          (i32.const 16)",
+    )
+}
+
+/// A custom section, to be put behind a component.
+pub fn custom_section(name: &str, data: &[u8]) -> Vec<u8> {
+    use wasm_encoder::{ComponentSection, CustomSection};
+    let mut bytes = Vec::new();
+    CustomSection { name: name.into(), data: data.into() }.append_to_component(&mut bytes);
+    bytes
+}
+
+/// Returns the body, or traps if that begins with `byte`.
+pub fn trapping_on(byte: u8) -> Vec<u8> {
+    transform(
+        "",
+        &format!(
+            "(if (i32.and (i32.ne (local.get $body_len) (i32.const 0))
+                          (i32.eq (i32.load8_u (local.get $body)) (i32.const {byte}))) (then (unreachable)))
+             {}",
+            returning("(local.get $body)", "(local.get $body_len)")
+        ),
+    )
+}
+
+/// `ok(some(message))` with the body that stands there.
+fn returning(at: &str, length: &str) -> String {
+    format!(
+        "(call $set (i32.const 1) (i32.const 1))
+         (call $set (i32.const 6) {at}) (call $set (i32.const 7) {length})
+         (i32.const 16)"
+    )
+}
+
+/// How much memory [`hoarding`] and [`searching`] take, in pages, and from where on.
+const TAKEN: &str = "(drop (memory.grow (i32.const 16)))";
+
+/// Leaves its mark all over its memory.
+pub fn hoarding() -> Vec<u8> {
+    transform(
+        "",
+        &format!(
+            "{TAKEN} (memory.fill (i32.const 131072) (i32.const 170) (i32.const 1048576))
+             (i32.store8 (i32.const 1024) (i32.const 48)) {}",
+            returning("(i32.const 1024)", "(i32.const 1)")
+        ),
+    )
+}
+
+/// Answers with `1` if any of its memory is not zero that it has not written to, else with `0`.
+pub fn searching() -> Vec<u8> {
+    transform(
+        "",
+        &format!(
+            "(local $at i32) (local $found i64)
+             {TAKEN} (local.set $at (i32.const 131072))
+             (loop
+                (local.set $found (i64.or (local.get $found) (i64.load (local.get $at))))
+                (local.set $at (i32.add (local.get $at) (i32.const 8)))
+                (br_if 0 (i32.lt_u (local.get $at) (i32.const 1179648))))
+             (i32.store8 (i32.const 1024) (i32.add (i32.const 48) (i64.ne (local.get $found) (i64.const 0)))) {}",
+            returning("(i32.const 1024)", "(i32.const 1)")
+        ),
+    )
+}
+
+/// Answers with eight random bytes.
+pub fn drawing() -> Vec<u8> {
+    transform(
+        r#"(import "wasi:random/random@0.2.12" "get-random-u64" (func $draw (result i64)))"#,
+        &format!("(i64.store (i32.const 1024) (call $draw)) {}", returning("(i32.const 1024)", "(i32.const 8)")),
+    )
+}
+
+/// Answers with two readings of the monotonic clock, in nanoseconds as 8 bytes each, the lowest first.
+pub fn telling_time() -> Vec<u8> {
+    transform(
+        r#"(import "wasi:clocks/monotonic-clock@0.2.12" "now" (func $now (result i64)))"#,
+        &format!(
+            "(i64.store (i32.const 1024) (call $now)) (i64.store (i32.const 1032) (call $now)) {}",
+            returning("(i32.const 1024)", "(i32.const 16)")
+        ),
+    )
+}
+
+/// Writes so many lines to the log.
+pub fn logging(lines: u32) -> Vec<u8> {
+    transform(
+        r#"(import "wasi:logging/logging@0.1.0-draft" "log" (func $log (param i32 i32 i32 i32 i32)))
+           (data (i32.const 1024) "a line of a guest")"#,
+        &format!(
+            "(local $i i32)
+             (loop
+                (call $log (i32.const 2) (i32.const 1024) (i32.const 1) (i32.const 1024) (i32.const 17))
+                (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                (br_if 0 (i32.lt_u (local.get $i) (i32.const {lines}))))
+             {}",
+            returning("(local.get $body)", "(local.get $body_len)")
+        ),
+    )
+}
+
+/// Answers `slow` and the body, and has a function of so many steps that depend on each other.
+pub fn long_to_compile(steps: usize) -> Vec<u8> {
+    let step = "(local.set $x (i32.xor (i32.mul (local.get $x) (i32.const 31)) (i32.const 7)))\n";
+    let fields = format!(
+        r#"(func $long (param $x i32) (result i32) {} (local.get $x))
+           (data (i32.const 1024) "slow ")"#,
+        step.repeat(steps)
+    );
+    transform(
+        &fields,
+        &format!(
+            "(memory.copy (i32.const 1029) (local.get $body) (local.get $body_len)) {}",
+            returning("(i32.const 1024)", "(i32.add (i32.const 5) (local.get $body_len))")
+        ),
     )
 }

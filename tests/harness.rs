@@ -273,6 +273,19 @@ impl Host {
         Client::at(self.surface("admin")).request("GET", path, None).expect("the admin surface answers")
     }
 
+    #[track_caller]
+    pub fn admin_request(&self, method: &str, path: &str, body: Option<&[u8]>) -> Answer {
+        Client::at(self.surface("admin")).request(method, path, body).expect("the admin surface answers")
+    }
+
+    /// What the admin surface tells of a plugin.
+    #[track_caller]
+    pub fn status(&self, plugin: &str) -> serde_json::Value {
+        let answer = self.admin(&format!("/plugins/{plugin}"));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+
     /// Stops in order and gives the exit code; every hop of the ledger must be even by then.
     #[track_caller]
     pub fn stop(mut self) -> i32 {

@@ -104,19 +104,3 @@ fn a_loop_under_sixteen_connections_starves_nobody() {
     });
     assert_eq!(host.stop(), 0);
 }
-
-#[test]
-fn nothing_outlives_a_call() {
-    let host = Setup::new().plugin("count", &fixtures::counting()).start();
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                let client = Client::new(&host);
-                for _ in 0..100 {
-                    assert_eq!(client.request("GET", "/count/?param=x", None).unwrap().text(), "1");
-                }
-            });
-        }
-    });
-    assert_eq!(host.stop(), 0);
-}

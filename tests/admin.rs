@@ -1,0 +1,259 @@
+//! The admin surface: a plugin is looked at, swapped, rolled back and tried while traffic flows, and a bad one changes
+//! nothing.
+
+mod commands;
+mod guard;
+mod openapi;
+
+use crate::fixtures;
+use crate::harness::{Answer, Client, Host, Setup, component, wait_for};
+use serde_json::{Value, json};
+
+const DOWN: &str = "lower case of AbC is abc";
+const UP: &str = "upper case of AbC is ABC";
+
+fn bytes(name: &str) -> Vec<u8> {
+    std::fs::read(component(name)).unwrap()
+}
+
+/// A host whose plugin is `x`, with the downcase logic at first.
+fn host() -> Host {
+    Setup::new().plugin("x", &bytes("downcase")).start()
+}
+
+#[track_caller]
+fn ask(host: &Host, method: &str, path: &str, body: Option<&[u8]>) -> Answer {
+    Client::at(host.surface("admin")).request(method, path, body).expect("the admin surface answers")
+}
+
+fn json_of(answer: &Answer) -> Value {
+    serde_json::from_slice(&answer.body).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
+}
+
+#[track_caller]
+fn status_of(host: &Host, name: &str) -> Value {
+    let answer = ask(host, "GET", &format!("/plugins/{name}"), None);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    json_of(&answer)
+}
+
+/// What serves `x`: its generation and its answer.
+#[track_caller]
+fn served(host: &Host) -> (u64, String) {
+    let answer = host.get("/x/?param=AbC");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    (answer.header("tidegate-generation").parse().unwrap(), answer.text().to_owned())
+}
+
+/// A swap that is answered with 200, and what it says.
+#[track_caller]
+fn swap(host: &Host, method: &str, path: &str, body: &[u8], generation: u64, changed: bool, persisted: bool) {
+    let answer = ask(host, method, path, Some(body));
+    assert_eq!(answer.status, 200, "{method} {path}: {}", answer.text());
+    let swap = json_of(&answer);
+    assert_eq!((&swap["generation"], &swap["changed"]), (&json!(generation), &json!(changed)), "{method} {path}");
+    assert_eq!(swap["persisted"], persisted, "{method} {path}");
+    assert_eq!(swap["digest"].as_str().unwrap().len(), 64);
+}
+
+#[track_caller]
+fn problem(host: &Host, method: &str, path: &str, body: Option<&[u8]>, status: u16, detail: &str) -> Value {
+    let answer = ask(host, method, path, body);
+    assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
+    assert_eq!(answer.header("content-type"), "application/problem+json", "{method} {path}");
+    assert_eq!(answer.header("cache-control"), "no-store", "{method} {path}");
+    let problem = json_of(&answer);
+    assert!(problem["detail"].as_str().unwrap().contains(detail), "{method} {path}: {problem}");
+    problem
+}
+
+#[test]
+fn a_put_answers_when_the_new_generation_serves() {
+    let host = host();
+    swap(&host, "PUT", "/plugins/x", &bytes("upcase"), 2, true, false);
+    assert_eq!(served(&host), (2, UP.to_owned()));
+    swap(&host, "PUT", "/plugins/x", &bytes("upcase"), 2, false, false);
+    assert_eq!(std::fs::read(host.plugin_path("x")).unwrap(), bytes("downcase"), "the source is as it was");
+
+    let status = status_of(&host, "x");
+    assert_eq!((&status["name"], &status["state"], &status["generation"]), (&json!("x"), &json!("serving"), &json!(2)));
+    assert_eq!((&status["roles"], &status["imports"]), (&json!(["transform"]), &json!([])));
+    assert_eq!(status["source"], host.plugin_path("x").display().to_string());
+    assert_eq!(status["size_bytes"], bytes("upcase").len());
+    assert_eq!(status["previous"][0]["generation"], 1);
+    assert_eq!(json_of(&ask(&host, "GET", "/plugins", None))[0]["digest"], status["digest"]);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_put_survives_a_restart_when_told_to() {
+    let host = host();
+    swap(&host, "PUT", "/plugins/x?persist=true", &bytes("upcase"), 2, true, true);
+    assert_eq!(std::fs::read(host.plugin_path("x")).unwrap(), bytes("upcase"));
+    // The file that the host wrote itself is no news to it.
+    host.process.signal("HUP");
+    host.process.wait_for_log("SIGHUP");
+    swap(&host, "POST", "/plugins/x/load", &[], 2, false, true);
+    assert_eq!(served(&host), (2, UP.to_owned()));
+    // What serves already can still be written.
+    std::fs::write(host.plugin_path("x"), b"garbage").unwrap();
+    swap(&host, "PUT", "/plugins/x?persist=true", &bytes("upcase"), 2, false, true);
+    assert_eq!(std::fs::read(host.plugin_path("x")).unwrap(), bytes("upcase"));
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn an_unknown_name_becomes_a_plugin() {
+    let setup = Setup::new().committed("downcase");
+    std::fs::create_dir(setup.path().join("plugins")).unwrap();
+    let host = setup.start();
+    let source = host.directory.path().join("plugins/x.wasm");
+    swap(&host, "PUT", "/plugins/x", &bytes("upcase"), 1, true, false);
+    assert_eq!(served(&host), (1, UP.to_owned()));
+    assert!(!source.exists());
+    swap(&host, "PUT", "/plugins/x?persist=true", &bytes("downcase"), 2, true, true);
+    assert_eq!(std::fs::read(source).unwrap(), bytes("downcase"));
+    problem(&host, "PUT", "/plugins/Not-A-Name", Some(&bytes("upcase")), 400, "[a-z0-9]");
+    // A name comes with the first component that is good.
+    problem(&host, "PUT", "/plugins/y", Some(b"garbage"), 422, "compile: ");
+    problem(&host, "GET", "/plugins/y", None, 404, "no plugin is named y");
+    assert_eq!(host.admin("/readyz").status, 200);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_refused_component_changes_nothing_and_is_told_by_its_stage() {
+    let host = host();
+    for (component, stage, reason) in [
+        (b"garbage".to_vec(), "compile", "neither a WebAssembly component nor its text form"),
+        (fixtures::wrong_world(), "type-check", "exports neither tidegate:plugin/transform"),
+        (fixtures::importing_unknown(), "type-check", "evil:host/files"),
+        (bytes("echo"), "type-check", "lacks the role transform"),
+        (fixtures::starting("(unreachable)"), "probe", "the plugin trapped"),
+    ] {
+        let refusal = problem(&host, "PUT", "/plugins/x?persist=true", Some(&component), 422, reason);
+        assert_eq!((&refusal["stage"], &refusal["plugin"]), (&json!(stage), &json!("x")), "{refusal}");
+        assert_eq!(served(&host), (1, DOWN.to_owned()));
+        let refused = &status_of(&host, "x")["last_refused"];
+        assert_eq!(refused["stage"], stage);
+        assert!(refused["reason"].as_str().unwrap().contains(reason), "{refused}");
+    }
+    assert_eq!(std::fs::read(host.plugin_path("x")).unwrap(), bytes("downcase"));
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_rollback_goes_back_and_stays_there() {
+    let host = host();
+    problem(&host, "POST", "/plugins/x/rollback", None, 409, "no");
+    swap(&host, "PUT", "/plugins/x?persist=true", &bytes("upcase"), 2, true, true);
+    swap(&host, "POST", "/plugins/x/rollback", &[], 3, true, false);
+    assert_eq!(served(&host), (3, DOWN.to_owned()));
+    problem(&host, "POST", "/plugins/x/rollback", None, 409, "no");
+    // An event of the unchanged file does not undo it.
+    std::fs::write(host.plugin_path("x"), bytes("upcase")).unwrap();
+    host.process.signal("HUP");
+    host.process.wait_for_log("SIGHUP");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(served(&host), (3, DOWN.to_owned()));
+    // To be asked for it does.
+    swap(&host, "POST", "/plugins/x/load", &[], 4, true, true);
+    assert_eq!(served(&host), (4, UP.to_owned()));
+    assert_eq!(status_of(&host, "x")["rollbacks"], 1);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_load_looks_at_the_source() {
+    let host = host();
+    swap(&host, "POST", "/plugins/x/load", &[], 1, false, true);
+    swap(&host, "PUT", "/plugins/x", &bytes("upcase"), 2, true, false);
+    swap(&host, "POST", "/plugins/x/load", &[], 3, true, true);
+    assert_eq!(served(&host), (3, DOWN.to_owned()));
+    std::fs::remove_file(host.plugin_path("x")).unwrap();
+    let refusal = problem(&host, "POST", "/plugins/x/load", None, 422, "No such file");
+    assert_eq!(refusal["stage"], "read");
+    // A bad file is complained of as often as one asks.
+    std::fs::write(host.plugin_path("x"), b"garbage").unwrap();
+    wait_for("the watch to have read the file", || {
+        (status_of(&host, "x")["last_refused"]["stage"] == "compile").then_some(())
+    });
+    for _ in 0..2 {
+        problem(&host, "POST", "/plugins/x/load", None, 422, "compile: ");
+    }
+    assert_eq!(served(&host), (3, DOWN.to_owned()));
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_call_returns_what_the_plugin_does_and_publishes_nothing() {
+    let setup = Setup::new().committed("downcase").committed("echo").plugin("filter", &fixtures::filtering());
+    let mut host = setup.plugin("typed", &fixtures::answering("weather", Some("a/b"))).start();
+    let call = |name: &str, call: Value| {
+        let answer = ask(&host, "POST", &format!("/plugins/{name}/call"), Some(call.to_string().as_bytes()));
+        assert_eq!(answer.status, 200, "{name}: {}", answer.text());
+        assert_eq!((answer.header("tidegate-plugin"), answer.header("tidegate-generation")), (name, "1"));
+        json_of(&answer)
+    };
+    let returned = call("downcase", json!({"message": {"topic": "t", "metadata": [["a", "b"]], "body": "AbC"}}));
+    assert_eq!((&returned["role"], &returned["generation"]), (&json!("transform"), &json!(1)));
+    assert_eq!(returned["message"]["body"], DOWN);
+    let returned = call("typed", json!({"role": "transform", "message": {"body_base64": "//4="}}));
+    let message = json!({"topic": "weather", "metadata": [["content-type", "a/b"]], "body_base64": "//4="});
+    assert_eq!(returned["message"], message);
+    assert_eq!(call("filter", json!({"message": {}}))["message"], Value::Null);
+    let returned = call("echo", json!({"request": {"frames": ["one", "two"]}}));
+    assert_eq!(returned["replies"], json!([{"delay_ms": 0, "frames": ["one", "two"]}]));
+    let request = json!({"role": "reply-policy", "request": {"identity_base64": "AAE=", "frames_base64": ["/w=="]}});
+    assert_eq!(call("echo", request)["replies"], json!([{"delay_ms": 0, "frames_base64": ["/w=="]}]));
+
+    for (name, call, status, detail) in [
+        ("downcase", "", 400, "the body is no call"),
+        ("downcase", "{}", 400, "either a message"),
+        ("downcase", r#"{"message": {"body": "a", "body_base64": "YQ=="}}"#, 400, "body or body_base64"),
+        ("downcase", r#"{"message": {"body_base64": "?"}}"#, 400, "body_base64 is no base64"),
+        ("downcase", r#"{"message": {"bdy": "a"}}"#, 400, "bdy"),
+        ("downcase", r#"{"role": "reply-policy", "message": {}}"#, 400, "role"),
+        ("echo", r#"{"request": {"frames": []}}"#, 400, "at least one"),
+        ("echo", r#"{"request": {"frames": ["a"], "identity_base64": ""}}"#, 400, "1 to 255 bytes"),
+        ("echo", r#"{"message": {"body": "a"}}"#, 404, "no transform role"),
+        ("nobody", r#"{"message": {}}"#, 404, "no plugin is named nobody"),
+    ] {
+        problem(&host, "POST", &format!("/plugins/{name}/call"), Some(call.as_bytes()), status, detail);
+    }
+    host.process.signal("TERM");
+    assert_eq!(host.process.wait().code(), Some(0));
+    for hop in ["publish    in=0", "schedule   in=0"] {
+        assert!(host.process.stderr().contains(hop), "{hop} is not in: {}", host.process.stderr());
+    }
+}
+
+#[test]
+fn bodies_paths_methods_and_queries_are_held_to_their_bounds() {
+    let host = Setup::new()
+        .plugin("x", &bytes("downcase"))
+        .config("[plugins.x.limits]\ncomponent_bytes_max = 100000\n[plugins.new.limits]\ncomponent_bytes_max = 10")
+        .start();
+    problem(&host, "PUT", "/plugins/x", Some(&vec![0; 100_001]), 413, "component_bytes_max 100000");
+    problem(&host, "PUT", "/plugins/new", Some(b"12345678901"), 413, "component_bytes_max 10");
+    problem(&host, "POST", "/plugins/x/call", Some(&vec![b' '; (16 << 20) + 1]), 413, "16777216");
+    for query in ["persist", "persist=yes", "persit=true", "persist=true&persist=true"] {
+        problem(&host, "PUT", &format!("/plugins/x?{query}"), Some(b""), 400, "persist=true or persist=false");
+    }
+    for path in ["/", "/plugins/x/y", "/plugins/x/load/y", "/plugin", "/metrics"] {
+        problem(&host, "GET", path, None, 404, "/openapi.json");
+    }
+    problem(&host, "GET", "/plugins/y/load", None, 404, "no plugin is named y");
+    for (method, path, allowed) in [
+        ("POST", "/livez", "GET, HEAD"),
+        ("POST", "/plugins", "GET, HEAD"),
+        ("DELETE", "/plugins/x", "GET, HEAD, PUT"),
+        ("GET", "/plugins/x/rollback", "POST"),
+    ] {
+        problem(&host, method, path, None, 405, allowed);
+        assert_eq!(ask(&host, method, path, None).header("allow"), allowed);
+    }
+    assert_eq!(ask(&host, "HEAD", "/plugins/x", None).status, 200);
+    assert_eq!(served(&host), (1, DOWN.to_owned()));
+    assert_eq!(host.stop(), 0);
+}

@@ -1,0 +1,252 @@
+//! The document at `/openapi.json` tells what the admin surface does: all of it, and nothing else.
+
+use super::{ask, bytes};
+use crate::fixtures;
+use crate::harness::{Answer, Client, Host, Setup, wait_for};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::net::TcpStream;
+
+const METHODS: [&str; 6] = ["get", "put", "post", "delete", "patch", "options"];
+
+/// Documented, and not to be had without a wait of 30 seconds or a broken host.
+const NOT_PROVOKED: [&str; 4] = [
+    "post /plugins/{name}/call 408",
+    "post /plugins/{name}/call 500",
+    "post /plugins/{name}/load 500",
+    "put /plugins/{name} 408",
+];
+
+/// The document, and what has been seen of it.
+struct Document {
+    json: Value,
+    seen: BTreeSet<String>,
+}
+
+impl Document {
+    fn of(host: &Host) -> Self {
+        let answer = ask(host, "GET", "/openapi.json", None);
+        assert_eq!(answer.header("content-type"), "application/json");
+        Self { json: super::json_of(&answer), seen: BTreeSet::new() }
+    }
+
+    fn resolved<'a>(&'a self, mut value: &'a Value) -> &'a Value {
+        while let Some(reference) = value.get("$ref") {
+            value = self.json.pointer(&reference.as_str().unwrap()[1..]).unwrap_or_else(|| panic!("{reference}"));
+        }
+        value
+    }
+
+    /// Holds an answer against what is documented for this operation and status.
+    #[track_caller]
+    fn check(&mut self, operation: &str, answer: &Answer) {
+        let (method, path) = operation.split_once(' ').unwrap();
+        let name = format!("{operation} {}", answer.status);
+        let documented = &self.json["paths"][path][method]["responses"][answer.status.to_string()];
+        assert!(!documented.is_null(), "{name} is not documented: {}", answer.text());
+        let documented = self.resolved(documented);
+        for (header, _) in documented.get("headers").and_then(Value::as_object).into_iter().flatten() {
+            assert_ne!(answer.header(&header.to_ascii_lowercase()), "", "{name} lacks {header}");
+        }
+        assert_eq!(answer.header("cache-control"), "no-store", "{name}");
+        let content_type = answer.header("content-type").split(';').next().unwrap();
+        let schema = &documented["content"][content_type]["schema"];
+        assert!(!schema.is_null(), "{name} is not documented as {content_type}");
+        let value = if content_type == "text/plain" { json!(answer.text()) } else { super::json_of(answer) };
+        let mut whole = json!({"allOf": [schema], "components": self.json["components"]});
+        close(&mut whole);
+        let mut compiler = boon::Compiler::new();
+        compiler.enable_format_assertions();
+        compiler.enable_content_assertions();
+        compiler.add_resource("urn:whole", whole).unwrap();
+        let mut schemas = boon::Schemas::new();
+        let schema = compiler.compile("urn:whole", &mut schemas).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        schemas.validate(&value, schema).unwrap_or_else(|error| panic!("{name}: {error}\n{value:#}"));
+        self.seen.insert(name);
+    }
+
+    fn operations(&self) -> BTreeSet<String> {
+        let mut operations = BTreeSet::new();
+        for (path, item) in self.json["paths"].as_object().unwrap() {
+            for method in item.as_object().unwrap().keys().filter(|&method| method != "parameters") {
+                operations.insert(format!("{method} {path}"));
+            }
+        }
+        operations
+    }
+}
+
+/// Lets no object have what its schema does not name, so that an answer holds nothing undocumented.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            if object.contains_key("properties") && !object.contains_key("additionalProperties") {
+                object.insert("additionalProperties".to_owned(), json!(false));
+            }
+            object.values_mut().for_each(close);
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        _ => {}
+    }
+}
+
+/// One plugin for each way in which a call ends, and one that does not load.
+fn host() -> Host {
+    let setup = Setup::new().config(
+        "[plugins.loop.limits]\ncall_deadline_ms = 2000\ncalls_max = 1\n[plugins.tight.limits]\ncomponent_bytes_max = 100",
+    );
+    let plugins = setup.path().join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    for (name, component) in [
+        ("x", bytes("downcase")),
+        ("echo", bytes("echo")),
+        ("bad", b"garbage".to_vec()),
+        ("filter", fixtures::filtering()),
+        ("reject", fixtures::erring(false, "no")),
+        ("fail", fixtures::erring(true, "no")),
+        ("loop", fixtures::looping()),
+    ] {
+        std::fs::write(plugins.join(format!("{name}.wasm")), component).unwrap();
+    }
+    setup.start()
+}
+
+#[test]
+fn every_answer_is_as_documented() {
+    let host = host();
+    let mut document = Document::of(&host);
+    let (up, call) = (bytes("upcase"), br#"{"message": {"body": "AbC"}}"#.as_slice());
+    let too_much = vec![b' '; (16 << 20) + 1];
+    for (operation, name, body, status) in [
+        ("get /livez", "", None, 200),
+        ("get /readyz", "", None, 503),
+        ("get /openapi.json", "", None, 200),
+        ("get /plugins", "", None, 200),
+        ("get /plugins/{name}", "x", None, 200),
+        ("get /plugins/{name}", "bad", None, 200),
+        ("get /plugins/{name}", "nobody", None, 404),
+        ("post /plugins/{name}/rollback", "x", None, 409),
+        ("put /plugins/{name}", "x", Some(up.as_slice()), 200),
+        ("get /plugins/{name}", "x", None, 200),
+        ("post /plugins/{name}/rollback", "x", None, 200),
+        ("post /plugins/{name}/rollback", "nobody", None, 404),
+        ("put /plugins/{name}", "x?persist", Some(up.as_slice()), 400),
+        ("put /plugins/{name}", "X", Some(up.as_slice()), 400),
+        ("put /plugins/{name}", "tight", Some(up.as_slice()), 413),
+        ("put /plugins/{name}", "x", Some(b"garbage"), 422),
+        ("get /plugins/{name}", "x", None, 200),
+        ("post /plugins/{name}/load", "x", None, 200),
+        ("post /plugins/{name}/load", "bad", None, 422),
+        ("post /plugins/{name}/load", "nobody", None, 404),
+        ("post /plugins/{name}/call", "x", Some(call), 200),
+        ("post /plugins/{name}/call", "filter", Some(call), 200),
+        ("post /plugins/{name}/call", "echo", Some(br#"{"request": {"frames": ["a"]}}"#), 200),
+        ("post /plugins/{name}/call", "echo", Some(br#"{"request": {"frames_base64": ["/w=="]}}"#), 200),
+        ("post /plugins/{name}/call", "x", Some(b"{}"), 400),
+        ("post /plugins/{name}/call", "nobody", Some(call), 404),
+        ("post /plugins/{name}/call", "echo", Some(call), 404),
+        ("post /plugins/{name}/call", "x", Some(&too_much), 413),
+        ("post /plugins/{name}/call", "reject", Some(call), 422),
+        ("post /plugins/{name}/call", "fail", Some(call), 502),
+        ("post /plugins/{name}/call", "bad", Some(call), 503),
+        ("post /plugins/{name}/call", "loop", Some(call), 504),
+    ] {
+        let (method, path) = operation.split_once(' ').unwrap();
+        let path = path.replace("{name}", name);
+        let answer = ask(&host, &method.to_uppercase(), &path, body);
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
+        document.check(operation, &answer);
+    }
+    document.check("get /plugins", &ask(&host, "GET", "/plugins", None));
+
+    busy(&host, &mut document);
+    not_persisted(&host, &mut document);
+    std::fs::write(host.directory.path().join("plugins/bad.wasm"), &up).unwrap();
+    let ready = wait_for("all to serve", || Some(host.admin("/readyz")).filter(|answer| answer.status == 200));
+    document.check("get /readyz", &ready);
+    strangers(&mut document);
+
+    let documented = document.operations().into_iter().flat_map(|operation| {
+        let (method, path) = operation.split_once(' ').unwrap();
+        let responses = document.json["paths"][path][method]["responses"].as_object().unwrap();
+        responses.keys().map(|status| format!("{operation} {status}")).collect::<Vec<_>>()
+    });
+    let unseen: Vec<String> = documented.filter(|name| !document.seen.contains(name)).collect();
+    assert_eq!(unseen, NOT_PROVOKED);
+}
+
+/// As many uploads as may be, that never end, and one more.
+fn busy(host: &Host, document: &mut Document) {
+    let address = host.surface("admin").trim_start_matches("http://");
+    let uploads: Vec<TcpStream> = (0..8)
+        .map(|_| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.write_all(b"PUT /plugins/x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\nhalf").unwrap();
+            stream
+        })
+        .collect();
+    let refused = wait_for("a refusal", || {
+        Some(ask(host, "PUT", "/plugins/x", Some(b"garbage"))).filter(|answer| answer.status == 503)
+    });
+    document.check("put /plugins/{name}", &refused);
+    drop(uploads);
+    wait_for("the places to be free again", || {
+        (ask(host, "PUT", "/plugins/x", Some(b"garbage")).status == 422).then_some(())
+    });
+}
+
+/// A source that cannot be written.
+fn not_persisted(host: &Host, document: &mut Document) {
+    let source = host.directory.path().join("plugins/x.wasm");
+    std::fs::remove_file(&source).unwrap();
+    std::fs::create_dir(&source).unwrap();
+    let answer = ask(host, "PUT", "/plugins/x?persist=true", Some(&bytes("upcase")));
+    assert_eq!(answer.status, 500, "{}", answer.text());
+    assert!(answer.text().contains("serves"), "{}", answer.text());
+    document.check("put /plugins/{name}", &answer);
+    assert!(super::served(host).1.contains("ABC"));
+}
+
+/// Every operation but the two for probes, without the token and from a web page.
+fn strangers(document: &mut Document) {
+    let setup = Setup::new().committed("downcase");
+    std::fs::write(setup.path().join("token"), "0123456789abcdef").unwrap();
+    let guarded = setup.config("[admin]\ntoken_file = 'token'").start();
+    let open = Setup::new().committed("downcase").start();
+    for operation in document.operations() {
+        let (method, path) = operation.split_once(' ').unwrap();
+        if ["/livez", "/readyz"].contains(&path) {
+            continue;
+        }
+        let path = path.replace("{name}", "downcase");
+        for (host, headers) in [(&guarded, &[][..]), (&open, &[("origin", "http://example.org")])] {
+            let client = Client::at(host.surface("admin"));
+            document.check(&operation, &client.request_with(&method.to_uppercase(), &path, headers, None).unwrap());
+        }
+    }
+}
+
+#[test]
+fn what_is_documented_is_served_and_nothing_else() {
+    let host = super::host();
+    let document = Document::of(&host);
+    assert_eq!(document.json["info"]["version"], env!("CARGO_PKG_VERSION"));
+    for (path, item) in document.json["paths"].as_object().unwrap() {
+        let path = path.replace("{name}", "x");
+        let mut allowed = String::new();
+        for method in METHODS {
+            let answer = ask(&host, &method.to_uppercase(), &path, None);
+            assert_eq!(answer.status != 405, item.get(method).is_some(), "{method} {path}: {}", answer.text());
+            if answer.status == 405 {
+                allowed = answer.header("allow").to_owned();
+            }
+        }
+        let mut expected: BTreeSet<String> =
+            METHODS.iter().filter(|method| item.get(method).is_some()).map(|method| method.to_uppercase()).collect();
+        if expected.contains("GET") {
+            expected.insert("HEAD".to_owned());
+        }
+        assert_eq!(allowed.split(", ").map(str::to_owned).collect::<BTreeSet<_>>(), expected, "{path}");
+    }
+}

@@ -1,0 +1,105 @@
+//! Compiling is bounded, held apart from the traffic, and done once.
+
+use crate::fixtures;
+use crate::harness::{Setup, component, wait_for};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+fn downcase() -> Vec<u8> {
+    std::fs::read(component("downcase")).unwrap()
+}
+
+/// A host with `x` and a cache in `directory`, which compiles nothing in a millisecond.
+fn with_cache(directory: &Path, compiles: bool) -> Setup {
+    let setup = Setup::new().plugin("x", &downcase()).with(&[&format!("--cache={}", directory.display())]);
+    if compiles { setup } else { setup.config("[limits]\ncompile_ms_max = 1") }
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn what_takes_too_long_to_compile_is_refused_and_holds_up_nothing() {
+    let host = Setup::new()
+        .plugin("x", &downcase())
+        .config("[plugins.slow.limits]\ncompile_ms_max = 300\n[plugins.fat.limits]\ncomponent_bytes_max = 1000")
+        .start();
+    let bomb = fixtures::long_to_compile(200_000);
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(|| host.admin_request("PUT", "/plugins/slow", Some(&bomb)));
+        assert_eq!(host.admin_request("PUT", "/plugins/y", Some(&downcase())).status, 200);
+        assert_eq!(host.get("/y/?param=A").status, 200);
+        let refused = slow.join().unwrap();
+        assert_eq!((refused.status, &refused.json()["stage"]), (422, &"compile".into()));
+        assert!(refused.text().contains("longer than compile_ms_max 300"), "{}", refused.text());
+    });
+    // A name whose first component was refused is no route, and no reason not to be ready.
+    assert_eq!(host.get("/slow/?param=A").status, 404);
+    assert_eq!(host.admin("/readyz").status, 200);
+    let fat = host.admin_request("PUT", "/plugins/fat", Some(&downcase()));
+    assert_eq!(fat.status, 413, "{}", fat.text());
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_second_start_compiles_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let cache = directory.path().join("cache");
+    assert_eq!(with_cache(&cache, true).start().stop(), 0);
+    assert_eq!(entries(&cache).len(), 1);
+    let host = with_cache(&cache, false).start();
+    assert_eq!(host.get("/x/?param=A").text(), "lower case of A is a");
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn an_entry_that_is_not_as_it_was_written_is_made_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(with_cache(directory.path(), true).start().stop(), 0);
+    let entry = entries(directory.path()).remove(0);
+    let sound = std::fs::read(&entry).unwrap();
+    let mut flipped = sound.clone();
+    flipped[sound.len() / 2] ^= 1;
+    for broken in [&flipped[..], &sound[..sound.len() - 1], &sound[..10], b""] {
+        std::fs::write(&entry, broken).unwrap();
+        let host = with_cache(directory.path(), true).start();
+        host.process.wait_for_log("compile cache: an unusable entry is made anew");
+        assert_eq!(host.get("/x/?param=A").status, 200);
+        assert_eq!(host.stop(), 0);
+        assert_eq!(std::fs::read(&entry).unwrap(), sound);
+    }
+    // One that somebody else could have written.
+    std::fs::set_permissions(&entry, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let host = with_cache(directory.path(), true).start();
+    host.process.wait_for_log("somebody else may have written it");
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_directory_that_others_may_write_to_is_not_trusted() {
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(with_cache(directory.path(), true).start().stop(), 0);
+    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let host = with_cache(directory.path(), true).start();
+    host.process.wait_for_line(&["may be written to by others", "chmod go-w", "compiling without a cache"]);
+    assert_eq!(host.get("/x/?param=A").status, 200);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn the_cache_keeps_to_its_size() {
+    let directory = tempfile::tempdir().unwrap();
+    let size = {
+        assert_eq!(with_cache(directory.path(), true).start().stop(), 0);
+        std::fs::metadata(&entries(directory.path())[0]).unwrap().len()
+    };
+    let host = with_cache(directory.path(), true).config(&format!("[cache]\nbytes_max = {}", size * 2)).start();
+    for note in 0..5 {
+        let component = [&downcase()[..], &fixtures::custom_section("note", &[note])].concat();
+        assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&component)).status, 200);
+        assert_eq!(host.get("/x/?param=A").status, 200);
+    }
+    wait_for("room", || (entries(directory.path()).len() <= 2).then_some(()));
+    assert_eq!(host.stop(), 0);
+}

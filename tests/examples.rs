@@ -1,0 +1,62 @@
+//! A plugin serves only once it does what its author promised of it.
+
+use crate::fixtures::custom_section;
+use crate::harness::{Process, Setup, component, tidegate};
+
+const MISSING: &str = r#"
+[[transform]]
+name = "whispers"
+input.body = "HeLLo"
+expect.body = "psst: hello"
+"#;
+
+/// downcase with these examples in place of its own.
+fn promising(examples: &str) -> Vec<u8> {
+    let bytes = std::fs::read(component("downcase")).unwrap();
+    [&bytes[..], &custom_section("tidegate:examples", examples.as_bytes())].concat()
+}
+
+#[test]
+fn one_miss_refuses_the_load_with_the_difference() {
+    let host = Setup::new().committed("downcase").start();
+    let refused = host.admin_request("PUT", "/plugins/downcase", Some(&promising(MISSING)));
+    let problem = refused.json();
+    assert_eq!((refused.status, &problem["stage"]), (422, &"examples".into()), "{problem}");
+    let detail = problem["detail"].as_str().unwrap();
+    for part in ["1 of 1 failed", "`whispers`", "expected \"psst: hello\"", "found \"lower case of HeLLo is hello\""] {
+        assert!(detail.contains(part), "{part} is not in {detail}");
+    }
+    assert_eq!(host.get("/downcase/?param=A").header("tidegate-generation"), "1");
+    let unreadable = host.admin_request("PUT", "/plugins/downcase", Some(&promising("[[transform]]\nout = 1")));
+    assert!(unreadable.text().contains("unknown field"), "{}", unreadable.text());
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn the_command_tells_of_each_example() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut process = Process::start(tidegate().args(["plugin", "test"]).args(arguments));
+        (process.wait().code(), process.stdout(), process.stderr())
+    };
+    let downcase = component("downcase").display().to_string();
+    let (code, stdout, stderr) = run(&[&downcase]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("ok      mixed case") && stdout.ends_with("4 passed, 0 failed\n"), "{stdout}");
+
+    let own = directory.path().join("own.toml");
+    let second = "[[transform]]\ninput.body = { base64 = '/w==' }\nexpect = { error = 'rejected', error_contains = 'not UTF-8' }";
+    std::fs::write(&own, format!("{MISSING}{second}")).unwrap();
+    let (code, stdout, _) = run(&[&downcase, "--examples", &own.display().to_string()]);
+    assert_eq!(code, Some(1));
+    assert!(
+        stdout.contains("FAILED  whispers\n   body: expected") && stdout.ends_with("1 passed, 1 failed\n"),
+        "{stdout}"
+    );
+
+    let path = directory.path().join("x.wasm");
+    std::fs::write(&path, promising(MISSING)).unwrap();
+    let mut check = Process::start(tidegate().args(["plugin", "check"]).arg(&path));
+    assert_eq!(check.wait().code(), Some(1));
+    assert!(check.stderr().contains("examples: 1 of 1 failed"), "{}", check.stderr());
+}

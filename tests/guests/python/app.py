@@ -1,0 +1,90 @@
+"""A transform that does what the message's body says, `word` or `word:text`; ../README.md lists the words."""
+
+import random
+import secrets
+import socket
+import sys
+import time
+
+from componentize_py_types import Err
+from wit_world import exports
+from wit_world.imports import environment, types
+
+calls = 0
+
+
+def loop(_):
+    while True:
+        pass
+
+
+def memory(_):
+    held = []
+    while True:
+        held.append(bytearray(1 << 20))
+
+
+def throw(_):
+    raise RuntimeError("nobody catches this")
+
+
+def reject(text):
+    raise Err(types.Error_Rejected(text))
+
+
+def fail(text):
+    raise Err(types.Error_Failed(text))
+
+
+def remember(_):
+    global calls
+    calls += 1
+    return str(calls)
+
+
+def log(text):
+    print(text)
+    print(text, file=sys.stderr)
+    return text
+
+
+def tried(attempt):
+    """What the attempt gives, or the error of the language."""
+
+    def answer(_):
+        try:
+            return repr(attempt())
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+
+    return answer
+
+
+WORDS = {
+    "downcase": lambda text: f"lower case of {text} is {text.lower()}",
+    "loop": loop,
+    "memory": memory,
+    "throw": throw,
+    "reject": reject,
+    "fail": fail,
+    "filter": lambda _: None,
+    "remember": remember,
+    "log": log,
+    "big": lambda text: "x" * int(text),
+    "random": lambda _: f"{secrets.token_hex(8)} {random.random()}",
+    "clock": lambda _: f"{time.time()} {time.monotonic()}",
+    "file": tried(lambda: open("/etc/passwd").read()),
+    "socket": tried(lambda: socket.socket()),
+    # As bytes: the codec for names is a file, which Python would look for when the first text needs it.
+    "lookup": tried(lambda: socket.getaddrinfo(b"localhost", 80)),
+    "environment": tried(environment.get_environment),
+    "arguments": tried(environment.get_arguments),
+    "stdin": tried(input),
+}
+
+
+class Transform(exports.Transform):
+    def transform(self, input):
+        word, _, text = input.body.decode().partition(":")
+        answer = WORDS[word](text)
+        return None if answer is None else types.Message(input.topic, [], answer.encode())
