@@ -1,0 +1,83 @@
+//! A client that asks one thing over one HTTP/1.1 connection, again and again.
+
+use std::io::{Error, ErrorKind, Read, Result, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// Far beyond any deadline of the host: who waits longer waits for something that hangs.
+const TIMEOUT: Duration = Duration::from_secs(10);
+const HEAD_BYTES_MAX: usize = 64 << 10;
+const BODY_BYTES_MAX: usize = 16 << 20;
+
+/// One connection. After an error it is of no more use.
+pub struct Client {
+    stream: TcpStream,
+    request: Vec<u8>,
+    received: Vec<u8>,
+}
+
+/// What came back.
+pub struct Answer<'a> {
+    pub status: u16,
+    pub body: &'a [u8],
+}
+
+impl Client {
+    /// Connects, and will ask for `path`.
+    pub fn connect(address: SocketAddr, path: &str) -> Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").into_bytes();
+        Ok(Self { stream, request, received: Vec::with_capacity(4 << 10) })
+    }
+
+    /// Asks once and waits for the whole answer.
+    pub fn get(&mut self) -> Result<Answer<'_>> {
+        self.stream.write_all(&self.request)?;
+        self.received.clear();
+        let head_bytes = loop {
+            if let Some(at) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
+                break at + 4;
+            }
+            self.read(HEAD_BYTES_MAX)?;
+        };
+        let head = std::str::from_utf8(&self.received[..head_bytes]).map_err(|_| broken("the head is no text"))?;
+        let status = head
+            .strip_prefix("HTTP/1.1 ")
+            .and_then(|rest| rest.get(..3))
+            .and_then(|digits| digits.parse().ok())
+            .ok_or_else(|| broken("no status line"))?;
+        let body_bytes = length(head).ok_or_else(|| broken("no content-length"))?;
+        let answer_bytes = head_bytes + body_bytes.min(BODY_BYTES_MAX);
+        while self.received.len() < answer_bytes {
+            self.read(HEAD_BYTES_MAX + BODY_BYTES_MAX)?;
+        }
+        if self.received.len() > head_bytes + body_bytes {
+            return Err(broken("more than one answer"));
+        }
+        Ok(Answer { status, body: &self.received[head_bytes..] })
+    }
+
+    fn read(&mut self, bytes_max: usize) -> Result<()> {
+        let mut chunk = [0; 4 << 10];
+        let read = self.stream.read(&mut chunk)?;
+        if read == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        self.received.extend_from_slice(&chunk[..read]);
+        if self.received.len() > bytes_max { Err(broken("too long")) } else { Ok(()) }
+    }
+}
+
+fn length(head: &str) -> Option<usize> {
+    head.lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.trim().parse().ok())
+}
+
+fn broken(how: &str) -> Error {
+    Error::new(ErrorKind::InvalidData, format!("the answer is not what a host sends: {how}"))
+}

@@ -1,0 +1,42 @@
+//! The measured comparisons: each subcommand starts what it compares, puts traffic on it and prints what came out.
+
+mod client;
+mod figures;
+mod host;
+mod machine;
+mod neighbours;
+mod row;
+mod traffic;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// A comparison was measured, and `--judge` was told to hold it to its targets.
+const MISSED: u8 = 3;
+
+/// Measures what Tidegate costs and what it guarantees, on this machine, over loopback.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    comparison: Comparison,
+}
+
+#[derive(Subcommand)]
+enum Comparison {
+    /// What one plugin that loops on every call does to the route of another
+    Neighbours(neighbours::Options),
+}
+
+fn main() -> ExitCode {
+    let measured = match Cli::parse().comparison {
+        Comparison::Neighbours(options) => neighbours::run(&options),
+    };
+    match measured {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(MISSED),
+        Err(error) => {
+            eprintln!("error: could not measure: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! One measure under two conditions, and what their ratio is held to.
+
+use crate::figures::Summary;
+use serde::Serialize;
+
+/// A row of a table.
+#[derive(Serialize)]
+pub struct Row {
+    measure: &'static str,
+    before: Summary,
+    after: Summary,
+    /// After to before, of the same round.
+    ratio: Summary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<Target>,
+}
+
+/// What the median of the ratios has to be.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Row {
+    /// From what was measured in each round under the first condition and under the second.
+    pub fn of(measure: &'static str, rounds: &[(f64, f64)], target: Option<Target>) -> Self {
+        Self {
+            measure,
+            before: Summary::of(rounds.iter().map(|(before, _)| *before)),
+            after: Summary::of(rounds.iter().map(|(_, after)| *after)),
+            ratio: Summary::of(rounds.iter().map(|(before, after)| after / before)),
+            target,
+        }
+    }
+
+    /// True where there is no target.
+    pub fn is_met(&self) -> bool {
+        match self.target {
+            None => true,
+            Some(Target::AtMost(most)) => self.ratio.median <= most,
+            Some(Target::AtLeast(least)) => self.ratio.median >= least,
+        }
+    }
+
+    fn verdict(&self) -> String {
+        let target = match self.target {
+            None => return String::new(),
+            Some(Target::AtMost(most)) => format!("≤ {most}"),
+            Some(Target::AtLeast(least)) => format!("≥ {least}"),
+        };
+        format!("{target} {}", if self.is_met() { "met" } else { "missed" })
+    }
+}
+
+/// Prints a table; `before` and `after` name the two conditions.
+pub fn print_rows(before: &str, after: &str, rows: &[Row]) {
+    let print = |cells: [&str; 5]| {
+        let [measure, before, after, ratio, target] = cells;
+        println!("{}", format!("  {measure:11}{before:24}{after:24}{ratio:24}{target}").trim_end());
+    };
+    let target = if rows.iter().any(|row| row.target.is_some()) { "target" } else { "" };
+    print(["", before, after, &format!("{after}/{before}"), target]);
+    for row in rows {
+        let [before, after, ratio] = [row.before, row.after, row.ratio].map(|summary| summary.to_string());
+        print([row.measure, &before, &after, &ratio, &row.verdict()]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_the_ratios_is_judged() {
+        let rounds = [(1.0, 2.0), (1.0, 9.0), (2.0, 8.0)];
+        let met = |target| Row::of("x", &rounds, Some(target)).is_met();
+        assert!(met(Target::AtMost(4.0)) && met(Target::AtLeast(4.0)));
+        assert!(!met(Target::AtMost(3.9)) && !met(Target::AtLeast(4.1)));
+    }
+}

@@ -1,0 +1,186 @@
+//! Traffic on a route: at a fixed rate, flat out, and as a crowd that is only there to be in the way.
+//!
+//! A thread per connection, which blocks: with so few of them nothing is faster, and no runtime of the load generator
+//! stands in the figures.
+
+use crate::client::Client;
+use anyhow::{Context, Result, ensure};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// What is asked for, and what the right answer is.
+pub struct Route<'a> {
+    pub address: SocketAddr,
+    pub path: &'a str,
+    pub body: &'a [u8],
+}
+
+/// For how long: what is measured comes after what is not.
+#[derive(Clone, Copy)]
+pub struct Span {
+    pub warm_up: Duration,
+    pub measured: Duration,
+}
+
+impl Span {
+    fn whole(self) -> Duration {
+        self.warm_up + self.measured
+    }
+}
+
+/// What a fixed rate met with.
+pub struct Latencies {
+    /// Of the right answers, in order of size.
+    pub sorted: Vec<Duration>,
+    /// Answers that were not the right one.
+    pub failures: u64,
+}
+
+/// Sends at a fixed rate, whether or not earlier requests are answered (open loop): each latency counts from the moment
+/// at which the request was meant to leave. Otherwise a host that stalls would be asked less often just then, and the
+/// stall would hardly show (coordinated omission).
+pub fn at_rate(route: &Route<'_>, per_second: u32, connections: usize, span: Span) -> Result<Latencies> {
+    let interval = Duration::from_secs(1) / per_second;
+    let requests = span.whole().div_duration_f64(interval) as u64;
+    let next = AtomicU64::new(0);
+    let began = Instant::now() + Duration::from_millis(20);
+    let connection = || -> Result<(Vec<Duration>, u64)> {
+        wake_up_on_time();
+        let mut client = connect(route)?;
+        let (mut latencies, mut failures) = (Vec::new(), 0);
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= requests {
+                return Ok((latencies, failures));
+            }
+            let offset = interval.mul_f64(number as f64);
+            let due = began + offset;
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            let right = is_right(&mut client, route)?;
+            let latency = due.elapsed();
+            ensure!(latency < span.whole() * 10, "{} does not keep up with {per_second} requests/s", route.path);
+            if offset >= span.warm_up {
+                match right {
+                    true => latencies.push(latency),
+                    false => failures += 1,
+                }
+            }
+        }
+    };
+    let mut all = Latencies { sorted: Vec::new(), failures: 0 };
+    for (latencies, failures) in in_parallel(connections, connection)? {
+        all.sorted.extend(latencies);
+        all.failures += failures;
+    }
+    ensure!(!all.sorted.is_empty(), "{} gave no right answer", route.path);
+    all.sorted.sort_unstable();
+    Ok(all)
+}
+
+/// Right answers per second, and how many were not right, with a next request on each connection as soon as the one
+/// before it is answered (closed loop).
+pub fn flat_out(route: &Route<'_>, connections: usize, span: Span) -> Result<(f64, u64)> {
+    let together = Barrier::new(connections);
+    let connection = || -> Result<(u64, u64)> {
+        // Everybody comes to the barrier, whatever happened.
+        let client = connect(route);
+        together.wait();
+        let mut client = client?;
+        let from = Instant::now() + span.warm_up;
+        let to = from + span.measured;
+        let (mut answers, mut failures) = (0, 0);
+        loop {
+            let right = is_right(&mut client, route)?;
+            let now = Instant::now();
+            if now >= to {
+                return Ok((answers, failures));
+            }
+            if now >= from {
+                match right {
+                    true => answers += 1,
+                    false => failures += 1,
+                }
+            }
+        }
+    };
+    let counts = in_parallel(connections, connection)?;
+    let answers: u64 = counts.iter().map(|(answers, _)| answers).sum();
+    let failures = counts.iter().map(|(_, failures)| failures).sum();
+    ensure!(answers > 0, "{} gave no right answer", route.path);
+    Ok((answers as f64 / span.measured.as_secs_f64(), failures))
+}
+
+/// Connections that ask for one path without pause, whatever the answers are.
+pub struct Crowd {
+    stop: Arc<AtomicBool>,
+    members: Vec<JoinHandle<Result<BTreeMap<u16, u64>>>>,
+}
+
+impl Crowd {
+    pub fn start(address: SocketAddr, path: &'static str, connections: usize) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let member = |_| {
+            let stop = Arc::clone(&stop);
+            thread::spawn(move || {
+                let mut client = Client::connect(address, path).context("connecting")?;
+                let mut answers = BTreeMap::new();
+                while !stop.load(Ordering::Relaxed) {
+                    let status = client.get().with_context(|| format!("asking for {path}"))?.status;
+                    *answers.entry(status).or_default() += 1;
+                }
+                Ok(answers)
+            })
+        };
+        let members = (0..connections).map(member).collect();
+        Self { stop, members }
+    }
+
+    /// Waits for the last answers, and tells how many there were of each status.
+    pub fn stop(mut self) -> Result<BTreeMap<u16, u64>> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut all = BTreeMap::new();
+        for member in self.members.drain(..) {
+            for (status, count) in joined(member.join())? {
+                *all.entry(status).or_default() += count;
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+fn connect(route: &Route<'_>) -> Result<Client> {
+    Client::connect(route.address, route.path).with_context(|| format!("connecting to {}", route.address))
+}
+
+fn is_right(client: &mut Client, route: &Route<'_>) -> Result<bool> {
+    let answer = client.get().with_context(|| format!("asking for {}", route.path))?;
+    Ok(answer.status == 200 && answer.body == route.body)
+}
+
+fn in_parallel<T: Send>(connections: usize, connection: impl Fn() -> Result<T> + Sync) -> Result<Vec<T>> {
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..connections).map(|_| scope.spawn(&connection)).collect();
+        threads.into_iter().map(|thread| joined(thread.join())).collect()
+    })
+}
+
+fn joined<T>(ended: thread::Result<Result<T>>) -> Result<T> {
+    ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Linux lets a sleeper sleep 50 µs longer, to wake several at once. That would stand in every latency.
+fn wake_up_on_time() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+}
