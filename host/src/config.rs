@@ -1,6 +1,8 @@
 //! Every address, path, limit and timeout of the host, from a TOML file, with flags and environment laid over it.
 
 mod address;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod limits;
 
 pub use address::{Address, Endpoint, check_endpoint};

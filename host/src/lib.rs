@@ -18,6 +18,8 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod http;
 pub mod ledger;
 pub mod messaging;

@@ -6,6 +6,8 @@
 pub mod admin;
 mod answer;
 mod body;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod problem;
 pub mod public;
 mod query;

@@ -41,6 +41,27 @@ fn push_hex(line: &mut String, bytes: &[u8]) {
     }
 }
 
+/// Reads an escaped frame back, as a user's script would.
+#[cfg(any(test, fuzzing))]
+pub(super) fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        bytes.extend(plain.as_bytes());
+        let (byte, length) = match escape.as_bytes()[0] {
+            b't' => (b'\t', 1),
+            b'n' => (b'\n', 1),
+            b'r' => (b'\r', 1),
+            b'x' => (u8::from_str_radix(&escape[1..3], 16).expect("two digits"), 3),
+            backslash => (backslash, 1),
+        };
+        bytes.push(byte);
+        rest = &escape[length..];
+    }
+    bytes.extend(rest.as_bytes());
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,26 +71,6 @@ mod tests {
         let mut line = String::new();
         escape_into(&mut line, frame);
         line
-    }
-
-    /// Reads an escaped frame back, as a user's script would.
-    fn unescaped(text: &str) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut rest = text;
-        while let Some((plain, escape)) = rest.split_once('\\') {
-            bytes.extend(plain.as_bytes());
-            let (byte, length) = match escape.as_bytes()[0] {
-                b't' => (b'\t', 1),
-                b'n' => (b'\n', 1),
-                b'r' => (b'\r', 1),
-                b'x' => (u8::from_str_radix(&escape[1..3], 16).expect("two digits"), 3),
-                backslash => (backslash, 1),
-            };
-            bytes.push(byte);
-            rest = &escape[length..];
-        }
-        bytes.extend(rest.as_bytes());
-        bytes
     }
 
     #[test]

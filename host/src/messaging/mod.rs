@@ -9,6 +9,8 @@ mod broker_loop;
 pub mod endpoint;
 mod envelope;
 mod exchange;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod line;
 mod log_file;
 pub mod publisher;

@@ -15,6 +15,8 @@ mod denied;
 mod engine;
 mod examples;
 mod file;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod growth;
 mod guest;
 mod guest_log;

@@ -1,0 +1,52 @@
+//! Fuzzing of what is read from frames: envelopes, the talk between broker loop and workers, and lines of the log.
+
+use super::envelope::{Envelope, Frames};
+use super::exchange::{Job, Note};
+use super::line;
+
+/// Takes the bytes for the frames of a message, each after its length.
+pub fn frames(bytes: &[u8]) {
+    let message = split(bytes);
+    match Envelope::split(message.clone()) {
+        Some((envelope, body)) => {
+            assert!(!body.is_empty());
+            assert_eq!(envelope.join(body), message);
+        }
+        None => assert!(message.len() < 2),
+    }
+    if let Some(job) = Job::from_frames(message.clone()) {
+        assert_eq!(job.into_frames(), message);
+    }
+    let job = || Job { number: 7, message: message.clone() };
+    assert_eq!(Job::from_frames(job().into_frames()), Some(job()));
+    if let Some(note) = Note::from_frames(message.clone()) {
+        let is_reply = matches!(note, Note::Reply { .. });
+        let frames = note.into_frames();
+        assert!(!is_reply || frames == message);
+        let note = Note::from_frames(frames.clone()).expect("it was a note before");
+        assert_eq!(note.into_frames(), frames);
+    }
+}
+
+/// Takes the bytes for the frames of a message, and writes it as a line of the subscriber's log.
+pub fn line(bytes: &[u8]) {
+    let message = split(bytes);
+    let written = line::line(jiff::Timestamp::UNIX_EPOCH, &message);
+    let text = written.strip_suffix('\n').expect("a line has an end");
+    let (time, columns) = text.split_once(' ').expect("a line begins with a time");
+    assert_eq!(time, "1970-01-01T00:00:00.000Z");
+    assert!(!columns.contains(|character: char| character.is_control() && character != '\t'));
+    let read: Frames = columns.split('\t').map(line::unescaped).collect();
+    assert_eq!(read, if message.is_empty() { vec![vec![]] } else { message });
+}
+
+/// Frames of up to 255 bytes, the last one as long as the bytes last.
+fn split(mut bytes: &[u8]) -> Frames {
+    let mut frames = Vec::new();
+    while let Some((&length, rest)) = bytes.split_first() {
+        let (frame, rest) = rest.split_at(rest.len().min(length.into()));
+        frames.push(frame.to_vec());
+        bytes = rest;
+    }
+    frames
+}

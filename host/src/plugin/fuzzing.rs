@@ -1,0 +1,115 @@
+//! Fuzzing of components and of the compile cache: whatever the bytes, a load ends within its bounds, and an entry that
+//! is not as it was written is not trusted.
+
+use super::account::Account;
+use super::cache;
+use super::call::{Message, Reply, Request};
+use super::load::{self, LoadError, Plugin, Role};
+use super::{Engine, Seed, Setup};
+use crate::config::Limits;
+use std::collections::BTreeMap;
+use std::fs::{File, Permissions};
+use std::io::{Seek, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::runtime::{Builder, Runtime};
+
+/// Small enough for many inputs a second, apart from what a host takes by default.
+fn limits() -> Limits {
+    Limits {
+        call_deadline_ms: 20,
+        memory_bytes_max: 4 << 20,
+        output_bytes_max: 1 << 20,
+        cpu_percent_max: 100,
+        log_lines_per_second_max: 0,
+        ..Limits::default()
+    }
+}
+
+/// Loads components, all stages in this process.
+pub struct Loader {
+    engine: Engine,
+    runtime: Runtime,
+}
+
+impl Default for Loader {
+    fn default() -> Self {
+        let setup = Setup { compiler: PathBuf::new(), cache: None, seed: Seed { value: 1, fixed: true } };
+        let engine = Engine::new(&limits(), setup).expect("an engine");
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        Self { engine, runtime }
+    }
+}
+
+impl Loader {
+    /// Takes the bytes through every stage, and calls what came of them.
+    pub fn load(&self, bytes: &[u8]) {
+        self.runtime.block_on(async {
+            // A new one each time, so that no input pays for the processor's time of another.
+            let account = Arc::new(Account::new("fuzzed".to_owned(), limits(), BTreeMap::new(), 1));
+            match self.engine.load(&account, bytes.to_vec()).await {
+                Ok(plugin) => {
+                    assert_eq!((&*plugin.digest, plugin.size_bytes), (&*load::digest(bytes), bytes.len()));
+                    assert!(!plugin.roles.is_empty());
+                    call(&plugin).await;
+                }
+                Err(LoadError::Read(_) | LoadError::Probation) => panic!("a stage that was not there"),
+                Err(error) => assert!(error.to_string().starts_with(error.stage())),
+            }
+        });
+    }
+}
+
+/// Calls each role once, with something in every field.
+async fn call(plugin: &Arc<Plugin>) {
+    let metadata = vec![("query.a".to_owned(), "é".to_owned())];
+    let length = |metadata: &[(String, String)]| metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
+    let max = plugin.limits().output_bytes_max;
+    if plugin.roles.contains(&Role::Transform) {
+        let message = Message { topic: "topic".to_owned(), metadata: metadata.clone(), body: b"Body\xff".to_vec() };
+        if let Ok(Some(Message { topic, metadata, body })) = plugin.transform(message, 1, ()).await {
+            let pairs: usize = length(&metadata);
+            assert!(topic.len() + pairs + body.len() <= max, "more than output_bytes_max");
+        }
+    }
+    if plugin.roles.contains(&Role::ReplyPolicy) {
+        let request = Request { identity: vec![0, 255], metadata, frames: vec![vec![], b"Body\xff".to_vec()] };
+        if let Ok(replies) = plugin.replies(request, 1, ()).await {
+            let limits = plugin.limits();
+            assert!(replies.len() <= limits.replies_max);
+            let mut bytes = 0;
+            for Reply { delay_ms, frames } in replies {
+                assert!(delay_ms <= limits.delay_ms_max && !frames.is_empty());
+                bytes += frames.iter().map(Vec::len).sum::<usize>();
+            }
+            assert!(bytes <= max, "more than output_bytes_max");
+        }
+    }
+}
+
+/// Takes the bytes for an entry of the compile cache, in a file of this mode; then for what was compiled, with the entry
+/// that is made of it as it is, with one byte changed, and cut.
+pub fn cache(mode: u32, at: usize, change: u8, bytes: &[u8]) {
+    let ours_alone = mode & 0o022 == 0;
+    let mut entry = [bytes, blake3::hash(bytes).as_bytes()].concat();
+    assert_eq!(is_sound(&entry, mode), ours_alone);
+    let at = at % entry.len();
+    assert_eq!(is_sound(&entry[..at], mode), ours_alone && ends_with_its_checksum(&entry[..at]));
+    entry[at] ^= change;
+    assert_eq!(is_sound(&entry, mode), ours_alone && change == 0);
+    assert_eq!(is_sound(bytes, mode), ours_alone && ends_with_its_checksum(bytes));
+}
+
+fn ends_with_its_checksum(entry: &[u8]) -> bool {
+    entry.split_last_chunk::<32>().is_some_and(|(artifact, checksum)| blake3::hash(artifact) == *checksum)
+}
+
+fn is_sound(entry: &[u8], mode: u32) -> bool {
+    let file = rustix::fs::memfd_create("entry", rustix::fs::MemfdFlags::CLOEXEC).expect("a file in memory");
+    let mut file = File::from(file);
+    file.write_all(entry).expect("written");
+    file.rewind().expect("at its beginning");
+    file.set_permissions(Permissions::from_mode(mode & 0o777)).expect("a mode");
+    cache::sound(&file).is_ok()
+}

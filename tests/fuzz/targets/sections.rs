@@ -1,0 +1,28 @@
+//! The custom sections of a component or a module: any bytes.
+#![no_main]
+
+use tidegate::cli::plugin::embedded_digest;
+use tidegate::plugin::{EXAMPLES_SECTION, custom_section, custom_sections};
+use wasm_encoder::{ComponentSection, CustomSection};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let within = bytes.as_ptr_range();
+    let mut last = None;
+    for (name, data) in custom_sections(bytes) {
+        let data_at = data.as_ptr_range();
+        assert!(data.is_empty() || (within.start <= data_at.start && data_at.end <= within.end));
+        assert!(name.len() + data.len() <= bytes.len());
+        if name == EXAMPLES_SECTION {
+            last = Some(data);
+        }
+    }
+    assert_eq!(custom_section(bytes, EXAMPLES_SECTION), last);
+
+    // What `plugin build` appends to a sound component is what is read of it.
+    if wasmparser::validate(bytes).is_ok() {
+        let mut longer = bytes.to_vec();
+        let section = CustomSection { name: "tidegate:sources".into(), data: b"digest".into() };
+        section.append_to_component(&mut longer);
+        assert_eq!(embedded_digest(&longer).as_deref(), Some("digest"));
+    }
+});
