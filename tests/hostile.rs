@@ -62,7 +62,7 @@ fn calls() -> Vec<Row> {
         ("recurse-in-realloc", Answers(502, STACK), allocating("(i32.add (call $realloc (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 8)) (i32.const 1))")),
         ("recurse-in-post-return", Answers(502, STACK), post_returning("(func $f (call $f) (call $f))", "(call $f)")),
         ("frame-of-a-thousand", Answers(502, STACK), framing(1_000)),
-        ("frame-over-the-stack", Answers(502, STACK), framing(100_000)),
+        ("frame-over-the-stack", Answers(502, STACK), framing(70_000)),
         // Memory and tables.
         ("grow", Answers(502, MEMORY), fixtures::growing()),
         ("grow-at-once", Answers(502, MEMORY), fixtures::transform("", "(if (i32.lt_s (memory.grow (i32.const 65000)) (i32.const 0)) (then (unreachable))) (i32.const 16)")),

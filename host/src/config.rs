@@ -19,8 +19,11 @@ pub const PLUGINS_DIRECTORY: &str = "plugins";
 pub const SETTLE_MS: u64 = 50;
 /// How often the files are looked at in case the system reported no change (network file systems, renamed parents).
 pub const RESCAN_MS: u64 = 1_000;
-/// The longest that guest code holds a runtime thread before it yields.
+/// The longest that guest code holds a thread before it yields.
 pub const EPOCH_TICK_MS: u64 = 5;
+/// The same while long calls are about: each of them gives way to others so often. Ticking at this pace all the time
+/// would cost an idle host some percent of a core.
+pub const BUSY_EPOCH_TICK_MS: u64 = 1;
 /// The most instances that exist at the same time, over all plugins.
 pub const INSTANCES_MAX: u32 = 1_000;
 /// Plugins by name, whether loaded or not.

@@ -60,9 +60,9 @@ limits! {
     calls_max: usize = 64, "between::<_, _, 1, 1_000>";
     /// The stack of guest code.
     stack_bytes_max: usize = 512 << 10, "between::<_, _, 65_536, 67_108_864>";
-    /// Of one core, for all calls of the plugin that run longer than a millisecond; 200 is two cores.
+    /// Of one core, for all calls of the plugin that use more than some milliseconds of it; 200 is two cores.
     cpu_percent_max: u32 = 100, "between::<_, _, 1, 100_000>";
-    /// Lines of the plugin in the host's log, those about its failed calls included; more are counted, not written.
+    /// Lines of the plugin in the host's log, and as many about its failed calls; more are counted, not written.
     log_lines_per_second_max: u32 = 100, "between::<_, _, 0, 1_000_000>";
     /// The component; a Python one has 18 MiB.
     component_bytes_max: u64 = 256 << 20, "between::<_, _, 1, 4_294_967_296>";

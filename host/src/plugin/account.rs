@@ -18,7 +18,8 @@ pub(super) struct Account {
     pub(super) reuse: u32,
     pub(super) calls: Arc<Semaphore>,
     pub(super) cpu: CpuShare,
-    pub(super) lines: LineBudget,
+    lines: LineBudget,
+    failure_lines: LineBudget,
     pub(super) denied: Denied,
 }
 
@@ -50,6 +51,7 @@ impl Account {
             calls: Arc::new(Semaphore::new(limits.calls_max)),
             cpu: CpuShare::new(limits.cpu_percent_max),
             lines: LineBudget::new(limits.log_lines_per_second_max),
+            failure_lines: LineBudget::new(limits.log_lines_per_second_max),
             denied: Denied::default(),
             limits,
         }
@@ -57,7 +59,7 @@ impl Account {
 
     /// Writes one line of the guest to the log. `{:?}` escapes what could forge lines or move a terminal's cursor.
     pub(super) fn log(&self, level: tracing::Level, context: &str, message: &str) {
-        if !self.admit_line() {
+        if !self.admit(&self.lines) {
             return;
         }
         let plugin = &*self.name;
@@ -72,10 +74,20 @@ impl Account {
         }
     }
 
-    /// Whether a line about the plugin may be written. Says when lines begin to be dropped, and how many were.
-    pub(super) fn admit_line(&self) -> bool {
+    /// Whether a line about a failed call may be written. A guest that floods the log does not use up these.
+    pub(super) fn admit_failure(&self) -> bool {
+        self.admit(&self.failure_lines)
+    }
+
+    /// Log lines of the plugin and about it that were not written.
+    pub(super) fn lines_dropped(&self) -> u64 {
+        self.lines.dropped() + self.failure_lines.dropped()
+    }
+
+    /// Says when lines begin to be dropped, and how many were.
+    fn admit(&self, budget: &LineBudget) -> bool {
         let (plugin, max) = (&self.name, self.limits.log_lines_per_second_max);
-        match self.lines.admit() {
+        match budget.admit() {
             Admitted::Yes => true,
             Admitted::After(lost) => {
                 tracing::warn!(plugin, lost, "log lines dropped, over log_lines_per_second_max {max}");

@@ -24,7 +24,7 @@ pub const SUBCOMMAND: &str = "compile-component";
 /// The exit code of a compiler that refuses the component.
 const REFUSED: u8 = 4;
 /// Below everything that carries traffic.
-const NICE: i32 = 15;
+const NICE: i32 = 5;
 const STDERR_BYTES_MAX: u64 = 64 << 10;
 /// The address space that the process has before it compiles.
 const BASE_BYTES: u64 = 256 << 20;
@@ -175,7 +175,9 @@ fn refuse_what_is_no_component(bytes: &[u8]) -> Result<(), String> {
         refuse("the file is empty")
     } else if bytes.starts_with(CORE_MODULE) {
         refuse("a core module, not a component: build it with `tidegate plugin build`")
-    } else if bytes.starts_with(MAGIC) || bytes.trim_ascii_start().starts_with(b"(") {
+    } else if bytes.starts_with(MAGIC)
+        || [&b"("[..], b";;"].iter().any(|text| bytes.trim_ascii_start().starts_with(text))
+    {
         Ok(())
     } else {
         refuse("neither a WebAssembly component nor its text form")

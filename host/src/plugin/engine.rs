@@ -5,7 +5,7 @@ use super::chance::Seed;
 use super::compiler::Compiler;
 use super::guest::{self, Guest};
 use super::lane::SlowLane;
-use crate::config::{EPOCH_TICK_MS, INSTANCES_MAX, Limits};
+use crate::config::{BUSY_EPOCH_TICK_MS, EPOCH_TICK_MS, INSTANCES_MAX, Limits};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,14 +87,14 @@ impl Engine {
         if let Some(runtime) = runtimes.get(&stack_bytes_max) {
             return Ok(runtime.clone());
         }
-        let runtime =
-            Runtime::new(&self.largest, stack_bytes_max).map_err(|error| EngineError(format!("{error:#}")))?;
+        let runtime = Runtime::new(&self.largest, stack_bytes_max, &self.lane)
+            .map_err(|error| EngineError(format!("{error:#}")))?;
         Ok(runtimes.entry(stack_bytes_max).or_insert(runtime).clone())
     }
 }
 
 impl Runtime {
-    fn new(largest: &Limits, stack_bytes_max: usize) -> wasmtime::Result<Self> {
+    fn new(largest: &Limits, stack_bytes_max: usize, lane: &Arc<SlowLane>) -> wasmtime::Result<Self> {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(INSTANCES_MAX)
             .total_stacks(INSTANCES_MAX)
@@ -117,7 +117,7 @@ impl Runtime {
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         let wasmtime = wasmtime::Engine::new(&config)?;
         let linker = guest::linker(&wasmtime)?;
-        tick(&wasmtime)?;
+        tick(&wasmtime, lane)?;
         Ok(Self { wasmtime, linker })
     }
 }
@@ -131,13 +131,14 @@ pub(super) fn compile_settings() -> Config {
 
 /// Advances the epoch for as long as the engine lives, from a thread of its own: a runtime thread may be the one that
 /// has to be interrupted.
-fn tick(engine: &wasmtime::Engine) -> std::io::Result<()> {
-    let engine = engine.weak();
+fn tick(engine: &wasmtime::Engine, lane: &Arc<SlowLane>) -> std::io::Result<()> {
+    let (engine, lane) = (engine.weak(), Arc::downgrade(lane));
     std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);
-            std::thread::sleep(Duration::from_millis(EPOCH_TICK_MS));
+            let busy = lane.upgrade().is_some_and(|lane| lane.is_busy());
+            std::thread::sleep(Duration::from_millis(if busy { BUSY_EPOCH_TICK_MS } else { EPOCH_TICK_MS }));
         }
     })?;
     Ok(())

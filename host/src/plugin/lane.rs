@@ -1,28 +1,33 @@
 //! The slow lane: where a call goes on once it turns out to be long, so that the short ones never wait for it.
 //!
 //! A call begins on the thread that asks for it. One that keeps the processor for longer than [`FAST_MAX`] moves to
-//! threads of lower priority, which the system lets run when nobody else wants to, and there all long calls of one
-//! plugin share a bounded part of the processor.
+//! threads that the system lets run when nobody else wants to, and there all long calls of one plugin share a bounded
+//! part of the processor. So a plugin that loops costs the others little, and the price is paid by honest long calls: on
+//! a machine without any processor time to spare they run into their deadline first.
 
 use crate::config::CPU_BURST_MS;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
+#[cfg(target_os = "linux")]
+use thread_priority::ThreadPriority;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::sleep_until;
 
-/// A hundred times what a call of an ordinary guest takes.
-const FAST_MAX: Duration = Duration::from_millis(1);
-/// Where others want to run as well, about a tenth of what a thread of ordinary priority gets: enough for an honest call
-/// of some milliseconds to end within its deadline on a busy machine.
-const NICE: i32 = 10;
+/// The processor's time that a call may take before it is a long one: a thousand times what an ordinary guest takes, and
+/// more than most calls of one in Python.
+const FAST_MAX: Duration = Duration::from_millis(4);
+/// How much a long call uses before its plugin's share is looked at.
+const CHARGE_MIN: Duration = Duration::from_millis(1);
 
 /// The threads of the slow lane.
 pub(super) struct SlowLane {
     // None only while it is dropped.
     runtime: Option<Runtime>,
+    calls: AtomicUsize,
 }
 
 impl SlowLane {
@@ -31,12 +36,14 @@ impl SlowLane {
             .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))
             .thread_name("slow-lane")
             .enable_all()
-            .on_thread_start(|| {
-                // Of this thread alone, on Linux. A system that refuses leaves the bound on the processor's time.
-                let _ = rustix::process::nice(NICE);
-            })
+            .on_thread_start(yield_to_others)
             .build()?;
-        Ok(Self { runtime: Some(runtime) })
+        Ok(Self { runtime: Some(runtime), calls: AtomicUsize::new(0) })
+    }
+
+    /// Whether any call is in the lane.
+    pub(super) fn is_busy(&self) -> bool {
+        self.calls.load(Ordering::Relaxed) > 0
     }
 
     /// Runs a call, here for as long as it is short. Dropping the future ends the call at its next tick.
@@ -46,14 +53,14 @@ impl SlowLane {
         F: Future<Output = T> + Send + 'static,
     {
         let mut call = Box::pin(call);
-        // A plugin in debt is known for long calls: do not let each of them have its first millisecond here.
-        if !share.in_debt(Instant::now())
-            && let Some(output) = fast(&mut call, share).await
-        {
+        // A plugin known for long calls does not get the first tick of each of them here.
+        let begins_here = !share.is_long() && !share.in_debt(Instant::now());
+        if begins_here && let Some(output) = fast(&mut call, share).await {
             return output;
         }
         let runtime = self.runtime.as_ref().expect("the lane is not being dropped");
-        let task = runtime.spawn(slow(call, share.clone()));
+        let _counted = Counted::new(&self.calls);
+        let task = runtime.spawn(slow(call, share.clone(), begins_here));
         match AbortOnDrop(task).await {
             Ok(output) => output,
             // A panic in the host's part of the call; the caller deals with it as if it had happened there.
@@ -73,28 +80,47 @@ impl Drop for SlowLane {
     }
 }
 
-/// Polls the call until it ends, or has kept this thread for longer than it may.
+/// Gives this thread a priority below all others. A nice value would not do: the system lets a nice thread finish its
+/// slice, of some milliseconds, before another one that wakes up. Where there is no such priority the bound on the
+/// processor's time remains.
+fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    {
+        use thread_priority::unix::{
+            NormalThreadSchedulePolicy::Idle, ThreadSchedulePolicy::Normal, set_thread_priority_and_policy,
+            thread_native_id,
+        };
+        let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, Normal(Idle));
+    }
+}
+
+/// Polls the call until it ends, or turns out to be long. Only a call that did not end at once is metered: most never
+/// pay for a look at the clock.
 async fn fast<T>(call: &mut Pin<Box<impl Future<Output = T>>>, share: &CpuShare) -> Option<T> {
-    let mut busy = Duration::ZERO;
+    let mut used = None;
     poll_fn(|context| {
-        let began = Instant::now();
+        let began = used.map(|_| thread_time());
         let polled = call.as_mut().poll(context);
-        busy += began.elapsed();
-        let long = busy > FAST_MAX;
-        if long {
-            share.charge(busy, Instant::now());
-        }
+        let total =
+            used.unwrap_or_default() + began.map_or(Duration::ZERO, |began| thread_time().saturating_sub(began));
+        used = Some(total);
         match polled {
             Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if long => Poll::Ready(None),
+            Poll::Pending if total > FAST_MAX => {
+                share.charge(total, Instant::now());
+                share.long.store(true, Ordering::Relaxed);
+                Poll::Ready(None)
+            }
             Poll::Pending => Poll::Pending,
         }
     })
     .await
 }
 
-/// Polls the call tick by tick, with a rest after each in which its plugin's share comes to cover it.
-async fn slow<T>(mut call: Pin<Box<impl Future<Output = T>>>, share: CpuShare) -> T {
+/// Polls the call tick by tick, with a rest after each in which its plugin's share comes to cover it. `moved` says that
+/// it was found to be long before.
+async fn slow<T>(mut call: Pin<Box<impl Future<Output = T>>>, share: CpuShare, moved: bool) -> T {
+    let mut used_so_far = Duration::ZERO;
     loop {
         let mut used = Duration::ZERO;
         let polled = poll_fn(|context| {
@@ -105,13 +131,15 @@ async fn slow<T>(mut call: Pin<Box<impl Future<Output = T>>>, share: CpuShare) -
             match polled {
                 Poll::Ready(output) => Poll::Ready(Some(output)),
                 // It was interrupted rather than that it waits for something.
-                Poll::Pending if used > FAST_MAX => Poll::Ready(None),
+                Poll::Pending if used > CHARGE_MIN => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
             }
         })
         .await;
         let rest_until = share.charge(used, Instant::now());
+        used_so_far += used;
         if let Some(output) = polled {
+            share.long.store(moved || used_so_far > FAST_MAX, Ordering::Relaxed);
             return output;
         }
         match rest_until {
@@ -125,6 +153,22 @@ async fn slow<T>(mut call: Pin<Box<impl Future<Output = T>>>, share: CpuShare) -
 fn thread_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Counts one call for as long as it is there.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(calls: &'a AtomicUsize) -> Self {
+        calls.fetch_add(1, Ordering::Relaxed);
+        Self(calls)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
@@ -148,13 +192,16 @@ impl<T> Drop for AbortOnDrop<T> {
 #[derive(Clone)]
 pub(super) struct CpuShare {
     percent: u32,
-    paid: std::sync::Arc<Mutex<Instant>>,
+    paid: Arc<Mutex<Instant>>,
+    /// Whether the last call that was looked at was long. Debt alone does not tell: on a busy machine the slow lane gets so
+    /// little that there is none.
+    long: Arc<AtomicBool>,
 }
 
 impl CpuShare {
     /// `percent` of one core.
     pub(super) fn new(percent: u32) -> Self {
-        Self { percent, paid: std::sync::Arc::new(Mutex::new(Instant::now())) }
+        Self { percent, paid: Arc::new(Mutex::new(Instant::now())), long: Arc::default() }
     }
 
     /// Takes note of what was used, and says until when to rest.
@@ -163,6 +210,10 @@ impl CpuShare {
         *paid = (*paid).max(now) + used * 100 / self.percent;
         let until = *paid - Duration::from_millis(CPU_BURST_MS);
         (until > now).then_some(until)
+    }
+
+    fn is_long(&self) -> bool {
+        self.long.load(Ordering::Relaxed)
     }
 
     fn in_debt(&self, now: Instant) -> bool {
@@ -196,17 +247,22 @@ mod tests {
         let share = CpuShare::new(100);
         let call = async {
             let before = std::thread::current().name().map(str::to_owned);
-            let began = Instant::now();
-            while began.elapsed() < FAST_MAX * 2 {
-                std::hint::spin_loop();
+            // Interrupted twice, as the ticks of the engine would: from the first time on it is metered.
+            for _ in 0..2 {
+                let began = thread_time();
+                while thread_time() - began < FAST_MAX * 2 {
+                    std::hint::spin_loop();
+                }
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
             (before, std::thread::current().name().map(str::to_owned))
         };
         let (before, after) = lane.run(&share, call).await;
         assert_ne!(before.as_deref(), Some("slow-lane"));
         assert_eq!(after.as_deref(), Some("slow-lane"));
-        let name = lane.run(&share, async { std::thread::current().name().map(str::to_owned) }).await;
-        assert_ne!(name.as_deref(), Some("slow-lane"));
+        // The next one is expected to be long too; it is not, so the one after it is trusted again.
+        let begins = async || lane.run(&share, async { std::thread::current().name().map(str::to_owned) }).await;
+        assert_eq!(begins().await.as_deref(), Some("slow-lane"));
+        assert_ne!(begins().await.as_deref(), Some("slow-lane"));
     }
 }

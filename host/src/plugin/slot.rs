@@ -186,7 +186,7 @@ impl Slot {
     ) -> Answer<T> {
         self.counts.count(result.as_ref().err());
         if let Err(error) = &result
-            && self.account.admit_line()
+            && self.account.admit_failure()
         {
             let Stamp { plugin, generation, .. } = &*serving.stamp;
             // Escaped: the text may be the guest's own, and must not forge lines.

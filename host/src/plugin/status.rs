@@ -129,7 +129,7 @@ impl Status {
             pauses: told.pauses,
             retry_after_ms: paused_for.map(|rest| rest.as_millis() as u64),
             denied: account.denied.figures(),
-            log_lines_dropped: account.lines.dropped(),
+            log_lines_dropped: account.lines_dropped(),
             previous: told
                 .previous
                 .iter()
