@@ -130,7 +130,7 @@ fn calls() -> Vec<Row> {
         ("realloc-over-itself", Serves(""), allocating("(i32.const 4096)")),
         // Floods of host calls.
         ("log-flood", Serves(DROPPED), logging(Some(100_000), 18)),
-        ("log-megabytes", Serves(DROPPED), logging(Some(150), 1 << 20)),
+        ("log-megabytes", Serves("flood"), logging(Some(150), 1 << 20)),
         ("log-outside", Answers(502, "out of bounds"), logging(Some(1), u32::MAX)),
         ("print-flood", Serves(DROPPED), printing(Some(100_000), 18)),
         ("print-pages", Serves("stdio"), printing(Some(1_000), 4_096)),
@@ -338,7 +338,7 @@ fn with_good_answers<T>(host: &Host, work: impl FnOnce() -> T) -> T {
             work()
         };
         let answers = asking.join().expect("every answer of the good plugin is right");
-        assert!(answers > 100, "{answers}");
+        assert!(answers > 10, "{answers}");
         result
     })
 }

@@ -53,6 +53,9 @@ CAPABILITIES = {
     },
 }
 
+# Which of these attempts reach the host, and are counted there.
+COUNTED = {"python": ["sockets", "name-lookups", "stdin"], "javascript": ["stdin"]}
+
 
 class Host:
     """A host with both guests, from ready to an orderly end."""
@@ -80,8 +83,8 @@ class Host:
             if line == "ready\n":
                 break
             name, place = line.split()
-            if name == "http":
-                self.http = place
+            if name in ("http", "admin"):
+                setattr(self, name, place)
         else:
             raise RuntimeError(f"the host did not get ready: {self.stderr()}")
         watchdog.cancel()
@@ -115,6 +118,11 @@ class Host:
         status, problem = self.ask(language, body)
         assert status >= 400, (body, status, problem)
         return status, json.loads(problem)["detail"]
+
+    def denied(self, language):
+        """How often the guest tried what it may not have."""
+        with urllib.request.urlopen(f"{self.admin}/plugins/{language}", timeout=PATIENCE_S) as answer:
+            return json.load(answer)["denied"]
 
     def lines_with(self, language, text, count):
         """Lines of the log on this guest that have the text: `count` of them come in time."""
@@ -205,6 +213,8 @@ def capabilities(host, language):
     for word, (status, start) in CAPABILITIES[language].items():
         answer = host.ask(language, word)
         assert answer[0] == status and answer[1].startswith(start), (word, answer)
+    denied = host.denied(language)
+    assert all(denied[word] >= 1 for word in COUNTED[language]), denied
 
 
 def fresh_instance(host, language):
