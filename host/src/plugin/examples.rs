@@ -3,7 +3,7 @@
 //! They stand in the guest crate's `examples.toml`; `plugin build` puts the file into a custom section as it is.
 
 use super::call::{CallError, Message, Metadata, Reply, Request};
-use super::load::Plugin;
+use super::loaded::Plugin;
 use crate::config::{EXAMPLES_MAX, EXAMPLES_MS_MAX};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

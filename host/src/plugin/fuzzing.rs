@@ -4,7 +4,8 @@
 use super::account::Account;
 use super::cache;
 use super::call::{Message, Reply, Request};
-use super::load::{self, LoadError, Plugin, Role};
+use super::load::{self, LoadError, Role};
+use super::loaded::Plugin;
 use super::{Engine, Seed, Setup};
 use crate::config::Limits;
 use std::collections::BTreeMap;

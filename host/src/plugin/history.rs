@@ -3,7 +3,8 @@
 use super::account::shortened;
 use super::call::Stamp;
 use super::health::Health;
-use super::load::{LoadError, Plugin, Role};
+use super::load::{LoadError, Role};
+use super::loaded::Plugin;
 use crate::config::{PREVIOUS_GENERATIONS_MAX, REFUSED_TEXT_BYTES_MAX, Rollback};
 use arc_swap::ArcSwapOption;
 use std::collections::{BTreeSet, VecDeque};

@@ -1,24 +1,20 @@
 //! Load: read, compile, type-check, probe, examples. Nothing here changes what serves.
 
 use super::account::Account;
-use super::call::{CallError, Message, Reply, Request};
+use super::call::CallError;
 use super::engine::{Engine, Runtime};
 use super::examples::{self, Examples};
-use super::guest::{Guest, Occasion};
+use super::loaded::Plugin;
 use super::type_check::TypeChecked;
-use super::v0_1_0::{self, Adapter};
-use crate::config::{INSTANCES_MAX, Limits};
+use crate::config::Limits;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::Future;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use tokio::time::timeout;
-use wasmtime::component::{Component, InstancePre};
-use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
+use std::time::Instant;
+use wasmtime::component::Component;
 
 /// What a plugin can serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -74,26 +70,6 @@ impl LoadError {
             Self::Probation => "probation",
         }
     }
-}
-
-/// A component that has passed every stage.
-pub struct Plugin {
-    /// SHA-256 of the component, in hexadecimal.
-    pub digest: Arc<str>,
-    /// The component's size.
-    pub size_bytes: usize,
-    /// What it serves.
-    pub roles: Vec<Role>,
-    /// The interfaces with functions that it imports.
-    pub imports: Vec<String>,
-    /// How many examples it was tried on.
-    pub examples: usize,
-    /// How long compiling took, or fetching what was compiled before.
-    pub compile_time: Duration,
-    adapter: Adapter,
-    account: Arc<Account>,
-    engine: Engine,
-    runtime: Runtime,
 }
 
 /// The whole file, if it is one and of bearable size. Blocks.
@@ -178,7 +154,7 @@ impl Engine {
             .await
             .map_err(LoadError::Probe)?
             .map_err(|error| LoadError::TypeCheck(format!("{error:#}")))?;
-        plugin.keep_promises(&examples).await?;
+        keep_promises(&plugin, &examples).await?;
         Ok(plugin)
     }
 
@@ -245,126 +221,17 @@ fn carried_examples(bytes: &[u8]) -> Result<Examples, LoadError> {
     Examples::parse(text).map_err(|error| refused(&error))
 }
 
-impl Plugin {
-    pub(super) fn limits(&self) -> &Limits {
-        &self.account.limits
-    }
-
-    /// The version of the contract that it was built against.
-    pub fn contract(&self) -> &'static str {
-        v0_1_0::VERSION
-    }
-
-    /// A store for one instance.
-    pub(super) fn store(&self, occasion: Occasion) -> Store<Guest> {
-        Guest::store(&self.runtime.wasmtime, &self.account, occasion)
-    }
-
-    /// One call of the role `transform`; `number` is the message's at its hop. `held` is let go when the guest has
-    /// ended, which after a deadline may be a tick later than the call.
-    pub(super) async fn transform(
-        self: &Arc<Self>,
-        message: Message,
-        number: u64,
-        held: impl Send + 'static,
-    ) -> Result<Option<Message>, CallError> {
-        let plugin = Arc::clone(self);
-        self.bounded(async move {
-            let _held = held;
-            plugin.adapter.transform(&plugin, message, plugin.occasion(number)).await
-        })
+/// Tries the plugin on its examples; one miss is enough.
+async fn keep_promises(plugin: &Arc<Plugin>, examples: &Examples) -> Result<(), LoadError> {
+    let differences: Vec<_> = examples
+        .try_on(plugin)
         .await
-    }
-
-    /// One call of the role `reply-policy`, likewise.
-    pub(super) async fn replies(
-        self: &Arc<Self>,
-        request: Request,
-        number: u64,
-        held: impl Send + 'static,
-    ) -> Result<Vec<Reply>, CallError> {
-        let plugin = Arc::clone(self);
-        self.bounded(async move {
-            let _held = held;
-            plugin.adapter.replies(&plugin, request, plugin.occasion(number)).await
-        })
-        .await
-    }
-
-    /// Lets go of what only a plugin that serves needs.
-    pub(super) fn retire(&self) {
-        self.adapter.retire();
-    }
-
-    /// Instantiates once, under the bounds of a call, to see that the component starts. Only an instance shows whether
-    /// its functions are of the contract's types, which is the inner result.
-    async fn probe(self: &Arc<Self>, component: InstancePre<Guest>) -> Result<wasmtime::Result<()>, CallError> {
-        let plugin = Arc::clone(self);
-        self.bounded(async move {
-            let mut store = plugin.store(plugin.occasion(0));
-            let started = component.instantiate_async(&mut store).await;
-            let instance = plugin.unless_trapped(started, &store)?;
-            Ok(plugin.adapter.check_functions(&mut store, &instance))
-        })
-        .await
-    }
-
-    async fn keep_promises(self: &Arc<Self>, examples: &Examples) -> Result<(), LoadError> {
-        let differences: Vec<_> = examples
-            .try_on(self)
-            .await
-            .into_iter()
-            .filter_map(|outcome| outcome.difference.map(|difference| format!("`{}`: {difference}", outcome.name)))
-            .collect();
-        let Some(first) = differences.first() else { return Ok(()) };
-        let (failed, count) = (differences.len(), examples.count());
-        Err(LoadError::Examples(format!("{failed} of {count} failed, the first being {first}")))
-    }
-
-    /// Runs a call under its deadline; a long one goes on in the slow lane.
-    async fn bounded<T: Send + 'static>(
-        &self,
-        call: impl Future<Output = Result<T, CallError>> + Send + 'static,
-    ) -> Result<T, CallError> {
-        let deadline_ms = self.limits().call_deadline_ms;
-        timeout(Duration::from_millis(deadline_ms), self.engine.lane.run(&self.account.cpu, call))
-            .await
-            .unwrap_or(Err(CallError::DeadlineExceeded(deadline_ms)))
-    }
-
-    fn occasion(&self, number: u64) -> Occasion {
-        Occasion { seed: self.engine.seed, digest: Arc::clone(&self.digest), number }
-    }
-
-    /// What a call returned, or why it returned nothing.
-    pub(super) fn unless_trapped<T>(
-        &self,
-        returned: wasmtime::Result<T>,
-        store: &Store<Guest>,
-    ) -> Result<T, CallError> {
-        use super::growth::Refused;
-        let error = match returned {
-            Ok(value) => return Ok(value),
-            Err(error) => error,
-        };
-        let limits = self.limits();
-        if error.is::<PoolConcurrencyLimitError>() {
-            return Err(CallError::TooManyCalls(INSTANCES_MAX as usize));
-        }
-        if error.downcast_ref::<Trap>() == Some(&Trap::StackOverflow) {
-            return Err(CallError::OverStack(limits.stack_bytes_max));
-        }
-        // wasmtime has no public type for this one; a test holds its text.
-        if error.root_cause().to_string().contains("fuel allocated for hostcalls") {
-            return Err(CallError::OverOutput(limits.output_bytes_max));
-        }
-        Err(match store.data().growth.refused {
-            Some(Refused::Memory) => CallError::OverMemory(limits.memory_bytes_max),
-            Some(Refused::Table) => CallError::OverTable(limits.table_elements_max),
-            // Not `{:?}`: that would add the host's own backtrace where the environment asks for those.
-            None => CallError::Trapped(format!("{error:#}")),
-        })
-    }
+        .into_iter()
+        .filter_map(|outcome| outcome.difference.map(|difference| format!("`{}`: {difference}", outcome.name)))
+        .collect();
+    let Some(first) = differences.first() else { return Ok(()) };
+    let (failed, count) = (differences.len(), examples.count());
+    Err(LoadError::Examples(format!("{failed} of {count} failed, the first being {first}")))
 }
 
 /// Blocking work off the runtime's threads. A panic in it is the file's fault, not the host's.

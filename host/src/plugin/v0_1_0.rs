@@ -6,7 +6,8 @@
 use super::call::{CallError, Message, Reply, Request};
 use super::guest::{Guest, Occasion};
 use super::instances::{Instance, Instances};
-use super::load::{Plugin, Role};
+use super::load::Role;
+use super::loaded::Plugin;
 use crate::config::Limits;
 use wasmtime::Store;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};

@@ -1,0 +1,148 @@
+//! A plugin: a component that has passed every stage of loading, and how its roles are called.
+
+use super::account::Account;
+use super::call::{CallError, Message, Reply, Request};
+use super::engine::{Engine, Runtime};
+use super::growth::Refused;
+use super::guest::{Guest, Occasion};
+use super::load::Role;
+use super::v0_1_0::{self, Adapter};
+use crate::config::{INSTANCES_MAX, Limits};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+use wasmtime::component::InstancePre;
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
+
+/// A component that has passed every stage.
+pub struct Plugin {
+    /// SHA-256 of the component, in hexadecimal.
+    pub digest: Arc<str>,
+    /// The component's size.
+    pub size_bytes: usize,
+    /// What it serves.
+    pub roles: Vec<Role>,
+    /// The interfaces with functions that it imports.
+    pub imports: Vec<String>,
+    /// How many examples it was tried on.
+    pub examples: usize,
+    /// How long compiling took, or fetching what was compiled before.
+    pub compile_time: Duration,
+    pub(super) adapter: Adapter,
+    pub(super) account: Arc<Account>,
+    pub(super) engine: Engine,
+    pub(super) runtime: Runtime,
+}
+
+impl Plugin {
+    pub(super) fn limits(&self) -> &Limits {
+        &self.account.limits
+    }
+
+    /// The version of the contract that it was built against.
+    pub fn contract(&self) -> &'static str {
+        v0_1_0::VERSION
+    }
+
+    /// A store for one instance.
+    pub(super) fn store(&self, occasion: Occasion) -> Store<Guest> {
+        Guest::store(&self.runtime.wasmtime, &self.account, occasion)
+    }
+
+    /// One call of the role `transform`; `number` is the message's at its hop. `held` is let go when the guest has
+    /// ended, which after a deadline may be a tick later than the call.
+    pub(super) async fn transform(
+        self: &Arc<Self>,
+        message: Message,
+        number: u64,
+        held: impl Send + 'static,
+    ) -> Result<Option<Message>, CallError> {
+        let plugin = Arc::clone(self);
+        self.bounded(async move {
+            let _held = held;
+            plugin.adapter.transform(&plugin, message, plugin.occasion(number)).await
+        })
+        .await
+    }
+
+    /// One call of the role `reply-policy`, likewise.
+    pub(super) async fn replies(
+        self: &Arc<Self>,
+        request: Request,
+        number: u64,
+        held: impl Send + 'static,
+    ) -> Result<Vec<Reply>, CallError> {
+        let plugin = Arc::clone(self);
+        self.bounded(async move {
+            let _held = held;
+            plugin.adapter.replies(&plugin, request, plugin.occasion(number)).await
+        })
+        .await
+    }
+
+    /// Lets go of what only a plugin that serves needs.
+    pub(super) fn retire(&self) {
+        self.adapter.retire();
+    }
+
+    /// Instantiates once, under the bounds of a call, to see that the component starts. Only an instance shows whether
+    /// its functions are of the contract's types, which is the inner result.
+    pub(super) async fn probe(
+        self: &Arc<Self>,
+        component: InstancePre<Guest>,
+    ) -> Result<wasmtime::Result<()>, CallError> {
+        let plugin = Arc::clone(self);
+        self.bounded(async move {
+            let mut store = plugin.store(plugin.occasion(0));
+            let started = component.instantiate_async(&mut store).await;
+            let instance = plugin.unless_trapped(started, &store)?;
+            Ok(plugin.adapter.check_functions(&mut store, &instance))
+        })
+        .await
+    }
+
+    /// Runs a call under its deadline; a long one goes on in the slow lane.
+    async fn bounded<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = Result<T, CallError>> + Send + 'static,
+    ) -> Result<T, CallError> {
+        let deadline_ms = self.limits().call_deadline_ms;
+        timeout(Duration::from_millis(deadline_ms), self.engine.lane.run(&self.account.cpu, call))
+            .await
+            .unwrap_or(Err(CallError::DeadlineExceeded(deadline_ms)))
+    }
+
+    fn occasion(&self, number: u64) -> Occasion {
+        Occasion { seed: self.engine.seed, digest: Arc::clone(&self.digest), number }
+    }
+
+    /// What a call returned, or why it returned nothing.
+    pub(super) fn unless_trapped<T>(
+        &self,
+        returned: wasmtime::Result<T>,
+        store: &Store<Guest>,
+    ) -> Result<T, CallError> {
+        let error = match returned {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        let limits = self.limits();
+        if error.is::<PoolConcurrencyLimitError>() {
+            return Err(CallError::TooManyCalls(INSTANCES_MAX as usize));
+        }
+        if error.downcast_ref::<Trap>() == Some(&Trap::StackOverflow) {
+            return Err(CallError::OverStack(limits.stack_bytes_max));
+        }
+        // wasmtime has no public type for this one; a test holds its text.
+        if error.root_cause().to_string().contains("fuel allocated for hostcalls") {
+            return Err(CallError::OverOutput(limits.output_bytes_max));
+        }
+        Err(match store.data().growth.refused {
+            Some(Refused::Memory) => CallError::OverMemory(limits.memory_bytes_max),
+            Some(Refused::Table) => CallError::OverTable(limits.table_elements_max),
+            // Not `{:?}`: that would add the host's own backtrace where the environment asks for those.
+            None => CallError::Trapped(format!("{error:#}")),
+        })
+    }
+}
