@@ -164,6 +164,32 @@ fn a_rollback_goes_back_and_stays_there() {
 }
 
 #[test]
+fn of_components_put_under_one_new_name_each_serves_in_its_turn() {
+    let host = host();
+    let mut swaps: Vec<(u64, Value)> = std::thread::scope(|scope| {
+        let puts: Vec<_> = (0..4)
+            .map(|note| {
+                let component = [bytes("upcase"), fixtures::custom_section("note", &[note])].concat();
+                let host = &host;
+                scope.spawn(move || ask(host, "PUT", "/plugins/new", Some(&component)))
+            })
+            .collect();
+        puts.into_iter()
+            .map(|put| {
+                let answer = put.join().unwrap();
+                assert_eq!(answer.status, 200, "{}", answer.text());
+                let swap = json_of(&answer);
+                (swap["generation"].as_u64().unwrap(), swap["digest"].clone())
+            })
+            .collect()
+    });
+    swaps.sort_by_key(|(generation, _)| *generation);
+    assert_eq!(swaps.iter().map(|(generation, _)| *generation).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(status_of(&host, "new")["digest"], swaps[3].1);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
 fn a_load_looks_at_the_source() {
     let host = host();
     swap(&host, "POST", "/plugins/x/load", &[], 1, false, true);

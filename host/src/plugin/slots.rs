@@ -92,15 +92,18 @@ impl Slots {
                 self.empty(Source { name: name.to_owned(), path })
             }
         };
-        let outcome = slot.put(&self.engine, bytes, persist).await;
+        let mut outcome = slot.put(&self.engine, bytes.clone(), persist).await;
+        if !matches!(outcome, Err(PutError::Load(_))) {
+            let known = self.register(Arc::clone(&slot));
+            if !Arc::ptr_eq(&known, &slot) {
+                // Meanwhile the name has become known, and what was put serves nobody yet.
+                outcome = known.put(&self.engine, bytes, persist).await;
+            }
+        }
         match &outcome {
             Ok(loaded) => log_load(name, "admin", &Ok(loaded.clone())),
             Err(PutError::Load(error)) => log_refusal(name, "admin", error),
             Err(error) => tracing::error!(plugin = name, %error, "put"),
-        }
-        if !matches!(outcome, Err(PutError::Load(_))) {
-            // Of two that were put under one new name at the same time, the first to come here stays.
-            self.register(slot);
         }
         outcome
     }
