@@ -154,6 +154,25 @@ pub fn counting() -> Vec<u8> {
     )
 }
 
+/// As [`counting`], but waits for half a second before it answers a body that begins with `w`.
+pub fn counting_slowly() -> Vec<u8> {
+    transform(
+        r#"(import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $timer (param i64) (result i32)))
+           (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
+           (import "wasi:io/poll@0.2.12" "[resource-drop]pollable" (func $drop (param i32)))
+           (global $calls (mut i32) (i32.const 0))"#,
+        &format!(
+            "(local $timer i32)
+             (if (i32.eq (i32.load8_u (local.get $body)) (i32.const 119)) (then
+                (local.set $timer (call $timer (i64.const 500000000)))
+                (call $block (local.get $timer)) (call $drop (local.get $timer))))
+             (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+             (i32.store8 (i32.const 1024) (i32.add (global.get $calls) (i32.const 48))) {}",
+            returning("(i32.const 1024)", "(i32.const 1)")
+        ),
+    )
+}
+
 /// Has a start function of the given instructions.
 pub fn starting(instructions: &str) -> Vec<u8> {
     transform(&format!("(func $start {instructions}) (start $start)"), "(i32.const 16)")

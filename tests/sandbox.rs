@@ -60,6 +60,22 @@ fn an_instance_is_reused_only_where_asked_and_as_often() {
     assert_eq!(host.stop(), 0);
 }
 
+#[test]
+fn what_a_call_in_flight_remembers_goes_with_its_generation() {
+    let host = Setup::new().plugin("x", &fixtures::counting_slowly()).config("[plugins.x]\nreuse = 10").start();
+    assert_eq!(host.post("/x/", b"n").text(), "1");
+    std::thread::scope(|scope| {
+        let call = scope.spawn(|| host.post("/x/", b"w").text().to_owned());
+        wait_for("the call", || (host.status("x")["calls_in_flight"] == 1).then_some(()));
+        assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&fixtures::counting())).json()["generation"], 2);
+        assert_eq!(call.join().unwrap(), "2");
+    });
+    // The same code as in the first generation, and nothing that it knew.
+    assert_eq!(host.admin_request("POST", "/plugins/x/rollback", Some(b"")).status, 200);
+    assert_eq!(host.post("/x/", b"n").text(), "1");
+    assert_eq!(host.stop(), 0);
+}
+
 /// Answers of a host with these flags: of a guest that draws, and of one that reads its clock twice.
 fn chance_and_time(flags: &[&str]) -> Vec<Vec<u8>> {
     let host = Setup::new()

@@ -5,6 +5,7 @@ use super::call::Stamp;
 use super::health::Health;
 use super::load::{LoadError, Role};
 use super::loaded::Plugin;
+use super::v0_1_0::Idle;
 use crate::config::{PREVIOUS_GENERATIONS_MAX, REFUSED_TEXT_BYTES_MAX, Rollback};
 use arc_swap::ArcSwapOption;
 use std::collections::{BTreeSet, VecDeque};
@@ -15,10 +16,11 @@ pub(super) struct Generation {
     pub(super) stamp: Arc<Stamp>,
     pub(super) plugin: Arc<Plugin>,
     pub(super) health: Health,
+    pub(super) idle: Arc<Idle>,
 }
 
 impl Drop for Generation {
-    /// The last call has ended and nothing can go back to it: the generation is retired.
+    /// The last call has ended: the generation is retired.
     fn drop(&mut self) {
         tracing::debug!(plugin = self.stamp.plugin, generation = self.stamp.generation, "retired");
     }
@@ -53,8 +55,8 @@ pub(super) struct History {
 #[derive(Default)]
 struct Past {
     last_generation: u64,
-    /// The ones to go back to, the latest first; they stay compiled.
-    previous: VecDeque<Arc<Generation>>,
+    /// What there is to go back to, the latest first, still compiled.
+    previous: VecDeque<(Arc<Stamp>, Arc<Plugin>)>,
     /// Digests that were rolled back because they kept failing.
     condemned: BTreeSet<String>,
     rolled_back: bool,
@@ -93,7 +95,7 @@ impl History {
         past.condemned.remove(&*plugin.digest);
         let (stamp, before) = self.publish(&mut past, plugin, false);
         if let Some(before) = before {
-            past.previous.push_front(before);
+            past.previous.push_front((Arc::clone(&before.stamp), Arc::clone(&before.plugin)));
             past.previous.truncate(PREVIOUS_GENERATIONS_MAX);
         }
         Ok(stamp)
@@ -156,7 +158,7 @@ impl History {
         let past = self.lock();
         Told {
             serving: self.serving(),
-            previous: past.previous.iter().map(|generation| Arc::clone(&generation.stamp)).collect(),
+            previous: past.previous.iter().map(|(stamp, _)| Arc::clone(stamp)).collect(),
             rolled_back: past.rolled_back,
             rollbacks: past.rollbacks,
             pauses: past.pauses,
@@ -165,10 +167,10 @@ impl History {
     }
 
     fn go_back(&self, past: &mut Past) -> Result<Arc<Stamp>, NothingToGoBackTo> {
-        let back = past.previous.pop_front().ok_or(NothingToGoBackTo)?;
+        let (_, plugin) = past.previous.pop_front().ok_or(NothingToGoBackTo)?;
         past.rollbacks += 1;
         // It has served before. On probation again it could drag the slot further back, where nothing is better.
-        let (stamp, _) = self.publish(past, Arc::clone(&back.plugin), true);
+        let (stamp, _) = self.publish(past, plugin, true);
         Ok(stamp)
     }
 
@@ -181,11 +183,8 @@ impl History {
             digest: plugin.digest.to_string(),
         });
         let health = Health::new(self.rules, proven);
-        let before = self.serving.swap(Some(Arc::new(Generation { stamp: Arc::clone(&stamp), plugin, health })));
-        if let Some(before) = &before {
-            before.plugin.retire();
-        }
-        (stamp, before)
+        let generation = Generation { stamp: Arc::clone(&stamp), plugin, health, idle: Arc::default() };
+        (stamp, self.serving.swap(Some(Arc::new(generation))))
     }
 
     fn lock(&self) -> MutexGuard<'_, Past> {

@@ -1,4 +1,4 @@
-//! Instances of one plugin and role: a fresh one per call, or, where the user opted in, one that has served before.
+//! Instances of one generation and role: a fresh one per call, or, where the user opted in, one that has served before.
 
 use super::guest::{Guest, Occasion};
 use std::sync::{Mutex, PoisonError};
@@ -45,11 +45,6 @@ impl<B> Instances<B> {
         if instance.served < guest.account.reuse {
             self.lock().push(instance);
         }
-    }
-
-    /// Lets all of them go.
-    pub(super) fn clear(&self) {
-        self.lock().clear();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Instance<B>>> {

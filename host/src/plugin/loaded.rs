@@ -6,7 +6,7 @@ use super::engine::{Engine, Runtime};
 use super::growth::Refused;
 use super::guest::{Guest, Occasion};
 use super::load::Role;
-use super::v0_1_0::{self, Adapter};
+use super::v0_1_0::{self, Adapter, Idle};
 use crate::config::{INSTANCES_MAX, Limits};
 use std::future::Future;
 use std::sync::Arc;
@@ -50,18 +50,20 @@ impl Plugin {
         Guest::store(&self.runtime.wasmtime, &self.account, occasion)
     }
 
-    /// One call of the role `transform`; `number` is the message's at its hop. `held` is let go when the guest has
-    /// ended, which after a deadline may be a tick later than the call.
+    /// One call of the role `transform`; `number` is the message's at its hop, and `idle` are the instances of the
+    /// generation that serves it. `held` is let go when the guest has ended, which after a deadline may be a tick later
+    /// than the call.
     pub(super) async fn transform(
         self: &Arc<Self>,
         message: Message,
         number: u64,
+        idle: Arc<Idle>,
         held: impl Send + 'static,
     ) -> Result<Option<Message>, CallError> {
         let plugin = Arc::clone(self);
         self.bounded(async move {
             let _held = held;
-            plugin.adapter.transform(&plugin, message, plugin.occasion(number)).await
+            plugin.adapter.transform(&plugin, &idle, message, plugin.occasion(number)).await
         })
         .await
     }
@@ -71,19 +73,15 @@ impl Plugin {
         self: &Arc<Self>,
         request: Request,
         number: u64,
+        idle: Arc<Idle>,
         held: impl Send + 'static,
     ) -> Result<Vec<Reply>, CallError> {
         let plugin = Arc::clone(self);
         self.bounded(async move {
             let _held = held;
-            plugin.adapter.replies(&plugin, request, plugin.occasion(number)).await
+            plugin.adapter.replies(&plugin, &idle, request, plugin.occasion(number)).await
         })
         .await
-    }
-
-    /// Lets go of what only a plugin that serves needs.
-    pub(super) fn retire(&self) {
-        self.adapter.retire();
     }
 
     /// Instantiates once, under the bounds of a call, to see that the component starts. Only an instance shows whether

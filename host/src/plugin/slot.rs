@@ -147,7 +147,7 @@ impl Slot {
         let Some(serving) = self.history.serving() else { return nobody() };
         match self.admit(&serving) {
             Ok((trial, permit)) => {
-                let result = serving.plugin.transform(message, number, permit).await;
+                let result = serving.plugin.transform(message, number, Arc::clone(&serving.idle), permit).await;
                 self.ended(&serving, result, Some(trial), &id)
             }
             Err(error) => self.ended(&serving, Err(error), None, &id),
@@ -160,7 +160,7 @@ impl Slot {
         let Some(serving) = self.history.serving() else { return nobody() };
         match self.admit(&serving) {
             Ok((trial, permit)) => {
-                let result = serving.plugin.replies(request, number, permit).await;
+                let result = serving.plugin.replies(request, number, Arc::clone(&serving.idle), permit).await;
                 self.ended(&serving, result, Some(trial), &id)
             }
             Err(error) => self.ended(&serving, Err(error), None, &id),
@@ -196,10 +196,13 @@ impl Slot {
         }
         if let Some(trial) = trial {
             let broke_down = result.as_ref().is_err_and(CallError::is_breakdown);
-            match serving.health.ended(broke_down, trial) {
-                Verdict::Well => {}
-                Verdict::Unfit if self.history.roll_back_newcomer(serving) => {}
-                Verdict::Unfit | Verdict::KeepsFailing => self.pause(serving, trial),
+            let may_go_on = match serving.health.ended(broke_down, trial) {
+                Verdict::Well => true,
+                Verdict::Unfit => self.history.roll_back_newcomer(serving),
+                Verdict::KeepsFailing => false,
+            };
+            if !may_go_on {
+                self.pause(serving, trial);
             }
         }
         Answer { by: Some(Arc::clone(&serving.stamp)), result }

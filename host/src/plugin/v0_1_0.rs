@@ -6,9 +6,10 @@
 use super::call::{CallError, Message, Reply, Request};
 use super::guest::{Guest, Occasion};
 use super::instances::{Instance, Instances};
-use super::load::Role;
+use super::load;
 use super::loaded::Plugin;
 use crate::config::Limits;
+use std::future::Future;
 use wasmtime::Store;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 use wasmtime::error::Context;
@@ -41,19 +42,27 @@ pub(super) const VERSION: &str = "0.1.0";
 
 /// A component that is known to export the roles that it has in this version's types.
 pub(super) struct Adapter {
-    transform: Option<(TransformRolePre<Guest>, Instances<TransformRole>)>,
-    reply_policy: Option<(ReplyPolicyRolePre<Guest>, Instances<ReplyPolicyRole>)>,
+    transform: Option<TransformRolePre<Guest>>,
+    reply_policy: Option<ReplyPolicyRolePre<Guest>>,
+}
+
+/// The instances of one generation that wait for another call. They go with it: what a guest remembers must not turn up
+/// again when the same code serves once more, as another generation.
+#[derive(Default)]
+pub(super) struct Idle {
+    transform: Instances<TransformRole>,
+    reply_policy: Instances<ReplyPolicyRole>,
 }
 
 impl Adapter {
     /// Holds the component's exports for `roles` to the contract's types.
-    pub(super) fn new(component: &InstancePre<Guest>, roles: &[Role]) -> wasmtime::Result<Self> {
+    pub(super) fn new(component: &InstancePre<Guest>, roles: &[load::Role]) -> wasmtime::Result<Self> {
         let mut adapter = Self { transform: None, reply_policy: None };
-        if roles.contains(&Role::Transform) {
-            adapter.transform = Some((TransformRolePre::new(component.clone())?, Instances::default()));
+        if roles.contains(&load::Role::Transform) {
+            adapter.transform = Some(TransformRolePre::new(component.clone())?);
         }
-        if roles.contains(&Role::ReplyPolicy) {
-            adapter.reply_policy = Some((ReplyPolicyRolePre::new(component.clone())?, Instances::default()));
+        if roles.contains(&load::Role::ReplyPolicy) {
+            adapter.reply_policy = Some(ReplyPolicyRolePre::new(component.clone())?);
         }
         Ok(adapter)
     }
@@ -77,24 +86,17 @@ impl Adapter {
     pub(super) async fn transform(
         &self,
         plugin: &Plugin,
+        idle: &Idle,
         message: Message,
         occasion: Occasion,
     ) -> Result<Option<Message>, CallError> {
-        let (role, instances) = self.transform.as_ref().ok_or(CallError::NoRole("transform"))?;
+        let role = self.transform.as_ref().ok_or(CallError::NoRole("transform"))?;
         let input = wit_transform::Message { topic: message.topic, metadata: message.metadata, body: message.body };
-        let mut instance = match instances.take(&occasion) {
-            Some(instance) => instance,
-            None => {
-                let mut store = plugin.store(occasion);
-                let bindings = role.instantiate_async(&mut store).await;
-                let bindings = plugin.unless_trapped(bindings, &store)?;
-                Instance::fresh(store, bindings)
-            }
-        };
+        let mut instance = instance(role, &idle.transform, plugin, occasion).await?;
         let Instance { store, bindings, .. } = &mut instance;
         let returned = bindings.tidegate_plugin_transform().call_transform(&mut *store, &input).await;
         let output = plugin.unless_trapped(returned, store)?;
-        instances.give_back(instance);
+        idle.transform.give_back(instance);
         let output = output.map_err(|error| match error {
             wit_transform::Error::Rejected(text) => CallError::Rejected(text),
             wit_transform::Error::Failed(text) => CallError::Failed(text),
@@ -106,25 +108,18 @@ impl Adapter {
     pub(super) async fn replies(
         &self,
         plugin: &Plugin,
+        idle: &Idle,
         request: Request,
         occasion: Occasion,
     ) -> Result<Vec<Reply>, CallError> {
-        let (role, instances) = self.reply_policy.as_ref().ok_or(CallError::NoRole("reply-policy"))?;
+        let role = self.reply_policy.as_ref().ok_or(CallError::NoRole("reply-policy"))?;
         let input =
             wit_policy::Request { identity: request.identity, metadata: request.metadata, frames: request.frames };
-        let mut instance = match instances.take(&occasion) {
-            Some(instance) => instance,
-            None => {
-                let mut store = plugin.store(occasion);
-                let bindings = role.instantiate_async(&mut store).await;
-                let bindings = plugin.unless_trapped(bindings, &store)?;
-                Instance::fresh(store, bindings)
-            }
-        };
+        let mut instance = instance(role, &idle.reply_policy, plugin, occasion).await?;
         let Instance { store, bindings, .. } = &mut instance;
         let returned = bindings.tidegate_plugin_reply_policy().call_replies(&mut *store, &input).await;
         let output = plugin.unless_trapped(returned, store)?;
-        instances.give_back(instance);
+        idle.reply_policy.give_back(instance);
         let replies = output.map_err(|error| match error {
             wit_policy::Error::Rejected(text) => CallError::Rejected(text),
             wit_policy::Error::Failed(text) => CallError::Failed(text),
@@ -134,16 +129,45 @@ impl Adapter {
         check_bounds(&replies, plugin.limits())?;
         Ok(replies)
     }
+}
 
-    /// Lets go of the instances that wait for another call.
-    pub(super) fn retire(&self) {
-        if let Some((_, instances)) = &self.transform {
-            instances.clear();
-        }
-        if let Some((_, instances)) = &self.reply_policy {
-            instances.clear();
-        }
+/// What both roles have in common: an instance of the component, of which the role's functions are known.
+trait Role: Sync {
+    type Bindings: Send;
+
+    fn instantiate(&self, store: &mut Store<Guest>) -> impl Future<Output = wasmtime::Result<Self::Bindings>> + Send;
+}
+
+impl Role for TransformRolePre<Guest> {
+    type Bindings = TransformRole;
+
+    fn instantiate(&self, store: &mut Store<Guest>) -> impl Future<Output = wasmtime::Result<TransformRole>> + Send {
+        self.instantiate_async(store)
     }
+}
+
+impl Role for ReplyPolicyRolePre<Guest> {
+    type Bindings = ReplyPolicyRole;
+
+    fn instantiate(&self, store: &mut Store<Guest>) -> impl Future<Output = wasmtime::Result<ReplyPolicyRole>> + Send {
+        self.instantiate_async(store)
+    }
+}
+
+/// An instance for one call: one that waits for it, or a fresh one.
+async fn instance<R: Role>(
+    role: &R,
+    idle: &Instances<R::Bindings>,
+    plugin: &Plugin,
+    occasion: Occasion,
+) -> Result<Instance<R::Bindings>, CallError> {
+    if let Some(instance) = idle.take(&occasion) {
+        return Ok(instance);
+    }
+    let mut store = plugin.store(occasion);
+    let bindings = role.instantiate(&mut store).await;
+    let bindings = plugin.unless_trapped(bindings, &store)?;
+    Ok(Instance::fresh(store, bindings))
 }
 
 fn check_bounds(replies: &[Reply], limits: &Limits) -> Result<(), CallError> {
