@@ -137,7 +137,7 @@ impl App {
             stirred.notify_one();
             for slot in self.slots.all() {
                 let slots = Arc::clone(&self.slots);
-                tokio::spawn(async move { slots.load(&slot).await });
+                tokio::spawn(async move { slots.load(&slot, false).await });
             }
         }
 
@@ -246,7 +246,7 @@ async fn load(slots: &Arc<Slots>, sources: Vec<Source>, scanned: bool) -> Result
     // All at the same time: each waits for its compiler.
     let loads = sources.into_iter().map(|source| {
         let slot = slots.add(source);
-        async move { (slots.load(&slot).await, slot) }
+        async move { (slots.load(&slot, false).await, slot) }
     });
     for (outcome, slot) in join_all(loads).await {
         match outcome {

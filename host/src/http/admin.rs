@@ -197,9 +197,7 @@ impl Admin {
             slots.put(&name, bytes, persist).await
         });
         match work.await.map_err(|_| Problem::Host)? {
-            Ok(Loaded::Swapped(stamp)) => swap(&stamp, true, persist),
-            Ok(Loaded::Unchanged(Some(stamp))) => swap(&stamp, false, persist),
-            Ok(Loaded::Unchanged(None)) => Err(self.refused_before(plugin)),
+            Ok(Loaded { stamp, changed }) => swap(&stamp, changed, persist),
             Err(PutError::Name(text)) => Err(Problem::Malformed(text)),
             Err(PutError::Load(error)) => Err(refused(plugin, &error)),
             Err(PutError::Persist(text)) => Err(Problem::NotPersisted(text)),
@@ -210,20 +208,12 @@ impl Admin {
     async fn load(&self, slot: Arc<Slot>) -> Result<Response, Problem> {
         let slots = Arc::clone(&self.slots);
         let plugin = slot.name().to_owned();
-        let work = tokio::spawn(async move { slots.load_asked(&slot).await });
+        let work = tokio::spawn(async move { slots.load(&slot, true).await });
         match work.await.map_err(|_| Problem::Host)? {
-            Ok(Loaded::Swapped(stamp)) => swap(&stamp, true, true),
-            Ok(Loaded::Unchanged(Some(stamp))) => swap(&stamp, false, true),
-            Ok(Loaded::Unchanged(None)) => Err(self.refused_before(plugin)),
+            Ok(Some(Loaded { stamp, changed })) => swap(&stamp, changed, true),
+            // Only what nobody asked for is left alone.
+            Ok(None) => Err(Problem::Host),
             Err(error) => Err(refused(plugin, &error)),
-        }
-    }
-
-    /// The bytes are those that were refused before, and nothing serves.
-    fn refused_before(&self, plugin: String) -> Problem {
-        match self.slots.get(&plugin).and_then(|slot| slot.status().last_refused) {
-            Some(refused) => Problem::Refused(Refusal { plugin, stage: refused.stage, reason: refused.reason }),
-            None => Problem::Host,
         }
     }
 

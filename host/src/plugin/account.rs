@@ -1,6 +1,6 @@
 //! The account of one plugin name: its bounds and settings, and the counts that all its generations share.
 
-use super::guest_log::{Admitted, LineBudget};
+use super::guest_log::{Admission, LineBudget};
 use super::lane::CpuShare;
 use crate::config::{LOG_LINE_BYTES_MAX, Limits};
 use std::collections::BTreeMap;
@@ -88,16 +88,16 @@ impl Account {
     fn admit(&self, budget: &LineBudget) -> bool {
         let (plugin, max) = (&self.name, self.limits.log_lines_per_second_max);
         match budget.admit() {
-            Admitted::Yes => true,
-            Admitted::After(lost) => {
+            Admission::Written => true,
+            Admission::WrittenAfter(lost) => {
                 tracing::warn!(plugin, lost, "log lines dropped, over log_lines_per_second_max {max}");
                 true
             }
-            Admitted::NotThisOne => {
+            Admission::DroppedFirst => {
                 tracing::warn!(plugin, "log lines over log_lines_per_second_max {max} are dropped and counted");
                 false
             }
-            Admitted::No => false,
+            Admission::Dropped => false,
         }
     }
 }

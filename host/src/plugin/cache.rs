@@ -5,6 +5,7 @@
 //! has broken. Its name is derived from the component's digest and all that decides on the code.
 
 use super::engine::{Runtime, compile_settings};
+use super::load::{adopt_file, hex};
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
 use std::fs::{File, Metadata, Permissions};
@@ -74,7 +75,7 @@ impl Cache {
         let file = File::from(
             rustix::fs::open(&path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).ok()?,
         );
-        let component = sound(&file).and_then(|()| super::load::adopt_file(runtime, &path));
+        let component = sound(&file).and_then(|()| adopt_file(runtime, &path));
         match component {
             Ok(component) => {
                 // The time of its last use, by which old entries go.
@@ -170,10 +171,6 @@ pub(super) fn sound(mut file: &File) -> Result<(), String> {
     if hasher.finalize() == checksum { Ok(()) } else { Err("its checksum is wrong".to_owned()) }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Turns what the engine hashes into a name that no other engine has.
 struct Fingerprint(Sha256);
 
@@ -182,6 +179,7 @@ impl Hasher for Fingerprint {
         self.0.update(bytes);
     }
 
+    /// Not what it is for: the name is longer than a number.
     fn finish(&self) -> u64 {
         0
     }

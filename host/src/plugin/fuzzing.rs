@@ -4,7 +4,7 @@
 use super::account::Account;
 use super::cache;
 use super::call::{Message, Reply, Request};
-use super::load::{self, LoadError, Role};
+use super::load::{self, Candidate, LoadError, Role};
 use super::loaded::Plugin;
 use super::{Engine, Seed, Setup};
 use crate::config::Limits;
@@ -49,7 +49,8 @@ impl Loader {
         self.runtime.block_on(async {
             // A new one each time, so that no input pays for the processor's time of another.
             let account = Arc::new(Account::new("fuzzed".to_owned(), limits(), BTreeMap::new(), 1));
-            match self.engine.load(&account, bytes.to_vec()).await {
+            let candidate = Candidate::new(bytes.to_vec()).await.expect("a digest");
+            match self.engine.load(&account, candidate).await {
                 Ok(plugin) => {
                     assert_eq!((&*plugin.digest, plugin.size_bytes), (&*load::digest(bytes), bytes.len()));
                     assert!(!plugin.roles.is_empty());

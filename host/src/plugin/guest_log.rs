@@ -14,13 +14,13 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 /// What becomes of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Admitted {
-    Yes,
-    /// Written, after so many that were not.
-    After(u64),
-    /// Dropped, as the first of perhaps many.
-    NotThisOne,
-    No,
+pub(super) enum Admission {
+    Written,
+    /// After so many that were not.
+    WrittenAfter(u64),
+    /// The first since one was written.
+    DroppedFirst,
+    Dropped,
 }
 
 /// Lets so many lines through per second, with as many at once, and counts the others.
@@ -44,7 +44,7 @@ impl LineBudget {
     }
 
     /// Whether one more line may be written.
-    pub(super) fn admit(&self) -> Admitted {
+    pub(super) fn admit(&self) -> Admission {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let (lines, since) = &mut *left;
         let now = Instant::now();
@@ -53,12 +53,16 @@ impl LineBudget {
         *since = now;
         if *lines < 1.0 {
             self.dropped.fetch_add(1, Ordering::Relaxed);
-            return if self.untold.fetch_add(1, Ordering::Relaxed) == 0 { Admitted::NotThisOne } else { Admitted::No };
+            return if self.untold.fetch_add(1, Ordering::Relaxed) == 0 {
+                Admission::DroppedFirst
+            } else {
+                Admission::Dropped
+            };
         }
         *lines -= 1.0;
         match self.untold.swap(0, Ordering::Relaxed) {
-            0 => Admitted::Yes,
-            lost => Admitted::After(lost),
+            0 => Admission::Written,
+            lost => Admission::WrittenAfter(lost),
         }
     }
 
@@ -162,10 +166,10 @@ mod tests {
     #[test]
     fn lines_over_the_budget_are_counted_and_told_of_later() {
         let budget = LineBudget::new(2);
-        assert_eq!((budget.admit(), budget.admit()), (Admitted::Yes, Admitted::Yes));
-        assert_eq!((budget.admit(), budget.admit()), (Admitted::NotThisOne, Admitted::No));
+        assert_eq!((budget.admit(), budget.admit()), (Admission::Written, Admission::Written));
+        assert_eq!((budget.admit(), budget.admit()), (Admission::DroppedFirst, Admission::Dropped));
         budget.left.lock().unwrap().0 = 1.0;
-        assert_eq!(budget.admit(), Admitted::After(2));
+        assert_eq!(budget.admit(), Admission::WrittenAfter(2));
         assert_eq!(budget.dropped(), 2);
     }
 }

@@ -72,8 +72,32 @@ impl LoadError {
     }
 }
 
+/// A component's bytes, and the digest that names them. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Candidate {
+    pub(super) bytes: Arc<Vec<u8>>,
+    pub(super) digest: Arc<str>,
+}
+
+impl Candidate {
+    /// Off the runtime's threads: a component may have many megabytes.
+    pub(super) async fn new(bytes: Vec<u8>) -> Result<Self, LoadError> {
+        blocking(move || Ok(Self::of(bytes))).await
+    }
+
+    /// The content of a file.
+    pub(super) async fn read(path: &Path, bytes_max: u64) -> Result<Self, LoadError> {
+        let path = path.to_owned();
+        blocking(move || read(&path, bytes_max).map(Self::of)).await
+    }
+
+    fn of(bytes: Vec<u8>) -> Self {
+        Self { digest: digest(&bytes).into(), bytes: Arc::new(bytes) }
+    }
+}
+
 /// The whole file, if it is one and of bearable size. Blocks.
-pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
+fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
     let failed = |cause: &dyn fmt::Display| LoadError::Read(format!("{}: {cause}", path.display()));
     // Looked at before it is opened: opening a FIFO would wait for a writer.
     let metadata = std::fs::metadata(path).map_err(|error| failed(&error))?;
@@ -89,7 +113,12 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
 
 /// SHA-256 in hexadecimal, the name of a component's content.
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
+}
+
+/// Two digits a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Engine {
@@ -101,41 +130,39 @@ impl Engine {
         limits: Limits,
         examples: Option<Examples>,
     ) -> Result<Arc<Plugin>, LoadError> {
-        let (path, bytes_max) = (path.to_owned(), limits.component_bytes_max);
-        let bytes = blocking(move || read(&path, bytes_max)).await?;
+        let candidate = Candidate::read(path, limits.component_bytes_max).await?;
         let account = Account::new(name.to_owned(), limits, BTreeMap::new(), 1);
-        self.load_with(&Arc::new(account), bytes, examples).await
+        self.load_with(&Arc::new(account), candidate, examples).await
     }
 
-    /// Takes a component's bytes through every stage.
-    pub(super) async fn load(&self, account: &Arc<Account>, bytes: Vec<u8>) -> Result<Arc<Plugin>, LoadError> {
-        self.load_with(account, bytes, None).await
+    /// Takes a component through every stage.
+    pub(super) async fn load(&self, account: &Arc<Account>, candidate: Candidate) -> Result<Arc<Plugin>, LoadError> {
+        self.load_with(account, candidate, None).await
     }
 
     async fn load_with(
         &self,
         account: &Arc<Account>,
-        bytes: Vec<u8>,
+        candidate: Candidate,
         examples: Option<Examples>,
     ) -> Result<Arc<Plugin>, LoadError> {
+        let Candidate { bytes, digest } = candidate;
         let max = account.limits.component_bytes_max;
         if bytes.len() as u64 > max {
             return Err(LoadError::Read(format!("the component is larger than component_bytes_max {max}")));
         }
         let runtime =
             self.runtime(account.limits.stack_bytes_max).map_err(|error| LoadError::Compile(error.to_string()))?;
-        let bytes = Arc::new(bytes);
-        let digest: Arc<str> = digest(&bytes).into();
         let started = Instant::now();
         let component = self.component(&bytes, &digest, &account.limits, &runtime).await?;
         let compile_time = started.elapsed();
-        let typed = {
-            let runtime = runtime.clone();
-            blocking(move || TypeChecked::new(&runtime, &component)).await?
-        };
-        let examples = match examples {
-            Some(examples) => examples,
-            None => carried_examples(&bytes)?,
+        let (typed, examples) = {
+            let (runtime, bytes) = (runtime.clone(), Arc::clone(&bytes));
+            blocking(move || {
+                let typed = TypeChecked::new(&runtime, &component)?;
+                Ok((typed, examples.map_or_else(|| carried_examples(&bytes), Ok)?))
+            })
+            .await?
         };
         let plugin = Arc::new(Plugin {
             digest,

@@ -41,7 +41,7 @@ pub use engine::{Engine, EngineError, Setup};
 pub use examples::{Examples, Outcome, SECTION as EXAMPLES_SECTION};
 pub use file::{custom_section, custom_sections, write_at_once};
 pub use history::{NothingToGoBackTo, Refused};
-pub use load::{LoadError, Role, digest};
+pub use load::{LoadError, Role, digest, hex};
 pub use loaded::Plugin;
 pub use slot::{Loaded, PutError, Slot};
 pub use slots::{Slots, Source, scan, source_of};

@@ -5,7 +5,7 @@ use super::call::{Answer, CallError, Message, Reply, Request, Stamp};
 use super::engine::Engine;
 use super::health::{Trial, Verdict};
 use super::history::{Generation, History, NothingToGoBackTo};
-use super::load::{self, LoadError, Role};
+use super::load::{Candidate, LoadError, Role};
 use super::status::{Counts, Status};
 use crate::config::{LOG_LINE_BYTES_MAX, Limits, Rollback};
 use std::collections::BTreeMap;
@@ -20,16 +20,16 @@ pub struct Slot {
     history: History,
     counts: Counts,
     // One load at a time; holds the digest of the bytes that were last read from the source, loaded or not.
-    last_read: Mutex<Option<String>>,
+    last_read: Mutex<Option<Arc<str>>>,
 }
 
-/// What a load came to.
+/// What serves after a load.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Loaded {
-    /// A new generation serves.
-    Swapped(Arc<Stamp>),
-    /// The bytes are those that serve, or those that were last read. With what serves; none if the slot is empty.
-    Unchanged(Option<Arc<Stamp>>),
+pub struct Loaded {
+    /// The generation.
+    pub stamp: Arc<Stamp>,
+    /// It is a new one; otherwise the same bytes served already.
+    pub changed: bool,
 }
 
 impl Slot {
@@ -61,11 +61,6 @@ impl Slot {
         &self.source
     }
 
-    /// The plugin's bounds.
-    pub fn limits(&self) -> &Limits {
-        &self.account.limits
-    }
-
     /// What the serving generation can do; none if the slot is empty.
     pub fn roles(&self) -> Option<Vec<Role>> {
         self.history.serving().map(|generation| generation.plugin.roles.clone())
@@ -76,38 +71,35 @@ impl Slot {
         Status::of(&self.source, &self.account, self.history.told(), &self.counts)
     }
 
-    /// Loads the source and swaps. Unless someone `asked` for it, bytes that were last read, or were rolled back because
-    /// they failed, are left alone: so a stray file event never undoes what was done on purpose, and a bad file is
-    /// complained of once.
-    pub(super) async fn load(&self, engine: &Engine, asked: bool) -> Result<Loaded, LoadError> {
+    /// Loads the source and swaps. Unless someone `asked` for it, bytes that were last read are left alone (then there is
+    /// nothing to tell), and those that were rolled back because they failed are refused: so a stray file event never
+    /// undoes what was done on purpose, and a bad file is complained of once.
+    pub(super) async fn load(&self, engine: &Engine, asked: bool) -> Result<Option<Loaded>, LoadError> {
         let mut last_read = self.last_read.lock().await;
-        let (source, bytes_max) = (self.source.clone(), self.account.limits.component_bytes_max);
-        let bytes = load::blocking(move || load::read(&source, bytes_max))
+        let candidate = Candidate::read(&self.source, self.account.limits.component_bytes_max)
             .await
             .inspect_err(|error| self.history.refused(None, error))?;
-        let digest = load::digest(&bytes);
-        let known = !asked && last_read.as_ref() == Some(&digest);
-        *last_read = Some(digest.clone());
+        let known = !asked && last_read.as_ref() == Some(&candidate.digest);
+        *last_read = Some(Arc::clone(&candidate.digest));
         if known {
-            return Ok(Loaded::Unchanged(self.stamp()));
+            return Ok(None);
         }
-        self.load_bytes(engine, bytes, digest, asked).await
+        self.load_candidate(engine, candidate, asked).await.map(Some)
     }
 
     /// Loads a component that someone handed in and swaps. With `persist` it then becomes the content of the source.
     pub(super) async fn put(&self, engine: &Engine, bytes: Vec<u8>, persist: bool) -> Result<Loaded, PutError> {
         let mut last_read = self.last_read.lock().await;
-        let digest = load::digest(&bytes);
-        let keep = persist.then(|| bytes.clone());
-        let loaded = self.load_bytes(engine, bytes, digest.clone(), true).await?;
-        if let Some(bytes) = keep {
+        let candidate = Candidate::new(bytes).await?;
+        let loaded = self.load_candidate(engine, candidate.clone(), true).await?;
+        if persist {
             // Before the file is there: the notice of it must find nothing new.
-            *last_read = Some(digest);
+            *last_read = Some(candidate.digest);
             let source = self.source.clone();
             let written = tokio::task::spawn_blocking(move || {
                 // A new plugin's may not be there yet.
                 source.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-                super::write_at_once(&source, &bytes)
+                super::write_at_once(&source, &candidate.bytes)
             })
             .await;
             let written = written.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
@@ -116,24 +108,20 @@ impl Slot {
         Ok(loaded)
     }
 
-    async fn load_bytes(
-        &self,
-        engine: &Engine,
-        bytes: Vec<u8>,
-        digest: String,
-        asked: bool,
-    ) -> Result<Loaded, LoadError> {
-        if let Some(stamp) = self.stamp().filter(|stamp| stamp.digest == digest) {
-            return Ok(Loaded::Unchanged(Some(stamp)));
+    async fn load_candidate(&self, engine: &Engine, candidate: Candidate, asked: bool) -> Result<Loaded, LoadError> {
+        let digest = Arc::clone(&candidate.digest);
+        if let Some(serving) = self.history.serving().filter(|serving| serving.stamp.digest == *digest) {
+            return Ok(Loaded { stamp: Arc::clone(&serving.stamp), changed: false });
         }
-        let loaded = match !asked && self.history.is_condemned(&digest) {
-            true => Err(LoadError::Probation),
-            false => engine.load(&self.account, bytes).await,
+        let loaded = if !asked && self.history.is_condemned(&digest) {
+            Err(LoadError::Probation)
+        } else {
+            engine.load(&self.account, candidate).await
         };
         loaded
             .and_then(|plugin| self.history.swap(plugin))
-            .map(Loaded::Swapped)
-            .inspect_err(|error| self.history.refused(Some(digest), error))
+            .map(|stamp| Loaded { stamp, changed: true })
+            .inspect_err(|error| self.history.refused(Some(digest.to_string()), error))
     }
 
     /// Publishes the generation before the one that serves, under the next number; takes no compilation.
@@ -220,10 +208,6 @@ impl Slot {
                 "paused, since it keeps failing; it is tried again afterwards"
             );
         }
-    }
-
-    fn stamp(&self) -> Option<Arc<Stamp>> {
-        self.history.serving().map(|generation| Arc::clone(&generation.stamp))
     }
 }
 

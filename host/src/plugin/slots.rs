@@ -53,17 +53,17 @@ impl Slots {
         self.register(self.empty(source))
     }
 
-    /// Loads a slot from its source if that has changed, and logs what came of it.
-    pub async fn load(&self, slot: &Slot) -> Result<Loaded, LoadError> {
-        let outcome = slot.load(&self.engine, false).await;
-        log_load(slot.name(), slot.source().display(), &outcome);
-        outcome
-    }
-
-    /// Loads a slot from its source because someone asked for it: even bytes that were refused before, or rolled back.
-    pub async fn load_asked(&self, slot: &Slot) -> Result<Loaded, LoadError> {
-        let outcome = slot.load(&self.engine, true).await;
-        log_load(slot.name(), slot.source().display(), &outcome);
+    /// Loads a slot from its source and logs what came of it. Unless someone `asked` for it, bytes that were last read
+    /// from there are left alone, and those that were rolled back are refused.
+    ///
+    /// Returns what serves; none if the bytes were left alone.
+    pub async fn load(&self, slot: &Slot, asked: bool) -> Result<Option<Loaded>, LoadError> {
+        let outcome = slot.load(&self.engine, asked).await;
+        let source = slot.source().display();
+        match &outcome {
+            Ok(loaded) => log_load(slot.name(), source, loaded.as_ref()),
+            Err(error) => log_refusal(slot.name(), source, error),
+        }
         outcome
     }
 
@@ -101,7 +101,7 @@ impl Slots {
             }
         }
         match &outcome {
-            Ok(loaded) => log_load(name, "admin", &Ok(loaded.clone())),
+            Ok(loaded) => log_load(name, "admin", Some(loaded)),
             Err(PutError::Load(error)) => log_refusal(name, "admin", error),
             Err(error) => tracing::error!(plugin = name, %error, "put"),
         }
@@ -129,13 +129,12 @@ impl Slots {
 }
 
 /// Says what a load came to, in one line.
-fn log_load(name: &str, source: impl Display, outcome: &Result<Loaded, LoadError>) {
-    match outcome {
-        Ok(Loaded::Swapped(stamp)) => {
+fn log_load(name: &str, source: impl Display, loaded: Option<&Loaded>) {
+    match loaded {
+        Some(Loaded { stamp, changed: true }) => {
             tracing::info!(plugin = name, generation = stamp.generation, digest = stamp.digest, %source, "loaded");
         }
-        Ok(Loaded::Unchanged(_)) => tracing::debug!(plugin = name, %source, "unchanged"),
-        Err(error) => log_refusal(name, source, error),
+        _ => tracing::debug!(plugin = name, %source, "unchanged"),
     }
 }
 

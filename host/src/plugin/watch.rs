@@ -131,7 +131,7 @@ impl Watch {
     fn load(&self, slot: Arc<Slot>, exists: bool) {
         if exists {
             let slots = Arc::clone(&self.slots);
-            tokio::spawn(async move { slots.load(&slot).await });
+            tokio::spawn(async move { slots.load(&slot, false).await });
         } else {
             let source = slot.source().display();
             tracing::warn!(plugin = slot.name(), %source, "the file is gone; what served before serves on");

@@ -1,6 +1,6 @@
 //! The digest of a guest's sources, which its component carries, so that a stale component can be told.
 
-use crate::plugin::custom_section;
+use crate::plugin::{custom_section, hex};
 use anyhow::{Context, bail};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -51,7 +51,7 @@ pub fn source_digest(directory: &Path) -> anyhow::Result<String> {
         digest.update((content.len() as u64).to_be_bytes());
         digest.update(&content);
     }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&digest.finalize()))
 }
 
 /// The digest that a component carries.
