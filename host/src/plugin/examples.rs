@@ -2,13 +2,15 @@
 //!
 //! They stand in the guest crate's `examples.toml`; `plugin build` puts the file into a custom section as it is.
 
+mod difference;
+
 use super::call::{CallError, Message, Metadata, Reply, Request};
 use super::loaded::Plugin;
 use crate::config::{EXAMPLES_MAX, EXAMPLES_MS_MAX};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use difference::{difference, same, same_bytes, show, within};
 use serde::Deserialize;
-use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -203,13 +205,13 @@ impl Example<MessageIn, MessageOut> {
             (Some(message), false) => message,
         };
         if let Some(body) = body {
-            same("body", &show(&body.bytes()?), &show(&message.body))?;
+            same_bytes("body", &body.bytes()?, &message.body)?;
         }
         if let Some(topic) = topic {
-            same("topic", &format!("{topic:?}"), &format!("{:?}", message.topic))?;
+            same("topic", topic, &message.topic)?;
         }
         if let Some(metadata) = metadata {
-            same("metadata", &format!("{metadata:?}"), &format!("{:?}", message.metadata))?;
+            same("metadata", metadata, &message.metadata)?;
         }
         Ok(())
     }
@@ -230,8 +232,10 @@ impl Example<RequestIn, RepliesOut> {
             within(&format!("delay_ms of reply {index}"), *delay_ms, *delay_ms_min, *delay_ms_max)?;
             if let Some(frames) = frames {
                 let expected = frames.iter().map(Content::bytes).collect::<Result<Vec<_>, _>>()?;
-                let list = |frames: &[Vec<u8>]| frames.iter().map(|frame| show(frame)).collect::<Vec<_>>().join(", ");
-                same(&format!("frames of reply {index}"), &list(&expected), &list(returned))?;
+                same(&format!("number of frames of reply {index}"), &expected.len(), &returned.len())?;
+                for (place, (expected, returned)) in expected.iter().zip(returned).enumerate() {
+                    same_bytes(&format!("frame {place} of reply {index}"), expected, returned)?;
+                }
             }
         }
         Ok(())
@@ -245,8 +249,12 @@ fn expected_end<T>(
     contains: &Option<String>,
 ) -> Result<Option<T>, String> {
     let (kind, text) = match ended {
-        Ok(_) if error.is_some() => return Err(difference(format!("the error {error:?}"), "an answer")),
-        Ok(returned) => return Ok(Some(returned)),
+        Ok(returned) => {
+            return match error {
+                Some(error) => Err(difference(format!("the error {error:?}"), "an answer")),
+                None => Ok(Some(returned)),
+            };
+        }
         Err(CallError::Rejected(text)) => (ErrorKind::Rejected, text),
         Err(CallError::Failed(text)) => (ErrorKind::Failed, text),
         Err(breakdown) => return Err(difference("an end of the call", breakdown)),
@@ -259,41 +267,6 @@ fn expected_end<T>(
         Some(part) if !text.contains(part) => Err(difference(format!("an error with {part:?}"), format!("{text:?}"))),
         _ => Ok(None),
     }
-}
-
-fn same(what: &str, expected: &str, returned: &str) -> Result<(), String> {
-    if expected == returned { Ok(()) } else { Err(format!("{what}: {}", difference(expected, returned))) }
-}
-
-fn within<N: PartialOrd + fmt::Display>(what: &str, number: N, min: Option<N>, max: Option<N>) -> Result<(), String> {
-    if let Some(min) = min.filter(|min| number < *min) {
-        return Err(difference(format!("{what} of at least {min}"), number));
-    }
-    if let Some(max) = max.filter(|max| number > *max) {
-        return Err(difference(format!("{what} of at most {max}"), number));
-    }
-    Ok(())
-}
-
-fn difference(expected: impl fmt::Display, returned: impl fmt::Display) -> String {
-    format!("expected {expected}\n   found {returned}")
-}
-
-/// Bytes as text where they are text, with everything else escaped; the beginning of what is long.
-fn show(bytes: &[u8]) -> String {
-    const SHOWN_MAX: usize = 200;
-    let mut text = String::from("\"");
-    for chunk in bytes[..bytes.len().min(SHOWN_MAX)].utf8_chunks() {
-        text.extend(chunk.valid().escape_debug());
-        for byte in chunk.invalid() {
-            let _ = write!(text, "\\x{byte:02x}");
-        }
-    }
-    text.push('"');
-    if bytes.len() > SHOWN_MAX {
-        let _ = write!(text, "… ({} bytes)", bytes.len());
-    }
-    text
 }
 
 #[cfg(test)]
@@ -312,11 +285,5 @@ mod tests {
             assert!(error.contains(named), "{named} is not in: {error}");
         }
         assert_eq!(Examples::parse("").unwrap().count(), 0);
-    }
-
-    #[test]
-    fn bytes_are_shown_as_far_as_they_are_text() {
-        assert_eq!(show(b"a\n\xff\"b"), r#""a\n\xff\"b""#);
-        assert!(show(&[b'x'; 300]).ends_with("(300 bytes)"));
     }
 }
