@@ -1,27 +1,26 @@
 //! The host as a whole: configuration → everything loaded and bound → run → orderly end.
 
+mod plugins;
+
 use crate::config::{self, Config};
 use crate::http::admin::{Admin, Guard};
 use crate::http::public::Public;
 use crate::http::{Server, Settings};
 use crate::ledger::{Ledger, Reason};
 use crate::messaging::{Broker, Publisher, broker, publisher};
-use crate::plugin::{self, Cache, Engine, Role, Seed, Slot, Slots, Source, Watch, scan};
+use crate::plugin::{Slot, Slots, Source, Watch};
 use crate::request_id::RequestIds;
 use crate::shutdown::{Ask, Signals};
 use anyhow::Context;
-use futures_util::future::join_all;
 use std::fmt::Display;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// The policy that serves where several are loaded and none is named.
-const DEFAULT_POLICY: &str = "random-replies";
 /// What the last messages get to reach the system's buffers when the grace period is used up.
 const FLUSH_MIN: Duration = Duration::from_millis(500);
 
@@ -65,12 +64,12 @@ impl App {
         let signals = Signals::listen().context("listening to signals")?;
         let guard = |address| Guard::new(address, config.admin.token_file.as_deref());
         let guard = config.admin.address.0.map(guard).transpose().map_err(StartError::Usage)?;
-        let (sources, scanned) = sources(&config, named)?;
-        let engine = engine(&config)?;
+        let (sources, scanned) = plugins::sources(&config, named)?;
+        let engine = plugins::engine(&config)?;
         let slots = Arc::new(Slots::new(engine, config.clone(), scanned.is_some()));
-        load(&slots, sources, scanned.is_some()).await?;
+        plugins::load(&slots, sources, scanned.is_some()).await?;
         let policy = match config.messaging.frontend.0 {
-            Some(_) => choose_policy(&slots, config.messaging.policy.as_deref())?,
+            Some(_) => plugins::choose_policy(&slots, config.messaging.policy.as_deref())?,
             None => None,
         };
 
@@ -191,98 +190,6 @@ fn abandoned(ledger: &Ledger) -> u64 {
         .iter()
         .map(|hop| hop.figures().dropped(Reason::Abandoned))
         .sum()
-}
-
-/// Which plugins to load, and the directory in which new ones are looked for.
-fn sources(config: &Config, named: Vec<Source>) -> Result<(Vec<Source>, Option<PathBuf>), StartError> {
-    let mut sources = named;
-    for (name, plugin) in &config.plugins {
-        // The command line wins.
-        if let Some(path) = plugin.path.clone().filter(|_| sources.iter().all(|source| source.name != *name)) {
-            sources.push(Source { name: name.clone(), path });
-        }
-    }
-    if !sources.is_empty() {
-        return Ok((sources, None));
-    }
-    let directory = Path::new(config::PLUGINS_DIRECTORY);
-    let (sources, complaints) = scan(directory).unwrap_or_else(|error| {
-        tracing::warn!("no plugins: reading ./{}: {error}; name one with --plugin", directory.display());
-        Default::default()
-    });
-    for complaint in complaints {
-        tracing::error!("{complaint}");
-    }
-    Ok((sources, Some(directory.to_owned())))
-}
-
-fn engine(config: &Config) -> Result<Engine, StartError> {
-    let setup = plugin::Setup {
-        compiler: plugin::own_program().context("finding this program, which compiles plugins")?,
-        cache: cache(&config.cache),
-        seed: Seed::new(config.seed),
-    };
-    Engine::new(&config.limits_largest(), setup).map_err(could_not_start)
-}
-
-/// The compile cache. To be without one costs time and nothing else, so it keeps no host from starting.
-fn cache(config: &config::Cache) -> Option<Arc<Cache>> {
-    let directory = match &config.directory {
-        Some(directory) if directory.as_os_str() == "none" => return None,
-        Some(directory) => directory.clone(),
-        None => Cache::default_directory()?,
-    };
-    Cache::open(&directory, config.bytes_max).map_or_else(
-        |error| {
-            tracing::warn!("{error}; compiling without a cache");
-            None
-        },
-        |cache| Some(Arc::new(cache)),
-    )
-}
-
-/// A plugin that was named has to load; one that was found may fail, and leaves an empty slot.
-async fn load(slots: &Arc<Slots>, sources: Vec<Source>, scanned: bool) -> Result<(), StartError> {
-    // All at the same time: each waits for its compiler.
-    let loads = sources.into_iter().map(|source| {
-        let slot = slots.add(source);
-        async move { (slots.load(&slot, false).await, slot) }
-    });
-    for (outcome, slot) in join_all(loads).await {
-        match outcome {
-            Err(error) if !scanned => {
-                let plugin = slot.name();
-                return Err(anyhow::anyhow!("loading plugin {plugin} from {}: {error}", slot.source().display()).into());
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// The slot that answers the broker's requests: the one named; else `random-replies`, else the only reply policy.
-fn choose_policy(slots: &Slots, named: Option<&str>) -> Result<Option<Arc<Slot>>, StartError> {
-    let usage = |text: String| Err(StartError::Usage(text));
-    let has_role = |slot: &Slot| slot.roles().is_some_and(|roles| roles.contains(&Role::ReplyPolicy));
-    if let Some(name) = named {
-        return match slots.get(name) {
-            Some(slot) if slot.roles().is_none() || has_role(&slot) => Ok(Some(slot)),
-            Some(_) => usage(format!("--policy {name}: the plugin has no reply-policy role")),
-            None => usage(format!("--policy {name}: no plugin of that name is loaded; name it with --plugin")),
-        };
-    }
-    let mut policies: Vec<_> = slots.all().into_iter().filter(|slot| has_role(slot)).collect();
-    if let Some(slot) = policies.iter().find(|slot| slot.name() == DEFAULT_POLICY) {
-        return Ok(Some(Arc::clone(slot)));
-    }
-    if policies.len() > 1 {
-        let names: Vec<_> = policies.iter().map(|slot| slot.name()).collect();
-        return usage(format!("several reply policies are loaded ({}): choose one with --policy", names.join(", ")));
-    }
-    if policies.is_empty() {
-        tracing::warn!("frontend none: no plugin with the reply-policy role is loaded");
-    }
-    Ok(policies.pop())
 }
 
 async fn bind(surface: &str, address: config::Address, settings: Settings) -> Result<Option<Server>, StartError> {

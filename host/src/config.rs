@@ -1,65 +1,19 @@
 //! Every address, path, limit and timeout of the host, from a TOML file, with flags and environment laid over it.
 
 mod address;
+mod bounds;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod limits;
 
 pub use address::{Address, Endpoint, check_endpoint};
+pub use bounds::*;
 pub use limits::{Limits, LimitsLayer};
 
 use limits::number;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// Where plugins are looked for when none is named.
-pub const PLUGINS_DIRECTORY: &str = "plugins";
-/// How long a changed file has to rest before it is read, so that a copy in progress is not read half.
-pub const SETTLE_MS: u64 = 50;
-/// How often the files are looked at in case the system reported no change (network file systems, renamed parents).
-pub const RESCAN_MS: u64 = 1_000;
-/// The longest that guest code holds a thread before it yields.
-pub const EPOCH_TICK_MS: u64 = 5;
-/// The same while long calls are about: each of them gives way to others so often. Ticking at this pace all the time
-/// would cost an idle host some percent of a core.
-pub const BUSY_EPOCH_TICK_MS: u64 = 1;
-/// The most instances that exist at the same time, over all plugins.
-pub const INSTANCES_MAX: u32 = 1_000;
-/// Plugins by name, whether loaded or not.
-pub const SLOTS_MAX: usize = 1_000;
-/// Compilers at the same time; each is a process of its own.
-pub const COMPILES_MAX: usize = 4;
-/// What a compiler may write.
-pub const ARTIFACT_BYTES_MAX: u64 = 2 << 30;
-/// Examples that a component may carry.
-pub const EXAMPLES_MAX: usize = 1_000;
-/// How long trying all of them may take.
-pub const EXAMPLES_MS_MAX: u64 = 30_000;
-/// Generations that stay compiled beside the one that serves, to go back to.
-pub const PREVIOUS_GENERATIONS_MAX: usize = 2;
-/// Host resources (timers, streams) that one call may hold.
-pub const RESOURCES_MAX: usize = 1_000;
-/// What the long calls of a plugin may use at once before its share of the processor holds them back.
-pub const CPU_BURST_MS: u64 = 100;
-/// Bytes of one log line of a plugin.
-pub const LOG_LINE_BYTES_MAX: usize = 4 << 10;
-/// Random bytes of one host call.
-pub const RANDOM_BYTES_MAX: u64 = 1 << 20;
-/// How long a client may take for a request's head, for each read of its body, and over each write of an answer.
-pub const HTTP_IO_TIMEOUT_MS: u64 = 30_000;
-/// Request line and headers together.
-pub const HTTP_HEAD_BYTES_MAX: usize = 64 << 10;
-/// How much of a plugin's own text a caller is told.
-pub const REJECTED_TEXT_BYTES_MAX: usize = 1 << 10;
-/// How much a caller is told of why a component is refused; a component can make that text as long as it likes.
-pub const REFUSED_TEXT_BYTES_MAX: usize = 16 << 10;
-/// Components that the admin surface takes in at the same time; each is held in memory.
-pub const ADMIN_UPLOADS_MAX: usize = 8;
-/// The body of a call that is made through the admin surface.
-pub const ADMIN_CALL_BYTES_MAX: usize = 16 << 20;
-/// A shorter admin token could be guessed.
-pub const ADMIN_TOKEN_BYTES_MIN: usize = 16;
 
 /// The whole configuration. Every key may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]

@@ -1,0 +1,103 @@
+//! The plugins of a host: which are loaded at its start, what loads them, and which one answers the broker.
+
+use super::{StartError, could_not_start};
+use crate::config::{self, Config};
+use crate::plugin::{self, Cache, Engine, Role, Seed, Slot, Slots, Source, scan};
+use anyhow::Context;
+use futures_util::future::join_all;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The policy that serves where several are loaded and none is named.
+const DEFAULT_POLICY: &str = "random-replies";
+/// Which plugins to load, and the directory in which new ones are looked for.
+pub(super) fn sources(config: &Config, named: Vec<Source>) -> Result<(Vec<Source>, Option<PathBuf>), StartError> {
+    let mut sources = named;
+    for (name, plugin) in &config.plugins {
+        // The command line wins.
+        if let Some(path) = plugin.path.clone().filter(|_| sources.iter().all(|source| source.name != *name)) {
+            sources.push(Source { name: name.clone(), path });
+        }
+    }
+    if !sources.is_empty() {
+        return Ok((sources, None));
+    }
+    let directory = Path::new(config::PLUGINS_DIRECTORY);
+    let (sources, complaints) = scan(directory).unwrap_or_else(|error| {
+        tracing::warn!("no plugins: reading ./{}: {error}; name one with --plugin", directory.display());
+        Default::default()
+    });
+    for complaint in complaints {
+        tracing::error!("{complaint}");
+    }
+    Ok((sources, Some(directory.to_owned())))
+}
+
+pub(super) fn engine(config: &Config) -> Result<Engine, StartError> {
+    let setup = plugin::Setup {
+        compiler: plugin::own_program().context("finding this program, which compiles plugins")?,
+        cache: cache(&config.cache),
+        seed: Seed::new(config.seed),
+    };
+    Engine::new(&config.limits_largest(), setup).map_err(could_not_start)
+}
+
+/// The compile cache. To be without one costs time and nothing else, so it keeps no host from starting.
+fn cache(config: &config::Cache) -> Option<Arc<Cache>> {
+    let directory = match &config.directory {
+        Some(directory) if directory.as_os_str() == "none" => return None,
+        Some(directory) => directory.clone(),
+        None => Cache::default_directory()?,
+    };
+    Cache::open(&directory, config.bytes_max).map_or_else(
+        |error| {
+            tracing::warn!("{error}; compiling without a cache");
+            None
+        },
+        |cache| Some(Arc::new(cache)),
+    )
+}
+
+/// A plugin that was named has to load; one that was found may fail, and leaves an empty slot.
+pub(super) async fn load(slots: &Arc<Slots>, sources: Vec<Source>, scanned: bool) -> Result<(), StartError> {
+    // All at the same time: each waits for its compiler.
+    let loads = sources.into_iter().map(|source| {
+        let slot = slots.add(source);
+        async move { (slots.load(&slot, false).await, slot) }
+    });
+    for (outcome, slot) in join_all(loads).await {
+        match outcome {
+            Err(error) if !scanned => {
+                let plugin = slot.name();
+                return Err(anyhow::anyhow!("loading plugin {plugin} from {}: {error}", slot.source().display()).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The slot that answers the broker's requests: the one named; else `random-replies`, else the only reply policy.
+pub(super) fn choose_policy(slots: &Slots, named: Option<&str>) -> Result<Option<Arc<Slot>>, StartError> {
+    let usage = |text: String| Err(StartError::Usage(text));
+    let has_role = |slot: &Slot| slot.roles().is_some_and(|roles| roles.contains(&Role::ReplyPolicy));
+    if let Some(name) = named {
+        return match slots.get(name) {
+            Some(slot) if slot.roles().is_none() || has_role(&slot) => Ok(Some(slot)),
+            Some(_) => usage(format!("--policy {name}: the plugin has no reply-policy role")),
+            None => usage(format!("--policy {name}: no plugin of that name is loaded; name it with --plugin")),
+        };
+    }
+    let mut policies: Vec<_> = slots.all().into_iter().filter(|slot| has_role(slot)).collect();
+    if let Some(slot) = policies.iter().find(|slot| slot.name() == DEFAULT_POLICY) {
+        return Ok(Some(Arc::clone(slot)));
+    }
+    if policies.len() > 1 {
+        let names: Vec<_> = policies.iter().map(|slot| slot.name()).collect();
+        return usage(format!("several reply policies are loaded ({}): choose one with --policy", names.join(", ")));
+    }
+    if policies.is_empty() {
+        tracing::warn!("frontend none: no plugin with the reply-policy role is loaded");
+    }
+    Ok(policies.pop())
+}
