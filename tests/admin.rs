@@ -6,35 +6,12 @@ mod guard;
 mod openapi;
 
 use crate::fixtures;
-use crate::harness::{Answer, Client, Host, Setup, component, wait_for};
+use crate::harness::{DOWN, Host, Setup, UP, bytes, wait_for};
 use serde_json::{Value, json};
-
-const DOWN: &str = "lower case of AbC is abc";
-const UP: &str = "upper case of AbC is ABC";
-
-fn bytes(name: &str) -> Vec<u8> {
-    std::fs::read(component(name)).unwrap()
-}
 
 /// A host whose plugin is `x`, with the downcase logic at first.
 fn host() -> Host {
     Setup::new().plugin("x", &bytes("downcase")).start()
-}
-
-#[track_caller]
-fn ask(host: &Host, method: &str, path: &str, body: Option<&[u8]>) -> Answer {
-    Client::at(host.surface("admin")).request(method, path, body).expect("the admin surface answers")
-}
-
-fn json_of(answer: &Answer) -> Value {
-    serde_json::from_slice(&answer.body).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
-}
-
-#[track_caller]
-fn status_of(host: &Host, name: &str) -> Value {
-    let answer = ask(host, "GET", &format!("/plugins/{name}"), None);
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    json_of(&answer)
 }
 
 /// What serves `x`: its generation and its answer.
@@ -48,9 +25,9 @@ fn served(host: &Host) -> (u64, String) {
 /// A swap that is answered with 200, and what it says.
 #[track_caller]
 fn swap(host: &Host, method: &str, path: &str, body: &[u8], generation: u64, changed: bool, persisted: bool) {
-    let answer = ask(host, method, path, Some(body));
+    let answer = host.admin_request(method, path, Some(body));
     assert_eq!(answer.status, 200, "{method} {path}: {}", answer.text());
-    let swap = json_of(&answer);
+    let swap = answer.json();
     assert_eq!((&swap["generation"], &swap["changed"]), (&json!(generation), &json!(changed)), "{method} {path}");
     assert_eq!(swap["persisted"], persisted, "{method} {path}");
     assert_eq!(swap["digest"].as_str().unwrap().len(), 64);
@@ -58,11 +35,11 @@ fn swap(host: &Host, method: &str, path: &str, body: &[u8], generation: u64, cha
 
 #[track_caller]
 fn problem(host: &Host, method: &str, path: &str, body: Option<&[u8]>, status: u16, detail: &str) -> Value {
-    let answer = ask(host, method, path, body);
+    let answer = host.admin_request(method, path, body);
     assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
     assert_eq!(answer.header("content-type"), "application/problem+json", "{method} {path}");
     assert_eq!(answer.header("cache-control"), "no-store", "{method} {path}");
-    let problem = json_of(&answer);
+    let problem = answer.json();
     assert!(problem["detail"].as_str().unwrap().contains(detail), "{method} {path}: {problem}");
     problem
 }
@@ -75,13 +52,13 @@ fn a_put_answers_when_the_new_generation_serves() {
     swap(&host, "PUT", "/plugins/x", &bytes("upcase"), 2, false, false);
     assert_eq!(std::fs::read(host.plugin_path("x")).unwrap(), bytes("downcase"), "the source is as it was");
 
-    let status = status_of(&host, "x");
+    let status = host.status("x");
     assert_eq!((&status["name"], &status["state"], &status["generation"]), (&json!("x"), &json!("serving"), &json!(2)));
     assert_eq!((&status["roles"], &status["imports"]), (&json!(["transform"]), &json!([])));
     assert_eq!(status["source"], host.plugin_path("x").display().to_string());
     assert_eq!(status["size_bytes"], bytes("upcase").len());
     assert_eq!(status["previous"][0]["generation"], 1);
-    assert_eq!(json_of(&ask(&host, "GET", "/plugins", None))[0]["digest"], status["digest"]);
+    assert_eq!(host.admin_request("GET", "/plugins", None).json()[0]["digest"], status["digest"]);
     assert_eq!(host.stop(), 0);
 }
 
@@ -134,7 +111,7 @@ fn a_refused_component_changes_nothing_and_is_told_by_its_stage() {
         let refusal = problem(&host, "PUT", "/plugins/x?persist=true", Some(&component), 422, reason);
         assert_eq!((&refusal["stage"], &refusal["plugin"]), (&json!(stage), &json!("x")), "{refusal}");
         assert_eq!(served(&host), (1, DOWN.to_owned()));
-        let refused = &status_of(&host, "x")["last_refused"];
+        let refused = &host.status("x")["last_refused"];
         assert_eq!(refused["stage"], stage);
         assert!(refused["reason"].as_str().unwrap().contains(reason), "{refused}");
     }
@@ -144,22 +121,26 @@ fn a_refused_component_changes_nothing_and_is_told_by_its_stage() {
 
 #[test]
 fn a_rollback_goes_back_and_stays_there() {
-    let host = host();
+    let host = Setup::new().plugin("x", &bytes("downcase")).env("TIDEGATE_LOG", "tidegate=debug").start();
     problem(&host, "POST", "/plugins/x/rollback", None, 409, "no");
     swap(&host, "PUT", "/plugins/x?persist=true", &bytes("upcase"), 2, true, true);
     swap(&host, "POST", "/plugins/x/rollback", &[], 3, true, false);
     assert_eq!(served(&host), (3, DOWN.to_owned()));
     problem(&host, "POST", "/plugins/x/rollback", None, 409, "no");
-    // An event of the unchanged file does not undo it.
+    // An event of the unchanged file does not undo it. Of two looks at it, the second began after the rollback.
+    let looks = || {
+        let log = host.process.stderr();
+        log.lines().filter(|line| line.contains("unchanged") && line.contains("plugin=\"x\"")).count()
+    };
+    let before = looks();
     std::fs::write(host.plugin_path("x"), bytes("upcase")).unwrap();
     host.process.signal("HUP");
-    host.process.wait_for_log("SIGHUP");
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    wait_for("two looks at the file", || (looks() >= before + 2).then_some(()));
     assert_eq!(served(&host), (3, DOWN.to_owned()));
     // To be asked for it does.
     swap(&host, "POST", "/plugins/x/load", &[], 4, true, true);
     assert_eq!(served(&host), (4, UP.to_owned()));
-    assert_eq!(status_of(&host, "x")["rollbacks"], 1);
+    assert_eq!(host.status("x")["rollbacks"], 1);
     assert_eq!(host.stop(), 0);
 }
 
@@ -171,21 +152,21 @@ fn of_components_put_under_one_new_name_each_serves_in_its_turn() {
             .map(|note| {
                 let component = [bytes("upcase"), fixtures::custom_section("note", &[note])].concat();
                 let host = &host;
-                scope.spawn(move || ask(host, "PUT", "/plugins/new", Some(&component)))
+                scope.spawn(move || host.admin_request("PUT", "/plugins/new", Some(&component)))
             })
             .collect();
         puts.into_iter()
             .map(|put| {
                 let answer = put.join().unwrap();
                 assert_eq!(answer.status, 200, "{}", answer.text());
-                let swap = json_of(&answer);
+                let swap = answer.json();
                 (swap["generation"].as_u64().unwrap(), swap["digest"].clone())
             })
             .collect()
     });
     swaps.sort_by_key(|(generation, _)| *generation);
     assert_eq!(swaps.iter().map(|(generation, _)| *generation).collect::<Vec<_>>(), [1, 2, 3, 4]);
-    assert_eq!(status_of(&host, "new")["digest"], swaps[3].1);
+    assert_eq!(host.status("new")["digest"], swaps[3].1);
     assert_eq!(host.stop(), 0);
 }
 
@@ -202,7 +183,7 @@ fn a_load_looks_at_the_source() {
     // A bad file is complained of as often as one asks.
     std::fs::write(host.plugin_path("x"), b"garbage").unwrap();
     wait_for("the watch to have read the file", || {
-        (status_of(&host, "x")["last_refused"]["stage"] == "compile").then_some(())
+        (host.status("x")["last_refused"]["stage"] == "compile").then_some(())
     });
     for _ in 0..2 {
         problem(&host, "POST", "/plugins/x/load", None, 422, "compile: ");
@@ -216,10 +197,10 @@ fn a_call_returns_what_the_plugin_does_and_publishes_nothing() {
     let setup = Setup::new().committed("downcase").committed("echo").plugin("filter", &fixtures::filtering());
     let mut host = setup.plugin("typed", &fixtures::answering("weather", Some("a/b"))).start();
     let call = |name: &str, call: Value| {
-        let answer = ask(&host, "POST", &format!("/plugins/{name}/call"), Some(call.to_string().as_bytes()));
+        let answer = host.admin_request("POST", &format!("/plugins/{name}/call"), Some(call.to_string().as_bytes()));
         assert_eq!(answer.status, 200, "{name}: {}", answer.text());
         assert_eq!((answer.header("tidegate-plugin"), answer.header("tidegate-generation")), (name, "1"));
-        json_of(&answer)
+        answer.json()
     };
     let returned = call("downcase", json!({"message": {"topic": "t", "metadata": [["a", "b"]], "body": "AbC"}}));
     assert_eq!((&returned["role"], &returned["generation"]), (&json!("transform"), &json!(1)));
@@ -277,9 +258,9 @@ fn bodies_paths_methods_and_queries_are_held_to_their_bounds() {
         ("GET", "/plugins/x/rollback", "POST"),
     ] {
         problem(&host, method, path, None, 405, allowed);
-        assert_eq!(ask(&host, method, path, None).header("allow"), allowed);
+        assert_eq!(host.admin_request(method, path, None).header("allow"), allowed);
     }
-    assert_eq!(ask(&host, "HEAD", "/plugins/x", None).status, 200);
+    assert_eq!(host.admin_request("HEAD", "/plugins/x", None).status, 200);
     assert_eq!(served(&host), (1, DOWN.to_owned()));
     assert_eq!(host.stop(), 0);
 }

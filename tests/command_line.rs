@@ -1,6 +1,6 @@
 //! Flags, environment and configuration: what they mean, and what is said when they are wrong.
 
-use crate::harness::{Process, Setup, component, tidegate};
+use crate::harness::{Process, Setup, bytes, component, tidegate};
 use std::net::TcpListener;
 
 /// Exit code and stderr of a start that has to fail.
@@ -38,7 +38,7 @@ fn a_wrong_command_line_is_refused_with_2() {
 
 #[test]
 fn several_policies_need_a_choice() {
-    let echo = std::fs::read(component("echo")).unwrap();
+    let echo = bytes("echo");
     let setup = Setup::new().plugin("a", &echo).plugin("b", &echo);
     assert_refused(setup, 2, &["several reply policies", "a, b", "--policy"]);
     let host = Setup::new().plugin("a", &echo).plugin("b", &echo).with(&["--policy=b"]).start();

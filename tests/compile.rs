@@ -1,17 +1,14 @@
 //! Compiling is bounded, held apart from the traffic, and done once.
 
 use crate::fixtures;
-use crate::harness::{Setup, component, wait_for};
+use crate::harness::{Setup, bytes, wait_for};
+use crate::hostile::components::doubling;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-fn downcase() -> Vec<u8> {
-    std::fs::read(component("downcase")).unwrap()
-}
-
 /// A host with `x` and a cache in `directory`, which compiles nothing in a millisecond.
 fn with_cache(directory: &Path, compiles: bool) -> Setup {
-    let setup = Setup::new().plugin("x", &downcase()).with(&[&format!("--cache={}", directory.display())]);
+    let setup = Setup::new().plugin("x", &bytes("downcase")).with(&[&format!("--cache={}", directory.display())]);
     if compiles { setup } else { setup.config("[limits]\ncompile_ms_max = 1") }
 }
 
@@ -22,13 +19,13 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 #[test]
 fn what_takes_too_long_to_compile_is_refused_and_holds_up_nothing() {
     let host = Setup::new()
-        .plugin("x", &downcase())
+        .plugin("x", &bytes("downcase"))
         .config("[plugins.slow.limits]\ncompile_ms_max = 300\n[plugins.fat.limits]\ncomponent_bytes_max = 1000")
         .start();
     let bomb = fixtures::long_to_compile(200_000);
     std::thread::scope(|scope| {
         let slow = scope.spawn(|| host.admin_request("PUT", "/plugins/slow", Some(&bomb)));
-        assert_eq!(host.admin_request("PUT", "/plugins/y", Some(&downcase())).status, 200);
+        assert_eq!(host.admin_request("PUT", "/plugins/y", Some(&bytes("downcase"))).status, 200);
         assert_eq!(host.get("/y/?param=A").status, 200);
         let refused = slow.join().unwrap();
         assert_eq!((refused.status, &refused.json()["stage"]), (422, &"compile".into()));
@@ -37,8 +34,21 @@ fn what_takes_too_long_to_compile_is_refused_and_holds_up_nothing() {
     // A name whose first component was refused is no route, and no reason not to be ready.
     assert_eq!(host.get("/slow/?param=A").status, 404);
     assert_eq!(host.admin("/readyz").status, 200);
-    let fat = host.admin_request("PUT", "/plugins/fat", Some(&downcase()));
+    let fat = host.admin_request("PUT", "/plugins/fat", Some(&bytes("downcase")));
     assert_eq!(fat.status, 413, "{}", fat.text());
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn what_takes_too_much_memory_to_compile_is_refused() {
+    let host = Setup::new()
+        .plugin("x", &bytes("downcase"))
+        .config("[plugins.x.limits]\ncompile_memory_bytes_max = 268435456")
+        .start();
+    let refused = host.admin_request("PUT", "/plugins/x", Some(doubling(22).as_bytes()));
+    assert_eq!((refused.status, &refused.json()["stage"]), (422, &"compile".into()), "{}", refused.text());
+    assert!(refused.text().contains("more memory than compile_memory_bytes_max 268435456"), "{}", refused.text());
+    assert_eq!(host.get("/x/?param=A").header("tidegate-generation"), "1");
     assert_eq!(host.stop(), 0);
 }
 
@@ -96,7 +106,7 @@ fn the_cache_keeps_to_its_size() {
     };
     let host = with_cache(directory.path(), true).config(&format!("[cache]\nbytes_max = {}", size * 2)).start();
     for note in 0..5 {
-        let component = [&downcase()[..], &fixtures::custom_section("note", &[note])].concat();
+        let component = [&bytes("downcase")[..], &fixtures::custom_section("note", &[note])].concat();
         assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&component)).status, 200);
         assert_eq!(host.get("/x/?param=A").status, 200);
     }

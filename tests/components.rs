@@ -1,7 +1,7 @@
 //! The committed components: current, small, asking for nothing, and described truly by `plugin check`.
 
 use crate::fixtures;
-use crate::harness::{Process, component, root, tidegate};
+use crate::harness::{Process, bytes, component, root, tidegate};
 use tidegate::cli::plugin::{embedded_digest, source_digest};
 
 const GUESTS: [&str; 4] = ["downcase", "upcase", "random-replies", "echo"];
@@ -9,7 +9,7 @@ const GUESTS: [&str; 4] = ["downcase", "upcase", "random-replies", "echo"];
 #[test]
 fn components_are_built_from_the_sources_beside_them() {
     for guest in GUESTS {
-        let built_from = embedded_digest(&std::fs::read(component(guest)).unwrap());
+        let built_from = embedded_digest(&bytes(guest));
         let sources = source_digest(&root().join("plugins").join(guest)).unwrap();
         assert_eq!(
             built_from,
@@ -65,7 +65,7 @@ fn a_check_refuses_what_the_host_would_refuse() {
         (wat::parse_str("(module)").unwrap(), "compile: a core module"),
         (fixtures::wrong_world(), "type-check: exports neither"),
         (fixtures::importing_unknown(), "evil:host/files"),
-        (fixtures::other_version(), "in version `9.9.9`, and this host speaks 0.1.0"),
+        (fixtures::other_version(), "in version `9.9.9`, and this host speaks 0.1.0: upgrade the host"),
         (fixtures::starting("(unreachable)"), "probe: the plugin trapped"),
     ] {
         std::fs::write(&path, content).unwrap();

@@ -1,7 +1,7 @@
 //! A plugin serves only once it does what its author promised of it.
 
 use crate::fixtures::custom_section;
-use crate::harness::{Process, Setup, component, tidegate};
+use crate::harness::{Process, Setup, bytes, component, tidegate};
 
 const MISSING: &str = r#"
 [[transform]]
@@ -12,8 +12,7 @@ expect.body = "psst: hello"
 
 /// downcase with these examples in place of its own.
 fn promising(examples: &str) -> Vec<u8> {
-    let bytes = std::fs::read(component("downcase")).unwrap();
-    [&bytes[..], &custom_section("tidegate:examples", examples.as_bytes())].concat()
+    [&bytes("downcase")[..], &custom_section("tidegate:examples", examples.as_bytes())].concat()
 }
 
 #[test]

@@ -1,20 +1,15 @@
-//! Starts the host as a user would, and reads its answers, its log and its end.
+//! Starts the host as a user would, and reads its answers and its end.
 
 pub use crate::client::{Answer, Client};
+pub use crate::process::Process;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// The longest that any one condition may take to come true, on a slow and busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// After this a child is killed, so that no test waits for ever.
-const WATCHDOG: Duration = Duration::from_secs(180);
-
 /// The repository.
 pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -24,6 +19,15 @@ pub fn root() -> &'static Path {
 pub fn component(name: &str) -> PathBuf {
     root().join(format!("plugins/{name}.wasm"))
 }
+
+/// What a committed component holds.
+pub fn bytes(name: &str) -> Vec<u8> {
+    std::fs::read(component(name)).unwrap()
+}
+
+/// What downcase and upcase say to `AbC`.
+pub const DOWN: &str = "lower case of AbC is abc";
+pub const UP: &str = "upper case of AbC is ABC";
 
 /// The binary, with nothing of the environment that could change what it does.
 pub fn tidegate() -> Command {
@@ -49,108 +53,6 @@ pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A child process with its output collected, killed by a watchdog or when it is dropped.
-pub struct Process {
-    child: Child,
-    stdout: Arc<Mutex<String>>,
-    stderr: Arc<Mutex<String>>,
-    ended: Arc<AtomicBool>,
-}
-
-impl Process {
-    pub fn start(command: &mut Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
-        let stdout = collect(child.stdout.take().unwrap());
-        let stderr = collect(child.stderr.take().unwrap());
-        let ended = Arc::new(AtomicBool::new(false));
-        let (watched, pid) = (Arc::clone(&ended), child.id());
-        std::thread::spawn(move || {
-            let started = Instant::now();
-            while started.elapsed() < WATCHDOG && !watched.load(Ordering::Relaxed) {
-                std::thread::sleep(Duration::from_millis(100));
-            }
-            if !watched.load(Ordering::Relaxed) {
-                signal(pid, "KILL");
-            }
-        });
-        Self { child, stdout, stderr, ended }
-    }
-
-    pub fn stdout(&self) -> String {
-        self.stdout.lock().unwrap().clone()
-    }
-
-    pub fn stderr(&self) -> String {
-        self.stderr.lock().unwrap().clone()
-    }
-
-    pub fn signal(&self, name: &str) {
-        signal(self.child.id(), name);
-    }
-
-    /// Waits for the end, and for all output.
-    #[track_caller]
-    pub fn wait(&mut self) -> ExitStatus {
-        let status = wait_for("the process to end", || self.child.try_wait().unwrap());
-        self.ended.store(true, Ordering::Relaxed);
-        wait_for("the end of its output", || {
-            (Arc::strong_count(&self.stdout) == 1 && Arc::strong_count(&self.stderr) == 1).then_some(())
-        });
-        status
-    }
-
-    /// Waits until a line of stderr contains `text`.
-    #[track_caller]
-    pub fn wait_for_log(&self, text: &str) {
-        self.wait_for_line(&[text]);
-    }
-
-    /// Waits until one line of stderr contains all of `words`.
-    #[track_caller]
-    pub fn wait_for_line(&self, words: &[&str]) {
-        let started = Instant::now();
-        while !self.stderr().lines().any(|line| words.iter().all(|word| line.contains(word))) {
-            assert!(started.elapsed() < PATIENCE, "no line of the log has {words:?}:\n{}", self.stderr());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.ended.store(true, Ordering::Relaxed);
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            eprintln!("--- stderr of process {}\n{}", self.child.id(), self.stderr());
-        }
-    }
-}
-
-fn signal(pid: u32, name: &str) {
-    let _ = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
-}
-
-/// Reads a pipe to its end in a thread; the thread's reference goes away with the end.
-fn collect(pipe: impl Read + Send + 'static) -> Arc<Mutex<String>> {
-    let text = Arc::new(Mutex::new(String::new()));
-    let into = Arc::clone(&text);
-    std::thread::spawn(move || {
-        let mut lines = BufReader::new(pipe);
-        let mut line = Vec::new();
-        while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-            into.lock().unwrap().push_str(&String::from_utf8_lossy(&line));
-            line.clear();
-        }
-    });
-    text
-}
-
 /// A host that is ready, in a directory of its own.
 pub struct Host {
     pub process: Process,
@@ -162,6 +64,7 @@ pub struct Host {
 pub struct Setup {
     directory: tempfile::TempDir,
     arguments: Vec<String>,
+    environment: Vec<(&'static str, &'static str)>,
     config: String,
 }
 
@@ -175,7 +78,7 @@ impl Setup {
             "--publish=tcp://127.0.0.1:*",
             "--frontend=tcp://127.0.0.1:*",
         ];
-        Self { directory, arguments: any.map(str::to_owned).into(), config: String::new() }
+        Self { directory, arguments: any.map(str::to_owned).into(), environment: Vec::new(), config: String::new() }
     }
 
     pub fn path(&self) -> &Path {
@@ -202,8 +105,13 @@ impl Setup {
 
     /// Names a copy of a committed component.
     pub fn committed(self, name: &str) -> Self {
-        let bytes = std::fs::read(component(name)).unwrap();
-        self.plugin(name, &bytes)
+        self.plugin(name, &bytes(name))
+    }
+
+    /// Sets a variable of the environment.
+    pub fn env(mut self, name: &'static str, value: &'static str) -> Self {
+        self.environment.push((name, value));
+        self
     }
 
     /// Adds to the configuration file.
@@ -217,6 +125,7 @@ impl Setup {
     pub fn command(&self) -> Command {
         let mut command = tidegate();
         command.current_dir(self.path()).args(&self.arguments).env("XDG_CACHE_HOME", self.path().join("cache"));
+        command.envs(self.environment.iter().copied());
         if !self.config.is_empty() {
             let file = self.path().join("tidegate.toml");
             std::fs::write(&file, &self.config).unwrap();

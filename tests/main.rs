@@ -6,6 +6,7 @@
 mod client;
 mod fixtures;
 mod harness;
+mod process;
 
 mod admin;
 mod broker;
@@ -14,7 +15,6 @@ mod compile;
 mod components;
 mod examples;
 mod hostile;
-mod hostile_components;
 mod http;
 mod limits;
 mod publish;

@@ -1,16 +1,9 @@
 //! A newcomer that fails goes back by itself, what keeps failing rests, and a rollback is one call away.
 
 use crate::fixtures;
-use crate::harness::{Client, Host, Setup, component, wait_for};
+use crate::harness::{Client, DOWN, Host, Setup, UP, bytes, wait_for};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-const DOWN: &str = "lower case of AbC is abc";
-const UP: &str = "upper case of AbC is ABC";
-
-fn bytes(name: &str) -> Vec<u8> {
-    std::fs::read(component(name)).unwrap()
-}
 
 fn put(host: &Host, bytes: &[u8]) -> Value {
     let answer = host.admin_request("PUT", "/plugins/x", Some(bytes));

@@ -3,7 +3,7 @@
 
 use crate::client::Answer;
 use crate::fixtures;
-use crate::harness::{Client, Host, Process, Setup, component, tidegate, wait_for};
+use crate::harness::{Client, Host, Process, Setup, bytes, tidegate, wait_for};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,7 @@ impl Route<'_> {
 
     /// A component that nobody has seen before.
     fn component(&self, kind: Kind, number: u64) -> Vec<u8> {
-        let base = std::fs::read(component(if number.is_multiple_of(2) { "downcase" } else { "upcase" })).unwrap();
+        let base = bytes(if number.is_multiple_of(2) { "downcase" } else { "upcase" });
         let note = fixtures::custom_section("note", format!("{} {number}", self.name).as_bytes());
         match kind {
             Kind::Good => [base, note].concat(),
@@ -138,7 +138,7 @@ fn assert_explained(reason: &str) {
 fn five_hundred_swaps_by_three_ways_lose_and_mix_up_nothing() {
     let time = Duration::from_secs(seconds());
     let swaps = 500 * seconds() / 60 / ROUTES.len() as u64;
-    let base = std::fs::read(component("downcase")).unwrap();
+    let base = bytes("downcase");
     let host = Setup::new().plugin("x", &base).plugin("y", &base).config("[plugins.y.limits]\ncalls_max = 100").start();
     let routes = ROUTES.map(|name| Route { host: &host, name, floor: AtomicU64::new(1) });
     let (enough, answers) = (AtomicBool::new(false), AtomicU64::new(0));

@@ -1,18 +1,11 @@
 //! Replace a plugin's file and the next message uses the new one; a bad file changes nothing.
 
 use crate::fixtures;
-use crate::harness::{Client, Host, Setup, component, wait_for};
+use crate::harness::{Client, DOWN, Host, Setup, UP, bytes, wait_for};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-
-const DOWN: &str = "lower case of AbC is abc";
-const UP: &str = "upper case of AbC is ABC";
-
-fn bytes(name: &str) -> Vec<u8> {
-    std::fs::read(component(name)).unwrap()
-}
 
 /// Replaces a file at once, as installers do.
 fn rename_over(path: &Path, content: &[u8]) {

@@ -1,8 +1,8 @@
 //! The commands that talk to a running host: tables for people, JSON for programs, and errors that say what to do.
 
-use super::{DOWN, UP, bytes, served};
+use super::served;
 use crate::fixtures;
-use crate::harness::{Host, Process, Setup, component, tidegate};
+use crate::harness::{DOWN, Host, Process, Setup, UP, bytes, component, tidegate};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::process::Stdio;

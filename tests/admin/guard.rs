@@ -1,7 +1,7 @@
 //! Nobody uses the admin surface but callers on this machine, or whoever has the token; and never a web page.
 
-use super::{bytes, served};
-use crate::harness::{Client, Host, Process, Setup};
+use super::served;
+use crate::harness::{Client, Host, Process, Setup, bytes};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;

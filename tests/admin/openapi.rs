@@ -1,8 +1,7 @@
 //! The document at `/openapi.json` tells what the admin surface does: all of it, and nothing else.
 
-use super::{ask, bytes};
 use crate::fixtures;
-use crate::harness::{Answer, Client, Host, Setup, wait_for};
+use crate::harness::{Answer, Client, Host, Setup, bytes, wait_for};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -26,9 +25,9 @@ struct Document {
 
 impl Document {
     fn of(host: &Host) -> Self {
-        let answer = ask(host, "GET", "/openapi.json", None);
+        let answer = host.admin_request("GET", "/openapi.json", None);
         assert_eq!(answer.header("content-type"), "application/json");
-        Self { json: super::json_of(&answer), seen: BTreeSet::new() }
+        Self { json: answer.json(), seen: BTreeSet::new() }
     }
 
     fn resolved<'a>(&'a self, mut value: &'a Value) -> &'a Value {
@@ -53,7 +52,7 @@ impl Document {
         let content_type = answer.header("content-type").split(';').next().unwrap();
         let schema = &documented["content"][content_type]["schema"];
         assert!(!schema.is_null(), "{name} is not documented as {content_type}");
-        let value = if content_type == "text/plain" { json!(answer.text()) } else { super::json_of(answer) };
+        let value = if content_type == "text/plain" { json!(answer.text()) } else { answer.json() };
         let mut whole = json!({"allOf": [schema], "components": self.json["components"]});
         close(&mut whole);
         let mut compiler = boon::Compiler::new();
@@ -154,11 +153,11 @@ fn every_answer_is_as_documented() {
     ] {
         let (method, path) = operation.split_once(' ').unwrap();
         let path = path.replace("{name}", name);
-        let answer = ask(&host, &method.to_uppercase(), &path, body);
+        let answer = host.admin_request(&method.to_uppercase(), &path, body);
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
         document.check(operation, &answer);
     }
-    document.check("get /plugins", &ask(&host, "GET", "/plugins", None));
+    document.check("get /plugins", &host.admin_request("GET", "/plugins", None));
 
     busy(&host, &mut document);
     not_persisted(&host, &mut document);
@@ -185,12 +184,12 @@ fn busy(host: &Host, document: &mut Document) {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(b"PUT /plugins/x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\nhalf").unwrap();
         uploads.push(stream);
-        Some(ask(host, "PUT", "/plugins/x", Some(b"garbage"))).filter(|answer| answer.status == 503)
+        Some(host.admin_request("PUT", "/plugins/x", Some(b"garbage"))).filter(|answer| answer.status == 503)
     });
     document.check("put /plugins/{name}", &refused);
     drop(uploads);
     wait_for("the places to be free again", || {
-        (ask(host, "PUT", "/plugins/x", Some(b"garbage")).status == 422).then_some(())
+        (host.admin_request("PUT", "/plugins/x", Some(b"garbage")).status == 422).then_some(())
     });
 }
 
@@ -199,7 +198,7 @@ fn not_persisted(host: &Host, document: &mut Document) {
     let source = host.directory.path().join("plugins/x.wasm");
     std::fs::remove_file(&source).unwrap();
     std::fs::create_dir(&source).unwrap();
-    let answer = ask(host, "PUT", "/plugins/x?persist=true", Some(&bytes("upcase")));
+    let answer = host.admin_request("PUT", "/plugins/x?persist=true", Some(&bytes("upcase")));
     assert_eq!(answer.status, 500, "{}", answer.text());
     assert!(answer.text().contains("serves"), "{}", answer.text());
     document.check("put /plugins/{name}", &answer);
@@ -234,7 +233,7 @@ fn what_is_documented_is_served_and_nothing_else() {
         let path = path.replace("{name}", "x");
         let mut allowed = String::new();
         for method in METHODS {
-            let answer = ask(&host, &method.to_uppercase(), &path, None);
+            let answer = host.admin_request(&method.to_uppercase(), &path, None);
             assert_eq!(answer.status != 405, item.get(method).is_some(), "{method} {path}: {}", answer.text());
             if answer.status == 405 {
                 allowed = answer.header("allow").to_owned();

@@ -1,0 +1,113 @@
+//! A child process with a watchdog, whose output is read as it comes.
+
+use crate::harness::{PATIENCE, wait_for};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// After this a child is killed, so that no test waits for ever.
+const WATCHDOG: Duration = Duration::from_secs(180);
+
+/// A child process with its output collected, killed by a watchdog or when it is dropped.
+pub struct Process {
+    child: Child,
+    stdout: Arc<Mutex<String>>,
+    stderr: Arc<Mutex<String>>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Process {
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let stdout = collect(child.stdout.take().unwrap());
+        let stderr = collect(child.stderr.take().unwrap());
+        let ended = Arc::new(AtomicBool::new(false));
+        let (watched, pid) = (Arc::clone(&ended), child.id());
+        std::thread::spawn(move || {
+            let started = Instant::now();
+            while started.elapsed() < WATCHDOG && !watched.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            if !watched.load(Ordering::Relaxed) {
+                signal(pid, "KILL");
+            }
+        });
+        Self { child, stdout, stderr, ended }
+    }
+
+    pub fn stdout(&self) -> String {
+        self.stdout.lock().unwrap().clone()
+    }
+
+    pub fn stderr(&self) -> String {
+        self.stderr.lock().unwrap().clone()
+    }
+
+    pub fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
+    /// Waits for the end, and for all output.
+    #[track_caller]
+    pub fn wait(&mut self) -> ExitStatus {
+        let status = wait_for("the process to end", || self.child.try_wait().unwrap());
+        self.ended.store(true, Ordering::Relaxed);
+        wait_for("the end of its output", || {
+            (Arc::strong_count(&self.stdout) == 1 && Arc::strong_count(&self.stderr) == 1).then_some(())
+        });
+        status
+    }
+
+    /// Waits until a line of stderr contains `text`.
+    #[track_caller]
+    pub fn wait_for_log(&self, text: &str) {
+        self.wait_for_line(&[text]);
+    }
+
+    /// Waits until one line of stderr contains all of `words`.
+    #[track_caller]
+    pub fn wait_for_line(&self, words: &[&str]) {
+        let started = Instant::now();
+        while !self.stderr().lines().any(|line| words.iter().all(|word| line.contains(word))) {
+            assert!(started.elapsed() < PATIENCE, "no line of the log has {words:?}:\n{}", self.stderr());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- stderr of process {}\n{}", self.child.id(), self.stderr());
+        }
+    }
+}
+
+fn signal(pid: u32, name: &str) {
+    let _ = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+}
+
+/// Reads a pipe to its end in a thread; the thread's reference goes away with the end.
+fn collect(pipe: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let text = Arc::new(Mutex::new(String::new()));
+    let into = Arc::clone(&text);
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            into.lock().unwrap().push_str(&String::from_utf8_lossy(&line));
+            line.clear();
+        }
+    });
+    text
+}
