@@ -25,10 +25,14 @@ pub enum Reason {
     EmptySlot,
     /// The plugin returned an error that it calls its own.
     Failed,
+    /// The client's key was taken off the list of those that are let in.
+    KeyRemoved,
     /// The message is not of the protocol's shape (no body, say).
     Malformed,
     /// A reply had nothing to send.
     NoFrames,
+    /// Nobody subscribes to the message's topic.
+    NoSubscriber,
     /// The plugin wanted more memory than it may have.
     OverMemory,
     /// The plugin's answer was larger than it may be.
@@ -37,6 +41,8 @@ pub enum Reason {
     OverStack,
     /// The plugin wanted larger tables than it may have.
     OverTable,
+    /// The host's own code panicked over it.
+    Panicked,
     /// The plugin kept failing, and rests.
     Paused,
     /// The queue was full.
@@ -45,6 +51,8 @@ pub enum Reason {
     Rejected,
     /// libzmq refused the message for another reason.
     SendFailed,
+    /// A subscriber has no room for the message.
+    SubscriberFull,
     /// Larger than the bounds on frames and their number.
     TooLarge,
     /// As many calls of the plugin as may be were running already.
@@ -68,16 +76,20 @@ impl Reason {
             Self::DelayTooLong => "delay-too-long",
             Self::EmptySlot => "empty-slot",
             Self::Failed => "failed",
+            Self::KeyRemoved => "key-removed",
             Self::Malformed => "malformed",
             Self::NoFrames => "no-frames",
+            Self::NoSubscriber => "no-subscriber",
             Self::OverMemory => "over-memory",
             Self::OverOutput => "over-output",
             Self::OverStack => "over-stack",
             Self::OverTable => "over-table",
+            Self::Panicked => "panicked",
             Self::Paused => "paused",
             Self::QueueFull => "queue-full",
             Self::Rejected => "rejected",
             Self::SendFailed => "send-failed",
+            Self::SubscriberFull => "subscriber-full",
             Self::TooLarge => "too-large",
             Self::TooManyCalls => "too-many-calls",
             Self::TooManyReplies => "too-many-replies",

@@ -9,6 +9,7 @@ mod broker_loop;
 pub mod endpoint;
 mod envelope;
 mod exchange;
+pub mod figures;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod line;

@@ -1,0 +1,79 @@
+//! What each ZeroMQ socket tells of its traffic and its peers, for whoever watches the host.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The figures of one socket. The thread that owns the socket writes them, anybody reads them.
+#[derive(Debug, Default)]
+pub struct SocketFigures {
+    /// Messages that came in.
+    pub messages_in: AtomicU64,
+    /// Bytes of their frames.
+    pub bytes_in: AtomicU64,
+    /// Messages handed to libzmq.
+    pub messages_out: AtomicU64,
+    /// Bytes of their frames.
+    pub bytes_out: AtomicU64,
+    /// Subscriptions at present.
+    pub subscriptions: AtomicU64,
+    /// Peers whose connection was ended because they did not read, or because their key was taken off the list.
+    pub cut_off: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    peers: Vec<PeerFigures>,
+    handshakes_refused: BTreeMap<&'static str, u64>,
+}
+
+/// One connected peer.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct PeerFigures {
+    /// Its address, such as `127.0.0.1:40112`.
+    pub address: String,
+    /// Its CURVE key in Z85, as soon as it has sent something.
+    pub key: Option<String>,
+    /// Messages queued to it in libzmq when that was last looked at.
+    pub queue_messages: u64,
+}
+
+impl SocketFigures {
+    /// The peers that are connected now.
+    pub fn peers(&self) -> Vec<PeerFigures> {
+        self.lock().peers.clone()
+    }
+
+    /// How many peers are connected now.
+    pub fn peer_count(&self) -> usize {
+        self.lock().peers.len()
+    }
+
+    /// Connections that did not get past their handshake, by reason.
+    pub fn handshakes_refused(&self) -> BTreeMap<&'static str, u64> {
+        self.lock().handshakes_refused.clone()
+    }
+
+    pub(super) fn set_peers(&self, peers: Vec<PeerFigures>) {
+        self.lock().peers = peers;
+    }
+
+    pub(super) fn count_refused_handshake(&self, reason: &'static str) {
+        *self.lock().handshakes_refused.entry(reason).or_default() += 1;
+    }
+
+    pub(super) fn count_in(&self, bytes: usize) {
+        self.messages_in.fetch_add(1, Ordering::Relaxed);
+        self.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_out(&self, bytes: usize) {
+        self.messages_out.fetch_add(1, Ordering::Relaxed);
+        self.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,119 @@
+//! What the host needs of libzmq and the `zmq` crate has no function for, behind safe ones.
+//!
+//! Each takes the socket as `zmq::Socket::as_mut_ptr` gives it, and must be called on the thread that owns the socket.
+//! libzmq answers `ENOTSOCK` to a socket that is closed. The functions of the monitor are declared in libzmq's draft
+//! header, but compiled in without the draft flag.
+
+#![allow(clippy::not_unsafe_ptr_arg_deref, reason = "libzmq checks what it is handed before it uses it")]
+
+use crate::{ZMQ_PAIR, ZMQ_SUBSCRIBE, ZMQ_XPUB_MANUAL, ZMQ_XPUB_NODROP, ZMQ_XPUB_VERBOSER, zmq_errno, zmq_setsockopt};
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::BorrowedFd;
+
+/// `ZMQ_EVENT_PIPES_STATS`: the depths of one peer's queues; only as [`pipes_stats`] asks for it.
+pub const ZMQ_EVENT_PIPES_STATS: u64 = 0x1_0000;
+
+const ZMQ_ZAP_ENFORCE_DOMAIN: u32 = 93;
+const ZMQ_XPUB_MANUAL_LAST_VALUE: u32 = 98;
+const EVENT_VERSION: c_int = 2;
+
+unsafe extern "C" {
+    fn zmq_socket_monitor_versioned(
+        socket: *mut c_void,
+        endpoint: *const c_char,
+        events: u64,
+        version: c_int,
+        kind: c_int,
+    ) -> c_int;
+    fn zmq_socket_monitor_pipes_stats(socket: *mut c_void) -> c_int;
+}
+
+/// Options that are switched on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// A message that a subscriber has no room for is refused for all, with `EAGAIN`, instead of dropped for that one.
+    XpubNodrop,
+    /// Every subscription and every unsubscription is told, not only the first and the last one of a topic.
+    XpubVerboser,
+    /// Subscriptions take effect by [`subscribe_last`] only.
+    XpubManual,
+    /// As [`Switch::XpubManual`], and the next message goes only to whoever sent the subscription received last.
+    XpubManualLastValue,
+    /// A handshake fails when nobody answers ZAP requests.
+    ZapEnforceDomain,
+}
+
+/// Sets a switch.
+///
+/// # Errors
+/// libzmq's error number.
+pub fn set_switch(socket: *mut c_void, switch: Switch, on: bool) -> Result<(), c_int> {
+    let option = match switch {
+        Switch::XpubNodrop => ZMQ_XPUB_NODROP,
+        Switch::XpubVerboser => ZMQ_XPUB_VERBOSER,
+        Switch::XpubManual => ZMQ_XPUB_MANUAL,
+        Switch::XpubManualLastValue => ZMQ_XPUB_MANUAL_LAST_VALUE,
+        Switch::ZapEnforceDomain => ZMQ_ZAP_ENFORCE_DOMAIN,
+    };
+    let value = c_int::from(on);
+    // SAFETY: libzmq reads one int from a pointer to one.
+    done(unsafe { zmq_setsockopt(socket, option as c_int, (&raw const value).cast(), size_of::<c_int>()) })
+}
+
+/// Gives a topic, on an XPUB socket with manual subscriptions, to whoever sent the subscription received last.
+///
+/// # Errors
+/// libzmq's error number.
+pub fn subscribe_last(socket: *mut c_void, topic: &[u8]) -> Result<(), c_int> {
+    // SAFETY: libzmq reads as many bytes as it is told there are.
+    done(unsafe { zmq_setsockopt(socket, ZMQ_SUBSCRIBE as c_int, topic.as_ptr().cast(), topic.len()) })
+}
+
+/// Has libzmq tell of these events of a socket at an `inproc` endpoint, to which a PAIR socket connects. Each event is
+/// `[event, n, value 1 … value n, local endpoint, remote endpoint]`, numbers as native `u64`.
+///
+/// # Errors
+/// libzmq's error number.
+pub fn monitor(socket: *mut c_void, endpoint: &CStr, events: u64) -> Result<(), c_int> {
+    // SAFETY: the endpoint ends with a NUL, and libzmq copies it.
+    done(unsafe { zmq_socket_monitor_versioned(socket, endpoint.as_ptr(), events, EVENT_VERSION, ZMQ_PAIR as c_int) })
+}
+
+/// Asks for one [`ZMQ_EVENT_PIPES_STATS`] per peer: the messages queued to it here, and those queued from it.
+///
+/// # Errors
+/// libzmq's error number; `EAGAIN` when there are no peers.
+pub fn pipes_stats(socket: *mut c_void) -> Result<(), c_int> {
+    // SAFETY: no pointer but the socket's goes in.
+    done(unsafe { zmq_socket_monitor_pipes_stats(socket) })
+}
+
+/// Ends the TCP connection behind a descriptor of libzmq's, if it still is the one to `peer`: libzmq closes descriptors
+/// in its own time, and the system gives their numbers to others.
+///
+/// Returns whether it was.
+///
+/// # Errors
+/// When the system refuses.
+pub fn cut_off(descriptor: c_int, peer: SocketAddr) -> io::Result<bool> {
+    if descriptor < 0 {
+        return Ok(false);
+    }
+    // SAFETY: a number that names no descriptor makes the system refuse to duplicate it, and nothing else.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    // The duplicate names this connection for as long as it is open, whatever becomes of the number.
+    let Ok(owned) = borrowed.try_clone_to_owned() else { return Ok(false) };
+    let stream = TcpStream::from(owned);
+    let is_it = stream.peer_addr().is_ok_and(|found| found == peer);
+    if is_it {
+        stream.shutdown(Shutdown::Both)?;
+    }
+    Ok(is_it)
+}
+
+fn done(code: c_int) -> Result<(), c_int> {
+    // SAFETY: takes and gives a number.
+    if code == 0 { Ok(()) } else { Err(unsafe { zmq_errno() }) }
+}
