@@ -7,6 +7,8 @@ fn main() {
     let include = sodium("INCLUDE");
     let lib = sodium("LIB");
     silence_warnings();
+    println!("cargo:rerun-if-changed=src/beyond.cpp");
+    cc::Build::new().cpp(true).file("src/beyond.cpp").compile("beyond");
     zeromq_src::Build::new().with_libsodium(Some(zeromq_src::LibLocation::new(lib, include))).build();
 }
 

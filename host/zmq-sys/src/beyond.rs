@@ -1,8 +1,8 @@
 //! What the host needs of libzmq and the `zmq` crate has no function for, behind safe ones.
 //!
 //! Each takes the socket as `zmq::Socket::as_mut_ptr` gives it, and must be called on the thread that owns the socket.
-//! libzmq answers `ENOTSOCK` to a socket that is closed. The functions of the monitor are declared in libzmq's draft
-//! header, but compiled in without the draft flag.
+//! libzmq answers `ENOTSOCK` to a socket that is closed. The functions of the monitor are libzmq's drafts, which
+//! are compiled in without its draft flag.
 
 #![allow(clippy::not_unsafe_ptr_arg_deref, reason = "libzmq checks what it is handed before it uses it")]
 
@@ -19,15 +19,16 @@ const ZMQ_ZAP_ENFORCE_DOMAIN: u32 = 93;
 const ZMQ_XPUB_MANUAL_LAST_VALUE: u32 = 98;
 const EVENT_VERSION: c_int = 2;
 
+// In `beyond.cpp`.
 unsafe extern "C" {
-    fn zmq_socket_monitor_versioned(
+    fn tidegate_socket_monitor(
         socket: *mut c_void,
         endpoint: *const c_char,
         events: u64,
         version: c_int,
         kind: c_int,
     ) -> c_int;
-    fn zmq_socket_monitor_pipes_stats(socket: *mut c_void) -> c_int;
+    fn tidegate_socket_pipes_stats(socket: *mut c_void) -> c_int;
 }
 
 /// Options that are switched on or off.
@@ -78,7 +79,7 @@ pub fn subscribe_last(socket: *mut c_void, topic: &[u8]) -> Result<(), c_int> {
 /// libzmq's error number.
 pub fn monitor(socket: *mut c_void, endpoint: &CStr, events: u64) -> Result<(), c_int> {
     // SAFETY: the endpoint ends with a NUL, and libzmq copies it.
-    done(unsafe { zmq_socket_monitor_versioned(socket, endpoint.as_ptr(), events, EVENT_VERSION, ZMQ_PAIR as c_int) })
+    done(unsafe { tidegate_socket_monitor(socket, endpoint.as_ptr(), events, EVENT_VERSION, ZMQ_PAIR as c_int) })
 }
 
 /// Asks for one [`ZMQ_EVENT_PIPES_STATS`] per peer: the messages queued to it here, and those queued from it.
@@ -87,7 +88,7 @@ pub fn monitor(socket: *mut c_void, endpoint: &CStr, events: u64) -> Result<(), 
 /// libzmq's error number; `EAGAIN` when there are no peers.
 pub fn pipes_stats(socket: *mut c_void) -> Result<(), c_int> {
     // SAFETY: no pointer but the socket's goes in.
-    done(unsafe { zmq_socket_monitor_pipes_stats(socket) })
+    done(unsafe { tidegate_socket_pipes_stats(socket) })
 }
 
 /// Ends the TCP connection behind a descriptor of libzmq's, if it still is the one to `peer`: libzmq closes descriptors
