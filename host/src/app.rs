@@ -7,6 +7,7 @@ use crate::http::admin::{Admin, Guard};
 use crate::http::public::Public;
 use crate::http::{Server, Settings};
 use crate::ledger::{Ledger, Reason};
+use crate::messaging::publisher::RetainBounds;
 use crate::messaging::{Broker, Publisher, broker, publisher};
 use crate::plugin::{Slot, Slots, Source, Watch};
 use crate::request_id::RequestIds;
@@ -201,7 +202,17 @@ async fn bind(surface: &str, address: config::Address, settings: Settings) -> Re
 
 fn publisher(config: &Config, ledger: &Ledger) -> Result<Option<Arc<Publisher>>, StartError> {
     let Some(endpoint) = config.messaging.publish.0.clone() else { return Ok(None) };
-    let settings = publisher::Settings { endpoint, queue_messages_max: config.messaging.queue_messages_max };
+    let (messaging, publisher) = (&config.messaging, &config.publisher);
+    let retain = RetainBounds { topics_max: publisher.retain_topics_max, bytes_max: publisher.retain_bytes_max };
+    let settings = publisher::Settings {
+        endpoint,
+        queue_messages_max: messaging.queue_messages_max,
+        queue_bytes_max: messaging.queue_bytes_max,
+        on_full: publisher.on_full,
+        retain: publisher.retain.then_some(retain),
+        heartbeat: Duration::from_millis(messaging.heartbeat_ms),
+        handshake_timeout: Duration::from_millis(messaging.handshake_timeout_ms),
+    };
     let publisher = Publisher::bind(settings, Arc::clone(&ledger.publish)).map_err(could_not_start)?;
     Ok(Some(Arc::new(publisher)))
 }
@@ -219,6 +230,10 @@ fn start_broker(
         frame_bytes_max: messaging.frame_bytes_max,
         frames_max: messaging.frames_max,
         queue_messages_max: messaging.queue_messages_max,
+        queue_bytes_max: messaging.queue_bytes_max,
+        on_full: config.broker.on_full,
+        heartbeat: Duration::from_millis(messaging.heartbeat_ms),
+        handshake_timeout: Duration::from_millis(messaging.handshake_timeout_ms),
     };
     let runtime = tokio::runtime::Handle::current();
     let hops = broker::Hops {

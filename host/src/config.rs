@@ -5,10 +5,12 @@ mod bounds;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod limits;
+mod messaging;
 
 pub use address::{Address, Endpoint, check_endpoint};
 pub use bounds::*;
 pub use limits::{Limits, LimitsLayer};
+pub use messaging::{Broker, Messaging, OnFull, Publisher};
 
 use limits::number;
 use serde::{Deserialize, Serialize};
@@ -32,6 +34,10 @@ pub struct Config {
     pub seed: Option<u64>,
     /// The ZeroMQ sockets.
     pub messaging: Messaging,
+    /// The PUB side.
+    pub publisher: Publisher,
+    /// The ROUTER side.
+    pub broker: Broker,
     /// The end of a run.
     pub shutdown: Shutdown,
     /// The bounds of every plugin that does not set its own.
@@ -118,45 +124,6 @@ pub struct Cache {
 impl Default for Cache {
     fn default() -> Self {
         Self { directory: None, bytes_max: 1 << 30 }
-    }
-}
-
-/// `[messaging]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Messaging {
-    /// Where the PUB socket binds.
-    pub publish: Endpoint,
-    /// Where the ROUTER socket binds.
-    pub frontend: Endpoint,
-    /// Worker threads of the broker.
-    #[serde(deserialize_with = "number::<_, _, 1, 1_000>")]
-    pub workers: usize,
-    /// The reply policy that answers the broker's requests; see [`crate::app`] for the rule when it is not set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub policy: Option<String>,
-    /// One frame of a message.
-    #[serde(deserialize_with = "number::<_, _, 1, 1_073_741_824>")]
-    pub frame_bytes_max: usize,
-    /// Frames of a request.
-    #[serde(deserialize_with = "number::<_, _, 1, 65_536>")]
-    pub frames_max: usize,
-    /// Messages in each queue: to publish, to send later, and per subscriber.
-    #[serde(deserialize_with = "number::<_, _, 1, 10_000_000>")]
-    pub queue_messages_max: usize,
-}
-
-impl Default for Messaging {
-    fn default() -> Self {
-        Self {
-            publish: Endpoint(Some("tcp://127.0.0.1:4444".to_owned())),
-            frontend: Endpoint(Some("tcp://127.0.0.1:5570".to_owned())),
-            workers: 5,
-            policy: None,
-            frame_bytes_max: 16 << 20,
-            frames_max: 64,
-            queue_messages_max: 65_536,
-        }
     }
 }
 

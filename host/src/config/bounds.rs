@@ -47,3 +47,9 @@ pub const ADMIN_UPLOADS_MAX: usize = 8;
 pub const ADMIN_CALL_BYTES_MAX: usize = 16 << 20;
 /// A shorter admin token could be guessed.
 pub const ADMIN_TOKEN_BYTES_MIN: usize = 16;
+/// A subscription that a publisher takes in.
+pub const SUBSCRIPTION_BYTES_MAX: i64 = 64 << 10;
+/// Subscriptions of one peer.
+pub const SUBSCRIPTIONS_PER_PEER_MAX: usize = 10_000;
+/// Requests of one client that wait to be read; more wait in the client.
+pub const REQUESTS_PER_CLIENT_MAX: i32 = 1_000;

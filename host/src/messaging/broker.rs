@@ -1,15 +1,18 @@
 //! The broker: ROUTER frontend, DEALER backend and N workers, with the policy behind them.
 
-use super::broker_loop::{BrokerLoop, CONTROL};
+use super::broker_control::BrokerControl;
+use super::broker_loop::BrokerLoop;
 use super::exchange::BACKEND;
+use super::figures::SocketFigures;
 use super::socket::{self, BindError};
 use super::worker::Worker;
+use crate::config::OnFull;
 use crate::ledger::Hop;
 use crate::plugin::Slot;
 use crate::request_id::RequestIds;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +29,14 @@ pub struct Settings {
     pub frames_max: usize,
     /// With so many replies waiting for their time no request is read; and libzmq holds as many for one slow client.
     pub queue_messages_max: usize,
+    /// Replies of so many bytes waiting have the same effect.
+    pub queue_bytes_max: usize,
+    /// What becomes of a reply for which its client has no room.
+    pub on_full: OnFull,
+    /// How often a silent connection is asked whether it is still there; zero for never.
+    pub heartbeat: Duration,
+    /// How long a client may take for its handshake.
+    pub handshake_timeout: Duration,
 }
 
 /// Where the broker counts what it does.
@@ -42,7 +53,8 @@ pub struct Hops {
 /// The handle of the broker's threads: the one that owns frontend and backend, and the workers.
 pub struct Broker {
     endpoint: String,
-    context: zmq::Context,
+    control: Arc<BrokerControl>,
+    figures: Arc<SocketFigures>,
     give_up: CancellationToken,
     broker_loop: JoinHandle<()>,
     workers: Vec<JoinHandle<()>>,
@@ -61,10 +73,12 @@ impl Broker {
         let give_up = CancellationToken::new();
         let worker = Worker { policy, runtime, request_ids, give_up: give_up.clone() };
 
-        let (broker_loop, endpoint) = spawn_loop(&context, settings.clone(), hops)?;
-        let mut broker = Self { endpoint, context, give_up, broker_loop, workers: Vec::new() };
+        let control = Arc::new(BrokerControl::new(context.clone(), settings.workers));
+        let figures = Arc::new(SocketFigures::default());
+        let (broker_loop, endpoint) = spawn_loop(&context, settings.clone(), hops, &control, &figures)?;
+        let mut broker = Self { endpoint, control, figures, give_up, broker_loop, workers: Vec::new() };
         for index in 0..settings.workers {
-            match spawn_worker(&broker.context, index, worker.clone()) {
+            match spawn_worker(&context, index, worker.clone()) {
                 Ok(thread) => broker.workers.push(thread),
                 Err(error) => {
                     broker.drain(Instant::now());
@@ -80,26 +94,42 @@ impl Broker {
         &self.endpoint
     }
 
+    /// Pauses and resumes the broker, and tells how it does.
+    pub fn control(&self) -> &Arc<BrokerControl> {
+        &self.control
+    }
+
+    /// What the frontend tells of itself.
+    pub fn figures(&self) -> &Arc<SocketFigures> {
+        &self.figures
+    }
+
     /// Reads no more requests, lets the calls in flight end, sends the replies that fall due by `deadline`, and closes.
     /// What is not done by then is given up, which the ledger counts. Waits for all that.
     pub fn drain(self, deadline: Instant) {
-        if let Err(cause) = command_drain(&self.context, deadline) {
-            tracing::error!(cause, "commanding the broker to drain");
+        if let Err(cause) = self.control.end(deadline) {
+            tracing::error!(cause, "commanding the broker to end");
         }
         join(self.broker_loop, "broker");
         self.give_up.cancel();
-        terminate(self.context);
+        self.control.take_context().map(terminate);
         for worker in self.workers {
             join(worker, "worker");
         }
     }
 }
 
-fn spawn_loop(context: &zmq::Context, settings: Settings, hops: Hops) -> Result<(JoinHandle<()>, String), BindError> {
+fn spawn_loop(
+    context: &zmq::Context,
+    settings: Settings,
+    hops: Hops,
+    control: &Arc<BrokerControl>,
+    figures: &Arc<SocketFigures>,
+) -> Result<(JoinHandle<()>, String), BindError> {
     let endpoint = settings.endpoint.clone();
-    let context = context.clone();
-    socket::spawn_owner("broker", move || BrokerLoop::open(&context, &settings, hops), BrokerLoop::run)
-        .map_err(|cause| BindError { role: "ROUTER", endpoint, cause })
+    let (context, control, figures) = (context.clone(), Arc::clone(control), Arc::clone(figures));
+    let open = move || BrokerLoop::open(&context, &settings, hops, control, figures);
+    socket::spawn_owner("broker", open, BrokerLoop::run).map_err(|cause| BindError { role: "ROUTER", endpoint, cause })
 }
 
 fn spawn_worker(context: &zmq::Context, index: usize, worker: Worker) -> Result<JoinHandle<()>, BindError> {
@@ -108,15 +138,6 @@ fn spawn_worker(context: &zmq::Context, index: usize, worker: Worker) -> Result<
     socket::spawn_owner(&format!("worker-{index}"), open, move |socket| worker.run(socket))
         .map(|(thread, ())| thread)
         .map_err(|cause| BindError { role: "DEALER", endpoint: BACKEND.to_owned(), cause })
-}
-
-/// Tells the broker loop how many milliseconds it has, through a socket that belongs to this thread.
-fn command_drain(context: &zmq::Context, deadline: Instant) -> Result<(), String> {
-    let grace = deadline.saturating_duration_since(Instant::now());
-    let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-    let control = context.socket(zmq::PUSH).map_err(socket::cause)?;
-    socket::connect(&control, CONTROL)?;
-    socket::send(&control, &[grace_ms.to_be_bytes()], 0).map_err(socket::cause)
 }
 
 /// Ends every wait on a socket of this context with `ETERM`, and waits until all of them are closed.

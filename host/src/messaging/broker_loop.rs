@@ -1,35 +1,48 @@
 //! The broker loop: moves requests from the frontend to the backend, and replies, each at its time, back.
 
 use super::broker::{Hops, Settings};
+use super::broker_control::{self, BrokerControl, BrokerState, Command};
 use super::envelope::{Envelope, Frames};
 use super::exchange::{BACKEND, Job, Note};
+use super::figures::SocketFigures;
+use super::monitor::{Descriptor, Monitor};
+use super::outbox::{Due, Next, Outbox};
 use super::schedule::Schedule;
-use super::socket;
+use super::socket::{self, Received};
+use crate::config::{OnFull, REQUESTS_PER_CLIENT_MAX};
 use crate::ledger::{Passage, Reason};
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-/// Where the loop hears that it is to drain: one frame, the grace in milliseconds as a big-endian number of 8 bytes.
-pub(super) const CONTROL: &str = "inproc://control";
 
 /// How many messages move in one direction before the other has its turn.
 const BATCH: usize = 100;
+
+/// How often a reply that found no room is tried again: libzmq does not tell when a client of a ROUTER has some.
+const RETRY: Duration = Duration::from_millis(5);
 
 /// How long a client has to take what it was sent, once the loop has ended.
 const LINGER_MAX: Duration = Duration::from_secs(1);
 
 /// All that the broker's thread owns.
 pub(super) struct BrokerLoop {
+    monitor: Monitor,
     frontend: zmq::Socket,
     backend: zmq::Socket,
-    control: zmq::Socket,
-    frames_max: usize,
-    queue_messages_max: usize,
+    commands: zmq::Socket,
+    control: Arc<BrokerControl>,
+    figures: Arc<SocketFigures>,
+    settings: Settings,
     hops: Hops,
     /// The requests that are at a worker or on the way there, by number.
     in_flight: HashMap<u64, Passage>,
     schedule: Schedule<Waiting>,
-    /// The end of the grace period, once told to drain.
+    scheduled_bytes: usize,
+    outbox: Outbox,
+    /// The connection by which each identity came last; kept only where connections may have to be ended.
+    clients: HashMap<Vec<u8>, Descriptor>,
+    /// The end of the grace period, once told to end.
     deadline: Option<Instant>,
 }
 
@@ -41,17 +54,29 @@ struct Waiting {
 
 impl BrokerLoop {
     /// Opens the loop's sockets. Returns the frontend's endpoint with its real port too.
-    pub(super) fn open(context: &zmq::Context, settings: &Settings, hops: Hops) -> Result<(Self, String), String> {
-        let (frontend, endpoint) = open_frontend(context, settings)?;
+    pub(super) fn open(
+        context: &zmq::Context,
+        settings: &Settings,
+        hops: Hops,
+        control: Arc<BrokerControl>,
+        figures: Arc<SocketFigures>,
+    ) -> Result<(Self, String), String> {
+        let (frontend, monitor, endpoint) = open_frontend(context, settings, &figures)?;
+        let inproc = |kind, endpoint, cause| format!("binding {kind} to {endpoint}: {cause}");
         let this = Self {
+            monitor,
             frontend,
-            backend: open_backend(context).map_err(|cause| format!("binding DEALER to {BACKEND}: {cause}"))?,
-            control: open_control(context).map_err(|cause| format!("binding PULL to {CONTROL}: {cause}"))?,
-            frames_max: settings.frames_max,
-            queue_messages_max: settings.queue_messages_max,
+            backend: open_backend(context).map_err(|cause| inproc("DEALER", BACKEND, cause))?,
+            commands: open_control(context).map_err(|cause| inproc("PULL", broker_control::ENDPOINT, cause))?,
+            control,
+            settings: settings.clone(),
             hops,
             in_flight: HashMap::new(),
             schedule: Schedule::new(),
+            scheduled_bytes: 0,
+            outbox: Outbox::new(settings.on_full, Arc::clone(&figures)),
+            figures,
+            clients: HashMap::new(),
             deadline: None,
         };
         Ok((this, endpoint))
@@ -77,35 +102,49 @@ impl BrokerLoop {
         }
     }
 
-    /// Whether the loop was told to drain, and nothing more can be sent within its grace period.
+    /// Whether the loop was told to end, and nothing more can be sent within its grace period.
     fn drained(&self) -> bool {
         self.deadline.is_some_and(|deadline| {
             let nothing_falls_due = self.schedule.next_due().is_none_or(|due| due > deadline);
-            Instant::now() >= deadline || (self.in_flight.is_empty() && nothing_falls_due)
+            let nothing_left = self.in_flight.is_empty() && self.outbox.len() == 0 && nothing_falls_due;
+            Instant::now() >= deadline || nothing_left
         })
+    }
+
+    /// Whether requests are read: only where their replies have room.
+    fn reads(&self) -> bool {
+        self.deadline.is_none()
+            && self.control.gauges.state() == BrokerState::Running
+            && self.schedule.len() + self.outbox.len() < self.settings.queue_messages_max
+            && self.scheduled_bytes < self.settings.queue_bytes_max
+            // Replies are held only where the policy is that everybody waits.
+            && self.outbox.len() == 0
     }
 
     /// Waits until something can be done, and does a bounded part of it in each direction.
     fn turn(&mut self) -> zmq::Result<()> {
-        // A request is read only where it can go on at once and its replies have room. While the backend is full, wait
-        // for that to change; otherwise do not, for it would be ready all the time.
-        let reading = self.deadline.is_none() && self.schedule.len() < self.queue_messages_max;
+        // A request is read only where it can go on at once. While the backend is full, wait for that to change;
+        // otherwise do not, for it would be ready all the time.
         let writable = self.backend.get_events()?.contains(zmq::POLLOUT);
-        let (frontend_events, backend_events) = match (reading, writable) {
+        let (frontend_events, backend_events) = match (self.reads(), writable) {
             (true, true) => (zmq::POLLIN, zmq::POLLIN),
             (true, false) => (zmq::PollEvents::empty(), zmq::POLLIN | zmq::POLLOUT),
             (false, _) => (zmq::PollEvents::empty(), zmq::POLLIN),
         };
         let mut items = [
-            self.control.as_poll_item(zmq::POLLIN),
+            self.commands.as_poll_item(zmq::POLLIN),
             self.backend.as_poll_item(backend_events),
+            self.monitor.as_poll_item(),
             self.frontend.as_poll_item(frontend_events),
         ];
-        socket::poll(&mut items, self.wait())?;
-        let [control, backend, frontend] = items.map(|item| item.is_readable());
+        socket::poll(&mut items, Some(self.wait()))?;
+        let [command, backend, connections, frontend] = items.map(|item| item.is_readable());
 
-        if control {
-            self.hear_control()?;
+        if command {
+            self.hear_command()?;
+        }
+        if connections {
+            self.hear_monitor()?;
         }
         if backend {
             self.collect_notes()?;
@@ -114,22 +153,64 @@ impl BrokerLoop {
         if frontend {
             self.forward_requests()?;
         }
+        self.monitor.sample_depths(&mut self.frontend, Instant::now());
+        self.tell();
         Ok(())
     }
 
-    /// How long nothing is to be done, if nothing comes in; none for ever.
-    fn wait(&self) -> Option<Duration> {
-        let next = self.schedule.next_due().into_iter().chain(self.deadline).min()?;
-        Some(next.saturating_duration_since(Instant::now()))
+    /// How long nothing is to be done, if nothing comes in.
+    fn wait(&self) -> Duration {
+        let now = Instant::now();
+        let retry = (self.outbox.len() > 0).then(|| now + RETRY);
+        let times = [Some(self.monitor.depths_due()), self.schedule.next_due(), self.deadline, retry];
+        times.into_iter().flatten().min().map_or(RETRY, |next| next.saturating_duration_since(now))
     }
 
-    fn hear_control(&mut self) -> zmq::Result<()> {
-        if let Some(frames) = socket::receive_now(&self.control, 1)? {
-            let grace_ms = frames.concat().try_into().map_or(0, u64::from_be_bytes);
-            let now = Instant::now();
-            self.deadline = now.checked_add(Duration::from_millis(grace_ms)).or(Some(now));
+    fn hear_command(&mut self) -> zmq::Result<()> {
+        let Some(frames) = socket::receive_now(&self.commands, 2)? else { return Ok(()) };
+        match Command::from_frames(&frames) {
+            Some(Command::Pause) => self.change_state(BrokerState::Paused),
+            Some(Command::Resume) => self.change_state(BrokerState::Running),
+            Some(Command::Drain) => self.change_state(BrokerState::Draining),
+            Some(Command::End(grace)) => {
+                let now = Instant::now();
+                self.deadline = now.checked_add(grace).or(Some(now));
+            }
+            None => tracing::error!("unreadable command to the broker"),
         }
         Ok(())
+    }
+
+    fn change_state(&self, state: BrokerState) {
+        if self.control.gauges.state() != state {
+            tracing::info!(?state, "broker");
+            self.control.gauges.set_state(state);
+        }
+    }
+
+    fn hear_monitor(&mut self) -> zmq::Result<()> {
+        // Makes the socket take in what its connections did, which it may have to tell of.
+        self.frontend.get_events()?;
+        for (descriptor, peer) in self.monitor.hear()? {
+            let (address, queue_messages) = (peer.address(), peer.queue_messages);
+            tracing::debug!(peer = address, queue_messages, "client gone");
+            if let Some(identity) = peer.identity.filter(|identity| self.clients.get(identity) == Some(&descriptor)) {
+                self.clients.remove(&identity);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down how the broker does.
+    fn tell(&self) {
+        let gauges = &self.control.gauges;
+        gauges.requests_in_flight.store(self.in_flight.len() as u64, Ordering::Relaxed);
+        gauges.replies_scheduled.store(self.schedule.len() as u64, Ordering::Relaxed);
+        gauges.replies_held.store(self.outbox.len() as u64, Ordering::Relaxed);
+        let done = self.in_flight.is_empty() && self.schedule.len() + self.outbox.len() == 0;
+        if done && gauges.state() == BrokerState::Draining {
+            self.change_state(BrokerState::Drained);
+        }
     }
 
     /// Frontend → backend.
@@ -139,23 +220,48 @@ impl BrokerLoop {
                 break;
             }
             // Identity, delimiter, and one frame over the bound to tell that it is over.
-            let Some(message) = socket::receive_now(&self.frontend, self.frames_max.saturating_add(3))? else {
-                break;
+            let frames_max = self.settings.frames_max.saturating_add(3);
+            let received = if self.knows_clients() {
+                socket::receive_from(&self.frontend, frames_max)?
+            } else {
+                let frames = socket::receive_now(&self.frontend, frames_max)?;
+                frames.map(|frames| Received { frames, descriptor: None, key: None })
             };
-            self.admit(message);
+            let Some(received) = received else { break };
+            self.note_client(&received);
+            self.admit(received.frames);
         }
         Ok(())
     }
 
+    /// Whether it is written down who sent a request, which costs something.
+    fn knows_clients(&self) -> bool {
+        self.settings.on_full == OnFull::CutOff
+    }
+
+    fn note_client(&mut self, received: &Received) {
+        let (Some(descriptor), Some(identity)) = (received.descriptor, received.frames.first()) else { return };
+        if let Some(peer) = self.monitor.peer_mut(descriptor) {
+            if peer.identity.as_ref() != Some(identity) {
+                peer.identity = Some(identity.clone());
+                self.clients.insert(identity.clone(), descriptor);
+            }
+            if peer.key != received.key {
+                peer.key.clone_from(&received.key);
+            }
+        }
+    }
+
     fn admit(&mut self, message: Frames) {
+        self.figures.count_in(bytes(&message));
         let passage = self.hops.policy.enter();
         let (envelope, body) = match Envelope::split(message) {
             None => {
                 tracing::debug!("request without a body");
                 return passage.dropped(Reason::Malformed);
             }
-            Some((_, body)) if body.len() > self.frames_max => {
-                tracing::debug!(frames_max = self.frames_max, "request with more frames than allowed");
+            Some((_, body)) if body.len() > self.settings.frames_max => {
+                tracing::debug!(frames_max = self.settings.frames_max, "request with more frames than allowed");
                 return passage.dropped(Reason::TooLarge);
             }
             Some(split) => split,
@@ -180,6 +286,7 @@ impl BrokerLoop {
             match Note::from_frames(frames) {
                 Some(Note::Reply { delay_ms, message }) => {
                     let due = Instant::now() + Duration::from_millis(delay_ms);
+                    self.scheduled_bytes += bytes(&message);
                     self.schedule.add(due, Waiting { message, passage: self.hops.schedule.enter() });
                 }
                 Some(Note::End { number, verdict }) => match (self.in_flight.remove(&number), verdict) {
@@ -195,38 +302,45 @@ impl BrokerLoop {
 
     /// Schedule → frontend.
     fn send_due(&mut self) {
+        self.outbox.retry(&self.frontend);
         let now = Instant::now();
         for waiting in std::iter::from_fn(|| self.schedule.take_due(now)).take(BATCH) {
+            self.scheduled_bytes -= bytes(&waiting.message);
             waiting.passage.out();
-            let passage = self.hops.reply.enter();
-            // ROUTER_MANDATORY makes an error of what libzmq would drop unseen.
-            match socket::send(&self.frontend, &waiting.message, zmq::DONTWAIT) {
-                Ok(()) => passage.out(),
-                Err(zmq::Error::EHOSTUNREACH) => passage.dropped(Reason::Unroutable),
-                Err(zmq::Error::EAGAIN) => passage.dropped(Reason::ClientFull),
-                Err(error) => {
-                    tracing::warn!(%error, "sending a reply");
-                    passage.dropped(Reason::SendFailed);
-                }
+            let due = Due { message: waiting.message, passage: self.hops.reply.enter() };
+            if let Next::CutOff(identity) = self.outbox.send(&self.frontend, due)
+                && let Some(descriptor) = self.clients.get(&identity)
+            {
+                self.monitor.cut_off(*descriptor, "it does not read its replies, and its queue is full");
             }
         }
     }
 }
 
-fn open_frontend(context: &zmq::Context, settings: &Settings) -> Result<(zmq::Socket, String), String> {
-    let socket = context.socket(zmq::ROUTER).map_err(socket::cause)?;
+fn bytes(message: &Frames) -> usize {
+    message.iter().map(Vec::len).sum()
+}
+
+fn open_frontend(
+    context: &zmq::Context,
+    settings: &Settings,
+    figures: &Arc<SocketFigures>,
+) -> Result<(zmq::Socket, Monitor, String), String> {
+    let mut socket = context.socket(zmq::ROUTER).map_err(socket::cause)?;
     let set_options = || -> zmq::Result<()> {
         socket.set_router_mandatory(true)?;
         // A client that came back is served, although its old connection may not have ended yet.
         socket.set_router_handover(true)?;
         socket.set_maxmsgsize(i64::try_from(settings.frame_bytes_max).unwrap_or(i64::MAX))?;
-        socket.set_rcvhwm(socket::hwm(settings.queue_messages_max))?;
+        socket.set_rcvhwm(REQUESTS_PER_CLIENT_MAX)?;
         socket.set_sndhwm(socket::hwm(settings.queue_messages_max))?;
+        socket::set_patience(&socket, settings.heartbeat, settings.handshake_timeout)?;
         socket.set_linger(0)
     };
     set_options().map_err(socket::cause)?;
+    let monitor = Monitor::attach(context, &mut socket, "frontend", false, Arc::clone(figures))?;
     let endpoint = socket::bind(&socket, &settings.endpoint)?;
-    Ok((socket, endpoint))
+    Ok((socket, monitor, endpoint))
 }
 
 fn open_backend(context: &zmq::Context) -> Result<zmq::Socket, String> {
@@ -240,6 +354,6 @@ fn open_backend(context: &zmq::Context) -> Result<zmq::Socket, String> {
 
 fn open_control(context: &zmq::Context) -> Result<zmq::Socket, String> {
     let socket = context.socket(zmq::PULL).map_err(socket::cause)?;
-    socket::bind(&socket, CONTROL)?;
+    socket::bind(&socket, broker_control::ENDPOINT)?;
     Ok(socket)
 }

@@ -35,6 +35,8 @@ pub struct PeerFigures {
     pub address: String,
     /// Its CURVE key in Z85, as soon as it has sent something.
     pub key: Option<String>,
+    /// How many subscriptions it has.
+    pub subscriptions: usize,
     /// Messages queued to it in libzmq when that was last looked at.
     pub queue_messages: u64,
 }

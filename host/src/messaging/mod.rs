@@ -5,22 +5,33 @@
 //! other threads reach it through a queue or through a socket of their own.
 
 pub mod broker;
+mod broker_control;
 mod broker_loop;
 pub mod endpoint;
 mod envelope;
 mod exchange;
-pub mod figures;
+mod figures;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod line;
 mod log_file;
+mod monitor;
+mod outbox;
+mod publish_loop;
+mod publish_queue;
 pub mod publisher;
+mod refusals;
 pub mod requester;
+mod retained;
 mod schedule;
 mod socket;
 pub mod subscriber;
+mod subscriptions;
 mod worker;
 
 pub use broker::Broker;
-pub use publisher::{Publisher, QueueFull};
+pub use broker_control::{BrokerControl, BrokerState, BrokerStatus};
+pub use figures::{PeerFigures, SocketFigures};
+pub use publish_queue::QueueFull;
+pub use publisher::Publisher;
 pub use socket::BindError;

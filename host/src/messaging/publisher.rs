@@ -1,55 +1,66 @@
-//! The publisher: a bounded queue in front of the one thread that owns the PUB socket.
+//! The publisher: a bounded queue in front of the one thread that owns the XPUB socket.
 
+use super::figures::SocketFigures;
+use super::publish_loop::PublishLoop;
+use super::publish_queue::{Place, PublishQueue, QueueFull};
 use super::socket::{self, BindError};
-use crate::ledger::{Hop, Passage, Reason};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use crate::config::OnFull;
+use crate::ledger::Hop;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long the thread sleeps at most. A PUB socket takes in its subscribers' comings and goings only when it is used:
-/// with nothing to publish they would pile up.
-const SLEEP_MAX: Duration = Duration::from_secs(1);
-
-/// Where the publisher binds, and its bound.
+/// Where the publisher binds, and its bounds.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Such as `tcp://127.0.0.1:4444`; `tcp://127.0.0.1:*` takes a free port.
     pub endpoint: String,
     /// How many messages may wait for libzmq, and how many libzmq holds for one slow subscriber.
     pub queue_messages_max: usize,
+    /// The bytes of the messages that wait for libzmq.
+    pub queue_bytes_max: usize,
+    /// What becomes of a message for which a subscriber has no room.
+    pub on_full: OnFull,
+    /// Keeps the last message of each topic for later subscribers, within these bounds.
+    pub retain: Option<RetainBounds>,
+    /// How often a silent connection is asked whether it is still there; zero for never.
+    pub heartbeat: Duration,
+    /// How long a client may take for its handshake.
+    pub handshake_timeout: Duration,
 }
 
-/// No place in the publish queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the publish queue holds {0} messages, which is queue_messages_max")]
-pub struct QueueFull(pub usize);
+/// The bounds on retained messages.
+#[derive(Clone, Copy, Debug)]
+pub struct RetainBounds {
+    /// How many topics have one.
+    pub topics_max: usize,
+    /// The bytes of all of them.
+    pub bytes_max: usize,
+}
 
 /// The handle of the thread that publishes.
 #[derive(Debug)]
 pub struct Publisher {
     endpoint: String,
-    queue: Arc<Queue>,
+    queue: Arc<PublishQueue>,
+    figures: Arc<SocketFigures>,
     hop: Arc<Hop>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Publisher {
-    /// Binds the PUB socket and starts its thread.
+    /// Binds the socket and starts its thread.
     pub fn bind(settings: Settings, hop: Arc<Hop>) -> Result<Self, BindError> {
-        let queue = Arc::new(Queue::new(settings.queue_messages_max));
+        let failed = |cause| BindError { role: "PUB", endpoint: settings.endpoint.clone(), cause };
+        let queue = PublishQueue::new(settings.queue_messages_max, settings.queue_bytes_max)
+            .map_err(|error| failed(format!("making a pipe: {error}")))?;
+        let (queue, figures) = (Arc::new(queue), Arc::new(SocketFigures::default()));
         let open = {
-            let settings = settings.clone();
-            move || open(&settings)
+            let (settings, queue, figures) = (settings.clone(), Arc::clone(&queue), Arc::clone(&figures));
+            move || PublishLoop::open(&settings, queue, figures)
         };
-        let run = {
-            let queue = Arc::clone(&queue);
-            move |socket| publish_until_closed(socket, &queue)
-        };
-        match socket::spawn_owner("publisher", open, run) {
-            Ok((thread, endpoint)) => Ok(Self { endpoint, queue, hop, thread: Mutex::new(Some(thread)) }),
-            Err(cause) => Err(BindError { role: "PUB", endpoint: settings.endpoint, cause }),
-        }
+        let (thread, endpoint) = socket::spawn_owner("publisher", open, PublishLoop::run).map_err(failed)?;
+        Ok(Self { endpoint, queue, figures, hop, thread: Mutex::new(Some(thread)) })
     }
 
     /// The endpoint with its real port.
@@ -57,133 +68,31 @@ impl Publisher {
         &self.endpoint
     }
 
+    /// What the socket tells of itself.
+    pub fn figures(&self) -> &Arc<SocketFigures> {
+        &self.figures
+    }
+
+    /// Messages that wait for libzmq.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Gives a message its place in the queue, without waiting: `[topic, body]`, or `[body]` if the topic is empty.
     /// Messages leave in the order of their places.
     ///
     /// [`QueueFull`] means that nothing was published and nothing counted.
     pub fn publish(&self, topic: String, body: Vec<u8>) -> Result<(), QueueFull> {
-        self.queue.push(|| Place { topic, body, passage: self.hop.enter() })
+        let bytes = topic.len() + body.len();
+        self.queue.push(bytes, || Place { topic, body, passage: self.hop.enter() })
     }
 
     /// Hands what is queued to libzmq, gives slow subscribers at most `linger` to take it, and closes. Waits for all that.
     pub fn close(&self, linger: Duration) {
-        self.queue.close(linger);
+        self.queue.close(Instant::now() + linger);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!(endpoint = self.endpoint, "publisher thread panicked");
-        }
-    }
-}
-
-/// One message in the queue.
-#[derive(Debug)]
-struct Place {
-    topic: String,
-    body: Vec<u8>,
-    passage: Passage,
-}
-
-/// What lies between those who publish and the thread. The thread takes everything at once and is woken only while it
-/// sleeps: wake-ups are what a queue costs.
-#[derive(Debug)]
-struct Queue {
-    state: Mutex<State>,
-    filled: Condvar,
-    /// All that is not yet handed to libzmq, what the thread has taken included.
-    unsent: AtomicUsize,
-    messages_max: usize,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    places: Vec<Place>,
-    asleep: bool,
-    /// Set once, by whoever closes: nothing comes in any more.
-    linger: Option<Duration>,
-}
-
-impl Queue {
-    fn new(messages_max: usize) -> Self {
-        Self { state: Mutex::default(), filled: Condvar::new(), unsent: AtomicUsize::new(0), messages_max }
-    }
-
-    fn push(&self, place: impl FnOnce() -> Place) -> Result<(), QueueFull> {
-        let mut state = self.lock();
-        if state.linger.is_some() || self.unsent.load(Ordering::Relaxed) >= self.messages_max {
-            return Err(QueueFull(self.messages_max));
-        }
-        self.unsent.fetch_add(1, Ordering::Relaxed);
-        state.places.push(place());
-        let wake = std::mem::take(&mut state.asleep);
-        drop(state);
-        if wake {
-            self.filled.notify_one();
-        }
-        Ok(())
-    }
-
-    /// Swaps the queue with the empty `batch`, after at most [`SLEEP_MAX`]. Returns the linger once nothing more comes.
-    fn take(&self, batch: &mut Vec<Place>) -> Option<Duration> {
-        let mut state = self.lock();
-        if state.places.is_empty() && state.linger.is_none() {
-            state.asleep = true;
-            state = self.filled.wait_timeout(state, SLEEP_MAX).unwrap_or_else(PoisonError::into_inner).0;
-            state.asleep = false;
-        }
-        std::mem::swap(&mut state.places, batch);
-        state.linger
-    }
-
-    fn close(&self, linger: Duration) {
-        self.lock().linger.get_or_insert(linger);
-        self.filled.notify_one();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // No change of the state can panic halfway.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn open(settings: &Settings) -> Result<(zmq::Socket, String), String> {
-    let socket = zmq::Context::new().socket(zmq::PUB).map_err(socket::cause)?;
-    socket.set_sndhwm(socket::hwm(settings.queue_messages_max)).map_err(socket::cause)?;
-    let endpoint = socket::bind(&socket, &settings.endpoint)?;
-    Ok((socket, endpoint))
-}
-
-fn publish_until_closed(socket: zmq::Socket, queue: &Queue) {
-    let mut batch = Vec::new();
-    let linger = loop {
-        let linger = queue.take(&mut batch);
-        // Makes the socket look at its subscribers now: sending does so only once in a while, and whoever subscribed
-        // before a request is to get its message.
-        if let Err(error) = socket.get_events() {
-            tracing::warn!(%error, "looking at subscribers");
-        }
-        for place in batch.drain(..) {
-            hand_over(&socket, place);
-            queue.unsent.fetch_sub(1, Ordering::Relaxed);
-        }
-        if let Some(linger) = linger {
-            break linger;
-        }
-    };
-    let linger_ms = i32::try_from(linger.as_millis()).unwrap_or(i32::MAX);
-    if let Err(error) = socket.set_linger(linger_ms) {
-        tracing::warn!(%error, linger_ms, "setting the linger of PUB");
-    }
-    // Dropping the last socket of the context ends both, after the linger at most.
-}
-
-fn hand_over(socket: &zmq::Socket, place: Place) {
-    let frames = [place.topic.as_bytes(), &place.body];
-    let message = if place.topic.is_empty() { &frames[1..] } else { &frames[..] };
-    match socket::send(socket, message, zmq::DONTWAIT) {
-        Ok(()) => place.passage.out(),
-        Err(error) => {
-            tracing::warn!(%error, topic = place.topic, "publishing failed");
-            place.passage.dropped(Reason::SendFailed);
         }
     }
 }
@@ -192,9 +101,21 @@ fn hand_over(socket: &zmq::Socket, place: Place) {
 mod tests {
     use super::*;
 
+    fn settings(endpoint: &str, queue_messages_max: usize) -> Settings {
+        Settings {
+            endpoint: endpoint.to_owned(),
+            queue_messages_max,
+            queue_bytes_max: 1 << 30,
+            on_full: OnFull::CutOff,
+            retain: None,
+            heartbeat: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(5),
+        }
+    }
+
     fn publisher(queue_messages_max: usize) -> (Publisher, Arc<Hop>) {
         let hop = Arc::new(Hop::default());
-        let settings = Settings { endpoint: "tcp://127.0.0.1:*".to_owned(), queue_messages_max };
+        let settings = settings("tcp://127.0.0.1:*", queue_messages_max);
         (Publisher::bind(settings, Arc::clone(&hop)).expect("a free port"), hop)
     }
 
@@ -229,19 +150,21 @@ mod tests {
         }
         publisher.close(Duration::from_secs(1));
         let figures = hop.figures();
-        assert_eq!((figures.in_flight, figures.out), (0, figures.entered));
+        let unwanted = figures.dropped(crate::ledger::Reason::NoSubscriber);
+        assert_eq!((figures.in_flight, figures.out + unwanted), (0, figures.entered));
+        assert!(figures.out >= 500, "{figures:?}");
     }
 
     #[test]
     fn closing_hands_over_what_is_queued() {
         let (publisher, hop) = publisher(100_000);
         let subscriber = subscriber(&publisher);
-        let before = hop.figures().entered;
+        let before = hop.figures().out;
         for _ in 0..20_000 {
             publisher.publish(String::new(), vec![0; 100]).expect("a place");
         }
         publisher.close(Duration::from_secs(5));
-        assert_eq!(publisher.publish(String::new(), vec![]), Err(QueueFull(100_000)));
+        assert_eq!(publisher.publish(String::new(), vec![]), Err(QueueFull::Closed));
         for n in 0..20_000 {
             subscriber.recv_bytes(0).unwrap_or_else(|error| panic!("message {n}: {error}"));
         }
@@ -249,25 +172,9 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_refuses_and_counts_nothing() {
-        let hop = Arc::new(Hop::default());
-        let queue = Queue::new(2);
-        let place = || Place { topic: String::new(), body: vec![], passage: hop.enter() };
-        assert_eq!((queue.push(place), queue.push(place)), (Ok(()), Ok(())));
-        assert_eq!(queue.push(place), Err(QueueFull(2)));
-
-        // What the thread has taken but not yet sent still has its place.
-        let mut batch = Vec::new();
-        queue.take(&mut batch);
-        assert_eq!((batch.len(), queue.push(place)), (2, Err(QueueFull(2))));
-        assert_eq!(hop.figures().entered, 2);
-    }
-
-    #[test]
     fn a_taken_endpoint_is_named() {
         let (first, hop) = publisher(10);
-        let settings = Settings { endpoint: first.endpoint().to_owned(), queue_messages_max: 10 };
-        let error = Publisher::bind(settings, hop).expect_err("in use");
+        let error = Publisher::bind(settings(first.endpoint(), 10), hop).expect_err("in use");
         assert_eq!(error.to_string(), format!("binding PUB to {}: address in use", first.endpoint()));
     }
 
@@ -276,7 +183,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("notes.txt");
         std::fs::write(&path, "precious").expect("a file");
-        let bind = |endpoint| Publisher::bind(Settings { endpoint, queue_messages_max: 10 }, Arc::default());
+        let bind = |endpoint: String| Publisher::bind(settings(&endpoint, 10), Arc::default());
 
         let error = bind(format!("ipc://{}", path.display())).expect_err("a file");
         assert!(error.to_string().ends_with("the path exists and is not a socket"), "{error}");

@@ -1,6 +1,7 @@
 //! What is done to any socket, without libzmq's traps: own, bind, poll, receive, send.
 
 use super::envelope::Frames;
+use super::monitor::Descriptor;
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
@@ -98,9 +99,23 @@ pub(super) fn cause(error: zmq::Error) -> String {
     }
 }
 
+/// What an error number of libzmq's means, as a fragment.
+pub(super) fn raw_cause(code: i32) -> String {
+    std::io::Error::from_raw_os_error(code).to_string().to_lowercase()
+}
+
 /// A bound as libzmq takes it.
 pub(super) fn hwm(messages_max: usize) -> i32 {
     i32::try_from(messages_max).unwrap_or(i32::MAX)
+}
+
+/// How patient a bound socket is with its peers: silent connections are asked after `heartbeat` whether they are still
+/// there (zero for never), and ended when they have not answered in three times that.
+pub(super) fn set_patience(socket: &zmq::Socket, heartbeat: Duration, handshake: Duration) -> zmq::Result<()> {
+    let ms = |time: Duration| i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
+    socket.set_heartbeat_ivl(ms(heartbeat))?;
+    socket.set_heartbeat_timeout(ms(heartbeat * 3))?;
+    socket.set_handshake_ivl(ms(handshake))
 }
 
 /// Waits until an item is ready or `timeout` has passed; none waits for ever. Like any wait it may end early.
@@ -127,14 +142,52 @@ pub(super) fn receive_now(socket: &zmq::Socket, frames_max: usize) -> zmq::Resul
     }
 }
 
+/// A message with where it came from.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) frames: Frames,
+    /// Of the connection, as long as it lasts.
+    pub(super) descriptor: Option<Descriptor>,
+    /// The CURVE key that its sender showed, in Z85.
+    pub(super) key: Option<String>,
+}
+
+/// As [`receive_now`], with where the message came from.
+pub(super) fn receive_from(socket: &zmq::Socket, frames_max: usize) -> zmq::Result<Option<Received>> {
+    let (mut descriptor, mut key) = (None, None);
+    let look = |first: &mut zmq::Message| {
+        // What `ZMQ_SRCFD` reads.
+        descriptor = first.gets("__fd").and_then(|number| number.parse().ok());
+        key = first.gets("User-Id").filter(|id| !id.is_empty()).map(str::to_owned);
+    };
+    match receive_looking(socket, zmq::DONTWAIT, frames_max, look) {
+        Ok(frames) => Ok(Some(Received { frames, descriptor, key })),
+        Err(zmq::Error::EAGAIN) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn receive_with(socket: &zmq::Socket, flags: i32, frames_max: usize) -> zmq::Result<Frames> {
-    let mut frames = Frames::new();
+    receive_looking(socket, flags, frames_max, |_| {})
+}
+
+/// Lets `look` have a look at the first frame.
+fn receive_looking(
+    socket: &zmq::Socket,
+    flags: i32,
+    frames_max: usize,
+    look: impl FnOnce(&mut zmq::Message),
+) -> zmq::Result<Frames> {
+    let (mut frames, mut look) = (Frames::new(), Some(look));
     loop {
-        let frame = match socket.recv_msg(flags) {
+        let mut frame = match socket.recv_msg(flags) {
             Ok(frame) => frame,
             Err(zmq::Error::EINTR) => continue,
             Err(error) => return Err(error),
         };
+        if let Some(look) = look.take() {
+            look(&mut frame);
+        }
         if frames.len() < frames_max {
             frames.push(frame.to_vec());
         }

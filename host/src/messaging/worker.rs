@@ -82,7 +82,7 @@ impl Worker {
         // A panic is the host's fault, and no reason to serve with one worker less.
         let replies = catch_unwind(AssertUnwindSafe(|| self.runtime.block_on(call))).unwrap_or_else(|_| {
             tracing::error!(request_id, "calling the policy panicked");
-            Err(Reason::CallFailed)
+            Err(Reason::Panicked)
         })?;
         let mut delay_ms = 0;
         let note = |reply: Reply| {

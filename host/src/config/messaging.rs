@@ -1,0 +1,114 @@
+//! The ZeroMQ sockets: where they bind, their bounds, and what becomes of what a peer has no room for.
+
+use super::address::Endpoint;
+use super::limits::number;
+use serde::{Deserialize, Serialize};
+
+/// `[messaging]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Messaging {
+    /// Where the PUB socket binds.
+    pub publish: Endpoint,
+    /// Where the ROUTER socket binds.
+    pub frontend: Endpoint,
+    /// Worker threads of the broker.
+    #[serde(deserialize_with = "number::<_, _, 1, 1_000>")]
+    pub workers: usize,
+    /// The reply policy that answers the broker's requests; see [`crate::app`] for the rule when it is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// One frame of a message.
+    #[serde(deserialize_with = "number::<_, _, 1, 1_073_741_824>")]
+    pub frame_bytes_max: usize,
+    /// Frames of a request.
+    #[serde(deserialize_with = "number::<_, _, 1, 65_536>")]
+    pub frames_max: usize,
+    /// Messages in each queue: to publish, to send later, and per slow peer.
+    #[serde(deserialize_with = "number::<_, _, 1, 10_000_000>")]
+    pub queue_messages_max: usize,
+    /// Bytes in the queue to publish, and in the one to send later.
+    #[serde(deserialize_with = "number::<_, _, 1, 1_099_511_627_776>")]
+    pub queue_bytes_max: usize,
+    /// After so long a silent connection is asked whether it is still there, and ended if it has not answered in three
+    /// times as long; 0 for never.
+    #[serde(deserialize_with = "number::<_, _, 0, 600_000>")]
+    pub heartbeat_ms: u64,
+    /// How long a client may take for its handshake.
+    #[serde(deserialize_with = "number::<_, _, 1, 600_000>")]
+    pub handshake_timeout_ms: u64,
+}
+
+impl Default for Messaging {
+    fn default() -> Self {
+        Self {
+            publish: Endpoint(Some("tcp://127.0.0.1:4444".to_owned())),
+            frontend: Endpoint(Some("tcp://127.0.0.1:5570".to_owned())),
+            workers: 5,
+            policy: None,
+            frame_bytes_max: 16 << 20,
+            frames_max: 64,
+            queue_messages_max: 65_536,
+            queue_bytes_max: 256 << 20,
+            heartbeat_ms: 10_000,
+            handshake_timeout_ms: 5_000,
+        }
+    }
+}
+
+/// What becomes of a message for which a peer has no room, since it does not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFull {
+    /// The peer's connection is ended, and the message goes to the others.
+    CutOff,
+    /// The message is dropped, at a publisher for all its subscribers.
+    DropNewest,
+    /// The message waits, and in the end so does whoever sends more.
+    Block,
+}
+
+/// `[publisher]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Publisher {
+    /// What becomes of a message for which a subscriber has no room.
+    pub on_full: OnFull,
+    /// Keeps the last message of each topic and hands it to new subscribers.
+    pub retain: bool,
+    /// Topics that have a retained message; the oldest goes first.
+    #[serde(deserialize_with = "number::<_, _, 1, 10_000_000>")]
+    pub retain_topics_max: usize,
+    /// Bytes of all retained messages.
+    #[serde(deserialize_with = "number::<_, _, 1, 1_099_511_627_776>")]
+    pub retain_bytes_max: usize,
+    /// The host is ready only with so many subscribers.
+    #[serde(deserialize_with = "number::<_, _, 0, 1_000_000>")]
+    pub subscribers_min: usize,
+}
+
+impl Default for Publisher {
+    fn default() -> Self {
+        Self {
+            on_full: OnFull::CutOff,
+            retain: false,
+            retain_topics_max: 10_000,
+            retain_bytes_max: 64 << 20,
+            subscribers_min: 0,
+        }
+    }
+}
+
+/// `[broker]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Broker {
+    /// What becomes of a reply for which its client has no room.
+    pub on_full: OnFull,
+}
+
+impl Default for Broker {
+    fn default() -> Self {
+        Self { on_full: OnFull::DropNewest }
+    }
+}

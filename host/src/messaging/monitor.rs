@@ -1,0 +1,282 @@
+//! The monitor of a socket: who is connected, how much is queued to each, who was refused, and how to be rid of one.
+//!
+//! libzmq tells of connections on a socket of its own, and of the depth of its queues when it is asked
+//! (`zmq_socket_monitor_versioned`, `zmq_socket_monitor_pipes_stats`). A message names the descriptor that it came by.
+
+use super::figures::{PeerFigures, SocketFigures};
+use super::refusals::{Refusal, Refusals};
+use super::socket;
+use std::collections::HashMap;
+use std::ffi::CStr;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use zmq_sys::beyond;
+
+/// How often the depths of the queues are looked at, for up to so many peers; with more of them in proportion less often.
+const DEPTHS_INTERVAL: Duration = Duration::from_secs(1);
+const DEPTHS_PEERS: u32 = 1_000;
+
+const EVENTS: u64 = ACCEPTED | DISCONNECTED | FAILED_NO_DETAIL | SUCCEEDED | FAILED_PROTOCOL | FAILED_AUTH | DEPTHS;
+const ACCEPTED: u64 = zmq::SocketEvent::ACCEPTED as u64;
+const DISCONNECTED: u64 = zmq::SocketEvent::DISCONNECTED as u64;
+const FAILED_NO_DETAIL: u64 = zmq::SocketEvent::HANDSHAKE_FAILED_NO_DETAIL as u64;
+const SUCCEEDED: u64 = zmq::SocketEvent::HANDSHAKE_SUCCEEDED as u64;
+const FAILED_PROTOCOL: u64 = zmq::SocketEvent::HANDSHAKE_FAILED_PROTOCOL as u64;
+const FAILED_AUTH: u64 = zmq::SocketEvent::HANDSHAKE_FAILED_AUTH as u64;
+const DEPTHS: u64 = beyond::ZMQ_EVENT_PIPES_STATS;
+
+/// One per context: each watched socket has a context of its own.
+const ENDPOINT: &CStr = c"inproc://monitor";
+
+/// Number of a descriptor of libzmq's; what names a connection while it lasts.
+pub(super) type Descriptor = i32;
+
+/// What is known of one connection.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    /// As libzmq writes it: `tcp://127.0.0.1:40112`.
+    pub(super) endpoint: String,
+    /// Its CURVE key, as soon as a message of it was received.
+    pub(super) key: Option<String>,
+    /// The identity under which the frontend sends to it, as soon as a message of it was received.
+    pub(super) identity: Option<Vec<u8>>,
+    /// How many subscriptions it has.
+    pub(super) subscriptions: usize,
+    /// Messages queued to it when that was last looked at.
+    pub(super) queue_messages: u64,
+    accepted: Instant,
+    /// Its handshake is over.
+    established: bool,
+}
+
+impl Peer {
+    /// The address and port alone.
+    pub(super) fn address(&self) -> &str {
+        address(&self.endpoint)
+    }
+}
+
+/// The peers of one socket. Belongs to the thread that owns the socket.
+pub(super) struct Monitor {
+    surface: &'static str,
+    events: zmq::Socket,
+    figures: Arc<SocketFigures>,
+    peers: HashMap<Descriptor, Peer>,
+    by_endpoint: HashMap<String, Descriptor>,
+    refusals: Refusals,
+    handshake_timeout: Duration,
+    depths_due: Instant,
+    depths_told: u64,
+    /// Whether `figures` tell less than is known.
+    stale: bool,
+}
+
+impl Monitor {
+    /// Attaches to a socket, which must not be bound yet: who connects first would be missed. `curve` tells whether the
+    /// socket speaks CURVE, on which the advice to refused peers depends.
+    pub(super) fn attach(
+        context: &zmq::Context,
+        socket: &mut zmq::Socket,
+        surface: &'static str,
+        curve: bool,
+        figures: Arc<SocketFigures>,
+    ) -> Result<Self, String> {
+        let handshake_ms = socket.get_handshake_ivl().map_err(socket::cause)?;
+        beyond::monitor(socket.as_mut_ptr(), ENDPOINT, EVENTS).map_err(socket::raw_cause)?;
+        let events = context.socket(zmq::PAIR).map_err(socket::cause)?;
+        // Without a bound: libzmq would wait for room, on this very thread when it tells of depths.
+        events.set_rcvhwm(0).map_err(socket::cause)?;
+        events.set_linger(0).map_err(socket::cause)?;
+        socket::connect(&events, &ENDPOINT.to_string_lossy())?;
+        Ok(Self {
+            surface,
+            events,
+            figures,
+            peers: HashMap::new(),
+            by_endpoint: HashMap::new(),
+            refusals: Refusals::new(surface, curve),
+            handshake_timeout: Duration::from_millis(handshake_ms.unsigned_abs().into()),
+            depths_due: Instant::now() + DEPTHS_INTERVAL,
+            depths_told: 0,
+            stale: false,
+        })
+    }
+
+    pub(super) fn as_poll_item(&self) -> zmq::PollItem<'_> {
+        self.events.as_poll_item(zmq::POLLIN)
+    }
+
+    /// Takes in what libzmq has told. Returns the peers that have gone.
+    pub(super) fn hear(&mut self) -> zmq::Result<Vec<(Descriptor, Peer)>> {
+        let mut gone = Vec::new();
+        while let Some(frames) = socket::receive_now(&self.events, usize::MAX)? {
+            let Some(event) = Event::read(&frames) else { continue };
+            gone.extend(self.take(event));
+        }
+        if self.stale {
+            self.stale = false;
+            self.tell();
+        }
+        Ok(gone)
+    }
+
+    fn take(&mut self, event: Event<'_>) -> Option<(Descriptor, Peer)> {
+        let Event { kind, value, remote } = event;
+        self.stale = true;
+        match kind {
+            ACCEPTED => self.accepted(value as Descriptor, remote),
+            SUCCEEDED => {
+                if let Some(peer) = self.by_endpoint.get(remote).and_then(|descriptor| self.peers.get_mut(descriptor)) {
+                    peer.established = true;
+                    tracing::debug!(surface = self.surface, peer = peer.address(), "connected");
+                }
+            }
+            DISCONNECTED => return self.disconnected(value as Descriptor, remote),
+            DEPTHS => {
+                self.depths_told += 1;
+                if let Some(peer) = self.by_endpoint.get(remote).and_then(|descriptor| self.peers.get_mut(descriptor)) {
+                    peer.queue_messages = value;
+                }
+            }
+            FAILED_NO_DETAIL | FAILED_PROTOCOL | FAILED_AUTH => {
+                let refusal = match kind {
+                    FAILED_AUTH => Refusal::Denied,
+                    FAILED_PROTOCOL => Refusal::of_protocol_error(value),
+                    _ => {
+                        let peer = self.by_endpoint.get(remote).and_then(|descriptor| self.peers.get(descriptor));
+                        let open_for = peer.map_or(Duration::ZERO, |peer| peer.accepted.elapsed());
+                        Refusal::of_system_error(value, open_for, self.handshake_timeout)
+                    }
+                };
+                self.figures.count_refused_handshake(refusal.as_str());
+                self.refusals.log(refusal, address(remote), Instant::now());
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn accepted(&mut self, descriptor: Descriptor, remote: &str) {
+        let peer = Peer {
+            endpoint: remote.to_owned(),
+            key: None,
+            identity: None,
+            subscriptions: 0,
+            queue_messages: 0,
+            accepted: Instant::now(),
+            established: false,
+        };
+        self.by_endpoint.insert(remote.to_owned(), descriptor);
+        self.peers.insert(descriptor, peer);
+    }
+
+    fn disconnected(&mut self, descriptor: Descriptor, remote: &str) -> Option<(Descriptor, Peer)> {
+        let peer = self.peers.remove(&descriptor)?;
+        // Peers by `ipc` all have the same endpoint, and the next one may have it already.
+        if self.by_endpoint.get(remote) == Some(&descriptor) {
+            self.by_endpoint.remove(remote);
+        }
+        peer.established.then_some((descriptor, peer))
+    }
+
+    /// The peer behind a descriptor.
+    pub(super) fn peer_mut(&mut self, descriptor: Descriptor) -> Option<&mut Peer> {
+        self.stale = true;
+        self.peers.get_mut(&descriptor)
+    }
+
+    /// Has libzmq tell the depths of its queues, if that is due.
+    pub(super) fn sample_depths(&mut self, socket: &mut zmq::Socket, now: Instant) {
+        if now >= self.depths_due {
+            let share = u32::try_from(self.peers.len()).unwrap_or(u32::MAX).div_ceil(DEPTHS_PEERS).max(1);
+            self.depths_due = now + DEPTHS_INTERVAL * share;
+            self.ask_depths(socket);
+        }
+    }
+
+    /// When [`Monitor::sample_depths`] has something to do again.
+    pub(super) fn depths_due(&self) -> Instant {
+        self.depths_due
+    }
+
+    /// Has libzmq tell the depths of its queues now. They come with [`Monitor::hear`], a moment later.
+    pub(super) fn ask_depths(&self, socket: &mut zmq::Socket) {
+        match beyond::pipes_stats(socket.as_mut_ptr()) {
+            // There are no peers.
+            Ok(()) | Err(zmq_sys::errno::EAGAIN) => {}
+            Err(code) => {
+                tracing::warn!(surface = self.surface, cause = socket::raw_cause(code), "asking for queue depths");
+            }
+        }
+    }
+
+    /// How many depths were told since the start.
+    pub(super) fn depths_told(&self) -> u64 {
+        self.depths_told
+    }
+
+    /// The connections for which `is_meant` says so.
+    pub(super) fn select(&self, is_meant: impl Fn(&Peer) -> bool) -> Vec<Descriptor> {
+        self.peers.iter().filter(|(_, peer)| is_meant(peer)).map(|(descriptor, _)| *descriptor).collect()
+    }
+
+    /// Ends a peer's connection, and says why. Returns whether it could.
+    pub(super) fn cut_off(&mut self, descriptor: Descriptor, why: &str) -> bool {
+        let Some(peer) = self.peers.get(&descriptor) else { return false };
+        // Over `ipc` a peer has no address by which it could be told from others.
+        let Ok(address) = peer.address().parse::<SocketAddr>() else { return false };
+        match beyond::cut_off(descriptor, address) {
+            Ok(true) => {
+                let (surface, key, queue_messages) = (self.surface, peer.key.as_deref(), peer.queue_messages);
+                tracing::warn!(surface, peer = %address, key, queue_messages, "cut off: {why}");
+                self.figures.cut_off.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                true
+            }
+            // It has gone by itself.
+            Ok(false) => false,
+            Err(error) => {
+                tracing::warn!(surface = self.surface, peer = %address, %error, "cutting off");
+                false
+            }
+        }
+    }
+
+    /// Writes down who is connected.
+    fn tell(&self) {
+        let established = self.peers.values().filter(|peer| peer.established);
+        self.figures.set_peers(
+            established
+                .map(|peer| PeerFigures {
+                    address: peer.address().to_owned(),
+                    key: peer.key.clone(),
+                    subscriptions: peer.subscriptions,
+                    queue_messages: peer.queue_messages,
+                })
+                .collect(),
+        );
+    }
+}
+
+fn address(endpoint: &str) -> &str {
+    endpoint.split_once("://").map_or(endpoint, |(_, address)| address)
+}
+
+/// One event as libzmq tells it.
+struct Event<'a> {
+    kind: u64,
+    value: u64,
+    remote: &'a str,
+}
+
+impl<'a> Event<'a> {
+    /// `[event, n, value 1 … value n, local endpoint, remote endpoint]`
+    fn read(frames: &'a [Vec<u8>]) -> Option<Self> {
+        let number = |frame: &Vec<u8>| frame.as_slice().try_into().ok().map(u64::from_ne_bytes);
+        let [kind, count, rest @ ..] = frames else { return None };
+        let (values, endpoints) = rest.split_at_checked(usize::try_from(number(count)?).ok()?)?;
+        let [_, remote] = endpoints else { return None };
+        let value = |index: usize| values.get(index).and_then(number).unwrap_or_default();
+        Some(Self { kind: number(kind)?, value: value(0), remote: std::str::from_utf8(remote).ok()? })
+    }
+}

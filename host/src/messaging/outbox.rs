@@ -1,0 +1,110 @@
+//! The outbox: replies that are due, handed to the frontend, and what becomes of those that their client has no room for.
+
+use super::envelope::Frames;
+use super::figures::SocketFigures;
+use super::socket;
+use crate::config::OnFull;
+use crate::ledger::{Passage, Reason};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+/// A reply on its way to the frontend: the client's identity, then the rest of the envelope and the body.
+#[derive(Debug)]
+pub(super) struct Due {
+    pub(super) message: Frames,
+    pub(super) passage: Passage,
+}
+
+/// What is to be done after a reply was handed over.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing.
+    Nothing,
+    /// The client with this identity does not read: its connection is to be ended.
+    CutOff(Vec<u8>),
+}
+
+/// Replies that wait for room, by client. Empty unless the policy is to wait.
+pub(super) struct Outbox {
+    on_full: OnFull,
+    held: HashMap<Vec<u8>, VecDeque<Due>>,
+    held_replies: usize,
+    figures: Arc<SocketFigures>,
+}
+
+impl Outbox {
+    pub(super) fn new(on_full: OnFull, figures: Arc<SocketFigures>) -> Self {
+        Self { on_full, held: HashMap::new(), held_replies: 0, figures }
+    }
+
+    /// Replies that wait for room.
+    pub(super) fn len(&self) -> usize {
+        self.held_replies
+    }
+
+    /// Hands one reply over, or deals with it as the policy says. The replies to one client keep their order.
+    pub(super) fn send(&mut self, frontend: &zmq::Socket, due: Due) -> Next {
+        let waits = due.message.first().is_some_and(|identity| self.held.contains_key(identity));
+        if waits {
+            self.hold(due);
+            return Next::Nothing;
+        }
+        match self.try_send(frontend, due) {
+            None => Next::Nothing,
+            Some(due) if self.on_full == OnFull::Block => {
+                self.hold(due);
+                Next::Nothing
+            }
+            Some(due) => {
+                let identity = due.message.first().cloned().unwrap_or_default();
+                give_up(due, Reason::ClientFull);
+                if self.on_full == OnFull::CutOff { Next::CutOff(identity) } else { Next::Nothing }
+            }
+        }
+    }
+
+    /// Tries again what waits for room.
+    pub(super) fn retry(&mut self, frontend: &zmq::Socket) {
+        for (identity, mut replies) in std::mem::take(&mut self.held) {
+            while let Some(due) = replies.pop_front() {
+                if let Some(due) = self.try_send(frontend, due) {
+                    replies.push_front(due);
+                    break;
+                }
+                self.held_replies -= 1;
+            }
+            if !replies.is_empty() {
+                self.held.insert(identity, replies);
+            }
+        }
+    }
+
+    fn hold(&mut self, due: Due) {
+        let identity = due.message.first().cloned().unwrap_or_default();
+        self.held.entry(identity).or_default().push_back(due);
+        self.held_replies += 1;
+    }
+
+    /// Gives the reply back if its client has no room; whatever else becomes of it is its end.
+    fn try_send(&self, frontend: &zmq::Socket, due: Due) -> Option<Due> {
+        // ROUTER_MANDATORY makes an error of what libzmq would drop unseen.
+        match socket::send(frontend, &due.message, zmq::DONTWAIT) {
+            Ok(()) => {
+                self.figures.count_out(due.message.iter().map(Vec::len).sum());
+                due.passage.out();
+            }
+            Err(zmq::Error::EAGAIN) => return Some(due),
+            Err(zmq::Error::EHOSTUNREACH) => give_up(due, Reason::Unroutable),
+            Err(error) => {
+                tracing::warn!(%error, "sending a reply");
+                give_up(due, Reason::SendFailed);
+            }
+        }
+        None
+    }
+}
+
+/// The end of a reply that could not be sent.
+fn give_up(due: Due, reason: Reason) {
+    due.passage.dropped(reason);
+}

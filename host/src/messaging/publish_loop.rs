@@ -1,0 +1,269 @@
+//! The publish loop: hands what is queued to libzmq, hears of subscribers, and deals with those that do not read.
+
+use super::figures::SocketFigures;
+use super::monitor::Monitor;
+use super::publish_queue::{Place, PublishQueue};
+use super::publisher::Settings;
+use super::retained::{Retained, RetainedMessages};
+use super::socket;
+use super::subscriptions::Subscriptions;
+use crate::config::{OnFull, SUBSCRIPTION_BYTES_MAX, SUBSCRIPTIONS_PER_PEER_MAX};
+use crate::ledger::Reason;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use zmq_sys::beyond::{self, Switch};
+
+/// How long the loop sleeps at most: libzmq's commands pile up while nobody uses the socket.
+const SLEEP_MAX: Duration = Duration::from_secs(1);
+/// How often a message that was refused is tried again: libzmq does not tell when there is room.
+const RETRY: Duration = Duration::from_millis(2);
+/// How long libzmq may take to be rid of a subscriber whose connection was ended.
+const CUT_OFF_MAX: Duration = Duration::from_secs(1);
+/// After so many messages the loop listens again: a long batch must not keep a new subscriber waiting.
+const BATCH: usize = 1_000;
+
+/// All that the publisher's thread owns.
+pub(super) struct PublishLoop {
+    // Before the socket: the last socket that closes waits until what is queued has left.
+    monitor: Monitor,
+    socket: zmq::Socket,
+    queue: Arc<PublishQueue>,
+    settings: Settings,
+    figures: Arc<SocketFigures>,
+    subscriptions: Subscriptions,
+    retained: Option<RetainedMessages>,
+}
+
+impl PublishLoop {
+    /// Opens the socket. Returns the endpoint with its real port too.
+    pub(super) fn open(
+        settings: &Settings,
+        queue: Arc<PublishQueue>,
+        figures: Arc<SocketFigures>,
+    ) -> Result<(Self, String), String> {
+        let context = zmq::Context::new();
+        let mut socket = context.socket(zmq::XPUB).map_err(socket::cause)?;
+        let set_options = || -> zmq::Result<()> {
+            socket.set_sndhwm(socket::hwm(settings.queue_messages_max))?;
+            socket.set_maxmsgsize(SUBSCRIPTION_BYTES_MAX)?;
+            socket::set_patience(&socket, settings.heartbeat, settings.handshake_timeout)
+        };
+        set_options().map_err(socket::cause)?;
+        // libzmq would drop a message for the one subscriber that is full, and tell nobody.
+        let mut switches = vec![Switch::XpubNodrop];
+        // To hand a retained message to one subscriber, its subscription must be ours to make.
+        switches.push(if settings.retain.is_some() { Switch::XpubManual } else { Switch::XpubVerboser });
+        for switch in switches {
+            beyond::set_switch(socket.as_mut_ptr(), switch, true).map_err(socket::raw_cause)?;
+        }
+        let monitor = Monitor::attach(&context, &mut socket, "publish", false, Arc::clone(&figures))?;
+        let endpoint = socket::bind(&socket, &settings.endpoint)?;
+        let retained = settings.retain.map(|bounds| RetainedMessages::new(bounds.topics_max, bounds.bytes_max));
+        let this = Self {
+            monitor,
+            socket,
+            queue,
+            settings: settings.clone(),
+            figures,
+            subscriptions: Subscriptions::default(),
+            retained,
+        };
+        Ok((this, endpoint))
+    }
+
+    /// Publishes until the queue is closed, and then what is left in it.
+    pub(super) fn run(mut self) {
+        let mut batch = Vec::new();
+        let deadline = loop {
+            let deadline = self.queue.take(&mut batch);
+            // After the batch was taken: whoever subscribed before a request is to get its message.
+            self.listen();
+            for (index, place) in batch.drain(..).enumerate() {
+                if index % BATCH == BATCH - 1 {
+                    self.listen();
+                }
+                let bytes = place.bytes();
+                self.hand_over(place);
+                self.queue.left(bytes);
+            }
+            if let Some(deadline) = deadline {
+                break deadline;
+            }
+            self.sleep();
+        };
+        let linger = deadline.saturating_duration_since(Instant::now());
+        let linger_ms = i32::try_from(linger.as_millis()).unwrap_or(i32::MAX);
+        if let Err(error) = self.socket.set_linger(linger_ms) {
+            tracing::warn!(%error, linger_ms, "setting the linger of PUB");
+        }
+        // Dropping the last socket of the context ends both, after the linger at most.
+    }
+
+    /// Waits until there is something to publish or to hear.
+    fn sleep(&mut self) {
+        let due = self.monitor.depths_due().saturating_duration_since(Instant::now()).min(SLEEP_MAX);
+        let (socket, monitor) = (&self.socket, &self.monitor);
+        let polled = self.queue.sleep(|woken| {
+            let mut items =
+                [zmq::PollItem::from_fd(woken, zmq::POLLIN), socket.as_poll_item(zmq::POLLIN), monitor.as_poll_item()];
+            socket::poll(&mut items, Some(due))
+        });
+        if let Some(Err(error)) = polled {
+            tracing::warn!(%error, "waiting for messages to publish");
+        }
+    }
+
+    /// Takes in who came, who went and who subscribed.
+    fn listen(&mut self) {
+        if let Err(error) = self.hear() {
+            tracing::warn!(%error, "looking at subscribers");
+        }
+        self.monitor.sample_depths(&mut self.socket, Instant::now());
+    }
+
+    fn hear(&mut self) -> zmq::Result<()> {
+        // Makes the socket take in what its connections did.
+        self.socket.get_events()?;
+        self.hear_monitor()?;
+        while let Some(received) = socket::receive_from(&self.socket, 1)? {
+            self.take_in(received);
+        }
+        self.figures.subscriptions.store(self.subscriptions.total() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn hear_monitor(&mut self) -> zmq::Result<()> {
+        for (descriptor, peer) in self.monitor.hear()? {
+            if let Some(retained) = &mut self.retained {
+                retained.gone(descriptor);
+            }
+            let (address, queue_messages) = (peer.address(), peer.queue_messages);
+            tracing::info!(peer = address, queue_messages, "subscriber gone");
+        }
+        Ok(())
+    }
+
+    /// A subscription is `1` and the topic, its end `0` and the topic.
+    fn take_in(&mut self, received: socket::Received) {
+        let socket::Received { frames, descriptor, key } = received;
+        let Some((&kind @ (0 | 1), topic)) = frames.first().and_then(|frame| frame.split_first()) else {
+            return tracing::debug!("a subscriber sent what is no subscription");
+        };
+        let subscribes = kind == 1;
+        if subscribes {
+            self.subscriptions.add(topic);
+        } else {
+            self.subscriptions.remove(topic);
+        }
+        let mut too_many = false;
+        if let Some(peer) = descriptor.and_then(|descriptor| self.monitor.peer_mut(descriptor)) {
+            peer.key = key;
+            peer.subscriptions = if subscribes { peer.subscriptions + 1 } else { peer.subscriptions.saturating_sub(1) };
+            too_many = peer.subscriptions > SUBSCRIPTIONS_PER_PEER_MAX;
+            let (address, total) = (peer.address(), self.subscriptions.total());
+            let topic = String::from_utf8_lossy(topic);
+            let what = if subscribes { "subscribed" } else { "unsubscribed" };
+            tracing::info!(peer = address, ?topic, subscriptions = total, "{what}");
+        }
+        if let Some(descriptor) = descriptor.filter(|_| too_many) {
+            self.monitor.cut_off(descriptor, "it has more subscriptions than a peer may have");
+        }
+        if subscribes && self.retained.is_some() {
+            self.serve_newcomer(topic, descriptor);
+        }
+    }
+
+    /// Makes the subscription that was received last, and hands its sender what is retained for it.
+    fn serve_newcomer(&mut self, topic: &[u8], descriptor: Option<i32>) {
+        let pointer = self.socket.as_mut_ptr();
+        if let Err(code) = beyond::subscribe_last(pointer, topic) {
+            return tracing::warn!(cause = socket::raw_cause(code), "subscribing a peer");
+        }
+        let Some(message) = self.retained.as_mut().and_then(|retained| retained.hand_over(topic, descriptor)) else {
+            return;
+        };
+        // The switch makes the next message go to that peer alone; switching it off switches manual subscriptions off.
+        let sent = beyond::set_switch(pointer, Switch::XpubManualLastValue, true)
+            .map_err(socket::raw_cause)
+            .and_then(|()| send(&self.socket, &message.topic, &message.body).map_err(socket::cause));
+        let restored = beyond::set_switch(pointer, Switch::XpubManualLastValue, false)
+            .and_then(|()| beyond::set_switch(pointer, Switch::XpubManual, true))
+            .map_err(socket::raw_cause);
+        if let Err(cause) = sent.and(restored) {
+            tracing::warn!(cause, "handing over a retained message");
+        }
+    }
+
+    /// Hands one message to libzmq, or finds out why not.
+    fn hand_over(&mut self, place: Place) {
+        let first_frame = if place.topic.is_empty() { &place.body[..] } else { place.topic.as_bytes() };
+        let wanted = self.subscriptions.wants(first_frame);
+        let sent = if wanted { self.send(&place) } else { Err(Reason::NoSubscriber) };
+        if let Some(retained) = &mut self.retained {
+            retained.keep(Retained { topic: (*place.topic).into(), body: place.body });
+        }
+        match sent {
+            Ok(()) => place.passage.out(),
+            Err(reason) => place.passage.dropped(reason),
+        }
+    }
+
+    fn send(&mut self, place: &Place) -> Result<(), Reason> {
+        let deadline = match self.settings.on_full {
+            OnFull::CutOff => Some(Instant::now() + CUT_OFF_MAX),
+            OnFull::DropNewest => Some(Instant::now()),
+            OnFull::Block => None,
+        };
+        loop {
+            match send(&self.socket, &place.topic, &place.body) {
+                Ok(()) => {
+                    self.figures.count_out(place.bytes());
+                    return Ok(());
+                }
+                Err(zmq::Error::EAGAIN) => {}
+                Err(error) => {
+                    tracing::warn!(%error, topic = place.topic, "publishing failed");
+                    return Err(Reason::SendFailed);
+                }
+            }
+            let deadline = deadline.or_else(|| self.queue.deadline());
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Err(Reason::SubscriberFull);
+            }
+            if self.settings.on_full == OnFull::CutOff {
+                self.cut_off_full();
+            }
+            self.pause();
+        }
+    }
+
+    /// Ends the connections of the subscribers that have no room.
+    fn cut_off_full(&mut self) {
+        let depth_max = self.settings.queue_messages_max as u64;
+        let told = self.monitor.depths_told();
+        self.monitor.ask_depths(&mut self.socket);
+        let deadline = Instant::now() + CUT_OFF_MAX / 10;
+        while self.monitor.depths_told() == told && Instant::now() < deadline {
+            self.pause();
+        }
+        for descriptor in self.monitor.select(|peer| peer.queue_messages >= depth_max) {
+            self.monitor.cut_off(descriptor, "it does not read, and its queue is full");
+        }
+    }
+
+    /// Lets libzmq work for a moment, and takes in what it has done.
+    fn pause(&mut self) {
+        let _ = socket::poll(&mut [self.monitor.as_poll_item()], Some(RETRY));
+        if let Err(error) = self.socket.get_events().and_then(|_| self.hear_monitor()) {
+            tracing::warn!(%error, "looking at subscribers");
+        }
+    }
+}
+
+/// `[topic, body]`, or `[body]` without a topic.
+fn send(socket: &zmq::Socket, topic: &str, body: &[u8]) -> zmq::Result<()> {
+    let frames = [topic.as_bytes(), body];
+    let message = if topic.is_empty() { &frames[1..] } else { &frames[..] };
+    socket::send(socket, message, zmq::DONTWAIT)
+}

@@ -1,0 +1,159 @@
+//! Refused handshakes: what stood in the way, what to do about it, and one line of the log for it.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// A client whose handshake fails tries again ten times a second: one line in this time, per address and reason.
+const REPEATED_AFTER: Duration = Duration::from_secs(60);
+/// Addresses and reasons that are remembered.
+const REMEMBERED_MAX: usize = 1_000;
+
+/// Why a connection did not get past its handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Refusal {
+    /// The client's key is not on the list. The thread that looks keys up logs it, with the key.
+    Denied,
+    /// The client encrypted for another key than this host's.
+    WrongServerKey,
+    /// One side speaks CURVE and the other does not.
+    OtherMechanism,
+    /// What came was no ZMTP, or a handshake that breaks its rules.
+    Protocol,
+    /// The client did not go on with the handshake.
+    TimedOut,
+    /// The client went away during the handshake.
+    ClosedEarly,
+    /// Nobody looks keys up, so nobody is let in.
+    NoKeeper,
+}
+
+impl Refusal {
+    /// Of the value of `ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL`.
+    pub(super) fn of_protocol_error(code: u64) -> Self {
+        match u32::try_from(code) {
+            Ok(zmq_sys::ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC) => Self::WrongServerKey,
+            Ok(zmq_sys::ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) => Self::OtherMechanism,
+            _ => Self::Protocol,
+        }
+    }
+
+    /// Of the value of `ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL`, an error number, of a connection that was open for so long.
+    pub(super) fn of_system_error(code: u64, open_for: Duration, handshake_timeout: Duration) -> Self {
+        // libzmq's for a ZAP request that nobody takes.
+        if i32::try_from(code) == Ok(zmq_sys::errno::EFAULT) {
+            Self::NoKeeper
+        // For its timer libzmq tells whatever error number was last set.
+        } else if open_for >= handshake_timeout {
+            Self::TimedOut
+        } else {
+            Self::ClosedEarly
+        }
+    }
+
+    /// The name under which it is counted.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::WrongServerKey => "wrong-server-key",
+            Self::OtherMechanism => "other-mechanism",
+            Self::Protocol => "protocol",
+            Self::TimedOut => "timed-out",
+            Self::ClosedEarly => "closed-early",
+            Self::NoKeeper => "no-zap",
+        }
+    }
+
+    /// What happened and what to do, where the host's socket speaks CURVE or not.
+    fn advice(self, curve: bool) -> &'static str {
+        match (self, curve) {
+            (Self::Denied, _) => "its key is not authorized",
+            (Self::WrongServerKey, _) => {
+                "the client has another server key: give it the public key of this host's curve.secret_key_file"
+            }
+            (Self::OtherMechanism, true) => {
+                "the client speaks no CURVE: give it this host's public key (--server-key) and a key of its own (--key)"
+            }
+            (Self::OtherMechanism, false) => {
+                "the client asks for another mechanism than NULL, and this host has no CURVE: set curve.secret_key_file \
+                 and curve.authorized_keys_dir here, or connect without keys"
+            }
+            (Self::Protocol, _) => "what it sent is no ZeroMQ handshake: is this the port it means?",
+            (Self::TimedOut, _) => "it did not finish the handshake within messaging.handshake_timeout_ms",
+            (Self::ClosedEarly, true) => {
+                "it went away during the handshake: its server key may be wrong, or it may speak no CURVE"
+            }
+            (Self::ClosedEarly, false) => "it went away during the handshake: it may ask for CURVE, which is off here",
+            (Self::NoKeeper, _) => "the thread that looks keys up has died, and nobody is let in: restart the host",
+        }
+    }
+}
+
+/// Writes the lines about refused handshakes, each once in a while.
+pub(super) struct Refusals {
+    surface: &'static str,
+    curve: bool,
+    last: HashMap<(String, Refusal), (Instant, u64)>,
+}
+
+impl Refusals {
+    pub(super) fn new(surface: &'static str, curve: bool) -> Self {
+        Self { surface, curve, last: HashMap::new() }
+    }
+
+    /// Logs a refusal, unless the same one of the same host was logged a short while ago.
+    pub(super) fn log(&mut self, refusal: Refusal, peer: &str, now: Instant) {
+        if refusal == Refusal::Denied {
+            return;
+        }
+        if let Some(repeats) = self.admit(refusal, peer, now) {
+            let (surface, reason, advice) = (self.surface, refusal.as_str(), refusal.advice(self.curve));
+            tracing::warn!(surface, peer, reason, repeats, "handshake refused: {advice}");
+        }
+    }
+
+    /// How many were not logged since the last one was; none if this one is not to be logged either.
+    fn admit(&mut self, refusal: Refusal, peer: &str, now: Instant) -> Option<u64> {
+        // Every try comes from another port.
+        let host = peer.rsplit_once(':').map_or(peer, |(host, _)| host);
+        if self.last.len() >= REMEMBERED_MAX {
+            self.last.retain(|_, (logged, _)| now.duration_since(*logged) < REPEATED_AFTER);
+        }
+        if self.last.len() >= REMEMBERED_MAX {
+            self.last.clear();
+        }
+        match self.last.get_mut(&(host.to_owned(), refusal)) {
+            Some((logged, repeats)) if now.duration_since(*logged) < REPEATED_AFTER => {
+                *repeats += 1;
+                None
+            }
+            Some((logged, repeats)) => {
+                *logged = now;
+                Some(std::mem::take(repeats))
+            }
+            None => {
+                self.last.insert((host.to_owned(), refusal), (now, 0));
+                Some(0)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_a_minute_per_host_and_reason() {
+        let mut refusals = Refusals::new("frontend", true);
+        let now = Instant::now();
+        assert_eq!(refusals.admit(Refusal::Protocol, "127.0.0.1:1", now), Some(0));
+        assert_eq!(refusals.admit(Refusal::Protocol, "127.0.0.1:2", now), None);
+        assert_eq!(refusals.admit(Refusal::TimedOut, "127.0.0.1:3", now), Some(0));
+        assert_eq!(refusals.admit(Refusal::Protocol, "127.0.0.2:3", now), Some(0));
+        assert_eq!(refusals.admit(Refusal::Protocol, "127.0.0.1:4", now + REPEATED_AFTER), Some(1));
+        for host in 0..3 * REMEMBERED_MAX {
+            refusals.admit(Refusal::Protocol, &format!("{host}:1"), now);
+            assert!(refusals.last.len() <= REMEMBERED_MAX);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The last message of each topic, kept for subscribers that come later.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::monitor::Descriptor;
+
+/// One message as it was published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Retained {
+    pub(super) topic: Arc<str>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Retained {
+    /// What a subscription is a prefix of: the topic, or the body of a message without one.
+    fn first_frame(&self) -> &[u8] {
+        if self.topic.is_empty() { &self.body } else { self.topic.as_bytes() }
+    }
+
+    fn bytes(&self) -> usize {
+        self.topic.len() + self.body.len()
+    }
+}
+
+/// The messages, and who was handed which topic.
+#[derive(Debug)]
+pub(super) struct RetainedMessages {
+    topics_max: usize,
+    bytes_max: usize,
+    bytes: usize,
+    sequence: u64,
+    by_topic: HashMap<Arc<str>, (u64, Retained)>,
+    by_age: BTreeMap<u64, Arc<str>>,
+    handed: HashMap<Descriptor, HashSet<Arc<str>>>,
+}
+
+impl RetainedMessages {
+    pub(super) fn new(topics_max: usize, bytes_max: usize) -> Self {
+        Self {
+            topics_max,
+            bytes_max,
+            bytes: 0,
+            sequence: 0,
+            by_topic: HashMap::new(),
+            by_age: BTreeMap::new(),
+            handed: HashMap::new(),
+        }
+    }
+
+    /// Keeps a message in place of the one before it of its topic. Over the bounds the oldest ones go.
+    pub(super) fn keep(&mut self, message: Retained) {
+        self.forget(&message.topic.clone());
+        self.sequence += 1;
+        self.bytes += message.bytes();
+        self.by_age.insert(self.sequence, Arc::clone(&message.topic));
+        self.by_topic.insert(Arc::clone(&message.topic), (self.sequence, message));
+        while self.by_topic.len() > self.topics_max || self.bytes > self.bytes_max {
+            let Some((_, oldest)) = self.by_age.pop_first() else { return };
+            self.forget(&oldest);
+        }
+    }
+
+    fn forget(&mut self, topic: &str) {
+        if let Some((sequence, message)) = self.by_topic.remove(topic) {
+            self.by_age.remove(&sequence);
+            self.bytes -= message.bytes();
+        }
+    }
+
+    /// What a peer that has just subscribed is handed, once: the message of that very topic, else the latest one that
+    /// the subscription matches.
+    pub(super) fn hand_over(&mut self, subscription: &[u8], to: Option<Descriptor>) -> Option<Retained> {
+        let exact = std::str::from_utf8(subscription).ok().and_then(|topic| self.by_topic.get(topic));
+        let exact = exact.filter(|(_, message)| message.first_frame().starts_with(subscription));
+        let (_, message) = exact.or_else(|| {
+            self.by_age
+                .values()
+                .rev()
+                .filter_map(|topic| self.by_topic.get(topic))
+                .find(|(_, message)| message.first_frame().starts_with(subscription))
+        })?;
+        let message = message.clone();
+        let once = to.is_none_or(|to| self.handed.entry(to).or_default().insert(Arc::clone(&message.topic)));
+        once.then_some(message)
+    }
+
+    /// The peer has gone; who comes next by its descriptor is another.
+    pub(super) fn gone(&mut self, peer: Descriptor) {
+        self.handed.remove(&peer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(topic: &str, body: &str) -> Retained {
+        Retained { topic: topic.into(), body: body.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn the_last_message_of_a_topic_is_handed_over_once() {
+        let mut retained = RetainedMessages::new(10, 1000);
+        assert_eq!(retained.hand_over(b"", Some(1)), None);
+        retained.keep(message("a", "1"));
+        retained.keep(message("a", "2"));
+        retained.keep(message("ab", "3"));
+        retained.keep(message("", "body"));
+        assert_eq!(retained.hand_over(b"a", Some(1)), Some(message("a", "2")));
+        assert_eq!(retained.hand_over(b"a", Some(1)), None);
+        assert_eq!(retained.hand_over(b"a", Some(2)), Some(message("a", "2")));
+        assert_eq!(retained.hand_over(b"ab", Some(1)), Some(message("ab", "3")));
+        assert_eq!(retained.hand_over(b"", Some(1)), Some(message("", "body")));
+        assert_eq!(retained.hand_over(b"bo", Some(3)), Some(message("", "body")));
+        assert_eq!(retained.hand_over(b"c", Some(1)), None);
+        retained.gone(1);
+        assert_eq!(retained.hand_over(b"a", Some(1)), Some(message("a", "2")));
+    }
+
+    #[test]
+    fn over_the_bounds_the_oldest_go() {
+        let mut retained = RetainedMessages::new(2, 10);
+        for topic in ["a", "b", "c"] {
+            retained.keep(message(topic, "1"));
+        }
+        assert_eq!(retained.hand_over(b"a", None), None);
+        assert!(retained.hand_over(b"b", None).is_some());
+        retained.keep(message("d", "123456789"));
+        assert_eq!((retained.hand_over(b"c", None), retained.bytes), (None, 10));
+        retained.keep(message("e", "1234567890"));
+        assert_eq!((retained.by_topic.len(), retained.by_age.len(), retained.bytes), (0, 0, 0));
+    }
+}
