@@ -4,6 +4,11 @@
 //! read under one lock. Whatever enters a hop holds a [`Passage`] until its end is known, so that nothing can leave
 //! uncounted: a passage that is let go without a verdict counts as [`Reason::Abandoned`].
 
+mod report;
+
+pub use report::Report;
+
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -99,8 +104,14 @@ impl Reason {
     }
 }
 
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// All hops of a host, each counting one unit.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Ledger {
     /// HTTP requests; any answer is out.
     pub http: Arc<Hop>,
@@ -146,9 +157,10 @@ impl fmt::Display for Ledger {
 }
 
 /// The figures of one hop, read together.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Figures {
     /// What came in.
+    #[serde(rename = "in")]
     pub entered: u64,
     /// What went out.
     pub out: u64,

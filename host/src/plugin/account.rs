@@ -3,11 +3,19 @@
 use super::guest_log::{Admission, LineBudget};
 use super::lane::CpuShare;
 use crate::config::{LOG_LINE_BYTES_MAX, Limits};
+use crate::ledger::Hop;
+use prometheus_client::metrics::histogram::Histogram;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
 use wasmtime_wasi_config::WasiConfigVariables;
+
+/// From a fresh instance of a small guest, 10 µs, to the longest deadline that anyone waits for.
+const LATENCY_BUCKETS_SECONDS: [f64; 19] = [
+    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+    0.5, 1.0, 2.5, 5.0, 10.0,
+];
 
 /// What belongs to a name rather than to a generation: a swap must not double what may run, or forget what happened.
 pub(super) struct Account {
@@ -17,6 +25,10 @@ pub(super) struct Account {
     /// How many calls one instance may serve.
     pub(super) reuse: u32,
     pub(super) calls: Arc<Semaphore>,
+    /// Where every call is counted: of all generations, those that were refused and trials included.
+    pub(super) hop: Arc<Hop>,
+    /// How long calls took that were let in, in seconds.
+    pub(super) latency: Histogram,
     pub(super) cpu: CpuShare,
     lines: LineBudget,
     failure_lines: LineBudget,
@@ -49,6 +61,8 @@ impl Account {
             settings: Arc::new(WasiConfigVariables::from_iter(settings)),
             reuse,
             calls: Arc::new(Semaphore::new(limits.calls_max)),
+            hop: Arc::default(),
+            latency: Histogram::new(LATENCY_BUCKETS_SECONDS),
             cpu: CpuShare::new(limits.cpu_percent_max),
             lines: LineBudget::new(limits.log_lines_per_second_max),
             failure_lines: LineBudget::new(limits.log_lines_per_second_max),

@@ -4,7 +4,7 @@
 use super::account::Account;
 use super::chance::{Chance, Seed};
 use super::denied::{CountedStdin, add_counted_sockets};
-use super::growth::Growth;
+use super::growth::{Growth, HighWater};
 use super::guest_log::LogStream;
 use crate::config::{RANDOM_BYTES_MAX, RESOURCES_MAX};
 use std::sync::Arc;
@@ -49,11 +49,16 @@ struct Wasi {
 
 impl Guest {
     /// A store for a new instance, with its bounds set.
-    pub(super) fn store(engine: &wasmtime::Engine, account: &Arc<Account>, occasion: Occasion) -> Store<Self> {
+    pub(super) fn store(
+        engine: &wasmtime::Engine,
+        account: &Arc<Account>,
+        occasion: Occasion,
+        memory: Arc<HighWater>,
+    ) -> Store<Self> {
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(RESOURCES_MAX);
         let limits = &account.limits;
-        let growth = Growth::new(limits.memory_bytes_max, limits.table_elements_max);
+        let growth = Growth::new(limits.memory_bytes_max, limits.table_elements_max, memory);
         let guest = Self { account: Arc::clone(account), occasion, resources, wasi: None, growth };
         let mut store = Store::new(engine, guest);
         store.limiter(|guest| &mut guest.growth);

@@ -3,7 +3,7 @@
 use super::account::Account;
 use super::call::{CallError, Message, Reply, Request};
 use super::engine::{Engine, Runtime};
-use super::growth::Refused;
+use super::growth::{HighWater, Refused};
 use super::guest::{Guest, Occasion};
 use super::load::Role;
 use super::v0_1_0::{self, Adapter, Idle};
@@ -45,9 +45,9 @@ impl Plugin {
         v0_1_0::VERSION
     }
 
-    /// A store for one instance.
-    pub(super) fn store(&self, occasion: Occasion) -> Store<Guest> {
-        Guest::store(&self.runtime.wasmtime, &self.account, occasion)
+    /// A store for one instance, which notes in `memory` how much it takes.
+    pub(super) fn store(&self, occasion: Occasion, memory: Arc<HighWater>) -> Store<Guest> {
+        Guest::store(&self.runtime.wasmtime, &self.account, occasion, memory)
     }
 
     /// One call of the role `transform`; `number` is the message's at its hop, and `idle` are the instances of the
@@ -92,7 +92,7 @@ impl Plugin {
     ) -> Result<wasmtime::Result<()>, CallError> {
         let plugin = Arc::clone(self);
         self.bounded(async move {
-            let mut store = plugin.store(plugin.occasion(0));
+            let mut store = plugin.store(plugin.occasion(0), Arc::default());
             let started = component.instantiate_async(&mut store).await;
             let instance = plugin.unless_trapped(started, &store)?;
             Ok(plugin.adapter.check_functions(&mut store, &instance))

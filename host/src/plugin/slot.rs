@@ -6,11 +6,15 @@ use super::engine::Engine;
 use super::health::{Trial, Verdict};
 use super::history::{Generation, History, NothingToGoBackTo};
 use super::load::{Candidate, LoadError, Role};
-use super::status::{Counts, Status};
+use super::status::Status;
 use crate::config::{LOG_LINE_BYTES_MAX, Limits, Rollback};
+use crate::ledger::{Figures, Passage, Reason};
+use prometheus_client::metrics::histogram::Histogram;
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
 /// The cell of one plugin name.
@@ -18,7 +22,6 @@ pub struct Slot {
     source: PathBuf,
     account: Arc<Account>,
     history: History,
-    counts: Counts,
     // One load at a time; holds the digest of the bytes that were last read from the source, loaded or not.
     last_read: Mutex<Option<Arc<str>>>,
 }
@@ -46,7 +49,6 @@ impl Slot {
             source,
             history: History::new(name.clone(), rollback),
             account: Arc::new(Account::new(name, limits, settings, reuse)),
-            counts: Counts::default(),
             last_read: Mutex::default(),
         }
     }
@@ -68,7 +70,17 @@ impl Slot {
 
     /// All that is to be told of it.
     pub fn status(&self) -> Status {
-        Status::of(&self.source, &self.account, self.history.told(), &self.counts)
+        Status::of(&self.source, &self.account, self.history.told())
+    }
+
+    /// What became of its calls, of all generations.
+    pub fn figures(&self) -> Figures {
+        self.account.hop.figures()
+    }
+
+    /// How long those took that were let in, in seconds.
+    pub fn latency(&self) -> &Histogram {
+        &self.account.latency
     }
 
     /// Loads the source and swaps. Unless someone `asked` for it, bytes that were last read are left alone (then there is
@@ -132,26 +144,30 @@ impl Slot {
     /// Calls the role `transform` of the generation that serves now; `number` is the message's at its hop.
     pub async fn transform(&self, message: Message, number: u64) -> Answer<Option<Message>> {
         let id = request_id(&message.metadata).to_owned();
-        let Some(serving) = self.history.serving() else { return nobody() };
+        let passage = self.account.hop.enter();
+        let Some(serving) = self.history.serving() else { return nobody(passage) };
         match self.admit(&serving) {
             Ok((trial, permit)) => {
-                let result = serving.plugin.transform(message, number, Arc::clone(&serving.idle), permit).await;
-                self.ended(&serving, result, Some(trial), &id)
+                let call = serving.plugin.transform(message, number, Arc::clone(&serving.idle), permit);
+                let result = self.timed(call).await;
+                self.ended(&serving, passage, result, Some(trial), &id)
             }
-            Err(error) => self.ended(&serving, Err(error), None, &id),
+            Err(error) => self.ended(&serving, passage, Err(error), None, &id),
         }
     }
 
     /// Calls the role `reply-policy` of the generation that serves now, likewise.
     pub async fn replies(&self, request: Request, number: u64) -> Answer<Vec<Reply>> {
         let id = request_id(&request.metadata).to_owned();
-        let Some(serving) = self.history.serving() else { return nobody() };
+        let passage = self.account.hop.enter();
+        let Some(serving) = self.history.serving() else { return nobody(passage) };
         match self.admit(&serving) {
             Ok((trial, permit)) => {
-                let result = serving.plugin.replies(request, number, Arc::clone(&serving.idle), permit).await;
-                self.ended(&serving, result, Some(trial), &id)
+                let call = serving.plugin.replies(request, number, Arc::clone(&serving.idle), permit);
+                let result = self.timed(call).await;
+                self.ended(&serving, passage, result, Some(trial), &id)
             }
-            Err(error) => self.ended(&serving, Err(error), None, &id),
+            Err(error) => self.ended(&serving, passage, Err(error), None, &id),
         }
     }
 
@@ -164,15 +180,26 @@ impl Slot {
         Ok((trial, permit))
     }
 
+    async fn timed<T>(&self, call: impl Future<Output = T>) -> T {
+        let began = Instant::now();
+        let output = call.await;
+        self.account.latency.observe(began.elapsed().as_secs_f64());
+        output
+    }
+
     /// The end of a call: counts it, logs a failure (its text may be for the log alone) and draws the consequences.
     fn ended<T>(
         &self,
         serving: &Arc<Generation>,
+        passage: Passage,
         result: Result<T, CallError>,
         trial: Option<Trial>,
         request_id: &str,
     ) -> Answer<T> {
-        self.counts.count(result.as_ref().err());
+        match &result {
+            Ok(_) => passage.out(),
+            Err(error) => passage.dropped(error.reason()),
+        }
         if let Err(error) = &result
             && self.account.admit_failure()
         {
@@ -225,7 +252,8 @@ pub enum PutError {
     Persist(String),
 }
 
-fn nobody<T>() -> Answer<T> {
+fn nobody<T>(passage: Passage) -> Answer<T> {
+    passage.dropped(Reason::EmptySlot);
     Answer { by: None, result: Err(CallError::EmptySlot) }
 }
 

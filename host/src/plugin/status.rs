@@ -1,16 +1,12 @@
 //! The status of a slot, as the admin surface tells it.
 
 use super::account::Account;
-use super::call::CallError;
 use super::history::{Refused, Told};
 use super::load::Role;
 use crate::config::Limits;
-use crate::ledger::Reason;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 /// What a slot does at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -51,12 +47,14 @@ pub struct Status {
     pub reuse: u32,
     /// Its bounds.
     pub limits: Limits,
-    /// Calls since the start, of all generations, the refused ones included.
+    /// Calls since the start, of all generations; the refused ones, those that run and trials included.
     pub calls: u64,
-    /// How many are running.
+    /// How many are running, as of the same moment.
     pub calls_in_flight: u64,
-    /// Those that gave nothing to send, by reason.
+    /// Those that gave nothing to send, by reason; likewise.
     pub failures: BTreeMap<&'static str, u64>,
+    /// The most memory that any instance took since the generation began.
+    pub memory_bytes_high_water: Option<usize>,
     /// How often it went back to an earlier generation.
     pub rollbacks: u64,
     /// How often it was paused.
@@ -82,24 +80,8 @@ pub struct Previous {
     pub digest: String,
 }
 
-/// How the calls of a slot ended.
-#[derive(Debug, Default)]
-pub(super) struct Counts {
-    calls: AtomicU64,
-    failures: Mutex<BTreeMap<Reason, u64>>,
-}
-
-impl Counts {
-    pub(super) fn count(&self, failure: Option<&CallError>) {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        if let Some(error) = failure {
-            *self.failures.lock().unwrap_or_else(PoisonError::into_inner).entry(error.reason()).or_default() += 1;
-        }
-    }
-}
-
 impl Status {
-    pub(super) fn of(source: &Path, account: &Account, told: Told, counts: &Counts) -> Self {
+    pub(super) fn of(source: &Path, account: &Account, told: Told) -> Self {
         let serving = told.serving.as_deref();
         let plugin = serving.map(|generation| &generation.plugin);
         let paused_for = serving.and_then(|generation| generation.health.paused_for());
@@ -109,7 +91,7 @@ impl Status {
             Some(_) if told.rolled_back => State::RolledBack,
             Some(_) => State::Serving,
         };
-        let failures = counts.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = account.hop.figures();
         Self {
             name: account.name.clone(),
             source: source.display().to_string(),
@@ -122,9 +104,10 @@ impl Status {
             imports: plugin.map(|plugin| plugin.imports.clone()).unwrap_or_default(),
             reuse: account.reuse,
             limits: account.limits.clone(),
-            calls: counts.calls.load(Ordering::Relaxed),
-            calls_in_flight: (account.limits.calls_max - account.calls.available_permits()) as u64,
-            failures: failures.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
+            calls: calls.entered,
+            calls_in_flight: calls.in_flight,
+            failures: calls.dropped.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
+            memory_bytes_high_water: serving.map(|generation| generation.idle.memory.bytes()),
             rollbacks: told.rollbacks,
             pauses: told.pauses,
             retry_after_ms: paused_for.map(|rest| rest.as_millis() as u64),

@@ -4,12 +4,14 @@
 //! gets a file of its own.
 
 use super::call::{CallError, Message, Reply, Request};
+use super::growth::HighWater;
 use super::guest::{Guest, Occasion};
 use super::instances::{Instance, Instances};
 use super::load;
 use super::loaded::Plugin;
 use crate::config::Limits;
 use std::future::Future;
+use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 use wasmtime::error::Context;
@@ -46,12 +48,14 @@ pub(super) struct Adapter {
     reply_policy: Option<ReplyPolicyRolePre<Guest>>,
 }
 
-/// The instances of one generation that wait for another call. They go with it: what a guest remembers must not turn up
+/// What the instances of one generation share, and those that wait for another call. They go with it: what a guest remembers must not turn up
 /// again when the same code serves once more, as another generation.
 #[derive(Default)]
 pub(super) struct Idle {
     transform: Instances<TransformRole>,
     reply_policy: Instances<ReplyPolicyRole>,
+    /// The most memory that any instance took since the generation began.
+    pub(super) memory: Arc<HighWater>,
 }
 
 impl Adapter {
@@ -92,7 +96,7 @@ impl Adapter {
     ) -> Result<Option<Message>, CallError> {
         let role = self.transform.as_ref().ok_or(CallError::NoRole("transform"))?;
         let input = wit_transform::Message { topic: message.topic, metadata: message.metadata, body: message.body };
-        let mut instance = instance(role, &idle.transform, plugin, occasion).await?;
+        let mut instance = instance(role, &idle.transform, &idle.memory, plugin, occasion).await?;
         let Instance { store, bindings, .. } = &mut instance;
         let returned = bindings.tidegate_plugin_transform().call_transform(&mut *store, &input).await;
         let output = plugin.unless_trapped(returned, store)?;
@@ -115,7 +119,7 @@ impl Adapter {
         let role = self.reply_policy.as_ref().ok_or(CallError::NoRole("reply-policy"))?;
         let input =
             wit_policy::Request { identity: request.identity, metadata: request.metadata, frames: request.frames };
-        let mut instance = instance(role, &idle.reply_policy, plugin, occasion).await?;
+        let mut instance = instance(role, &idle.reply_policy, &idle.memory, plugin, occasion).await?;
         let Instance { store, bindings, .. } = &mut instance;
         let returned = bindings.tidegate_plugin_reply_policy().call_replies(&mut *store, &input).await;
         let output = plugin.unless_trapped(returned, store)?;
@@ -158,13 +162,14 @@ impl Role for ReplyPolicyRolePre<Guest> {
 async fn instance<R: Role>(
     role: &R,
     idle: &Instances<R::Bindings>,
+    memory: &Arc<HighWater>,
     plugin: &Plugin,
     occasion: Occasion,
 ) -> Result<Instance<R::Bindings>, CallError> {
     if let Some(instance) = idle.take(&occasion) {
         return Ok(instance);
     }
-    let mut store = plugin.store(occasion);
+    let mut store = plugin.store(occasion, Arc::clone(memory));
     let bindings = role.instantiate(&mut store).await;
     let bindings = plugin.unless_trapped(bindings, &store)?;
     Ok(Instance::fresh(store, bindings))
