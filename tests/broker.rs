@@ -156,14 +156,13 @@ fn the_policy_is_swapped_under_traffic() {
 
 #[test]
 fn a_request_over_the_bounds_is_counted_and_the_rest_is_served() {
-    let host = Setup::new().committed("echo").config("[messaging]\nframes_max = 3").start();
+    let mut host = Setup::new().committed("echo").config("[messaging]\nframes_max = 3").start();
     let socket = dealer(&host);
     socket.send_multipart(["a", "b", "c", "d"], 0).unwrap();
     assert_echo(&socket, &[b"a", b"b", b"c"]);
-    let mut process = host.process;
-    process.signal("TERM");
-    assert_eq!(process.wait().code(), Some(0));
-    assert!(process.stderr().contains("too-large=1"), "{}", process.stderr());
+    host.process.signal("TERM");
+    assert_eq!(host.process.wait().code(), Some(0));
+    assert!(host.process.stderr().contains("too-large=1"), "{}", host.process.stderr());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 // What is unwrapped here is a promise too.
 #![allow(clippy::unwrap_used)]
 
+mod balance;
 mod client;
 mod fixtures;
 mod harness;
@@ -16,7 +17,10 @@ mod components;
 mod examples;
 mod hostile;
 mod http;
+mod ledger;
 mod limits;
+mod log;
+mod metrics;
 mod publish;
 mod rollback;
 mod sandbox;

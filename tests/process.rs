@@ -20,14 +20,15 @@ pub struct Process {
 
 impl Process {
     pub fn start(command: &mut Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
+        Self::start_with_stderr(command, Stdio::piped())
+    }
+
+    /// Starts with a stderr of the test's own, which then is not collected.
+    pub fn start_with_stderr(command: &mut Command, stderr: impl Into<Stdio>) -> Self {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().expect("the binary starts");
         let stdout = collect(child.stdout.take().unwrap());
-        let stderr = collect(child.stderr.take().unwrap());
+        let stderr = child.stderr.take().map_or_else(Arc::default, collect);
         let ended = Arc::new(AtomicBool::new(false));
         let (watched, pid) = (Arc::clone(&ended), child.id());
         std::thread::spawn(move || {
@@ -52,6 +53,11 @@ impl Process {
 
     pub fn signal(&self, name: &str) {
         signal(self.child.id(), name);
+    }
+
+    /// Whether it is over, however that came.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
     }
 
     /// Waits for the end, and for all output.

@@ -1,7 +1,8 @@
 //! The end: what is in flight is finished within the grace period, and what is not is said.
 
+use crate::balance::at_exit;
 use crate::fixtures;
-use crate::harness::{Client, Host, PATIENCE, Setup, wait_for};
+use crate::harness::{Client, Host, PATIENCE, Setup, assert_balanced, wait_for};
 use std::time::{Duration, Instant};
 
 /// A client whose request `x` the broker has taken in, and which its policy answers after `delay_ms`.
@@ -37,20 +38,39 @@ fn replies_that_fall_due_are_sent() {
 
 #[test]
 fn what_does_not_end_in_time_is_abandoned_and_said() {
-    let (host, _socket) = waiting_client(50_000, "[shutdown]\ngrace_ms = 300");
+    let (mut host, _socket) = waiting_client(50_000, "[shutdown]\ngrace_ms = 300");
     let started = Instant::now();
-    let mut process = host.process;
+    let process = &mut host.process;
     process.signal("INT");
     assert_eq!(process.wait().code(), Some(3));
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     assert!(process.stderr().contains("abandoned=1"), "{}", process.stderr());
 }
 
+/// A call that runs on when the grace period is over is counted before the host ends, not left in flight.
+#[test]
+fn a_call_that_is_given_up_is_in_the_ledger() {
+    let config = "[shutdown]\ngrace_ms = 300\n[plugins.loop.limits]\ncall_deadline_ms = 60000";
+    let mut host = Setup::new().plugin("loop", &fixtures::looping()).config(config).start();
+    let client = Client::new(&host);
+    let call = std::thread::spawn(move || client.request("GET", "/loop/?param=x", None).is_err());
+    wait_for("the call", || (host.status("loop")["calls_in_flight"] == 1).then_some(()));
+    host.process.signal("TERM");
+    assert_eq!(host.process.wait().code(), Some(3));
+    assert!(call.join().unwrap());
+    let stderr = host.process.stderr();
+    assert_balanced(&stderr);
+    let ledger = at_exit(&stderr);
+    for figures in [&ledger["hops"]["http"], &ledger["hops"]["transform"], &ledger["plugins"]["loop"]] {
+        assert_eq!(figures["dropped"]["abandoned"], 1, "{stderr}");
+    }
+}
+
 #[test]
 fn a_second_signal_ends_at_once() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
-        let (host, _socket) = waiting_client(8_000, "");
-        let mut process = host.process;
+        let (mut host, _socket) = waiting_client(8_000, "");
+        let process = &mut host.process;
         process.signal(signal);
         process.wait_for_log("stopping");
         wait_for("the listener to close", || {

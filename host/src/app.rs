@@ -3,10 +3,10 @@
 mod plugins;
 
 use crate::config::{self, Config};
-use crate::http::admin::{Admin, Guard};
+use crate::http::admin::{Admin, Check, Guard, LinesLost, Watched};
 use crate::http::public::Public;
 use crate::http::{Server, Settings};
-use crate::ledger::{Ledger, Reason};
+use crate::ledger::{Ledger, Reason, Report};
 use crate::messaging::publisher::RetainBounds;
 use crate::messaging::{Broker, Publisher, broker, publisher};
 use crate::plugin::{Slot, Slots, Source, Watch};
@@ -40,6 +40,22 @@ impl From<anyhow::Error> for StartError {
     }
 }
 
+/// How a run ended.
+pub struct Ended {
+    /// How much was given up at the end of the grace period.
+    pub abandoned: u64,
+    ledger: Ledger,
+    slots: Arc<Slots>,
+}
+
+impl Ended {
+    /// What became of everything that came in; whole once the runtime is gone, and with it what was given up.
+    pub fn report(&self) -> Report {
+        let plugins = self.slots.all().into_iter().map(|slot| (slot.name().to_owned(), slot.figures()));
+        Report::new(&self.ledger, plugins)
+    }
+}
+
 /// A host with all plugins loaded and all addresses bound, ready to run.
 pub struct App {
     ledger: Ledger,
@@ -52,6 +68,7 @@ pub struct App {
     request_ids: Arc<RequestIds>,
     body_bytes_max: usize,
     grace: Duration,
+    lines_lost: LinesLost,
     signals: Signals,
 }
 
@@ -59,8 +76,8 @@ impl App {
     /// Loads, then binds: nothing is bound before everything is known to fit together.
     ///
     /// `named` are the plugins of the command line; with those of the configuration they replace the scan of
-    /// `./plugins`.
-    pub async fn build(config: Config, named: Vec<Source>) -> Result<Self, StartError> {
+    /// `./plugins`. `lines_lost` reads how many lines of the log were lost, by reason.
+    pub async fn build(config: Config, named: Vec<Source>, lines_lost: LinesLost) -> Result<Self, StartError> {
         // First of all: a signal during a slow load must already end in order.
         let signals = Signals::listen().context("listening to signals")?;
         let guard = |address| Guard::new(address, config.admin.token_file.as_deref());
@@ -92,6 +109,7 @@ impl App {
             request_ids,
             body_bytes_max: config.http.body_bytes_max,
             grace: Duration::from_millis(config.shutdown.grace_ms),
+            lines_lost,
             signals,
         })
     }
@@ -113,15 +131,19 @@ impl App {
         let _ = std::io::stdout().write_all(lines.as_bytes()).and_then(|()| std::io::stdout().flush());
     }
 
-    /// Serves until a signal, then ends in order. Returns how much had to be abandoned.
-    pub async fn run(mut self) -> u64 {
+    /// Serves until a signal, then ends in order.
+    pub async fn run(mut self) -> Ended {
         self.announce();
         let (stop_traffic, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         let draining = Arc::new(AtomicBool::new(false));
 
         let admin = self.admin.take().map(|(server, guard)| {
             let (slots, request_ids) = (Arc::clone(&self.slots), Arc::clone(&self.request_ids));
-            let routes = Admin::new(slots, guard, request_ids, Arc::clone(&draining)).routes();
+            let lines_lost = Arc::clone(&self.lines_lost);
+            let watched = Watched { ledger: self.ledger.clone(), sockets: Vec::new(), lines_lost };
+            // What else the host waits for before it is ready goes here.
+            let checks: Vec<Check> = Vec::new();
+            let routes = Admin::new(slots, guard, request_ids, Arc::clone(&draining), checks, watched).routes();
             tokio::spawn(server.serve(routes, stop_admin.clone(), FLUSH_MIN))
         });
         let http = self.http.take().map(|server| {
@@ -166,10 +188,7 @@ impl App {
             let _ = admin.await;
         }
 
-        for line in self.ledger.to_string().lines() {
-            tracing::info!("ledger {line}");
-        }
-        http_abandoned + abandoned(&self.ledger)
+        Ended { abandoned: http_abandoned + abandoned(&self.ledger), ledger: self.ledger, slots: self.slots }
     }
 
     fn public(&self) -> Public {

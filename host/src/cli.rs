@@ -1,10 +1,12 @@
 //! The command line: with no subcommand it runs the host.
 
+mod ending;
 mod log;
 pub mod plugin;
 mod request;
 mod serve;
 mod subscribe;
+mod table;
 
 use crate::plugin::{COMPILER_SUBCOMMAND, run_compiler};
 use clap::{Parser, Subcommand};

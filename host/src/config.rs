@@ -5,11 +5,13 @@ mod bounds;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod limits;
+mod log;
 mod messaging;
 
 pub use address::{Address, Endpoint, check_endpoint};
 pub use bounds::*;
 pub use limits::{Limits, LimitsLayer};
+pub use log::{Log, LogFormat};
 pub use messaging::{Broker, Messaging, OnFull, Publisher};
 
 use limits::number;
@@ -40,6 +42,8 @@ pub struct Config {
     pub broker: Broker,
     /// The end of a run.
     pub shutdown: Shutdown,
+    /// The log.
+    pub log: Log,
     /// The bounds of every plugin that does not set its own.
     pub limits: LimitsLayer,
     /// By name: a file to load, own bounds, settings for the guest.

@@ -10,7 +10,6 @@ pub use report::Report;
 
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Why something that came in at a hop did not go out.
@@ -138,21 +137,6 @@ impl Ledger {
             ("schedule", &self.schedule),
             ("reply", &self.reply),
         ]
-    }
-}
-
-/// One table line per hop.
-impl fmt::Display for Ledger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, hop) in self.hops() {
-            let figures = hop.figures();
-            write!(f, "{name:<10} in={} out={} in-flight={}", figures.entered, figures.out, figures.in_flight)?;
-            for (reason, count) in &figures.dropped {
-                write!(f, " {}={count}", reason.as_str())?;
-            }
-            writeln!(f)?;
-        }
-        Ok(())
     }
 }
 

@@ -52,7 +52,7 @@ impl Document {
         let content_type = answer.header("content-type").split(';').next().unwrap();
         let schema = &documented["content"][content_type]["schema"];
         assert!(!schema.is_null(), "{name} is not documented as {content_type}");
-        let value = if content_type == "text/plain" { json!(answer.text()) } else { answer.json() };
+        let value = if content_type.ends_with("json") { answer.json() } else { json!(answer.text()) };
         let mut whole = json!({"allOf": [schema], "components": self.json["components"]});
         close(&mut whole);
         let mut compiler = boon::Compiler::new();
@@ -121,6 +121,8 @@ fn every_answer_is_as_documented() {
         ("get /livez", "", None, 200),
         ("get /readyz", "", None, 503),
         ("get /openapi.json", "", None, 200),
+        ("get /ledger", "", None, 200),
+        ("get /metrics", "", None, 200),
         ("get /plugins", "", None, 200),
         ("get /plugins/{name}", "x", None, 200),
         ("get /plugins/{name}", "bad", None, 200),
@@ -158,6 +160,10 @@ fn every_answer_is_as_documented() {
         document.check(operation, &answer);
     }
     document.check("get /plugins", &host.admin_request("GET", "/plugins", None));
+    document.check("get /ledger", &host.admin_request("GET", "/ledger", None));
+    let openmetrics = [("accept", "application/openmetrics-text")];
+    let client = Client::at(host.surface("admin"));
+    document.check("get /metrics", &client.request_with("GET", "/metrics", &openmetrics, None).unwrap());
 
     busy(&host, &mut document);
     not_persisted(&host, &mut document);

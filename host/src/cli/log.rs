@@ -1,23 +1,77 @@
 //! The log: lines on stderr, written by a thread of their own, so that a stalled terminal or pipe holds up no traffic.
 
-use std::io::IsTerminal;
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use crate::config::{LAST_WORDS_MS, LogFormat};
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 /// Lines that wait to be written; more are lost rather than waited for.
 const LINES_MAX: usize = 16_384;
 
-/// Starts the log. `TIDEGATE_LOG` filters it as `tracing-subscriber` reads it (default `info`); the lines that wait are
-/// written when the guard is dropped.
-pub(super) fn start() -> WorkerGuard {
-    let (writer, guard) =
-        NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).lossy(true).finish(std::io::stderr());
+/// The log while it is written; the lines that wait are written when this is dropped.
+pub(super) struct Log {
+    _guard: WorkerGuard,
+    queue: ErrorCounter,
+    unwritten: Arc<AtomicU64>,
+}
+
+/// Starts the log. `TIDEGATE_LOG` filters it as `tracing-subscriber` reads it (default `info`).
+pub(super) fn start(format: LogFormat) -> Log {
+    let unwritten = Arc::new(AtomicU64::new(0));
+    let stderr = CountedStderr { unwritten: Arc::clone(&unwritten) };
+    let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).lossy(true).finish(stderr);
+    let queue = writer.error_counter();
     let filter = EnvFilter::try_from_env("TIDEGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(writer)
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
-    guard
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
+    match format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
+    }
+    Log { _guard: guard, queue, unwritten }
+}
+
+impl Log {
+    /// Reads how many lines were lost, by reason.
+    pub(super) fn lines_lost(&self) -> impl Fn() -> [(&'static str, u64); 2] + Send + Sync + 'static {
+        let (queue, unwritten) = (self.queue.clone(), Arc::clone(&self.unwritten));
+        move || [("queue-full", queue.dropped_lines() as u64), ("write-failed", unwritten.load(Ordering::Relaxed))]
+    }
+}
+
+/// Stderr, with a count of the lines that it did not take: a full disk must not stop the host, and not go unnoticed.
+struct CountedStderr {
+    unwritten: Arc<AtomicU64>,
+}
+
+impl Write for CountedStderr {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        // A line comes in one piece, and is given up at the first failure.
+        std::io::stderr().write(bytes).inspect_err(|error| {
+            if error.kind() != std::io::ErrorKind::Interrupted {
+                self.unwritten.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes the last words of a run past the log: they are there whatever `TIDEGATE_LOG` says. Nothing is waited for in
+/// vain, neither a disk that is full nor a pipe that nobody reads.
+pub(super) fn say(text: &str) {
+    let text = text.to_owned();
+    let (said, wait) = mpsc::channel();
+    let writing = std::thread::Builder::new().name("last-words".to_owned()).spawn(move || {
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        let _ = said.send(());
+    });
+    if writing.is_ok() {
+        let _ = wait.recv_timeout(Duration::from_millis(LAST_WORDS_MS));
+    }
 }

@@ -1,12 +1,14 @@
 //! `tidegate` without a subcommand: flags and environment over the configuration file, then the host.
 
-use super::log;
+use super::{ending, log};
 use crate::app::{App, StartError};
-use crate::config::{Address, Config, Endpoint, check_name};
+use crate::config::{Address, Config, Endpoint, GIVE_UP_MS, LogFormat, check_name};
 use crate::plugin::{Source, source_of};
 use clap::{Args, CommandFactory, error::ErrorKind};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Something in flight was given up at the end of the grace period.
 const ABANDONED: u8 = 3;
@@ -44,6 +46,9 @@ pub(super) struct Serve {
     /// Make the chance and the clocks of plugins repeatable
     #[arg(long, value_name = "N", env = "TIDEGATE_SEED")]
     seed: Option<u64>,
+    /// What the log on stderr looks like: text or json [default: text]
+    #[arg(long, value_name = "FORMAT", env = "TIDEGATE_LOG_FORMAT")]
+    log_format: Option<LogFormat>,
     /// Write the configuration in force as TOML, and end
     #[arg(long, env = "TIDEGATE_PRINT_CONFIG")]
     print_config: bool,
@@ -78,23 +83,25 @@ impl Serve {
         if print_config {
             return print(&config);
         }
-        let log = log::start();
+        let format = config.log.format;
+        let log = log::start(format);
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return fail(&format!("starting threads: {error}")),
         };
-        let abandoned = runtime.block_on(async {
-            let app = App::build(config, named).await?;
+        let lines_lost = log.lines_lost();
+        let ended = runtime.block_on(async {
+            let app = App::build(config, named, Arc::new(lines_lost)).await?;
             Ok(app.run().await)
         });
-        // Without waiting: what the grace period did not end (a compiler at work, say) ends with the process.
-        runtime.shutdown_background();
+        // What the grace period did not end (a compiler at work, say) ends with the process; calls that are given up end
+        // at their next tick, and are counted then.
+        runtime.shutdown_timeout(Duration::from_millis(GIVE_UP_MS));
         drop(log);
-        match abandoned {
-            Ok(0) => ExitCode::SUCCESS,
-            Ok(abandoned) => {
-                eprintln!("abandoned={abandoned}: not everything in flight ended within the grace period");
-                ExitCode::from(ABANDONED)
+        match ended {
+            Ok(ended) => {
+                log::say(&ending::last_words(&ended.report(), ended.abandoned, format));
+                if ended.abandoned == 0 { ExitCode::SUCCESS } else { ExitCode::from(ABANDONED) }
             }
             Err(StartError::Usage(text)) => usage(&text),
             Err(StartError::CouldNotStart(error)) => fail(&format!("{error:#}")),
@@ -109,6 +116,7 @@ impl Serve {
         config.admin.address = self.admin.unwrap_or(config.admin.address);
         config.cache.directory = self.cache.or(config.cache.directory.take());
         config.seed = self.seed.or(config.seed);
+        config.log.format = self.log_format.unwrap_or(config.log.format);
         let messaging = &mut config.messaging;
         messaging.publish = self.publish.unwrap_or(messaging.publish.clone());
         messaging.frontend = self.frontend.unwrap_or(messaging.frontend.clone());
@@ -145,6 +153,6 @@ fn usage(error: &str) -> ! {
 }
 
 fn fail(error: &str) -> ExitCode {
-    eprintln!("error: {error}");
+    log::say(&format!("error: {error}\n"));
     ExitCode::FAILURE
 }

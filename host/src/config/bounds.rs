@@ -53,3 +53,9 @@ pub const SUBSCRIPTION_BYTES_MAX: i64 = 64 << 10;
 pub const SUBSCRIPTIONS_PER_PEER_MAX: usize = 10_000;
 /// Requests of one client that wait to be read; more wait in the client.
 pub const REQUESTS_PER_CLIENT_MAX: i32 = 1_000;
+/// Peers of a socket whose queues the metrics tell of one by one: those with the longest.
+pub const METRICS_PEERS_MAX: usize = 100;
+/// How long the last words of a run may take to be written, where nobody reads them.
+pub const LAST_WORDS_MS: u64 = 1_000;
+/// How long calls that are given up at the end of a run may take to end.
+pub const GIVE_UP_MS: u64 = 100;

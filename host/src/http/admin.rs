@@ -1,16 +1,23 @@
-//! The admin surface: whether the host lives and is ready, and its plugins to look at, swap, roll back and try.
+//! The admin surface: whether the host lives and is ready, what it counts, and its plugins to look at, swap, roll back
+//! and try.
 //!
 //! `openapi.json` beside this file describes it; a test holds the two against each other.
 
 mod call;
 mod guard;
+mod metrics;
+mod readiness;
 
 pub use guard::{Guard, read_token};
+pub use metrics::{LinesLost, Watched};
+pub use readiness::Check;
 
+use self::metrics::Metrics;
 use super::answer::with_type;
 use super::body;
 use super::problem::{Problem, Refusal};
 use crate::config::{ADMIN_CALL_BYTES_MAX, ADMIN_UPLOADS_MAX, HTTP_IO_TIMEOUT_MS};
+use crate::ledger::{Ledger, Report};
 use crate::plugin::{LoadError, Loaded, PutError, Slot, Slots, Stamp};
 use crate::request_id::RequestIds;
 use bytes::Buf;
@@ -24,7 +31,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use warp::http::{HeaderMap, HeaderValue, Method};
 use warp::path::FullPath;
 use warp::reply::Response;
 
@@ -39,6 +46,9 @@ pub struct Admin {
     guard: Guard,
     request_ids: Arc<RequestIds>,
     draining: Arc<AtomicBool>,
+    checks: Vec<Check>,
+    ledger: Ledger,
+    metrics: Arc<Metrics>,
     uploads: Arc<Semaphore>,
     calls: AtomicU64,
 }
@@ -56,6 +66,8 @@ enum Route {
     Live,
     Ready,
     OpenApi,
+    Ledger,
+    Metrics,
     List,
     Show(Arc<Slot>),
     Put { name: String, persist: bool, place: OwnedSemaphorePermit },
@@ -75,10 +87,19 @@ struct Swap<'a> {
 }
 
 impl Admin {
-    /// `draining` is set when the host begins to end.
-    pub fn new(slots: Arc<Slots>, guard: Guard, request_ids: Arc<RequestIds>, draining: Arc<AtomicBool>) -> Self {
+    /// `draining` is set when the host begins to end; `checks` are what else it waits for before it is ready.
+    pub fn new(
+        slots: Arc<Slots>,
+        guard: Guard,
+        request_ids: Arc<RequestIds>,
+        draining: Arc<AtomicBool>,
+        checks: Vec<Check>,
+        watched: Watched,
+    ) -> Self {
         let uploads = Arc::new(Semaphore::new(ADMIN_UPLOADS_MAX));
-        Self { slots, guard, request_ids, draining, uploads, calls: AtomicU64::new(1) }
+        let ledger = watched.ledger.clone();
+        let metrics = Arc::new(Metrics::new(Arc::clone(&slots), watched));
+        Self { slots, guard, request_ids, draining, checks, ledger, metrics, uploads, calls: AtomicU64::new(1) }
     }
 
     /// The routes, for a [`super::Server`].
@@ -129,6 +150,8 @@ impl Admin {
             ["livez"] => get(Route::Live),
             ["readyz"] => get(Route::Ready),
             ["openapi.json"] => get(Route::OpenApi),
+            ["ledger"] => get(Route::Ledger),
+            ["metrics"] => get(Route::Metrics),
             ["plugins"] => get(Route::List),
             ["plugins", name] => match head.method {
                 Method::GET | Method::HEAD => Ok(Route::Show(self.slot(name)?)),
@@ -159,8 +182,18 @@ impl Admin {
     ) -> Result<Response, Problem> {
         match route {
             Route::Live => Ok(with_type(b"live\n".into(), TEXT)),
-            Route::Ready => Ok(self.readiness()),
+            Route::Ready => Ok(readiness::answer(self.draining.load(Ordering::Relaxed), &self.slots, &self.checks)),
             Route::OpenApi => Ok(with_type(OPENAPI.into(), JSON)),
+            Route::Ledger => {
+                let plugins = self.slots.all().into_iter().map(|slot| (slot.name().to_owned(), slot.figures()));
+                json(&Report::new(&self.ledger, plugins))
+            }
+            Route::Metrics => {
+                // A thousand plugins are a megabyte, which is no work for a thread that carries traffic.
+                let (metrics, headers) = (Arc::clone(&self.metrics), headers.clone());
+                let answer = tokio::task::spawn_blocking(move || metrics.answer(&headers));
+                answer.await.unwrap_or(Err(Problem::Host))
+            }
             Route::List => json(&self.slots.all().iter().map(|slot| slot.status()).collect::<Vec<_>>()),
             Route::Show(slot) => json(&slot.status()),
             Route::Put { name, persist, place } => {
@@ -215,23 +248,6 @@ impl Admin {
             Ok(None) => Err(Problem::Host),
             Err(error) => Err(refused(plugin, &error)),
         }
-    }
-
-    /// 200 once every slot serves; else 503 with one line per reason.
-    fn readiness(&self) -> Response {
-        let mut reasons = String::new();
-        if self.draining.load(Ordering::Relaxed) {
-            reasons += "draining\n";
-        }
-        for slot in self.slots.all().iter().filter(|slot| slot.roles().is_none()) {
-            reasons += &format!("plugin {} is not loaded\n", slot.name());
-        }
-        if reasons.is_empty() {
-            return with_type(b"ready\n".into(), TEXT);
-        }
-        let mut response = with_type(reasons.into_bytes(), TEXT);
-        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        response
     }
 }
 

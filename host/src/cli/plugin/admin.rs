@@ -134,29 +134,9 @@ pub(super) fn printable(text: &str) -> String {
     shown
 }
 
-/// Rows under their heads, in columns.
-pub(super) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> String {
-    let rows: Vec<[String; N]> = std::iter::once(heads.map(str::to_owned)).chain(rows).collect();
-    let widths: [usize; N] =
-        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default());
-    let mut shown = String::new();
-    for row in &rows {
-        let line: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        shown += line.join("  ").trim_end();
-        shown.push('\n');
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tables_have_columns() {
-        let rows = vec![["a".to_owned(), "1".to_owned()], ["longer".to_owned(), String::new()]];
-        assert_eq!(table(["NAME", "N"], rows), "NAME    N\na       1\nlonger\n");
-    }
 
     #[test]
     fn nothing_steers_the_terminal() {

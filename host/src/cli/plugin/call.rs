@@ -1,6 +1,7 @@
 //! `tidegate plugin call`: tries a plugin of a running host on one input; nothing is published or sent.
 
-use super::admin::{Admin, items, printable, table, text};
+use super::admin::{Admin, items, printable, text};
+use crate::cli::table::table;
 use anyhow::{Context, bail};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

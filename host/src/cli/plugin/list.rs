@@ -1,6 +1,7 @@
 //! `tidegate plugin list`: the plugins of a running host, one line each.
 
-use super::admin::{Admin, items, printable, short, table, text};
+use super::admin::{Admin, items, printable, short, text};
+use crate::cli::table::table;
 use clap::Args;
 use serde_json::Value;
 use std::process::ExitCode;

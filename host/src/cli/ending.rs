@@ -1,0 +1,94 @@
+//! What is said on stderr at the end of a run: the ledger, and whether anything was abandoned.
+
+use super::table::table;
+use crate::config::LogFormat;
+use crate::ledger::{Figures, Report};
+
+const HEADS: [&str; 6] = ["HOP", "IN", "OUT", "DROPPED", "IN-FLIGHT", "REASONS"];
+/// Stands in the column of the hops, between them and the plugins.
+const PLUGINS_HEAD: &str = "PLUGIN";
+
+/// The last words of a run, in the format of its log.
+pub(super) fn last_words(ledger: &Report, abandoned: u64, format: LogFormat) -> String {
+    match format {
+        LogFormat::Text => {
+            let mut words = ledger_table(ledger);
+            if abandoned > 0 {
+                words += &format!("abandoned={abandoned}: not everything in flight ended within the grace period\n");
+            }
+            words
+        }
+        LogFormat::Json => {
+            let mut words = serde_json::json!({ "ledger": ledger });
+            if abandoned > 0 {
+                words["abandoned"] = abandoned.into();
+            }
+            format!("{words}\n")
+        }
+    }
+}
+
+fn ledger_table(ledger: &Report) -> String {
+    let mut rows: Vec<_> = ledger.hops.iter().map(|(name, figures)| row(name, figures)).collect();
+    if !ledger.plugins.is_empty() {
+        let mut heads = HEADS.map(str::to_owned);
+        heads[0] = PLUGINS_HEAD.to_owned();
+        rows.push(heads);
+    }
+    rows.extend(ledger.plugins.iter().map(|(name, figures)| row(name, figures)));
+    table(HEADS, rows)
+}
+
+fn row(name: &str, figures: &Figures) -> [String; 6] {
+    let dropped: u64 = figures.dropped.values().sum();
+    let reasons: Vec<_> =
+        figures.dropped.iter().map(|(reason, count)| format!("{}={count}", reason.as_str())).collect();
+    [
+        name.to_owned(),
+        figures.entered.to_string(),
+        figures.out.to_string(),
+        dropped.to_string(),
+        figures.in_flight.to_string(),
+        reasons.join(" "),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Ledger, Reason};
+
+    fn report() -> Report {
+        let ledger = Ledger::default();
+        ledger.http.enter().out();
+        ledger.reply.refuse(Reason::Unroutable);
+        let downcase = Figures { entered: 12, out: 12, ..Figures::default() };
+        Report::new(&ledger, [("downcase".to_owned(), downcase)].into_iter())
+    }
+
+    #[test]
+    fn people_read_a_table() {
+        let expected = "\
+HOP        IN  OUT  DROPPED  IN-FLIGHT  REASONS
+http       1   1    0        0
+transform  0   0    0        0
+publish    0   0    0        0
+policy     0   0    0        0
+schedule   0   0    0        0
+reply      1   0    1        0          unroutable=1
+PLUGIN     IN  OUT  DROPPED  IN-FLIGHT  REASONS
+downcase   12  12   0        0
+abandoned=2: not everything in flight ended within the grace period
+";
+        assert_eq!(last_words(&report(), 2, LogFormat::Text), expected);
+    }
+
+    #[test]
+    fn programs_read_an_object() {
+        let words = last_words(&report(), 0, LogFormat::Json);
+        let object: serde_json::Value = serde_json::from_str(&words).unwrap();
+        assert_eq!(words.lines().count(), 1);
+        assert_eq!(object["ledger"]["hops"]["reply"]["dropped"]["unroutable"], 1);
+        assert_eq!(object.as_object().unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,73 @@
+//! `GET /metrics`: all that is counted, in the text that Prometheus reads, looked up anew at every scrape.
+//!
+//! Each file below is one [`Collector`]. It only reads what the parts of the host count for themselves, so that nothing
+//! is counted twice; a part with figures of its own gets a file of its own and a line in [`Metrics::new`].
+
+mod accept;
+mod hops;
+mod log;
+mod plugins;
+mod process;
+mod series;
+mod sockets;
+mod text;
+
+use super::with_type;
+use crate::http::problem::Problem;
+use crate::ledger::Ledger;
+use crate::messaging::figures::SocketFigures;
+use crate::plugin::Slots;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use std::sync::Arc;
+use warp::http::{HeaderMap, HeaderValue};
+use warp::reply::Response;
+
+#[cfg(doc)]
+use prometheus_client::collector::Collector;
+
+const PROMETHEUS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// Reads how many lines of the log were lost, by reason.
+pub type LinesLost = Arc<dyn Fn() -> [(&'static str, u64); 2] + Send + Sync>;
+
+/// What is told of the host, apart from its plugins.
+pub struct Watched {
+    /// What came in at each hop, and what became of it.
+    pub ledger: Ledger,
+    /// The ZeroMQ sockets by name.
+    pub sockets: Vec<(&'static str, Arc<SocketFigures>)>,
+    /// Lines that the log lost.
+    pub lines_lost: LinesLost,
+}
+
+/// Everything that is told at a scrape.
+pub(super) struct Metrics {
+    registry: Registry,
+}
+
+impl Metrics {
+    pub(super) fn new(slots: Arc<Slots>, watched: Watched) -> Self {
+        let mut registry = Registry::with_prefix("tidegate");
+        registry.register_collector(Box::new(process::Process::new()));
+        registry.register_collector(Box::new(log::Log(watched.lines_lost)));
+        registry.register_collector(Box::new(hops::Hops(watched.ledger)));
+        registry.register_collector(Box::new(plugins::Plugins(slots)));
+        registry.register_collector(Box::new(sockets::Sockets(watched.sockets)));
+        Self { registry }
+    }
+
+    /// In the form that the caller prefers; Prometheus' own where it does not say.
+    pub(super) fn answer(&self, headers: &HeaderMap) -> Result<Response, Problem> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).map_err(|error| {
+            tracing::error!(%error, "writing the metrics");
+            Problem::Host
+        })?;
+        if accept::prefers_openmetrics(headers) {
+            return Ok(with_type(text.into_bytes(), OPENMETRICS));
+        }
+        Ok(with_type(text::prometheus(&text).into_bytes(), PROMETHEUS))
+    }
+}

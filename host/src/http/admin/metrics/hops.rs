@@ -1,0 +1,39 @@
+//! The ledger's hops at a scrape. The figures of one hop are of one moment.
+
+use super::series::{counters, gauges};
+use crate::ledger::Ledger;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use std::fmt;
+
+#[derive(Debug)]
+pub(super) struct Hops(pub(super) Ledger);
+
+impl Collector for Hops {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let told = self.0.hops().map(|(hop, counted)| (hop, counted.figures()));
+        counters(
+            &mut encoder,
+            ("hop_in", None, "What came in at the hop"),
+            told.iter().map(|(hop, figures)| ([("hop", *hop)], figures.entered)),
+        )?;
+        counters(
+            &mut encoder,
+            ("hop_out", None, "What went out"),
+            told.iter().map(|(hop, figures)| ([("hop", *hop)], figures.out)),
+        )?;
+        counters(
+            &mut encoder,
+            ("hop_dropped", None, "What did not go out, by reason"),
+            told.iter().flat_map(|(hop, figures)| {
+                let dropped = figures.dropped.iter();
+                dropped.map(move |(reason, count)| ([("hop", *hop), ("reason", reason.as_str())], *count))
+            }),
+        )?;
+        gauges(
+            &mut encoder,
+            ("hop_in_flight", None, "What is inside now; in = out + dropped + in flight"),
+            told.iter().map(|(hop, figures)| ([("hop", *hop)], figures.in_flight)),
+        )
+    }
+}

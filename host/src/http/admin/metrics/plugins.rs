@@ -1,0 +1,120 @@
+//! The plugins at a scrape. The figures of one plugin's calls are of one moment.
+
+use super::series::{counters, gauges, histograms, infos};
+use crate::plugin::{Slots, State, Status};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::registry::Unit;
+use std::fmt;
+use std::sync::Arc;
+
+const STATES: [(State, &str); 4] = [
+    (State::Empty, "empty"),
+    (State::Serving, "serving"),
+    (State::RolledBack, "rolled-back"),
+    (State::Paused, "paused"),
+];
+
+pub(super) struct Plugins(pub(super) Arc<Slots>);
+
+impl fmt::Debug for Plugins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.all().iter().map(|slot| slot.name().to_owned())).finish()
+    }
+}
+
+impl Collector for Plugins {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let slots = self.0.all();
+        let told: Vec<Status> = slots.iter().map(|slot| slot.status()).collect();
+        calls(&mut encoder, &told)?;
+        histograms(
+            &mut encoder,
+            ("plugin_call_duration", Some(Unit::Seconds), "How long the calls took that were let in"),
+            slots.iter().map(|slot| ([("plugin", slot.name())], slot.latency())),
+        )?;
+        gauges(
+            &mut encoder,
+            (
+                "plugin_memory_high_water",
+                Some(Unit::Bytes),
+                "The most memory that any instance took since the generation began",
+            ),
+            told.iter().filter_map(|plugin| Some((labels(plugin), plugin.memory_bytes_high_water?))),
+        )?;
+        generations(&mut encoder, &told)
+    }
+}
+
+fn labels(plugin: &Status) -> [(&'static str, &str); 1] {
+    [("plugin", &plugin.name)]
+}
+
+fn calls(encoder: &mut DescriptorEncoder, told: &[Status]) -> fmt::Result {
+    counters(
+        encoder,
+        ("plugin_calls", None, "Calls of all generations; those refused, in flight and on trial included"),
+        told.iter().map(|plugin| (labels(plugin), plugin.calls)),
+    )?;
+    counters(
+        encoder,
+        ("plugin_call_failures", None, "Calls that gave nothing to send, by kind"),
+        told.iter().flat_map(|plugin| by_kind(plugin, &plugin.failures)),
+    )?;
+    gauges(
+        encoder,
+        ("plugin_calls_in_flight", None, "Calls that run now"),
+        told.iter().map(|plugin| (labels(plugin), plugin.calls_in_flight)),
+    )?;
+    counters(
+        encoder,
+        ("plugin_denied", None, "Attempts of the guest at what no plugin may, by kind"),
+        told.iter().flat_map(|plugin| by_kind(plugin, &plugin.denied)),
+    )?;
+    counters(
+        encoder,
+        ("plugin_log_lines_dropped", None, "Lines over log_lines_per_second_max"),
+        told.iter().map(|plugin| (labels(plugin), plugin.log_lines_dropped)),
+    )
+}
+
+fn by_kind<'a>(
+    plugin: &'a Status,
+    counts: &'a std::collections::BTreeMap<&'static str, u64>,
+) -> impl Iterator<Item = ([(&'static str, &'a str); 2], u64)> {
+    counts.iter().map(|(kind, count)| ([("plugin", &*plugin.name), ("kind", *kind)], *count))
+}
+
+fn generations(encoder: &mut DescriptorEncoder, told: &[Status]) -> fmt::Result {
+    infos(
+        encoder,
+        ("plugin_generation", None, "What serves"),
+        told.iter().filter_map(|plugin| {
+            Some([
+                ("plugin", plugin.name.clone()),
+                ("generation", plugin.generation?.to_string()),
+                ("digest", plugin.digest.clone()?),
+                ("contract", plugin.contract?.to_owned()),
+            ])
+        }),
+    )?;
+    gauges(
+        encoder,
+        ("plugin_state", None, "1 for what the plugin does at present, 0 for what it does not"),
+        told.iter().flat_map(|plugin| {
+            STATES.iter().map(move |(state, name)| {
+                ([("plugin", &*plugin.name), ("state", *name)], u32::from(plugin.state == *state))
+            })
+        }),
+    )?;
+    counters(
+        encoder,
+        ("plugin_rollbacks", None, "How often it went back to an earlier generation"),
+        told.iter().map(|plugin| (labels(plugin), plugin.rollbacks)),
+    )?;
+    counters(
+        encoder,
+        ("plugin_pauses", None, "How often it was paused"),
+        told.iter().map(|plugin| (labels(plugin), plugin.pauses)),
+    )
+}

@@ -1,0 +1,85 @@
+//! Metrics of several series: one name, one kind, and a value for each set of labels.
+
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeLabelSet, EncodeMetric, NoLabelSet,
+};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Unit;
+use std::fmt;
+
+/// What a metric is called, in which unit it is, and what it says. The unit ends the name.
+pub(super) type Named<'a> = (&'a str, Option<Unit>, &'a str);
+
+/// Of a total since the start.
+pub(super) fn counters<L: EncodeLabelSet, V: EncodeCounterValue>(
+    encoder: &mut DescriptorEncoder,
+    (name, unit, says): Named,
+    series: impl IntoIterator<Item = (L, V)>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, says, unit.as_ref(), MetricType::Counter)?;
+    for (labels, value) in series {
+        ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+/// Of what is so now.
+pub(super) fn gauges<L: EncodeLabelSet, V: EncodeGaugeValue>(
+    encoder: &mut DescriptorEncoder,
+    (name, unit, says): Named,
+    series: impl IntoIterator<Item = (L, V)>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, says, unit.as_ref(), MetricType::Gauge)?;
+    for (labels, value) in series {
+        ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+/// Of how something is spread.
+pub(super) fn histograms<'a, L: EncodeLabelSet>(
+    encoder: &mut DescriptorEncoder,
+    (name, unit, says): Named,
+    series: impl IntoIterator<Item = (L, &'a Histogram)>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, says, unit.as_ref(), MetricType::Histogram)?;
+    for (labels, histogram) in series {
+        histogram.encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+/// Of facts that are text: the labels are what is told. `_info` ends the name.
+pub(super) fn infos<L: EncodeLabelSet>(
+    encoder: &mut DescriptorEncoder,
+    (name, unit, says): Named,
+    series: impl IntoIterator<Item = L>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, says, unit.as_ref(), MetricType::Info)?;
+    for labels in series {
+        family.encode_info(&labels)?;
+    }
+    Ok(())
+}
+
+/// A total of which there is one.
+pub(super) fn counter(
+    encoder: &mut DescriptorEncoder,
+    (name, unit, says): Named,
+    value: impl EncodeCounterValue,
+) -> fmt::Result {
+    let mut metric = encoder.encode_descriptor(name, says, unit.as_ref(), MetricType::Counter)?;
+    metric.encode_counter::<NoLabelSet, _, f64>(&value, None)
+}
+
+/// A state of which there is one.
+pub(super) fn gauge(
+    encoder: &mut DescriptorEncoder,
+    (name, unit, says): Named,
+    value: impl EncodeGaugeValue,
+) -> fmt::Result {
+    encoder.encode_descriptor(name, says, unit.as_ref(), MetricType::Gauge)?.encode_gauge(&value)
+}
