@@ -352,3 +352,22 @@ pub fn long_to_compile(steps: usize) -> Vec<u8> {
         ),
     )
 }
+
+/// Replies once with the request's own frames; waits for so long before that if the first one begins with `w`.
+pub fn slow_policy(wait_ms: u64) -> Vec<u8> {
+    reply_policy(
+        r#"(import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $timer (param i64) (result i32)))
+           (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
+           (import "wasi:io/poll@0.2.12" "[resource-drop]pollable" (func $drop (param i32)))"#,
+        &format!(
+            "(local $timer i32)
+             (if (i32.eq (i32.load8_u (i32.load (local.get $frames))) (i32.const 119)) (then
+                (local.set $timer (call $timer (i64.const {})))
+                (call $block (local.get $timer)) (call $drop (local.get $timer))))
+             (i32.store (i32.const 1028) (local.get $frames)) (i32.store (i32.const 1032) (local.get $frames_len))
+             (call $set (i32.const 1) (i32.const 1024)) (call $set (i32.const 2) (i32.const 1))
+             (i32.const 16)",
+            wait_ms * 1_000_000
+        ),
+    )
+}

@@ -220,6 +220,12 @@ impl Host {
     #[track_caller]
     pub fn stop(mut self) -> i32 {
         self.process.signal("TERM");
+        self.wait()
+    }
+
+    /// Waits for an orderly end that was asked for otherwise; as [`Host::stop`].
+    #[track_caller]
+    pub fn wait(&mut self) -> i32 {
         let code = self.process.wait().code().expect("an exit code");
         assert_balanced(&self.process.stderr());
         code

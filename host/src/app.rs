@@ -1,15 +1,15 @@
 //! The host as a whole: configuration → everything loaded and bound → run → orderly end.
 
 mod plugins;
+mod sockets;
 
 use crate::config::{self, Config};
-use crate::http::admin::{Admin, Check, Guard, LinesLost, Watched};
+use crate::http::admin::{Admin, Guard, LinesLost, Parts, Watched};
 use crate::http::public::Public;
 use crate::http::{Server, Settings};
 use crate::ledger::{Ledger, Reason, Report};
-use crate::messaging::publisher::RetainBounds;
-use crate::messaging::{Broker, Publisher, broker, publisher};
-use crate::plugin::{Slot, Slots, Source, Watch};
+use crate::messaging::{Broker, Publisher};
+use crate::plugin::{Slots, Source, Watch};
 use crate::request_id::RequestIds;
 use crate::shutdown::{Ask, Signals};
 use anyhow::Context;
@@ -65,6 +65,7 @@ pub struct App {
     admin: Option<(Server, Guard)>,
     publisher: Option<Arc<Publisher>>,
     broker: Option<Broker>,
+    subscribers_min: usize,
     request_ids: Arc<RequestIds>,
     body_bytes_max: usize,
     grace: Duration,
@@ -101,8 +102,9 @@ impl App {
         Ok(Self {
             http: bind("http", config.http.address, settings).await?,
             admin: bind("admin", config.admin.address, settings).await?.zip(guard),
-            publisher: publisher(&config, &ledger)?,
-            broker: policy.map(|policy| start_broker(&config, policy, &ledger, &request_ids)).transpose()?,
+            publisher: sockets::publisher(&config, &ledger)?,
+            broker: policy.map(|policy| sockets::broker(&config, policy, &ledger, &request_ids)).transpose()?,
+            subscribers_min: config.publisher.subscribers_min,
             ledger,
             slots,
             scanned,
@@ -137,13 +139,9 @@ impl App {
         let (stop_traffic, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         let draining = Arc::new(AtomicBool::new(false));
 
+        let drain = Arc::new(Notify::new());
         let admin = self.admin.take().map(|(server, guard)| {
-            let (slots, request_ids) = (Arc::clone(&self.slots), Arc::clone(&self.request_ids));
-            let lines_lost = Arc::clone(&self.lines_lost);
-            let watched = Watched { ledger: self.ledger.clone(), sockets: Vec::new(), lines_lost };
-            // What else the host waits for before it is ready goes here.
-            let checks: Vec<Check> = Vec::new();
-            let routes = Admin::new(slots, guard, request_ids, Arc::clone(&draining), checks, watched).routes();
+            let routes = self.admin(guard, &draining, &drain).routes();
             tokio::spawn(server.serve(routes, stop_admin.clone(), FLUSH_MIN))
         });
         let http = self.http.take().map(|server| {
@@ -154,7 +152,14 @@ impl App {
         let watch = Watch::new(Arc::clone(&self.slots), self.scanned.clone(), Arc::clone(&stirred));
         let watch = tokio::spawn(watch.run());
 
-        while self.signals.next().await == Ask::Look {
+        loop {
+            let ask = tokio::select! {
+                ask = self.signals.next() => ask,
+                () = drain.notified() => Ask::Stop,
+            };
+            if ask == Ask::Stop {
+                break;
+            }
             tracing::info!("SIGHUP: looking at every plugin's file");
             stirred.notify_one();
             for slot in self.slots.all() {
@@ -191,6 +196,21 @@ impl App {
         Ended { abandoned: http_abandoned + abandoned(&self.ledger), ledger: self.ledger, slots: self.slots }
     }
 
+    fn admin(&self, guard: Guard, draining: &Arc<AtomicBool>, drain: &Arc<Notify>) -> Admin {
+        let (publisher, broker) = (self.publisher.as_ref(), self.broker.as_ref());
+        let lines_lost = Arc::clone(&self.lines_lost);
+        Admin::new(Parts {
+            slots: Arc::clone(&self.slots),
+            guard,
+            request_ids: Arc::clone(&self.request_ids),
+            draining: Arc::clone(draining),
+            checks: sockets::checks(publisher, broker, self.subscribers_min),
+            watched: Watched { ledger: self.ledger.clone(), sockets: sockets::figures(publisher, broker), lines_lost },
+            broker: broker.map(|broker| Arc::clone(broker.control())),
+            drain: Arc::clone(drain),
+        })
+    }
+
     fn public(&self) -> Public {
         Public {
             slots: Arc::clone(&self.slots),
@@ -217,50 +237,6 @@ async fn bind(surface: &str, address: config::Address, settings: Settings) -> Re
         Some(address) => Ok(Some(Server::bind(surface, address, settings).await.map_err(could_not_start)?)),
         None => Ok(None),
     }
-}
-
-fn publisher(config: &Config, ledger: &Ledger) -> Result<Option<Arc<Publisher>>, StartError> {
-    let Some(endpoint) = config.messaging.publish.0.clone() else { return Ok(None) };
-    let (messaging, publisher) = (&config.messaging, &config.publisher);
-    let retain = RetainBounds { topics_max: publisher.retain_topics_max, bytes_max: publisher.retain_bytes_max };
-    let settings = publisher::Settings {
-        endpoint,
-        queue_messages_max: messaging.queue_messages_max,
-        queue_bytes_max: messaging.queue_bytes_max,
-        on_full: publisher.on_full,
-        retain: publisher.retain.then_some(retain),
-        heartbeat: Duration::from_millis(messaging.heartbeat_ms),
-        handshake_timeout: Duration::from_millis(messaging.handshake_timeout_ms),
-    };
-    let publisher = Publisher::bind(settings, Arc::clone(&ledger.publish)).map_err(could_not_start)?;
-    Ok(Some(Arc::new(publisher)))
-}
-
-fn start_broker(
-    config: &Config,
-    policy: Arc<Slot>,
-    ledger: &Ledger,
-    request_ids: &Arc<RequestIds>,
-) -> Result<Broker, StartError> {
-    let messaging = &config.messaging;
-    let settings = broker::Settings {
-        endpoint: messaging.frontend.to_string(),
-        workers: messaging.workers,
-        frame_bytes_max: messaging.frame_bytes_max,
-        frames_max: messaging.frames_max,
-        queue_messages_max: messaging.queue_messages_max,
-        queue_bytes_max: messaging.queue_bytes_max,
-        on_full: config.broker.on_full,
-        heartbeat: Duration::from_millis(messaging.heartbeat_ms),
-        handshake_timeout: Duration::from_millis(messaging.handshake_timeout_ms),
-    };
-    let runtime = tokio::runtime::Handle::current();
-    let hops = broker::Hops {
-        policy: Arc::clone(&ledger.policy),
-        schedule: Arc::clone(&ledger.schedule),
-        reply: Arc::clone(&ledger.reply),
-    };
-    Broker::start(settings, policy, runtime, hops, Arc::clone(request_ids)).map_err(could_not_start)
 }
 
 fn could_not_start(error: impl Display) -> StartError {

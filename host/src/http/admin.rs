@@ -3,6 +3,7 @@
 //!
 //! `openapi.json` beside this file describes it; a test holds the two against each other.
 
+mod broker;
 mod call;
 mod guard;
 mod metrics;
@@ -12,12 +13,14 @@ pub use guard::{Guard, read_token};
 pub use metrics::{LinesLost, Watched};
 pub use readiness::Check;
 
+use self::broker::Order;
 use self::metrics::Metrics;
 use super::answer::with_type;
 use super::body;
 use super::problem::{Problem, Refusal};
 use crate::config::{ADMIN_CALL_BYTES_MAX, ADMIN_UPLOADS_MAX, HTTP_IO_TIMEOUT_MS};
 use crate::ledger::{Ledger, Report};
+use crate::messaging::BrokerControl;
 use crate::plugin::{LoadError, Loaded, PutError, Slot, Slots, Stamp};
 use crate::request_id::RequestIds;
 use bytes::Buf;
@@ -27,11 +30,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use warp::http::{HeaderMap, HeaderValue, Method};
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::path::FullPath;
 use warp::reply::Response;
 
@@ -49,8 +52,30 @@ pub struct Admin {
     checks: Vec<Check>,
     ledger: Ledger,
     metrics: Arc<Metrics>,
+    broker: Option<Arc<BrokerControl>>,
+    drain: Arc<Notify>,
     uploads: Arc<Semaphore>,
     calls: AtomicU64,
+}
+
+/// What the surface shows and changes.
+pub struct Parts {
+    /// The plugins.
+    pub slots: Arc<Slots>,
+    /// Who may use the surface.
+    pub guard: Guard,
+    /// Names for the calls.
+    pub request_ids: Arc<RequestIds>,
+    /// Set when the host begins to end.
+    pub draining: Arc<AtomicBool>,
+    /// What else the host waits for before it is ready.
+    pub checks: Vec<Check>,
+    /// What is told of the host beside its plugins.
+    pub watched: Watched,
+    /// None if there is no frontend.
+    pub broker: Option<Arc<BrokerControl>>,
+    /// Notified when the host is asked to end.
+    pub drain: Arc<Notify>,
 }
 
 /// What came in, apart from the body.
@@ -68,6 +93,8 @@ enum Route {
     OpenApi,
     Ledger,
     Metrics,
+    Broker(Option<Order>),
+    Drain,
     List,
     Show(Arc<Slot>),
     Put { name: String, persist: bool, place: OwnedSemaphorePermit },
@@ -87,19 +114,23 @@ struct Swap<'a> {
 }
 
 impl Admin {
-    /// `draining` is set when the host begins to end; `checks` are what else it waits for before it is ready.
-    pub fn new(
-        slots: Arc<Slots>,
-        guard: Guard,
-        request_ids: Arc<RequestIds>,
-        draining: Arc<AtomicBool>,
-        checks: Vec<Check>,
-        watched: Watched,
-    ) -> Self {
-        let uploads = Arc::new(Semaphore::new(ADMIN_UPLOADS_MAX));
+    /// A surface that serves nothing yet.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { slots, guard, request_ids, draining, checks, watched, broker, drain } = parts;
         let ledger = watched.ledger.clone();
-        let metrics = Arc::new(Metrics::new(Arc::clone(&slots), watched));
-        Self { slots, guard, request_ids, draining, checks, ledger, metrics, uploads, calls: AtomicU64::new(1) }
+        Self {
+            metrics: Arc::new(Metrics::new(Arc::clone(&slots), watched)),
+            slots,
+            guard,
+            request_ids,
+            draining,
+            checks,
+            ledger,
+            broker,
+            drain,
+            uploads: Arc::new(Semaphore::new(ADMIN_UPLOADS_MAX)),
+            calls: AtomicU64::new(1),
+        }
     }
 
     /// The routes, for a [`super::Server`].
@@ -152,6 +183,9 @@ impl Admin {
             ["openapi.json"] => get(Route::OpenApi),
             ["ledger"] => get(Route::Ledger),
             ["metrics"] => get(Route::Metrics),
+            ["broker"] => get(Route::Broker(None)),
+            ["broker", order] => post(Route::Broker(Some(Order::named(order).ok_or(Problem::NoAdminRoute)?))),
+            ["drain"] => post(Route::Drain),
             ["plugins"] => get(Route::List),
             ["plugins", name] => match head.method {
                 Method::GET | Method::HEAD => Ok(Route::Show(self.slot(name)?)),
@@ -193,6 +227,13 @@ impl Admin {
                 let (metrics, headers) = (Arc::clone(&self.metrics), headers.clone());
                 let answer = tokio::task::spawn_blocking(move || metrics.answer(&headers));
                 answer.await.unwrap_or(Err(Problem::Host))
+            }
+            Route::Broker(order) => broker::answer(self.broker.as_ref().ok_or(Problem::NoBroker)?, order),
+            Route::Drain => {
+                self.drain.notify_one();
+                let mut response = with_type(b"draining\n".into(), TEXT);
+                *response.status_mut() = StatusCode::ACCEPTED;
+                Ok(response)
             }
             Route::List => json(&self.slots.all().iter().map(|slot| slot.status()).collect::<Vec<_>>()),
             Route::Show(slot) => json(&slot.status()),

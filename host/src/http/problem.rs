@@ -31,6 +31,8 @@ pub(super) enum Problem {
     Foreign(&'static str),
     /// There is nothing at this path of the admin surface.
     NoAdminRoute,
+    /// The host has no broker.
+    NoBroker,
     /// There is no plugin of this name.
     NoPlugin(String),
     /// The component did not pass a stage of loading; what served before serves on.
@@ -62,7 +64,7 @@ impl Problem {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::NoToken => StatusCode::UNAUTHORIZED,
             Self::Foreign(_) => StatusCode::FORBIDDEN,
-            Self::NoRoute | Self::NoAdminRoute | Self::NoPlugin(_) => StatusCode::NOT_FOUND,
+            Self::NoRoute | Self::NoAdminRoute | Self::NoBroker | Self::NoPlugin(_) => StatusCode::NOT_FOUND,
             Self::NothingToGoBackTo(_) => StatusCode::CONFLICT,
             Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotPersisted(_) | Self::Host => StatusCode::INTERNAL_SERVER_ERROR,
@@ -115,6 +117,9 @@ impl Problem {
                 format!("{sign}: call from this machine as localhost or 127.0.0.1, or set admin.token_file and send its token")
             }
             Self::NoAdminRoute => "nothing is served at this path; GET /openapi.json describes what is".to_owned(),
+            Self::NoBroker => {
+                "this host has no frontend: start it with --frontend and a plugin that has the reply-policy role".to_owned()
+            }
             Self::NoPlugin(name) => format!("no plugin is named {name}; GET /plugins lists them"),
             Self::Refused(refusal) => refusal.reason[..refusal.reason.floor_char_boundary(REFUSED_TEXT_BYTES_MAX)].into(),
             Self::NothingToGoBackTo(text) => text.clone(),

@@ -5,7 +5,7 @@ use super::broker_control::{self, BrokerControl, BrokerState, Command};
 use super::envelope::{Envelope, Frames};
 use super::exchange::{BACKEND, Job, Note};
 use super::figures::SocketFigures;
-use super::monitor::{Descriptor, Monitor};
+use super::monitor::{Descriptor, Monitor, Peer};
 use super::outbox::{Due, Next, Outbox};
 use super::schedule::Schedule;
 use super::socket::{self, Received};
@@ -153,7 +153,8 @@ impl BrokerLoop {
         if frontend {
             self.forward_requests()?;
         }
-        self.monitor.sample_depths(&mut self.frontend, Instant::now());
+        let gone = self.monitor.sample_depths(&mut self.frontend, Instant::now())?;
+        self.say_goodbye(gone);
         self.tell();
         Ok(())
     }
@@ -191,14 +192,19 @@ impl BrokerLoop {
     fn hear_monitor(&mut self) -> zmq::Result<()> {
         // Makes the socket take in what its connections did, which it may have to tell of.
         self.frontend.get_events()?;
-        for (descriptor, peer) in self.monitor.hear()? {
+        let gone = self.monitor.hear()?;
+        self.say_goodbye(gone);
+        Ok(())
+    }
+
+    fn say_goodbye(&mut self, gone: Vec<(Descriptor, Peer)>) {
+        for (descriptor, peer) in gone {
             let (address, queue_messages) = (peer.address(), peer.queue_messages);
             tracing::debug!(peer = address, queue_messages, "client gone");
             if let Some(identity) = peer.identity.filter(|identity| self.clients.get(identity) == Some(&descriptor)) {
                 self.clients.remove(&identity);
             }
         }
-        Ok(())
     }
 
     /// Writes down how the broker does.
@@ -241,14 +247,16 @@ impl BrokerLoop {
 
     fn note_client(&mut self, received: &Received) {
         let (Some(descriptor), Some(identity)) = (received.descriptor, received.frames.first()) else { return };
-        if let Some(peer) = self.monitor.peer_mut(descriptor) {
-            if peer.identity.as_ref() != Some(identity) {
+        let known = self
+            .monitor
+            .peer(descriptor)
+            .is_none_or(|peer| peer.identity.as_ref() == Some(identity) && peer.key == received.key);
+        if !known {
+            self.monitor.update(descriptor, |peer| {
                 peer.identity = Some(identity.clone());
-                self.clients.insert(identity.clone(), descriptor);
-            }
-            if peer.key != received.key {
                 peer.key.clone_from(&received.key);
-            }
+            });
+            self.clients.insert(identity.clone(), descriptor);
         }
     }
 

@@ -24,7 +24,8 @@ pub struct SocketFigures {
 
 #[derive(Debug, Default)]
 struct State {
-    peers: Vec<PeerFigures>,
+    /// By the descriptor of their connection.
+    peers: BTreeMap<i32, PeerFigures>,
     handshakes_refused: BTreeMap<&'static str, u64>,
 }
 
@@ -44,7 +45,7 @@ pub struct PeerFigures {
 impl SocketFigures {
     /// The peers that are connected now.
     pub fn peers(&self) -> Vec<PeerFigures> {
-        self.lock().peers.clone()
+        self.lock().peers.values().cloned().collect()
     }
 
     /// How many peers are connected now.
@@ -57,8 +58,17 @@ impl SocketFigures {
         self.lock().handshakes_refused.clone()
     }
 
-    pub(super) fn set_peers(&self, peers: Vec<PeerFigures>) {
-        self.lock().peers = peers;
+    /// Peers that have a subscription now.
+    pub fn subscriber_count(&self) -> usize {
+        self.lock().peers.values().filter(|peer| peer.subscriptions > 0).count()
+    }
+
+    pub(super) fn put_peer(&self, descriptor: i32, peer: PeerFigures) {
+        self.lock().peers.insert(descriptor, peer);
+    }
+
+    pub(super) fn remove_peer(&self, descriptor: i32) {
+        self.lock().peers.remove(&descriptor);
     }
 
     pub(super) fn count_refused_handshake(&self, reason: &'static str) {

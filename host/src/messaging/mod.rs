@@ -4,6 +4,7 @@
 //! and [`requester`] are the clients behind the subcommands. Every socket belongs to one thread from spawn to close;
 //! other threads reach it through a queue or through a socket of their own.
 
+mod barrier;
 pub mod broker;
 mod broker_control;
 mod broker_loop;

@@ -3,6 +3,7 @@
 //! libzmq tells of connections on a socket of its own, and of the depth of its queues when it is asked
 //! (`zmq_socket_monitor_versioned`, `zmq_socket_monitor_pipes_stats`). A message names the descriptor that it came by.
 
+use super::barrier::Barrier;
 use super::figures::{PeerFigures, SocketFigures};
 use super::refusals::{Refusal, Refusals};
 use super::socket;
@@ -16,6 +17,12 @@ use zmq_sys::beyond;
 /// How often the depths of the queues are looked at, for up to so many peers; with more of them in proportion less often.
 const DEPTHS_INTERVAL: Duration = Duration::from_secs(1);
 const DEPTHS_PEERS: u32 = 1_000;
+
+/// The end of a connection: its session asks the listener to be ended, is told to end, tells this thread of it, and is
+/// told that this thread agrees. One more than that, to be on the safe side.
+const ENDING_STEPS: u32 = 5;
+/// How often connections that end meanwhile may make it begin again.
+const SETTLE_ATTEMPTS: u32 = 4;
 
 const EVENTS: u64 = ACCEPTED | DISCONNECTED | FAILED_NO_DETAIL | SUCCEEDED | FAILED_PROTOCOL | FAILED_AUTH | DEPTHS;
 const ACCEPTED: u64 = zmq::SocketEvent::ACCEPTED as u64;
@@ -66,10 +73,11 @@ pub(super) struct Monitor {
     by_endpoint: HashMap<String, Descriptor>,
     refusals: Refusals,
     handshake_timeout: Duration,
+    barrier: Barrier,
     depths_due: Instant,
     depths_told: u64,
-    /// Whether `figures` tell less than is known.
-    stale: bool,
+    /// Connections that have ended, established or not.
+    disconnects: u64,
 }
 
 impl Monitor {
@@ -97,9 +105,10 @@ impl Monitor {
             by_endpoint: HashMap::new(),
             refusals: Refusals::new(surface, curve),
             handshake_timeout: Duration::from_millis(handshake_ms.unsigned_abs().into()),
+            barrier: Barrier::new(context)?,
             depths_due: Instant::now() + DEPTHS_INTERVAL,
             depths_told: 0,
-            stale: false,
+            disconnects: 0,
         })
     }
 
@@ -114,30 +123,24 @@ impl Monitor {
             let Some(event) = Event::read(&frames) else { continue };
             gone.extend(self.take(event));
         }
-        if self.stale {
-            self.stale = false;
-            self.tell();
-        }
         Ok(gone)
     }
 
     fn take(&mut self, event: Event<'_>) -> Option<(Descriptor, Peer)> {
         let Event { kind, value, remote } = event;
-        self.stale = true;
         match kind {
             ACCEPTED => self.accepted(value as Descriptor, remote),
             SUCCEEDED => {
-                if let Some(peer) = self.by_endpoint.get(remote).and_then(|descriptor| self.peers.get_mut(descriptor)) {
-                    peer.established = true;
-                    tracing::debug!(surface = self.surface, peer = peer.address(), "connected");
-                }
+                tracing::debug!(surface = self.surface, peer = address(remote), "connected");
+                self.update_by_endpoint(remote, |peer| peer.established = true);
             }
-            DISCONNECTED => return self.disconnected(value as Descriptor, remote),
+            DISCONNECTED => {
+                self.disconnects += 1;
+                return self.disconnected(value as Descriptor, remote);
+            }
             DEPTHS => {
                 self.depths_told += 1;
-                if let Some(peer) = self.by_endpoint.get(remote).and_then(|descriptor| self.peers.get_mut(descriptor)) {
-                    peer.queue_messages = value;
-                }
+                self.update_by_endpoint(remote, |peer| peer.queue_messages = value);
             }
             FAILED_NO_DETAIL | FAILED_PROTOCOL | FAILED_AUTH => {
                 let refusal = match kind {
@@ -177,22 +180,48 @@ impl Monitor {
         if self.by_endpoint.get(remote) == Some(&descriptor) {
             self.by_endpoint.remove(remote);
         }
+        self.figures.remove_peer(descriptor);
         peer.established.then_some((descriptor, peer))
     }
 
     /// The peer behind a descriptor.
-    pub(super) fn peer_mut(&mut self, descriptor: Descriptor) -> Option<&mut Peer> {
-        self.stale = true;
-        self.peers.get_mut(&descriptor)
+    pub(super) fn peer(&self, descriptor: Descriptor) -> Option<&Peer> {
+        self.peers.get(&descriptor)
     }
 
-    /// Has libzmq tell the depths of its queues, if that is due.
-    pub(super) fn sample_depths(&mut self, socket: &mut zmq::Socket, now: Instant) {
-        if now >= self.depths_due {
-            let share = u32::try_from(self.peers.len()).unwrap_or(u32::MAX).div_ceil(DEPTHS_PEERS).max(1);
-            self.depths_due = now + DEPTHS_INTERVAL * share;
-            self.ask_depths(socket);
+    /// Changes what is known of a peer. Whoever watches is told of it.
+    pub(super) fn update(&mut self, descriptor: Descriptor, change: impl FnOnce(&mut Peer)) {
+        let Some(peer) = self.peers.get_mut(&descriptor) else { return };
+        change(peer);
+        if peer.established {
+            let figures = PeerFigures {
+                address: peer.address().to_owned(),
+                key: peer.key.clone(),
+                subscriptions: peer.subscriptions,
+                queue_messages: peer.queue_messages,
+            };
+            self.figures.put_peer(descriptor, figures);
         }
+    }
+
+    fn update_by_endpoint(&mut self, remote: &str, change: impl FnOnce(&mut Peer)) {
+        if let Some(descriptor) = self.by_endpoint.get(remote) {
+            self.update(*descriptor, change);
+        }
+    }
+
+    /// Has libzmq tell the depths of its queues, if that is due. Returns the peers that have gone, as [`Monitor::hear`].
+    pub(super) fn sample_depths(
+        &mut self,
+        socket: &mut zmq::Socket,
+        now: Instant,
+    ) -> zmq::Result<Vec<(Descriptor, Peer)>> {
+        if now < self.depths_due {
+            return Ok(Vec::new());
+        }
+        let share = u32::try_from(self.peers.len()).unwrap_or(u32::MAX).div_ceil(DEPTHS_PEERS).max(1);
+        self.depths_due = now + DEPTHS_INTERVAL * share;
+        self.ask_depths(socket)
     }
 
     /// When [`Monitor::sample_depths`] has something to do again.
@@ -200,15 +229,37 @@ impl Monitor {
         self.depths_due
     }
 
-    /// Has libzmq tell the depths of its queues now. They come with [`Monitor::hear`], a moment later.
-    pub(super) fn ask_depths(&self, socket: &mut zmq::Socket) {
-        match beyond::pipes_stats(socket.as_mut_ptr()) {
-            // There are no peers.
-            Ok(()) | Err(zmq_sys::errno::EAGAIN) => {}
-            Err(code) => {
-                tracing::warn!(surface = self.surface, cause = socket::raw_cause(code), "asking for queue depths");
+    /// Has libzmq tell the depths of its queues now, unless connections are just ending: they come with
+    /// [`Monitor::hear`], a moment later.
+    ///
+    /// libzmq sends the question to both ends of each pipe, to one that is already freed too: a pipe that ends is still
+    /// on the list from the moment at which this thread agrees to its end until it hears that the I/O thread has
+    /// freed the other one. So ask only when that is over for all: a connection's end is told before any of it
+    /// begins, and takes [`ENDING_STEPS`] passes through the I/O thread. Nothing is received meanwhile, since that
+    /// too can be the moment at which the end of a pipe is agreed to.
+    pub(super) fn ask_depths(&mut self, socket: &mut zmq::Socket) -> zmq::Result<Vec<(Descriptor, Peer)>> {
+        let mut gone = Vec::new();
+        let mut settled = 0;
+        for _ in 0..ENDING_STEPS * SETTLE_ATTEMPTS {
+            let before = self.disconnects;
+            socket.get_events()?;
+            gone.extend(self.hear()?);
+            settled = if self.disconnects == before { settled + 1 } else { 0 };
+            if settled > ENDING_STEPS {
+                match beyond::pipes_stats(socket.as_mut_ptr()) {
+                    // There are no peers.
+                    Ok(()) | Err(zmq_sys::errno::EAGAIN) => {}
+                    Err(code) => {
+                        tracing::warn!(surface = self.surface, cause = socket::raw_cause(code), "asking for depths");
+                    }
+                }
+                break;
+            }
+            if !self.barrier.pass()? {
+                break;
             }
         }
+        Ok(gone)
     }
 
     /// How many depths were told since the start.
@@ -241,21 +292,6 @@ impl Monitor {
             }
         }
     }
-
-    /// Writes down who is connected.
-    fn tell(&self) {
-        let established = self.peers.values().filter(|peer| peer.established);
-        self.figures.set_peers(
-            established
-                .map(|peer| PeerFigures {
-                    address: peer.address().to_owned(),
-                    key: peer.key.clone(),
-                    subscriptions: peer.subscriptions,
-                    queue_messages: peer.queue_messages,
-                })
-                .collect(),
-        );
-    }
 }
 
 fn address(endpoint: &str) -> &str {
@@ -278,5 +314,57 @@ impl<'a> Event<'a> {
         let [_, remote] = endpoints else { return None };
         let value = |index: usize| values.get(index).and_then(number).unwrap_or_default();
         Some(Self { kind: number(kind)?, value: value(0), remote: std::str::from_utf8(remote).ok()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// libzmq would crash, and the test with it, if it was asked at the wrong moment.
+    #[test]
+    fn depths_are_asked_for_while_peers_come_and_go() {
+        let seconds = std::env::var("TIDEGATE_STORM_SECONDS").map_or(2, |text| text.parse().expect("seconds"));
+        for kind in [zmq::XPUB, zmq::ROUTER] {
+            let context = zmq::Context::new();
+            let mut socket = context.socket(kind).expect("a socket");
+            socket.set_linger(0).expect("linger");
+            let mut monitor = Monitor::attach(&context, &mut socket, "test", false, Arc::default()).expect("a monitor");
+            let endpoint = socket::bind(&socket, "tcp://127.0.0.1:*").expect("a free port");
+            let over = AtomicBool::new(false);
+            let (mut asked, mut gone) = (0, 0);
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        while !over.load(Ordering::Relaxed) {
+                            let peer =
+                                zmq::Context::new().socket(if kind == zmq::XPUB { zmq::SUB } else { zmq::DEALER });
+                            let peer = peer.expect("a socket");
+                            peer.set_linger(0).expect("linger");
+                            if kind == zmq::XPUB {
+                                peer.set_subscribe(b"").expect("a subscription");
+                            }
+                            peer.connect(&endpoint).expect("a connection");
+                            if kind == zmq::DEALER || kind == zmq::ROUTER {
+                                let _ = peer.send("x", zmq::DONTWAIT);
+                            }
+                            std::thread::sleep(Duration::from_micros(700));
+                        }
+                    });
+                }
+                let began = Instant::now();
+                while began.elapsed() < Duration::from_secs(seconds) {
+                    let told = monitor.depths_told();
+                    gone += monitor.ask_depths(&mut socket).expect("asked").len();
+                    while socket::receive_now(&socket, usize::MAX).expect("a message").is_some() {}
+                    gone += monitor.hear().expect("heard").len();
+                    asked += u64::from(monitor.depths_told() > told);
+                }
+                over.store(true, Ordering::Relaxed);
+            });
+            println!("{gone} peers went, depths were told {asked} times");
+            assert!(gone > 10, "{gone}");
+        }
     }
 }

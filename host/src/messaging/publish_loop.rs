@@ -1,7 +1,7 @@
 //! The publish loop: hands what is queued to libzmq, hears of subscribers, and deals with those that do not read.
 
 use super::figures::SocketFigures;
-use super::monitor::Monitor;
+use super::monitor::{Descriptor, Monitor, Peer};
 use super::publish_queue::{Place, PublishQueue};
 use super::publisher::Settings;
 use super::retained::{Retained, RetainedMessages};
@@ -116,10 +116,10 @@ impl PublishLoop {
 
     /// Takes in who came, who went and who subscribed.
     fn listen(&mut self) {
-        if let Err(error) = self.hear() {
+        let sampled = self.monitor.sample_depths(&mut self.socket, Instant::now());
+        if let Err(error) = sampled.map(|gone| self.say_goodbye(gone)).and_then(|()| self.hear()) {
             tracing::warn!(%error, "looking at subscribers");
         }
-        self.monitor.sample_depths(&mut self.socket, Instant::now());
     }
 
     fn hear(&mut self) -> zmq::Result<()> {
@@ -134,14 +134,19 @@ impl PublishLoop {
     }
 
     fn hear_monitor(&mut self) -> zmq::Result<()> {
-        for (descriptor, peer) in self.monitor.hear()? {
+        let gone = self.monitor.hear()?;
+        self.say_goodbye(gone);
+        Ok(())
+    }
+
+    fn say_goodbye(&mut self, gone: Vec<(Descriptor, Peer)>) {
+        for (descriptor, peer) in gone {
             if let Some(retained) = &mut self.retained {
                 retained.gone(descriptor);
             }
             let (address, queue_messages) = (peer.address(), peer.queue_messages);
             tracing::info!(peer = address, queue_messages, "subscriber gone");
         }
-        Ok(())
     }
 
     /// A subscription is `1` and the topic, its end `0` and the topic.
@@ -156,26 +161,31 @@ impl PublishLoop {
         } else {
             self.subscriptions.remove(topic);
         }
-        let mut too_many = false;
-        if let Some(peer) = descriptor.and_then(|descriptor| self.monitor.peer_mut(descriptor)) {
-            peer.key = key;
-            peer.subscriptions = if subscribes { peer.subscriptions + 1 } else { peer.subscriptions.saturating_sub(1) };
-            too_many = peer.subscriptions > SUBSCRIPTIONS_PER_PEER_MAX;
-            let (address, total) = (peer.address(), self.subscriptions.total());
-            let topic = String::from_utf8_lossy(topic);
-            let what = if subscribes { "subscribed" } else { "unsubscribed" };
-            tracing::info!(peer = address, ?topic, subscriptions = total, "{what}");
-        }
-        if let Some(descriptor) = descriptor.filter(|_| too_many) {
-            self.monitor.cut_off(descriptor, "it has more subscriptions than a peer may have");
+        if let Some(descriptor) = descriptor {
+            self.monitor.update(descriptor, |peer| {
+                peer.key = key;
+                let count = if subscribes { peer.subscriptions + 1 } else { peer.subscriptions.saturating_sub(1) };
+                peer.subscriptions = count;
+            });
+            self.look_at(descriptor, if subscribes { "subscribed" } else { "unsubscribed" }, topic);
         }
         if subscribes && self.retained.is_some() {
             self.serve_newcomer(topic, descriptor);
         }
     }
 
+    /// Logs what a peer did, and ends its connection if it has too many subscriptions.
+    fn look_at(&mut self, descriptor: Descriptor, what: &str, topic: &[u8]) {
+        let Some(peer) = self.monitor.peer(descriptor) else { return };
+        let (address, topic, total) = (peer.address(), String::from_utf8_lossy(topic), self.subscriptions.total());
+        tracing::info!(peer = address, ?topic, subscriptions = total, "{what}");
+        if peer.subscriptions > SUBSCRIPTIONS_PER_PEER_MAX {
+            self.monitor.cut_off(descriptor, "it has more subscriptions than a peer may have");
+        }
+    }
+
     /// Makes the subscription that was received last, and hands its sender what is retained for it.
-    fn serve_newcomer(&mut self, topic: &[u8], descriptor: Option<i32>) {
+    fn serve_newcomer(&mut self, topic: &[u8], descriptor: Option<Descriptor>) {
         let pointer = self.socket.as_mut_ptr();
         if let Err(code) = beyond::subscribe_last(pointer, topic) {
             return tracing::warn!(cause = socket::raw_cause(code), "subscribing a peer");
@@ -240,13 +250,16 @@ impl PublishLoop {
 
     /// Ends the connections of the subscribers that have no room.
     fn cut_off_full(&mut self) {
-        let depth_max = self.settings.queue_messages_max as u64;
         let told = self.monitor.depths_told();
-        self.monitor.ask_depths(&mut self.socket);
+        match self.monitor.ask_depths(&mut self.socket) {
+            Ok(gone) => self.say_goodbye(gone),
+            Err(error) => return tracing::warn!(%error, "asking for depths"),
+        }
         let deadline = Instant::now() + CUT_OFF_MAX / 10;
         while self.monitor.depths_told() == told && Instant::now() < deadline {
             self.pause();
         }
+        let depth_max = self.settings.queue_messages_max as u64;
         for descriptor in self.monitor.select(|peer| peer.queue_messages >= depth_max) {
             self.monitor.cut_off(descriptor, "it does not read, and its queue is full");
         }

@@ -74,6 +74,8 @@ impl Worker {
             frames,
         };
         let call = async {
+            #[cfg(debug_assertions)]
+            panic_if_asked(&request);
             tokio::select! {
                 answer = self.policy.replies(request, number) => answer.result.map_err(|error| error.reason()),
                 () = self.give_up.cancelled() => Err(Reason::Abandoned),
@@ -91,5 +93,16 @@ impl Worker {
             Note::Reply { delay_ms, message: envelope.join(reply.frames) }
         };
         Ok(replies.into_iter().map(note).collect())
+    }
+}
+
+/// A fault to try the host with, in debug builds alone: a request that asks for a panic of the worker gets it, if the
+/// environment allows for that.
+#[cfg(debug_assertions)]
+fn panic_if_asked(request: &Request) {
+    if request.frames.first().is_some_and(|frame| frame == b"tidegate-fault-panic")
+        && std::env::var_os("TIDEGATE_FAULTS").is_some_and(|value| value == "1")
+    {
+        panic!("a request asked for it, and TIDEGATE_FAULTS=1 allows it");
     }
 }

@@ -15,7 +15,7 @@ mod text;
 use super::with_type;
 use crate::http::problem::Problem;
 use crate::ledger::Ledger;
-use crate::messaging::figures::SocketFigures;
+use crate::messaging::SocketFigures;
 use crate::plugin::Slots;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;

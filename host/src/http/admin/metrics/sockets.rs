@@ -2,7 +2,7 @@
 
 use super::series::{counters, gauges};
 use crate::config::METRICS_PEERS_MAX;
-use crate::messaging::figures::{PeerFigures, SocketFigures};
+use crate::messaging::{PeerFigures, SocketFigures};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn of_many_peers_those_furthest_behind_are_told() {
-        let peer = |address: String, queue_messages| PeerFigures { address, key: None, queue_messages };
+        let peer =
+            |address: String, queue_messages| PeerFigures { address, key: None, subscriptions: 0, queue_messages };
         let mut peers: Vec<_> = (0..500).map(|number| peer(format!("127.0.0.1:{number}"), number)).collect();
         peers.push(peer("127.0.0.1:499".to_owned(), 1_000));
         let told = longest(&peers);

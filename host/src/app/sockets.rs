@@ -1,0 +1,91 @@
+//! The ZeroMQ side of a host: its sockets as configured, and what is told of them.
+
+use super::{StartError, could_not_start};
+use crate::config::Config;
+use crate::http::admin::Check;
+use crate::ledger::Ledger;
+use crate::messaging::publisher::RetainBounds;
+use crate::messaging::{Broker, BrokerState, Publisher, SocketFigures, broker, publisher};
+use crate::plugin::Slot;
+use crate::request_id::RequestIds;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) fn publisher(config: &Config, ledger: &Ledger) -> Result<Option<Arc<Publisher>>, StartError> {
+    let Some(endpoint) = config.messaging.publish.0.clone() else { return Ok(None) };
+    let (messaging, publisher) = (&config.messaging, &config.publisher);
+    let retain = RetainBounds { topics_max: publisher.retain_topics_max, bytes_max: publisher.retain_bytes_max };
+    let settings = publisher::Settings {
+        endpoint,
+        queue_messages_max: messaging.queue_messages_max,
+        queue_bytes_max: messaging.queue_bytes_max,
+        on_full: publisher.on_full,
+        retain: publisher.retain.then_some(retain),
+        heartbeat: Duration::from_millis(messaging.heartbeat_ms),
+        handshake_timeout: Duration::from_millis(messaging.handshake_timeout_ms),
+    };
+    let publisher = Publisher::bind(settings, Arc::clone(&ledger.publish)).map_err(could_not_start)?;
+    Ok(Some(Arc::new(publisher)))
+}
+
+pub(super) fn broker(
+    config: &Config,
+    policy: Arc<Slot>,
+    ledger: &Ledger,
+    request_ids: &Arc<RequestIds>,
+) -> Result<Broker, StartError> {
+    let messaging = &config.messaging;
+    let settings = broker::Settings {
+        endpoint: messaging.frontend.to_string(),
+        workers: messaging.workers,
+        frame_bytes_max: messaging.frame_bytes_max,
+        frames_max: messaging.frames_max,
+        queue_messages_max: messaging.queue_messages_max,
+        queue_bytes_max: messaging.queue_bytes_max,
+        on_full: config.broker.on_full,
+        heartbeat: Duration::from_millis(messaging.heartbeat_ms),
+        handshake_timeout: Duration::from_millis(messaging.handshake_timeout_ms),
+    };
+    let runtime = tokio::runtime::Handle::current();
+    let hops = broker::Hops {
+        policy: Arc::clone(&ledger.policy),
+        schedule: Arc::clone(&ledger.schedule),
+        reply: Arc::clone(&ledger.reply),
+    };
+    Broker::start(settings, policy, runtime, hops, Arc::clone(request_ids)).map_err(could_not_start)
+}
+
+/// What each socket tells of itself, by the name of its surface.
+pub(super) fn figures(
+    publisher: Option<&Arc<Publisher>>,
+    broker: Option<&Broker>,
+) -> Vec<(&'static str, Arc<SocketFigures>)> {
+    let publish = publisher.map(|publisher| ("publish", Arc::clone(publisher.figures())));
+    let frontend = broker.map(|broker| ("frontend", Arc::clone(broker.figures())));
+    publish.into_iter().chain(frontend).collect()
+}
+
+/// What the sockets have to be before the host is ready.
+pub(super) fn checks(
+    publisher: Option<&Arc<Publisher>>,
+    broker: Option<&Broker>,
+    subscribers_min: usize,
+) -> Vec<Check> {
+    let mut checks: Vec<Check> = Vec::new();
+    if let Some(figures) = publisher.map(|publisher| Arc::clone(publisher.figures())) {
+        checks.push(Box::new(move || {
+            let subscribers = figures.subscriber_count();
+            let missing = subscribers < subscribers_min;
+            missing.then(|| format!("{subscribers} subscribers of subscribers_min {subscribers_min}"))
+        }));
+    }
+    if let Some(control) = broker.map(|broker| Arc::clone(broker.control())) {
+        checks.push(Box::new(move || match control.status().state {
+            BrokerState::Running => None,
+            BrokerState::Paused => Some("the broker is paused".to_owned()),
+            BrokerState::Draining => Some("the broker is draining".to_owned()),
+            BrokerState::Drained => Some("the broker is drained".to_owned()),
+        }));
+    }
+    checks
+}

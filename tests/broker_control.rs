@@ -1,0 +1,134 @@
+//! The broker on request: paused, resumed and drained while clients wait, with nothing lost; and a worker that panics.
+
+use crate::fixtures;
+use crate::harness::{Host, PATIENCE, Setup, wait_for};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+fn dealer(host: &Host) -> zmq::Socket {
+    let socket = zmq::Context::new().socket(zmq::DEALER).unwrap();
+    socket.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
+    socket.set_linger(0).unwrap();
+    socket.connect(host.surface("frontend")).unwrap();
+    socket
+}
+
+#[track_caller]
+fn tell(host: &Host, what: &str) {
+    let answer = host.admin_request("POST", &format!("/broker/{what}"), Some(b""));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[track_caller]
+fn wait_for_state(host: &Host, state: &str) {
+    wait_for(state, || (host.admin("/broker").json()["state"] == state).then_some(()));
+}
+
+#[test]
+fn a_pause_holds_requests_back_and_replies_go_on() {
+    let host = Setup::new().plugin("late", &fixtures::replying_late_unless_asked(700)).start();
+    let socket = dealer(&host);
+    socket.send("late", 0).unwrap();
+    wait_for("the request", || (host.admin("/broker").json()["replies_scheduled"] == 1).then_some(()));
+    tell(&host, "pause");
+    wait_for_state(&host, "paused");
+    assert!(host.admin("/readyz").text().contains("broker is paused"));
+    // An empty body would be answered at once.
+    socket.send("", 0).unwrap();
+    assert_eq!(socket.recv_bytes(0).unwrap(), b"late", "what fell due was sent");
+    assert_eq!(host.ledger()["hops"]["policy"]["in"], 1, "nothing was read");
+    tell(&host, "resume");
+    assert_eq!(socket.recv_bytes(0).unwrap(), b"");
+    wait_for_state(&host, "running");
+    assert_eq!(host.admin("/readyz").status, 200);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_drain_is_over_when_the_last_reply_has_left() {
+    let host = Setup::new().plugin("late", &fixtures::replying_late_unless_asked(500)).start();
+    let socket = dealer(&host);
+    socket.send("late", 0).unwrap();
+    wait_for("the request", || (host.admin("/broker").json()["replies_scheduled"] == 1).then_some(()));
+    tell(&host, "drain");
+    wait_for_state(&host, "drained");
+    assert_eq!(host.ledger()["hops"]["reply"]["out"], 1);
+    assert_eq!(socket.recv_bytes(0).unwrap(), b"late");
+    tell(&host, "resume");
+    socket.send("", 0).unwrap();
+    assert_eq!(socket.recv_bytes(0).unwrap(), b"");
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_host_can_be_drained_by_its_admin_surface() {
+    let mut host = Setup::new().plugin("late", &fixtures::replying_late_unless_asked(500)).start();
+    let socket = dealer(&host);
+    socket.send("late", 0).unwrap();
+    wait_for("the request", || (host.admin("/broker").json()["replies_scheduled"] == 1).then_some(()));
+    let answer = host.admin_request("POST", "/drain", Some(b""));
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    assert_eq!(host.wait(), 0);
+    assert_eq!(socket.recv_bytes(0).unwrap(), b"late");
+}
+
+#[test]
+fn there_is_no_broker_to_pause_without_a_frontend() {
+    let host = Setup::new().committed("downcase").start();
+    for (method, path) in [("GET", "/broker"), ("POST", "/broker/pause")] {
+        let answer = host.admin_request(method, path, None);
+        assert_eq!(answer.status, 404, "{}", answer.text());
+        assert!(answer.text().contains("no frontend"), "{}", answer.text());
+    }
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_panic_costs_its_own_request_alone() {
+    if !cfg!(debug_assertions) {
+        return;
+    }
+    let host = Setup::new().committed("echo").with(&["--workers=1"]).env("TIDEGATE_FAULTS", "1").start();
+    let socket = dealer(&host);
+    for _ in 0..3 {
+        socket.send("tidegate-fault-panic", 0).unwrap();
+        socket.send("well", 0).unwrap();
+        assert_eq!(socket.recv_bytes(0).unwrap(), b"well");
+    }
+    let policy = wait_for("six requests", || {
+        let policy = host.ledger()["hops"]["policy"].clone();
+        (policy["in_flight"] == 0 && policy["in"] == 6).then_some(policy)
+    });
+    assert_eq!((&policy["out"], &policy["dropped"]), (&json!(3), &json!({"panicked": 3})));
+    host.process.wait_for_log("calling the policy panicked");
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_slow_call_holds_back_two_requests_at_most() {
+    // The first byte tells it to wait; no reply would be an error, so each has one.
+    let host = Setup::new()
+        .plugin("slow", &fixtures::slow_policy(900))
+        .with(&["--workers=2"])
+        .config("[limits]\ncall_deadline_ms = 30000")
+        .start();
+    let slow = dealer(&host);
+    slow.send("wait", 0).unwrap();
+    wait_for("the call", || (host.status("slow")["calls_in_flight"] == 1).then_some(()));
+    let quick = dealer(&host);
+    let started = Instant::now();
+    const REQUESTS: usize = 50;
+    for _ in 0..REQUESTS {
+        quick.send("quick", 0).unwrap();
+    }
+    let mut held_back = 0;
+    for _ in 0..REQUESTS {
+        quick.recv_bytes(0).unwrap();
+        held_back += usize::from(started.elapsed() > Duration::from_millis(500));
+    }
+    println!("held back behind one slow call: {held_back} of {REQUESTS}");
+    // As many as the queue between backend and worker holds: one on either side of it.
+    assert!(held_back <= 2, "{held_back}");
+    slow.recv_bytes(0).unwrap();
+    assert_eq!(host.stop(), 0);
+}
