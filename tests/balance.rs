@@ -25,9 +25,7 @@ pub fn assert_balanced(stderr: &str) {
 /// The ledger at the end of a host's stderr, in the form that `GET /ledger` has: from its table, or from its line of JSON.
 #[track_caller]
 pub fn at_exit(stderr: &str) -> Value {
-    if let Some(line) =
-        stderr.lines().rfind(|line| line.starts_with("{\"ledger\"") || line.starts_with("{\"abandoned\""))
-    {
+    if let Some(line) = stderr.lines().rfind(|line| line.starts_with("{\"ledger\"")) {
         return serde_json::from_str::<Value>(line).unwrap()["ledger"].take();
     }
     let lines = stderr.lines().skip_while(|line| !line.starts_with("HOP "));

@@ -51,8 +51,7 @@ pub struct Ended {
 impl Ended {
     /// What became of everything that came in; whole once the runtime is gone, and with it what was given up.
     pub fn report(&self) -> Report {
-        let plugins = self.slots.all().into_iter().map(|slot| (slot.name().to_owned(), slot.figures()));
-        Report::new(&self.ledger, plugins)
+        Report::new(&self.ledger, self.slots.figures())
     }
 }
 

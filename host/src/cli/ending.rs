@@ -3,6 +3,7 @@
 use super::table::table;
 use crate::config::LogFormat;
 use crate::ledger::{Figures, Report};
+use serde::Serialize;
 
 const HEADS: [&str; 6] = ["HOP", "IN", "OUT", "DROPPED", "IN-FLIGHT", "REASONS"];
 /// Stands in the column of the hops, between them and the plugins.
@@ -19,13 +20,19 @@ pub(super) fn last_words(ledger: &Report, abandoned: u64, format: LogFormat) -> 
             words
         }
         LogFormat::Json => {
-            let mut words = serde_json::json!({ "ledger": ledger });
-            if abandoned > 0 {
-                words["abandoned"] = abandoned.into();
-            }
-            format!("{words}\n")
+            let abandoned = Some(abandoned).filter(|count| *count > 0);
+            // Counts under names are always JSON.
+            serde_json::to_string(&LastWords { ledger, abandoned }).unwrap_or_default() + "\n"
         }
     }
+}
+
+/// What programs read.
+#[derive(Serialize)]
+struct LastWords<'a> {
+    ledger: &'a Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    abandoned: Option<u64>,
 }
 
 fn ledger_table(ledger: &Report) -> String {
@@ -63,7 +70,7 @@ mod tests {
         ledger.http.enter().out();
         ledger.reply.refuse(Reason::Unroutable);
         let downcase = Figures { entered: 12, out: 12, ..Figures::default() };
-        Report::new(&ledger, [("downcase".to_owned(), downcase)].into_iter())
+        Report::new(&ledger, vec![("downcase".to_owned(), downcase)])
     }
 
     #[test]
@@ -90,5 +97,7 @@ abandoned=2: not everything in flight ended within the grace period
         assert_eq!(words.lines().count(), 1);
         assert_eq!(object["ledger"]["hops"]["reply"]["dropped"]["unroutable"], 1);
         assert_eq!(object.as_object().unwrap().len(), 1);
+        let words = last_words(&report(), 2, LogFormat::Json);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&words).unwrap()["abandoned"], 2);
     }
 }

@@ -16,9 +16,9 @@ pub struct Report {
 
 impl Report {
     /// Reads the hops now; `plugins` brings the figures of each plugin.
-    pub fn new(ledger: &Ledger, plugins: impl Iterator<Item = (String, Figures)>) -> Self {
+    pub fn new(ledger: &Ledger, plugins: Vec<(String, Figures)>) -> Self {
         let hops = ledger.hops().into_iter().map(|(name, hop)| (name, hop.figures())).collect();
-        Self { hops, plugins: plugins.collect() }
+        Self { hops, plugins }
     }
 }
 
@@ -36,8 +36,8 @@ mod tests {
         let ledger = Ledger::default();
         ledger.http.enter().out();
         ledger.http.refuse(Reason::QueueFull);
-        let plugins = [("downcase".to_owned(), Figures { entered: 1, in_flight: 1, ..Figures::default() })];
-        let told = serde_json::to_value(Report::new(&ledger, plugins.into_iter())).unwrap();
+        let plugins = vec![("downcase".to_owned(), Figures { entered: 1, in_flight: 1, ..Figures::default() })];
+        let told = serde_json::to_value(Report::new(&ledger, plugins)).unwrap();
         let http = serde_json::json!({"in": 2, "out": 1, "in_flight": 0, "dropped": {"queue-full": 1}});
         assert_eq!(told["hops"]["http"], http);
         assert_eq!(told["hops"].as_object().unwrap().len(), 6);

@@ -5,6 +5,7 @@ use super::engine::Engine;
 use super::load::LoadError;
 use super::slot::{Loaded, PutError, Slot};
 use crate::config::{Config, LOG_LINE_BYTES_MAX, PLUGINS_DIRECTORY, SLOTS_MAX, check_name};
+use crate::ledger::Figures;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -46,6 +47,11 @@ impl Slots {
     /// All slots, by name.
     pub fn all(&self) -> Vec<Arc<Slot>> {
         self.by_name.load().values().cloned().collect()
+    }
+
+    /// What became of the calls of each plugin, by name.
+    pub fn figures(&self) -> Vec<(String, Figures)> {
+        self.all().iter().map(|slot| (slot.name().to_owned(), slot.figures())).collect()
     }
 
     /// The slot of a source, made empty if the name is new.
