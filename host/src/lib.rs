@@ -16,6 +16,7 @@
 //! `main → cli → app → {http, messaging} → plugin`; [`config`], [`ledger`] and [`request_id`] are leaves.
 
 pub mod app;
+mod append;
 pub mod cli;
 pub mod config;
 #[cfg(fuzzing)]
