@@ -108,7 +108,7 @@ impl Public {
         };
 
         let call = self.transform_hop.enter();
-        let Answer { by, result } = slot.transform(message, call.number()).await;
+        let Answer { by, result, .. } = slot.transform(message, call.number()).await;
         let answer = match result {
             Ok(returned) => {
                 call.out();

@@ -42,7 +42,7 @@ pub(super) enum Note {
 }
 
 /// What a verdict can be, by its code.
-const VERDICTS: [Verdict; 18] = [
+const VERDICTS: [Verdict; 19] = [
     Ok(()),
     Err(Reason::Abandoned),
     Err(Reason::CallFailed),
@@ -56,6 +56,7 @@ const VERDICTS: [Verdict; 18] = [
     Err(Reason::OverOutput),
     Err(Reason::OverStack),
     Err(Reason::OverTable),
+    Err(Reason::Panicked),
     Err(Reason::Paused),
     Err(Reason::Rejected),
     Err(Reason::TooManyCalls),

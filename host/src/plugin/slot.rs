@@ -7,6 +7,7 @@ use super::health::{Trial, Verdict};
 use super::history::{Generation, History, NothingToGoBackTo};
 use super::load::{Candidate, LoadError, Role};
 use super::status::{Counts, Status};
+use super::v0_1_0::{ReplyPolicyInput, TransformInput};
 use crate::config::{LOG_LINE_BYTES_MAX, Limits, Rollback};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -130,29 +131,33 @@ impl Slot {
     }
 
     /// Calls the role `transform` of the generation that serves now; `number` is the message's at its hop.
-    pub async fn transform(&self, message: Message, number: u64) -> Answer<Option<Message>> {
+    pub async fn transform(&self, message: Message, number: u64) -> Answer<Option<Message>, Message> {
         let id = request_id(&message.metadata).to_owned();
-        let Some(serving) = self.history.serving() else { return nobody() };
-        match self.admit(&serving) {
+        let Some(serving) = self.history.serving() else { return nobody(message) };
+        let input = Arc::new(TransformInput::from(message));
+        let (result, trial) = match self.admit(&serving) {
             Ok((trial, permit)) => {
-                let result = serving.plugin.transform(message, number, Arc::clone(&serving.idle), permit).await;
-                self.ended(&serving, result, Some(trial), &id)
+                let (input, idle) = (Arc::clone(&input), Arc::clone(&serving.idle));
+                (serving.plugin.transform(input, number, idle, permit).await, Some(trial))
             }
-            Err(error) => self.ended(&serving, Err(error), None, &id),
-        }
+            Err(error) => (Err(error), None),
+        };
+        self.ended(&serving, result, input, trial, &id)
     }
 
     /// Calls the role `reply-policy` of the generation that serves now, likewise.
-    pub async fn replies(&self, request: Request, number: u64) -> Answer<Vec<Reply>> {
+    pub async fn replies(&self, request: Request, number: u64) -> Answer<Vec<Reply>, Request> {
         let id = request_id(&request.metadata).to_owned();
-        let Some(serving) = self.history.serving() else { return nobody() };
-        match self.admit(&serving) {
+        let Some(serving) = self.history.serving() else { return nobody(request) };
+        let input = Arc::new(ReplyPolicyInput::from(request));
+        let (result, trial) = match self.admit(&serving) {
             Ok((trial, permit)) => {
-                let result = serving.plugin.replies(request, number, Arc::clone(&serving.idle), permit).await;
-                self.ended(&serving, result, Some(trial), &id)
+                let (input, idle) = (Arc::clone(&input), Arc::clone(&serving.idle));
+                (serving.plugin.replies(input, number, idle, permit).await, Some(trial))
             }
-            Err(error) => self.ended(&serving, Err(error), None, &id),
-        }
+            Err(error) => (Err(error), None),
+        };
+        self.ended(&serving, result, input, trial, &id)
     }
 
     /// Whether one more call may begin.
@@ -165,13 +170,14 @@ impl Slot {
     }
 
     /// The end of a call: counts it, logs a failure (its text may be for the log alone) and draws the consequences.
-    fn ended<T>(
+    fn ended<T, V: Clone, I: From<V>>(
         &self,
         serving: &Arc<Generation>,
         result: Result<T, CallError>,
+        input: Arc<V>,
         trial: Option<Trial>,
         request_id: &str,
-    ) -> Answer<T> {
+    ) -> Answer<T, I> {
         self.counts.count(result.as_ref().err());
         if let Err(error) = &result
             && self.account.admit_failure()
@@ -193,7 +199,8 @@ impl Slot {
                 self.pause(serving, trial);
             }
         }
-        Answer { by: Some(Arc::clone(&serving.stamp)), result }
+        let input = result.is_err().then(|| I::from(Arc::unwrap_or_clone(input)));
+        Answer { by: Some(Arc::clone(&serving.stamp)), result, input }
     }
 
     fn pause(&self, serving: &Generation, trial: Trial) {
@@ -225,8 +232,8 @@ pub enum PutError {
     Persist(String),
 }
 
-fn nobody<T>() -> Answer<T> {
-    Answer { by: None, result: Err(CallError::EmptySlot) }
+fn nobody<T, I>(input: I) -> Answer<T, I> {
+    Answer { by: None, result: Err(CallError::EmptySlot), input: Some(input) }
 }
 
 fn request_id(metadata: &[(String, String)]) -> &str {
