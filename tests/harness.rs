@@ -209,7 +209,7 @@ impl Host {
 #[track_caller]
 pub fn assert_balanced(log: &str) {
     let lines: Vec<_> = log.lines().filter_map(|line| line.split_once("ledger ")).collect();
-    assert_eq!(lines.len(), 6, "a ledger line per hop:\n{log}");
+    assert_eq!(lines.len(), 7, "a ledger line per hop:\n{log}");
     for (_, line) in lines {
         let figures: BTreeMap<&str, u64> = line
             .split_whitespace()

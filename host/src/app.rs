@@ -3,12 +3,13 @@
 mod plugins;
 
 use crate::config::{self, Config};
+use crate::dead_letters::{self, DeadLetters};
 use crate::http::admin::{Admin, Guard};
 use crate::http::public::Public;
 use crate::http::{Server, Settings};
 use crate::ledger::{Ledger, Reason};
 use crate::messaging::{Broker, Publisher, broker, publisher};
-use crate::plugin::{Slot, Slots, Source, Watch};
+use crate::plugin::{Seed, Slot, Slots, Source, Watch};
 use crate::request_id::RequestIds;
 use crate::shutdown::{Ask, Signals};
 use anyhow::Context;
@@ -48,6 +49,7 @@ pub struct App {
     admin: Option<(Server, Guard)>,
     publisher: Option<Arc<Publisher>>,
     broker: Option<Broker>,
+    dead_letters: DeadLetters,
     request_ids: Arc<RequestIds>,
     body_bytes_max: usize,
     grace: Duration,
@@ -66,6 +68,7 @@ impl App {
         let guard = config.admin.address.0.map(guard).transpose().map_err(StartError::Usage)?;
         let (sources, scanned) = plugins::sources(&config, named)?;
         let engine = plugins::engine(&config)?;
+        let seed = engine.seed();
         let slots = Arc::new(Slots::new(engine, config.clone(), scanned.is_some()));
         plugins::load(&slots, sources, scanned.is_some()).await?;
         let policy = match config.messaging.frontend.0 {
@@ -74,6 +77,7 @@ impl App {
         };
 
         let ledger = Ledger::default();
+        let dead_letters = dead_letters(&config.dead_letters, seed, &ledger)?;
         let request_ids = Arc::new(RequestIds::default());
         let settings = Settings {
             connections_max: config.http.connections_max,
@@ -84,7 +88,10 @@ impl App {
             http: bind("http", config.http.address, settings).await?,
             admin: bind("admin", config.admin.address, settings).await?.zip(guard),
             publisher: publisher(&config, &ledger)?,
-            broker: policy.map(|policy| start_broker(&config, policy, &ledger, &request_ids)).transpose()?,
+            broker: policy
+                .map(|policy| start_broker(&config, policy, &ledger, &dead_letters, &request_ids))
+                .transpose()?,
+            dead_letters,
             ledger,
             slots,
             scanned,
@@ -160,6 +167,9 @@ impl App {
             let linger = deadline.saturating_duration_since(Instant::now()).max(FLUSH_MIN);
             let _ = tokio::task::spawn_blocking(move || publisher.close(linger)).await;
         }
+        // Last of the traffic: each part may have had something to write.
+        let wait = deadline.saturating_duration_since(Instant::now()).max(FLUSH_MIN);
+        let _ = tokio::task::spawn_blocking(move || self.dead_letters.close(wait)).await;
         stop_admin.cancel();
         if let Some(admin) = admin {
             let _ = admin.await;
@@ -178,15 +188,16 @@ impl App {
             request_ids: Arc::clone(&self.request_ids),
             http_hop: Arc::clone(&self.ledger.http),
             transform_hop: Arc::clone(&self.ledger.transform),
+            dead_letters: self.dead_letters.clone(),
             body_bytes_max: self.body_bytes_max,
             body_timeout: Duration::from_millis(config::HTTP_IO_TIMEOUT_MS),
         }
     }
 }
 
-/// What the ZeroMQ side gave up. HTTP requests that a caller gave up are no loss of ours, so they are not in it.
+/// What the ZeroMQ side and the writer of dead letters gave up. HTTP requests that a caller gave up are no loss of ours, so they are not in it.
 fn abandoned(ledger: &Ledger) -> u64 {
-    [&ledger.publish, &ledger.policy, &ledger.schedule, &ledger.reply]
+    [&ledger.publish, &ledger.policy, &ledger.schedule, &ledger.reply, &ledger.dead_letter]
         .iter()
         .map(|hop| hop.figures().dropped(Reason::Abandoned))
         .sum()
@@ -206,10 +217,27 @@ fn publisher(config: &Config, ledger: &Ledger) -> Result<Option<Arc<Publisher>>,
     Ok(Some(Arc::new(publisher)))
 }
 
+fn dead_letters(config: &config::DeadLetters, seed: Seed, ledger: &Ledger) -> Result<DeadLetters, StartError> {
+    if config.file.as_os_str() == "none" {
+        return Ok(DeadLetters::default());
+    }
+    let settings = dead_letters::Settings {
+        file: config.file.clone(),
+        bytes_max: config.bytes_max,
+        files_max: config.files_max,
+        queue_letters_max: config.queue_letters_max,
+        queue_bytes_max: config.queue_bytes_max,
+        seed: dead_letters::Seed { value: seed.value, fixed: seed.fixed },
+    };
+    DeadLetters::start(settings, Arc::clone(&ledger.dead_letter))
+        .map_err(|error| could_not_start(format!("starting the writer of dead letters: {error}")))
+}
+
 fn start_broker(
     config: &Config,
     policy: Arc<Slot>,
     ledger: &Ledger,
+    dead_letters: &DeadLetters,
     request_ids: &Arc<RequestIds>,
 ) -> Result<Broker, StartError> {
     let messaging = &config.messaging;
@@ -225,6 +253,7 @@ fn start_broker(
         policy: Arc::clone(&ledger.policy),
         schedule: Arc::clone(&ledger.schedule),
         reply: Arc::clone(&ledger.reply),
+        dead_letters: dead_letters.clone(),
     };
     Broker::start(settings, policy, runtime, hops, Arc::clone(request_ids)).map_err(could_not_start)
 }

@@ -4,6 +4,7 @@ use super::broker_loop::{BrokerLoop, CONTROL};
 use super::exchange::BACKEND;
 use super::socket::{self, BindError};
 use super::worker::Worker;
+use crate::dead_letters::DeadLetters;
 use crate::ledger::Hop;
 use crate::plugin::Slot;
 use crate::request_id::RequestIds;
@@ -28,7 +29,7 @@ pub struct Settings {
     pub queue_messages_max: usize,
 }
 
-/// Where the broker counts what it does.
+/// Where the broker counts what it does, and writes what it could not do.
 #[derive(Clone, Debug)]
 pub struct Hops {
     /// Requests.
@@ -37,6 +38,8 @@ pub struct Hops {
     pub schedule: Arc<Hop>,
     /// Replies that are due.
     pub reply: Arc<Hop>,
+    /// Requests whose call failed, and replies that cannot be sent.
+    pub dead_letters: DeadLetters,
 }
 
 /// The handle of the broker's threads: the one that owns frontend and backend, and the workers.
@@ -59,7 +62,8 @@ impl Broker {
     ) -> Result<Self, BindError> {
         let context = zmq::Context::new();
         let give_up = CancellationToken::new();
-        let worker = Worker { policy, runtime, request_ids, give_up: give_up.clone() };
+        let dead_letters = hops.dead_letters.clone();
+        let worker = Worker { policy, runtime, request_ids, dead_letters, give_up: give_up.clone() };
 
         let (broker_loop, endpoint) = spawn_loop(&context, settings.clone(), hops)?;
         let mut broker = Self { endpoint, context, give_up, broker_loop, workers: Vec::new() };

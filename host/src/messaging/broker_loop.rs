@@ -3,6 +3,7 @@
 use super::broker::{Hops, Settings};
 use super::envelope::{Envelope, Frames};
 use super::exchange::{BACKEND, Job, Note};
+use super::origin::Origin;
 use super::schedule::Schedule;
 use super::socket;
 use crate::ledger::{Passage, Reason};
@@ -36,6 +37,7 @@ pub(super) struct BrokerLoop {
 /// A reply that waits for its time.
 struct Waiting {
     message: Frames,
+    origin: Origin,
     passage: Passage,
 }
 
@@ -178,9 +180,9 @@ impl BrokerLoop {
                 break;
             };
             match Note::from_frames(frames) {
-                Some(Note::Reply { delay_ms, message }) => {
+                Some(Note::Reply { delay_ms, origin, message }) => {
                     let due = Instant::now() + Duration::from_millis(delay_ms);
-                    self.schedule.add(due, Waiting { message, passage: self.hops.schedule.enter() });
+                    self.schedule.add(due, Waiting { message, origin, passage: self.hops.schedule.enter() });
                 }
                 Some(Note::End { number, verdict }) => match (self.in_flight.remove(&number), verdict) {
                     (Some(passage), Ok(())) => passage.out(),
@@ -200,15 +202,20 @@ impl BrokerLoop {
             waiting.passage.out();
             let passage = self.hops.reply.enter();
             // ROUTER_MANDATORY makes an error of what libzmq would drop unseen.
-            match socket::send(&self.frontend, &waiting.message, zmq::DONTWAIT) {
-                Ok(()) => passage.out(),
-                Err(zmq::Error::EHOSTUNREACH) => passage.dropped(Reason::Unroutable),
-                Err(zmq::Error::EAGAIN) => passage.dropped(Reason::ClientFull),
+            let (reason, error) = match socket::send(&self.frontend, &waiting.message, zmq::DONTWAIT) {
+                Ok(()) => {
+                    passage.out();
+                    continue;
+                }
+                Err(error @ zmq::Error::EHOSTUNREACH) => (Reason::Unroutable, error),
+                Err(error @ zmq::Error::EAGAIN) => (Reason::ClientFull, error),
                 Err(error) => {
                     tracing::warn!(%error, "sending a reply");
-                    passage.dropped(Reason::SendFailed);
+                    (Reason::SendFailed, error)
                 }
-            }
+            };
+            passage.dropped(reason);
+            self.hops.dead_letters.write(waiting.origin.lost(waiting.message, reason, socket::cause(error)));
         }
     }
 }

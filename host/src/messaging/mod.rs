@@ -14,6 +14,7 @@ pub mod figures;
 pub(crate) mod fuzzing;
 mod line;
 mod log_file;
+mod origin;
 pub mod publisher;
 pub mod requester;
 mod schedule;

@@ -236,6 +236,6 @@ fn nobody<T, I>(input: I) -> Answer<T, I> {
     Answer { by: None, result: Err(CallError::EmptySlot), input: Some(input) }
 }
 
-fn request_id(metadata: &[(String, String)]) -> &str {
+pub(super) fn request_id(metadata: &[(String, String)]) -> &str {
     metadata.iter().find(|(key, _)| key == "tidegate.request-id").map_or("", |(_, id)| id)
 }
