@@ -17,6 +17,7 @@ mod log_file;
 mod origin;
 pub mod publisher;
 pub mod requester;
+pub mod resend;
 mod schedule;
 mod socket;
 pub mod subscriber;

@@ -122,7 +122,7 @@ pub(super) fn short(digest: &str) -> &str {
 }
 
 /// The text with its control characters written out: what a plugin returned must not steer the terminal.
-pub(super) fn printable(text: &str) -> String {
+pub(in crate::cli) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
         if letter.is_control() && letter != '\n' && letter != '\t' {
@@ -135,7 +135,7 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// Rows under their heads, in columns.
-pub(super) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> String {
+pub(in crate::cli) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> String {
     let rows: Vec<[String; N]> = std::iter::once(heads.map(str::to_owned)).chain(rows).collect();
     let widths: [usize; N] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default());
