@@ -308,6 +308,34 @@ pub fn drawing() -> Vec<u8> {
     )
 }
 
+/// `err(failed(text))` with eight letters that chance has chosen.
+pub fn failing_by_chance() -> Vec<u8> {
+    failing_with(r#"(import "wasi:random/random@0.2.12" "get-random-u64" (func $draw (result i64)))"#, "(call $draw)")
+}
+
+/// As [`failing_by_chance`], but the clock has a say too.
+pub fn failing_by_chance_and_time() -> Vec<u8> {
+    failing_with(
+        r#"(import "wasi:random/random@0.2.12" "get-random-u64" (func $draw (result i64)))
+           (import "wasi:clocks/monotonic-clock@0.2.12" "now" (func $now (result i64)))"#,
+        "(i64.xor (call $draw) (i64.xor (call $now) (call $now)))",
+    )
+}
+
+/// `err(failed(text))` with a letter, `a` to `p`, for each byte of the number that the instructions leave.
+fn failing_with(fields: &str, number: &str) -> Vec<u8> {
+    transform(
+        fields,
+        &format!(
+            "(i64.store (i32.const 1024)
+                (i64.add (i64.and {number} (i64.const 0x0f0f0f0f0f0f0f0f)) (i64.const 0x6161616161616161)))
+             (call $set (i32.const 0) (i32.const 1)) (call $set (i32.const 1) (i32.const 1))
+             (call $set (i32.const 2) (i32.const 1024)) (call $set (i32.const 3) (i32.const 8))
+             (i32.const 16)"
+        ),
+    )
+}
+
 /// Answers with two readings of the monotonic clock, in nanoseconds as 8 bytes each, the lowest first.
 pub fn telling_time() -> Vec<u8> {
     transform(

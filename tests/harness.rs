@@ -223,6 +223,13 @@ impl Host {
         self.wait()
     }
 
+    /// As [`Host::stop`], with what it wrote to stderr; its directory stays.
+    #[track_caller]
+    pub fn stop_and_tell(&mut self) -> (i32, String) {
+        self.process.signal("TERM");
+        (self.wait(), self.process.stderr())
+    }
+
     /// Waits for an orderly end that was asked for otherwise; as [`Host::stop`].
     #[track_caller]
     pub fn wait(&mut self) -> i32 {

@@ -15,6 +15,7 @@ mod broker_control;
 mod command_line;
 mod compile;
 mod components;
+mod dead_letters;
 mod examples;
 mod handshakes;
 mod hostile;

@@ -4,12 +4,13 @@ mod plugins;
 mod sockets;
 
 use crate::config::{self, Config};
+use crate::dead_letters::{self, DeadLetters};
 use crate::http::admin::{Admin, Guard, LinesLost, Parts, Watched};
 use crate::http::public::Public;
 use crate::http::{Server, Settings};
 use crate::ledger::{Ledger, Reason, Report};
 use crate::messaging::{Broker, Publisher};
-use crate::plugin::{Slots, Source, Watch};
+use crate::plugin::{Seed, Slots, Source, Watch};
 use crate::request_id::RequestIds;
 use crate::shutdown::{Ask, Signals};
 use anyhow::Context;
@@ -65,6 +66,7 @@ pub struct App {
     publisher: Option<Arc<Publisher>>,
     broker: Option<Broker>,
     subscribers_min: usize,
+    dead_letters: DeadLetters,
     request_ids: Arc<RequestIds>,
     body_bytes_max: usize,
     grace: Duration,
@@ -84,6 +86,7 @@ impl App {
         let guard = config.admin.address.0.map(guard).transpose().map_err(StartError::Usage)?;
         let (sources, scanned) = plugins::sources(&config, named)?;
         let engine = plugins::engine(&config)?;
+        let seed = engine.seed();
         let slots = Arc::new(Slots::new(engine, config.clone(), scanned.is_some()));
         plugins::load(&slots, sources, scanned.is_some()).await?;
         let policy = match config.messaging.frontend.0 {
@@ -92,6 +95,7 @@ impl App {
         };
 
         let ledger = Ledger::default();
+        let dead_letters = dead_letters(&config.dead_letters, seed, &ledger)?;
         let request_ids = Arc::new(RequestIds::default());
         let settings = Settings {
             connections_max: config.http.connections_max,
@@ -102,8 +106,11 @@ impl App {
             http: bind("http", config.http.address, settings).await?,
             admin: bind("admin", config.admin.address, settings).await?.zip(guard),
             publisher: sockets::publisher(&config, &ledger)?,
-            broker: policy.map(|policy| sockets::broker(&config, policy, &ledger, &request_ids)).transpose()?,
+            broker: policy
+                .map(|policy| sockets::broker(&config, policy, &ledger, &dead_letters, &request_ids))
+                .transpose()?,
             subscribers_min: config.publisher.subscribers_min,
+            dead_letters,
             ledger,
             slots,
             scanned,
@@ -187,6 +194,9 @@ impl App {
             let linger = deadline.saturating_duration_since(Instant::now()).max(FLUSH_MIN);
             let _ = tokio::task::spawn_blocking(move || publisher.close(linger)).await;
         }
+        // Last of the traffic: each part may have had something to write.
+        let wait = deadline.saturating_duration_since(Instant::now()).max(FLUSH_MIN);
+        let _ = tokio::task::spawn_blocking(move || self.dead_letters.close(wait)).await;
         stop_admin.cancel();
         if let Some(admin) = admin {
             let _ = admin.await;
@@ -217,15 +227,16 @@ impl App {
             request_ids: Arc::clone(&self.request_ids),
             http_hop: Arc::clone(&self.ledger.http),
             transform_hop: Arc::clone(&self.ledger.transform),
+            dead_letters: self.dead_letters.clone(),
             body_bytes_max: self.body_bytes_max,
             body_timeout: Duration::from_millis(config::HTTP_IO_TIMEOUT_MS),
         }
     }
 }
 
-/// What the ZeroMQ side gave up. HTTP requests that a caller gave up are no loss of ours, so they are not in it.
+/// What the ZeroMQ side and the writer of dead letters gave up. HTTP requests that a caller gave up are no loss of ours, so they are not in it.
 fn abandoned(ledger: &Ledger) -> u64 {
-    [&ledger.publish, &ledger.policy, &ledger.schedule, &ledger.reply]
+    [&ledger.publish, &ledger.policy, &ledger.schedule, &ledger.reply, &ledger.dead_letter]
         .iter()
         .map(|hop| hop.figures().dropped(Reason::Abandoned))
         .sum()
@@ -236,6 +247,22 @@ async fn bind(surface: &str, address: config::Address, settings: Settings) -> Re
         Some(address) => Ok(Some(Server::bind(surface, address, settings).await.map_err(could_not_start)?)),
         None => Ok(None),
     }
+}
+
+fn dead_letters(config: &config::DeadLetters, seed: Seed, ledger: &Ledger) -> Result<DeadLetters, StartError> {
+    if config.file.as_os_str() == "none" {
+        return Ok(DeadLetters::default());
+    }
+    let settings = dead_letters::Settings {
+        file: config.file.clone(),
+        bytes_max: config.bytes_max,
+        files_max: config.files_max,
+        queue_letters_max: config.queue_letters_max,
+        queue_bytes_max: config.queue_bytes_max,
+        seed: dead_letters::Seed { value: seed.value, fixed: seed.fixed },
+    };
+    DeadLetters::start(settings, Arc::clone(&ledger.dead_letter))
+        .map_err(|error| could_not_start(format!("starting the writer of dead letters: {error}")))
 }
 
 fn could_not_start(error: impl Display) -> StartError {

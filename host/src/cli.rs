@@ -1,5 +1,6 @@
 //! The command line: with no subcommand it runs the host.
 
+mod dead_letters;
 mod ending;
 mod log;
 pub mod plugin;
@@ -31,6 +32,9 @@ enum Command {
     /// Build and check plugins, and swap those of a running host
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    /// See what was lost, and try it again
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLetters),
     /// Compiles the component on stdin, under limits; the host starts this for itself
     #[command(hide = true, name = COMPILER_SUBCOMMAND)]
     Compile { memory_bytes_max: u64, cpu_seconds_max: u64 },
@@ -44,6 +48,7 @@ impl Cli {
             Some(Command::Subscribe(args)) => subscribe::run(args),
             Some(Command::Request(args)) => request::run(args),
             Some(Command::Plugin(plugin)) => plugin.run(),
+            Some(Command::DeadLetters(dead_letters)) => dead_letters.run(),
             Some(Command::Compile { memory_bytes_max, cpu_seconds_max }) => {
                 return ExitCode::from(run_compiler(memory_bytes_max, cpu_seconds_max));
             }

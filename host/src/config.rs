@@ -2,6 +2,7 @@
 
 mod address;
 mod bounds;
+mod dead_letters;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod limits;
@@ -10,6 +11,7 @@ mod messaging;
 
 pub use address::{Address, Endpoint, check_endpoint};
 pub use bounds::*;
+pub use dead_letters::DeadLetters;
 pub use limits::{Limits, LimitsLayer};
 pub use log::{Log, LogFormat};
 pub use messaging::{Broker, Messaging, OnFull, Publisher};
@@ -40,6 +42,8 @@ pub struct Config {
     pub publisher: Publisher,
     /// The ROUTER side.
     pub broker: Broker,
+    /// Where what was lost is written.
+    pub dead_letters: DeadLetters,
     /// The end of a run.
     pub shutdown: Shutdown,
     /// The log.

@@ -31,6 +31,8 @@ pub enum Reason {
     Failed,
     /// The client's key was taken off the list of those that are let in.
     KeyRemoved,
+    /// As many dead letters as may wait to be written.
+    LettersFull,
     /// The message is not of the protocol's shape (no body, say).
     Malformed,
     /// A reply had nothing to send.
@@ -67,6 +69,8 @@ pub enum Reason {
     Trapped,
     /// The client that the reply is for is no longer connected.
     Unroutable,
+    /// The file took no dead letter: its disk is full, say.
+    WriteFailed,
 }
 
 impl Reason {
@@ -81,6 +85,7 @@ impl Reason {
             Self::EmptySlot => "empty-slot",
             Self::Failed => "failed",
             Self::KeyRemoved => "key-removed",
+            Self::LettersFull => "letters-full",
             Self::Malformed => "malformed",
             Self::NoFrames => "no-frames",
             Self::NoSubscriber => "no-subscriber",
@@ -99,6 +104,7 @@ impl Reason {
             Self::TooManyReplies => "too-many-replies",
             Self::Trapped => "trapped",
             Self::Unroutable => "unroutable",
+            Self::WriteFailed => "write-failed",
         }
     }
 }
@@ -124,11 +130,13 @@ pub struct Ledger {
     pub schedule: Arc<Hop>,
     /// Replies that are due; handed to libzmq is out.
     pub reply: Arc<Hop>,
+    /// Dead letters; written to the file is out.
+    pub dead_letter: Arc<Hop>,
 }
 
 impl Ledger {
     /// The hops with their names, in the order of the data paths.
-    pub fn hops(&self) -> [(&'static str, &Arc<Hop>); 6] {
+    pub fn hops(&self) -> [(&'static str, &Arc<Hop>); 7] {
         [
             ("http", &self.http),
             ("transform", &self.transform),
@@ -136,6 +144,7 @@ impl Ledger {
             ("policy", &self.policy),
             ("schedule", &self.schedule),
             ("reply", &self.reply),
+            ("dead-letter", &self.dead_letter),
         ]
     }
 }

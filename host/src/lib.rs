@@ -13,11 +13,14 @@
 //! ```
 //!
 //! Read on from `main.rs`: it parses ([`cli`]), builds ([`app`]) and runs. Imports point one way:
-//! `main → cli → app → {http, messaging} → plugin`; [`config`], [`ledger`] and [`request_id`] are leaves.
+//! `main → cli → app → {http, messaging} → plugin`; [`config`], [`ledger`], [`dead_letters`] and [`request_id`]
+//! are leaves.
 
 pub mod app;
+mod append;
 pub mod cli;
 pub mod config;
+pub mod dead_letters;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod http;

@@ -2,6 +2,7 @@
 
 use super::{StartError, could_not_start};
 use crate::config::Config;
+use crate::dead_letters::DeadLetters;
 use crate::http::admin::Check;
 use crate::ledger::Ledger;
 use crate::messaging::publisher::RetainBounds;
@@ -32,6 +33,7 @@ pub(super) fn broker(
     config: &Config,
     policy: Arc<Slot>,
     ledger: &Ledger,
+    dead_letters: &DeadLetters,
     request_ids: &Arc<RequestIds>,
 ) -> Result<Broker, StartError> {
     let messaging = &config.messaging;
@@ -51,6 +53,7 @@ pub(super) fn broker(
         policy: Arc::clone(&ledger.policy),
         schedule: Arc::clone(&ledger.schedule),
         reply: Arc::clone(&ledger.reply),
+        dead_letters: dead_letters.clone(),
     };
     Broker::start(settings, policy, runtime, hops, Arc::clone(request_ids)).map_err(could_not_start)
 }

@@ -10,6 +10,7 @@ mod rollback;
 mod sources;
 mod test;
 
+pub(super) use admin::printable;
 pub use sources::{embedded_digest, source_digest};
 
 use clap::Subcommand;

@@ -37,6 +37,8 @@ pub const RANDOM_BYTES_MAX: u64 = 1 << 20;
 pub const HTTP_IO_TIMEOUT_MS: u64 = 30_000;
 /// Request line and headers together.
 pub const HTTP_HEAD_BYTES_MAX: usize = 64 << 10;
+/// How often it is said that dead letters are being lost.
+pub const COMPLAINT_INTERVAL_MS: u64 = 60_000;
 /// How much of a plugin's own text a caller is told.
 pub const REJECTED_TEXT_BYTES_MAX: usize = 1 << 10;
 /// How much a caller is told of why a component is refused; a component can make that text as long as it likes.

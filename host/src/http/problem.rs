@@ -67,7 +67,7 @@ impl Problem {
             Self::NoRoute | Self::NoAdminRoute | Self::NoBroker | Self::NoPlugin(_) => StatusCode::NOT_FOUND,
             Self::NothingToGoBackTo(_) => StatusCode::CONFLICT,
             Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotPersisted(_) | Self::Host => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NotPersisted(_) | Self::Host | Self::Call(CallError::Panicked) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge(..) => StatusCode::PAYLOAD_TOO_LARGE,

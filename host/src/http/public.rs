@@ -3,9 +3,10 @@
 use super::answer::{say_who, with_type};
 use super::problem::Problem;
 use super::{body, query};
-use crate::ledger::{Hop, Passage};
+use crate::dead_letters::DeadLetters;
+use crate::ledger::{Hop, Passage, Reason};
 use crate::messaging::Publisher;
-use crate::plugin::{Answer, CallError, Message, Metadata, Role, Slot, Slots, Stamp};
+use crate::plugin::{Answer, CallError, Message, Metadata, Role, Slot, Slots, Stamp, lost};
 use crate::request_id::RequestIds;
 use bytes::Buf;
 use futures_util::Stream;
@@ -33,6 +34,8 @@ pub struct Public {
     pub http_hop: Arc<Hop>,
     /// The hop of calls.
     pub transform_hop: Arc<Hop>,
+    /// Takes the messages whose call broke down.
+    pub dead_letters: DeadLetters,
     /// The bound on a request's body.
     pub body_bytes_max: usize,
     /// How long each read of a body may take.
@@ -108,7 +111,8 @@ impl Public {
         };
 
         let call = self.transform_hop.enter();
-        let Answer { by, result } = slot.transform(message, call.number()).await;
+        let number = call.number();
+        let Answer { by, result, input } = slot.transform(message, number).await;
         let answer = match result {
             Ok(returned) => {
                 call.out();
@@ -116,6 +120,10 @@ impl Public {
             }
             Err(error) => {
                 call.dropped(error.reason());
+                if is_dead_letter(error.reason()) {
+                    let input = input.unwrap_or_default();
+                    self.dead_letters.write(lost(name, number, by.as_deref(), &error, input));
+                }
                 Err(Problem::Call(error))
             }
         };
@@ -180,6 +188,21 @@ impl Public {
         }
         Ok(with_type(message.body, content_type))
     }
+}
+
+/// Whether a message whose call ended so is kept. What the caller did wrong, or may send again later, is not.
+fn is_dead_letter(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Trapped
+            | Reason::DeadlineExceeded
+            | Reason::OverMemory
+            | Reason::OverTable
+            | Reason::OverStack
+            | Reason::OverOutput
+            | Reason::Failed
+            | Reason::Panicked
+    )
 }
 
 /// Takes the one parameter out of a query's pairs.

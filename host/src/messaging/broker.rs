@@ -7,6 +7,7 @@ use super::figures::SocketFigures;
 use super::socket::{self, BindError};
 use super::worker::Worker;
 use crate::config::OnFull;
+use crate::dead_letters::DeadLetters;
 use crate::ledger::Hop;
 use crate::plugin::Slot;
 use crate::request_id::RequestIds;
@@ -39,7 +40,7 @@ pub struct Settings {
     pub handshake_timeout: Duration,
 }
 
-/// Where the broker counts what it does.
+/// Where the broker counts what it does, and writes what it could not do.
 #[derive(Clone, Debug)]
 pub struct Hops {
     /// Requests.
@@ -48,6 +49,8 @@ pub struct Hops {
     pub schedule: Arc<Hop>,
     /// Replies that are due.
     pub reply: Arc<Hop>,
+    /// Requests whose call failed, and replies that cannot be sent.
+    pub dead_letters: DeadLetters,
 }
 
 /// The handle of the broker's threads: the one that owns frontend and backend, and the workers.
@@ -71,7 +74,8 @@ impl Broker {
     ) -> Result<Self, BindError> {
         let context = zmq::Context::new();
         let give_up = CancellationToken::new();
-        let worker = Worker { policy, runtime, request_ids, give_up: give_up.clone() };
+        let dead_letters = hops.dead_letters.clone();
+        let worker = Worker { policy, runtime, request_ids, dead_letters, give_up: give_up.clone() };
 
         let control = Arc::new(BrokerControl::new(context.clone(), settings.workers));
         let figures = Arc::new(SocketFigures::default());
@@ -112,7 +116,9 @@ impl Broker {
         }
         join(self.broker_loop, "broker");
         self.give_up.cancel();
-        self.control.take_context().map(terminate);
+        if let Some(context) = self.control.take_context() {
+            terminate(context);
+        }
         for worker in self.workers {
             join(worker, "worker");
         }

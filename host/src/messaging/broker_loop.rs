@@ -5,7 +5,8 @@ use super::broker_control::{self, BrokerControl, BrokerState, Command};
 use super::envelope::{Envelope, Frames};
 use super::exchange::{BACKEND, Job, Note};
 use super::figures::SocketFigures;
-use super::monitor::{Descriptor, Monitor, Peer};
+use super::monitor::{Descriptor, Monitor};
+use super::origin::Origin;
 use super::outbox::{Due, Next, Outbox};
 use super::schedule::Schedule;
 use super::socket::{self, Received};
@@ -49,6 +50,7 @@ pub(super) struct BrokerLoop {
 /// A reply that waits for its time.
 struct Waiting {
     message: Frames,
+    origin: Origin,
     passage: Passage,
 }
 
@@ -70,11 +72,11 @@ impl BrokerLoop {
             commands: open_control(context).map_err(|cause| inproc("PULL", broker_control::ENDPOINT, cause))?,
             control,
             settings: settings.clone(),
-            hops,
             in_flight: HashMap::new(),
             schedule: Schedule::new(),
             scheduled_bytes: 0,
-            outbox: Outbox::new(settings.on_full, Arc::clone(&figures)),
+            outbox: Outbox::new(settings.on_full, Arc::clone(&figures), hops.dead_letters.clone()),
+            hops,
             figures,
             clients: HashMap::new(),
             deadline: None,
@@ -153,8 +155,7 @@ impl BrokerLoop {
         if frontend {
             self.forward_requests()?;
         }
-        let gone = self.monitor.sample_depths(&mut self.frontend, Instant::now())?;
-        self.say_goodbye(gone);
+        self.monitor.sample_depths(&mut self.frontend, Instant::now());
         self.tell();
         Ok(())
     }
@@ -192,19 +193,14 @@ impl BrokerLoop {
     fn hear_monitor(&mut self) -> zmq::Result<()> {
         // Makes the socket take in what its connections did, which it may have to tell of.
         self.frontend.get_events()?;
-        let gone = self.monitor.hear()?;
-        self.say_goodbye(gone);
-        Ok(())
-    }
-
-    fn say_goodbye(&mut self, gone: Vec<(Descriptor, Peer)>) {
-        for (descriptor, peer) in gone {
+        for (descriptor, peer) in self.monitor.hear()? {
             let (address, queue_messages) = (peer.address(), peer.queue_messages);
             tracing::debug!(peer = address, queue_messages, "client gone");
             if let Some(identity) = peer.identity.filter(|identity| self.clients.get(identity) == Some(&descriptor)) {
                 self.clients.remove(&identity);
             }
         }
+        Ok(())
     }
 
     /// Writes down how the broker does.
@@ -292,10 +288,10 @@ impl BrokerLoop {
                 break;
             };
             match Note::from_frames(frames) {
-                Some(Note::Reply { delay_ms, message }) => {
+                Some(Note::Reply { delay_ms, origin, message }) => {
                     let due = Instant::now() + Duration::from_millis(delay_ms);
                     self.scheduled_bytes += bytes(&message);
-                    self.schedule.add(due, Waiting { message, passage: self.hops.schedule.enter() });
+                    self.schedule.add(due, Waiting { message, origin, passage: self.hops.schedule.enter() });
                 }
                 Some(Note::End { number, verdict }) => match (self.in_flight.remove(&number), verdict) {
                     (Some(passage), Ok(())) => passage.out(),
@@ -315,7 +311,7 @@ impl BrokerLoop {
         for waiting in std::iter::from_fn(|| self.schedule.take_due(now)).take(BATCH) {
             self.scheduled_bytes -= bytes(&waiting.message);
             waiting.passage.out();
-            let due = Due { message: waiting.message, passage: self.hops.reply.enter() };
+            let due = Due { message: waiting.message, origin: waiting.origin, passage: self.hops.reply.enter() };
             if let Next::CutOff(identity) = self.outbox.send(&self.frontend, due)
                 && let Some(descriptor) = self.clients.get(&identity)
             {

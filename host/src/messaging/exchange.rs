@@ -1,6 +1,7 @@
 //! What the broker loop and its workers say to each other, as frames.
 
 use super::envelope::Frames;
+use super::origin::Origin;
 use crate::ledger::Reason;
 
 /// The backend, to which the workers connect.
@@ -35,8 +36,8 @@ impl Job {
 /// What a worker says of a request: its replies, then its end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Note {
-    /// `[delay, identity, …]`: a message for the frontend, this long after the policy returned.
-    Reply { delay_ms: u64, message: Frames },
+    /// `[delay and origin, identity, …]`: a message for the frontend, this long after the policy returned.
+    Reply { delay_ms: u64, origin: Origin, message: Frames },
     /// `[number, verdict]`: the last word on a request.
     End { number: u64, verdict: Verdict },
 }
@@ -70,8 +71,8 @@ const CALL_FAILED: u8 = 2;
 impl Note {
     pub(super) fn into_frames(self) -> Frames {
         match self {
-            Self::Reply { delay_ms, mut message } => {
-                message.insert(0, delay_ms.to_be_bytes().to_vec());
+            Self::Reply { delay_ms, origin, mut message } => {
+                message.insert(0, [&delay_ms.to_be_bytes(), origin.as_bytes()].concat());
                 message
             }
             Self::End { number, verdict } => {
@@ -83,16 +84,18 @@ impl Note {
     }
 
     pub(super) fn from_frames(mut frames: Frames) -> Option<Self> {
-        let first = number(frames.first()?)?;
+        let (head, rest) = frames.first()?.split_first_chunk()?;
+        let first = u64::from_be_bytes(*head);
         match frames.as_slice() {
             // A reply has an identity and a body at least, so two frames are an end.
-            [_, code] => {
+            [_, code] if rest.is_empty() => {
                 let verdict = *VERDICTS.get(usize::from(*code.first()?))?;
                 Some(Self::End { number: first, verdict })
             }
             [_, _, _, ..] => {
+                let origin = Origin::from_bytes(rest.to_vec());
                 frames.remove(0);
-                Some(Self::Reply { delay_ms: first, message: frames })
+                Some(Self::Reply { delay_ms: first, origin, message: frames })
             }
             _ => None,
         }
@@ -120,6 +123,7 @@ mod tests {
     fn a_note_arrives_as_it_was_sent() {
         let reply = |message: &[&str]| Note::Reply {
             delay_ms: 500,
+            origin: Origin::new("1-2", 7, None),
             message: message.iter().map(|frame| frame.as_bytes().to_vec()).collect(),
         };
         for message in [["id", ""].as_slice(), &["id", "body"], &["id", "", "body"]] {

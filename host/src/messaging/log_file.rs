@@ -1,7 +1,8 @@
 //! The subscriber's log: whole lines appended to a file that may fail, be rotated, and come back.
 
+use crate::append::{ends_within_a_line, write_counting};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// With so many bytes waiting they are written, although more may come at once.
@@ -100,41 +101,12 @@ impl<W: Write> LogFile<W> {
     }
 }
 
-/// Like `write_all`, but tells how far it got.
-fn write_counting(file: &mut impl Write, bytes: &[u8]) -> (usize, io::Result<()>) {
-    let mut written = 0;
-    while written < bytes.len() {
-        match file.write(&bytes[written..]) {
-            Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
-            Ok(count) => written += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return (written, Err(error)),
-        }
-    }
-    (written, Ok(()))
-}
-
 fn count_lines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 fn append_to(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
-}
-
-/// Whether a writer before us died within a line. A file that cannot be read is taken for whole.
-fn ends_within_a_line(path: &Path) -> bool {
-    let last_byte = || -> io::Result<u8> {
-        if !path.metadata()?.is_file() {
-            return Ok(b'\n');
-        }
-        let mut file = File::open(path)?;
-        file.seek(SeekFrom::End(-1))?;
-        let mut byte = [0];
-        file.read_exact(&mut byte)?;
-        Ok(byte[0])
-    };
-    last_byte().is_ok_and(|byte| byte != b'\n')
 }
 
 /// Tells the user, who may have closed stderr.

@@ -4,7 +4,6 @@
 //! and [`requester`] are the clients behind the subcommands. Every socket belongs to one thread from spawn to close;
 //! other threads reach it through a queue or through a socket of their own.
 
-mod barrier;
 pub mod broker;
 mod broker_control;
 mod broker_loop;
@@ -17,12 +16,14 @@ pub(crate) mod fuzzing;
 mod line;
 mod log_file;
 mod monitor;
+mod origin;
 mod outbox;
 mod publish_loop;
 mod publish_queue;
 pub mod publisher;
 mod refusals;
 pub mod requester;
+pub mod resend;
 mod retained;
 mod schedule;
 mod socket;

@@ -3,7 +3,6 @@
 //! libzmq tells of connections on a socket of its own, and of the depth of its queues when it is asked
 //! (`zmq_socket_monitor_versioned`, `zmq_socket_monitor_pipes_stats`). A message names the descriptor that it came by.
 
-use super::barrier::Barrier;
 use super::figures::{PeerFigures, SocketFigures};
 use super::refusals::{Refusal, Refusals};
 use super::socket;
@@ -17,12 +16,6 @@ use zmq_sys::beyond;
 /// How often the depths of the queues are looked at, for up to so many peers; with more of them in proportion less often.
 const DEPTHS_INTERVAL: Duration = Duration::from_secs(1);
 const DEPTHS_PEERS: u32 = 1_000;
-
-/// The end of a connection: its session asks the listener to be ended, is told to end, tells this thread of it, and is
-/// told that this thread agrees. One more than that, to be on the safe side.
-const ENDING_STEPS: u32 = 5;
-/// How often connections that end meanwhile may make it begin again.
-const SETTLE_ATTEMPTS: u32 = 4;
 
 const EVENTS: u64 = ACCEPTED | DISCONNECTED | FAILED_NO_DETAIL | SUCCEEDED | FAILED_PROTOCOL | FAILED_AUTH | DEPTHS;
 const ACCEPTED: u64 = zmq::SocketEvent::ACCEPTED as u64;
@@ -55,6 +48,8 @@ pub(super) struct Peer {
     accepted: Instant,
     /// Its handshake is over.
     established: bool,
+    /// Its handshake failed.
+    refused: bool,
 }
 
 impl Peer {
@@ -73,11 +68,8 @@ pub(super) struct Monitor {
     by_endpoint: HashMap<String, Descriptor>,
     refusals: Refusals,
     handshake_timeout: Duration,
-    barrier: Barrier,
     depths_due: Instant,
     depths_told: u64,
-    /// Connections that have ended, established or not.
-    disconnects: u64,
 }
 
 impl Monitor {
@@ -105,10 +97,8 @@ impl Monitor {
             by_endpoint: HashMap::new(),
             refusals: Refusals::new(surface, curve),
             handshake_timeout: Duration::from_millis(handshake_ms.unsigned_abs().into()),
-            barrier: Barrier::new(context)?,
             depths_due: Instant::now() + DEPTHS_INTERVAL,
             depths_told: 0,
-            disconnects: 0,
         })
     }
 
@@ -132,15 +122,12 @@ impl Monitor {
             ACCEPTED => self.accepted(value as Descriptor, remote),
             SUCCEEDED => {
                 tracing::debug!(surface = self.surface, peer = address(remote), "connected");
-                self.update_by_endpoint(remote, |peer| peer.established = true);
+                self.change_by_endpoint(remote, |peer| peer.established = true);
             }
-            DISCONNECTED => {
-                self.disconnects += 1;
-                return self.disconnected(value as Descriptor, remote);
-            }
+            DISCONNECTED => return self.disconnected(value as Descriptor, remote),
             DEPTHS => {
                 self.depths_told += 1;
-                self.update_by_endpoint(remote, |peer| peer.queue_messages = value);
+                self.change_by_endpoint(remote, |peer| peer.queue_messages = value);
             }
             FAILED_NO_DETAIL | FAILED_PROTOCOL | FAILED_AUTH => {
                 let refusal = match kind {
@@ -152,8 +139,7 @@ impl Monitor {
                         Refusal::of_system_error(value, open_for, self.handshake_timeout)
                     }
                 };
-                self.figures.count_refused_handshake(refusal.as_str());
-                self.refusals.log(refusal, address(remote), Instant::now());
+                self.refuse(refusal, remote);
             }
             _ => {}
         }
@@ -169,6 +155,7 @@ impl Monitor {
             queue_messages: 0,
             accepted: Instant::now(),
             established: false,
+            refused: false,
         };
         self.by_endpoint.insert(remote.to_owned(), descriptor);
         self.peers.insert(descriptor, peer);
@@ -181,6 +168,10 @@ impl Monitor {
             self.by_endpoint.remove(remote);
         }
         self.figures.remove_peer(descriptor);
+        if !peer.established && !peer.refused {
+            // libzmq is mute about what looks like a peer of its first version and then is none.
+            self.refuse(Refusal::Protocol, remote);
+        }
         peer.established.then_some((descriptor, peer))
     }
 
@@ -189,8 +180,23 @@ impl Monitor {
         self.peers.get(&descriptor)
     }
 
-    /// Changes what is known of a peer. Whoever watches is told of it.
+    fn refuse(&mut self, refusal: Refusal, remote: &str) {
+        self.change_by_endpoint(remote, |peer| peer.refused = true);
+        self.figures.count_refused_handshake(refusal.as_str());
+        self.refusals.log(refusal, address(remote), Instant::now());
+    }
+
+    /// Changes what is known of a peer of which a message was received.
     pub(super) fn update(&mut self, descriptor: Descriptor, change: impl FnOnce(&mut Peer)) {
+        self.change(descriptor, |peer| {
+            // Peers of old versions have no handshake that libzmq tells of.
+            peer.established = true;
+            change(peer);
+        });
+    }
+
+    /// Changes what is known of a peer. Whoever watches is told of it.
+    fn change(&mut self, descriptor: Descriptor, change: impl FnOnce(&mut Peer)) {
         let Some(peer) = self.peers.get_mut(&descriptor) else { return };
         change(peer);
         if peer.established {
@@ -204,24 +210,19 @@ impl Monitor {
         }
     }
 
-    fn update_by_endpoint(&mut self, remote: &str, change: impl FnOnce(&mut Peer)) {
+    fn change_by_endpoint(&mut self, remote: &str, change: impl FnOnce(&mut Peer)) {
         if let Some(descriptor) = self.by_endpoint.get(remote) {
-            self.update(*descriptor, change);
+            self.change(*descriptor, change);
         }
     }
 
-    /// Has libzmq tell the depths of its queues, if that is due. Returns the peers that have gone, as [`Monitor::hear`].
-    pub(super) fn sample_depths(
-        &mut self,
-        socket: &mut zmq::Socket,
-        now: Instant,
-    ) -> zmq::Result<Vec<(Descriptor, Peer)>> {
-        if now < self.depths_due {
-            return Ok(Vec::new());
+    /// Has libzmq tell the depths of its queues, if that is due.
+    pub(super) fn sample_depths(&mut self, socket: &mut zmq::Socket, now: Instant) {
+        if now >= self.depths_due {
+            let share = u32::try_from(self.peers.len()).unwrap_or(u32::MAX).div_ceil(DEPTHS_PEERS).max(1);
+            self.depths_due = now + DEPTHS_INTERVAL * share;
+            self.ask_depths(socket);
         }
-        let share = u32::try_from(self.peers.len()).unwrap_or(u32::MAX).div_ceil(DEPTHS_PEERS).max(1);
-        self.depths_due = now + DEPTHS_INTERVAL * share;
-        self.ask_depths(socket)
     }
 
     /// When [`Monitor::sample_depths`] has something to do again.
@@ -229,37 +230,15 @@ impl Monitor {
         self.depths_due
     }
 
-    /// Has libzmq tell the depths of its queues now, unless connections are just ending: they come with
-    /// [`Monitor::hear`], a moment later.
-    ///
-    /// libzmq sends the question to both ends of each pipe, to one that is already freed too: a pipe that ends is still
-    /// on the list from the moment at which this thread agrees to its end until it hears that the I/O thread has
-    /// freed the other one. So ask only when that is over for all: a connection's end is told before any of it
-    /// begins, and takes [`ENDING_STEPS`] passes through the I/O thread. Nothing is received meanwhile, since that
-    /// too can be the moment at which the end of a pipe is agreed to.
-    pub(super) fn ask_depths(&mut self, socket: &mut zmq::Socket) -> zmq::Result<Vec<(Descriptor, Peer)>> {
-        let mut gone = Vec::new();
-        let mut settled = 0;
-        for _ in 0..ENDING_STEPS * SETTLE_ATTEMPTS {
-            let before = self.disconnects;
-            socket.get_events()?;
-            gone.extend(self.hear()?);
-            settled = if self.disconnects == before { settled + 1 } else { 0 };
-            if settled > ENDING_STEPS {
-                match beyond::pipes_stats(socket.as_mut_ptr()) {
-                    // There are no peers.
-                    Ok(()) | Err(zmq_sys::errno::EAGAIN) => {}
-                    Err(code) => {
-                        tracing::warn!(surface = self.surface, cause = socket::raw_cause(code), "asking for depths");
-                    }
-                }
-                break;
-            }
-            if !self.barrier.pass()? {
-                break;
+    /// Has libzmq tell the depths of its queues now. They come with [`Monitor::hear`], a moment later.
+    pub(super) fn ask_depths(&self, socket: &mut zmq::Socket) {
+        match beyond::pipes_stats(socket.as_mut_ptr()) {
+            // There are no peers.
+            Ok(()) | Err(zmq_sys::errno::EAGAIN) => {}
+            Err(code) => {
+                tracing::warn!(surface = self.surface, cause = socket::raw_cause(code), "asking for queue depths");
             }
         }
-        Ok(gone)
     }
 
     /// How many depths were told since the start.
@@ -356,7 +335,8 @@ mod tests {
                 let began = Instant::now();
                 while began.elapsed() < Duration::from_secs(seconds) {
                     let told = monitor.depths_told();
-                    gone += monitor.ask_depths(&mut socket).expect("asked").len();
+                    monitor.ask_depths(&mut socket);
+                    socket.get_events().expect("events");
                     while socket::receive_now(&socket, usize::MAX).expect("a message").is_some() {}
                     gone += monitor.hear().expect("heard").len();
                     asked += u64::from(monitor.depths_told() > told);

@@ -2,8 +2,10 @@
 
 use super::envelope::Frames;
 use super::figures::SocketFigures;
+use super::origin::Origin;
 use super::socket;
 use crate::config::OnFull;
+use crate::dead_letters::DeadLetters;
 use crate::ledger::{Passage, Reason};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Due {
     pub(super) message: Frames,
+    /// What its dead letter has to tell.
+    pub(super) origin: Origin,
     pub(super) passage: Passage,
 }
 
@@ -30,11 +34,12 @@ pub(super) struct Outbox {
     held: HashMap<Vec<u8>, VecDeque<Due>>,
     held_replies: usize,
     figures: Arc<SocketFigures>,
+    dead_letters: DeadLetters,
 }
 
 impl Outbox {
-    pub(super) fn new(on_full: OnFull, figures: Arc<SocketFigures>) -> Self {
-        Self { on_full, held: HashMap::new(), held_replies: 0, figures }
+    pub(super) fn new(on_full: OnFull, figures: Arc<SocketFigures>, dead_letters: DeadLetters) -> Self {
+        Self { on_full, held: HashMap::new(), held_replies: 0, figures, dead_letters }
     }
 
     /// Replies that wait for room.
@@ -57,7 +62,7 @@ impl Outbox {
             }
             Some(due) => {
                 let identity = due.message.first().cloned().unwrap_or_default();
-                give_up(due, Reason::ClientFull);
+                self.give_up(due, Reason::ClientFull, zmq::Error::EAGAIN);
                 if self.on_full == OnFull::CutOff { Next::CutOff(identity) } else { Next::Nothing }
             }
         }
@@ -94,17 +99,18 @@ impl Outbox {
                 due.passage.out();
             }
             Err(zmq::Error::EAGAIN) => return Some(due),
-            Err(zmq::Error::EHOSTUNREACH) => give_up(due, Reason::Unroutable),
+            Err(error @ zmq::Error::EHOSTUNREACH) => self.give_up(due, Reason::Unroutable, error),
             Err(error) => {
                 tracing::warn!(%error, "sending a reply");
-                give_up(due, Reason::SendFailed);
+                self.give_up(due, Reason::SendFailed, error);
             }
         }
         None
     }
-}
 
-/// The end of a reply that could not be sent.
-fn give_up(due: Due, reason: Reason) {
-    due.passage.dropped(reason);
+    /// The end of a reply that could not be sent.
+    fn give_up(&self, due: Due, reason: Reason, error: zmq::Error) {
+        due.passage.dropped(reason);
+        self.dead_letters.write(due.origin.lost(due.message, reason, socket::cause(error)));
+    }
 }

@@ -1,7 +1,7 @@
 //! The publish loop: hands what is queued to libzmq, hears of subscribers, and deals with those that do not read.
 
 use super::figures::SocketFigures;
-use super::monitor::{Descriptor, Monitor, Peer};
+use super::monitor::{Descriptor, Monitor};
 use super::publish_queue::{Place, PublishQueue};
 use super::publisher::Settings;
 use super::retained::{Retained, RetainedMessages};
@@ -116,10 +116,10 @@ impl PublishLoop {
 
     /// Takes in who came, who went and who subscribed.
     fn listen(&mut self) {
-        let sampled = self.monitor.sample_depths(&mut self.socket, Instant::now());
-        if let Err(error) = sampled.map(|gone| self.say_goodbye(gone)).and_then(|()| self.hear()) {
+        if let Err(error) = self.hear() {
             tracing::warn!(%error, "looking at subscribers");
         }
+        self.monitor.sample_depths(&mut self.socket, Instant::now());
     }
 
     fn hear(&mut self) -> zmq::Result<()> {
@@ -134,19 +134,14 @@ impl PublishLoop {
     }
 
     fn hear_monitor(&mut self) -> zmq::Result<()> {
-        let gone = self.monitor.hear()?;
-        self.say_goodbye(gone);
-        Ok(())
-    }
-
-    fn say_goodbye(&mut self, gone: Vec<(Descriptor, Peer)>) {
-        for (descriptor, peer) in gone {
+        for (descriptor, peer) in self.monitor.hear()? {
             if let Some(retained) = &mut self.retained {
                 retained.gone(descriptor);
             }
             let (address, queue_messages) = (peer.address(), peer.queue_messages);
             tracing::info!(peer = address, queue_messages, "subscriber gone");
         }
+        Ok(())
     }
 
     /// A subscription is `1` and the topic, its end `0` and the topic.
@@ -251,10 +246,7 @@ impl PublishLoop {
     /// Ends the connections of the subscribers that have no room.
     fn cut_off_full(&mut self) {
         let told = self.monitor.depths_told();
-        match self.monitor.ask_depths(&mut self.socket) {
-            Ok(gone) => self.say_goodbye(gone),
-            Err(error) => return tracing::warn!(%error, "asking for depths"),
-        }
+        self.monitor.ask_depths(&mut self.socket);
         let deadline = Instant::now() + CUT_OFF_MAX / 10;
         while self.monitor.depths_told() == told && Instant::now() < deadline {
             self.pause();

@@ -2,9 +2,11 @@
 
 use super::envelope::{Envelope, Frames};
 use super::exchange::{BACKEND, Job, Note};
+use super::origin::Origin;
 use super::socket;
+use crate::dead_letters::DeadLetters;
 use crate::ledger::Reason;
-use crate::plugin::{Reply, Request, Slot};
+use crate::plugin::{Answer, Reply, Request, Slot, lost};
 use crate::request_id::RequestIds;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,6 +22,8 @@ pub(super) struct Worker {
     pub(super) runtime: Handle,
     /// Names the requests.
     pub(super) request_ids: Arc<RequestIds>,
+    /// Takes the requests whose call failed.
+    pub(super) dead_letters: DeadLetters,
     /// Gives up the calls that are in flight.
     pub(super) give_up: CancellationToken,
 }
@@ -77,20 +81,31 @@ impl Worker {
             #[cfg(debug_assertions)]
             panic_if_asked(&request);
             tokio::select! {
-                answer = self.policy.replies(request, number) => answer.result.map_err(|error| error.reason()),
+                answer = self.policy.replies(request, number) => Ok(answer),
                 () = self.give_up.cancelled() => Err(Reason::Abandoned),
             }
         };
         // A panic is the host's fault, and no reason to serve with one worker less.
-        let replies = catch_unwind(AssertUnwindSafe(|| self.runtime.block_on(call))).unwrap_or_else(|_| {
+        let answer = catch_unwind(AssertUnwindSafe(|| self.runtime.block_on(call))).unwrap_or_else(|_| {
             tracing::error!(request_id, "calling the policy panicked");
             Err(Reason::Panicked)
-        })?;
+        });
+        let Answer { by, result, input } = answer?;
+        let origin = Origin::new(&request_id, number, by.as_deref());
+        let replies = match result {
+            Ok(replies) => replies,
+            Err(error) => {
+                // Nobody else will tell: the client has no status to learn it from.
+                let input = input.unwrap_or_default();
+                self.dead_letters.write(lost(self.policy.name(), number, by.as_deref(), &error, input));
+                return Err(error.reason());
+            }
+        };
         let mut delay_ms = 0;
         let note = |reply: Reply| {
             // A reply waits for the one before it; the broker loop counts from the end of the call.
             delay_ms += u64::from(reply.delay_ms);
-            Note::Reply { delay_ms, message: envelope.join(reply.frames) }
+            Note::Reply { delay_ms, origin: origin.clone(), message: envelope.join(reply.frames) }
         };
         Ok(replies.into_iter().map(note).collect())
     }

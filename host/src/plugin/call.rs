@@ -52,11 +52,13 @@ pub struct Stamp {
 
 /// The end of a call: its result, and who gave it. `by` is none where no plugin was reached.
 #[derive(Debug)]
-pub struct Answer<T> {
+pub struct Answer<T, I> {
     /// Who gave the result.
     pub by: Option<Arc<Stamp>>,
     /// What came out.
     pub result: Result<T, CallError>,
+    /// What went in, given back where nothing came out.
+    pub input: Option<I>,
 }
 
 /// Why a call gave nothing to send. [`CallError::reason`] is what it counts as.
@@ -106,6 +108,9 @@ pub enum CallError {
     /// The reply with this index has nothing to send.
     #[error("reply {0} has no frames")]
     NoFrames(usize),
+    /// The host's own part of the call panicked; the log has its text.
+    #[error("the host panicked over the call; its log says where")]
+    Panicked,
     /// The plugin failed too often, and rests for this long.
     #[error("the plugin is paused, since it kept failing; it is tried again in {} ms", .0.as_millis())]
     Paused(Duration),
@@ -128,6 +133,7 @@ impl CallError {
             Self::TooManyReplies { .. } => Reason::TooManyReplies,
             Self::DelayTooLong { .. } => Reason::DelayTooLong,
             Self::NoFrames(_) => Reason::NoFrames,
+            Self::Panicked => Reason::Panicked,
             Self::Paused(_) => Reason::Paused,
         }
     }
@@ -149,6 +155,7 @@ impl CallError {
             | Self::TooManyCalls(_)
             | Self::Rejected(_)
             | Self::Failed(_)
+            | Self::Panicked
             | Self::Paused(_) => false,
         }
     }

@@ -81,6 +81,11 @@ impl Engine {
         Ok(engine)
     }
 
+    /// Where the chance of all guests comes from.
+    pub fn seed(&self) -> Seed {
+        self.seed
+    }
+
     /// The runtime for guests with a stack of this size.
     pub(super) fn runtime(&self, stack_bytes_max: usize) -> Result<Runtime, EngineError> {
         let mut runtimes = self.runtimes.lock().unwrap_or_else(PoisonError::into_inner);

@@ -191,8 +191,11 @@ impl Example<MessageIn, MessageOut> {
         let MessageIn { topic, metadata, body } = &self.input;
         let message = Message { topic: topic.clone(), metadata: metadata.clone(), body: body.bytes()? };
         let MessageOut { topic, metadata, body, filtered, error, error_contains } = &self.expect;
-        let Some(returned) =
-            expected_end(plugin.transform(message, 0, Arc::default(), ()).await, *error, error_contains)?
+        let Some(returned) = expected_end(
+            plugin.transform(Arc::new(message.into()), 0, Arc::default(), ()).await,
+            *error,
+            error_contains,
+        )?
         else {
             return Ok(());
         };
@@ -225,7 +228,7 @@ impl Example<RequestIn, RepliesOut> {
         let request = Request { identity, metadata: metadata.clone(), frames };
         let RepliesOut { replies_min, replies_max, delay_ms_min, delay_ms_max, frames, error, error_contains } =
             &self.expect;
-        let ended = plugin.replies(request, 0, Arc::default(), ()).await;
+        let ended = plugin.replies(Arc::new(request.into()), 0, Arc::default(), ()).await;
         let Some(replies) = expected_end(ended, *error, error_contains)? else { return Ok(()) };
         within("replies", replies.len(), *replies_min, *replies_max)?;
         for (index, Reply { delay_ms, frames: returned }) in replies.iter().enumerate() {

@@ -70,14 +70,16 @@ async fn call(plugin: &Arc<Plugin>) {
     let max = plugin.limits().output_bytes_max;
     if plugin.roles.contains(&Role::Transform) {
         let message = Message { topic: "topic".to_owned(), metadata: metadata.clone(), body: b"Body\xff".to_vec() };
-        if let Ok(Some(Message { topic, metadata, body })) = plugin.transform(message, 1, Arc::default(), ()).await {
+        if let Ok(Some(Message { topic, metadata, body })) =
+            plugin.transform(Arc::new(message.into()), 1, Arc::default(), ()).await
+        {
             let pairs: usize = length(&metadata);
             assert!(topic.len() + pairs + body.len() <= max, "more than output_bytes_max");
         }
     }
     if plugin.roles.contains(&Role::ReplyPolicy) {
         let request = Request { identity: vec![0, 255], metadata, frames: vec![vec![], b"Body\xff".to_vec()] };
-        if let Ok(replies) = plugin.replies(request, 1, Arc::default(), ()).await {
+        if let Ok(replies) = plugin.replies(Arc::new(request.into()), 1, Arc::default(), ()).await {
             let limits = plugin.limits();
             assert!(replies.len() <= limits.replies_max);
             let mut bytes = 0;

@@ -1,14 +1,16 @@
 //! A plugin: a component that has passed every stage of loading, and how its roles are called.
 
 use super::account::Account;
-use super::call::{CallError, Message, Reply, Request};
+use super::call::{CallError, Message, Reply};
 use super::engine::{Engine, Runtime};
 use super::growth::{HighWater, Refused};
 use super::guest::{Guest, Occasion};
 use super::load::Role;
-use super::v0_1_0::{self, Adapter, Idle};
+use super::v0_1_0::{self, Adapter, Idle, ReplyPolicyInput, TransformInput};
 use crate::config::{INSTANCES_MAX, Limits};
+use futures_util::FutureExt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -55,7 +57,7 @@ impl Plugin {
     /// than the call.
     pub(super) async fn transform(
         self: &Arc<Self>,
-        message: Message,
+        message: Arc<TransformInput>,
         number: u64,
         idle: Arc<Idle>,
         held: impl Send + 'static,
@@ -63,7 +65,7 @@ impl Plugin {
         let plugin = Arc::clone(self);
         self.bounded(async move {
             let _held = held;
-            plugin.adapter.transform(&plugin, &idle, message, plugin.occasion(number)).await
+            plugin.adapter.transform(&plugin, &idle, &message, plugin.occasion(number)).await
         })
         .await
     }
@@ -71,7 +73,7 @@ impl Plugin {
     /// One call of the role `reply-policy`, likewise.
     pub(super) async fn replies(
         self: &Arc<Self>,
-        request: Request,
+        request: Arc<ReplyPolicyInput>,
         number: u64,
         idle: Arc<Idle>,
         held: impl Send + 'static,
@@ -79,7 +81,7 @@ impl Plugin {
         let plugin = Arc::clone(self);
         self.bounded(async move {
             let _held = held;
-            plugin.adapter.replies(&plugin, &idle, request, plugin.occasion(number)).await
+            plugin.adapter.replies(&plugin, &idle, &request, plugin.occasion(number)).await
         })
         .await
     }
@@ -100,15 +102,15 @@ impl Plugin {
         .await
     }
 
-    /// Runs a call under its deadline; a long one goes on in the slow lane.
+    /// Runs a call under its deadline; a long one goes on in the slow lane. A panic in the host's part of it ends there,
+    /// so that whoever asked gets its input back and lives on.
     async fn bounded<T: Send + 'static>(
         &self,
         call: impl Future<Output = Result<T, CallError>> + Send + 'static,
     ) -> Result<T, CallError> {
         let deadline_ms = self.limits().call_deadline_ms;
-        timeout(Duration::from_millis(deadline_ms), self.engine.lane.run(&self.account.cpu, call))
-            .await
-            .unwrap_or(Err(CallError::DeadlineExceeded(deadline_ms)))
+        let call = timeout(Duration::from_millis(deadline_ms), self.engine.lane.run(&self.account.cpu, call));
+        unless_panicked(async { call.await.unwrap_or(Err(CallError::DeadlineExceeded(deadline_ms))) }).await
     }
 
     fn occasion(&self, number: u64) -> Occasion {
@@ -142,5 +144,25 @@ impl Plugin {
             // Not `{:?}`: that would add the host's own backtrace where the environment asks for those.
             None => CallError::Trapped(format!("{error:#}")),
         })
+    }
+}
+
+/// What a call came to, be it a panic of the host's.
+async fn unless_panicked<T>(call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+    AssertUnwindSafe(call).catch_unwind().await.unwrap_or(Err(CallError::Panicked))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_the_call_and_nothing_else() {
+        let call = async {
+            tokio::task::yield_now().await;
+            panic!("in the host's part of a call")
+        };
+        assert_eq!(unless_panicked::<()>(call).await, Err(CallError::Panicked));
+        assert_eq!(unless_panicked(async { Ok(1) }).await, Ok(1));
     }
 }

@@ -7,6 +7,7 @@ use super::health::{Trial, Verdict};
 use super::history::{Generation, History, NothingToGoBackTo};
 use super::load::{Candidate, LoadError, Role};
 use super::status::Status;
+use super::v0_1_0::{ReplyPolicyInput, TransformInput};
 use crate::config::{LOG_LINE_BYTES_MAX, Limits, Rollback};
 use crate::ledger::{Figures, Passage, Reason};
 use prometheus_client::metrics::histogram::Histogram;
@@ -142,33 +143,35 @@ impl Slot {
     }
 
     /// Calls the role `transform` of the generation that serves now; `number` is the message's at its hop.
-    pub async fn transform(&self, message: Message, number: u64) -> Answer<Option<Message>> {
+    pub async fn transform(&self, message: Message, number: u64) -> Answer<Option<Message>, Message> {
         let id = request_id(&message.metadata).to_owned();
         let passage = self.account.hop.enter();
-        let Some(serving) = self.history.serving() else { return nobody(passage) };
-        match self.admit(&serving) {
+        let Some(serving) = self.history.serving() else { return nobody(passage, message) };
+        let input = Arc::new(TransformInput::from(message));
+        let (result, trial) = match self.admit(&serving) {
             Ok((trial, permit)) => {
-                let call = serving.plugin.transform(message, number, Arc::clone(&serving.idle), permit);
-                let result = self.timed(call).await;
-                self.ended(&serving, passage, result, Some(trial), &id)
+                let (input, idle) = (Arc::clone(&input), Arc::clone(&serving.idle));
+                (self.timed(serving.plugin.transform(input, number, idle, permit)).await, Some(trial))
             }
-            Err(error) => self.ended(&serving, passage, Err(error), None, &id),
-        }
+            Err(error) => (Err(error), None),
+        };
+        self.ended(&serving, passage, result, input, trial, &id)
     }
 
     /// Calls the role `reply-policy` of the generation that serves now, likewise.
-    pub async fn replies(&self, request: Request, number: u64) -> Answer<Vec<Reply>> {
+    pub async fn replies(&self, request: Request, number: u64) -> Answer<Vec<Reply>, Request> {
         let id = request_id(&request.metadata).to_owned();
         let passage = self.account.hop.enter();
-        let Some(serving) = self.history.serving() else { return nobody(passage) };
-        match self.admit(&serving) {
+        let Some(serving) = self.history.serving() else { return nobody(passage, request) };
+        let input = Arc::new(ReplyPolicyInput::from(request));
+        let (result, trial) = match self.admit(&serving) {
             Ok((trial, permit)) => {
-                let call = serving.plugin.replies(request, number, Arc::clone(&serving.idle), permit);
-                let result = self.timed(call).await;
-                self.ended(&serving, passage, result, Some(trial), &id)
+                let (input, idle) = (Arc::clone(&input), Arc::clone(&serving.idle));
+                (self.timed(serving.plugin.replies(input, number, idle, permit)).await, Some(trial))
             }
-            Err(error) => self.ended(&serving, passage, Err(error), None, &id),
-        }
+            Err(error) => (Err(error), None),
+        };
+        self.ended(&serving, passage, result, input, trial, &id)
     }
 
     /// Whether one more call may begin.
@@ -188,14 +191,15 @@ impl Slot {
     }
 
     /// The end of a call: counts it, logs a failure (its text may be for the log alone) and draws the consequences.
-    fn ended<T>(
+    fn ended<T, V: Clone, I: From<V>>(
         &self,
         serving: &Arc<Generation>,
         passage: Passage,
         result: Result<T, CallError>,
+        input: Arc<V>,
         trial: Option<Trial>,
         request_id: &str,
-    ) -> Answer<T> {
+    ) -> Answer<T, I> {
         match &result {
             Ok(_) => passage.out(),
             Err(error) => passage.dropped(error.reason()),
@@ -220,7 +224,8 @@ impl Slot {
                 self.pause(serving, trial);
             }
         }
-        Answer { by: Some(Arc::clone(&serving.stamp)), result }
+        let input = result.is_err().then(|| I::from(Arc::unwrap_or_clone(input)));
+        Answer { by: Some(Arc::clone(&serving.stamp)), result, input }
     }
 
     fn pause(&self, serving: &Generation, trial: Trial) {
@@ -252,11 +257,11 @@ pub enum PutError {
     Persist(String),
 }
 
-fn nobody<T>(passage: Passage) -> Answer<T> {
+fn nobody<T, I>(passage: Passage, input: I) -> Answer<T, I> {
     passage.dropped(Reason::EmptySlot);
-    Answer { by: None, result: Err(CallError::EmptySlot) }
+    Answer { by: None, result: Err(CallError::EmptySlot), input: Some(input) }
 }
 
-fn request_id(metadata: &[(String, String)]) -> &str {
+pub(super) fn request_id(metadata: &[(String, String)]) -> &str {
     metadata.iter().find(|(key, _)| key == "tidegate.request-id").map_or("", |(_, id)| id)
 }

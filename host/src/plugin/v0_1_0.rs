@@ -39,6 +39,12 @@ use reply_policy_role::{ReplyPolicyRole, ReplyPolicyRolePre};
 use transform_role::exports::tidegate::plugin::transform as wit_transform;
 use transform_role::{TransformRole, TransformRolePre};
 
+/// What goes into a call, in this version's types. A call shares it with whoever makes the call, who gets it back where
+/// there is no answer: after a deadline the call itself may live for a tick longer.
+pub(super) type TransformInput = wit_transform::Message;
+/// The same for the other role.
+pub(super) type ReplyPolicyInput = wit_policy::Request;
+
 /// The version that this file speaks.
 pub(super) const VERSION: &str = "0.1.0";
 
@@ -91,21 +97,20 @@ impl Adapter {
         &self,
         plugin: &Plugin,
         idle: &Idle,
-        message: Message,
+        input: &TransformInput,
         occasion: Occasion,
     ) -> Result<Option<Message>, CallError> {
         let role = self.transform.as_ref().ok_or(CallError::NoRole("transform"))?;
-        let input = wit_transform::Message { topic: message.topic, metadata: message.metadata, body: message.body };
         let mut instance = instance(role, &idle.transform, &idle.memory, plugin, occasion).await?;
         let Instance { store, bindings, .. } = &mut instance;
-        let returned = bindings.tidegate_plugin_transform().call_transform(&mut *store, &input).await;
+        let returned = bindings.tidegate_plugin_transform().call_transform(&mut *store, input).await;
         let output = plugin.unless_trapped(returned, store)?;
         idle.transform.give_back(instance);
         let output = output.map_err(|error| match error {
             wit_transform::Error::Rejected(text) => CallError::Rejected(text),
             wit_transform::Error::Failed(text) => CallError::Failed(text),
         })?;
-        Ok(output.map(|message| Message { topic: message.topic, metadata: message.metadata, body: message.body }))
+        Ok(output.map(Message::from))
     }
 
     /// One call of the role `reply-policy`.
@@ -113,15 +118,13 @@ impl Adapter {
         &self,
         plugin: &Plugin,
         idle: &Idle,
-        request: Request,
+        input: &ReplyPolicyInput,
         occasion: Occasion,
     ) -> Result<Vec<Reply>, CallError> {
         let role = self.reply_policy.as_ref().ok_or(CallError::NoRole("reply-policy"))?;
-        let input =
-            wit_policy::Request { identity: request.identity, metadata: request.metadata, frames: request.frames };
         let mut instance = instance(role, &idle.reply_policy, &idle.memory, plugin, occasion).await?;
         let Instance { store, bindings, .. } = &mut instance;
-        let returned = bindings.tidegate_plugin_reply_policy().call_replies(&mut *store, &input).await;
+        let returned = bindings.tidegate_plugin_reply_policy().call_replies(&mut *store, input).await;
         let output = plugin.unless_trapped(returned, store)?;
         idle.reply_policy.give_back(instance);
         let replies = output.map_err(|error| match error {
@@ -132,6 +135,30 @@ impl Adapter {
             replies.into_iter().map(|reply| Reply { delay_ms: reply.delay_ms, frames: reply.frames }).collect();
         check_bounds(&replies, plugin.limits())?;
         Ok(replies)
+    }
+}
+
+impl From<Message> for TransformInput {
+    fn from(message: Message) -> Self {
+        Self { topic: message.topic, metadata: message.metadata, body: message.body }
+    }
+}
+
+impl From<TransformInput> for Message {
+    fn from(message: TransformInput) -> Self {
+        Self { topic: message.topic, metadata: message.metadata, body: message.body }
+    }
+}
+
+impl From<Request> for ReplyPolicyInput {
+    fn from(request: Request) -> Self {
+        Self { identity: request.identity, metadata: request.metadata, frames: request.frames }
+    }
+}
+
+impl From<ReplyPolicyInput> for Request {
+    fn from(request: ReplyPolicyInput) -> Self {
+        Self { identity: request.identity, metadata: request.metadata, frames: request.frames }
     }
 }
 

@@ -122,7 +122,7 @@ pub(super) fn short(digest: &str) -> &str {
 }
 
 /// The text with its control characters written out: what a plugin returned must not steer the terminal.
-pub(super) fn printable(text: &str) -> String {
+pub(in crate::cli) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
         if letter.is_control() && letter != '\n' && letter != '\t' {

@@ -88,14 +88,14 @@ pub(super) async fn answer(slot: &Slot, body: &[u8], request_id: String, number:
                     return Err(Problem::Malformed("a message has either body or body_base64".to_owned()));
                 }
             };
-            let Answer { by, result } =
+            let Answer { by, result, .. } =
                 slot.transform(plugin::Message { topic, metadata: named(metadata, request_id), body }, number).await;
             let returned = result.map(|message| Output::Transform { message: message.map(Message::from) });
             stamped(by, returned)
         }
         (None | Some("reply-policy"), None, Some(request)) => {
             let request = request.read(request_id)?;
-            let Answer { by, result } = slot.replies(request, number).await;
+            let Answer { by, result, .. } = slot.replies(request, number).await;
             let returned =
                 result.map(|replies| Output::ReplyPolicy { replies: replies.into_iter().map(Reply::from).collect() });
             stamped(by, returned)

@@ -1,0 +1,96 @@
+//! A letter sent to a running host again: a message by HTTP, a request by ZeroMQ.
+
+use super::replay::Outcome;
+use super::shown::{bytes, field, frames};
+use crate::config::check_name;
+use crate::dead_letters::Base64;
+use crate::http::admin::read_token;
+use crate::messaging::resend::resend;
+use anyhow::{Context, anyhow};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::json;
+use std::path::Path;
+use std::time::Duration;
+use ureq::http::Request;
+use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longer than any call may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3_700);
+const ANSWER_BYTES_MAX: u64 = 4 << 30;
+
+/// Posts a message to its route, with the query and the type that it came with.
+pub(super) fn post(
+    url: &str,
+    token_file: Option<&Path>,
+    route: &str,
+    metadata: &[(String, String)],
+    body: &[u8],
+) -> anyhow::Result<Outcome> {
+    check_name(route).map_err(anyhow::Error::msg)?;
+    let mut request = Request::post(format!("{}/{route}/{}", url.trim_end_matches('/'), query(metadata)));
+    if let Some((_, content_type)) = metadata.iter().find(|(key, _)| key == "http.content-type") {
+        request = request.header(CONTENT_TYPE, content_type);
+    }
+    if let Some(file) = token_file {
+        let token = read_token(file).map_err(anyhow::Error::msg)?;
+        request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+    }
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_recv_response(Some(ANSWER_TIMEOUT))
+        .build()
+        .into();
+    let answer = agent.run(request.body(body)?);
+    let mut answer =
+        answer.map_err(|error| anyhow!("no host answers at {url}: {error}: start one, or name it with --http"))?;
+    let answered = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
+    let answered = answered.with_context(|| format!("reading the answer of {url}"))?;
+    let status = answer.status();
+    let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let mut text = field("status", &status.as_u16().to_string());
+    if let (Some(plugin), Some(generation)) = (header("tidegate-plugin"), header("tidegate-generation")) {
+        text += &field("by", &format!("{plugin}, generation {generation}"));
+    }
+    let json = json!({"status": status.as_u16(), "body_base64": Base64(answered.clone())});
+    Ok(Outcome { answered: status.is_success(), json, text: text + &bytes("body", &answered) })
+}
+
+/// The query that these pairs came from.
+fn query(metadata: &[(String, String)]) -> String {
+    let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let pairs: Vec<_> = metadata
+        .iter()
+        .filter_map(|(key, value)| Some(format!("{}={}", encoded(key.strip_prefix("query.")?), encoded(value))))
+        .collect();
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+}
+
+/// Sends a request's frames as a client of its own: under the identity of then it would take that client's place.
+pub(super) fn ask(endpoint: &str, request: Vec<Vec<u8>>, timeout: Duration) -> anyhow::Result<Outcome> {
+    let replies = resend(endpoint, request, timeout).map_err(|cause| anyhow!("sending to {endpoint}: {cause}"))?;
+    let mut text = format!("replies: {}\n", replies.len());
+    let mut list = Vec::new();
+    for reply in replies {
+        text += &frames(&reply);
+        list.push(json!({"frames_base64": reply.into_iter().map(Base64).collect::<Vec<_>>()}));
+    }
+    Ok(Outcome { answered: !list.is_empty(), json: json!({"replies": list}), text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_is_what_it_was() {
+        let pairs = [("tidegate.request-id", "1"), ("query.a", "b c&d"), ("query.é", ""), ("http.content-type", "x/y")];
+        let pairs = pairs.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(query(&pairs), "?a=b%20c%26d&%C3%A9=");
+        assert_eq!(query(&pairs[..1]), "");
+    }
+}

@@ -1,0 +1,75 @@
+//! `tidegate dead-letters show`: all of one letter, or just the bytes that were lost.
+
+use super::Source;
+use super::shown::{bytes, field, frames, lines, metadata};
+use crate::dead_letters::{Base64, Input, Letter};
+use clap::Args;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// The flags of `dead-letters show`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Show {
+    /// The id of the request, as the list and the host's log have it
+    id: String,
+    #[command(flatten)]
+    source: Source,
+    /// Write the bytes of the body, or of the frames one after another, and nothing else
+    #[arg(long)]
+    raw: bool,
+}
+
+impl Show {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let letters = self.source.of(&self.id)?;
+        let mut stdout = std::io::stdout().lock();
+        for (index, letter) in letters.iter().enumerate() {
+            if self.raw {
+                stdout.write_all(&raw(&letter.input))?;
+            } else {
+                let gap = if index > 0 { "\n" } else { "" };
+                write!(stdout, "{gap}{}", whole(letter))?;
+            }
+        }
+        stdout.flush()?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn raw(input: &Input) -> Vec<u8> {
+    match input {
+        Input::Message { body_base64, .. } => body_base64.0.clone(),
+        Input::Request { frames_base64, .. } | Input::Reply { frames_base64, .. } => {
+            frames_base64.iter().flat_map(|frame| &frame.0).copied().collect()
+        }
+    }
+}
+
+fn whole(letter: &Letter) -> String {
+    let Letter { id, time, hop, route, reason, error, by, seed, number, input } = letter;
+    let mut shown = field("id", id) + &field("time", time) + &field("hop", hop.as_str()) + &field("route", route);
+    shown += &(field("reason", reason) + &lines("error", error));
+    if let Some(by) = by {
+        shown +=
+            &(field("plugin", &format!("{}, generation {}", by.plugin, by.generation)) + &field("digest", &by.digest));
+    }
+    let fixed = if seed.fixed { "set by the user" } else { "of that run" };
+    shown += &format!("seed: {}, {fixed}\nnumber: {number}\n", seed.value);
+    shown + &contents(input)
+}
+
+fn contents(input: &Input) -> String {
+    let numbered = |list: &[Base64]| frames(list.iter().map(|frame| &frame.0));
+    match input {
+        Input::Message { topic, metadata: pairs, body_base64 } => {
+            let topic = if topic.is_empty() { String::new() } else { field("topic", topic) };
+            topic + &metadata(pairs) + &bytes("body", &body_base64.0)
+        }
+        Input::Request { identity_base64, metadata: pairs, frames_base64 } => {
+            bytes("identity", &identity_base64.0) + &metadata(pairs) + &numbered(frames_base64)
+        }
+        Input::Reply { identity_base64, frames_base64 } => {
+            bytes("identity", &identity_base64.0) + &numbered(frames_base64)
+        }
+    }
+}

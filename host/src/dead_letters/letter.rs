@@ -1,0 +1,224 @@
+//! A dead letter: what was lost, why, and all that a replay needs.
+
+use crate::ledger::Reason;
+use base64::Engine;
+use base64::display::Base64Display;
+use base64::prelude::BASE64_STANDARD;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// What a letter takes in memory beside its contents, about.
+const LETTER_BYTES: usize = 512;
+
+/// What was lost, as it is handed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// The request's.
+    pub id: String,
+    /// The name of the plugin that it was for.
+    pub route: String,
+    /// What the ledger counts it as.
+    pub reason: Reason,
+    /// The whole error.
+    pub error: String,
+    /// Who failed; none where no plugin was reached.
+    pub by: Option<By>,
+    /// Which message it was at the hop of its call, of which the call's chance is a function. A reply has its request's.
+    pub number: u64,
+    /// The thing itself.
+    pub input: Input,
+}
+
+/// A letter as it stands in the file: one line of JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Letter {
+    /// The request's, as in the log.
+    pub id: String,
+    /// When, as RFC 3339 has it.
+    pub time: String,
+    /// Where it was lost.
+    pub hop: Stage,
+    /// The name of the plugin that it was for.
+    pub route: String,
+    /// What the ledger counts it as.
+    pub reason: String,
+    /// The whole error; of a trap with its backtrace.
+    pub error: String,
+    /// Who failed; without it no plugin was reached.
+    #[serde(flatten)]
+    pub by: Option<By>,
+    /// Where the plugin's chance came from.
+    pub seed: Seed,
+    /// Which message it was at the hop of its call, of which the call's chance is a function. A reply has its request's.
+    pub number: u64,
+    /// The thing itself.
+    #[serde(flatten)]
+    pub input: Input,
+}
+
+/// The hop at which something was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// A call for an HTTP message.
+    Transform,
+    /// A call for a request of a broker client.
+    Policy,
+    /// A reply on its way to its client.
+    Reply,
+}
+
+/// A plugin as it served.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct By {
+    /// Its name.
+    pub plugin: String,
+    /// The generation of its slot.
+    pub generation: u64,
+    /// SHA-256 of the component, in hexadecimal.
+    pub digest: String,
+}
+
+/// Where all chance of a host comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Seed {
+    /// The seed.
+    pub value: u64,
+    /// The user set it, and with it clocks that repeat.
+    pub fixed: bool,
+}
+
+/// What was lost, with all its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Input {
+    /// What a transform was called with.
+    Message { topic: String, metadata: Vec<(String, String)>, body_base64: Base64 },
+    /// What a reply policy was called with.
+    Request { identity_base64: Base64, metadata: Vec<(String, String)>, frames_base64: Vec<Base64> },
+    /// What a client was to get: the frames after its identity, a delimiter included.
+    Reply { identity_base64: Base64, frames_base64: Vec<Base64> },
+}
+
+/// Bytes that JSON has as base64.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Base64(pub Vec<u8>);
+
+impl Lost {
+    /// What it takes in memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        LETTER_BYTES + self.id.len() + self.route.len() + self.error.len() + self.input.bytes()
+    }
+}
+
+impl Input {
+    fn stage(&self) -> Stage {
+        match self {
+            Self::Message { .. } => Stage::Transform,
+            Self::Request { .. } => Stage::Policy,
+            Self::Reply { .. } => Stage::Reply,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let pairs =
+            |pairs: &[(String, String)]| pairs.iter().map(|(key, value)| key.len() + value.len() + 48).sum::<usize>();
+        let frames = |frames: &[Base64]| frames.iter().map(|frame| frame.0.len() + 24).sum::<usize>();
+        match self {
+            Self::Message { topic, metadata, body_base64 } => topic.len() + pairs(metadata) + body_base64.0.len(),
+            Self::Request { identity_base64, metadata, frames_base64 } => {
+                identity_base64.0.len() + pairs(metadata) + frames(frames_base64)
+            }
+            Self::Reply { identity_base64, frames_base64 } => identity_base64.0.len() + frames(frames_base64),
+        }
+    }
+}
+
+impl Letter {
+    pub(super) fn new(lost: Lost, time: jiff::Timestamp, seed: Seed) -> Self {
+        let Lost { id, route, reason, error, by, number, input } = lost;
+        let (time, hop, reason) = (format!("{time:.3}"), input.stage(), reason.as_str().to_owned());
+        Self { id, time, hop, route, reason, error, by, seed, number, input }
+    }
+
+    /// The line of the file, with its end.
+    pub(super) fn into_line(self) -> Vec<u8> {
+        // Nothing in a letter can fail to become JSON: it has strings and numbers, and strings alone for keys.
+        let mut line = serde_json::to_vec(&self).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+}
+
+impl Stage {
+    /// As it stands in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Transform => "transform",
+            Self::Policy => "policy",
+            Self::Reply => "reply",
+        }
+    }
+}
+
+impl Serialize for Base64 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&Base64Display::new(&self.0, &BASE64_STANDARD))
+    }
+}
+
+impl<'de> Deserialize<'de> for Base64 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        BASE64_STANDARD.decode(text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    fn letter(by: Option<By>, input: Input) -> Letter {
+        let reason = Reason::Trapped;
+        let lost = Lost { id: "1-2".into(), route: "p".into(), reason, error: "a\nb".into(), by, number: 3, input };
+        let seed = Seed { value: u64::MAX, fixed: false };
+        Letter::new(lost, "2026-01-02T03:04:05.6789Z".parse().unwrap(), seed)
+    }
+
+    #[test]
+    fn a_letter_is_one_line_with_these_fields() {
+        let by = By { plugin: "p".to_owned(), generation: 4, digest: "d".to_owned() };
+        let metadata = vec![("k".to_owned(), "v".to_owned())];
+        let input = Input::Message { topic: String::new(), metadata, body_base64: Base64(b"\xff\n".to_vec()) };
+        let line = String::from_utf8(letter(Some(by), input).into_line()).unwrap();
+        let expected = concat!(
+            r#"{"id":"1-2","time":"2026-01-02T03:04:05.678Z","hop":"transform","route":"p","reason":"trapped","#,
+            r#""error":"a\nb","plugin":"p","generation":4,"digest":"d","#,
+            r#""seed":{"value":18446744073709551615,"fixed":false},"number":3,"#,
+            r#""message":{"topic":"","metadata":[["k","v"]],"body_base64":"/wo="}}"#,
+            "\n"
+        );
+        assert_eq!(line, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(identity in vec(any::<u8>(), 0..9), frames in vec(vec(any::<u8>(), 0..9), 0..4),
+                                        known: bool, replied: bool) {
+            let identity_base64 = Base64(identity);
+            let frames_base64 = frames.into_iter().map(Base64).collect();
+            let input = if replied {
+                Input::Reply { identity_base64, frames_base64 }
+            } else {
+                Input::Request { identity_base64, metadata: vec![], frames_base64 }
+            };
+            let by = known.then(|| By { plugin: "é".to_owned(), generation: 1, digest: "0".to_owned() });
+            let letter = letter(by, input);
+            let line = letter.clone().into_line();
+            prop_assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
+            prop_assert_eq!(serde_json::from_slice::<Letter>(&line).unwrap(), letter);
+        }
+    }
+}
