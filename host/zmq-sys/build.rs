@@ -6,9 +6,10 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     let include = sodium("INCLUDE");
     let lib = sodium("LIB");
-    silence_warnings();
     println!("cargo:rerun-if-changed=src/beyond.cpp");
     cc::Build::new().cpp(true).file("src/beyond.cpp").compile("beyond");
+    println!("cargo:rerun-if-changed=src/live_pipes.hpp");
+    set_flags();
     zeromq_src::Build::new().with_libsodium(Some(zeromq_src::LibLocation::new(lib, include))).build();
 }
 
@@ -20,10 +21,12 @@ fn sodium(key: &str) -> PathBuf {
         .into()
 }
 
-/// libzmq's own warnings are no news to whoever builds Tidegate.
+/// Mends libzmq; and its own warnings are no news to whoever builds Tidegate.
 #[allow(unsafe_code)]
-fn silence_warnings() {
+fn set_flags() {
     let flags = std::env::var("CXXFLAGS").unwrap_or_default();
+    // Relative to this package, where build scripts run: a path of the machine's may have spaces in it.
+    let flags = format!("{flags} -w -include src/live_pipes.hpp");
     // SAFETY: a build script has one thread here, so nothing reads the environment meanwhile.
-    unsafe { std::env::set_var("CXXFLAGS", format!("{flags} -w")) };
+    unsafe { std::env::set_var("CXXFLAGS", flags) };
 }
