@@ -155,7 +155,7 @@ impl BrokerLoop {
         if frontend {
             self.forward_requests()?;
         }
-        self.monitor.sample_depths(&mut self.frontend, Instant::now());
+        self.monitor.look_around(&mut self.frontend, Instant::now());
         self.tell();
         Ok(())
     }
@@ -164,7 +164,7 @@ impl BrokerLoop {
     fn wait(&self) -> Duration {
         let now = Instant::now();
         let retry = (self.outbox.len() > 0).then(|| now + RETRY);
-        let times = [Some(self.monitor.depths_due()), self.schedule.next_due(), self.deadline, retry];
+        let times = [Some(self.monitor.due()), self.schedule.next_due(), self.deadline, retry];
         times.into_iter().flatten().min().map_or(RETRY, |next| next.saturating_duration_since(now))
     }
 

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zmq_sys::beyond;
 
-/// How often the depths of the queues are looked at, for up to so many peers; with more of them in proportion less often.
-const DEPTHS_INTERVAL: Duration = Duration::from_secs(1);
-const DEPTHS_PEERS: u32 = 1_000;
+/// How often all peers are looked at, if they are not more than so many; with more of them in proportion less often.
+const INTERVAL: Duration = Duration::from_secs(1);
+const PEERS_PER_INTERVAL: u32 = 1_000;
 
 const EVENTS: u64 = ACCEPTED | DISCONNECTED | FAILED_NO_DETAIL | SUCCEEDED | FAILED_PROTOCOL | FAILED_AUTH | DEPTHS;
 const ACCEPTED: u64 = zmq::SocketEvent::ACCEPTED as u64;
@@ -68,7 +68,7 @@ pub(super) struct Monitor {
     by_endpoint: HashMap<String, Descriptor>,
     refusals: Refusals,
     handshake_timeout: Duration,
-    depths_due: Instant,
+    due: Instant,
     depths_told: u64,
 }
 
@@ -97,7 +97,7 @@ impl Monitor {
             by_endpoint: HashMap::new(),
             refusals: Refusals::new(surface, curve),
             handshake_timeout: Duration::from_millis(handshake_ms.unsigned_abs().into()),
-            depths_due: Instant::now() + DEPTHS_INTERVAL,
+            due: Instant::now() + INTERVAL,
             depths_told: 0,
         })
     }
@@ -122,12 +122,12 @@ impl Monitor {
             ACCEPTED => self.accepted(value as Descriptor, remote),
             SUCCEEDED => {
                 tracing::debug!(surface = self.surface, peer = address(remote), "connected");
-                self.change_by_endpoint(remote, |peer| peer.established = true);
+                self.update_by_endpoint(remote, |peer| peer.established = true);
             }
             DISCONNECTED => return self.disconnected(value as Descriptor, remote),
             DEPTHS => {
                 self.depths_told += 1;
-                self.change_by_endpoint(remote, |peer| peer.queue_messages = value);
+                self.update_by_endpoint(remote, |peer| peer.queue_messages = value);
             }
             FAILED_NO_DETAIL | FAILED_PROTOCOL | FAILED_AUTH => {
                 let refusal = match kind {
@@ -169,7 +169,7 @@ impl Monitor {
         }
         self.figures.remove_peer(descriptor);
         if !peer.established && !peer.refused {
-            // libzmq is mute about what looks like a peer of its first version and then is none.
+            // libzmq is mute about what it took for a peer of its first version.
             self.refuse(Refusal::Protocol, remote);
         }
         peer.established.then_some((descriptor, peer))
@@ -181,22 +181,13 @@ impl Monitor {
     }
 
     fn refuse(&mut self, refusal: Refusal, remote: &str) {
-        self.change_by_endpoint(remote, |peer| peer.refused = true);
+        self.update_by_endpoint(remote, |peer| peer.refused = true);
         self.figures.count_refused_handshake(refusal.as_str());
         self.refusals.log(refusal, address(remote), Instant::now());
     }
 
-    /// Changes what is known of a peer of which a message was received.
-    pub(super) fn update(&mut self, descriptor: Descriptor, change: impl FnOnce(&mut Peer)) {
-        self.change(descriptor, |peer| {
-            // Peers of old versions have no handshake that libzmq tells of.
-            peer.established = true;
-            change(peer);
-        });
-    }
-
     /// Changes what is known of a peer. Whoever watches is told of it.
-    fn change(&mut self, descriptor: Descriptor, change: impl FnOnce(&mut Peer)) {
+    pub(super) fn update(&mut self, descriptor: Descriptor, change: impl FnOnce(&mut Peer)) {
         let Some(peer) = self.peers.get_mut(&descriptor) else { return };
         change(peer);
         if peer.established {
@@ -210,24 +201,35 @@ impl Monitor {
         }
     }
 
-    fn change_by_endpoint(&mut self, remote: &str, change: impl FnOnce(&mut Peer)) {
+    fn update_by_endpoint(&mut self, remote: &str, change: impl FnOnce(&mut Peer)) {
         if let Some(descriptor) = self.by_endpoint.get(remote) {
-            self.change(*descriptor, change);
+            self.update(*descriptor, change);
         }
     }
 
-    /// Has libzmq tell the depths of its queues, if that is due.
-    pub(super) fn sample_depths(&mut self, socket: &mut zmq::Socket, now: Instant) {
-        if now >= self.depths_due {
-            let share = u32::try_from(self.peers.len()).unwrap_or(u32::MAX).div_ceil(DEPTHS_PEERS).max(1);
-            self.depths_due = now + DEPTHS_INTERVAL * share;
+    /// Does what is due: has libzmq tell the depths of its queues, and ends connections that are no peers.
+    pub(super) fn look_around(&mut self, socket: &mut zmq::Socket, now: Instant) {
+        if now >= self.due {
+            let share = u32::try_from(self.peers.len()).unwrap_or(u32::MAX).div_ceil(PEERS_PER_INTERVAL).max(1);
+            self.due = now + INTERVAL * share;
             self.ask_depths(socket);
+            self.end_overdue(now);
         }
     }
 
-    /// When [`Monitor::sample_depths`] has something to do again.
-    pub(super) fn depths_due(&self) -> Instant {
-        self.depths_due
+    /// When [`Monitor::look_around`] has something to do again.
+    pub(super) fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// libzmq takes whatever does not begin like ZMTP 2 or 3 for a peer of its first version, subscribes it to all, and
+    /// waits for ever. So a connection without a handshake of version 3 is ended here.
+    fn end_overdue(&mut self, now: Instant) {
+        let patience = self.handshake_timeout + INTERVAL;
+        let overdue = self.select(|peer| !peer.established && now.duration_since(peer.accepted) > patience);
+        for descriptor in overdue {
+            self.cut_off(descriptor, "it has made no ZMTP 3 handshake in time");
+        }
     }
 
     /// Has libzmq tell the depths of its queues now. They come with [`Monitor::hear`], a moment later.

@@ -102,7 +102,7 @@ impl PublishLoop {
 
     /// Waits until there is something to publish or to hear.
     fn sleep(&mut self) {
-        let due = self.monitor.depths_due().saturating_duration_since(Instant::now()).min(SLEEP_MAX);
+        let due = self.monitor.due().saturating_duration_since(Instant::now()).min(SLEEP_MAX);
         let (socket, monitor) = (&self.socket, &self.monitor);
         let polled = self.queue.sleep(|woken| {
             let mut items =
@@ -119,7 +119,7 @@ impl PublishLoop {
         if let Err(error) = self.hear() {
             tracing::warn!(%error, "looking at subscribers");
         }
-        self.monitor.sample_depths(&mut self.socket, Instant::now());
+        self.monitor.look_around(&mut self.socket, Instant::now());
     }
 
     fn hear(&mut self) -> zmq::Result<()> {

@@ -77,7 +77,9 @@ impl Refusal {
                 "the client asks for another mechanism than NULL, and this host has no CURVE: set curve.secret_key_file \
                  and curve.authorized_keys_dir here, or connect without keys"
             }
-            (Self::Protocol, _) => "what it sent is no ZeroMQ handshake: is this the port it means?",
+            (Self::Protocol, _) => {
+                "what it sent is no ZMTP 3 handshake: is this the port it means, and its library newer than libzmq 3?"
+            }
             (Self::TimedOut, _) => "it did not finish the handshake within messaging.handshake_timeout_ms",
             (Self::ClosedEarly, true) => {
                 "it went away during the handshake: its server key may be wrong, or it may speak no CURVE"
