@@ -7,7 +7,8 @@ use crate::http::admin::{Admin, Guard};
 use crate::http::public::Public;
 use crate::http::{Server, Settings};
 use crate::ledger::{Ledger, Reason};
-use crate::messaging::{Broker, Publisher, broker, publisher};
+use crate::messaging::endpoint::is_exposed;
+use crate::messaging::{Broker, Curve, Publisher, broker, publisher};
 use crate::plugin::{Slot, Slots, Source, Watch};
 use crate::request_id::RequestIds;
 use crate::shutdown::{Ask, Signals};
@@ -64,6 +65,7 @@ impl App {
         let signals = Signals::listen().context("listening to signals")?;
         let guard = |address| Guard::new(address, config.admin.token_file.as_deref());
         let guard = config.admin.address.0.map(guard).transpose().map_err(StartError::Usage)?;
+        let curve_files = config.curve.files().map_err(StartError::Usage)?;
         let (sources, scanned) = plugins::sources(&config, named)?;
         let engine = plugins::engine(&config)?;
         let slots = Arc::new(Slots::new(engine, config.clone(), scanned.is_some()));
@@ -73,6 +75,7 @@ impl App {
             None => None,
         };
 
+        let curve = curve_files.map(|(key, keys)| Curve::load(key, keys)).transpose().map_err(could_not_start)?;
         let ledger = Ledger::default();
         let request_ids = Arc::new(RequestIds::default());
         let settings = Settings {
@@ -80,11 +83,11 @@ impl App {
             head_bytes_max: config::HTTP_HEAD_BYTES_MAX,
             io_timeout: Duration::from_millis(config::HTTP_IO_TIMEOUT_MS),
         };
-        Ok(Self {
+        let this = Self {
             http: bind("http", config.http.address, settings).await?,
             admin: bind("admin", config.admin.address, settings).await?.zip(guard),
-            publisher: publisher(&config, &ledger)?,
-            broker: policy.map(|policy| start_broker(&config, policy, &ledger, &request_ids)).transpose()?,
+            publisher: publisher(&config, &curve, &ledger)?,
+            broker: policy.map(|policy| start_broker(&config, &curve, policy, &ledger, &request_ids)).transpose()?,
             ledger,
             slots,
             scanned,
@@ -92,7 +95,30 @@ impl App {
             body_bytes_max: config.http.body_bytes_max,
             grace: Duration::from_millis(config.shutdown.grace_ms),
             signals,
-        })
+        };
+        if curve.is_none() {
+            this.warn_if_exposed();
+        }
+        Ok(this)
+    }
+
+    /// Once: that others can read and ask without being asked who they are.
+    fn warn_if_exposed(&self) {
+        let publish = self.publisher.as_ref().map(|publisher| ("publish", publisher.endpoint()));
+        let frontend = self.broker.as_ref().map(|broker| ("frontend", broker.endpoint()));
+        let exposed: Vec<_> = [publish, frontend]
+            .into_iter()
+            .flatten()
+            .filter(|(_, endpoint)| is_exposed(endpoint))
+            .map(|(surface, endpoint)| format!("{surface} {endpoint}"))
+            .collect();
+        if !exposed.is_empty() {
+            tracing::warn!(
+                "{}: open to other machines without encryption, and whoever reaches it is let in; set \
+                 --curve-secret-key and --curve-authorized-keys (`tidegate keygen` makes the key), or bind to 127.0.0.1",
+                exposed.join(", ")
+            );
+        }
     }
 
     /// One line per surface, then `ready`.
@@ -199,15 +225,17 @@ async fn bind(surface: &str, address: config::Address, settings: Settings) -> Re
     }
 }
 
-fn publisher(config: &Config, ledger: &Ledger) -> Result<Option<Arc<Publisher>>, StartError> {
+fn publisher(config: &Config, curve: &Option<Curve>, ledger: &Ledger) -> Result<Option<Arc<Publisher>>, StartError> {
     let Some(endpoint) = config.messaging.publish.0.clone() else { return Ok(None) };
-    let settings = publisher::Settings { endpoint, queue_messages_max: config.messaging.queue_messages_max };
+    let queue_messages_max = config.messaging.queue_messages_max;
+    let settings = publisher::Settings { endpoint, queue_messages_max, curve: curve.clone() };
     let publisher = Publisher::bind(settings, Arc::clone(&ledger.publish)).map_err(could_not_start)?;
     Ok(Some(Arc::new(publisher)))
 }
 
 fn start_broker(
     config: &Config,
+    curve: &Option<Curve>,
     policy: Arc<Slot>,
     ledger: &Ledger,
     request_ids: &Arc<RequestIds>,
@@ -219,6 +247,7 @@ fn start_broker(
         frame_bytes_max: messaging.frame_bytes_max,
         frames_max: messaging.frames_max,
         queue_messages_max: messaging.queue_messages_max,
+        curve: curve.clone(),
     };
     let runtime = tokio::runtime::Handle::current();
     let hops = broker::Hops {

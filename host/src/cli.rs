@@ -1,5 +1,6 @@
 //! The command line: with no subcommand it runs the host.
 
+mod keygen;
 mod log;
 pub mod plugin;
 mod request;
@@ -26,6 +27,8 @@ enum Command {
     Subscribe(subscribe::Args),
     /// Send requests to a frontend and print the replies
     Request(request::Args),
+    /// Make a CURVE key pair, for a host or for a client
+    Keygen(keygen::Args),
     /// Build and check plugins, and swap those of a running host
     #[command(subcommand)]
     Plugin(plugin::Plugin),
@@ -41,6 +44,7 @@ impl Cli {
             None => return self.serve.run(),
             Some(Command::Subscribe(args)) => subscribe::run(args),
             Some(Command::Request(args)) => request::run(args),
+            Some(Command::Keygen(args)) => keygen::run(args),
             Some(Command::Plugin(plugin)) => plugin.run(),
             Some(Command::Compile { memory_bytes_max, cpu_seconds_max }) => {
                 return ExitCode::from(run_compiler(memory_bytes_max, cpu_seconds_max));

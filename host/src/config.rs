@@ -2,12 +2,14 @@
 
 mod address;
 mod bounds;
+mod curve;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod limits;
 
 pub use address::{Address, Endpoint, check_endpoint};
 pub use bounds::*;
+pub use curve::Curve;
 pub use limits::{Limits, LimitsLayer};
 
 use limits::number;
@@ -32,6 +34,8 @@ pub struct Config {
     pub seed: Option<u64>,
     /// The ZeroMQ sockets.
     pub messaging: Messaging,
+    /// Who may connect to them.
+    pub curve: Curve,
     /// The end of a run.
     pub shutdown: Shutdown,
     /// The bounds of every plugin that does not set its own.

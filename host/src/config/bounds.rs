@@ -47,3 +47,11 @@ pub const ADMIN_UPLOADS_MAX: usize = 8;
 pub const ADMIN_CALL_BYTES_MAX: usize = 16 << 20;
 /// A shorter admin token could be guessed.
 pub const ADMIN_TOKEN_BYTES_MIN: usize = 16;
+/// A file that holds a CURVE key.
+pub const KEY_FILE_BYTES_MAX: u64 = 16 << 10;
+/// Files in the directory of authorized keys.
+pub const AUTHORIZED_KEYS_MAX: usize = 10_000;
+/// How often that directory is looked at.
+pub const AUTHORIZED_KEYS_LOOK_MS: u64 = 250;
+/// Peers and keys whose refusals are told apart at a time, so that each is logged once in a while.
+pub const DENIALS_REMEMBERED_MAX: usize = 1_000;

@@ -1,6 +1,7 @@
 //! The broker: ROUTER frontend, DEALER backend and N workers, with the policy behind them.
 
 use super::broker_loop::{BrokerLoop, CONTROL};
+use super::curve::Curve;
 use super::exchange::BACKEND;
 use super::socket::{self, BindError};
 use super::worker::Worker;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub frames_max: usize,
     /// With so many replies waiting for their time no request is read; and libzmq holds as many for one slow client.
     pub queue_messages_max: usize,
+    /// Lets in clients with an authorized key alone; none lets in everybody.
+    pub curve: Option<Curve>,
 }
 
 /// Where the broker counts what it does.

@@ -3,8 +3,9 @@
 use super::broker::{Hops, Settings};
 use super::envelope::{Envelope, Frames};
 use super::exchange::{BACKEND, Job, Note};
+use super::gate::Gate;
 use super::schedule::Schedule;
-use super::socket;
+use super::socket::{self, Received};
 use crate::ledger::{Passage, Reason};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -21,6 +22,8 @@ const LINGER_MAX: Duration = Duration::from_secs(1);
 /// All that the broker's thread owns.
 pub(super) struct BrokerLoop {
     frontend: zmq::Socket,
+    /// Ends with the loop, before the context does.
+    _gate: Option<Gate>,
     backend: zmq::Socket,
     control: zmq::Socket,
     frames_max: usize,
@@ -42,9 +45,12 @@ struct Waiting {
 impl BrokerLoop {
     /// Opens the loop's sockets. Returns the frontend's endpoint with its real port too.
     pub(super) fn open(context: &zmq::Context, settings: &Settings, hops: Hops) -> Result<(Self, String), String> {
+        // Before the frontend is bound, or its first clients would find nobody to ask.
+        let gate = settings.curve.as_ref().map(|curve| curve.guard(context)).transpose()?;
         let (frontend, endpoint) = open_frontend(context, settings)?;
         let this = Self {
             frontend,
+            _gate: gate,
             backend: open_backend(context).map_err(|cause| format!("binding DEALER to {BACKEND}: {cause}"))?,
             control: open_control(context).map_err(|cause| format!("binding PULL to {CONTROL}: {cause}"))?,
             frames_max: settings.frames_max,
@@ -139,15 +145,15 @@ impl BrokerLoop {
                 break;
             }
             // Identity, delimiter, and one frame over the bound to tell that it is over.
-            let Some(message) = socket::receive_now(&self.frontend, self.frames_max.saturating_add(3))? else {
+            let Some(received) = socket::receive_from(&self.frontend, self.frames_max.saturating_add(3))? else {
                 break;
             };
-            self.admit(message);
+            self.admit(received);
         }
         Ok(())
     }
 
-    fn admit(&mut self, message: Frames) {
+    fn admit(&mut self, Received { frames: message, key }: Received) {
         let passage = self.hops.policy.enter();
         let (envelope, body) = match Envelope::split(message) {
             None => {
@@ -161,7 +167,7 @@ impl BrokerLoop {
             Some(split) => split,
         };
         let number = passage.number();
-        let job = Job { number, message: envelope.join(body) };
+        let job = Job { number, key, message: envelope.join(body) };
         match socket::send(&self.backend, &job.into_frames(), zmq::DONTWAIT) {
             Ok(()) => drop(self.in_flight.insert(number, passage)),
             Err(error) => {
@@ -214,7 +220,10 @@ impl BrokerLoop {
 }
 
 fn open_frontend(context: &zmq::Context, settings: &Settings) -> Result<(zmq::Socket, String), String> {
-    let socket = context.socket(zmq::ROUTER).map_err(socket::cause)?;
+    let mut socket = context.socket(zmq::ROUTER).map_err(socket::cause)?;
+    if let Some(curve) = &settings.curve {
+        curve.protect(&mut socket)?;
+    }
     let set_options = || -> zmq::Result<()> {
         socket.set_router_mandatory(true)?;
         // A client that came back is served, although its old connection may not have ended yet.

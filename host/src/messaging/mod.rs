@@ -4,14 +4,20 @@
 //! and [`requester`] are the clients behind the subcommands. Every socket belongs to one thread from spawn to close;
 //! other threads reach it through a queue or through a socket of their own.
 
+pub mod authorized_keys;
 pub mod broker;
 mod broker_loop;
+pub mod curve;
+mod denials;
 pub mod endpoint;
 mod envelope;
 mod exchange;
 pub mod figures;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod gate;
+pub mod key;
+mod key_file;
 mod line;
 mod log_file;
 pub mod publisher;
@@ -20,7 +26,11 @@ mod schedule;
 mod socket;
 pub mod subscriber;
 mod worker;
+mod zap;
 
+pub use authorized_keys::AuthorizedKeys;
 pub use broker::Broker;
+pub use curve::Curve;
+pub use gate::Gate;
 pub use publisher::{Publisher, QueueFull};
 pub use socket::BindError;

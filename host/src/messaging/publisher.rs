@@ -1,5 +1,7 @@
 //! The publisher: a bounded queue in front of the one thread that owns the PUB socket.
 
+use super::curve::Curve;
+use super::gate::Gate;
 use super::socket::{self, BindError};
 use crate::ledger::{Hop, Passage, Reason};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +20,8 @@ pub struct Settings {
     pub endpoint: String,
     /// How many messages may wait for libzmq, and how many libzmq holds for one slow subscriber.
     pub queue_messages_max: usize,
+    /// Lets in subscribers with an authorized key alone; none lets in everybody.
+    pub curve: Option<Curve>,
 }
 
 /// No place in the publish queue.
@@ -44,7 +48,10 @@ impl Publisher {
         };
         let run = {
             let queue = Arc::clone(&queue);
-            move |socket| publish_until_closed(socket, &queue)
+            move |(socket, gate)| {
+                publish_until_closed(socket, &queue);
+                drop::<Option<Gate>>(gate);
+            }
         };
         match socket::spawn_owner("publisher", open, run) {
             Ok((thread, endpoint)) => Ok(Self { endpoint, queue, hop, thread: Mutex::new(Some(thread)) }),
@@ -145,11 +152,16 @@ impl Queue {
     }
 }
 
-fn open(settings: &Settings) -> Result<(zmq::Socket, String), String> {
-    let socket = zmq::Context::new().socket(zmq::PUB).map_err(socket::cause)?;
+fn open(settings: &Settings) -> Result<((zmq::Socket, Option<Gate>), String), String> {
+    let context = zmq::Context::new();
+    let mut socket = context.socket(zmq::PUB).map_err(socket::cause)?;
     socket.set_sndhwm(socket::hwm(settings.queue_messages_max)).map_err(socket::cause)?;
+    let gate = settings.curve.as_ref().map(|curve| curve.guard(&context)).transpose()?;
+    if let Some(curve) = &settings.curve {
+        curve.protect(&mut socket)?;
+    }
     let endpoint = socket::bind(&socket, &settings.endpoint)?;
-    Ok((socket, endpoint))
+    Ok(((socket, gate), endpoint))
 }
 
 fn publish_until_closed(socket: zmq::Socket, queue: &Queue) {
@@ -194,7 +206,7 @@ mod tests {
 
     fn publisher(queue_messages_max: usize) -> (Publisher, Arc<Hop>) {
         let hop = Arc::new(Hop::default());
-        let settings = Settings { endpoint: "tcp://127.0.0.1:*".to_owned(), queue_messages_max };
+        let settings = Settings { endpoint: "tcp://127.0.0.1:*".to_owned(), queue_messages_max, curve: None };
         (Publisher::bind(settings, Arc::clone(&hop)).expect("a free port"), hop)
     }
 
@@ -266,7 +278,7 @@ mod tests {
     #[test]
     fn a_taken_endpoint_is_named() {
         let (first, hop) = publisher(10);
-        let settings = Settings { endpoint: first.endpoint().to_owned(), queue_messages_max: 10 };
+        let settings = Settings { endpoint: first.endpoint().to_owned(), queue_messages_max: 10, curve: None };
         let error = Publisher::bind(settings, hop).expect_err("in use");
         assert_eq!(error.to_string(), format!("binding PUB to {}: address in use", first.endpoint()));
     }
@@ -276,7 +288,8 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("notes.txt");
         std::fs::write(&path, "precious").expect("a file");
-        let bind = |endpoint| Publisher::bind(Settings { endpoint, queue_messages_max: 10 }, Arc::default());
+        let settings = |endpoint| Settings { endpoint, queue_messages_max: 10, curve: None };
+        let bind = |endpoint| Publisher::bind(settings(endpoint), Arc::default());
 
         let error = bind(format!("ipc://{}", path.display())).expect_err("a file");
         assert!(error.to_string().ends_with("the path exists and is not a socket"), "{error}");

@@ -127,14 +127,46 @@ pub(super) fn receive_now(socket: &zmq::Socket, frames_max: usize) -> zmq::Resul
     }
 }
 
+/// A message with where it came from.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) frames: Frames,
+    /// The CURVE key that its sender showed, in Z85.
+    pub(super) key: Option<String>,
+}
+
+/// As [`receive_now`], with where the message came from.
+pub(super) fn receive_from(socket: &zmq::Socket, frames_max: usize) -> zmq::Result<Option<Received>> {
+    let mut key = None;
+    let look = |first: &mut zmq::Message| key = first.gets("User-Id").filter(|id| !id.is_empty()).map(str::to_owned);
+    match receive_looking(socket, zmq::DONTWAIT, frames_max, look) {
+        Ok(frames) => Ok(Some(Received { frames, key })),
+        Err(zmq::Error::EAGAIN) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn receive_with(socket: &zmq::Socket, flags: i32, frames_max: usize) -> zmq::Result<Frames> {
-    let mut frames = Frames::new();
+    receive_looking(socket, flags, frames_max, |_| {})
+}
+
+/// Lets `look` have a look at the first frame.
+fn receive_looking(
+    socket: &zmq::Socket,
+    flags: i32,
+    frames_max: usize,
+    look: impl FnOnce(&mut zmq::Message),
+) -> zmq::Result<Frames> {
+    let (mut frames, mut look) = (Frames::new(), Some(look));
     loop {
-        let frame = match socket.recv_msg(flags) {
+        let mut frame = match socket.recv_msg(flags) {
             Ok(frame) => frame,
             Err(zmq::Error::EINTR) => continue,
             Err(error) => return Err(error),
         };
+        if let Some(look) = look.take() {
+            look(&mut frame);
+        }
         if frames.len() < frames_max {
             frames.push(frame.to_vec());
         }

@@ -246,7 +246,8 @@ mod tests {
     fn no_line_is_lost_in_a_rotation_or_at_the_end() {
         let directory = tempfile::tempdir().expect("a directory");
         let (log, rotated) = (directory.path().join("s.log"), directory.path().join("s.log.1"));
-        let settings = publisher::Settings { endpoint: "tcp://127.0.0.1:*".to_owned(), queue_messages_max: 1000 };
+        let settings =
+            publisher::Settings { endpoint: "tcp://127.0.0.1:*".to_owned(), queue_messages_max: 1000, curve: None };
         let publisher = Publisher::bind(settings, Arc::default()).expect("a free port");
         let (subscriber, tally) = Subscriber::start(Settings {
             endpoints: vec![publisher.endpoint().to_owned()],
