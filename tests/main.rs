@@ -13,6 +13,7 @@ mod broker;
 mod command_line;
 mod compile;
 mod components;
+mod curve;
 mod examples;
 mod hostile;
 mod http;

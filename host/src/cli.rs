@@ -1,6 +1,7 @@
 //! The command line: with no subcommand it runs the host.
 
 mod keygen;
+mod keys;
 mod log;
 pub mod plugin;
 mod request;

@@ -3,7 +3,7 @@
 use super::authorized_keys::AuthorizedKeys;
 use super::denials::Denials;
 use super::gate::Gate;
-use super::key::KeyPair;
+use super::key::{KeyPair, warning_if_open_to_others};
 use super::socket;
 use super::zap::{DOMAIN, Guarding};
 use std::collections::BTreeMap;
@@ -23,6 +23,9 @@ impl Curve {
     /// Reads the secret key, and the directory of authorized keys for the first time.
     pub fn load(secret_key_file: &Path, authorized_keys_dir: &Path) -> Result<Self, String> {
         let pair = KeyPair::read(secret_key_file)?;
+        if let Some(warning) = warning_if_open_to_others(secret_key_file) {
+            tracing::warn!("{warning}");
+        }
         let keys = Arc::new(AuthorizedKeys::load(authorized_keys_dir)?);
         tracing::info!(keys = keys.count(), "CURVE is on: clients need --server-key '{}'", pair.public);
         let guarding = Guarding { keys, denials: Denials::default(), lost: AtomicUsize::new(0) };

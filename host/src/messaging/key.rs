@@ -60,13 +60,20 @@ impl KeyPair {
     /// Reads the file of a secret key. The error names the file and what to do.
     pub fn read(path: &Path) -> Result<Self, String> {
         let named = |cause| format!("reading the secret key {}: {cause}", path.display());
-        let (mut file, text) = read_text(path).map_err(|error| named(error.to_string()))?;
+        let (_, text) = read_text(path).map_err(|error| named(error.to_string()))?;
         let secret = find_key(&text, Half::Secret).map_err(named)?;
-        warn_if_open_to_others(&mut file, path);
         let public = CString::new(secret.as_str()).ok().and_then(|secret| beyond::public_key(&secret));
         let public = public.ok_or_else(|| named("libzmq finds no public key for it".to_owned()))?;
         Ok(Self { public, secret })
     }
+}
+
+/// What to tell whoever keeps a secret key where other users can get at it.
+pub fn warning_if_open_to_others(path: &Path) -> Option<String> {
+    let mode = path.metadata().map_or(0, |metadata| metadata.permissions().mode()) & 0o777;
+    let path = path.display();
+    (mode & 0o077 != 0)
+        .then(|| format!("other users can get at the secret key {path} (mode {mode:03o}): chmod 600 {path}"))
 }
 
 /// A public key, given as it is or as the file that holds it. The error says what else it is not.
@@ -127,14 +134,6 @@ pub(super) fn is_key(text: &str) -> bool {
     text.len() == KEY_CHARACTERS
         && text.chars().all(|character| Z85.contains(character))
         && zmq::z85_decode(text).is_ok_and(|key| zmq::z85_encode(&key).is_ok_and(|back| back == text))
-}
-
-fn warn_if_open_to_others(file: &mut File, path: &Path) {
-    let mode = file.metadata().map_or(0, |metadata| metadata.permissions().mode());
-    if mode & 0o077 != 0 {
-        let (path, mode) = (path.display(), format!("{:03o}", mode & 0o777));
-        tracing::warn!(%path, mode, "other users may use this secret key: chmod 600 {path}");
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 pub mod authorized_keys;
 pub mod broker;
 mod broker_loop;
+mod client_keys;
 pub mod curve;
 mod denials;
 pub mod endpoint;
@@ -16,6 +17,7 @@ pub mod figures;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod gate;
+mod handshake;
 pub mod key;
 mod key_file;
 mod line;
@@ -30,6 +32,7 @@ mod zap;
 
 pub use authorized_keys::AuthorizedKeys;
 pub use broker::Broker;
+pub use client_keys::ClientKeys;
 pub use curve::Curve;
 pub use gate::Gate;
 pub use publisher::{Publisher, QueueFull};
