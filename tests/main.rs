@@ -17,6 +17,7 @@ mod curve;
 mod examples;
 mod hostile;
 mod http;
+mod keygen;
 mod limits;
 mod publish;
 mod rollback;

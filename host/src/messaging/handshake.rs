@@ -1,5 +1,6 @@
 //! The handshakes of a client: a line for each kind of failure, and another try where libzmq would give up.
 
+use super::client_keys::ClientKeys;
 use super::log_file::say;
 use super::socket;
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,15 +99,19 @@ pub(super) struct Handshakes {
 }
 
 impl Handshakes {
-    /// Attaches to a socket before it is connected to these endpoints. `name` is the socket's alone in its context.
+    /// Has a socket show these keys, and attaches to it, before it is connected to these endpoints. `name` is the
+    /// socket's alone in its context.
     pub(super) fn watch(
         context: &zmq::Context,
         socket: &zmq::Socket,
         name: &str,
         endpoints: &[String],
-        public_key: Option<&str>,
+        keys: Option<&ClientKeys>,
         said: Arc<Said>,
     ) -> Result<Self, String> {
+        if let Some(keys) = keys {
+            keys.apply(socket)?;
+        }
         let place = format!("inproc://handshakes-{name}");
         socket.monitor(&place, EVENTS).map_err(socket::cause)?;
         let events = context.socket(zmq::PAIR).map_err(socket::cause)?;
@@ -117,7 +122,7 @@ impl Handshakes {
         Ok(Self {
             events,
             endpoints: endpoints.to_vec(),
-            public_key: public_key.map(str::to_owned),
+            public_key: keys.map(|keys| keys.pair.public.clone()),
             said,
             closed: BTreeMap::new(),
             again: BTreeSet::new(),

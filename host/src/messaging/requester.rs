@@ -130,12 +130,8 @@ impl<'a> Client<'a> {
             socket.set_linger(0)
         };
         set_options().map_err(socket::cause)?;
-        let public_key = settings.keys.as_ref().map(|keys| keys.pair.public.as_str());
-        if let Some(keys) = &settings.keys {
-            keys.apply(&socket)?;
-        }
         let endpoints = [settings.endpoint.clone()];
-        let handshakes = Handshakes::watch(context, &socket, name, &endpoints, public_key, said)?;
+        let handshakes = Handshakes::watch(context, &socket, name, &endpoints, settings.keys.as_ref(), said)?;
         socket::connect(&socket, &settings.endpoint)?;
         Ok(Self { name, socket, handshakes, unanswered: BTreeMap::new(), summary: Summary::default() })
     }

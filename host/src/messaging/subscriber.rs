@@ -1,11 +1,14 @@
 //! The subscriber: one thread that owns a SUB socket and a log file, and writes a line per message.
 
+mod command;
+
 use super::client_keys::ClientKeys;
 use super::envelope::Frames;
 use super::handshake::{Handshakes, Said};
 use super::line::line;
 use super::log_file::{LogFile, say};
 use super::socket;
+use command::Command;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,25 +61,6 @@ pub struct Tally {
 /// The handle of a running subscriber.
 pub struct Subscriber {
     context: zmq::Context,
-}
-
-#[derive(Clone, Copy)]
-enum Command {
-    Reopen,
-    Stop,
-}
-
-impl Command {
-    fn word(self) -> &'static [u8] {
-        match self {
-            Self::Reopen => b"reopen",
-            Self::Stop => b"stop",
-        }
-    }
-
-    fn from_word(word: &[u8]) -> Option<Self> {
-        [Self::Reopen, Self::Stop].into_iter().find(|command| command.word() == word)
-    }
 }
 
 impl Subscriber {
@@ -240,12 +224,9 @@ fn open_subscriber(context: &zmq::Context, settings: &Settings) -> Result<(zmq::
     for topic in &settings.topics {
         socket.set_subscribe(topic.as_bytes()).map_err(socket::cause)?;
     }
-    let public_key = settings.keys.as_ref().map(|keys| keys.pair.public.as_str());
-    if let Some(keys) = &settings.keys {
-        keys.apply(&socket)?;
-    }
     let said = Arc::new(Said::default());
-    let handshakes = Handshakes::watch(context, &socket, "subscriber", &settings.endpoints, public_key, said)?;
+    let handshakes =
+        Handshakes::watch(context, &socket, "subscriber", &settings.endpoints, settings.keys.as_ref(), said)?;
     for endpoint in &settings.endpoints {
         socket::connect(&socket, endpoint).map_err(|cause| format!("connecting SUB to {endpoint}: {cause}"))?;
     }
