@@ -230,6 +230,17 @@ pub fn replying_late_unless_asked(delay_ms: u32) -> Vec<u8> {
 }
 
 /// Replies once, with no frames.
+/// Replies with the metadata of the request: name, value, name, value …
+pub fn telling_metadata() -> Vec<u8> {
+    reply_policy(
+        "",
+        "(i32.store (i32.const 1028) (local.get $pairs))
+         (i32.store (i32.const 1032) (i32.mul (local.get $pairs_len) (i32.const 2)))
+         (call $set (i32.const 1) (i32.const 1024)) (call $set (i32.const 2) (i32.const 1))
+         (i32.const 16)",
+    )
+}
+
 pub fn replying_without_frames() -> Vec<u8> {
     reply_policy(
         "",

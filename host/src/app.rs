@@ -9,7 +9,7 @@ use crate::http::admin::{Admin, Guard, LinesLost, Parts, Watched};
 use crate::http::public::Public;
 use crate::http::{Server, Settings};
 use crate::ledger::{Ledger, Reason, Report};
-use crate::messaging::{Broker, Publisher};
+use crate::messaging::{Broker, Curve, Publisher};
 use crate::plugin::{Seed, Slots, Source, Watch};
 use crate::request_id::RequestIds;
 use crate::shutdown::{Ask, Signals};
@@ -65,6 +65,7 @@ pub struct App {
     admin: Option<(Server, Guard)>,
     publisher: Option<Arc<Publisher>>,
     broker: Option<Broker>,
+    curve: Option<Curve>,
     subscribers_min: usize,
     dead_letters: DeadLetters,
     request_ids: Arc<RequestIds>,
@@ -84,6 +85,7 @@ impl App {
         let signals = Signals::listen().context("listening to signals")?;
         let guard = |address| Guard::new(address, config.admin.token_file.as_deref());
         let guard = config.admin.address.0.map(guard).transpose().map_err(StartError::Usage)?;
+        let curve_files = config.curve.files().map_err(StartError::Usage)?;
         let (sources, scanned) = plugins::sources(&config, named)?;
         let engine = plugins::engine(&config)?;
         let seed = engine.seed();
@@ -94,6 +96,7 @@ impl App {
             None => None,
         };
 
+        let curve = curve_files.map(|(key, keys)| Curve::load(key, keys)).transpose().map_err(could_not_start)?;
         let ledger = Ledger::default();
         let dead_letters = dead_letters(&config.dead_letters, seed, &ledger)?;
         let request_ids = Arc::new(RequestIds::default());
@@ -102,13 +105,14 @@ impl App {
             head_bytes_max: config::HTTP_HEAD_BYTES_MAX,
             io_timeout: Duration::from_millis(config::HTTP_IO_TIMEOUT_MS),
         };
-        Ok(Self {
+        let this = Self {
             http: bind("http", config.http.address, settings).await?,
             admin: bind("admin", config.admin.address, settings).await?.zip(guard),
-            publisher: sockets::publisher(&config, &ledger)?,
+            publisher: sockets::publisher(&config, curve.as_ref(), &ledger)?,
             broker: policy
-                .map(|policy| sockets::broker(&config, policy, &ledger, &dead_letters, &request_ids))
+                .map(|policy| sockets::broker(&config, curve.as_ref(), policy, &ledger, &dead_letters, &request_ids))
                 .transpose()?,
+            curve,
             subscribers_min: config.publisher.subscribers_min,
             dead_letters,
             ledger,
@@ -119,7 +123,11 @@ impl App {
             grace: Duration::from_millis(config.shutdown.grace_ms),
             lines_lost,
             signals,
-        })
+        };
+        if this.curve.is_none() {
+            sockets::warn_if_exposed(this.publisher.as_deref(), this.broker.as_ref());
+        }
+        Ok(this)
     }
 
     /// One line per surface, then `ready`.
@@ -213,7 +221,7 @@ impl App {
             guard,
             request_ids: Arc::clone(&self.request_ids),
             draining: Arc::clone(draining),
-            checks: sockets::checks(publisher, broker, self.subscribers_min),
+            checks: sockets::checks(publisher, broker, self.curve.as_ref(), self.subscribers_min),
             watched: Watched { ledger: self.ledger.clone(), sockets: sockets::figures(publisher, broker), lines_lost },
             broker: broker.map(|broker| Arc::clone(broker.control())),
             drain: Arc::clone(drain),

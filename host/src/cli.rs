@@ -2,6 +2,8 @@
 
 mod dead_letters;
 mod ending;
+mod keygen;
+mod keys;
 mod log;
 pub mod plugin;
 mod request;
@@ -29,6 +31,8 @@ enum Command {
     Subscribe(subscribe::Args),
     /// Send requests to a frontend and print the replies
     Request(request::Args),
+    /// Make a CURVE key pair, for a host or for a client
+    Keygen(keygen::Args),
     /// Build and check plugins, and swap those of a running host
     #[command(subcommand)]
     Plugin(plugin::Plugin),
@@ -47,6 +51,7 @@ impl Cli {
             None => return self.serve.run(),
             Some(Command::Subscribe(args)) => subscribe::run(args),
             Some(Command::Request(args)) => request::run(args),
+            Some(Command::Keygen(args)) => keygen::run(args),
             Some(Command::Plugin(plugin)) => plugin.run(),
             Some(Command::DeadLetters(dead_letters)) => dead_letters.run(),
             Some(Command::Compile { memory_bytes_max, cpu_seconds_max }) => {

@@ -2,6 +2,7 @@
 
 mod address;
 mod bounds;
+mod curve;
 mod dead_letters;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
@@ -11,6 +12,7 @@ mod messaging;
 
 pub use address::{Address, Endpoint, check_endpoint};
 pub use bounds::*;
+pub use curve::Curve;
 pub use dead_letters::DeadLetters;
 pub use limits::{Limits, LimitsLayer};
 pub use log::{Log, LogFormat};
@@ -44,6 +46,8 @@ pub struct Config {
     pub broker: Broker,
     /// Where what was lost is written.
     pub dead_letters: DeadLetters,
+    /// Who may connect to them.
+    pub curve: Curve,
     /// The end of a run.
     pub shutdown: Shutdown,
     /// The log.

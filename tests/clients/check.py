@@ -18,6 +18,8 @@ from collections import Counter
 from pathlib import Path
 
 import zmq
+import zmq.auth
+from zmq.auth.thread import ThreadAuthenticator
 
 PATIENCE_MS = 20_000
 BINARY, PLUGINS = (str(Path(argument).resolve()) for argument in sys.argv[1:3])
@@ -26,13 +28,13 @@ BINARY, PLUGINS = (str(Path(argument).resolve()) for argument in sys.argv[1:3])
 class Host:
     """A host on free ports, from ready to an orderly end."""
 
-    def __init__(self, *plugins):
+    def __init__(self, *plugins, more=()):
         flags = [f"--plugin={PLUGINS}/{name}.wasm" for name in plugins]
         places = ["--http=127.0.0.1:0", "--admin=none", "--publish=tcp://127.0.0.1:*", "--frontend=tcp://127.0.0.1:*"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [BINARY, *flags, *places], stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment
+            [BINARY, *flags, *places, *more], stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment
         )
         self.places = {}
         for line in self.process.stdout:
@@ -59,10 +61,13 @@ class Host:
         with urllib.request.urlopen(self.places["http"] + path, timeout=20) as answer:
             return answer.read()
 
-    def socket(self, kind, identity=None):
+    def socket(self, kind, identity=None, curve=None):
+        """`curve` is (server's public key, own public key, own secret key)."""
         socket = zmq.Context.instance().socket(kind)
         socket.linger = 0
         socket.rcvtimeo = PATIENCE_MS
+        if curve is not None:
+            socket.curve_serverkey, socket.curve_publickey, socket.curve_secretkey = curve
         if identity is not None:
             socket.identity = identity
         socket.connect(self.places["publish" if kind == zmq.SUB else "frontend"])
@@ -190,6 +195,80 @@ def http_errors_are_problems():
             raise AssertionError("a missing parameter was accepted")
 
 
+def curve_clients():
+    """pyzmq's own certificates: a client whose .key file is on the list is let in by PUB and frontend, another is not."""
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        authorized = folder / "authorized"
+        authorized.mkdir()
+        subprocess.run([BINARY, "keygen", folder / "host"], check=True, stdout=subprocess.DEVNULL)
+        server = (folder / "host" / "public.key").read_bytes().strip()
+        keys = {name: zmq.auth.load_certificate(zmq.auth.create_certificates(folder, name)[1]) for name in "ab"}
+        (folder / "a.key").rename(authorized / "a.key")
+        flags = [f"--curve-secret-key={folder}/host/secret.key", f"--curve-authorized-keys={authorized}"]
+        with Host("echo", "downcase", more=flags) as host:
+            stranger = host.socket(zmq.DEALER, curve=(server, *keys["b"]))
+            stranger.send(b"let me in")
+            friend = host.socket(zmq.DEALER, curve=(server, *keys["a"]))
+            friend.send(b"hello")
+            assert friend.recv() == b"hello"
+            assert not stranger.poll(700)
+            subscriber = host.socket(zmq.SUB, curve=(server, *keys["a"]))
+            subscriber.subscribe(b"")
+            deadline = time.monotonic() + PATIENCE_MS / 1000
+            while not subscriber.poll(50):
+                assert time.monotonic() < deadline
+                host.get("/downcase/?param=Probe")
+            assert subscriber.recv() == b"lower case of Probe is probe"
+            assert keys["b"][0].decode() in host.stderr()
+            # Put on the list, it is let in as soon as it connects anew.
+            (folder / "b.key").rename(authorized / "b.key")
+            while "b.key" not in host.stderr().rpartition("added=")[2]:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            newcomer = host.socket(zmq.DEALER, curve=(server, *keys["b"]))
+            newcomer.send(b"hello again")
+            assert newcomer.recv() == b"hello again"
+
+
+def curve_servers():
+    """`subscribe` and `request` against PUB and ROUTER of pyzmq behind its zmq.auth, with its certificate files."""
+    with tempfile.TemporaryDirectory() as directory, zmq.Context() as context:
+        folder = Path(directory)
+        server_file, server_secret_file = zmq.auth.create_certificates(folder, "server")
+        client_secret_file = zmq.auth.create_certificates(folder, "client")[1]
+        authenticator = ThreadAuthenticator(context)
+        authenticator.start()
+        authenticator.configure_curve(domain="*", location=str(folder))
+        places = {}
+        sockets = {}
+        for kind in (zmq.XPUB, zmq.ROUTER):
+            socket = sockets[kind] = context.socket(kind)
+            socket.linger, socket.rcvtimeo = 0, PATIENCE_MS
+            socket.curve_publickey, socket.curve_secretkey = zmq.auth.load_certificate(server_secret_file)
+            socket.curve_server = True
+            places[kind] = "tcp://127.0.0.1:%d" % socket.bind_to_random_port("tcp://127.0.0.1")
+        keys = ["--server-key", server_file, "--key", client_secret_file]
+        try:
+            command = [BINARY, "subscribe", "--connect", places[zmq.XPUB], "--log", folder / "s.log", *keys]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as subscribe:
+                assert sockets[zmq.XPUB].recv() == b"\x01"
+                sockets[zmq.XPUB].send(b"from pyzmq")
+                assert subscribe.stdout.readline().endswith(" from pyzmq\n")
+                subscribe.terminate()
+                assert "received=1 logged=1 lost=0" in subscribe.stderr.read()
+            command = [BINARY, "request", "--connect", places[zmq.ROUTER], "--clients=1", "--requests=1", *keys]
+            with subprocess.Popen([*command, "--timeout=1s"], stdout=subprocess.PIPE, text=True) as request:
+                identity, body = sockets[zmq.ROUTER].recv_multipart()
+                assert (identity, body) == (b"worker-0", b"request #1"), (identity, body)
+                sockets[zmq.ROUTER].send_multipart([identity, b"answer"])
+                assert "Client worker-0 received: answer" in request.stdout.read()
+        finally:
+            for socket in sockets.values():
+                socket.close()
+            authenticator.stop()
+
+
 def run_together(client, count):
     """Runs client(0) … client(count - 1) at the same time, and passes on the first exception."""
     errors = []
@@ -218,6 +297,8 @@ CHECKS = [
     empty_messages,
     hundred_dealers,
     http_errors_are_problems,
+    curve_clients,
+    curve_servers,
 ]
 
 

@@ -5,14 +5,19 @@ use crate::config::Config;
 use crate::dead_letters::DeadLetters;
 use crate::http::admin::Check;
 use crate::ledger::Ledger;
+use crate::messaging::endpoint::is_exposed;
 use crate::messaging::publisher::RetainBounds;
-use crate::messaging::{Broker, BrokerState, Publisher, SocketFigures, broker, publisher};
+use crate::messaging::{Broker, BrokerState, Curve, Publisher, SocketFigures, broker, publisher};
 use crate::plugin::Slot;
 use crate::request_id::RequestIds;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) fn publisher(config: &Config, ledger: &Ledger) -> Result<Option<Arc<Publisher>>, StartError> {
+pub(super) fn publisher(
+    config: &Config,
+    curve: Option<&Curve>,
+    ledger: &Ledger,
+) -> Result<Option<Arc<Publisher>>, StartError> {
     let Some(endpoint) = config.messaging.publish.0.clone() else { return Ok(None) };
     let (messaging, publisher) = (&config.messaging, &config.publisher);
     let retain = RetainBounds { topics_max: publisher.retain_topics_max, bytes_max: publisher.retain_bytes_max };
@@ -24,6 +29,7 @@ pub(super) fn publisher(config: &Config, ledger: &Ledger) -> Result<Option<Arc<P
         retain: publisher.retain.then_some(retain),
         heartbeat: Duration::from_millis(messaging.heartbeat_ms),
         handshake_timeout: Duration::from_millis(messaging.handshake_timeout_ms),
+        curve: curve.cloned(),
     };
     let publisher = Publisher::bind(settings, Arc::clone(&ledger.publish)).map_err(could_not_start)?;
     Ok(Some(Arc::new(publisher)))
@@ -31,6 +37,7 @@ pub(super) fn publisher(config: &Config, ledger: &Ledger) -> Result<Option<Arc<P
 
 pub(super) fn broker(
     config: &Config,
+    curve: Option<&Curve>,
     policy: Arc<Slot>,
     ledger: &Ledger,
     dead_letters: &DeadLetters,
@@ -47,6 +54,7 @@ pub(super) fn broker(
         on_full: config.broker.on_full,
         heartbeat: Duration::from_millis(messaging.heartbeat_ms),
         handshake_timeout: Duration::from_millis(messaging.handshake_timeout_ms),
+        curve: curve.cloned(),
     };
     let runtime = tokio::runtime::Handle::current();
     let hops = broker::Hops {
@@ -56,6 +64,25 @@ pub(super) fn broker(
         dead_letters: dead_letters.clone(),
     };
     Broker::start(settings, policy, runtime, hops, Arc::clone(request_ids)).map_err(could_not_start)
+}
+
+/// Says once that others can read and ask without being asked who they are.
+pub(super) fn warn_if_exposed(publisher: Option<&Publisher>, broker: Option<&Broker>) {
+    let publish = publisher.map(|publisher| ("publish", publisher.endpoint()));
+    let frontend = broker.map(|broker| ("frontend", broker.endpoint()));
+    let exposed: Vec<_> = [publish, frontend]
+        .into_iter()
+        .flatten()
+        .filter(|(_, endpoint)| is_exposed(endpoint))
+        .map(|(surface, endpoint)| format!("{surface} {endpoint}"))
+        .collect();
+    if !exposed.is_empty() {
+        tracing::warn!(
+            "{}: open to other machines without encryption, and whoever reaches it is let in; set --curve-secret-key and \
+             --curve-authorized-keys (`tidegate keygen` makes the key), or bind to 127.0.0.1",
+            exposed.join(", ")
+        );
+    }
 }
 
 /// What each socket tells of itself, by the name of its surface.
@@ -72,9 +99,16 @@ pub(super) fn figures(
 pub(super) fn checks(
     publisher: Option<&Arc<Publisher>>,
     broker: Option<&Broker>,
+    curve: Option<&Curve>,
     subscribers_min: usize,
 ) -> Vec<Check> {
     let mut checks: Vec<Check> = Vec::new();
+    if let Some(curve) = curve.cloned() {
+        checks.push(Box::new(move || {
+            let lost = curve.gates_lost() > 0;
+            lost.then(|| "the thread that looks CURVE keys up has died, and nobody is let in".to_owned())
+        }));
+    }
     if let Some(figures) = publisher.map(|publisher| Arc::clone(publisher.figures())) {
         checks.push(Box::new(move || {
             let subscribers = figures.subscriber_count();

@@ -1,5 +1,6 @@
 //! `tidegate request`: the demo's DEALER clients, which ask the broker and time its replies.
 
+use super::keys::Keys;
 use crate::messaging::endpoint::check_peer;
 use crate::messaging::requester::{self, Settings};
 use std::io::Write;
@@ -23,12 +24,15 @@ pub struct Args {
     /// How long to wait for the replies to a request: 5s, 500ms, 2m, or plain seconds
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
     timeout: Duration,
+    #[command(flatten)]
+    keys: Keys,
 }
 
 /// Runs all clients to their end. Exit code 0 if any reply came, else 1.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { connect, clients, requests, timeout } = args;
-    let summary = requester::run(&Settings { endpoint: connect, clients, requests, timeout });
+    let Args { connect, clients, requests, timeout, keys } = args;
+    let keys = keys.into_client_keys();
+    let summary = requester::run(&Settings { endpoint: connect, clients, requests, timeout, keys });
     writeln!(std::io::stdout(), "{summary}")?;
     Ok(if summary.replies > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

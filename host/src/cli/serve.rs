@@ -40,6 +40,12 @@ pub(super) struct Serve {
     /// The plugin that answers the broker's requests [default: random-replies, else the only reply policy]
     #[arg(long, value_name = "NAME", env = "TIDEGATE_POLICY")]
     policy: Option<String>,
+    /// The file with the host's secret key: PUB and frontend let in clients with an authorized key alone
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CURVE_SECRET_KEY")]
+    curve_secret_key: Option<PathBuf>,
+    /// The directory with the clients' public keys, one a file; it may change at any time
+    #[arg(long, value_name = "DIR", env = "TIDEGATE_CURVE_AUTHORIZED_KEYS")]
+    curve_authorized_keys: Option<PathBuf>,
     /// Where compiled components are kept, or none [default: tidegate in $XDG_CACHE_HOME, else in ~/.cache]
     #[arg(long, value_name = "DIR", env = "TIDEGATE_CACHE")]
     cache: Option<PathBuf>,
@@ -122,6 +128,9 @@ impl Serve {
         messaging.frontend = self.frontend.unwrap_or(messaging.frontend.clone());
         messaging.workers = self.workers.map_or(messaging.workers, usize::from);
         messaging.policy = self.policy.or(messaging.policy.take());
+        let curve = &mut config.curve;
+        curve.secret_key_file = self.curve_secret_key.or(curve.secret_key_file.take());
+        curve.authorized_keys_dir = self.curve_authorized_keys.or(curve.authorized_keys_dir.take());
 
         let named: Vec<Source> = self.plugins.into_iter().map(|named| named.0).collect();
         for (index, source) in named.iter().enumerate() {

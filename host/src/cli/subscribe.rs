@@ -1,5 +1,6 @@
 //! `tidegate subscribe`: prints what is published, and appends it to a log.
 
+use super::keys::Keys;
 use crate::messaging::endpoint::check_peer;
 use crate::messaging::subscriber::{Settings, Subscriber};
 use std::io::Write;
@@ -25,11 +26,19 @@ pub struct Args {
     /// Print no messages
     #[arg(long)]
     quiet: bool,
+    #[command(flatten)]
+    keys: Keys,
 }
 
 /// Runs until a signal, or until nobody reads stdout any more. Exit code 0, or an error if it could not start.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let settings = Settings { endpoints: args.connect, topics: args.topic, log: args.log, quiet: args.quiet };
+    let settings = Settings {
+        endpoints: args.connect,
+        topics: args.topic,
+        log: args.log,
+        quiet: args.quiet,
+        keys: args.keys.into_client_keys(),
+    };
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(subscribe(settings))
 }
 

@@ -61,3 +61,11 @@ pub const METRICS_PEERS_MAX: usize = 100;
 pub const LAST_WORDS_MS: u64 = 1_000;
 /// How long calls that are given up at the end of a run may take to end.
 pub const GIVE_UP_MS: u64 = 100;
+/// A file that holds a CURVE key.
+pub const KEY_FILE_BYTES_MAX: u64 = 16 << 10;
+/// Files in the directory of authorized keys.
+pub const AUTHORIZED_KEYS_MAX: usize = 10_000;
+/// How often that directory is looked at.
+pub const AUTHORIZED_KEYS_LOOK_MS: u64 = 250;
+/// Peers and keys whose refusals are told apart at a time, so that each is logged once in a while.
+pub const DENIALS_REMEMBERED_MAX: usize = 1_000;

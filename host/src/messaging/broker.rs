@@ -2,6 +2,7 @@
 
 use super::broker_control::BrokerControl;
 use super::broker_loop::BrokerLoop;
+use super::curve::Curve;
 use super::exchange::BACKEND;
 use super::figures::SocketFigures;
 use super::socket::{self, BindError};
@@ -38,6 +39,8 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// How long a client may take for its handshake.
     pub handshake_timeout: Duration,
+    /// Lets in clients with an authorized key alone; none lets in everybody.
+    pub curve: Option<Curve>,
 }
 
 /// Where the broker counts what it does, and writes what it could not do.

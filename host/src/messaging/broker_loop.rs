@@ -5,12 +5,13 @@ use super::broker_control::{self, BrokerControl, BrokerState, Command};
 use super::envelope::{Envelope, Frames};
 use super::exchange::{BACKEND, Job, Note};
 use super::figures::SocketFigures;
+use super::keeper::Keeper;
 use super::monitor::{Descriptor, Monitor};
 use super::origin::Origin;
 use super::outbox::{Due, Next, Outbox};
 use super::schedule::Schedule;
 use super::socket::{self, Received};
-use crate::config::{OnFull, REQUESTS_PER_CLIENT_MAX};
+use crate::config::{AUTHORIZED_KEYS_LOOK_MS, OnFull, REQUESTS_PER_CLIENT_MAX};
 use crate::ledger::{Passage, Reason};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ const LINGER_MAX: Duration = Duration::from_secs(1);
 pub(super) struct BrokerLoop {
     monitor: Monitor,
     frontend: zmq::Socket,
+    keeper: Option<Keeper>,
     backend: zmq::Socket,
     commands: zmq::Socket,
     control: Arc<BrokerControl>,
@@ -63,10 +65,11 @@ impl BrokerLoop {
         control: Arc<BrokerControl>,
         figures: Arc<SocketFigures>,
     ) -> Result<(Self, String), String> {
-        let (frontend, monitor, endpoint) = open_frontend(context, settings, &figures)?;
+        let (frontend, keeper, monitor, endpoint) = open_frontend(context, settings, &figures)?;
         let inproc = |kind, endpoint, cause| format!("binding {kind} to {endpoint}: {cause}");
         let this = Self {
             monitor,
+            keeper,
             frontend,
             backend: open_backend(context).map_err(|cause| inproc("DEALER", BACKEND, cause))?,
             commands: open_control(context).map_err(|cause| inproc("PULL", broker_control::ENDPOINT, cause))?,
@@ -156,6 +159,9 @@ impl BrokerLoop {
             self.forward_requests()?;
         }
         self.monitor.look_around(&mut self.frontend, Instant::now());
+        if let Some(keeper) = &mut self.keeper {
+            keeper.make_rounds(&mut self.monitor);
+        }
         self.tell();
         Ok(())
     }
@@ -164,7 +170,8 @@ impl BrokerLoop {
     fn wait(&self) -> Duration {
         let now = Instant::now();
         let retry = (self.outbox.len() > 0).then(|| now + RETRY);
-        let times = [Some(self.monitor.due()), self.schedule.next_due(), self.deadline, retry];
+        let rounds = self.keeper.as_ref().map(|_| now + Duration::from_millis(AUTHORIZED_KEYS_LOOK_MS));
+        let times = [Some(self.monitor.due()), self.schedule.next_due(), self.deadline, retry, rounds];
         times.into_iter().flatten().min().map_or(RETRY, |next| next.saturating_duration_since(now))
     }
 
@@ -231,14 +238,14 @@ impl BrokerLoop {
             };
             let Some(received) = received else { break };
             self.note_client(&received);
-            self.admit(received.frames);
+            self.admit(received);
         }
         Ok(())
     }
 
     /// Whether it is written down who sent a request, which costs something.
     fn knows_clients(&self) -> bool {
-        self.settings.on_full == OnFull::CutOff
+        self.settings.on_full == OnFull::CutOff || self.keeper.is_some()
     }
 
     fn note_client(&mut self, received: &Received) {
@@ -256,9 +263,12 @@ impl BrokerLoop {
         }
     }
 
-    fn admit(&mut self, message: Frames) {
+    fn admit(&mut self, Received { frames: message, key, .. }: Received) {
         self.figures.count_in(bytes(&message));
         let passage = self.hops.policy.enter();
+        if self.keeper.as_ref().is_some_and(|keeper| !keeper.lets_in(key.as_deref())) {
+            return passage.dropped(Reason::KeyRemoved);
+        }
         let (envelope, body) = match Envelope::split(message) {
             None => {
                 tracing::debug!("request without a body");
@@ -271,7 +281,7 @@ impl BrokerLoop {
             Some(split) => split,
         };
         let number = passage.number();
-        let job = Job { number, message: envelope.join(body) };
+        let job = Job { number, key, message: envelope.join(body) };
         match socket::send(&self.backend, &job.into_frames(), zmq::DONTWAIT) {
             Ok(()) => drop(self.in_flight.insert(number, passage)),
             Err(error) => {
@@ -329,8 +339,9 @@ fn open_frontend(
     context: &zmq::Context,
     settings: &Settings,
     figures: &Arc<SocketFigures>,
-) -> Result<(zmq::Socket, Monitor, String), String> {
+) -> Result<(zmq::Socket, Option<Keeper>, Monitor, String), String> {
     let mut socket = context.socket(zmq::ROUTER).map_err(socket::cause)?;
+    let keeper = settings.curve.as_ref().map(|curve| Keeper::guard(curve, context, &mut socket)).transpose()?;
     let set_options = || -> zmq::Result<()> {
         socket.set_router_mandatory(true)?;
         // A client that came back is served, although its old connection may not have ended yet.
@@ -342,9 +353,9 @@ fn open_frontend(
         socket.set_linger(0)
     };
     set_options().map_err(socket::cause)?;
-    let monitor = Monitor::attach(context, &mut socket, "frontend", false, Arc::clone(figures))?;
+    let monitor = Monitor::attach(context, &mut socket, "frontend", keeper.is_some(), Arc::clone(figures))?;
     let endpoint = socket::bind(&socket, &settings.endpoint)?;
-    Ok((socket, monitor, endpoint))
+    Ok((socket, keeper, monitor, endpoint))
 }
 
 fn open_backend(context: &zmq::Context) -> Result<zmq::Socket, String> {

@@ -1,6 +1,7 @@
 //! What a client can connect to, told before libzmq is asked.
 
 use crate::config::check_endpoint;
+use std::net::SocketAddr;
 
 /// Whether a socket can connect to `endpoint`: as for binding, but with a host and a port that stand for one peer.
 ///
@@ -15,9 +16,25 @@ pub fn check_peer(endpoint: &str) -> Result<(), String> {
     }
 }
 
+/// Whether other machines can connect to what is bound here; `endpoint` is as libzmq tells it, with the real address.
+pub fn is_exposed(endpoint: &str) -> bool {
+    let Some(place) = endpoint.strip_prefix("tcp://") else { return false };
+    place.parse::<SocketAddr>().map_or(true, |address| !address.ip().to_canonical().is_loopback())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_this_machine_reaches_a_loopback_address_or_a_path() {
+        for endpoint in ["tcp://127.0.0.1:4444", "tcp://127.8.0.1:1", "tcp://[::1]:4444", "ipc:///run/x"] {
+            assert!(!is_exposed(endpoint), "{endpoint}");
+        }
+        for endpoint in ["tcp://0.0.0.0:4444", "tcp://192.168.1.2:1", "tcp://[::]:4444"] {
+            assert!(is_exposed(endpoint), "{endpoint}");
+        }
+    }
 
     #[test]
     fn a_peer_has_one_host_and_one_port() {

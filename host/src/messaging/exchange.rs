@@ -10,11 +10,13 @@ pub(super) const BACKEND: &str = "inproc://backend";
 /// How a request ended at a worker: its replies are on their way, or there are none for this reason.
 pub(super) type Verdict = Result<(), Reason>;
 
-/// One request on its way to a worker: `[number, identity, …]`.
+/// One request on its way to a worker: `[number, key, identity, …]`, an empty key for none.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Job {
     /// Counts the requests of this broker from 1.
     pub(super) number: u64,
+    /// The CURVE key that its sender showed, in Z85.
+    pub(super) key: Option<String>,
     /// The message as it came in at the frontend.
     pub(super) message: Frames,
 }
@@ -22,14 +24,17 @@ pub(super) struct Job {
 impl Job {
     pub(super) fn into_frames(self) -> Frames {
         let mut frames = self.message;
-        frames.insert(0, self.number.to_be_bytes().to_vec());
+        let key = self.key.unwrap_or_default().into_bytes();
+        frames.splice(0..0, [self.number.to_be_bytes().to_vec(), key]);
         frames
     }
 
     pub(super) fn from_frames(mut frames: Frames) -> Option<Self> {
-        let number = number(frames.first()?)?;
-        frames.remove(0);
-        Some(Self { number, message: frames })
+        let [first, key, ..] = frames.as_slice() else { return None };
+        let number = number(first)?;
+        let key = Some(String::from_utf8(key.clone()).ok()?).filter(|key| !key.is_empty());
+        frames.drain(..2);
+        Some(Self { number, key, message: frames })
     }
 }
 
@@ -113,8 +118,10 @@ mod tests {
     #[test]
     fn a_job_arrives_as_it_was_sent() {
         let message = vec![b"id".to_vec(), vec![], b"body".to_vec()];
-        let job = Job { number: 7, message: message.clone() };
-        assert_eq!(Job::from_frames(job.into_frames()), Some(Job { number: 7, message }));
+        for key in [None, Some("Z85".to_owned())] {
+            let job = Job { number: 7, key: key.clone(), message: message.clone() };
+            assert_eq!(Job::from_frames(job.into_frames()), Some(Job { number: 7, key, message: message.clone() }));
+        }
         assert_eq!(Job::from_frames(vec![]), None);
         assert_eq!(Job::from_frames(vec![b"short".to_vec()]), None);
     }

@@ -17,7 +17,7 @@ pub fn frames(bytes: &[u8]) {
     if let Some(job) = Job::from_frames(message.clone()) {
         assert_eq!(job.into_frames(), message);
     }
-    let job = || Job { number: 7, message: message.clone() };
+    let job = || Job { number: 7, key: Some("key".to_owned()), message: message.clone() };
     assert_eq!(Job::from_frames(job().into_frames()), Some(job()));
     if let Some(note) = Note::from_frames(message.clone()) {
         let is_reply = matches!(note, Note::Reply { .. });

@@ -4,15 +4,24 @@
 //! and [`requester`] are the clients behind the subcommands. Every socket belongs to one thread from spawn to close;
 //! other threads reach it through a queue or through a socket of their own.
 
+pub mod authorized_keys;
 pub mod broker;
 mod broker_control;
 mod broker_loop;
+mod client_keys;
+pub mod curve;
+mod denials;
 pub mod endpoint;
 mod envelope;
 mod exchange;
 mod figures;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod gate;
+mod handshake;
+mod keeper;
+pub mod key;
+mod key_file;
 mod line;
 mod log_file;
 mod monitor;
@@ -30,9 +39,13 @@ mod socket;
 pub mod subscriber;
 mod subscriptions;
 mod worker;
+mod zap;
 
+pub use authorized_keys::AuthorizedKeys;
 pub use broker::Broker;
 pub use broker_control::{BrokerControl, BrokerState, BrokerStatus};
+pub use client_keys::ClientKeys;
+pub use curve::Curve;
 pub use figures::{PeerFigures, SocketFigures};
 pub use publish_queue::QueueFull;
 pub use publisher::Publisher;

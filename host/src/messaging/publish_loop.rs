@@ -1,13 +1,14 @@
 //! The publish loop: hands what is queued to libzmq, hears of subscribers, and deals with those that do not read.
 
 use super::figures::SocketFigures;
+use super::keeper::Keeper;
 use super::monitor::{Descriptor, Monitor};
 use super::publish_queue::{Place, PublishQueue};
 use super::publisher::Settings;
 use super::retained::{Retained, RetainedMessages};
 use super::socket;
 use super::subscriptions::Subscriptions;
-use crate::config::{OnFull, SUBSCRIPTION_BYTES_MAX, SUBSCRIPTIONS_PER_PEER_MAX};
+use crate::config::{AUTHORIZED_KEYS_LOOK_MS, OnFull, SUBSCRIPTION_BYTES_MAX, SUBSCRIPTIONS_PER_PEER_MAX};
 use crate::ledger::Reason;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,6 +28,7 @@ const BATCH: usize = 1_000;
 pub(super) struct PublishLoop {
     // Before the socket: the last socket that closes waits until what is queued has left.
     monitor: Monitor,
+    keeper: Option<Keeper>,
     socket: zmq::Socket,
     queue: Arc<PublishQueue>,
     settings: Settings,
@@ -57,11 +59,13 @@ impl PublishLoop {
         for switch in switches {
             beyond::set_switch(socket.as_mut_ptr(), switch, true).map_err(socket::raw_cause)?;
         }
-        let monitor = Monitor::attach(&context, &mut socket, "publish", false, Arc::clone(&figures))?;
+        let keeper = settings.curve.as_ref().map(|curve| Keeper::guard(curve, &context, &mut socket)).transpose()?;
+        let monitor = Monitor::attach(&context, &mut socket, "publish", keeper.is_some(), Arc::clone(&figures))?;
         let endpoint = socket::bind(&socket, &settings.endpoint)?;
         let retained = settings.retain.map(|bounds| RetainedMessages::new(bounds.topics_max, bounds.bytes_max));
         let this = Self {
             monitor,
+            keeper,
             socket,
             queue,
             settings: settings.clone(),
@@ -102,7 +106,11 @@ impl PublishLoop {
 
     /// Waits until there is something to publish or to hear.
     fn sleep(&mut self) {
-        let due = self.monitor.due().saturating_duration_since(Instant::now()).min(SLEEP_MAX);
+        let sleep_max = match self.keeper {
+            Some(_) => Duration::from_millis(AUTHORIZED_KEYS_LOOK_MS),
+            None => SLEEP_MAX,
+        };
+        let due = self.monitor.due().saturating_duration_since(Instant::now()).min(sleep_max);
         let (socket, monitor) = (&self.socket, &self.monitor);
         let polled = self.queue.sleep(|woken| {
             let mut items =
@@ -120,6 +128,13 @@ impl PublishLoop {
             tracing::warn!(%error, "looking at subscribers");
         }
         self.monitor.look_around(&mut self.socket, Instant::now());
+        self.make_rounds();
+    }
+
+    fn make_rounds(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.make_rounds(&mut self.monitor);
+        }
     }
 
     fn hear(&mut self) -> zmq::Result<()> {
@@ -157,6 +172,10 @@ impl PublishLoop {
             self.subscriptions.remove(topic);
         }
         if let Some(descriptor) = descriptor {
+            // It may have got in just before its key was removed.
+            if self.keeper.as_ref().is_some_and(|keeper| !keeper.lets_in(key.as_deref())) {
+                self.monitor.cut_off(descriptor, "its key was removed");
+            }
             self.monitor.update(descriptor, |peer| {
                 peer.key = key;
                 let count = if subscribes { peer.subscriptions + 1 } else { peer.subscriptions.saturating_sub(1) };
@@ -263,6 +282,7 @@ impl PublishLoop {
         if let Err(error) = self.socket.get_events().and_then(|_| self.hear_monitor()) {
             tracing::warn!(%error, "looking at subscribers");
         }
+        self.make_rounds();
     }
 }
 

@@ -1,5 +1,6 @@
 //! The publisher: a bounded queue in front of the one thread that owns the XPUB socket.
 
+use super::curve::Curve;
 use super::figures::SocketFigures;
 use super::publish_loop::PublishLoop;
 use super::publish_queue::{Place, PublishQueue, QueueFull};
@@ -27,6 +28,8 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// How long a client may take for its handshake.
     pub handshake_timeout: Duration,
+    /// Lets in subscribers with an authorized key alone; none lets in everybody.
+    pub curve: Option<Curve>,
 }
 
 /// The bounds on retained messages.
@@ -110,6 +113,7 @@ mod tests {
             retain: None,
             heartbeat: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(5),
+            curve: None,
         }
     }
 

@@ -1,9 +1,12 @@
 //! The requester: DEALER clients of the broker, each on its own thread, that time the replies to their requests.
 
+use super::client_keys::ClientKeys;
+use super::handshake::{Handshakes, Said};
 use super::socket;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +24,8 @@ pub struct Settings {
     pub requests: u32,
     /// How long a client waits for the replies to one request, and for the connection.
     pub timeout: Duration,
+    /// For a broker that speaks CURVE.
+    pub keys: Option<ClientKeys>,
 }
 
 /// What came of the requests of all clients.
@@ -65,11 +70,12 @@ impl fmt::Display for Summary {
 pub fn run(settings: &Settings) -> Summary {
     let context = zmq::Context::new();
     let mut summary = Summary::default();
+    let said = Arc::new(Said::default());
     thread::scope(|scope| {
         let clients: Vec<_> = (0..settings.clients)
             .map(|index| {
-                let context = &context;
-                scope.spawn(move || request(context, settings, &format!("worker-{index}")))
+                let (context, said) = (&context, Arc::clone(&said));
+                scope.spawn(move || request(context, settings, &format!("worker-{index}"), said))
             })
             .collect();
         for client in clients {
@@ -81,8 +87,8 @@ pub fn run(settings: &Settings) -> Summary {
 }
 
 /// One client from its first request to its last reply. What stops it is printed on stderr.
-fn request(context: &zmq::Context, settings: &Settings, name: &str) -> Summary {
-    let mut client = match Client::open(context, settings, name) {
+fn request(context: &zmq::Context, settings: &Settings, name: &str, said: Arc<Said>) -> Summary {
+    let mut client = match Client::open(context, settings, name, said) {
         Ok(client) => client,
         Err(cause) => {
             complain(name, &format!("connecting DEALER to {}: {cause}", settings.endpoint));
@@ -90,7 +96,7 @@ fn request(context: &zmq::Context, settings: &Settings, name: &str) -> Summary {
         }
     };
     for n in 1..=settings.requests {
-        if let Err(error) = client.send(n).and_then(|()| client.await_replies(settings.timeout)) {
+        if let Err(error) = client.send(n, settings.timeout).and_then(|()| client.await_replies(settings.timeout)) {
             let cause = match error {
                 zmq::Error::EAGAIN => format!("no connection within {:?}", settings.timeout),
                 error => socket::cause(error),
@@ -108,30 +114,36 @@ fn request(context: &zmq::Context, settings: &Settings, name: &str) -> Summary {
 struct Client<'a> {
     name: &'a str,
     socket: zmq::Socket,
+    handshakes: Handshakes,
     /// When each request that has no reply yet was sent, by its body.
     unanswered: BTreeMap<Vec<u8>, Instant>,
     summary: Summary,
 }
 
 impl<'a> Client<'a> {
-    fn open(context: &zmq::Context, settings: &Settings, name: &'a str) -> Result<Self, String> {
+    fn open(context: &zmq::Context, settings: &Settings, name: &'a str, said: Arc<Said>) -> Result<Self, String> {
         let socket = context.socket(zmq::DEALER).map_err(socket::cause)?;
         let set_options = || -> zmq::Result<()> {
             socket.set_identity(name.as_bytes())?;
             // Nothing is queued for a broker that is not there: sending waits for the connection, but not for ever.
             socket.set_immediate(true)?;
-            socket.set_sndtimeo(i32::try_from(settings.timeout.as_millis()).unwrap_or(i32::MAX))?;
             socket.set_linger(0)
         };
         set_options().map_err(socket::cause)?;
+        let endpoints = [settings.endpoint.clone()];
+        let handshakes = Handshakes::watch(context, &socket, name, &endpoints, settings.keys.as_ref(), said)?;
         socket::connect(&socket, &settings.endpoint)?;
-        Ok(Self { name, socket, unanswered: BTreeMap::new(), summary: Summary::default() })
+        Ok(Self { name, socket, handshakes, unanswered: BTreeMap::new(), summary: Summary::default() })
     }
 
-    fn send(&mut self, n: u32) -> zmq::Result<()> {
+    fn send(&mut self, n: u32, timeout: Duration) -> zmq::Result<()> {
         let body = format!("request #{n}").into_bytes();
         let sent = Instant::now();
-        socket::send(&self.socket, &[&body], 0)?;
+        while let Err(error) = socket::send(&self.socket, &[&body], zmq::DONTWAIT) {
+            if error != zmq::Error::EAGAIN || !self.wait(zmq::POLLOUT, sent + timeout)? {
+                return Err(error);
+            }
+        }
         self.unanswered.insert(body, sent);
         self.summary.sent += 1;
         print(&format!("Req #{n} sent.."));
@@ -152,6 +164,18 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
+    /// Waits a while for the socket, and looks after its handshakes. Returns whether there was time left.
+    fn wait(&mut self, events: zmq::PollEvents, deadline: Instant) -> zmq::Result<bool> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        let wait = self.handshakes.wait().map_or(left, |wait| wait.min(left));
+        socket::poll(&mut [self.socket.as_poll_item(events), self.handshakes.as_poll_item()], Some(wait))?;
+        self.handshakes.attend(&self.socket)?;
+        Ok(true)
+    }
+
     /// Takes in one reply, if one comes in time. Returns whether one did.
     fn receive(&mut self, timeout: Duration) -> zmq::Result<bool> {
         let deadline = Instant::now() + timeout;
@@ -159,11 +183,9 @@ impl<'a> Client<'a> {
             if let Some(frames) = socket::receive_now(&self.socket, usize::MAX)? {
                 break frames;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if !self.wait(zmq::POLLIN, deadline)? {
                 return Ok(false);
             }
-            socket::poll(&mut [self.socket.as_poll_item(zmq::POLLIN)], Some(left))?;
         };
         let received = Instant::now();
         self.summary.replies += 1;
@@ -204,6 +226,7 @@ mod tests {
             clients: 2,
             requests: 100,
             timeout: Duration::from_millis(100),
+            keys: None,
         };
         let started = Instant::now();
         assert_eq!(run(&settings), Summary::default());

@@ -1,11 +1,17 @@
 //! The subscriber: one thread that owns a SUB socket and a log file, and writes a line per message.
 
+mod command;
+
+use super::client_keys::ClientKeys;
 use super::envelope::Frames;
+use super::handshake::{Handshakes, Said};
 use super::line::line;
 use super::log_file::{LogFile, say};
 use super::socket;
+use command::Command;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -32,6 +38,8 @@ pub struct Settings {
     pub log: PathBuf,
     /// Whether stdout gets no lines.
     pub quiet: bool,
+    /// For publishers that speak CURVE.
+    pub keys: Option<ClientKeys>,
 }
 
 /// The subscriber could not start: what failed, on what, and why.
@@ -53,25 +61,6 @@ pub struct Tally {
 /// The handle of a running subscriber.
 pub struct Subscriber {
     context: zmq::Context,
-}
-
-#[derive(Clone, Copy)]
-enum Command {
-    Reopen,
-    Stop,
-}
-
-impl Command {
-    fn word(self) -> &'static [u8] {
-        match self {
-            Self::Reopen => b"reopen",
-            Self::Stop => b"stop",
-        }
-    }
-
-    fn from_word(word: &[u8]) -> Option<Self> {
-        [Self::Reopen, Self::Stop].into_iter().find(|command| command.word() == word)
-    }
 }
 
 impl Subscriber {
@@ -117,6 +106,7 @@ impl Subscriber {
 /// All that the thread owns.
 struct Owned {
     subscriber: zmq::Socket,
+    handshakes: Handshakes,
     control: zmq::Socket,
     log: LogFile,
     /// Lines on their way to stdout; none if nobody reads them there.
@@ -133,8 +123,8 @@ impl Owned {
             LogFile::open(&settings.log).map_err(|error| format!("opening {}: {error}", settings.log.display()))?;
         let control = context.socket(zmq::PULL).map_err(socket::cause)?;
         socket::bind(&control, CONTROL)?;
-        let subscriber = open_subscriber(context, settings)?;
-        Ok(Self { subscriber, control, log, printed: (!settings.quiet).then(String::new), received: 0 })
+        let (subscriber, handshakes) = open_subscriber(context, settings)?;
+        Ok(Self { subscriber, handshakes, control, log, printed: (!settings.quiet).then(String::new), received: 0 })
     }
 
     fn run(mut self) -> Tally {
@@ -149,9 +139,14 @@ impl Owned {
 
     fn write_until_told(&mut self) -> zmq::Result<()> {
         loop {
-            let mut items = [self.control.as_poll_item(zmq::POLLIN), self.subscriber.as_poll_item(zmq::POLLIN)];
-            socket::poll(&mut items, None)?;
-            let [control, messages] = items.map(|item| item.is_readable());
+            let mut items = [
+                self.control.as_poll_item(zmq::POLLIN),
+                self.subscriber.as_poll_item(zmq::POLLIN),
+                self.handshakes.as_poll_item(),
+            ];
+            socket::poll(&mut items, self.handshakes.wait())?;
+            let [control, messages, _] = items.map(|item| item.is_readable());
+            self.handshakes.attend(&self.subscriber)?;
             if control && self.hear_stop()? {
                 return self.write_the_rest();
             }
@@ -219,7 +214,7 @@ impl Owned {
     }
 }
 
-fn open_subscriber(context: &zmq::Context, settings: &Settings) -> Result<zmq::Socket, String> {
+fn open_subscriber(context: &zmq::Context, settings: &Settings) -> Result<(zmq::Socket, Handshakes), String> {
     let socket = context.socket(zmq::SUB).map_err(socket::cause)?;
     socket.set_rcvhwm(socket::hwm(RECEIVE_MESSAGES_MAX)).map_err(socket::cause)?;
     socket.set_linger(0).map_err(socket::cause)?;
@@ -229,10 +224,13 @@ fn open_subscriber(context: &zmq::Context, settings: &Settings) -> Result<zmq::S
     for topic in &settings.topics {
         socket.set_subscribe(topic.as_bytes()).map_err(socket::cause)?;
     }
+    let said = Arc::new(Said::default());
+    let handshakes =
+        Handshakes::watch(context, &socket, "subscriber", &settings.endpoints, settings.keys.as_ref(), said)?;
     for endpoint in &settings.endpoints {
         socket::connect(&socket, endpoint).map_err(|cause| format!("connecting SUB to {endpoint}: {cause}"))?;
     }
-    Ok(socket)
+    Ok((socket, handshakes))
 }
 
 #[cfg(test)]
@@ -240,7 +238,6 @@ mod tests {
     use super::*;
     use crate::messaging::publisher::{self, Publisher};
     use std::fs;
-    use std::sync::Arc;
 
     #[test]
     fn no_line_is_lost_in_a_rotation_or_at_the_end() {
@@ -254,6 +251,7 @@ mod tests {
             retain: None,
             heartbeat: Duration::ZERO,
             handshake_timeout: Duration::from_secs(5),
+            curve: None,
         };
         let publisher = Publisher::bind(settings, Arc::default()).expect("a free port");
         let (subscriber, tally) = Subscriber::start(Settings {
@@ -261,6 +259,7 @@ mod tests {
             topics: vec!["kept".to_owned(), "also".to_owned()],
             log: log.clone(),
             quiet: true,
+            keys: None,
         })
         .expect("started");
 
@@ -299,7 +298,7 @@ mod tests {
     fn a_log_that_cannot_be_opened_is_named() {
         let log = PathBuf::from("/nonexistent/s.log");
         let endpoints = vec!["tcp://127.0.0.1:9".to_owned()];
-        let settings = Settings { endpoints, topics: vec![], log, quiet: true };
+        let settings = Settings { endpoints, topics: vec![], log, quiet: true, keys: None };
         let error = Subscriber::start(settings).err().expect("no such folder");
         assert!(error.to_string().starts_with("opening /nonexistent/s.log: "), "{error}");
     }

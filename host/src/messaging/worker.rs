@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 /// What every worker of a broker works with. A worker keeps nothing between requests.
 #[derive(Clone)]
@@ -72,11 +73,11 @@ impl Worker {
         let number = job.number;
         let (envelope, frames) = Envelope::split(job.message).ok_or(Reason::Malformed)?;
         let request_id = self.request_ids.next();
-        let request = Request {
-            identity: envelope.identity.clone(),
-            metadata: vec![("tidegate.request-id".to_owned(), request_id.clone())],
-            frames,
-        };
+        let mut metadata = vec![("tidegate.request-id".to_owned(), request_id.clone())];
+        // What the log says of the request names the key too.
+        let span = job.key.as_ref().map_or_else(Span::none, |key| tracing::info_span!("request", curve_key = key));
+        metadata.extend(job.key.map(|key| ("tidegate.curve-key".to_owned(), key)));
+        let request = Request { identity: envelope.identity.clone(), metadata, frames };
         let call = async {
             #[cfg(debug_assertions)]
             panic_if_asked(&request);
@@ -86,10 +87,11 @@ impl Worker {
             }
         };
         // A panic is the host's fault, and no reason to serve with one worker less.
-        let answer = catch_unwind(AssertUnwindSafe(|| self.runtime.block_on(call))).unwrap_or_else(|_| {
-            tracing::error!(request_id, "calling the policy panicked");
-            Err(Reason::Panicked)
-        });
+        let answer =
+            catch_unwind(AssertUnwindSafe(|| self.runtime.block_on(call.instrument(span)))).unwrap_or_else(|_| {
+                tracing::error!(request_id, "calling the policy panicked");
+                Err(Reason::Panicked)
+            });
         let Answer { by, result, input } = answer?;
         let origin = Origin::new(&request_id, number, by.as_deref());
         let replies = match result {

@@ -6,7 +6,10 @@
 
 #![allow(clippy::not_unsafe_ptr_arg_deref, reason = "libzmq checks what it is handed before it uses it")]
 
-use crate::{ZMQ_PAIR, ZMQ_SUBSCRIBE, ZMQ_XPUB_MANUAL, ZMQ_XPUB_NODROP, ZMQ_XPUB_VERBOSER, zmq_errno, zmq_setsockopt};
+use crate::{
+    ZMQ_PAIR, ZMQ_SUBSCRIBE, ZMQ_XPUB_MANUAL, ZMQ_XPUB_NODROP, ZMQ_XPUB_VERBOSER, zmq_curve_public, zmq_errno,
+    zmq_setsockopt,
+};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -18,6 +21,7 @@ pub const ZMQ_EVENT_PIPES_STATS: u64 = 0x1_0000;
 const ZMQ_ZAP_ENFORCE_DOMAIN: u32 = 93;
 const ZMQ_XPUB_MANUAL_LAST_VALUE: u32 = 98;
 const EVENT_VERSION: c_int = 2;
+const Z85_KEY_BYTES: usize = 40;
 
 // In `beyond.cpp`.
 unsafe extern "C" {
@@ -112,6 +116,19 @@ pub fn cut_off(descriptor: c_int, peer: SocketAddr) -> io::Result<bool> {
         stream.shutdown(Shutdown::Both)?;
     }
     Ok(is_it)
+}
+
+/// The public key that belongs to a secret one, both in Z85; none where that is no key.
+pub fn public_key(secret: &CStr) -> Option<String> {
+    // libzmq decodes as many characters as there are into room for a key.
+    if secret.to_bytes().len() != Z85_KEY_BYTES {
+        return None;
+    }
+    let mut public = [0u8; Z85_KEY_BYTES + 1];
+    // SAFETY: libzmq reads up to the NUL, which makes 32 bytes, and writes 40 characters and a NUL.
+    let code = unsafe { zmq_curve_public(public.as_mut_ptr().cast(), secret.as_ptr()) };
+    let text = CStr::from_bytes_with_nul(&public).ok()?.to_str().ok()?;
+    (code == 0).then(|| text.to_owned())
 }
 
 fn done(code: c_int) -> Result<(), c_int> {

@@ -1,0 +1,68 @@
+//! CURVE on the host's side: its key, the list of keys that it lets in, and what both mean for a socket.
+
+use super::authorized_keys::AuthorizedKeys;
+use super::denials::Denials;
+use super::gate::Gate;
+use super::key::{KeyPair, warning_if_open_to_others};
+use super::socket;
+use super::zap::{DOMAIN, Guarding};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use zmq_sys::beyond::{self, Switch};
+
+/// What sockets are guarded with. Clones share the list and the counts.
+#[derive(Clone, Debug)]
+pub struct Curve {
+    pair: KeyPair,
+    guarding: Arc<Guarding>,
+}
+
+impl Curve {
+    /// Reads the secret key, and the directory of authorized keys for the first time.
+    pub fn load(secret_key_file: &Path, authorized_keys_dir: &Path) -> Result<Self, String> {
+        let pair = KeyPair::read(secret_key_file)?;
+        if let Some(warning) = warning_if_open_to_others(secret_key_file) {
+            tracing::warn!("{warning}");
+        }
+        let keys = Arc::new(AuthorizedKeys::load(authorized_keys_dir)?);
+        tracing::info!(keys = keys.count(), "CURVE is on: clients need --server-key '{}'", pair.public);
+        let guarding = Guarding { keys, denials: Denials::default(), lost: AtomicUsize::new(0) };
+        Ok(Self { pair, guarding: Arc::new(guarding) })
+    }
+
+    /// Has a socket speak CURVE alone; before it is bound. Unless its context has a [`Gate`], nobody gets in.
+    pub fn protect(&self, socket: &mut zmq::Socket) -> Result<(), String> {
+        socket.set_curve_server(true).map_err(socket::cause)?;
+        socket.set_curve_secretkey(self.pair.secret.as_bytes()).map_err(socket::cause)?;
+        socket.set_zap_domain(DOMAIN).map_err(socket::cause)?;
+        beyond::set_switch(socket.as_mut_ptr(), Switch::ZapEnforceDomain, true)
+            .map_err(|code| format!("setting ZMQ_ZAP_ENFORCE_DOMAIN: error {code}"))
+    }
+
+    /// Starts the thread that looks keys up for the sockets of a context; before they are bound.
+    pub fn guard(&self, context: &zmq::Context) -> Result<Gate, String> {
+        Gate::start(context, Arc::clone(&self.guarding))
+    }
+
+    /// The keys that are let in.
+    pub fn keys(&self) -> &Arc<AuthorizedKeys> {
+        &self.guarding.keys
+    }
+
+    /// The host's public key, in Z85.
+    pub fn public_key(&self) -> &str {
+        &self.pair.public
+    }
+
+    /// Handshakes that were denied, by reason.
+    pub fn denials(&self) -> BTreeMap<&'static str, u64> {
+        self.guarding.denials.counts()
+    }
+
+    /// How many gates have ended although nobody stopped them; their sockets let nobody in.
+    pub fn gates_lost(&self) -> usize {
+        self.guarding.lost.load(Ordering::Acquire)
+    }
+}
