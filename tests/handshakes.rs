@@ -13,17 +13,17 @@ fn what_is_no_handshake_is_logged_with_its_peer() {
     let host = Setup::new().committed("echo").config("[messaging]\nhandshake_timeout_ms = 300").start();
     for surface in ["publish", "frontend"] {
         let surface_field = format!("surface=\"{surface}\"");
-        let mut garbage = connect(&host, surface);
-        let peer = format!("peer=\"{}\"", garbage.local_addr().unwrap());
-        garbage.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-        // Until the host has closed it.
-        let _ = garbage.read_to_end(&mut Vec::new());
-        host.process.wait_for_line(&["handshake refused", &surface_field, &peer]);
-
         let mut silent = connect(&host, surface);
         let peer = format!("peer=\"{}\"", silent.local_addr().unwrap());
         let _ = silent.read_to_end(&mut Vec::new());
         host.process.wait_for_line(&["handshake refused", &surface_field, &peer, "timed-out", "handshake_timeout_ms"]);
+
+        // libzmq takes it for a peer of its first version, and would wait for ever.
+        let mut garbage = connect(&host, surface);
+        let peer = format!("peer={}", garbage.local_addr().unwrap());
+        garbage.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        let _ = garbage.read_to_end(&mut Vec::new());
+        host.process.wait_for_line(&["cut off: it has made no ZMTP 3 handshake in time", &surface_field, &peer]);
     }
     let refused = host.process.stderr().lines().filter(|line| line.contains("handshake refused")).count();
     for _ in 0..5 {
