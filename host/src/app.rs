@@ -1,11 +1,12 @@
 //! The host as a whole: configuration → everything loaded and bound → run → orderly end.
 
 mod plugins;
+mod surfaces;
 
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::http::admin::{Admin, Guard};
 use crate::http::public::Public;
-use crate::http::{Server, Settings};
+use crate::http::{Entrance, Gate, Routes, Server};
 use crate::ledger::{Ledger, Reason};
 use crate::messaging::{Broker, Publisher, broker, publisher};
 use crate::plugin::{Slot, Slots, Source, Watch};
@@ -49,7 +50,10 @@ pub struct App {
     publisher: Option<Arc<Publisher>>,
     broker: Option<Broker>,
     request_ids: Arc<RequestIds>,
+    gate: Gate,
     body_bytes_max: usize,
+    body_timeout: Duration,
+    uri_bytes_max: usize,
     grace: Duration,
     signals: Signals,
 }
@@ -64,6 +68,7 @@ impl App {
         let signals = Signals::listen().context("listening to signals")?;
         let guard = |address| Guard::new(address, config.admin.token_file.as_deref());
         let guard = config.admin.address.0.map(guard).transpose().map_err(StartError::Usage)?;
+        let (token, tls) = (surfaces::token(&config.http)?, surfaces::tls(&config.http)?);
         let (sources, scanned) = plugins::sources(&config, named)?;
         let engine = plugins::engine(&config)?;
         let slots = Arc::new(Slots::new(engine, config.clone(), scanned.is_some()));
@@ -75,14 +80,11 @@ impl App {
 
         let ledger = Ledger::default();
         let request_ids = Arc::new(RequestIds::default());
-        let settings = Settings {
-            connections_max: config.http.connections_max,
-            head_bytes_max: config::HTTP_HEAD_BYTES_MAX,
-            io_timeout: Duration::from_millis(config::HTTP_IO_TIMEOUT_MS),
-        };
+        let settings = surfaces::settings(&config.http);
         Ok(Self {
-            http: bind("http", config.http.address, settings).await?,
-            admin: bind("admin", config.admin.address, settings).await?.zip(guard),
+            http: surfaces::bind("http", config.http.address, settings, tls).await?,
+            admin: surfaces::bind("admin", config.admin.address, settings, None).await?.zip(guard),
+            gate: surfaces::gate(&config.http, &ledger.http, token),
             publisher: publisher(&config, &ledger)?,
             broker: policy.map(|policy| start_broker(&config, policy, &ledger, &request_ids)).transpose()?,
             ledger,
@@ -90,6 +92,8 @@ impl App {
             scanned,
             request_ids,
             body_bytes_max: config.http.body_bytes_max,
+            body_timeout: Duration::from_millis(config.http.body_timeout_ms),
+            uri_bytes_max: config.http.uri_bytes_max,
             grace: Duration::from_millis(config.shutdown.grace_ms),
             signals,
         })
@@ -98,7 +102,7 @@ impl App {
     /// One line per surface, then `ready`.
     fn announce(&self) {
         let http = |server: Option<&Server>| match server {
-            Some(server) => format!("http://{}", server.address()),
+            Some(server) => server.place(),
             None => "none".to_owned(),
         };
         let publish = self.publisher.as_ref().map_or("none", |publisher| publisher.endpoint());
@@ -119,13 +123,12 @@ impl App {
         let draining = Arc::new(AtomicBool::new(false));
 
         let admin = self.admin.take().map(|(server, guard)| {
-            let (slots, request_ids) = (Arc::clone(&self.slots), Arc::clone(&self.request_ids));
-            let routes = Admin::new(slots, guard, request_ids, Arc::clone(&draining)).routes();
-            tokio::spawn(server.serve(routes, stop_admin.clone(), FLUSH_MIN))
+            let routes = Admin::new(Arc::clone(&self.slots), guard, Arc::clone(&draining)).routes();
+            tokio::spawn(server.serve(self.entrance(routes, None), stop_admin.clone(), FLUSH_MIN))
         });
         let http = self.http.take().map(|server| {
-            let routes = self.public().routes();
-            tokio::spawn(server.serve(routes, stop_traffic.clone(), self.grace))
+            let entrance = self.entrance(self.public().routes(), Some(self.gate.clone()));
+            tokio::spawn(server.serve(entrance, stop_traffic.clone(), self.grace))
         });
         let stirred = Arc::new(Notify::new());
         let watch = Watch::new(Arc::clone(&self.slots), self.scanned.clone(), Arc::clone(&stirred));
@@ -175,12 +178,14 @@ impl App {
         Public {
             slots: Arc::clone(&self.slots),
             publisher: self.publisher.clone(),
-            request_ids: Arc::clone(&self.request_ids),
-            http_hop: Arc::clone(&self.ledger.http),
             transform_hop: Arc::clone(&self.ledger.transform),
             body_bytes_max: self.body_bytes_max,
-            body_timeout: Duration::from_millis(config::HTTP_IO_TIMEOUT_MS),
+            body_timeout: self.body_timeout,
         }
+    }
+
+    fn entrance(&self, routes: Routes, gate: Option<Gate>) -> Entrance {
+        Entrance { routes, request_ids: Arc::clone(&self.request_ids), uri_bytes_max: self.uri_bytes_max, gate }
     }
 }
 
@@ -190,13 +195,6 @@ fn abandoned(ledger: &Ledger) -> u64 {
         .iter()
         .map(|hop| hop.figures().dropped(Reason::Abandoned))
         .sum()
-}
-
-async fn bind(surface: &str, address: config::Address, settings: Settings) -> Result<Option<Server>, StartError> {
-    match address.0 {
-        Some(address) => Ok(Some(Server::bind(surface, address, settings).await.map_err(could_not_start)?)),
-        None => Ok(None),
-    }
 }
 
 fn publisher(config: &Config, ledger: &Ledger) -> Result<Option<Arc<Publisher>>, StartError> {

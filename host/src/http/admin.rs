@@ -5,14 +5,14 @@
 mod call;
 mod guard;
 
-pub use guard::{Guard, read_token};
+pub use guard::Guard;
 
 use super::answer::with_type;
 use super::body;
+use super::entrance::{RequestName, Routes};
 use super::problem::{Problem, Refusal};
-use crate::config::{ADMIN_CALL_BYTES_MAX, ADMIN_UPLOADS_MAX, HTTP_IO_TIMEOUT_MS};
+use crate::config::{ADMIN_BODY_MS_MAX, ADMIN_CALL_BYTES_MAX, ADMIN_UPLOADS_MAX};
 use crate::plugin::{LoadError, Loaded, PutError, Slot, Slots, Stamp};
-use crate::request_id::RequestIds;
 use bytes::Buf;
 use futures_util::Stream;
 use serde::Serialize;
@@ -22,8 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use warp::Filter;
-use warp::filters::BoxedFilter;
-use warp::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use warp::http::header::CACHE_CONTROL;
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::path::FullPath;
 use warp::reply::Response;
@@ -31,13 +30,12 @@ use warp::reply::Response;
 const OPENAPI: &str = include_str!("openapi.json");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const BODY_TIMEOUT: Duration = Duration::from_millis(HTTP_IO_TIMEOUT_MS);
+const BODY_TIMEOUT: Duration = Duration::from_millis(ADMIN_BODY_MS_MAX);
 
 /// The surface, and what it needs.
 pub struct Admin {
     slots: Arc<Slots>,
     guard: Guard,
-    request_ids: Arc<RequestIds>,
     draining: Arc<AtomicBool>,
     uploads: Arc<Semaphore>,
     calls: AtomicU64,
@@ -49,6 +47,7 @@ struct Head {
     path: FullPath,
     query: String,
     headers: HeaderMap,
+    name: RequestName,
 }
 
 /// What a request asks for, when it may ask for it.
@@ -76,17 +75,18 @@ struct Swap<'a> {
 
 impl Admin {
     /// `draining` is set when the host begins to end.
-    pub fn new(slots: Arc<Slots>, guard: Guard, request_ids: Arc<RequestIds>, draining: Arc<AtomicBool>) -> Self {
+    pub fn new(slots: Arc<Slots>, guard: Guard, draining: Arc<AtomicBool>) -> Self {
         let uploads = Arc::new(Semaphore::new(ADMIN_UPLOADS_MAX));
-        Self { slots, guard, request_ids, draining, uploads, calls: AtomicU64::new(1) }
+        Self { slots, guard, draining, uploads, calls: AtomicU64::new(1) }
     }
 
     /// The routes, for a [`super::Server`].
-    pub fn routes(self) -> BoxedFilter<(Response,)> {
+    pub fn routes(self) -> Routes {
         let admin = Arc::new(self);
         let query = warp::query::raw().or(warp::any().map(String::new)).unify();
         let head = warp::method().and(warp::path::full()).and(query).and(warp::header::headers_cloned());
-        let head = head.map(|method, path, query, headers| Head { method, path, query, headers });
+        let head = head.and(warp::ext::get());
+        let head = head.map(|method, path, query, headers, name| Head { method, path, query, headers, name });
         head.and(warp::body::stream())
             .then(move |head, body| {
                 let admin = Arc::clone(&admin);
@@ -98,16 +98,14 @@ impl Admin {
     async fn answer<B: Buf>(&self, head: &Head, body: impl Stream<Item = Result<B, warp::Error>>) -> Response {
         let mut body = std::pin::pin!(body);
         let answer = match self.route(head) {
-            Ok(route) => self.serve(route, &head.headers, body).await,
+            Ok(route) => self.serve(route, head, body).await,
             Err(problem) => {
                 body::discard(&head.headers, body.as_mut()).await;
                 Err(problem)
             }
         };
         let mut response = answer.unwrap_or_else(Problem::into_response);
-        let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
     }
 
@@ -154,7 +152,7 @@ impl Admin {
     async fn serve<B: Buf>(
         &self,
         route: Route,
-        headers: &HeaderMap,
+        Head { headers, name, .. }: &Head,
         body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
     ) -> Result<Response, Problem> {
         match route {
@@ -177,7 +175,7 @@ impl Admin {
                 let bound = ("the bound of a call,", ADMIN_CALL_BYTES_MAX);
                 let bytes = body::read(headers, body, bound, BODY_TIMEOUT).await?;
                 let number = self.calls.fetch_add(1, Ordering::Relaxed);
-                call::answer(&slot, &bytes, self.request_ids.next(), number).await
+                call::answer(&slot, &bytes, name.id.to_string(), number).await
             }
         }
     }
