@@ -6,7 +6,7 @@ mod surfaces;
 use crate::config::Config;
 use crate::http::admin::{Admin, Guard};
 use crate::http::public::Public;
-use crate::http::{Entrance, Gate, Routes, Server};
+use crate::http::{Entrance, Figures, Gate, Routes, Server};
 use crate::ledger::{Ledger, Reason};
 use crate::messaging::{Broker, Publisher, broker, publisher};
 use crate::plugin::{Slot, Slots, Source, Watch};
@@ -97,6 +97,11 @@ impl App {
             grace: Duration::from_millis(config.shutdown.grace_ms),
             signals,
         })
+    }
+
+    /// What the HTTP surfaces tell of themselves, until [`App::run`] takes them: the public one, then admin.
+    pub fn http_figures(&self) -> [Option<Arc<Figures>>; 2] {
+        [self.http.as_ref().map(Server::figures), self.admin.as_ref().map(|(server, _)| server.figures())]
     }
 
     /// One line per surface, then `ready`.

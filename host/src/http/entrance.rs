@@ -126,7 +126,7 @@ impl Entrance {
         if let Some((method, route)) = logged {
             let by = response.extensions().get::<Arc<Stamp>>();
             let (plugin, generation) = (by.map(|by| &by.plugin), by.map(|by| by.generation));
-            let (request_id, duration_ms) = (&*name.id, began.elapsed().as_secs_f64() * 1e3);
+            let (request_id, duration_ms) = (&*name.id, began.elapsed().as_micros() as f64 / 1e3);
             tracing::debug!(request_id, %method, ?route, status, plugin, generation, duration_ms, "answered");
         }
         if let Some(passage) = passage {
