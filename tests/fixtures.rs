@@ -410,3 +410,28 @@ pub fn slow_policy(wait_ms: u64) -> Vec<u8> {
         ),
     )
 }
+
+/// Answers with the input's body, of up to about as many bytes.
+pub fn echoing(bytes: u32) -> Vec<u8> {
+    let fields = format!("{SET} {TRANSFORM} {})", returning("(local.get $body)", "(local.get $body_len)"));
+    component("transform-plugin", bytes >> 16, 4096, &fields)
+}
+
+/// Answers with the value of the pair of the metadata with this index.
+pub fn telling_pair(index: u32) -> Vec<u8> {
+    let word = |at: u32| format!("(i32.load (i32.add (local.get $pairs) (i32.const {})))", index * 16 + at);
+    transform("", &returning(&word(8), &word(12)))
+}
+
+/// Counts before it answers, which takes about a nanosecond per step.
+pub fn busy(steps: u32) -> Vec<u8> {
+    transform(
+        "",
+        &format!(
+            "(local $i i32)
+             (loop (br_if 0 (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const {steps}))))
+             {}",
+            returning("(local.get $body)", "(local.get $body_len)")
+        ),
+    )
+}

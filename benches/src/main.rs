@@ -5,6 +5,7 @@ mod figures;
 mod host;
 mod machine;
 mod neighbours;
+mod overload;
 mod row;
 mod traffic;
 
@@ -25,11 +26,14 @@ struct Cli {
 enum Comparison {
     /// What one plugin that loops on every call does to the route of another
     Neighbours(neighbours::Options),
+    /// Twice the load that can be sustained: what is answered, how soon, and what becomes of it afterwards
+    Overload(overload::Options),
 }
 
 fn main() -> ExitCode {
     let measured = match Cli::parse().comparison {
         Comparison::Neighbours(options) => neighbours::run(&options),
+        Comparison::Overload(options) => overload::run(&options),
     };
     match measured {
         Ok(true) => ExitCode::SUCCESS,

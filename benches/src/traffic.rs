@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -41,45 +41,70 @@ pub struct Latencies {
     pub failures: u64,
 }
 
+/// One answer, and how long it took from the moment at which its request was meant to leave.
+#[derive(Clone, Copy)]
+pub struct Sample {
+    /// When the request was meant to leave, from the beginning on.
+    pub offset: Duration,
+    pub latency: Duration,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Right,
+    /// 503: the host does not want it now.
+    TurnedAway,
+    Wrong,
+}
+
 /// Sends at a fixed rate, whether or not earlier requests are answered (open loop): each latency counts from the moment
 /// at which the request was meant to leave. Otherwise a host that stalls would be asked less often just then, and the
 /// stall would hardly show (coordinated omission).
 pub fn at_rate(route: &Route<'_>, per_second: u32, connections: usize, span: Span) -> Result<Latencies> {
-    let interval = Duration::from_secs(1) / per_second;
-    let requests = span.whole().div_duration_f64(interval) as u64;
-    let next = AtomicU64::new(0);
-    let began = Instant::now() + Duration::from_millis(20);
-    let connection = || -> Result<(Vec<Duration>, u64)> {
-        wake_up_on_time();
-        let mut client = connect(route)?;
-        let (mut latencies, mut failures) = (Vec::new(), 0);
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= requests {
-                return Ok((latencies, failures));
-            }
-            let offset = interval.mul_f64(number as f64);
-            let due = began + offset;
-            thread::sleep(due.saturating_duration_since(Instant::now()));
-            let right = is_right(&mut client, route)?;
-            let latency = due.elapsed();
-            ensure!(latency < span.whole() * 10, "{} does not keep up with {per_second} requests/s", route.path);
-            if offset >= span.warm_up {
-                match right {
-                    true => latencies.push(latency),
-                    false => failures += 1,
-                }
+    let mut all = Latencies { sorted: Vec::new(), failures: 0 };
+    for sample in samples_at_rate(route, per_second, connections, span.whole())? {
+        if sample.offset >= span.warm_up {
+            match sample.kind {
+                Kind::Right => all.sorted.push(sample.latency),
+                Kind::TurnedAway | Kind::Wrong => all.failures += 1,
             }
         }
-    };
-    let mut all = Latencies { sorted: Vec::new(), failures: 0 };
-    for (latencies, failures) in in_parallel(connections, connection)? {
-        all.sorted.extend(latencies);
-        all.failures += failures;
     }
     ensure!(!all.sorted.is_empty(), "{} gave no right answer", route.path);
     all.sorted.sort_unstable();
     Ok(all)
+}
+
+/// As [`at_rate`], with each answer told.
+pub fn samples_at_rate(route: &Route<'_>, per_second: u32, connections: usize, span: Duration) -> Result<Vec<Sample>> {
+    let interval = Duration::from_secs(1) / per_second;
+    let requests = span.div_duration_f64(interval) as u64;
+    let next = AtomicU64::new(0);
+    let (together, began) = (Barrier::new(connections), OnceLock::new());
+    let connection = || -> Result<Vec<Sample>> {
+        wake_up_on_time();
+        // Everybody comes to the barrier, whatever happened.
+        let client = connect(route);
+        together.wait();
+        let mut client = client?;
+        let began = *began.get_or_init(|| Instant::now() + Duration::from_millis(20));
+        let mut samples = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= requests {
+                return Ok(samples);
+            }
+            let offset = interval.mul_f64(number as f64);
+            let due = began + offset;
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            let kind = ask(&mut client, route)?;
+            let latency = due.elapsed();
+            ensure!(latency < span * 10, "{} does not keep up with {per_second} requests/s", route.path);
+            samples.push(Sample { offset, latency, kind });
+        }
+    };
+    Ok(in_parallel(connections, connection)?.concat())
 }
 
 /// Right answers per second, and how many were not right, with a next request on each connection as soon as the one
@@ -164,8 +189,16 @@ fn connect(route: &Route<'_>) -> Result<Client> {
 }
 
 fn is_right(client: &mut Client, route: &Route<'_>) -> Result<bool> {
+    Ok(ask(client, route)? == Kind::Right)
+}
+
+fn ask(client: &mut Client, route: &Route<'_>) -> Result<Kind> {
     let answer = client.get().with_context(|| format!("asking for {}", route.path))?;
-    Ok(answer.status == 200 && answer.body == route.body)
+    Ok(match answer.status {
+        200 if answer.body == route.body => Kind::Right,
+        503 => Kind::TurnedAway,
+        _ => Kind::Wrong,
+    })
 }
 
 fn in_parallel<T: Send>(connections: usize, connection: impl Fn() -> Result<T> + Sync) -> Result<Vec<T>> {

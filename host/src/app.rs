@@ -2,12 +2,13 @@
 
 mod plugins;
 mod sockets;
+mod surfaces;
 
 use crate::config::{self, Config};
 use crate::dead_letters::{self, DeadLetters};
 use crate::http::admin::{Admin, Guard, LinesLost, Parts, Watched};
 use crate::http::public::Public;
-use crate::http::{Server, Settings};
+use crate::http::{Entrance, Figures, Gate, Routes, Server};
 use crate::ledger::{Ledger, Reason, Report};
 use crate::messaging::{Broker, Curve, Publisher};
 use crate::plugin::{Seed, Slots, Source, Watch};
@@ -69,7 +70,10 @@ pub struct App {
     subscribers_min: usize,
     dead_letters: DeadLetters,
     request_ids: Arc<RequestIds>,
+    gate: Gate,
     body_bytes_max: usize,
+    body_timeout: Duration,
+    uri_bytes_max: usize,
     grace: Duration,
     lines_lost: LinesLost,
     signals: Signals,
@@ -86,6 +90,7 @@ impl App {
         let guard = |address| Guard::new(address, config.admin.token_file.as_deref());
         let guard = config.admin.address.0.map(guard).transpose().map_err(StartError::Usage)?;
         let curve_files = config.curve.files().map_err(StartError::Usage)?;
+        let (token, tls) = (surfaces::token(&config.http)?, surfaces::tls(&config.http)?);
         let (sources, scanned) = plugins::sources(&config, named)?;
         let engine = plugins::engine(&config)?;
         let seed = engine.seed();
@@ -100,14 +105,11 @@ impl App {
         let ledger = Ledger::default();
         let dead_letters = dead_letters(&config.dead_letters, seed, &ledger)?;
         let request_ids = Arc::new(RequestIds::default());
-        let settings = Settings {
-            connections_max: config.http.connections_max,
-            head_bytes_max: config::HTTP_HEAD_BYTES_MAX,
-            io_timeout: Duration::from_millis(config::HTTP_IO_TIMEOUT_MS),
-        };
+        let settings = surfaces::settings(&config.http);
         let this = Self {
-            http: bind("http", config.http.address, settings).await?,
-            admin: bind("admin", config.admin.address, settings).await?.zip(guard),
+            http: surfaces::bind("http", config.http.address, settings, tls).await?,
+            admin: surfaces::bind("admin", config.admin.address, settings, None).await?.zip(guard),
+            gate: surfaces::gate(&config.http, &ledger.http, token),
             publisher: sockets::publisher(&config, curve.as_ref(), &ledger)?,
             broker: policy
                 .map(|policy| sockets::broker(&config, curve.as_ref(), policy, &ledger, &dead_letters, &request_ids))
@@ -120,6 +122,8 @@ impl App {
             scanned,
             request_ids,
             body_bytes_max: config.http.body_bytes_max,
+            body_timeout: Duration::from_millis(config.http.body_timeout_ms),
+            uri_bytes_max: config.http.uri_bytes_max,
             grace: Duration::from_millis(config.shutdown.grace_ms),
             lines_lost,
             signals,
@@ -133,7 +137,7 @@ impl App {
     /// One line per surface, then `ready`.
     fn announce(&self) {
         let http = |server: Option<&Server>| match server {
-            Some(server) => format!("http://{}", server.address()),
+            Some(server) => server.place(),
             None => "none".to_owned(),
         };
         let publish = self.publisher.as_ref().map_or("none", |publisher| publisher.endpoint());
@@ -154,13 +158,14 @@ impl App {
         let draining = Arc::new(AtomicBool::new(false));
 
         let drain = Arc::new(Notify::new());
+        let surfaces = surfaces::figures(self.http.as_ref(), self.admin.as_ref().map(|(server, _)| server));
         let admin = self.admin.take().map(|(server, guard)| {
-            let routes = self.admin(guard, &draining, &drain).routes();
-            tokio::spawn(server.serve(routes, stop_admin.clone(), FLUSH_MIN))
+            let routes = self.admin(guard, surfaces, &draining, &drain).routes();
+            tokio::spawn(server.serve(self.entrance(routes, None), stop_admin.clone(), FLUSH_MIN))
         });
         let http = self.http.take().map(|server| {
-            let routes = self.public().routes();
-            tokio::spawn(server.serve(routes, stop_traffic.clone(), self.grace))
+            let entrance = self.entrance(self.public().routes(), Some(self.gate.clone()));
+            tokio::spawn(server.serve(entrance, stop_traffic.clone(), self.grace))
         });
         let stirred = Arc::new(Notify::new());
         let watch = Watch::new(Arc::clone(&self.slots), self.scanned.clone(), Arc::clone(&stirred));
@@ -213,16 +218,27 @@ impl App {
         Ended { abandoned: http_abandoned + abandoned(&self.ledger), ledger: self.ledger, slots: self.slots }
     }
 
-    fn admin(&self, guard: Guard, draining: &Arc<AtomicBool>, drain: &Arc<Notify>) -> Admin {
+    fn admin(
+        &self,
+        guard: Guard,
+        surfaces: Vec<(&'static str, Arc<Figures>)>,
+        draining: &Arc<AtomicBool>,
+        drain: &Arc<Notify>,
+    ) -> Admin {
         let (publisher, broker) = (self.publisher.as_ref(), self.broker.as_ref());
         let lines_lost = Arc::clone(&self.lines_lost);
         Admin::new(Parts {
             slots: Arc::clone(&self.slots),
             guard,
-            request_ids: Arc::clone(&self.request_ids),
             draining: Arc::clone(draining),
             checks: sockets::checks(publisher, broker, self.curve.as_ref(), self.subscribers_min),
-            watched: Watched { ledger: self.ledger.clone(), sockets: sockets::figures(publisher, broker), lines_lost },
+            watched: Watched {
+                ledger: self.ledger.clone(),
+                sockets: sockets::figures(publisher, broker),
+                surfaces,
+                curve: self.curve.clone(),
+                lines_lost,
+            },
             broker: broker.map(|broker| Arc::clone(broker.control())),
             drain: Arc::clone(drain),
         })
@@ -232,13 +248,15 @@ impl App {
         Public {
             slots: Arc::clone(&self.slots),
             publisher: self.publisher.clone(),
-            request_ids: Arc::clone(&self.request_ids),
-            http_hop: Arc::clone(&self.ledger.http),
             transform_hop: Arc::clone(&self.ledger.transform),
             dead_letters: self.dead_letters.clone(),
             body_bytes_max: self.body_bytes_max,
-            body_timeout: Duration::from_millis(config::HTTP_IO_TIMEOUT_MS),
+            body_timeout: self.body_timeout,
         }
+    }
+
+    fn entrance(&self, routes: Routes, gate: Option<Gate>) -> Entrance {
+        Entrance { routes, request_ids: Arc::clone(&self.request_ids), uri_bytes_max: self.uri_bytes_max, gate }
     }
 }
 
@@ -248,13 +266,6 @@ fn abandoned(ledger: &Ledger) -> u64 {
         .iter()
         .map(|hop| hop.figures().dropped(Reason::Abandoned))
         .sum()
-}
-
-async fn bind(surface: &str, address: config::Address, settings: Settings) -> Result<Option<Server>, StartError> {
-    match address.0 {
-        Some(address) => Ok(Some(Server::bind(surface, address, settings).await.map_err(could_not_start)?)),
-        None => Ok(None),
-    }
 }
 
 fn dead_letters(config: &config::DeadLetters, seed: Seed, ledger: &Ledger) -> Result<DeadLetters, StartError> {

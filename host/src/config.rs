@@ -6,6 +6,7 @@ mod curve;
 mod dead_letters;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod http;
 mod limits;
 mod log;
 mod messaging;
@@ -14,6 +15,7 @@ pub use address::{Address, Endpoint, check_endpoint};
 pub use bounds::*;
 pub use curve::Curve;
 pub use dead_letters::DeadLetters;
+pub use http::Http;
 pub use limits::{Limits, LimitsLayer};
 pub use log::{Log, LogFormat};
 pub use messaging::{Broker, Messaging, OnFull, Publisher};
@@ -56,26 +58,6 @@ pub struct Config {
     pub limits: LimitsLayer,
     /// By name: a file to load, own bounds, settings for the guest.
     pub plugins: BTreeMap<String, Plugin>,
-}
-
-/// `[http]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Http {
-    /// Where it listens.
-    pub address: Address,
-    /// The body of a request.
-    #[serde(deserialize_with = "number::<_, _, 0, 1_073_741_824>")]
-    pub body_bytes_max: usize,
-    /// Connections at the same time; more wait in the system's backlog.
-    #[serde(deserialize_with = "number::<_, _, 1, 1_000_000>")]
-    pub connections_max: usize,
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        Self { address: local(5000), body_bytes_max: 1 << 20, connections_max: 10_000 }
-    }
 }
 
 /// `[admin]`

@@ -1,4 +1,4 @@
-//! Names for requests, which the log, a plugin and later a dead letter have in common.
+//! Names for requests, which the log, a plugin, a dead letter and the caller have in common.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,5 +21,10 @@ impl RequestIds {
     /// The next name.
     pub fn next(&self) -> String {
         format!("{:016x}-{:x}", self.run, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The next name, of a request that belongs to a trace of others: `TRACE-NUMBER`.
+    pub fn next_in(&self, trace: &str) -> String {
+        format!("{trace}-{:x}", self.next.fetch_add(1, Ordering::Relaxed))
     }
 }

@@ -13,6 +13,10 @@ use std::time::Duration;
 /// Something in flight was given up at the end of the grace period.
 const ABANDONED: u8 = 3;
 
+/// Tasks that a thread runs before it looks for what has come in. A call may take a millisecond and more: with tokio's 61
+/// of them a new request would wait that long before anybody knew of it.
+const EVENT_INTERVAL: u32 = 8;
+
 /// The flags of the host.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -91,7 +95,8 @@ impl Serve {
         }
         let format = config.log.format;
         let log = log::start(format);
-        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = match runtime.enable_all().event_interval(EVENT_INTERVAL).build() {
             Ok(runtime) => runtime,
             Err(error) => return fail(&format!("starting threads: {error}")),
         };

@@ -33,12 +33,16 @@ pub const CPU_BURST_MS: u64 = 100;
 pub const LOG_LINE_BYTES_MAX: usize = 4 << 10;
 /// Random bytes of one host call.
 pub const RANDOM_BYTES_MAX: u64 = 1 << 20;
-/// How long a client may take for a request's head, for each read of its body, and over each write of an answer.
-pub const HTTP_IO_TIMEOUT_MS: u64 = 30_000;
-/// Request line and headers together.
-pub const HTTP_HEAD_BYTES_MAX: usize = 64 << 10;
 /// How often it is said that dead letters are being lost.
 pub const COMPLAINT_INTERVAL_MS: u64 = 60_000;
+/// For the body of a request to the admin surface to come whole: components are large, and lines may be slow.
+pub const ADMIN_BODY_MS_MAX: u64 = 600_000;
+/// How often an HTTP/2 client that is silent is asked whether it is still there, and how long it may take to say so.
+pub const HTTP2_PING_MS: u64 = 20_000;
+/// How often the files of a certificate are looked at.
+pub const CERTIFICATE_LOOK_MS: u64 = 1_000;
+/// How long a connection that is to end may take for what it still has to say.
+pub const HTTP_LINGER_MS: u64 = 1_000;
 /// How much of a plugin's own text a caller is told.
 pub const REJECTED_TEXT_BYTES_MAX: usize = 1 << 10;
 /// How much a caller is told of why a component is refused; a component can make that text as long as it likes.
@@ -47,8 +51,8 @@ pub const REFUSED_TEXT_BYTES_MAX: usize = 16 << 10;
 pub const ADMIN_UPLOADS_MAX: usize = 8;
 /// The body of a call that is made through the admin surface.
 pub const ADMIN_CALL_BYTES_MAX: usize = 16 << 20;
-/// A shorter admin token could be guessed.
-pub const ADMIN_TOKEN_BYTES_MIN: usize = 16;
+/// A shorter token could be guessed.
+pub const TOKEN_BYTES_MIN: usize = 16;
 /// A subscription that a publisher takes in.
 pub const SUBSCRIPTION_BYTES_MAX: i64 = 64 << 10;
 /// Subscriptions of one peer.

@@ -9,7 +9,7 @@ mod guard;
 mod metrics;
 mod readiness;
 
-pub use guard::{Guard, read_token};
+pub use guard::Guard;
 pub use metrics::{LinesLost, Watched};
 pub use readiness::Check;
 
@@ -17,12 +17,12 @@ use self::broker::Order;
 use self::metrics::Metrics;
 use super::answer::with_type;
 use super::body;
+use super::entrance::{RequestName, Routes};
 use super::problem::{Problem, Refusal};
-use crate::config::{ADMIN_CALL_BYTES_MAX, ADMIN_UPLOADS_MAX, HTTP_IO_TIMEOUT_MS};
+use crate::config::{ADMIN_BODY_MS_MAX, ADMIN_CALL_BYTES_MAX, ADMIN_UPLOADS_MAX};
 use crate::ledger::{Ledger, Report};
 use crate::messaging::BrokerControl;
 use crate::plugin::{LoadError, Loaded, PutError, Slot, Slots, Stamp};
-use crate::request_id::RequestIds;
 use bytes::Buf;
 use futures_util::Stream;
 use serde::Serialize;
@@ -32,8 +32,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use warp::Filter;
-use warp::filters::BoxedFilter;
-use warp::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use warp::http::header::CACHE_CONTROL;
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::path::FullPath;
 use warp::reply::Response;
@@ -41,13 +40,12 @@ use warp::reply::Response;
 const OPENAPI: &str = include_str!("openapi.json");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const BODY_TIMEOUT: Duration = Duration::from_millis(HTTP_IO_TIMEOUT_MS);
+const BODY_TIMEOUT: Duration = Duration::from_millis(ADMIN_BODY_MS_MAX);
 
 /// The surface, and what it needs.
 pub struct Admin {
     slots: Arc<Slots>,
     guard: Guard,
-    request_ids: Arc<RequestIds>,
     draining: Arc<AtomicBool>,
     checks: Vec<Check>,
     ledger: Ledger,
@@ -64,8 +62,6 @@ pub struct Parts {
     pub slots: Arc<Slots>,
     /// Who may use the surface.
     pub guard: Guard,
-    /// Names for the calls.
-    pub request_ids: Arc<RequestIds>,
     /// Set when the host begins to end.
     pub draining: Arc<AtomicBool>,
     /// What else the host waits for before it is ready.
@@ -84,6 +80,7 @@ struct Head {
     path: FullPath,
     query: String,
     headers: HeaderMap,
+    name: RequestName,
 }
 
 /// What a request asks for, when it may ask for it.
@@ -116,13 +113,12 @@ struct Swap<'a> {
 impl Admin {
     /// A surface that serves nothing yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { slots, guard, request_ids, draining, checks, watched, broker, drain } = parts;
+        let Parts { slots, guard, draining, checks, watched, broker, drain } = parts;
         let ledger = watched.ledger.clone();
         Self {
             metrics: Arc::new(Metrics::new(Arc::clone(&slots), watched)),
             slots,
             guard,
-            request_ids,
             draining,
             checks,
             ledger,
@@ -134,11 +130,12 @@ impl Admin {
     }
 
     /// The routes, for a [`super::Server`].
-    pub fn routes(self) -> BoxedFilter<(Response,)> {
+    pub fn routes(self) -> Routes {
         let admin = Arc::new(self);
         let query = warp::query::raw().or(warp::any().map(String::new)).unify();
         let head = warp::method().and(warp::path::full()).and(query).and(warp::header::headers_cloned());
-        let head = head.map(|method, path, query, headers| Head { method, path, query, headers });
+        let head = head.and(warp::ext::get());
+        let head = head.map(|method, path, query, headers, name| Head { method, path, query, headers, name });
         head.and(warp::body::stream())
             .then(move |head, body| {
                 let admin = Arc::clone(&admin);
@@ -150,16 +147,14 @@ impl Admin {
     async fn answer<B: Buf>(&self, head: &Head, body: impl Stream<Item = Result<B, warp::Error>>) -> Response {
         let mut body = std::pin::pin!(body);
         let answer = match self.route(head) {
-            Ok(route) => self.serve(route, &head.headers, body).await,
+            Ok(route) => self.serve(route, head, body).await,
             Err(problem) => {
                 body::discard(&head.headers, body.as_mut()).await;
                 Err(problem)
             }
         };
         let mut response = answer.unwrap_or_else(Problem::into_response);
-        let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
     }
 
@@ -211,7 +206,7 @@ impl Admin {
     async fn serve<B: Buf>(
         &self,
         route: Route,
-        headers: &HeaderMap,
+        Head { headers, name, .. }: &Head,
         body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
     ) -> Result<Response, Problem> {
         match route {
@@ -248,7 +243,7 @@ impl Admin {
                 let bound = ("the bound of a call,", ADMIN_CALL_BYTES_MAX);
                 let bytes = body::read(headers, body, bound, BODY_TIMEOUT).await?;
                 let number = self.calls.fetch_add(1, Ordering::Relaxed);
-                call::answer(&slot, &bytes, self.request_ids.next(), number).await
+                call::answer(&slot, &bytes, name.id.to_string(), number).await
             }
         }
     }

@@ -15,10 +15,11 @@ const DISCARD_BYTES_MAX: usize = 64 << 20;
 const DISCARD_TIME_MAX: Duration = Duration::from_secs(1);
 const ANNOUNCED_BYTES_MAX: usize = 1 << 20;
 
-/// The whole body, as long as it may be: `bound` has its name and its bytes. Each read may take `patience`.
+/// The whole body, as long as it may be: `bound` has its name and its bytes. All of it may take `patience`: a client that
+/// sends a byte now and then gets no more time than one that sends none.
 pub(super) async fn read<B: Buf>(
     headers: &HeaderMap,
-    mut body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
+    body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
     bound: (&'static str, usize),
     patience: Duration,
 ) -> Result<Vec<u8>, Problem> {
@@ -29,8 +30,16 @@ pub(super) async fn read<B: Buf>(
         return Err(Problem::BodyTooLarge(name, bytes_max));
     }
     // What a client only announces takes no memory of note.
-    let mut bytes = Vec::with_capacity(announced.min(ANNOUNCED_BYTES_MAX));
-    while let Some(piece) = timeout(patience, body.next()).await.map_err(|_| Problem::BodyTimeout)? {
+    let bytes = Vec::with_capacity(announced.min(ANNOUNCED_BYTES_MAX));
+    timeout(patience, collect(body, bytes, bound)).await.map_err(|_| Problem::BodyTimeout)?
+}
+
+async fn collect<B: Buf>(
+    mut body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
+    mut bytes: Vec<u8>,
+    (name, bytes_max): (&'static str, usize),
+) -> Result<Vec<u8>, Problem> {
+    while let Some(piece) = body.next().await {
         let mut piece =
             piece.map_err(|error| Problem::Malformed(format!("the body of the request ended early: {error}")))?;
         if bytes.len() + piece.remaining() > bytes_max {

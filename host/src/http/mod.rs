@@ -5,12 +5,27 @@
 
 pub mod admin;
 mod answer;
+mod answer_body;
 mod body;
+mod connection;
+mod entrance;
+mod figures;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod problem;
 pub mod public;
+mod pulse;
 mod query;
 mod server;
+mod shed;
+mod tls;
+mod token;
+mod trace;
 
+pub use entrance::{Entrance, Gate, Routes};
+pub use figures::{CutOff, Figures};
+pub use pulse::Patience;
 pub use server::{Server, Settings};
+pub use shed::Shed;
+pub use tls::Tls;
+pub use token::{Token, read_token};

@@ -2,6 +2,8 @@
 
 use crate::config::{ADMIN_UPLOADS_MAX, REFUSED_TEXT_BYTES_MAX, REJECTED_TEXT_BYTES_MAX};
 use crate::plugin::CallError;
+use bytes::Bytes;
+use std::sync::LazyLock;
 use warp::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
@@ -19,14 +21,22 @@ pub(super) enum Problem {
     BodyTooLarge(&'static str, usize),
     /// The body did not come.
     BodyTimeout,
+    /// Path and query are longer than this many bytes.
+    UriTooLong(usize),
+    /// Requests wait for too long as it is.
+    Overloaded,
+    /// As many requests as may be are being answered.
+    TooManyRequests(usize),
     /// The plugin gave nothing to send.
     Call(CallError),
     /// The plugin returned a `content-type` that no header can carry.
     ContentType,
     /// The publish queue is full.
     QueueFull,
-    /// The caller did not show the admin token.
+    /// The caller did not show the token of the public surface.
     NoToken,
+    /// The caller did not show the admin token.
+    NoAdminToken,
     /// The request may come from a web page; says what is a sign of it.
     Foreign(&'static str),
     /// There is nothing at this path of the admin surface.
@@ -62,7 +72,7 @@ impl Problem {
     fn status(&self) -> StatusCode {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::NoToken => StatusCode::UNAUTHORIZED,
+            Self::NoToken | Self::NoAdminToken => StatusCode::UNAUTHORIZED,
             Self::Foreign(_) => StatusCode::FORBIDDEN,
             Self::NoRoute | Self::NoAdminRoute | Self::NoBroker | Self::NoPlugin(_) => StatusCode::NOT_FOUND,
             Self::NothingToGoBackTo(_) => StatusCode::CONFLICT,
@@ -71,11 +81,14 @@ impl Problem {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge(..) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::Call(CallError::NoRole(_)) => StatusCode::NOT_FOUND,
             Self::Call(CallError::Rejected(_)) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Call(CallError::DeadlineExceeded(_)) => StatusCode::GATEWAY_TIMEOUT,
             Self::Call(CallError::EmptySlot | CallError::TooManyCalls(_) | CallError::Paused(_))
             | Self::QueueFull
+            | Self::Overloaded
+            | Self::TooManyRequests(_)
             | Self::TooManyUploads => StatusCode::SERVICE_UNAVAILABLE,
             Self::Call(
                 CallError::Failed(_)
@@ -100,6 +113,11 @@ impl Problem {
             Self::Method(allowed) => format!("this path takes {allowed}"),
             Self::BodyTooLarge(name, bytes_max) => format!("the body is larger than {name} {bytes_max}"),
             Self::BodyTimeout => "the body did not arrive in time".to_owned(),
+            Self::UriTooLong(bytes_max) => {
+                format!("path and query are longer than uri_bytes_max {bytes_max}; send long text as the body of a POST")
+            }
+            Self::Overloaded => "more requests come in than can be answered soon; nothing was done for this one".to_owned(),
+            Self::TooManyRequests(max) => format!("as many requests as may be are being answered: requests_max {max}"),
             Self::Call(CallError::Rejected(text)) => {
                 text[..text.floor_char_boundary(REJECTED_TEXT_BYTES_MAX)].to_owned()
             }
@@ -108,7 +126,8 @@ impl Problem {
             Self::Call(error) => error.to_string(),
             Self::ContentType => "the plugin returned a content-type that is no header value".to_owned(),
             Self::QueueFull => "the publish queue is full; nothing was published".to_owned(),
-            Self::NoToken => {
+            Self::NoToken => "send `Authorization: Bearer TOKEN` with the token of http.token_file".to_owned(),
+            Self::NoAdminToken => {
                 "send `Authorization: Bearer TOKEN` with the token of admin.token_file; `tidegate plugin` reads it with \
                  --token-file FILE"
                     .to_owned()
@@ -139,7 +158,8 @@ impl Problem {
         }
     }
 
-    pub(super) fn into_response(self) -> Response {
+    /// The body of the answer.
+    fn body(&self) -> Bytes {
         let status = self.status();
         let mut body = serde_json::json!({
             "type": "about:blank",
@@ -147,11 +167,22 @@ impl Problem {
             "status": status.as_u16(),
             "detail": self.detail(),
         });
-        if let Self::Refused(Refusal { plugin, stage, .. }) = &self {
+        if let Self::Refused(Refusal { plugin, stage, .. }) = self {
             body["plugin"] = plugin.as_str().into();
             body["stage"] = (*stage).into();
         }
-        let mut response = Response::new(body.to_string().into());
+        body.to_string().into()
+    }
+
+    pub(super) fn into_response(self) -> Response {
+        // Whoever has too much to do does not write the same sentence again and again.
+        static OVERLOADED: LazyLock<Bytes> = LazyLock::new(|| Problem::Overloaded.body());
+        let status = self.status();
+        let body = match self {
+            Self::Overloaded => OVERLOADED.clone(),
+            _ => self.body(),
+        };
+        let mut response = Response::new(body.into());
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -160,7 +191,7 @@ impl Problem {
         }
         match self {
             Self::Method(allowed) => headers.insert(ALLOW, HeaderValue::from_static(allowed)),
-            Self::NoToken => headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            Self::NoToken | Self::NoAdminToken => headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             _ => None,
         };
         response

@@ -1,20 +1,19 @@
 //! The public surface: `/NAME/` calls the transform of a plugin, answers with its message and publishes it.
 
 use super::answer::{say_who, with_type};
+use super::entrance::{RequestName, Routes};
 use super::problem::Problem;
 use super::{body, query};
 use crate::dead_letters::DeadLetters;
-use crate::ledger::{Hop, Passage, Reason};
+use crate::ledger::{Hop, Reason};
 use crate::messaging::Publisher;
 use crate::plugin::{Answer, CallError, Message, Metadata, Role, Slot, Slots, Stamp, lost};
-use crate::request_id::RequestIds;
 use bytes::Buf;
 use futures_util::Stream;
 use std::sync::Arc;
 use std::time::Duration;
 use warp::Filter;
-use warp::filters::BoxedFilter;
-use warp::http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use warp::http::header::CONTENT_TYPE;
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::reply::Response;
 
@@ -28,17 +27,13 @@ pub struct Public {
     pub slots: Arc<Slots>,
     /// Where returned messages go; none if nothing is published.
     pub publisher: Option<Arc<Publisher>>,
-    /// Names for the requests.
-    pub request_ids: Arc<RequestIds>,
-    /// The hop of HTTP requests.
-    pub http_hop: Arc<Hop>,
     /// The hop of calls.
     pub transform_hop: Arc<Hop>,
     /// Takes the messages whose call broke down.
     pub dead_letters: DeadLetters,
     /// The bound on a request's body.
     pub body_bytes_max: usize,
-    /// How long each read of a body may take.
+    /// How long a body may take to come whole.
     pub body_timeout: Duration,
 }
 
@@ -47,21 +42,22 @@ struct Head {
     method: Method,
     query: String,
     headers: HeaderMap,
+    name: RequestName,
 }
 
 impl Public {
     /// The routes, for a [`super::Server`].
-    pub fn routes(self) -> BoxedFilter<(Response,)> {
+    pub fn routes(self) -> Routes {
         let public = Arc::new(self);
         let index = {
             let public = Arc::clone(&public);
             warp::path::end().and(warp::method()).map(move |method: Method| public.index(&method))
         };
         let plugin = {
-            let public = Arc::clone(&public);
             let query = warp::query::raw().or(warp::any().map(String::new)).unify();
             let head = warp::method().and(query).and(warp::header::headers_cloned());
-            let head = head.map(|method, query, headers| Head { method, query, headers });
+            let head = head.and(warp::ext::get());
+            let head = head.map(|method, query, headers, name| Head { method, query, headers, name });
             warp::path::param().and(warp::path::end()).and(head).and(warp::body::stream()).then(
                 move |name: String, head, body| {
                     let public = Arc::clone(&public);
@@ -69,18 +65,14 @@ impl Public {
                 },
             )
         };
-        let elsewhere = warp::any().map(move || {
-            let passage = public.http_hop.enter();
-            finished(passage, None, Err(Problem::NoRoute))
-        });
+        let elsewhere = warp::any().map(move || Problem::NoRoute.into_response());
         index.or(plugin).unify().or(elsewhere).unify().boxed()
     }
 
     /// `GET /`: name, version, routes.
     fn index(&self, method: &Method) -> Response {
-        let passage = self.http_hop.enter();
         if method != Method::GET && method != Method::HEAD {
-            return finished(passage, None, Err(Problem::Method(INDEX_METHODS)));
+            return Problem::Method(INDEX_METHODS).into_response();
         }
         let mut text = format!("Tidegate {}\n", env!("CARGO_PKG_VERSION"));
         for slot in self.slots.all() {
@@ -90,7 +82,7 @@ impl Public {
                 None => text += &format!("/{}/ (not loaded)\n", slot.name()),
             }
         }
-        finished(passage, None, Ok(with_type(text.into_bytes(), TEXT)))
+        with_type(text.into_bytes(), TEXT)
     }
 
     /// `/NAME/`
@@ -100,14 +92,13 @@ impl Public {
         head: Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Response {
-        let passage = self.http_hop.enter();
         let slot = match self.route(name, &head.method) {
             Ok(slot) => slot,
-            Err(problem) => return finished(passage, None, Err(problem)),
+            Err(problem) => return problem.into_response(),
         };
         let message = match self.message(&head, body).await {
             Ok(message) => message,
-            Err(problem) => return finished(passage, None, Err(problem)),
+            Err(problem) => return problem.into_response(),
         };
 
         let call = self.transform_hop.enter();
@@ -127,7 +118,7 @@ impl Public {
                 Err(Problem::Call(error))
             }
         };
-        finished(passage, by, answer)
+        stamped(by, answer)
     }
 
     /// The slot that a request is for. An unknown route wins over a wrong method.
@@ -160,7 +151,10 @@ impl Public {
             parameter(pairs)?
         };
 
-        let mut metadata: Metadata = vec![("tidegate.request-id".to_owned(), self.request_ids.next())];
+        let mut metadata: Metadata = vec![("tidegate.request-id".to_owned(), head.name.id.to_string())];
+        if let Some(trace) = &head.name.trace {
+            metadata.push(("tidegate.traceparent".to_owned(), trace.as_str().to_owned()));
+        }
         if let Some(content_type) = head.headers.get(CONTENT_TYPE) {
             let text = content_type
                 .to_str()
@@ -217,14 +211,12 @@ fn parameter(pairs: Metadata) -> Result<(Vec<u8>, Metadata), Problem> {
     }
 }
 
-/// Counts the answer out and adds what every answer says.
-fn finished(passage: Passage, by: Option<Arc<Stamp>>, answer: Result<Response, Problem>) -> Response {
+/// The answer with who gave it: for the caller, and for the log.
+fn stamped(by: Option<Arc<Stamp>>, answer: Result<Response, Problem>) -> Response {
     let mut response = answer.unwrap_or_else(Problem::into_response);
-    let headers = response.headers_mut();
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(by) = by {
-        say_who(headers, &by);
+        say_who(response.headers_mut(), &by);
+        response.extensions_mut().insert(by);
     }
-    passage.out();
     response
 }

@@ -1,19 +1,19 @@
-//! A listener and its connections: an accept loop of our own, because warp's sets no header timeout and no bound.
+//! A listener and its connections: an accept loop of our own, because warp's sets no timeouts and no bound.
 
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
+use super::connection::{Connections, http1, http2};
+use super::entrance::Entrance;
+use super::figures::Figures;
+use super::pulse::Patience;
+use super::tls::Tls;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
-use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
-use warp::filters::BoxedFilter;
-use warp::reply::Response;
+use tokio_util::task::TaskTracker;
 
 /// How long to wait before accepting again when the system has no descriptors left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -25,8 +25,10 @@ pub struct Settings {
     pub connections_max: usize,
     /// Request line and headers together.
     pub head_bytes_max: usize,
-    /// For a request's head to come whole, and for a client to take in what was written to it.
-    pub io_timeout: Duration,
+    /// Requests at the same time on one HTTP/2 connection.
+    pub streams_max: u32,
+    /// How long a client may take.
+    pub patience: Patience,
 }
 
 /// A bound listener that does not serve yet.
@@ -34,14 +36,21 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     settings: Settings,
+    tls: Option<Arc<Tls>>,
+    figures: Arc<Figures>,
 }
 
 impl Server {
-    /// Binds, so that the real port is known before anything serves.
+    /// Binds, so that the real port is known before anything serves. With `tls` the surface is HTTPS.
     ///
     /// # Errors
     /// Names the surface and the address.
-    pub async fn bind(surface: &str, address: SocketAddr, settings: Settings) -> Result<Self, String> {
+    pub async fn bind(
+        surface: &str,
+        address: SocketAddr,
+        settings: Settings,
+        tls: Option<Tls>,
+    ) -> Result<Self, String> {
         let failed = |error: std::io::Error| {
             let cause = match error.kind() {
                 std::io::ErrorKind::AddrInUse => "address in use".to_owned(),
@@ -51,51 +60,73 @@ impl Server {
         };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, settings })
+        Ok(Self { listener, address, settings, tls: tls.map(Arc::new), figures: Arc::default() })
     }
 
-    /// The address with its real port.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it is, with its real port: `http://127.0.0.1:5000`.
+    pub fn place(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// What it tells of itself, before and while it serves.
+    pub fn figures(&self) -> Arc<Figures> {
+        Arc::clone(&self.figures)
     }
 
     /// Serves until `stopping`, then closes the listener, lets requests in flight end and ends idle connections; cuts
     /// off what is left after `grace`.
-    pub async fn serve(self, routes: BoxedFilter<(Response,)>, stopping: CancellationToken, grace: Duration) {
-        let service = TowerToHyperService::new(warp::service(routes));
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(self.settings.io_timeout)
-            .max_buf_size(self.settings.head_bytes_max);
-        let places = Arc::new(Semaphore::new(self.settings.connections_max));
-        let graceful = GracefulShutdown::new();
-
-        loop {
-            let accepted = tokio::select! {
-                () = stopping.cancelled() => break,
-                accepted = accept(&self.listener, &places) => accepted,
-            };
-            let Some((stream, place)) = accepted else {
-                sleep(ACCEPT_RETRY).await;
-                continue;
-            };
-            let mut stream = TimeoutStream::new(stream);
-            // A client that does not read is cut off; reads have their own timeouts, since a read also waits while the
-            // plugin works.
-            stream.set_write_timeout(Some(self.settings.io_timeout));
-            let stream = Box::pin(stream);
-            let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
-            tokio::spawn(async move {
-                let _place = place;
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "connection ended");
-                }
-            });
+    pub async fn serve(self, entrance: Entrance, stopping: CancellationToken, grace: Duration) {
+        let Self { listener, settings, tls, figures, .. } = self;
+        let connections = Arc::new(Connections {
+            entrance: Arc::new(entrance),
+            tls: tls.clone(),
+            figures: Arc::clone(&figures),
+            patience: settings.patience,
+            http1: http1(settings.head_bytes_max),
+            http2: http2(settings.head_bytes_max, settings.streams_max),
+            stopping: stopping.clone(),
+        });
+        let tasks = TaskTracker::new();
+        let accepting = accept_all(&listener, settings.connections_max, &connections, &tasks);
+        let watching = async {
+            match &tls {
+                Some(tls) => tls.watch(&figures).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = accepting => {}
+            () = watching => {}
         }
 
-        drop(self.listener);
+        drop(listener);
+        tasks.close();
         // What is cut off stays in the ledger as in flight, which is how the end of the run knows of it.
-        let _ = timeout(grace, graceful.shutdown()).await;
+        let _ = timeout(grace, tasks.wait()).await;
+    }
+}
+
+/// Accepts connections for ever, each into a task of its own.
+async fn accept_all(
+    listener: &TcpListener,
+    connections_max: usize,
+    connections: &Arc<Connections>,
+    tasks: &TaskTracker,
+) {
+    let places = Arc::new(Semaphore::new(connections_max));
+    loop {
+        let Some((stream, from, place)) = accept(listener, &places).await else {
+            connections.figures.accepts_failed.fetch_add(1, Ordering::Relaxed);
+            sleep(ACCEPT_RETRY).await;
+            continue;
+        };
+        let connections = Arc::clone(connections);
+        tasks.spawn(async move {
+            connections.serve(stream, from).await;
+            drop(place);
+        });
     }
 }
 
@@ -103,13 +134,13 @@ impl Server {
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, from)) => {
             // Answers are small and each is complete: waiting to fill a packet only delays them.
             let _ = stream.set_nodelay(true);
-            Some((stream, place))
+            Some((stream, from, place))
         }
         Err(error) => {
             tracing::warn!(%error, "accepting a connection");

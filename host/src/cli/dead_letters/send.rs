@@ -4,7 +4,7 @@ use super::replay::Outcome;
 use super::shown::{bytes, field, frames};
 use crate::config::check_name;
 use crate::dead_letters::Base64;
-use crate::http::admin::read_token;
+use crate::http::read_token;
 use crate::messaging::resend::resend;
 use anyhow::{Context, anyhow};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};

@@ -1,7 +1,7 @@
 //! The client of a running host's admin surface, and how its answers are shown.
 
 use crate::config::Address;
-use crate::http::admin::read_token;
+use crate::http::read_token;
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use serde_json::Value;

@@ -1,19 +1,18 @@
 //! Who may use the admin surface: whoever has the token; without a token callers on this machine, but no web page.
 
-use crate::config::ADMIN_TOKEN_BYTES_MIN;
 use crate::http::problem::Problem;
+use crate::http::token::Token;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use subtle::ConstantTimeEq;
 use warp::http::HeaderMap;
-use warp::http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
+use warp::http::header::{HOST, HeaderName, ORIGIN};
 use warp::http::uri::Authority;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Decides about each request by its headers.
 pub struct Guard {
-    token: Option<String>,
+    token: Option<Token>,
 }
 
 impl Guard {
@@ -23,11 +22,7 @@ impl Guard {
     /// When other machines could reach the surface without a token, or the file holds none. Says what to do.
     pub fn new(address: SocketAddr, token_file: Option<&Path>) -> Result<Self, String> {
         match token_file {
-            Some(file) => {
-                let token = read_token(file)?;
-                warn_if_others_read(file);
-                Ok(Self { token: Some(token) })
-            }
+            Some(file) => Ok(Self { token: Some(Token::of_file(file)?) }),
             None if address.ip().to_canonical().is_loopback() => Ok(Self { token: None }),
             None => Err(format!(
                 "admin {address}: other machines could swap plugins there: listen on 127.0.0.1:{}, or set \
@@ -40,53 +35,11 @@ impl Guard {
     /// Whether a request with these headers is let through.
     pub(in crate::http) fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
         match &self.token {
-            Some(token) if shows(headers, token) => Ok(()),
-            Some(_) => Err(Problem::NoToken),
+            Some(token) if token.is_shown(headers) => Ok(()),
+            Some(_) => Err(Problem::NoAdminToken),
             None => no_web_page(headers),
         }
     }
-}
-
-/// The token of a file, without the white space around it.
-///
-/// # Errors
-/// Names the file and says what to do.
-pub fn read_token(file: &Path) -> Result<String, String> {
-    let failed = |what: &str| {
-        let name = file.display();
-        format!("token file {name}: {what}: write a token into it with `openssl rand -hex 32 > {name}`")
-    };
-    let text = std::fs::read_to_string(file).map_err(|error| failed(&error.to_string()))?;
-    let token = text.trim();
-    if token.len() < ADMIN_TOKEN_BYTES_MIN {
-        Err(failed(&format!("the token has {} bytes, and {ADMIN_TOKEN_BYTES_MIN} are the least", token.len())))
-    } else if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Err(failed("the token has other characters than plain ASCII without spaces"))
-    } else {
-        Ok(token.to_owned())
-    }
-}
-
-#[cfg(unix)]
-fn warn_if_others_read(file: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    if std::fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0) {
-        let file = file.display();
-        tracing::warn!("token file {file}: every user of this machine can read it: run `chmod 600 {file}`");
-    }
-}
-
-#[cfg(not(unix))]
-fn warn_if_others_read(_file: &Path) {}
-
-/// Whether the request carries the token. The time that this takes says nothing about how much of it is right.
-fn shows(headers: &HeaderMap, token: &str) -> bool {
-    let Some((scheme, shown)) =
-        headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '))
-    else {
-        return false;
-    };
-    scheme.eq_ignore_ascii_case("bearer") && bool::from(shown.trim().as_bytes().ct_eq(token.as_bytes()))
 }
 
 /// Browsers say where a call comes from; a page that had its own name resolve to this machine gives itself away by

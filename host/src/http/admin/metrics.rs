@@ -4,18 +4,21 @@
 //! is counted twice; a part with figures of its own gets a file of its own and a line in [`Metrics::new`].
 
 mod accept;
+mod curve;
 mod hops;
 mod log;
 mod plugins;
 mod process;
 mod series;
 mod sockets;
+mod surfaces;
 mod text;
 
 use super::with_type;
+use crate::http::Figures;
 use crate::http::problem::Problem;
 use crate::ledger::Ledger;
-use crate::messaging::SocketFigures;
+use crate::messaging::{Curve, SocketFigures};
 use crate::plugin::Slots;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -38,6 +41,10 @@ pub struct Watched {
     pub ledger: Ledger,
     /// The ZeroMQ sockets by name.
     pub sockets: Vec<(&'static str, Arc<SocketFigures>)>,
+    /// The HTTP surfaces by name.
+    pub surfaces: Vec<(&'static str, Arc<Figures>)>,
+    /// What guards the sockets.
+    pub curve: Option<Curve>,
     /// Lines that the log lost.
     pub lines_lost: LinesLost,
 }
@@ -54,7 +61,9 @@ impl Metrics {
         registry.register_collector(Box::new(log::Log(watched.lines_lost)));
         registry.register_collector(Box::new(hops::Hops(watched.ledger)));
         registry.register_collector(Box::new(plugins::Plugins(slots)));
+        registry.register_collector(Box::new(surfaces::Surfaces(watched.surfaces)));
         registry.register_collector(Box::new(sockets::Sockets(watched.sockets)));
+        registry.register_collector(Box::new(curve::Keys(watched.curve)));
         Self { registry }
     }
 

@@ -1,0 +1,68 @@
+//! The HTTP surfaces: what the configuration makes of them.
+
+use super::{StartError, could_not_start};
+use crate::config::{self, Address};
+use crate::http::{Figures, Gate, Patience, Server, Settings, Shed, Tls, Token};
+use crate::ledger::Hop;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The token that callers of the public surface show.
+pub(super) fn token(http: &config::Http) -> Result<Option<Token>, StartError> {
+    http.token_file.as_deref().map(Token::of_file).transpose().map_err(StartError::Usage)
+}
+
+/// What makes the public surface HTTPS.
+pub(super) fn tls(http: &config::Http) -> Result<Option<Tls>, StartError> {
+    match (&http.tls_cert, &http.tls_key) {
+        (Some(certificate), Some(key)) => Tls::load(certificate, key).map(Some).map_err(could_not_start),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(one_of_two("http.tls_cert", "http.tls_key, the file of its private key")),
+        (None, Some(_)) => Err(one_of_two("http.tls_key", "http.tls_cert, the file of its certificate")),
+    }
+}
+
+fn one_of_two(set: &str, missing: &str) -> StartError {
+    StartError::Usage(format!("{set} is set without {missing}: set both for HTTPS, or neither for HTTP"))
+}
+
+/// The bounds of a listener.
+pub(super) fn settings(http: &config::Http) -> Settings {
+    Settings {
+        connections_max: http.connections_max,
+        head_bytes_max: http.head_bytes_max,
+        streams_max: http.streams_max,
+        patience: Patience {
+            handshake: Duration::from_millis(http.handshake_timeout_ms),
+            head: Duration::from_millis(http.head_timeout_ms),
+            answer: Duration::from_millis(http.answer_timeout_ms),
+            idle: Duration::from_millis(http.idle_timeout_ms),
+        },
+    }
+}
+
+/// Who is let into the public surface.
+pub(super) fn gate(http: &config::Http, hop: &Arc<Hop>, token: Option<Token>) -> Gate {
+    let delay_ms_max = Some(http.queue_delay_ms_max).filter(|delay_ms_max| *delay_ms_max > 0);
+    let shed = Shed::new(delay_ms_max.map(Duration::from_millis));
+    Gate::new(Arc::clone(hop), shed, http.requests_max, token)
+}
+
+/// Binds a surface, if it has an address.
+pub(super) async fn bind(
+    surface: &str,
+    address: Address,
+    settings: Settings,
+    tls: Option<Tls>,
+) -> Result<Option<Server>, StartError> {
+    match address.0 {
+        Some(address) => Ok(Some(Server::bind(surface, address, settings, tls).await.map_err(could_not_start)?)),
+        None => Ok(None),
+    }
+}
+
+/// What each surface tells of itself, by name.
+pub(super) fn figures(http: Option<&Server>, admin: Option<&Server>) -> Vec<(&'static str, Arc<Figures>)> {
+    let named = [("http", http), ("admin", admin)];
+    named.into_iter().filter_map(|(name, server)| Some((name, server?.figures()))).collect()
+}

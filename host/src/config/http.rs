@@ -1,0 +1,83 @@
+//! The public HTTP surface: where it is, who may use it, and what its clients may take of it.
+
+use super::limits::number;
+use super::{Address, local};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// `[http]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Where it listens.
+    pub address: Address,
+    /// A PEM file with the certificate and those that it is signed by; with it and `tls_key` the surface is HTTPS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// A PEM file with the private key of the certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
+    /// A file that holds the token which callers must send as `Authorization: Bearer`; without it anybody may call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
+    /// The body of a request.
+    #[serde(deserialize_with = "number::<_, _, 0, 1_073_741_824>")]
+    pub body_bytes_max: usize,
+    /// Request line and headers together. (hyper takes no smaller bound.)
+    #[serde(deserialize_with = "number::<_, _, 8_192, 16_777_216>")]
+    pub head_bytes_max: usize,
+    /// Path and query of a request.
+    #[serde(deserialize_with = "number::<_, _, 1, 65_000>")]
+    pub uri_bytes_max: usize,
+    /// Connections at the same time; more wait in the system's backlog.
+    #[serde(deserialize_with = "number::<_, _, 1, 1_000_000>")]
+    pub connections_max: usize,
+    /// Requests at the same time, until their answers are taken; more are answered 503.
+    #[serde(deserialize_with = "number::<_, _, 1, 1_000_000>")]
+    pub requests_max: usize,
+    /// Requests at the same time on one HTTP/2 connection.
+    #[serde(deserialize_with = "number::<_, _, 1, 10_000>")]
+    pub streams_max: u32,
+    /// For the TLS handshake of a connection.
+    #[serde(deserialize_with = "number::<_, _, 1, 3_600_000>")]
+    pub handshake_timeout_ms: u64,
+    /// For the head of a request to come whole; for the first of a connection that includes its first byte.
+    #[serde(deserialize_with = "number::<_, _, 1, 3_600_000>")]
+    pub head_timeout_ms: u64,
+    /// For the body of a request to come whole.
+    #[serde(deserialize_with = "number::<_, _, 1, 3_600_000>")]
+    pub body_timeout_ms: u64,
+    /// For a client to take in each 64 KiB of an answer.
+    #[serde(deserialize_with = "number::<_, _, 1, 3_600_000>")]
+    pub answer_timeout_ms: u64,
+    /// How long a connection may be open without a request.
+    #[serde(deserialize_with = "number::<_, _, 1, 86_400_000>")]
+    pub idle_timeout_ms: u64,
+    /// Once requests wait for longer than this before anybody looks at them, some are answered 503, so that the others
+    /// are answered soon; 0 for never.
+    #[serde(deserialize_with = "number::<_, _, 0, 60_000>")]
+    pub queue_delay_ms_max: u64,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            address: local(5000),
+            tls_cert: None,
+            tls_key: None,
+            token_file: None,
+            body_bytes_max: 1 << 20,
+            head_bytes_max: 64 << 10,
+            uri_bytes_max: 16 << 10,
+            connections_max: 10_000,
+            requests_max: 1_000,
+            streams_max: 100,
+            handshake_timeout_ms: 10_000,
+            head_timeout_ms: 10_000,
+            body_timeout_ms: 30_000,
+            answer_timeout_ms: 30_000,
+            idle_timeout_ms: 60_000,
+            queue_delay_ms_max: 20,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The way in: what every request of a surface meets before its route, and every answer after it.
+
+use super::answer_body::AnswerBody;
+use super::figures::{Figures, OpenRequest};
+use super::problem::Problem;
+use super::pulse::{Beat, Pulse};
+use super::shed::Shed;
+use super::token::Token;
+use super::trace::Trace;
+use crate::ledger::Hop;
+use crate::plugin::Stamp;
+use crate::request_id::RequestIds;
+use http_body::Body;
+use hyper::body::{Bytes, Incoming};
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use warp::filters::BoxedFilter;
+use warp::http::header::{HeaderName, X_CONTENT_TYPE_OPTIONS};
+use warp::http::{HeaderValue, Request, Response, Uri};
+
+const TIDEGATE_REQUEST: HeaderName = HeaderName::from_static("tidegate-request");
+
+/// The body of an answer; warp's type has no name.
+type AnyBody = Pin<Box<dyn Body<Data = Bytes, Error = warp::Error> + Send>>;
+
+/// What a surface serves.
+pub type Routes = BoxedFilter<(warp::reply::Response,)>;
+
+/// The way into one surface.
+pub struct Entrance {
+    /// What is behind it.
+    pub routes: Routes,
+    /// Names for the requests.
+    pub request_ids: Arc<RequestIds>,
+    /// The bound on path and query.
+    pub uri_bytes_max: usize,
+    /// Who is let in; without it everybody, as long as the system keeps up.
+    pub gate: Option<Gate>,
+}
+
+/// Who is let into the public surface.
+#[derive(Clone)]
+pub struct Gate {
+    hop: Arc<Hop>,
+    shed: Arc<Shed>,
+    places: Arc<Semaphore>,
+    requests_max: usize,
+    token: Option<Arc<Token>>,
+}
+
+/// How a request is called, for whoever deals with it.
+#[derive(Clone, Debug)]
+pub(super) struct RequestName {
+    pub(super) id: Arc<str>,
+    pub(super) trace: Option<Trace>,
+}
+
+impl Gate {
+    /// A gate that counts at `hop`, lets `requests_max` in at a time, and of those only who shows the `token`, if there
+    /// is one.
+    pub fn new(hop: Arc<Hop>, shed: Arc<Shed>, requests_max: usize, token: Option<Token>) -> Self {
+        Self { hop, shed, places: Arc::new(Semaphore::new(requests_max)), requests_max, token: token.map(Arc::new) }
+    }
+
+    /// The place that a request has until its answer is taken. What costs least is asked first: a flood must not pay.
+    fn admit<B>(&self, request: &Request<B>, figures: &Figures) -> Result<OwnedSemaphorePermit, Problem> {
+        if self.shed.sheds(request.uri().path(), Instant::now()) {
+            figures.requests_shed.fetch_add(1, Ordering::Relaxed);
+            return Err(Problem::Overloaded);
+        }
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            figures.requests_over_max.fetch_add(1, Ordering::Relaxed);
+            Problem::TooManyRequests(self.requests_max)
+        })?;
+        match &self.token {
+            Some(token) if !token.is_shown(request.headers()) => Err(Problem::NoToken),
+            _ => Ok(place),
+        }
+    }
+}
+
+impl Entrance {
+    /// The way in for the requests of one connection.
+    pub(super) fn door(self: &Arc<Self>, pulse: Arc<Pulse>, figures: Arc<Figures>) -> Door {
+        Door { entrance: Arc::clone(self), pulse, figures }
+    }
+
+    async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        beat: Beat,
+        figures: &Arc<Figures>,
+    ) -> Response<AnswerBody<AnyBody>> {
+        let began = Instant::now();
+        let open = OpenRequest::new(figures);
+        let passage = self.gate.as_ref().map(|gate| gate.hop.enter());
+        let trace = Trace::of(request.headers());
+        let id = trace.as_ref().map_or_else(|| self.request_ids.next(), |trace| self.request_ids.next_in(trace.id()));
+        let name = RequestName { id: id.into(), trace };
+        // The query stays out of the log: it is the message.
+        let logged = tracing::enabled!(tracing::Level::DEBUG)
+            .then(|| (request.method().clone(), request.uri().path().to_owned()));
+
+        let (mut response, place) = match self.admit(&request, figures) {
+            Ok(place) => {
+                request.extensions_mut().insert(name.clone());
+                let routes = TowerToHyperService::new(warp::service(self.routes.clone()));
+                (routes.call(request).await.unwrap_or_else(|never| match never {}), place)
+            }
+            Err(problem) => (problem.into_response(), None),
+        };
+
+        let headers = response.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Ok(id) = HeaderValue::from_str(&name.id) {
+            headers.insert(TIDEGATE_REQUEST, id);
+        }
+        let status = response.status().as_u16();
+        figures.count_answer(status);
+        if let Some((method, route)) = logged {
+            let by = response.extensions().get::<Arc<Stamp>>();
+            let (plugin, generation) = (by.map(|by| &by.plugin), by.map(|by| by.generation));
+            let (request_id, duration_ms) = (&*name.id, began.elapsed().as_micros() as f64 / 1e3);
+            tracing::debug!(request_id, %method, ?route, status, plugin, generation, duration_ms, "answered");
+        }
+        if let Some(passage) = passage {
+            passage.out();
+        }
+        response.map(|body| AnswerBody::new(Box::pin(body) as AnyBody, beat, open, place))
+    }
+
+    fn admit<B>(&self, request: &Request<B>, figures: &Figures) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        let place = self.gate.as_ref().map(|gate| gate.admit(request, figures)).transpose()?;
+        match uri_bytes(request.uri()) > self.uri_bytes_max {
+            true => Err(Problem::UriTooLong(self.uri_bytes_max)),
+            false => Ok(place),
+        }
+    }
+}
+
+fn uri_bytes(uri: &Uri) -> usize {
+    uri.path_and_query().map_or(0, |path_and_query| path_and_query.as_str().len())
+}
+
+/// The entrance as one connection sees it.
+pub(super) struct Door {
+    entrance: Arc<Entrance>,
+    pulse: Arc<Pulse>,
+    figures: Arc<Figures>,
+}
+
+impl Service<Request<Incoming>> for Door {
+    type Response = Response<AnswerBody<AnyBody>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let beat = self.pulse.begin();
+        let (entrance, figures) = (Arc::clone(&self.entrance), Arc::clone(&self.figures));
+        Box::pin(async move { Ok(entrance.answer(request, beat, &figures).await) })
+    }
+}

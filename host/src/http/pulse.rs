@@ -1,0 +1,229 @@
+//! The pulse of a connection: what its client is taking its time over, and since when.
+
+use super::figures::CutOff;
+use std::collections::BTreeMap;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A patience that was exceeded is found out within this part of the shortest one.
+const LOOKS_PER_PATIENCE: u32 = 4;
+
+/// How long a client may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For the TLS handshake.
+    pub handshake: Duration,
+    /// For the head of a request.
+    pub head: Duration,
+    /// For each piece of an answer.
+    pub answer: Duration,
+    /// For the next request.
+    pub idle: Duration,
+}
+
+impl Patience {
+    /// How often a connection has to be looked at.
+    pub(super) fn look_interval(self) -> Duration {
+        self.head.min(self.answer).min(self.idle) / LOOKS_PER_PATIENCE
+    }
+}
+
+/// The state of one connection, which its requests and its stream write and its task looks at.
+pub(super) struct Pulse {
+    state: Mutex<State>,
+    /// On HTTP/2 bytes come in between requests too.
+    bytes_begin_a_head: bool,
+}
+
+struct State {
+    /// When the last request ended, or the connection began.
+    idle_since: Instant,
+    /// When the first byte of a head came in that is not whole yet.
+    head_since: Option<Instant>,
+    requests: usize,
+    /// Answers that are being taken in, with the time of the last piece.
+    answers: BTreeMap<u64, Instant>,
+    answers_ever: u64,
+}
+
+impl Pulse {
+    pub(super) fn new(bytes_begin_a_head: bool) -> Arc<Self> {
+        let now = Instant::now();
+        Arc::new(Self {
+            state: Mutex::new(State {
+                idle_since: now,
+                // Who connects has something to ask.
+                head_since: Some(now),
+                requests: 0,
+                answers: BTreeMap::new(),
+                answers_ever: 0,
+            }),
+            bytes_begin_a_head,
+        })
+    }
+
+    /// Counts a request in, whose head is whole; it ends when what is returned is dropped.
+    pub(super) fn begin(self: &Arc<Self>) -> Beat {
+        let mut state = self.lock();
+        state.head_since = None;
+        state.requests += 1;
+        drop(state);
+        Beat { pulse: Arc::clone(self), answer: None }
+    }
+
+    /// What the client took too long over by `now`, if anything.
+    pub(super) fn exceeded(&self, patience: Patience, now: Instant) -> Option<CutOff> {
+        let state = self.lock();
+        let over = |since: Instant, bound: Duration| now.saturating_duration_since(since) > bound;
+        if state.answers.values().any(|&taken| over(taken, patience.answer)) {
+            Some(CutOff::Answer)
+        } else if state.requests > 0 {
+            None
+        } else if state.head_since.is_some_and(|since| over(since, patience.head)) {
+            Some(CutOff::Head)
+        } else if over(state.idle_since, patience.idle) {
+            Some(CutOff::Idle)
+        } else {
+            None
+        }
+    }
+
+    fn came_in(&self) {
+        if self.bytes_begin_a_head {
+            let mut state = self.lock();
+            if state.requests == 0 && state.head_since.is_none() {
+                state.head_since = Some(Instant::now());
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is whole at every panic: each change is a few assignments.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One request of a connection.
+pub(super) struct Beat {
+    pulse: Arc<Pulse>,
+    answer: Option<u64>,
+}
+
+impl Beat {
+    /// A piece of the answer was taken, or the answer begins.
+    pub(super) fn taken(&mut self) {
+        let mut state = self.pulse.lock();
+        let number = *self.answer.get_or_insert(state.answers_ever);
+        if number == state.answers_ever {
+            state.answers_ever += 1;
+        }
+        state.answers.insert(number, Instant::now());
+    }
+}
+
+impl Drop for Beat {
+    fn drop(&mut self) {
+        let mut state = self.pulse.lock();
+        state.requests -= 1;
+        if let Some(number) = self.answer {
+            state.answers.remove(&number);
+        }
+        state.idle_since = Instant::now();
+    }
+}
+
+/// A stream whose incoming bytes its pulse knows of.
+pub(super) struct Felt<S> {
+    stream: S,
+    pulse: Arc<Pulse>,
+}
+
+impl<S> Felt<S> {
+    pub(super) fn new(stream: S, pulse: Arc<Pulse>) -> Self {
+        Self { stream, pulse }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Felt<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, into))?;
+        if into.filled().len() > before {
+            self.pulse.came_in();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Felt<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Patience = Patience {
+        handshake: Duration::from_secs(1),
+        head: Duration::from_secs(10),
+        answer: Duration::from_secs(30),
+        idle: Duration::from_secs(60),
+    };
+
+    fn exceeded(pulse: &Pulse, seconds: u64) -> Option<CutOff> {
+        pulse.exceeded(PATIENCE, Instant::now() + Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn each_stage_has_its_own_patience() {
+        let pulse = Pulse::new(true);
+        assert_eq!((exceeded(&pulse, 9), exceeded(&pulse, 11)), (None, Some(CutOff::Head)));
+        let mut first = pulse.begin();
+        let mut second = pulse.begin();
+        // The plugin is at work: that has a deadline elsewhere.
+        assert_eq!(exceeded(&pulse, 1_000), None);
+        first.taken();
+        first.taken();
+        second.taken();
+        drop(first);
+        assert_eq!((exceeded(&pulse, 29), exceeded(&pulse, 31)), (None, Some(CutOff::Answer)));
+        drop(second);
+        assert_eq!((exceeded(&pulse, 59), exceeded(&pulse, 61)), (None, Some(CutOff::Idle)));
+        pulse.came_in();
+        assert_eq!((exceeded(&pulse, 9), exceeded(&pulse, 11)), (None, Some(CutOff::Head)));
+    }
+
+    #[test]
+    fn pings_are_no_head() {
+        let pulse = Pulse::new(false);
+        drop(pulse.begin());
+        pulse.came_in();
+        assert_eq!((exceeded(&pulse, 59), exceeded(&pulse, 61)), (None, Some(CutOff::Idle)));
+    }
+}
