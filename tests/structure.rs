@@ -44,6 +44,23 @@ fn each_library_is_named_in_its_own_folder_alone() {
 }
 
 #[test]
+fn unsafe_code_is_in_the_sys_crate_and_in_the_one_line_that_takes_over_machine_code() {
+    let mut files = Vec::new();
+    // Guests may have some of their own: it is the sandbox that holds them.
+    for directory in ["benches", "host", "tests"] {
+        rust_files(&root().join(directory), &mut files);
+    }
+    let elsewhere = files.iter().filter(|file| !file.starts_with(root().join("host/zmq-sys")));
+    let found = elsewhere.flat_map(|file| {
+        let text = std::fs::read_to_string(file).unwrap();
+        let code = text.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+        let unsafe_lines = code.filter(|line| line.split_whitespace().any(|word| word == "unsafe")).count();
+        vec![file.strip_prefix(root()).unwrap().to_owned(); unsafe_lines]
+    });
+    assert_eq!(found.collect::<Vec<_>>(), [Path::new("host/src/plugin/load.rs")]);
+}
+
+#[test]
 fn libzmq_has_curve() {
     assert_eq!(zmq::version(), (4, 3, 5));
     assert_eq!(zmq::has("curve"), Some(true));
