@@ -18,6 +18,8 @@ mod compile;
 mod components;
 mod curve;
 mod dead_letters;
+#[cfg(target_os = "linux")]
+mod endurance;
 mod examples;
 mod handshakes;
 mod hostile;

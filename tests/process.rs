@@ -8,7 +8,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// After this a child is killed, so that no test waits for ever.
-const WATCHDOG: Duration = Duration::from_secs(180);
+fn watchdog() -> Duration {
+    const ORDINARY: Duration = Duration::from_secs(180);
+    // What a test is asked to last comes on top.
+    let asked = std::env::var("TIDEGATE_ENDURE_SECONDS").ok().and_then(|text| text.parse().ok());
+    ORDINARY + Duration::from_secs(asked.unwrap_or(0))
+}
 
 /// A child process with its output collected, killed by a watchdog or when it is dropped.
 pub struct Process {
@@ -33,7 +38,7 @@ impl Process {
         let (watched, pid) = (Arc::clone(&ended), child.id());
         std::thread::spawn(move || {
             let started = Instant::now();
-            while started.elapsed() < WATCHDOG && !watched.load(Ordering::Relaxed) {
+            while started.elapsed() < watchdog() && !watched.load(Ordering::Relaxed) {
                 std::thread::sleep(Duration::from_millis(100));
             }
             if !watched.load(Ordering::Relaxed) {
@@ -49,6 +54,10 @@ impl Process {
 
     pub fn stderr(&self) -> String {
         self.stderr.lock().unwrap().clone()
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn signal(&self, name: &str) {

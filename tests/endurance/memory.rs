@@ -1,0 +1,43 @@
+//! The resident memory of a process, over time.
+
+use std::time::{Duration, Instant};
+
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Samples of one process, in KiB.
+pub struct Memory {
+    status: String,
+    began: Instant,
+    samples: Vec<(Duration, u64)>,
+}
+
+impl Memory {
+    pub fn of(pid: u32) -> Self {
+        Self { status: format!("/proc/{pid}/status"), began: Instant::now(), samples: Vec::new() }
+    }
+
+    /// Takes a sample, if it is time for one.
+    pub fn watch(&mut self) {
+        let at = self.began.elapsed();
+        if self.samples.last().is_some_and(|(last, _)| at < *last + INTERVAL) {
+            return;
+        }
+        let status = std::fs::read_to_string(&self.status).expect("a process that has not ended");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a process that has memory");
+        self.samples.push((at, line.split_whitespace().nth(1).unwrap().parse().unwrap()));
+    }
+
+    /// The medians of each tenth of the time until now.
+    pub fn tenths_kib(&self) -> Vec<u64> {
+        let whole = self.samples.last().map_or(Duration::ZERO, |(at, _)| *at);
+        (0..10).map(|tenth| self.median_kib(whole * tenth / 10, whole * (tenth + 1) / 10)).collect()
+    }
+
+    /// The median of the samples from a time to another.
+    pub fn median_kib(&self, from: Duration, until: Duration) -> u64 {
+        let mut kib: Vec<_> =
+            self.samples.iter().filter(|(at, _)| (from..until).contains(at)).map(|&(_, kib)| kib).collect();
+        kib.sort_unstable();
+        kib.get(kib.len() / 2).copied().unwrap_or(0)
+    }
+}
