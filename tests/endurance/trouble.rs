@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// A request whose first frame this is makes its worker panic, in a debug build that is told to have faults.
 const PANIC: &str = "tidegate-fault-panic";
 /// Whether the host has that fault yet.
-const FAULTS: bool = false;
+const FAULTS: bool = true;
 /// What the system holds at most between two processes of this machine, send and receive buffer together.
 const SOCKET_BUFFERS_BYTES: u64 = 16 << 20;
 /// What a message has on the average at least; one in four is large.
