@@ -76,15 +76,16 @@ mod tests {
     #[test]
     fn people_read_a_table() {
         let expected = "\
-HOP        IN  OUT  DROPPED  IN-FLIGHT  REASONS
-http       1   1    0        0
-transform  0   0    0        0
-publish    0   0    0        0
-policy     0   0    0        0
-schedule   0   0    0        0
-reply      1   0    1        0          unroutable=1
-PLUGIN     IN  OUT  DROPPED  IN-FLIGHT  REASONS
-downcase   12  12   0        0
+HOP          IN  OUT  DROPPED  IN-FLIGHT  REASONS
+http         1   1    0        0
+transform    0   0    0        0
+publish      0   0    0        0
+policy       0   0    0        0
+schedule     0   0    0        0
+reply        1   0    1        0          unroutable=1
+dead-letter  0   0    0        0
+PLUGIN       IN  OUT  DROPPED  IN-FLIGHT  REASONS
+downcase     12  12   0        0
 abandoned=2: not everything in flight ended within the grace period
 ";
         assert_eq!(last_words(&report(), 2, LogFormat::Text), expected);
