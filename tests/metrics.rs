@@ -42,6 +42,8 @@ fn host() -> Host {
 #[test]
 fn both_forms_are_well_formed_and_tell_the_same() {
     let host = host();
+    // The first answer of the admin surface begins a series of its own.
+    assert_eq!(host.admin("/livez").status, 200);
     let (plain, open) = (scrape(&host, "*/*"), scrape(&host, "application/openmetrics-text; version=1.0.0"));
     assert_eq!(plain.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
     assert_eq!(open.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");

@@ -9,8 +9,6 @@ use std::time::{Duration, Instant};
 
 /// A request whose first frame this is makes its worker panic, in a debug build that is told to have faults.
 const PANIC: &str = "tidegate-fault-panic";
-/// Whether the host has that fault yet.
-const FAULTS: bool = true;
 /// What the system holds at most between two processes of this machine, send and receive buffer together.
 const SOCKET_BUFFERS_BYTES: u64 = 16 << 20;
 /// What a message has on the average at least; one in four is large.
@@ -42,7 +40,7 @@ impl<'a> Trouble<'a> {
         self.strangers.calls += callers::vanish(self.address);
         self.strangers.requests += requesters::vanish(self.host.surface("frontend"));
         self.swap();
-        if FAULTS {
+        if cfg!(debug_assertions) {
             self.panic();
         }
     }

@@ -5,13 +5,11 @@ use super::broker_control::{self, BrokerControl, BrokerState, Command};
 use super::envelope::{Envelope, Frames};
 use super::exchange::{BACKEND, Job, Note};
 use super::figures::SocketFigures;
-use super::keeper::Keeper;
-use super::monitor::{Descriptor, Monitor};
+use super::frontend::Frontend;
 use super::origin::Origin;
 use super::outbox::{Due, Next, Outbox};
 use super::schedule::Schedule;
 use super::socket::{self, Received};
-use crate::config::{AUTHORIZED_KEYS_LOOK_MS, OnFull, REQUESTS_PER_CLIENT_MAX};
 use crate::ledger::{Passage, Reason};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,13 +27,10 @@ const LINGER_MAX: Duration = Duration::from_secs(1);
 
 /// All that the broker's thread owns.
 pub(super) struct BrokerLoop {
-    monitor: Monitor,
-    frontend: zmq::Socket,
-    keeper: Option<Keeper>,
+    frontend: Frontend,
     backend: zmq::Socket,
     commands: zmq::Socket,
     control: Arc<BrokerControl>,
-    figures: Arc<SocketFigures>,
     settings: Settings,
     hops: Hops,
     /// The requests that are at a worker or on the way there, by number.
@@ -43,8 +38,6 @@ pub(super) struct BrokerLoop {
     schedule: Schedule<Waiting>,
     scheduled_bytes: usize,
     outbox: Outbox,
-    /// The connection by which each identity came last; kept only where connections may have to be ended.
-    clients: HashMap<Vec<u8>, Descriptor>,
     /// The end of the grace period, once told to end.
     deadline: Option<Instant>,
 }
@@ -65,11 +58,9 @@ impl BrokerLoop {
         control: Arc<BrokerControl>,
         figures: Arc<SocketFigures>,
     ) -> Result<(Self, String), String> {
-        let (frontend, keeper, monitor, endpoint) = open_frontend(context, settings, &figures)?;
+        let (frontend, endpoint) = Frontend::open(context, settings, Arc::clone(&figures))?;
         let inproc = |kind, endpoint, cause| format!("binding {kind} to {endpoint}: {cause}");
         let this = Self {
-            monitor,
-            keeper,
             frontend,
             backend: open_backend(context).map_err(|cause| inproc("DEALER", BACKEND, cause))?,
             commands: open_control(context).map_err(|cause| inproc("PULL", broker_control::ENDPOINT, cause))?,
@@ -78,10 +69,8 @@ impl BrokerLoop {
             in_flight: HashMap::new(),
             schedule: Schedule::new(),
             scheduled_bytes: 0,
-            outbox: Outbox::new(settings.on_full, Arc::clone(&figures), hops.dead_letters.clone()),
+            outbox: Outbox::new(settings.on_full, figures, hops.dead_letters.clone()),
             hops,
-            figures,
-            clients: HashMap::new(),
             deadline: None,
         };
         Ok((this, endpoint))
@@ -102,7 +91,7 @@ impl BrokerLoop {
         }
         let left = self.deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_duration_since(Instant::now()));
         let linger_ms = i32::try_from(left.min(LINGER_MAX).as_millis()).unwrap_or(i32::MAX);
-        if let Err(error) = self.frontend.set_linger(linger_ms) {
+        if let Err(error) = self.frontend.socket().set_linger(linger_ms) {
             tracing::warn!(%error, linger_ms, "setting the linger of ROUTER");
         }
     }
@@ -136,20 +125,14 @@ impl BrokerLoop {
             (true, false) => (zmq::PollEvents::empty(), zmq::POLLIN | zmq::POLLOUT),
             (false, _) => (zmq::PollEvents::empty(), zmq::POLLIN),
         };
-        let mut items = [
-            self.commands.as_poll_item(zmq::POLLIN),
-            self.backend.as_poll_item(backend_events),
-            self.monitor.as_poll_item(),
-            self.frontend.as_poll_item(frontend_events),
-        ];
+        let [frontend, connections] = self.frontend.as_poll_items(frontend_events);
+        let commands = self.commands.as_poll_item(zmq::POLLIN);
+        let mut items = [commands, self.backend.as_poll_item(backend_events), frontend, connections];
         socket::poll(&mut items, Some(self.wait()))?;
-        let [command, backend, connections, frontend] = items.map(|item| item.is_readable());
+        let [command, backend, frontend, _] = items.map(|item| item.is_readable());
 
         if command {
             self.hear_command()?;
-        }
-        if connections {
-            self.hear_monitor()?;
         }
         if backend {
             self.collect_notes()?;
@@ -158,10 +141,7 @@ impl BrokerLoop {
         if frontend {
             self.forward_requests()?;
         }
-        self.monitor.look_around(&mut self.frontend, Instant::now());
-        if let Some(keeper) = &mut self.keeper {
-            keeper.make_rounds(&mut self.monitor);
-        }
+        self.frontend.attend()?;
         self.tell();
         Ok(())
     }
@@ -170,9 +150,8 @@ impl BrokerLoop {
     fn wait(&self) -> Duration {
         let now = Instant::now();
         let retry = (self.outbox.len() > 0).then(|| now + RETRY);
-        let rounds = self.keeper.as_ref().map(|_| now + Duration::from_millis(AUTHORIZED_KEYS_LOOK_MS));
-        let times = [Some(self.monitor.due()), self.schedule.next_due(), self.deadline, retry, rounds];
-        times.into_iter().flatten().min().map_or(RETRY, |next| next.saturating_duration_since(now))
+        let times = [self.schedule.next_due(), self.deadline, retry].into_iter().flatten();
+        times.fold(self.frontend.due(now), Instant::min).saturating_duration_since(now)
     }
 
     fn hear_command(&mut self) -> zmq::Result<()> {
@@ -197,19 +176,6 @@ impl BrokerLoop {
         }
     }
 
-    fn hear_monitor(&mut self) -> zmq::Result<()> {
-        // Makes the socket take in what its connections did, which it may have to tell of.
-        self.frontend.get_events()?;
-        for (descriptor, peer) in self.monitor.hear()? {
-            let (address, queue_messages) = (peer.address(), peer.queue_messages);
-            tracing::debug!(peer = address, queue_messages, "client gone");
-            if let Some(identity) = peer.identity.filter(|identity| self.clients.get(identity) == Some(&descriptor)) {
-                self.clients.remove(&identity);
-            }
-        }
-        Ok(())
-    }
-
     /// Writes down how the broker does.
     fn tell(&self) {
         let gauges = &self.control.gauges;
@@ -230,43 +196,15 @@ impl BrokerLoop {
             }
             // Identity, delimiter, and one frame over the bound to tell that it is over.
             let frames_max = self.settings.frames_max.saturating_add(3);
-            let received = if self.knows_clients() {
-                socket::receive_from(&self.frontend, frames_max)?
-            } else {
-                let frames = socket::receive_now(&self.frontend, frames_max)?;
-                frames.map(|frames| Received { frames, descriptor: None, key: None })
-            };
-            let Some(received) = received else { break };
-            self.note_client(&received);
+            let Some(received) = self.frontend.receive(frames_max)? else { break };
             self.admit(received);
         }
         Ok(())
     }
 
-    /// Whether it is written down who sent a request, which costs something.
-    fn knows_clients(&self) -> bool {
-        self.settings.on_full == OnFull::CutOff || self.keeper.is_some()
-    }
-
-    fn note_client(&mut self, received: &Received) {
-        let (Some(descriptor), Some(identity)) = (received.descriptor, received.frames.first()) else { return };
-        let known = self
-            .monitor
-            .peer(descriptor)
-            .is_none_or(|peer| peer.identity.as_ref() == Some(identity) && peer.key == received.key);
-        if !known {
-            self.monitor.update(descriptor, |peer| {
-                peer.identity = Some(identity.clone());
-                peer.key.clone_from(&received.key);
-            });
-            self.clients.insert(identity.clone(), descriptor);
-        }
-    }
-
     fn admit(&mut self, Received { frames: message, key, .. }: Received) {
-        self.figures.count_in(bytes(&message));
         let passage = self.hops.policy.enter();
-        if self.keeper.as_ref().is_some_and(|keeper| !keeper.lets_in(key.as_deref())) {
+        if !self.frontend.lets_in(key.as_deref()) {
             return passage.dropped(Reason::KeyRemoved);
         }
         let (envelope, body) = match Envelope::split(message) {
@@ -316,16 +254,14 @@ impl BrokerLoop {
 
     /// Schedule → frontend.
     fn send_due(&mut self) {
-        self.outbox.retry(&self.frontend);
+        self.outbox.retry(self.frontend.socket());
         let now = Instant::now();
         for waiting in std::iter::from_fn(|| self.schedule.take_due(now)).take(BATCH) {
             self.scheduled_bytes -= bytes(&waiting.message);
             waiting.passage.out();
             let due = Due { message: waiting.message, origin: waiting.origin, passage: self.hops.reply.enter() };
-            if let Next::CutOff(identity) = self.outbox.send(&self.frontend, due)
-                && let Some(descriptor) = self.clients.get(&identity)
-            {
-                self.monitor.cut_off(*descriptor, "it does not read its replies, and its queue is full");
+            if let Next::CutOff(identity) = self.outbox.send(self.frontend.socket(), due) {
+                self.frontend.cut_off(&identity);
             }
         }
     }
@@ -333,29 +269,6 @@ impl BrokerLoop {
 
 fn bytes(message: &Frames) -> usize {
     message.iter().map(Vec::len).sum()
-}
-
-fn open_frontend(
-    context: &zmq::Context,
-    settings: &Settings,
-    figures: &Arc<SocketFigures>,
-) -> Result<(zmq::Socket, Option<Keeper>, Monitor, String), String> {
-    let mut socket = context.socket(zmq::ROUTER).map_err(socket::cause)?;
-    let keeper = settings.curve.as_ref().map(|curve| Keeper::guard(curve, context, &mut socket)).transpose()?;
-    let set_options = || -> zmq::Result<()> {
-        socket.set_router_mandatory(true)?;
-        // A client that came back is served, although its old connection may not have ended yet.
-        socket.set_router_handover(true)?;
-        socket.set_maxmsgsize(i64::try_from(settings.frame_bytes_max).unwrap_or(i64::MAX))?;
-        socket.set_rcvhwm(REQUESTS_PER_CLIENT_MAX)?;
-        socket.set_sndhwm(socket::hwm(settings.queue_messages_max))?;
-        socket::set_patience(&socket, settings.heartbeat, settings.handshake_timeout)?;
-        socket.set_linger(0)
-    };
-    set_options().map_err(socket::cause)?;
-    let monitor = Monitor::attach(context, &mut socket, "frontend", keeper.is_some(), Arc::clone(figures))?;
-    let endpoint = socket::bind(&socket, &settings.endpoint)?;
-    Ok((socket, keeper, monitor, endpoint))
 }
 
 fn open_backend(context: &zmq::Context) -> Result<zmq::Socket, String> {

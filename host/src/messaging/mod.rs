@@ -15,6 +15,7 @@ pub mod endpoint;
 mod envelope;
 mod exchange;
 mod figures;
+mod frontend;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod gate;
@@ -36,6 +37,7 @@ pub mod resend;
 mod retained;
 mod schedule;
 mod socket;
+mod socket_event;
 pub mod subscriber;
 mod subscriptions;
 mod worker;

@@ -6,6 +6,7 @@
 use super::figures::{PeerFigures, SocketFigures};
 use super::refusals::{Refusal, Refusals};
 use super::socket;
+use super::socket_event::{self as event, Event};
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::net::SocketAddr;
@@ -16,15 +17,6 @@ use zmq_sys::beyond;
 /// How often all peers are looked at, if they are not more than so many; with more of them in proportion less often.
 const INTERVAL: Duration = Duration::from_secs(1);
 const PEERS_PER_INTERVAL: u32 = 1_000;
-
-const EVENTS: u64 = ACCEPTED | DISCONNECTED | FAILED_NO_DETAIL | SUCCEEDED | FAILED_PROTOCOL | FAILED_AUTH | DEPTHS;
-const ACCEPTED: u64 = zmq::SocketEvent::ACCEPTED as u64;
-const DISCONNECTED: u64 = zmq::SocketEvent::DISCONNECTED as u64;
-const FAILED_NO_DETAIL: u64 = zmq::SocketEvent::HANDSHAKE_FAILED_NO_DETAIL as u64;
-const SUCCEEDED: u64 = zmq::SocketEvent::HANDSHAKE_SUCCEEDED as u64;
-const FAILED_PROTOCOL: u64 = zmq::SocketEvent::HANDSHAKE_FAILED_PROTOCOL as u64;
-const FAILED_AUTH: u64 = zmq::SocketEvent::HANDSHAKE_FAILED_AUTH as u64;
-const DEPTHS: u64 = beyond::ZMQ_EVENT_PIPES_STATS;
 
 /// One per context: each watched socket has a context of its own.
 const ENDPOINT: &CStr = c"inproc://monitor";
@@ -83,7 +75,7 @@ impl Monitor {
         figures: Arc<SocketFigures>,
     ) -> Result<Self, String> {
         let handshake_ms = socket.get_handshake_ivl().map_err(socket::cause)?;
-        beyond::monitor(socket.as_mut_ptr(), ENDPOINT, EVENTS).map_err(socket::raw_cause)?;
+        beyond::monitor(socket.as_mut_ptr(), ENDPOINT, event::ALL).map_err(socket::raw_cause)?;
         let events = context.socket(zmq::PAIR).map_err(socket::cause)?;
         // Without a bound: libzmq would wait for room, on this very thread when it tells of depths.
         events.set_rcvhwm(0).map_err(socket::cause)?;
@@ -119,20 +111,20 @@ impl Monitor {
     fn take(&mut self, event: Event<'_>) -> Option<(Descriptor, Peer)> {
         let Event { kind, value, remote } = event;
         match kind {
-            ACCEPTED => self.accepted(value as Descriptor, remote),
-            SUCCEEDED => {
+            event::ACCEPTED => self.accepted(value as Descriptor, remote),
+            event::SUCCEEDED => {
                 tracing::debug!(surface = self.surface, peer = address(remote), "connected");
                 self.update_by_endpoint(remote, |peer| peer.established = true);
             }
-            DISCONNECTED => return self.disconnected(value as Descriptor, remote),
-            DEPTHS => {
+            event::DISCONNECTED => return self.disconnected(value as Descriptor, remote),
+            event::DEPTHS => {
                 self.depths_told += 1;
                 self.update_by_endpoint(remote, |peer| peer.queue_messages = value);
             }
-            FAILED_NO_DETAIL | FAILED_PROTOCOL | FAILED_AUTH => {
+            event::FAILED_NO_DETAIL | event::FAILED_PROTOCOL | event::FAILED_AUTH => {
                 let refusal = match kind {
-                    FAILED_AUTH => Refusal::Denied,
-                    FAILED_PROTOCOL => Refusal::of_protocol_error(value),
+                    event::FAILED_AUTH => Refusal::Denied,
+                    event::FAILED_PROTOCOL => Refusal::of_protocol_error(value),
                     _ => {
                         let peer = self.by_endpoint.get(remote).and_then(|descriptor| self.peers.get(descriptor));
                         let open_for = peer.map_or(Duration::ZERO, |peer| peer.accepted.elapsed());
@@ -277,25 +269,6 @@ impl Monitor {
 
 fn address(endpoint: &str) -> &str {
     endpoint.split_once("://").map_or(endpoint, |(_, address)| address)
-}
-
-/// One event as libzmq tells it.
-struct Event<'a> {
-    kind: u64,
-    value: u64,
-    remote: &'a str,
-}
-
-impl<'a> Event<'a> {
-    /// `[event, n, value 1 … value n, local endpoint, remote endpoint]`
-    fn read(frames: &'a [Vec<u8>]) -> Option<Self> {
-        let number = |frame: &Vec<u8>| frame.as_slice().try_into().ok().map(u64::from_ne_bytes);
-        let [kind, count, rest @ ..] = frames else { return None };
-        let (values, endpoints) = rest.split_at_checked(usize::try_from(number(count)?).ok()?)?;
-        let [_, remote] = endpoints else { return None };
-        let value = |index: usize| values.get(index).and_then(number).unwrap_or_default();
-        Some(Self { kind: number(kind)?, value: value(0), remote: std::str::from_utf8(remote).ok()? })
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,40 @@
+//! What libzmq tells of a socket's connections, event by event.
+
+use zmq_sys::beyond;
+
+/// All that is asked for.
+pub(super) const ALL: u64 =
+    ACCEPTED | DISCONNECTED | FAILED_NO_DETAIL | SUCCEEDED | FAILED_PROTOCOL | FAILED_AUTH | DEPTHS;
+/// A connection was accepted; its descriptor.
+pub(super) const ACCEPTED: u64 = zmq::SocketEvent::ACCEPTED as u64;
+/// A connection ended; its descriptor.
+pub(super) const DISCONNECTED: u64 = zmq::SocketEvent::DISCONNECTED as u64;
+/// A handshake failed; an error number.
+pub(super) const FAILED_NO_DETAIL: u64 = zmq::SocketEvent::HANDSHAKE_FAILED_NO_DETAIL as u64;
+/// A handshake succeeded.
+pub(super) const SUCCEEDED: u64 = zmq::SocketEvent::HANDSHAKE_SUCCEEDED as u64;
+/// A handshake broke the rules; a `ZMQ_PROTOCOL_ERROR`.
+pub(super) const FAILED_PROTOCOL: u64 = zmq::SocketEvent::HANDSHAKE_FAILED_PROTOCOL as u64;
+/// A handshake was denied; the status of the denial.
+pub(super) const FAILED_AUTH: u64 = zmq::SocketEvent::HANDSHAKE_FAILED_AUTH as u64;
+/// What is queued to a peer, in messages.
+pub(super) const DEPTHS: u64 = beyond::ZMQ_EVENT_PIPES_STATS;
+
+/// One event as libzmq tells it.
+pub(super) struct Event<'a> {
+    pub(super) kind: u64,
+    pub(super) value: u64,
+    pub(super) remote: &'a str,
+}
+
+impl<'a> Event<'a> {
+    /// `[event, n, value 1 … value n, local endpoint, remote endpoint]`
+    pub(super) fn read(frames: &'a [Vec<u8>]) -> Option<Self> {
+        let number = |frame: &Vec<u8>| frame.as_slice().try_into().ok().map(u64::from_ne_bytes);
+        let [kind, count, rest @ ..] = frames else { return None };
+        let (values, endpoints) = rest.split_at_checked(usize::try_from(number(count)?).ok()?)?;
+        let [_, remote] = endpoints else { return None };
+        let value = |index: usize| values.get(index).and_then(number).unwrap_or_default();
+        Some(Self { kind: number(kind)?, value: value(0), remote: std::str::from_utf8(remote).ok()? })
+    }
+}
