@@ -101,6 +101,12 @@ fn a_panic_costs_its_own_request_alone() {
     });
     assert_eq!((&policy["out"], &policy["dropped"]), (&json!(3), &json!({"panicked": 3})));
     host.process.wait_for_log("calling the policy panicked");
+    wait_for("the letters", || (host.ledger()["hops"]["dead-letter"]["out"] == 3).then_some(()));
+    let letters = std::fs::read_to_string(host.directory.path().join("dead-letters.jsonl")).unwrap();
+    let letter: serde_json::Value = serde_json::from_str(letters.lines().next().unwrap()).unwrap();
+    assert_eq!((&letter["reason"], &letter["route"]), (&json!("panicked"), &json!("echo")));
+    // `tidegate-fault-panic`
+    assert_eq!(letter["request"]["frames_base64"], json!(["dGlkZWdhdGUtZmF1bHQtcGFuaWM="]));
     assert_eq!(host.stop(), 0);
 }
 

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::ffi::CStr;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use zmq_sys::beyond;
 
@@ -42,6 +43,8 @@ pub(super) struct Peer {
     established: bool,
     /// Its handshake failed.
     refused: bool,
+    /// Its connection was ended here, and libzmq has not yet taken note.
+    ending: bool,
 }
 
 impl Peer {
@@ -148,6 +151,7 @@ impl Monitor {
             accepted: Instant::now(),
             established: false,
             refused: false,
+            ending: false,
         };
         self.by_endpoint.insert(remote.to_owned(), descriptor);
         self.peers.insert(descriptor, peer);
@@ -245,24 +249,26 @@ impl Monitor {
         self.peers.iter().filter(|(_, peer)| is_meant(peer)).map(|(descriptor, _)| *descriptor).collect()
     }
 
-    /// Ends a peer's connection, and says why. Returns whether it could.
-    pub(super) fn cut_off(&mut self, descriptor: Descriptor, why: &str) -> bool {
-        let Some(peer) = self.peers.get(&descriptor) else { return false };
-        // Over `ipc` a peer has no address by which it could be told from others.
-        let Ok(address) = peer.address().parse::<SocketAddr>() else { return false };
+    /// Whether a peer's connection was ended here.
+    pub(super) fn is_ending(&self, descriptor: Descriptor) -> bool {
+        self.peers.get(&descriptor).is_some_and(|peer| peer.ending)
+    }
+
+    /// Ends a peer's connection, and says why. Over `ipc` a peer has no address by which it could be told from others, and
+    /// stays.
+    pub(super) fn cut_off(&mut self, descriptor: Descriptor, why: &str) {
+        let Some(peer) = self.peers.get_mut(&descriptor).filter(|peer| !peer.ending) else { return };
+        let Ok(address) = peer.address().parse::<SocketAddr>() else { return };
         match beyond::cut_off(descriptor, address) {
             Ok(true) => {
+                peer.ending = true;
                 let (surface, key, queue_messages) = (self.surface, peer.key.as_deref(), peer.queue_messages);
                 tracing::warn!(surface, peer = %address, key, queue_messages, "cut off: {why}");
-                self.figures.cut_off.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                true
+                self.figures.cut_off.fetch_add(1, Ordering::Relaxed);
             }
             // It has gone by itself.
-            Ok(false) => false,
-            Err(error) => {
-                tracing::warn!(surface = self.surface, peer = %address, %error, "cutting off");
-                false
-            }
+            Ok(false) => {}
+            Err(error) => tracing::warn!(surface = self.surface, peer = %address, %error, "cutting off"),
         }
     }
 }
@@ -274,7 +280,7 @@ fn address(endpoint: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::AtomicBool;
 
     /// libzmq would crash, and the test with it, if it was asked at the wrong moment.
     #[test]

@@ -21,6 +21,8 @@ const SLEEP_MAX: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(2);
 /// How long libzmq may take to be rid of a subscriber whose connection was ended.
 const CUT_OFF_MAX: Duration = Duration::from_secs(1);
+/// After so many attempts in which no subscriber could be cut off, a message is dropped.
+const VAIN_ATTEMPTS_MAX: u32 = 3;
 /// After so many messages the loop listens again: a long batch must not keep a new subscriber waiting.
 const BATCH: usize = 1_000;
 
@@ -62,13 +64,18 @@ impl PublishLoop {
         let keeper = settings.curve.as_ref().map(|curve| Keeper::guard(curve, &context, &mut socket)).transpose()?;
         let monitor = Monitor::attach(&context, &mut socket, "publish", keeper.is_some(), Arc::clone(&figures))?;
         let endpoint = socket::bind(&socket, &settings.endpoint)?;
+        // Over `ipc` the one that is full cannot be told from the others, and each message would have to find that out.
+        let on_full = match settings.on_full {
+            OnFull::CutOff if endpoint.starts_with("ipc://") => OnFull::DropNewest,
+            on_full => on_full,
+        };
         let retained = settings.retain.map(|bounds| RetainedMessages::new(bounds.topics_max, bounds.bytes_max));
         let this = Self {
             monitor,
             keeper,
             socket,
             queue,
-            settings: settings.clone(),
+            settings: Settings { on_full, ..settings.clone() },
             figures,
             subscriptions: Subscriptions::default(),
             retained,
@@ -172,19 +179,18 @@ impl PublishLoop {
             self.subscriptions.remove(topic);
         }
         if let Some(descriptor) = descriptor {
-            // It may have got in just before its key was removed.
-            if self.keeper.as_ref().is_some_and(|keeper| !keeper.lets_in(key.as_deref())) {
-                self.monitor.cut_off(descriptor, "its key was removed");
-            }
             self.monitor.update(descriptor, |peer| {
-                peer.key = key;
+                peer.key.clone_from(&key);
                 let count = if subscribes { peer.subscriptions + 1 } else { peer.subscriptions.saturating_sub(1) };
                 peer.subscriptions = count;
             });
             self.look_at(descriptor, if subscribes { "subscribed" } else { "unsubscribed" }, topic);
         }
-        if subscribes && self.retained.is_some() {
-            self.serve_newcomer(topic, descriptor);
+        let known = self.keeper.as_ref().is_none_or(|keeper| keeper.lets_in(key.as_deref()));
+        if let Some(descriptor) = descriptor.filter(|_| !known) {
+            self.monitor.cut_off(descriptor, "its key was removed just before it subscribed");
+        } else if self.retained.is_some() {
+            self.subscribe_by_hand(topic, subscribes, descriptor);
         }
     }
 
@@ -198,11 +204,14 @@ impl PublishLoop {
         }
     }
 
-    /// Makes the subscription that was received last, and hands its sender what is retained for it.
-    fn serve_newcomer(&mut self, topic: &[u8], descriptor: Option<Descriptor>) {
+    /// Makes the subscription that was received last, or ends it, and hands a new subscriber what is retained for it.
+    fn subscribe_by_hand(&mut self, topic: &[u8], subscribes: bool, descriptor: Option<Descriptor>) {
         let pointer = self.socket.as_mut_ptr();
-        if let Err(code) = beyond::subscribe_last(pointer, topic) {
+        if let Err(code) = beyond::subscribe_last(pointer, topic, subscribes) {
             return tracing::warn!(cause = socket::raw_cause(code), "subscribing a peer");
+        }
+        if !subscribes {
+            return;
         }
         let Some(message) = self.retained.as_mut().and_then(|retained| retained.hand_over(topic, descriptor)) else {
             return;
@@ -239,6 +248,7 @@ impl PublishLoop {
             OnFull::DropNewest => Some(Instant::now()),
             OnFull::Block => None,
         };
+        let mut vain_attempts = 0;
         loop {
             match send(&self.socket, &place.topic, &place.body) {
                 Ok(()) => {
@@ -255,15 +265,18 @@ impl PublishLoop {
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Err(Reason::SubscriberFull);
             }
-            if self.settings.on_full == OnFull::CutOff {
-                self.cut_off_full();
+            if self.settings.on_full == OnFull::CutOff && !self.cut_off_full() {
+                vain_attempts += 1;
+            }
+            if vain_attempts > VAIN_ATTEMPTS_MAX {
+                return Err(Reason::SubscriberFull);
             }
             self.pause();
         }
     }
 
-    /// Ends the connections of the subscribers that have no room.
-    fn cut_off_full(&mut self) {
+    /// Ends the connections of the subscribers that have no room. False if there was none to end.
+    fn cut_off_full(&mut self) -> bool {
         let told = self.monitor.depths_told();
         self.monitor.ask_depths(&mut self.socket);
         let deadline = Instant::now() + CUT_OFF_MAX / 10;
@@ -271,9 +284,12 @@ impl PublishLoop {
             self.pause();
         }
         let depth_max = self.settings.queue_messages_max as u64;
-        for descriptor in self.monitor.select(|peer| peer.queue_messages >= depth_max) {
-            self.monitor.cut_off(descriptor, "it does not read, and its queue is full");
-        }
+        let full = self.monitor.select(|peer| peer.queue_messages >= depth_max);
+        let cut_off = |descriptor: &Descriptor| {
+            self.monitor.cut_off(*descriptor, "it does not read, and its queue is full");
+            self.monitor.is_ending(*descriptor)
+        };
+        full.iter().map(cut_off).fold(false, |any, ending| any | ending)
     }
 
     /// Lets libzmq work for a moment, and takes in what it has done.

@@ -42,8 +42,8 @@ impl Refusal {
         // libzmq's for a ZAP request that nobody takes.
         if i32::try_from(code) == Ok(zmq_sys::errno::EFAULT) {
             Self::NoKeeper
-        // For its timer libzmq tells whatever error number was last set.
-        } else if open_for >= handshake_timeout {
+        // For its timer libzmq tells whatever error number was last set; and the connection was heard of a little late.
+        } else if open_for >= handshake_timeout * 9 / 10 {
             Self::TimedOut
         } else {
             Self::ClosedEarly

@@ -6,7 +6,7 @@ use super::origin::Origin;
 use super::socket;
 use crate::dead_letters::DeadLetters;
 use crate::ledger::Reason;
-use crate::plugin::{Answer, Reply, Request, Slot, lost};
+use crate::plugin::{Answer, CallError, Reply, Request, Slot, lost};
 use crate::request_id::RequestIds;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -77,21 +77,28 @@ impl Worker {
         // What the log says of the request names the key too.
         let span = job.key.as_ref().map_or_else(Span::none, |key| tracing::info_span!("request", curve_key = key));
         metadata.extend(job.key.map(|key| ("tidegate.curve-key".to_owned(), key)));
-        let request = Request { identity: envelope.identity.clone(), metadata, frames };
+        let mut request = Some(Request { identity: envelope.identity.clone(), metadata, frames });
         let call = async {
             #[cfg(debug_assertions)]
-            panic_if_asked(&request);
+            request.as_ref().inspect(|request| panic_if_asked(request));
+            let request = request.take().unwrap_or_default();
             tokio::select! {
                 answer = self.policy.replies(request, number) => Ok(answer),
                 () = self.give_up.cancelled() => Err(Reason::Abandoned),
             }
         };
         // A panic is the host's fault, and no reason to serve with one worker less.
-        let answer =
-            catch_unwind(AssertUnwindSafe(|| self.runtime.block_on(call.instrument(span)))).unwrap_or_else(|_| {
-                tracing::error!(request_id, "calling the policy panicked");
-                Err(Reason::Panicked)
+        let Ok(answer) = catch_unwind(AssertUnwindSafe(|| self.runtime.block_on(call.instrument(span)))) else {
+            tracing::error!(request_id, "calling the policy panicked");
+            // Of a request that the policy had already, there is nothing left here but who asked.
+            let input = request.unwrap_or_else(|| Request {
+                identity: envelope.identity.clone(),
+                metadata: vec![("tidegate.request-id".to_owned(), request_id)],
+                frames: Vec::new(),
             });
+            self.dead_letters.write(lost(self.policy.name(), number, None, &CallError::Panicked, input));
+            return Err(Reason::Panicked);
+        };
         let Answer { by, result, input } = answer?;
         let origin = Origin::new(&request_id, number, by.as_deref());
         let replies = match result {

@@ -7,8 +7,8 @@
 #![allow(clippy::not_unsafe_ptr_arg_deref, reason = "libzmq checks what it is handed before it uses it")]
 
 use crate::{
-    ZMQ_PAIR, ZMQ_SUBSCRIBE, ZMQ_XPUB_MANUAL, ZMQ_XPUB_NODROP, ZMQ_XPUB_VERBOSER, zmq_curve_public, zmq_errno,
-    zmq_setsockopt,
+    ZMQ_PAIR, ZMQ_SUBSCRIBE, ZMQ_UNSUBSCRIBE, ZMQ_XPUB_MANUAL, ZMQ_XPUB_NODROP, ZMQ_XPUB_VERBOSER, zmq_curve_public,
+    zmq_errno, zmq_setsockopt,
 };
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
@@ -67,13 +67,15 @@ pub fn set_switch(socket: *mut c_void, switch: Switch, on: bool) -> Result<(), c
     done(unsafe { zmq_setsockopt(socket, option as c_int, (&raw const value).cast(), size_of::<c_int>()) })
 }
 
-/// Gives a topic, on an XPUB socket with manual subscriptions, to whoever sent the subscription received last.
+/// Gives a topic, on an XPUB socket with manual subscriptions, to whoever sent the subscription received last; or, if it is
+/// not `on`, takes it away.
 ///
 /// # Errors
 /// libzmq's error number.
-pub fn subscribe_last(socket: *mut c_void, topic: &[u8]) -> Result<(), c_int> {
+pub fn subscribe_last(socket: *mut c_void, topic: &[u8], on: bool) -> Result<(), c_int> {
+    let option = if on { ZMQ_SUBSCRIBE } else { ZMQ_UNSUBSCRIBE };
     // SAFETY: libzmq reads as many bytes as it is told there are.
-    done(unsafe { zmq_setsockopt(socket, ZMQ_SUBSCRIBE as c_int, topic.as_ptr().cast(), topic.len()) })
+    done(unsafe { zmq_setsockopt(socket, option as c_int, topic.as_ptr().cast(), topic.len()) })
 }
 
 /// Has libzmq tell of these events of a socket at an `inproc` endpoint, to which a PAIR socket connects. Each event is
