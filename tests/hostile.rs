@@ -53,7 +53,9 @@ impl Outcome {
 
 /// A host with the good plugin in a scanned directory, into which files are dropped.
 fn host(config: &str) -> Host {
-    let setup = Setup::new().with(&["--frontend=none"]).config(NO_PAUSES).config(config);
+    // On a machine that is busy with other tests so many clients do wait, and what is tried here is not that.
+    let no_shedding = "[http]\nqueue_delay_ms_max = 0";
+    let setup = Setup::new().with(&["--frontend=none"]).config(NO_PAUSES).config(no_shedding).config(config);
     std::fs::create_dir(setup.path().join("plugins")).unwrap();
     std::fs::copy(component("downcase"), setup.path().join("plugins/downcase.wasm")).unwrap();
     setup.start()
