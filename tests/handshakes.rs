@@ -44,6 +44,6 @@ fn a_client_with_curve_is_told_of_a_host_without() {
     socket.set_curve_secretkey(&client.secret_key).unwrap();
     socket.set_linger(0).unwrap();
     socket.connect(host.surface("frontend")).unwrap();
-    host.process.wait_for_line(&["handshake refused", "surface=\"frontend\"", "curve.secret_key_file"]);
+    host.process.wait_for_line(&["handshake refused", "surface=\"frontend\"", "CURVE"]);
     assert_eq!(host.stop(), 0);
 }
