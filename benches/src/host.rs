@@ -20,8 +20,22 @@ pub fn root() -> &'static Path {
 /// Builds the host in release mode and gives the path of the binary.
 pub fn build() -> Result<PathBuf> {
     eprintln!("building the host");
+    build_with(&[])
+}
+
+/// The same, with the logic of `downcase` and `echo` compiled in, as a copy. Comes before [`build`]: both end up in one place.
+pub fn build_compiled_in() -> Result<PathBuf> {
+    eprintln!("building the host with the logic compiled in");
+    let built = build_with(&["--features=compiled-in"])?;
+    let kept = built.with_file_name("tidegate-compiled-in");
+    std::fs::copy(&built, &kept).with_context(|| format!("copying {}", built.display()))?;
+    Ok(kept)
+}
+
+fn build_with(features: &[&str]) -> Result<PathBuf> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["build", "--release", "--locked", "-p", "host", "--message-format=json-render-diagnostics"])
+        .args(features)
         .current_dir(root())
         .stderr(Stdio::inherit())
         .output()

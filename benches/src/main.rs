@@ -5,7 +5,9 @@ mod figures;
 mod host;
 mod machine;
 mod neighbours;
+mod options;
 mod overload;
+mod report;
 mod row;
 mod traffic;
 

@@ -2,6 +2,7 @@
 
 use crate::figures::Summary;
 use serde::Serialize;
+use std::fmt;
 
 /// A row of a table.
 #[derive(Serialize)]
@@ -23,6 +24,24 @@ pub enum Target {
     AtLeast(f64),
 }
 
+impl Target {
+    pub fn is_met(self, value: f64) -> bool {
+        match self {
+            Self::AtMost(most) => value <= most,
+            Self::AtLeast(least) => value >= least,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtMost(most) => write!(f, "≤ {most}"),
+            Self::AtLeast(least) => write!(f, "≥ {least}"),
+        }
+    }
+}
+
 impl Row {
     /// From what was measured in each round under the first condition and under the second.
     pub fn of(measure: &'static str, rounds: &[(f64, f64)], target: Option<Target>) -> Self {
@@ -37,20 +56,14 @@ impl Row {
 
     /// True where there is no target.
     pub fn is_met(&self) -> bool {
-        match self.target {
-            None => true,
-            Some(Target::AtMost(most)) => self.ratio.median <= most,
-            Some(Target::AtLeast(least)) => self.ratio.median >= least,
-        }
+        self.target.is_none_or(|target| target.is_met(self.ratio.median))
     }
 
     fn verdict(&self) -> String {
-        let target = match self.target {
-            None => return String::new(),
-            Some(Target::AtMost(most)) => format!("≤ {most}"),
-            Some(Target::AtLeast(least)) => format!("≥ {least}"),
-        };
-        format!("{target} {}", if self.is_met() { "met" } else { "missed" })
+        match self.target {
+            Some(target) => format!("{target} {}", if self.is_met() { "met" } else { "missed" }),
+            None => String::new(),
+        }
     }
 }
 

@@ -62,6 +62,10 @@ impl Plugin {
         idle: Arc<Idle>,
         held: impl Send + 'static,
     ) -> Result<Option<Message>, CallError> {
+        #[cfg(feature = "compiled-in")]
+        if let Some(output) = super::compiled_in::transform(&self.account.name, &message) {
+            return output;
+        }
         let plugin = Arc::clone(self);
         self.bounded(async move {
             let _held = held;
@@ -78,6 +82,10 @@ impl Plugin {
         idle: Arc<Idle>,
         held: impl Send + 'static,
     ) -> Result<Vec<Reply>, CallError> {
+        #[cfg(feature = "compiled-in")]
+        if let Some(output) = super::compiled_in::replies(&self.account.name, &request) {
+            return output;
+        }
         let plugin = Arc::clone(self);
         self.bounded(async move {
             let _held = held;

@@ -10,6 +10,8 @@ mod account;
 mod cache;
 mod call;
 mod chance;
+#[cfg(feature = "compiled-in")]
+mod compiled_in;
 mod compiler;
 mod denied;
 mod engine;
