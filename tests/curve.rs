@@ -5,6 +5,8 @@ use crate::harness::{Host, PATIENCE, Process, Setup, tidegate, wait_for};
 use crate::keygen::Pair;
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::PathBuf;
 
 /// Long enough for any handshake that is going to succeed.
@@ -125,6 +127,18 @@ fn the_key_of_a_request_reaches_the_policy_and_the_log() {
     assert_eq!(guarded.host.stop(), 0);
 }
 
+/// A connection that has sent what a ZMTP 3 client without CURVE begins with, and stays.
+fn plain_greeting(host: &Host) -> TcpStream {
+    let mut stream = TcpStream::connect(host.surface("frontend").trim_start_matches("tcp://")).unwrap();
+    let mut greeting = [0; 64];
+    greeting[0] = 0xff;
+    greeting[9] = 0x7f;
+    greeting[10] = 3;
+    greeting[12..16].copy_from_slice(b"NULL");
+    stream.write_all(&greeting).unwrap();
+    stream
+}
+
 #[test]
 fn whoever_lacks_the_right_keys_gets_nothing_through() {
     let mut guarded = Guarded::new(&[("echo", &echo())]);
@@ -142,6 +156,10 @@ fn whoever_lacks_the_right_keys_gets_nothing_through() {
     guarded.host.process.wait_for_line(&["handshake refused", "127.0.0.1", &stranger.public, "unknown-key", "echo '"]);
     let process = &guarded.host.process;
     process.wait_for_line(&["handshake refused", "surface=\"frontend\"", "peer=\"127.0.0.1:", "wrong-server-key"]);
+    // Both ends see at once that they speak different mechanisms, and a plain client that closes first is gone before the
+    // host has read what it speaks. One that stays is told apart.
+    process.wait_for_line(&["handshake refused", "surface=\"frontend\"", "peer=\"127.0.0.1:", "no CURVE"]);
+    let _stays = plain_greeting(&guarded.host);
     process.wait_for_line(&["handshake refused", "surface=\"frontend\"", "peer=\"127.0.0.1:", "speaks no CURVE"]);
     let metrics = guarded.host.admin("/metrics");
     for reason in ["denied", "wrong-server-key", "other-mechanism"] {
