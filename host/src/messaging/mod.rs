@@ -28,6 +28,7 @@ mod log_file;
 mod monitor;
 mod origin;
 mod outbox;
+mod pace;
 mod publish_loop;
 mod publish_queue;
 pub mod publisher;

@@ -3,6 +3,7 @@
 use super::figures::SocketFigures;
 use super::keeper::Keeper;
 use super::monitor::{Descriptor, Monitor};
+use super::pace::Pace;
 use super::publish_queue::{Place, PublishQueue};
 use super::publisher::Settings;
 use super::retained::{Retained, RetainedMessages};
@@ -17,6 +18,9 @@ use zmq_sys::beyond::{self, Switch};
 
 /// How long the loop sleeps at most: libzmq's commands pile up while nobody uses the socket.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
+/// How long messages gather while many come. A wake-up, a send and a signal for each of them would cost more than all that
+/// is done with the message before.
+const NAP: Duration = Duration::from_micros(500);
 /// How often a message that was refused is tried again: libzmq does not tell when there is room.
 const RETRY: Duration = Duration::from_millis(2);
 /// How long libzmq may take to be rid of a subscriber whose connection was ended.
@@ -86,8 +90,10 @@ impl PublishLoop {
     /// Publishes until the queue is closed, and then what is left in it.
     pub(super) fn run(mut self) {
         let mut batch = Vec::new();
+        let mut pace = Pace::new(Instant::now());
         let deadline = loop {
             let deadline = self.queue.take(&mut batch);
+            let brisk = pace.is_brisk(batch.len(), Instant::now());
             // After the batch was taken: whoever subscribed before a request is to get its message.
             self.listen();
             for (index, place) in batch.drain(..).enumerate() {
@@ -101,7 +107,11 @@ impl PublishLoop {
             if let Some(deadline) = deadline {
                 break deadline;
             }
-            self.sleep();
+            if brisk {
+                std::thread::sleep(NAP);
+            } else {
+                self.sleep();
+            }
         };
         let linger = deadline.saturating_duration_since(Instant::now());
         let linger_ms = i32::try_from(linger.as_millis()).unwrap_or(i32::MAX);
