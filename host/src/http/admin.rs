@@ -210,9 +210,9 @@ impl Admin {
         body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
     ) -> Result<Response, Problem> {
         match route {
-            Route::Live => Ok(with_type(b"live\n".into(), TEXT)),
+            Route::Live => Ok(with_type("live\n", TEXT)),
             Route::Ready => Ok(readiness::answer(self.draining.load(Ordering::Relaxed), &self.slots, &self.checks)),
-            Route::OpenApi => Ok(with_type(OPENAPI.into(), JSON)),
+            Route::OpenApi => Ok(with_type(OPENAPI, JSON)),
             Route::Ledger => json(&Report::new(&self.ledger, self.slots.figures())),
             Route::Metrics => {
                 // A thousand plugins are a megabyte, which is no work for a thread that carries traffic.
@@ -223,7 +223,7 @@ impl Admin {
             Route::Broker(order) => broker::answer(self.broker.as_ref().ok_or(Problem::NoBroker)?, order),
             Route::Drain => {
                 self.drain.notify_one();
-                let mut response = with_type(b"draining\n".into(), TEXT);
+                let mut response = with_type("draining\n", TEXT);
                 *response.status_mut() = StatusCode::ACCEPTED;
                 Ok(response)
             }

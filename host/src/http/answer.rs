@@ -1,12 +1,14 @@
 //! What the answers of both surfaces have in common.
 
 use crate::plugin::Stamp;
+use bytes::Bytes;
 use warp::http::header::{CONTENT_TYPE, HeaderName};
 use warp::http::{HeaderMap, HeaderValue};
 use warp::reply::Response;
 
 /// 200 with a body of a type.
-pub(super) fn with_type(body: Vec<u8>, content_type: HeaderValue) -> Response {
+pub(super) fn with_type(body: impl Into<Bytes>, content_type: HeaderValue) -> Response {
+    let body: Bytes = body.into();
     let mut response = Response::new(body.into());
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response

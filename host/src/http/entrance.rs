@@ -102,7 +102,7 @@ impl Entrance {
         let passage = self.gate.as_ref().map(|gate| gate.hop.enter());
         let trace = Trace::of(request.headers());
         let id = trace.as_ref().map_or_else(|| self.request_ids.next(), |trace| self.request_ids.next_in(trace.id()));
-        let name = RequestName { id: id.into(), trace };
+        let name = RequestName { id: id.as_str().into(), trace };
         // The query stays out of the log: it is the message.
         let logged = tracing::enabled!(tracing::Level::DEBUG)
             .then(|| (request.method().clone(), request.uri().path().to_owned()));
@@ -118,7 +118,7 @@ impl Entrance {
 
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if let Ok(id) = HeaderValue::from_str(&name.id) {
+        if let Ok(id) = HeaderValue::try_from(id) {
             headers.insert(TIDEGATE_REQUEST, id);
         }
         let status = response.status().as_u16();

@@ -8,7 +8,7 @@ use crate::dead_letters::DeadLetters;
 use crate::ledger::{Hop, Reason};
 use crate::messaging::Publisher;
 use crate::plugin::{Answer, CallError, Message, Metadata, Role, Slot, Slots, Stamp, lost};
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use futures_util::Stream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +61,8 @@ impl Public {
             warp::path::param().and(warp::path::end()).and(head).and(warp::body::stream()).then(
                 move |name: String, head, body| {
                     let public = Arc::clone(&public);
-                    async move { public.plugin(&name, head, body).await }
+                    // In a box: every filter around it would move the whole of the call along.
+                    Box::pin(async move { public.plugin(&name, head, body).await })
                 },
             )
         };
@@ -76,13 +77,13 @@ impl Public {
         }
         let mut text = format!("Tidegate {}\n", env!("CARGO_PKG_VERSION"));
         for slot in self.slots.all() {
-            match slot.roles() {
-                Some(roles) if roles.contains(&Role::Transform) => text += &format!("/{}/?param=TEXT\n", slot.name()),
-                Some(_) => {}
+            match slot.has_role(Role::Transform) {
+                Some(true) => text += &format!("/{}/?param=TEXT\n", slot.name()),
+                Some(false) => {}
                 None => text += &format!("/{}/ (not loaded)\n", slot.name()),
             }
         }
-        with_type(text.into_bytes(), TEXT)
+        with_type(text, TEXT)
     }
 
     /// `/NAME/`
@@ -124,17 +125,14 @@ impl Public {
     /// The slot that a request is for. An unknown route wins over a wrong method.
     fn route(&self, name: &str, method: &Method) -> Result<Arc<Slot>, Problem> {
         let slot = self.slots.get(name).ok_or(Problem::NoRoute)?;
-        match slot.roles() {
-            Some(roles) if !roles.contains(&Role::Transform) => return Err(Problem::NoRoute),
-            _ => {}
+        let is_transform = slot.has_role(Role::Transform);
+        if is_transform == Some(false) {
+            return Err(Problem::NoRoute);
         }
         if ![Method::GET, Method::HEAD, Method::POST].contains(method) {
             return Err(Problem::Method(PLUGIN_METHODS));
         }
-        match slot.roles() {
-            Some(_) => Ok(slot),
-            None => Err(Problem::Call(CallError::EmptySlot)),
-        }
+        is_transform.map(|_| slot).ok_or(Problem::Call(CallError::EmptySlot))
     }
 
     /// The message that a request stands for: of a GET its parameter, of a POST its body.
@@ -177,10 +175,12 @@ impl Public {
             Some((_, text)) => HeaderValue::from_str(text).map_err(|_| Problem::ContentType)?,
             None => TEXT,
         };
+        // The answer and the publisher have the same bytes, however many.
+        let body = Bytes::from(message.body);
         if let Some(publisher) = self.publisher.as_ref().filter(|_| method != Method::HEAD) {
-            publisher.publish(message.topic, message.body.clone()).map_err(|_| Problem::QueueFull)?;
+            publisher.publish(message.topic, body.clone()).map_err(|_| Problem::QueueFull)?;
         }
-        Ok(with_type(message.body, content_type))
+        Ok(with_type(body, content_type))
     }
 }
 
@@ -216,7 +216,10 @@ fn stamped(by: Option<Arc<Stamp>>, answer: Result<Response, Problem>) -> Respons
     let mut response = answer.unwrap_or_else(Problem::into_response);
     if let Some(by) = by {
         say_who(response.headers_mut(), &by);
-        response.extensions_mut().insert(by);
+        // For the line about the request, where that is wanted.
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            response.extensions_mut().insert(by);
+        }
     }
     response
 }

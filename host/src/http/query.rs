@@ -1,6 +1,7 @@
 //! The query of a request, decoded as browsers and Flask write it, but without guessing at what is broken.
 
 use percent_encoding::percent_decode;
+use std::borrow::Cow;
 
 /// The pairs of a query in order. `+` is a space, the rest is percent-encoded UTF-8; a name without `=` has an empty
 /// value, and empty pieces between two `&` are no pairs.
@@ -30,7 +31,7 @@ fn decoded(text: &str) -> Result<String, String> {
         }
         rest = after;
     }
-    let spaced = text.replace('+', " ");
+    let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
     let decoded = percent_decode(spaced.as_bytes()).decode_utf8();
     match decoded {
         Ok(decoded) => Ok(decoded.into_owned()),

@@ -1,6 +1,7 @@
 //! The publish queue: what lies between those who publish and the one thread that owns the socket.
 
 use crate::ledger::Passage;
+use bytes::Bytes;
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +26,7 @@ pub enum QueueFull {
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) topic: String,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Bytes,
     pub(super) passage: Passage,
 }
 
@@ -165,7 +166,7 @@ mod tests {
     fn a_full_queue_refuses_and_counts_nothing() {
         let hop = Arc::new(Hop::default());
         let queue = PublishQueue::new(2, 100).expect("a pipe");
-        let place = || Place { topic: String::new(), body: vec![], passage: hop.enter() };
+        let place = || Place { topic: String::new(), body: Bytes::new(), passage: hop.enter() };
         assert_eq!((queue.push(0, place), queue.push(0, place)), (Ok(()), Ok(())));
         assert_eq!(queue.push(0, place), Err(QueueFull::Messages(2)));
 
@@ -182,7 +183,7 @@ mod tests {
     fn bytes_have_a_bound_too_but_one_message_always_goes() {
         let hop = Arc::new(Hop::default());
         let queue = PublishQueue::new(10, 100).expect("a pipe");
-        let place = || Place { topic: String::new(), body: vec![], passage: hop.enter() };
+        let place = || Place { topic: String::new(), body: Bytes::new(), passage: hop.enter() };
         assert_eq!(queue.push(1000, place), Ok(()));
         assert_eq!(queue.push(1, place), Err(QueueFull::Bytes(100)));
         queue.left(1000);
@@ -208,7 +209,9 @@ mod tests {
             if close {
                 queue.close(Instant::now());
             } else {
-                queue.push(0, || Place { topic: String::new(), body: vec![], passage: hop.enter() }).expect("a place");
+                queue
+                    .push(0, || Place { topic: String::new(), body: Bytes::new(), passage: hop.enter() })
+                    .expect("a place");
             }
             assert_eq!(sleeper.join().expect("no panic"), Some(1));
             queue.take(&mut Vec::new());

@@ -7,6 +7,7 @@ use super::publish_queue::{Place, PublishQueue, QueueFull};
 use super::socket::{self, BindError};
 use crate::config::OnFull;
 use crate::ledger::Hop;
+use bytes::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -85,7 +86,8 @@ impl Publisher {
     /// Messages leave in the order of their places.
     ///
     /// [`QueueFull`] means that nothing was published and nothing counted.
-    pub fn publish(&self, topic: String, body: Vec<u8>) -> Result<(), QueueFull> {
+    pub fn publish(&self, topic: String, body: impl Into<Bytes>) -> Result<(), QueueFull> {
+        let body = body.into();
         let bytes = topic.len() + body.len();
         self.queue.push(bytes, || Place { topic, body, passage: self.hop.enter() })
     }

@@ -1,15 +1,15 @@
 //! The last message of each topic, kept for subscribers that come later.
 
+use super::monitor::Descriptor;
+use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-
-use super::monitor::Descriptor;
 
 /// One message as it was published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Retained {
     pub(super) topic: Arc<str>,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Bytes,
 }
 
 impl Retained {
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn message(topic: &str, body: &str) -> Retained {
-        Retained { topic: topic.into(), body: body.as_bytes().to_vec() }
+        Retained { topic: topic.into(), body: body.to_owned().into() }
     }
 
     #[test]

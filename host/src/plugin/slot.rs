@@ -1,7 +1,7 @@
 //! The slot: the cell that holds the current plugin of one name, and the only way in which it changes.
 
 use super::account::{Account, shortened};
-use super::call::{Answer, CallError, Message, Reply, Request, Stamp};
+use super::call::{Answer, CallError, Message, Metadata, Reply, Request, Stamp};
 use super::engine::Engine;
 use super::health::{Trial, Verdict};
 use super::history::{Generation, History, NothingToGoBackTo};
@@ -67,6 +67,11 @@ impl Slot {
     /// What the serving generation can do; none if the slot is empty.
     pub fn roles(&self) -> Option<Vec<Role>> {
         self.history.serving().map(|generation| generation.plugin.roles.clone())
+    }
+
+    /// Whether the serving generation has this role; none if the slot is empty.
+    pub fn has_role(&self, role: Role) -> Option<bool> {
+        self.history.serving().map(|generation| generation.plugin.roles.contains(&role))
     }
 
     /// All that is to be told of it.
@@ -144,7 +149,6 @@ impl Slot {
 
     /// Calls the role `transform` of the generation that serves now; `number` is the message's at its hop.
     pub async fn transform(&self, message: Message, number: u64) -> Answer<Option<Message>, Message> {
-        let id = request_id(&message.metadata).to_owned();
         let passage = self.account.hop.enter();
         let Some(serving) = self.history.serving() else { return nobody(passage, message) };
         let input = Arc::new(TransformInput::from(message));
@@ -155,12 +159,11 @@ impl Slot {
             }
             Err(error) => (Err(error), None),
         };
-        self.ended(&serving, passage, result, input, trial, &id)
+        self.ended(&serving, passage, result, input, trial, |input| &input.metadata)
     }
 
     /// Calls the role `reply-policy` of the generation that serves now, likewise.
     pub async fn replies(&self, request: Request, number: u64) -> Answer<Vec<Reply>, Request> {
-        let id = request_id(&request.metadata).to_owned();
         let passage = self.account.hop.enter();
         let Some(serving) = self.history.serving() else { return nobody(passage, request) };
         let input = Arc::new(ReplyPolicyInput::from(request));
@@ -171,7 +174,7 @@ impl Slot {
             }
             Err(error) => (Err(error), None),
         };
-        self.ended(&serving, passage, result, input, trial, &id)
+        self.ended(&serving, passage, result, input, trial, |input| &input.metadata)
     }
 
     /// Whether one more call may begin.
@@ -198,7 +201,7 @@ impl Slot {
         result: Result<T, CallError>,
         input: Arc<V>,
         trial: Option<Trial>,
-        request_id: &str,
+        metadata: impl Fn(&V) -> &Metadata,
     ) -> Answer<T, I> {
         match &result {
             Ok(_) => passage.out(),
@@ -208,6 +211,7 @@ impl Slot {
             && self.account.admit_failure()
         {
             let Stamp { plugin, generation, .. } = &*serving.stamp;
+            let request_id = request_id(metadata(&input));
             // Escaped: the text may be the guest's own, and must not forge lines.
             let error = error.to_string();
             let error = shortened(&error, LOG_LINE_BYTES_MAX);

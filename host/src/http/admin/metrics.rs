@@ -75,8 +75,8 @@ impl Metrics {
             Problem::Host
         })?;
         if accept::prefers_openmetrics(headers) {
-            return Ok(with_type(text.into_bytes(), OPENMETRICS));
+            return Ok(with_type(text, OPENMETRICS));
         }
-        Ok(with_type(text::prometheus(&text).into_bytes(), PROMETHEUS))
+        Ok(with_type(text::prometheus(&text), PROMETHEUS))
     }
 }

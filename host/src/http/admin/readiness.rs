@@ -13,9 +13,9 @@ pub(super) fn answer(draining: bool, slots: &Slots, checks: &[Check]) -> Respons
     let empty = slots.all().into_iter().filter(|slot| slot.roles().is_none()).map(|slot| slot.name().to_owned());
     let reasons = reasons(draining, empty, checks);
     if reasons.is_empty() {
-        return with_type(b"ready\n".into(), TEXT);
+        return with_type("ready\n", TEXT);
     }
-    let mut response = with_type(reasons.into_bytes(), TEXT);
+    let mut response = with_type(reasons, TEXT);
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response
 }
