@@ -3,10 +3,10 @@
 use super::figures::SocketFigures;
 use super::keeper::Keeper;
 use super::monitor::{Descriptor, Monitor};
-use super::pace::Pace;
 use super::publish_queue::{Place, PublishQueue};
 use super::publisher::Settings;
 use super::retained::{Retained, RetainedMessages};
+use super::rush::Rush;
 use super::socket;
 use super::subscriptions::Subscriptions;
 use crate::config::{AUTHORIZED_KEYS_LOOK_MS, OnFull, SUBSCRIPTION_BYTES_MAX, SUBSCRIPTIONS_PER_PEER_MAX};
@@ -90,10 +90,10 @@ impl PublishLoop {
     /// Publishes until the queue is closed, and then what is left in it.
     pub(super) fn run(mut self) {
         let mut batch = Vec::new();
-        let mut pace = Pace::new(Instant::now());
+        let mut rush = Rush::new(Instant::now());
         let deadline = loop {
             let deadline = self.queue.take(&mut batch);
-            let brisk = pace.is_brisk(batch.len(), Instant::now());
+            let rushed = rush.is_on(batch.len(), Instant::now());
             // After the batch was taken: whoever subscribed before a request is to get its message.
             self.listen();
             for (index, place) in batch.drain(..).enumerate() {
@@ -107,7 +107,7 @@ impl PublishLoop {
             if let Some(deadline) = deadline {
                 break deadline;
             }
-            if brisk {
+            if rushed {
                 std::thread::sleep(NAP);
             } else {
                 self.sleep();

@@ -1,34 +1,34 @@
-//! The pace at which messages come: whether it is worth while to let some gather.
+//! A rush of messages: while there is one, it is worth while to let some gather.
 
 use std::time::{Duration, Instant};
 
 /// Over how long messages are counted.
 const WINDOW: Duration = Duration::from_millis(2);
 /// With as many in a window, a nap gathers two or more. Fewer are not worth the wait.
-const BRISK: usize = 8;
+const MANY: usize = 8;
 
 /// Counts the messages of one window after the other.
-pub(super) struct Pace {
+pub(super) struct Rush {
     began: Instant,
     messages: usize,
-    brisk: bool,
+    on: bool,
 }
 
-impl Pace {
+impl Rush {
     pub(super) fn new(now: Instant) -> Self {
-        Self { began: now, messages: 0, brisk: false }
+        Self { began: now, messages: 0, on: false }
     }
 
     /// Takes note of messages that have come, and says whether many do.
-    pub(super) fn is_brisk(&mut self, messages: usize, now: Instant) -> bool {
+    pub(super) fn is_on(&mut self, messages: usize, now: Instant) -> bool {
         self.messages += messages;
         let elapsed = now.saturating_duration_since(self.began);
         if elapsed >= WINDOW {
             // After a sleep the window was longer, and its messages are fewer for that.
-            self.brisk = self.messages as f64 * WINDOW.as_secs_f64() >= BRISK as f64 * elapsed.as_secs_f64();
+            self.on = self.messages as f64 * WINDOW.as_secs_f64() >= MANY as f64 * elapsed.as_secs_f64();
             (self.began, self.messages) = (now, 0);
         }
-        self.brisk
+        self.on
     }
 }
 
@@ -37,10 +37,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_messages_are_brisk_and_few_are_not() {
+    fn many_messages_are_a_rush_and_few_are_none() {
         let start = Instant::now();
-        let mut pace = Pace::new(start);
-        let mut at = |ms: u64, messages| pace.is_brisk(messages, start + Duration::from_millis(ms));
+        let mut rush = Rush::new(start);
+        let mut at = |ms: u64, messages| rush.is_on(messages, start + Duration::from_millis(ms));
         assert!(!at(1, 100), "the first window is not over");
         assert!(at(2, 1));
         assert!(at(3, 1), "a lull within a window is none");
