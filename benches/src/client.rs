@@ -19,6 +19,8 @@ pub struct Client {
 /// What came back.
 pub struct Answer<'a> {
     pub status: u16,
+    /// Status line and headers.
+    pub head: &'a str,
     pub body: &'a [u8],
 }
 
@@ -57,7 +59,9 @@ impl Client {
         if self.received.len() > head_bytes + body_bytes {
             return Err(broken("more than one answer"));
         }
-        Ok(Answer { status, body: &self.received[head_bytes..] })
+        let (head, body) = self.received.split_at(head_bytes);
+        let head = std::str::from_utf8(head).map_err(|_| broken("the head is no text"))?;
+        Ok(Answer { status, head, body })
     }
 
     fn read(&mut self, bytes_max: usize) -> Result<()> {
@@ -71,11 +75,22 @@ impl Client {
     }
 }
 
-fn length(head: &str) -> Option<usize> {
+impl<'a> Answer<'a> {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        header(self.head, name)
+    }
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines()
         .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .and_then(|(_, value)| value.trim().parse().ok())
+        .find(|(found, _)| found.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim())
+}
+
+fn length(head: &str) -> Option<usize> {
+    header(head, "content-length")?.parse().ok()
 }
 
 fn broken(how: &str) -> Error {

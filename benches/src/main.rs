@@ -3,13 +3,19 @@
 mod client;
 mod figures;
 mod host;
+mod idle;
+mod launch;
 mod machine;
 mod neighbours;
 mod options;
 mod overload;
 mod report;
 mod row;
+mod scale;
+mod start;
+mod swap;
 mod traffic;
+mod usage;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -30,12 +36,24 @@ enum Comparison {
     Neighbours(neighbours::Options),
     /// Twice the load that can be sustained: what is answered, how soon, and what becomes of it afterwards
     Overload(overload::Options),
+    /// From exec to ready, and memory at rest
+    Start(options::Options),
+    /// From a new file in place to the first answer from it, and what swaps do to the traffic
+    Swap(options::Options),
+    /// What a message costs with more and more plugins, clients and delayed replies, and what it costs to hold them
+    Scale(scale::Options),
+    #[command(hide = true, subcommand)]
+    Idle(idle::Idle),
 }
 
 fn main() -> ExitCode {
     let measured = match Cli::parse().comparison {
         Comparison::Neighbours(options) => neighbours::run(&options),
         Comparison::Overload(options) => overload::run(&options),
+        Comparison::Start(options) => options.finish(start::run(&options)),
+        Comparison::Swap(options) => options.finish(swap::run(&options)),
+        Comparison::Scale(options) => options.common.finish(scale::run(&options)),
+        Comparison::Idle(idle) => idle.run().map(|()| true),
     };
     match measured {
         Ok(true) => ExitCode::SUCCESS,

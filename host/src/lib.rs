@@ -21,6 +21,7 @@ mod append;
 pub mod cli;
 pub mod config;
 pub mod dead_letters;
+mod descriptors;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod http;

@@ -9,6 +9,7 @@ fn main() {
     println!("cargo:rerun-if-changed=src/beyond.cpp");
     cc::Build::new().cpp(true).file("src/beyond.cpp").compile("beyond");
     println!("cargo:rerun-if-changed=src/live_pipes.hpp");
+    println!("cargo:rerun-if-changed=src/timers.hpp");
     set_flags();
     zeromq_src::Build::new().with_libsodium(Some(zeromq_src::LibLocation::new(lib, include))).build();
 }
@@ -26,7 +27,7 @@ fn sodium(key: &str) -> PathBuf {
 fn set_flags() {
     let flags = std::env::var("CXXFLAGS").unwrap_or_default();
     // Relative to this package, where build scripts run: a path of the machine's may have spaces in it.
-    let flags = format!("{flags} -w -include src/live_pipes.hpp");
+    let flags = format!("{flags} -w -include src/live_pipes.hpp -include src/timers.hpp");
     // SAFETY: a build script has one thread here, so nothing reads the environment meanwhile.
     unsafe { std::env::set_var("CXXFLAGS", flags) };
 }

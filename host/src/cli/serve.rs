@@ -3,6 +3,7 @@
 use super::{ending, log};
 use crate::app::{App, StartError};
 use crate::config::{Address, Config, Endpoint, GIVE_UP_MS, LogFormat, check_name};
+use crate::descriptors;
 use crate::plugin::{Source, source_of};
 use clap::{Args, CommandFactory, error::ErrorKind};
 use std::path::PathBuf;
@@ -95,6 +96,7 @@ impl Serve {
         }
         let format = config.log.format;
         let log = log::start(format);
+        descriptors::take_all(config.http.connections_max);
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = match runtime.enable_all().event_interval(EVENT_INTERVAL).build() {
             Ok(runtime) => runtime,

@@ -2,7 +2,8 @@
 
 /// Where plugins are looked for when none is named.
 pub const PLUGINS_DIRECTORY: &str = "plugins";
-/// How long a changed file has to rest before it is read, so that a copy in progress is not read half.
+/// How long a changed file has to rest before it is read, so that a copy in progress is not read half. One that the system
+/// says is whole, renamed into place or closed by its writer, is read at once; if it comes again within this time, it rests.
 pub const SETTLE_MS: u64 = 50;
 /// How often the files are looked at in case the system reported no change (network file systems, renamed parents).
 pub const RESCAN_MS: u64 = 1_000;

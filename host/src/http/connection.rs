@@ -16,8 +16,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
+
+/// The clock of the timers is no finer.
+const LOOK_MIN: Duration = Duration::from_millis(1);
 
 /// What all connections of a listener have in common.
 pub(super) struct Connections {
@@ -94,7 +97,7 @@ impl Connections {
     {
         let mut connection = pin!(connection);
         let mut stopping = pin!(self.stopping.cancelled());
-        let mut look = pin!(sleep(self.patience.look_interval()));
+        let mut look = pin!(sleep_until(pulse.due(self.patience, Instant::now()).into()));
         let mut ending = false;
         loop {
             tokio::select! {
@@ -110,9 +113,9 @@ impl Connections {
                     connection.as_mut().graceful_shutdown();
                 }
                 () = &mut look => {
-                    look.as_mut().reset(tokio::time::Instant::now() + self.patience.look_interval());
-                    match pulse.exceeded(self.patience, Instant::now()) {
-                        None => {}
+                    let now = Instant::now();
+                    match pulse.exceeded(self.patience, now) {
+                        None => look.as_mut().reset((pulse.due(self.patience, now).max(now + LOOK_MIN)).into()),
                         // Nothing is lost with it, so the client may be told.
                         Some(CutOff::Idle) => {
                             self.cut_off(CutOff::Idle, from);

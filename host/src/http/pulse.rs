@@ -9,9 +9,6 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A patience that was exceeded is found out within this part of the shortest one.
-const LOOKS_PER_PATIENCE: u32 = 4;
-
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
@@ -23,13 +20,6 @@ pub struct Patience {
     pub answer: Duration,
     /// For the next request.
     pub idle: Duration,
-}
-
-impl Patience {
-    /// How often a connection has to be looked at.
-    pub(super) fn look_interval(self) -> Duration {
-        self.head.min(self.answer).min(self.idle) / LOOKS_PER_PATIENCE
-    }
 }
 
 /// The state of one connection, which its requests and its stream write and its task looks at.
@@ -90,6 +80,18 @@ impl Pulse {
         } else {
             None
         }
+    }
+
+    /// When the client may have taken too long at the earliest, by what it does now or begins after `now`. Ten thousand idle
+    /// connections are not to be looked at more often than that.
+    pub(super) fn due(&self, patience: Patience, now: Instant) -> Instant {
+        let state = self.lock();
+        let beginning = now + patience.head.min(patience.answer).min(patience.idle);
+        let answers = state.answers.values().map(|&taken| taken + patience.answer);
+        let head = state.head_since.map(|since| since + patience.head);
+        let waits = [head, Some(state.idle_since + patience.idle)].into_iter().flatten();
+        let waits = waits.filter(|_| state.requests == 0);
+        answers.chain(waits).fold(beginning, Instant::min)
     }
 
     fn came_in(&self) {
@@ -217,6 +219,28 @@ mod tests {
         assert_eq!((exceeded(&pulse, 59), exceeded(&pulse, 61)), (None, Some(CutOff::Idle)));
         pulse.came_in();
         assert_eq!((exceeded(&pulse, 9), exceeded(&pulse, 11)), (None, Some(CutOff::Head)));
+    }
+
+    #[test]
+    fn a_connection_is_looked_at_when_its_client_may_be_late() {
+        let pulse = Pulse::new(true);
+        let due = |now: Instant| pulse.due(PATIENCE, now);
+        let late = |now: Instant| pulse.exceeded(PATIENCE, now + Duration::from_millis(1)).is_some();
+        // The first head, which counts from the beginning.
+        let look = due(Instant::now());
+        assert!(!late(look - Duration::from_millis(2)) && late(look));
+        // Idle: a head may begin at any time, and is looked at when its time is over.
+        drop(pulse.begin());
+        let began = Instant::now();
+        let look = due(began);
+        assert_eq!(look, began + PATIENCE.head);
+        pulse.came_in();
+        let next = due(look);
+        assert!(next < look + Duration::from_secs(1) && late(next), "{:?}", next - look);
+        // The last look of a connection without a head is the one at which it was idle for too long.
+        drop(pulse.begin());
+        let look = due(Instant::now() + Duration::from_secs(55));
+        assert!(!late(look - Duration::from_secs(1)) && late(look));
     }
 
     #[test]

@@ -122,7 +122,14 @@ impl Monitor {
             event::DISCONNECTED => return self.disconnected(value as Descriptor, remote),
             event::DEPTHS => {
                 self.depths_told += 1;
-                self.update_by_endpoint(remote, |peer| peer.queue_messages = value);
+                let descriptor = self.by_endpoint.get(remote).copied();
+                let known = descriptor.and_then(|descriptor| self.peers.get(&descriptor));
+                // Of ten thousand peers nearly all have nothing queued, and nobody has to be told again.
+                if let (Some(descriptor), Some(peer)) = (descriptor, known)
+                    && peer.queue_messages != value
+                {
+                    self.update(descriptor, |peer| peer.queue_messages = value);
+                }
             }
             event::FAILED_NO_DETAIL | event::FAILED_PROTOCOL | event::FAILED_AUTH => {
                 let refusal = match kind {

@@ -50,11 +50,16 @@ pub(super) fn spawn_owner<S, T: Send + 'static>(
     }
 }
 
+/// Connections that may wait to be accepted; the system bounds it further. With libzmq's own hundred, clients that come all
+/// at once are made to try again, a second later each time.
+const BACKLOG: i32 = 4_096;
+
 /// Binds a socket. Returns the real endpoint, in which a wildcard port is a number; on failure the cause.
 pub(super) fn bind(socket: &zmq::Socket, endpoint: &str) -> Result<String, String> {
     if let Some(path) = endpoint.strip_prefix("ipc://") {
         refuse_foreign_file(path)?;
     }
+    socket.set_backlog(BACKLOG).map_err(cause)?;
     attach(socket, endpoint, zmq::Socket::bind)?;
     match socket.get_last_endpoint() {
         Ok(Ok(real)) => Ok(real),

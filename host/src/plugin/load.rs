@@ -14,6 +14,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::Semaphore;
 use wasmtime::component::Component;
 
 /// What a plugin can serve.
@@ -261,10 +262,15 @@ async fn keep_promises(plugin: &Arc<Plugin>, examples: &Examples) -> Result<(), 
     Err(LoadError::Examples(format!("{failed} of {count} failed, the first being {first}")))
 }
 
+/// Pieces of blocking work at the same time: a thousand files that are loaded at once must not take a thread each.
+const BLOCKING_MAX: usize = 16;
+static BLOCKING: Semaphore = Semaphore::const_new(BLOCKING_MAX);
+
 /// Blocking work off the runtime's threads. A panic in it is the file's fault, not the host's.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, LoadError> {
+    let _place = BLOCKING.acquire().await;
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(panic) => Err(LoadError::Compile(format!("the engine gave up: {panic}"))),

@@ -59,6 +59,24 @@ impl Slots {
         self.register(self.empty(source))
     }
 
+    /// As [`Slots::add`], for many: a new map for each of them would be quadratic.
+    pub fn add_all(&self, sources: Vec<Source>) -> Vec<Arc<Slot>> {
+        let _guard = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_name = self.by_name.load_full();
+        let slot = |source: Source| match by_name.get(&source.name) {
+            Some(slot) => Arc::clone(slot),
+            None => {
+                let slot = self.empty(source);
+                // A copy of the map at the first, and none after it.
+                Arc::make_mut(&mut by_name).insert(slot.name().to_owned(), Arc::clone(&slot));
+                slot
+            }
+        };
+        let slots = sources.into_iter().map(slot).collect();
+        self.by_name.store(by_name);
+        slots
+    }
+
     /// Loads a slot from its source and logs what came of it. Unless someone `asked` for it, bytes that were last read
     /// from there are left alone, and those that were rolled back are refused.
     ///

@@ -1,34 +1,44 @@
 //! Watch: loads again what changed on disk, and finds new files in a scanned directory.
 //!
-//! The system's notices only say *when* to look. Whether a file changed is read off the file itself, and a look comes
-//! every second in any case: notices are lost on network file systems and when a parent directory is replaced.
+//! The system's notices only say *when* to look, and of some files that they are whole. Whether a file changed is read off
+//! the file itself, and a look comes every second in any case: notices are lost on network file systems and when a parent
+//! directory is replaced.
+
+mod arrivals;
+mod way;
 
 use super::slot::Slot;
 use super::slots::{Slots, scan};
 use crate::config::{RESCAN_MS, SETTLE_MS};
+use arrivals::Arrivals;
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::sleep;
+use way::Links;
 
-/// How many symbolic links one path may go through, as in the system's own lookup.
-const LINKS_MAX: usize = 40;
+const RESCAN: Duration = Duration::from_millis(RESCAN_MS);
+const SETTLE: Duration = Duration::from_millis(SETTLE_MS);
 
 /// Looks at the files of all slots.
 pub struct Watch {
     slots: Arc<Slots>,
     scanned: Option<PathBuf>,
     stirred: Arc<Notify>,
+    arrivals: Arc<Arrivals>,
     seen: BTreeMap<String, Seen>,
     complaints: BTreeSet<String>,
     // None where the system gives no notices; then the look of every second has to do.
     notices: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
+    /// Which slots' files each entry of a directory leads to, as of the last look.
+    leads_to: HashMap<PathBuf, Vec<String>>,
 }
 
 /// What was last seen of one slot's file.
@@ -38,6 +48,8 @@ struct Seen {
     settled: bool,
     /// Whether there ever was a file: a plugin that came by an admin call may have none.
     ever: bool,
+    /// When it was last loaded on arrival.
+    arrived: Option<Instant>,
 }
 
 /// What tells one state of a file from another without reading it. Only a hint: the digest decides.
@@ -67,8 +79,12 @@ impl Watch {
     /// A watch over the files of `slots`, and for new ones in the `scanned` directory. Whoever notifies `stirred`
     /// makes it look at once.
     pub fn new(slots: Arc<Slots>, scanned: Option<PathBuf>, stirred: Arc<Notify>) -> Self {
-        let wake = Arc::clone(&stirred);
+        let arrivals = Arc::new(Arrivals::default());
+        let (wake, arrived) = (Arc::clone(&stirred), Arc::clone(&arrivals));
         let notices = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if let Ok(event) = &event {
+                arrived.hear(event);
+            }
             // Looking opens files and directories itself: without this, one look would call for the next.
             let only_read = matches!(&event, Ok(event) if is_read(event.kind));
             if !only_read {
@@ -83,10 +99,12 @@ impl Watch {
             slots,
             scanned,
             stirred,
+            arrivals,
             seen: BTreeMap::new(),
             complaints: BTreeSet::new(),
             notices,
             watched: BTreeSet::new(),
+            leads_to: HashMap::new(),
         };
         watch.watch_directories();
         watch
@@ -95,15 +113,33 @@ impl Watch {
     /// Looks for ever.
     pub async fn run(mut self) {
         loop {
-            let all_settled = self.look();
+            // Off the runtime's threads: a thousand files take some milliseconds.
+            let looked = tokio::task::spawn_blocking(move || {
+                let all_settled = self.look();
+                (self, all_settled)
+            });
+            let Ok((watch, all_settled)) = looked.await else {
+                tracing::error!("looking at the plugins' files panicked; changes of them are seen no more");
+                return;
+            };
+            self = watch;
             if all_settled {
-                tokio::select! {
-                    () = self.stirred.notified() => {}
-                    () = sleep(Duration::from_millis(RESCAN_MS)) => {}
-                }
+                self.wait(RESCAN, true).await;
             }
             // Also after a notice: a file that is being written gives many of them.
-            sleep(Duration::from_millis(SETTLE_MS)).await;
+            self.wait(SETTLE, false).await;
+        }
+    }
+
+    /// Waits, and meanwhile loads what arrives. `ends_early` lets any other notice end the wait.
+    async fn wait(&mut self, length: Duration, ends_early: bool) {
+        let mut over = pin!(sleep(length));
+        loop {
+            tokio::select! {
+                () = self.arrivals.come() => self.look_at_arrivals(),
+                () = self.stirred.notified(), if ends_early => return,
+                () = &mut over => return,
+            }
         }
     }
 
@@ -111,20 +147,41 @@ impl Watch {
     fn look(&mut self) -> bool {
         self.look_for_new_files();
         self.watch_directories();
-        let mut all_settled = true;
-        for slot in self.slots.all() {
-            let file = Fingerprint::of(slot.source());
-            let seen = self.seen.get(slot.name());
-            let at_rest = seen.is_some_and(|seen| seen.file == file);
-            let settled = at_rest && seen.is_some_and(|seen| seen.settled);
-            let ever = file.is_some() || seen.is_some_and(|seen| seen.ever);
-            if at_rest && !settled && ever {
-                self.load(slot.clone(), file.is_some());
-            }
-            all_settled &= at_rest;
-            self.seen.insert(slot.name().to_owned(), Seen { file, settled: at_rest, ever });
+        let slots = self.slots.all();
+        slots.iter().fold(true, |all_settled, slot| self.look_at(slot) && all_settled)
+    }
+
+    fn look_at(&mut self, slot: &Arc<Slot>) -> bool {
+        let file = Fingerprint::of(slot.source());
+        let seen = self.seen.get(slot.name());
+        let at_rest = seen.is_some_and(|seen| seen.file == file);
+        let settled = at_rest && seen.is_some_and(|seen| seen.settled);
+        let ever = file.is_some() || seen.is_some_and(|seen| seen.ever);
+        let arrived = seen.and_then(|seen| seen.arrived);
+        if at_rest && !settled && ever {
+            self.load(slot.clone(), file.is_some());
         }
-        all_settled
+        self.seen.insert(slot.name().to_owned(), Seen { file, settled: at_rest, ever, arrived });
+        at_rest
+    }
+
+    /// Loads at once what the system says is whole. A file that comes again and again is left to the look at all of them,
+    /// which takes its time.
+    fn look_at_arrivals(&mut self) {
+        for path in self.arrivals.take() {
+            for name in self.leads_to.get(&path).into_iter().flatten() {
+                let Some(slot) = self.slots.get(name) else { continue };
+                let seen = self.seen.get(name);
+                let file = Fingerprint::of(slot.source());
+                let known = seen.is_some_and(|seen| seen.file == file && seen.settled);
+                let lately = seen.and_then(|seen| seen.arrived).is_some_and(|arrived| arrived.elapsed() < SETTLE);
+                if file.is_some() && !known && !lately {
+                    self.load(slot, true);
+                    let seen = Seen { file, settled: true, ever: true, arrived: Some(Instant::now()) };
+                    self.seen.insert(name.clone(), seen);
+                }
+            }
+        }
     }
 
     /// Starts a load; a slow one holds back no other slot, and loads of one slot queue up in the slot.
@@ -142,9 +199,7 @@ impl Watch {
         let Some(directory) = &self.scanned else { return };
         // A directory that is away for a moment comes back.
         let Ok((sources, complaints)) = scan(directory) else { return };
-        for source in sources {
-            self.slots.add(source);
-        }
+        self.slots.add_all(sources);
         for complaint in complaints {
             if self.complaints.insert(complaint.clone()) {
                 tracing::error!("{complaint}");
@@ -152,13 +207,20 @@ impl Watch {
         }
     }
 
-    /// Asks for notices of every directory through which a file's path leads.
+    /// Looks up the way to every file, and asks for notices of every directory that it leads through.
     fn watch_directories(&mut self) {
         let Some(notices) = &mut self.notices else { return };
-        let mut wanted: BTreeSet<PathBuf> =
-            self.slots.all().iter().flat_map(|slot| directories_of(slot.source())).collect();
-        if let Some(directory) = &self.scanned {
-            wanted.extend(directories_of(&directory.join("any")));
+        let mut links = Links::default();
+        self.leads_to.clear();
+        for slot in self.slots.all() {
+            for entry in links.way_to(slot.source()) {
+                self.leads_to.entry(entry).or_default().push(slot.name().to_owned());
+            }
+        }
+        let directory = |entry: &PathBuf| entry.parent().map(Path::to_owned);
+        let mut wanted: BTreeSet<PathBuf> = self.leads_to.keys().filter_map(directory).collect();
+        if let Some(scanned) = &self.scanned {
+            wanted.extend(links.way_to(&scanned.join("any")).iter().filter_map(directory));
         }
         for directory in self.watched.difference(&wanted) {
             // It may be gone already, and its watch with it.
@@ -177,54 +239,4 @@ impl Watch {
 
 fn is_read(kind: EventKind) -> bool {
     matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
-}
-
-/// The directory of a file, and of every symbolic link on the way to it: replacing any of these entries replaces the
-/// file.
-fn directories_of(file: &Path) -> BTreeSet<PathBuf> {
-    let mut directories = BTreeSet::new();
-    let Ok(mut path) = std::path::absolute(file) else { return directories };
-    'links: for _ in 0..LINKS_MAX {
-        for prefix in path.ancestors().collect::<Vec<_>>().into_iter().rev() {
-            let Ok(target) = std::fs::read_link(prefix) else { continue };
-            let parent = prefix.parent().unwrap_or(Path::new("/"));
-            directories.insert(parent.to_owned());
-            let rest = path.strip_prefix(prefix).unwrap_or(Path::new(""));
-            // An absolute target replaces the parent; an empty rest would add a slash.
-            path = if rest.as_os_str().is_empty() { parent.join(target) } else { parent.join(target).join(rest) };
-            continue 'links;
-        }
-        break;
-    }
-    directories.extend(path.parent().map(Path::to_owned));
-    directories
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::symlink;
-
-    #[test]
-    fn every_directory_whose_entry_leads_to_the_file_is_watched() {
-        let root = tempfile::tempdir().unwrap();
-        // As Kubernetes mounts a volume: plugins/x.wasm -> ..data/x.wasm, ..data -> ..1
-        let root = root.path().canonicalize().unwrap();
-        let plugins = root.join("plugins");
-        std::fs::create_dir_all(plugins.join("..1")).unwrap();
-        symlink("..1", plugins.join("..data")).unwrap();
-        symlink("..data/x.wasm", plugins.join("x.wasm")).unwrap();
-        symlink(&plugins, root.join("current")).unwrap();
-
-        let found = directories_of(&root.join("current/x.wasm"));
-        assert_eq!(found, BTreeSet::from([root.clone(), plugins.clone(), plugins.join("..1")]));
-    }
-
-    #[test]
-    fn a_circle_of_links_ends() {
-        let root = tempfile::tempdir().unwrap();
-        symlink("b", root.path().join("a")).unwrap();
-        symlink("a", root.path().join("b")).unwrap();
-        assert!(directories_of(&root.path().join("a")).len() <= 2);
-    }
 }

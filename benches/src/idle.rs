@@ -1,0 +1,136 @@
+//! Clients that have asked once and then only stay connected: a process of this program's own, told how many by its caller.
+
+use crate::client::Client;
+use anyhow::{Context, Result, ensure};
+use clap::Subcommand;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+/// Sockets of one ZeroMQ context, below its default bound.
+const SOCKETS_PER_CONTEXT: usize = 1_000;
+/// Clients of one process: each DEALER has two descriptors.
+const CLIENTS_PER_PROCESS: usize = 4_000;
+/// Descriptors that a process needs beside those of its clients.
+const OWN_DESCRIPTORS: u64 = 200;
+const ANSWER_MAX_MS: i32 = 60_000;
+
+/// What kind of clients there are to be.
+#[derive(Subcommand, Clone)]
+pub enum Idle {
+    /// HTTP connections
+    Connections { address: SocketAddr, count: usize },
+    /// DEALER sockets
+    Clients { endpoint: String, count: usize },
+}
+
+impl Idle {
+    /// Connects, says so, and stays until its caller is gone.
+    pub fn run(&self) -> Result<()> {
+        take_all_descriptors();
+        match self {
+            Self::Connections { address, count } => {
+                let connections = connections(*address, *count)?;
+                stay()?;
+                drop(connections);
+            }
+            Self::Clients { endpoint, count } => {
+                let clients = clients(endpoint, *count)?;
+                stay()?;
+                drop(clients);
+            }
+        }
+        Ok(())
+    }
+
+    fn arguments(&self) -> [String; 3] {
+        match self {
+            Self::Connections { address, count } => ["connections".to_owned(), address.to_string(), count.to_string()],
+            Self::Clients { endpoint, count } => ["clients".to_owned(), endpoint.clone(), count.to_string()],
+        }
+    }
+}
+
+fn connections(address: SocketAddr, count: usize) -> Result<Vec<Client>> {
+    let connection = |_| {
+        let mut client = Client::connect(address, "/downcase/?param=x").context("connecting")?;
+        let status = client.get().context("asking once")?.status;
+        ensure!(status == 200, "status {status}");
+        Ok(client)
+    };
+    (0..count).map(connection).collect()
+}
+
+/// The sockets come first: a context ends when all of them have.
+fn clients(endpoint: &str, count: usize) -> Result<Vec<(Vec<zmq::Socket>, zmq::Context)>> {
+    let mut all = Vec::new();
+    for first in (0..count).step_by(SOCKETS_PER_CONTEXT) {
+        let context = zmq::Context::new();
+        let mut sockets = Vec::new();
+        for _ in first..count.min(first + SOCKETS_PER_CONTEXT) {
+            let socket = context.socket(zmq::DEALER).context("opening a DEALER")?;
+            socket.set_linger(0)?;
+            socket.set_rcvtimeo(ANSWER_MAX_MS)?;
+            socket.connect(endpoint)?;
+            socket.send("x", 0)?;
+            socket.recv_bytes(0).context("waiting for the first reply")?;
+            sockets.push(socket);
+        }
+        all.push((sockets, context));
+    }
+    Ok(all)
+}
+
+fn stay() -> Result<()> {
+    println!("ready");
+    std::io::stdout().flush()?;
+    std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink())?;
+    Ok(())
+}
+
+/// How many clients of both kinds this machine's limits let a host and its clients have.
+pub fn clients_max() -> usize {
+    let maximum = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    usize::try_from(maximum.saturating_sub(OWN_DESCRIPTORS)).unwrap_or(usize::MAX)
+}
+
+fn take_all_descriptors() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
+/// Processes with clients, which end when this is dropped.
+#[derive(Default)]
+pub struct Crowd {
+    processes: Vec<Child>,
+    count: usize,
+}
+
+impl Crowd {
+    /// Adds clients until there are `count`; `idle` makes so many of them.
+    pub fn grow(&mut self, count: usize, idle: impl Fn(usize) -> Idle) -> Result<()> {
+        while self.count < count {
+            let more = (count - self.count).min(CLIENTS_PER_PROCESS);
+            let mut command = Command::new(std::env::current_exe().context("finding this program")?);
+            command.arg("idle").args(idle(more).arguments()).stdin(Stdio::piped()).stdout(Stdio::piped());
+            let mut process = command.spawn().context("starting this program again")?;
+            let stdout = process.stdout.take().context("it has no stdout")?;
+            self.processes.push(process);
+            let mut line = String::new();
+            BufReader::new(stdout).read_line(&mut line)?;
+            ensure!(line == "ready\n", "the idle clients did not connect");
+            self.count += more;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        for process in &mut self.processes {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}

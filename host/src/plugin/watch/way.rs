@@ -1,0 +1,74 @@
+//! The way to a file: the entries of directories that lead to it. Replacing any of them replaces the file.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// How many symbolic links one path may go through, as in the system's own lookup.
+const LINKS_MAX: usize = 40;
+
+/// What the paths that were looked up lead through, for one look: of a thousand files in one directory, the way to that is
+/// looked up once.
+#[derive(Default)]
+pub(super) struct Links(HashMap<PathBuf, Option<PathBuf>>);
+
+impl Links {
+    /// Every symbolic link on the way to a file, and the file itself.
+    pub(super) fn way_to(&mut self, file: &Path) -> Vec<PathBuf> {
+        let mut way = Vec::new();
+        let Ok(mut path) = std::path::absolute(file) else { return way };
+        'links: for _ in 0..LINKS_MAX {
+            for prefix in path.ancestors().collect::<Vec<_>>().into_iter().rev() {
+                let Some(target) = self.target(prefix) else { continue };
+                let parent = prefix.parent().unwrap_or(Path::new("/"));
+                way.push(prefix.to_owned());
+                let rest = path.strip_prefix(prefix).unwrap_or(Path::new(""));
+                // An absolute target replaces the parent; an empty rest would add a slash.
+                path = if rest.as_os_str().is_empty() { parent.join(target) } else { parent.join(target).join(rest) };
+                continue 'links;
+            }
+            break;
+        }
+        way.push(path);
+        way
+    }
+
+    /// Where a link leads to; none for what is no link.
+    fn target(&mut self, path: &Path) -> Option<&PathBuf> {
+        if !self.0.contains_key(path) {
+            self.0.insert(path.to_owned(), std::fs::read_link(path).ok());
+        }
+        self.0.get(path)?.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn the_way_to_a_file_leads_over_every_link() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        let plugins = root.join("plugins");
+        std::fs::create_dir_all(plugins.join("..1")).unwrap();
+        symlink("..1", plugins.join("..data")).unwrap();
+        symlink("..data/x.wasm", plugins.join("x.wasm")).unwrap();
+        symlink(&plugins, root.join("current")).unwrap();
+
+        let way = Links::default().way_to(&root.join("current/x.wasm"));
+        let entries = ["current", "plugins/x.wasm", "plugins/..data", "plugins/..1/x.wasm"];
+        assert_eq!(way, entries.map(|entry| root.join(entry)));
+        let directories: BTreeSet<_> = way.iter().filter_map(|entry| entry.parent()).collect();
+        assert_eq!(directories, BTreeSet::from([&*root, &*plugins, &*plugins.join("..1")]));
+    }
+
+    #[test]
+    fn a_circle_of_links_ends() {
+        let root = tempfile::tempdir().unwrap();
+        symlink("b", root.path().join("a")).unwrap();
+        symlink("a", root.path().join("b")).unwrap();
+        assert!(Links::default().way_to(&root.path().join("a")).len() <= LINKS_MAX + 1);
+    }
+}
