@@ -2,7 +2,8 @@
 
 use super::envelope::{Envelope, Frames};
 use super::exchange::{Job, Note};
-use super::line;
+use super::line::{self, LineWriter};
+use std::time::UNIX_EPOCH;
 
 /// Takes the bytes for the frames of a message, each after its length.
 pub fn frames(bytes: &[u8]) {
@@ -31,7 +32,10 @@ pub fn frames(bytes: &[u8]) {
 /// Takes the bytes for the frames of a message, and writes it as a line of the subscriber's log.
 pub fn line(bytes: &[u8]) {
     let message = split(bytes);
-    let written = line::line(jiff::Timestamp::UNIX_EPOCH, &message);
+    let mut writer = LineWriter::default();
+    writer.begin(UNIX_EPOCH);
+    message.iter().for_each(|frame| writer.add(frame));
+    let written = std::str::from_utf8(writer.end()).expect("a line is text");
     let text = written.strip_suffix('\n').expect("a line has an end");
     let (time, columns) = text.split_once(' ').expect("a line begins with a time");
     assert_eq!(time, "1970-01-01T00:00:00.000Z");

@@ -142,6 +142,18 @@ pub(super) fn receive_now(socket: &zmq::Socket, frames_max: usize) -> zmq::Resul
     }
 }
 
+/// Receives the next frame that is there already in the place of the one before it. Returns whether there was one.
+pub(super) fn receive_into(socket: &zmq::Socket, frame: &mut zmq::Message) -> zmq::Result<bool> {
+    loop {
+        match socket.recv(frame, zmq::DONTWAIT) {
+            Ok(()) => return Ok(true),
+            Err(zmq::Error::EAGAIN) => return Ok(false),
+            Err(zmq::Error::EINTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// A message with where it came from.
 #[derive(Debug)]
 pub(super) struct Received {
