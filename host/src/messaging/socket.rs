@@ -214,10 +214,19 @@ fn receive_looking(
 /// Each frame is copied, because the zmq crate lets go of a frame whose sending a signal interrupted: SIGHUP, which
 /// users send to a host with traffic, would lose messages.
 pub(super) fn send<F: AsRef<[u8]>>(socket: &zmq::Socket, message: &[F], flags: i32) -> zmq::Result<()> {
-    let last = message.len().saturating_sub(1);
-    for (index, frame) in message.iter().enumerate() {
-        let more = if index < last { zmq::SNDMORE } else { 0 };
-        while let Err(error) = socket.send(frame.as_ref(), flags | more) {
+    send_frames(socket, message.iter().map(AsRef::as_ref), flags)
+}
+
+/// As [`send`], of frames that stand in different places.
+pub(super) fn send_frames<'a>(
+    socket: &zmq::Socket,
+    frames: impl Iterator<Item = &'a [u8]>,
+    flags: i32,
+) -> zmq::Result<()> {
+    let mut frames = frames.peekable();
+    while let Some(frame) = frames.next() {
+        let more = if frames.peek().is_some() { zmq::SNDMORE } else { 0 };
+        while let Err(error) = socket.send(frame, flags | more) {
             if error != zmq::Error::EINTR {
                 return Err(error);
             }
