@@ -110,6 +110,14 @@ fn a_panic_costs_its_own_request_alone() {
     assert_eq!(host.stop(), 0);
 }
 
+/// Has so many quick requests answered, so that the broker knows the policy for a quick one.
+fn get_to_know(socket: &zmq::Socket, requests: usize) {
+    for _ in 0..requests {
+        socket.send("quick", 0).unwrap();
+        socket.recv_bytes(0).unwrap();
+    }
+}
+
 #[test]
 fn a_slow_call_holds_back_two_requests_at_most() {
     // The first byte tells it to wait; no reply would be an error, so each has one.
@@ -118,23 +126,50 @@ fn a_slow_call_holds_back_two_requests_at_most() {
         .with(&["--workers=2"])
         .config("[limits]\ncall_deadline_ms = 30000")
         .start();
-    let slow = dealer(&host);
-    slow.send("wait", 0).unwrap();
-    wait_for("the call", || (host.status("slow")["calls_in_flight"] == 1).then_some(()));
-    let quick = dealer(&host);
-    let started = Instant::now();
-    const REQUESTS: usize = 50;
-    for _ in 0..REQUESTS {
-        quick.send("quick", 0).unwrap();
+    let (slow, quick) = (dealer(&host), dealer(&host));
+    for known in [0, 200] {
+        get_to_know(&quick, known);
+        slow.send("wait", 0).unwrap();
+        wait_for("the call", || (host.status("slow")["calls_in_flight"] == 1).then_some(()));
+        let started = Instant::now();
+        const REQUESTS: usize = 50;
+        for _ in 0..REQUESTS {
+            quick.send("quick", 0).unwrap();
+        }
+        let mut held_back = 0;
+        for _ in 0..REQUESTS {
+            quick.recv_bytes(0).unwrap();
+            held_back += usize::from(started.elapsed() > Duration::from_millis(500));
+        }
+        println!("held back behind one slow call: {held_back} of {REQUESTS}");
+        assert!(held_back <= 2, "{held_back}");
+        slow.recv_bytes(0).unwrap();
     }
-    let mut held_back = 0;
-    for _ in 0..REQUESTS {
-        quick.recv_bytes(0).unwrap();
-        held_back += usize::from(started.elapsed() > Duration::from_millis(500));
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_policy_that_begins_to_spin_holds_back_nobody_else() {
+    let host = Setup::new()
+        .plugin("spin", &fixtures::spinning_policy())
+        .with(&["--workers=2"])
+        .config("[limits]\ncall_deadline_ms = 3000")
+        .start();
+    let (spinning, quick) = (dealer(&host), dealer(&host));
+    for known in [0, 200] {
+        get_to_know(&quick, known);
+        spinning.send("wait", 0).unwrap();
+        wait_for("the call", || (host.status("spin")["calls_in_flight"] == 1).then_some(()));
+        for _ in 0..50 {
+            quick.send("quick", 0).unwrap();
+        }
+        for _ in 0..50 {
+            quick.recv_bytes(0).unwrap();
+        }
+        assert_eq!(host.status("spin")["calls_in_flight"], 1, "it still spins");
+        wait_for("its deadline", || (host.status("spin")["calls_in_flight"] == 0).then_some(()));
     }
-    println!("held back behind one slow call: {held_back} of {REQUESTS}");
-    // As many as the queue between backend and worker holds: one on either side of it.
-    assert!(held_back <= 2, "{held_back}");
-    slow.recv_bytes(0).unwrap();
+    let dropped = &host.ledger()["hops"]["policy"]["dropped"];
+    assert_eq!(dropped, &json!({"deadline-exceeded": 2}));
     assert_eq!(host.stop(), 0);
 }

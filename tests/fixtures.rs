@@ -411,6 +411,17 @@ pub fn slow_policy(wait_ms: u64) -> Vec<u8> {
     )
 }
 
+/// Replies once with the request's own frames; if the first one begins with `w`, never, for it counts for ever.
+pub fn spinning_policy() -> Vec<u8> {
+    reply_policy(
+        "",
+        "(if (i32.eq (i32.load8_u (i32.load (local.get $frames))) (i32.const 119)) (then (loop (br 0))))
+         (i32.store (i32.const 1028) (local.get $frames)) (i32.store (i32.const 1032) (local.get $frames_len))
+         (call $set (i32.const 1) (i32.const 1024)) (call $set (i32.const 2) (i32.const 1))
+         (i32.const 16)",
+    )
+}
+
 /// Answers with the input's body, of up to about as many bytes.
 pub fn echoing(bytes: u32) -> Vec<u8> {
     let fields = format!("{SET} {TRANSFORM} {})", returning("(local.get $body)", "(local.get $body_len)"));

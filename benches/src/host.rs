@@ -60,8 +60,14 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts `binary` with the plugins, by name and file, and with `config`.
+    /// Starts `binary` with the plugins, by name and file, and with `config`, without a frontend.
     pub fn start(binary: &Path, plugins: &[(&str, &Path)], config: &str) -> Result<Self> {
+        let surfaces = ["--http=127.0.0.1:0", "--admin=127.0.0.1:0", "--publish=tcp://127.0.0.1:*", "--frontend=none"];
+        Self::start_with(binary, plugins, config, &surfaces)
+    }
+
+    /// The same with other flags, which say where it listens.
+    pub fn start_with(binary: &Path, plugins: &[(&str, &Path)], config: &str, flags: &[&str]) -> Result<Self> {
         let directory = tempfile::tempdir().context("making a directory")?;
         let (config_file, log_file) = (directory.path().join("tidegate.toml"), directory.path().join("log"));
         std::fs::write(&config_file, config)?;
@@ -75,7 +81,7 @@ impl Host {
             command.arg(format!("--plugin={name}={}", std::path::absolute(path)?.display()));
         }
         let process = command
-            .args(["--http=127.0.0.1:0", "--admin=127.0.0.1:0", "--publish=tcp://127.0.0.1:*", "--frontend=none"])
+            .args(flags)
             .arg("--config")
             .arg(config_file)
             .current_dir(directory.path())
@@ -99,9 +105,18 @@ impl Host {
         bail!("the host did not start:\n{}", std::fs::read_to_string(log_file)?)
     }
 
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Where a surface is, as the host told it.
+    pub fn place(&self, surface: &str) -> Result<&str> {
+        self.surfaces.get(surface).map(|place| &**place).with_context(|| format!("the host names no surface {surface}"))
+    }
+
     /// Where HTTP listens.
     pub fn http(&self) -> Result<SocketAddr> {
-        let place = self.surfaces.get("http").context("the host names no HTTP surface")?;
+        let place = self.place("http")?;
         place.trim_start_matches("http://").parse().with_context(|| format!("reading {place}"))
     }
 }

@@ -1,5 +1,6 @@
 //! The measured comparisons: each subcommand starts what it compares, puts traffic on it and prints what came out.
 
+mod broker;
 mod client;
 mod figures;
 mod host;
@@ -9,6 +10,9 @@ mod machine;
 mod neighbours;
 mod options;
 mod overload;
+mod peer;
+mod publish;
+mod python;
 mod report;
 mod row;
 mod scale;
@@ -44,6 +48,12 @@ enum Comparison {
     Scale(scale::Options),
     #[command(hide = true, subcommand)]
     Idle(idle::Idle),
+    /// Requests and replies through the broker, against libzmq's own proxy with native workers
+    Broker(broker::Options),
+    /// PUB to SUB, and `subscribe` writing its log, against libzmq alone
+    Publish(publish::Options),
+    #[command(hide = true, subcommand)]
+    Peer(peer::Peer),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +64,9 @@ fn main() -> ExitCode {
         Comparison::Swap(options) => options.finish(swap::run(&options)),
         Comparison::Scale(options) => options.common.finish(scale::run(&options)),
         Comparison::Idle(idle) => idle.run().map(|()| true),
+        Comparison::Broker(options) => options.common.finish(broker::run(&options)),
+        Comparison::Publish(options) => options.common.finish(publish::run(&options)),
+        Comparison::Peer(peer) => peer::run(&peer).map(|()| true),
     };
     match measured {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,5 +1,6 @@
 //! Names for requests, which the log, a plugin, a dead letter and the caller have in common.
 
+use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,10 +18,28 @@ impl Default for RequestIds {
     }
 }
 
+/// A name that is written out where somebody reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId {
+    run: u64,
+    number: u64,
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}-{:x}", self.run, self.number)
+    }
+}
+
 impl RequestIds {
     /// The next name.
+    pub fn next_id(&self) -> RequestId {
+        RequestId { run: self.run, number: self.next.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// The next name, as text.
     pub fn next(&self) -> String {
-        format!("{:016x}-{:x}", self.run, self.next.fetch_add(1, Ordering::Relaxed))
+        self.next_id().to_string()
     }
 
     /// The next name, of a request that belongs to a trace of others: `TRACE-NUMBER`.

@@ -1,10 +1,12 @@
-//! The broker: ROUTER frontend, DEALER backend and N workers, with the policy behind them.
+//! The broker: ROUTER frontend, backend and N workers, with the policy behind them.
 
+use super::backend::Backend;
 use super::broker_control::BrokerControl;
-use super::broker_loop::BrokerLoop;
+use super::broker_loop::{BrokerLoop, Parts};
 use super::curve::Curve;
-use super::exchange::BACKEND;
+use super::dispatch::Dispatch;
 use super::figures::SocketFigures;
+use super::policy::Policy;
 use super::socket::{self, BindError};
 use super::worker::Worker;
 use crate::config::OnFull;
@@ -13,7 +15,7 @@ use crate::ledger::Hop;
 use crate::plugin::Slot;
 use crate::request_id::RequestIds;
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -56,11 +58,12 @@ pub struct Hops {
     pub dead_letters: DeadLetters,
 }
 
-/// The handle of the broker's threads: the one that owns frontend and backend, and the workers.
+/// The handle of the broker's threads: the one that owns the frontend, and the workers.
 pub struct Broker {
     endpoint: String,
     control: Arc<BrokerControl>,
     figures: Arc<SocketFigures>,
+    backend: Arc<Backend>,
     give_up: CancellationToken,
     broker_loop: JoinHandle<()>,
     workers: Vec<JoinHandle<()>>,
@@ -76,20 +79,41 @@ impl Broker {
         request_ids: Arc<RequestIds>,
     ) -> Result<Self, BindError> {
         let context = zmq::Context::new();
-        let give_up = CancellationToken::new();
-        let dead_letters = hops.dead_letters.clone();
-        let worker = Worker { policy, runtime, request_ids, dead_letters, give_up: give_up.clone() };
-
+        let endpoint = settings.endpoint.clone();
+        let failed = |cause: String| BindError { role: "ROUTER", endpoint: endpoint.clone(), cause };
+        let (backend, bell) = Backend::open().map_err(|error| failed(format!("making a pipe: {error}")))?;
+        let backend = Arc::new(backend);
         let control = Arc::new(BrokerControl::new(context.clone(), settings.workers));
         let figures = Arc::new(SocketFigures::default());
-        let (broker_loop, endpoint) = spawn_loop(&context, settings.clone(), hops, &control, &figures)?;
-        let mut broker = Self { endpoint, control, figures, give_up, broker_loop, workers: Vec::new() };
-        for index in 0..settings.workers {
-            match spawn_worker(&context, index, worker.clone()) {
+        let give_up = CancellationToken::new();
+        let policy = Policy { slot: policy, request_ids, dead_letters: hops.dead_letters.clone() };
+        let worker = Worker {
+            backend: Arc::clone(&backend),
+            policy: policy.clone(),
+            runtime: runtime.clone(),
+            give_up: give_up.clone(),
+        };
+        let workers = settings.workers;
+
+        let parts = Parts {
+            settings,
+            hops,
+            control: Arc::clone(&control),
+            figures: Arc::clone(&figures),
+            dispatch: Dispatch::new(Arc::clone(&backend), bell, policy, workers),
+            runtime,
+        };
+        let open = move || BrokerLoop::open(&context, parts);
+        let (broker_loop, endpoint) = socket::spawn_owner("broker", open, BrokerLoop::run).map_err(failed)?;
+        let mut broker = Self { endpoint, control, figures, backend, give_up, broker_loop, workers: Vec::new() };
+        for index in 0..workers {
+            let worker = worker.clone();
+            match thread::Builder::new().name(format!("worker-{index}")).spawn(move || worker.run()) {
                 Ok(thread) => broker.workers.push(thread),
                 Err(error) => {
+                    let endpoint = broker.endpoint.clone();
                     broker.drain(Instant::now());
-                    return Err(error);
+                    return Err(BindError { role: "ROUTER", endpoint, cause: format!("starting a worker: {error}") });
                 }
             }
         }
@@ -119,6 +143,7 @@ impl Broker {
         }
         join(self.broker_loop, "broker");
         self.give_up.cancel();
+        self.backend.end();
         if let Some(context) = self.control.take_context() {
             terminate(context);
         }
@@ -126,27 +151,6 @@ impl Broker {
             join(worker, "worker");
         }
     }
-}
-
-fn spawn_loop(
-    context: &zmq::Context,
-    settings: Settings,
-    hops: Hops,
-    control: &Arc<BrokerControl>,
-    figures: &Arc<SocketFigures>,
-) -> Result<(JoinHandle<()>, String), BindError> {
-    let endpoint = settings.endpoint.clone();
-    let (context, control, figures) = (context.clone(), Arc::clone(control), Arc::clone(figures));
-    let open = move || BrokerLoop::open(&context, &settings, hops, control, figures);
-    socket::spawn_owner("broker", open, BrokerLoop::run).map_err(|cause| BindError { role: "ROUTER", endpoint, cause })
-}
-
-fn spawn_worker(context: &zmq::Context, index: usize, worker: Worker) -> Result<JoinHandle<()>, BindError> {
-    let context = context.clone();
-    let open = move || Worker::open(&context).map(|socket| (socket, ()));
-    socket::spawn_owner(&format!("worker-{index}"), open, move |socket| worker.run(socket))
-        .map(|(thread, ())| thread)
-        .map_err(|cause| BindError { role: "DEALER", endpoint: BACKEND.to_owned(), cause })
 }
 
 /// Ends every wait on a socket of this context with `ETERM`, and waits until all of them are closed.

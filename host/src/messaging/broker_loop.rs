@@ -2,19 +2,20 @@
 
 use super::broker::{Hops, Settings};
 use super::broker_control::{self, BrokerControl, BrokerState, Command};
-use super::envelope::{Envelope, Frames};
-use super::exchange::{BACKEND, Job, Note};
+use super::dispatch::Dispatch;
+use super::envelope::Envelope;
+use super::exchange::{Done, Job, Replies};
 use super::figures::SocketFigures;
 use super::frontend::Frontend;
-use super::origin::Origin;
-use super::outbox::{Due, Next, Outbox};
+use super::outbox::{Due, Next, Outbound, Outbox};
 use super::schedule::Schedule;
 use super::socket::{self, Received};
 use crate::ledger::{Passage, Reason};
-use std::collections::HashMap;
+use crate::plugin::Reply;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 
 /// How many messages move in one direction before the other has its turn.
 const BATCH: usize = 100;
@@ -28,13 +29,13 @@ const LINGER_MAX: Duration = Duration::from_secs(1);
 /// All that the broker's thread owns.
 pub(super) struct BrokerLoop {
     frontend: Frontend,
-    backend: zmq::Socket,
     commands: zmq::Socket,
     control: Arc<BrokerControl>,
     settings: Settings,
     hops: Hops,
-    /// The requests that are at a worker or on the way there, by number.
-    in_flight: HashMap<u64, Passage>,
+    dispatch: Dispatch,
+    /// Where the policy's calls run.
+    runtime: Handle,
     schedule: Schedule<Waiting>,
     scheduled_bytes: usize,
     outbox: Outbox,
@@ -44,32 +45,37 @@ pub(super) struct BrokerLoop {
 
 /// A reply that waits for its time.
 struct Waiting {
-    message: Frames,
-    origin: Origin,
+    reply: Outbound,
     passage: Passage,
+}
+
+/// What a loop is made of, beside its sockets.
+pub(super) struct Parts {
+    pub(super) settings: Settings,
+    pub(super) hops: Hops,
+    pub(super) control: Arc<BrokerControl>,
+    pub(super) figures: Arc<SocketFigures>,
+    pub(super) dispatch: Dispatch,
+    pub(super) runtime: Handle,
 }
 
 impl BrokerLoop {
     /// Opens the loop's sockets. Returns the frontend's endpoint with its real port too.
-    pub(super) fn open(
-        context: &zmq::Context,
-        settings: &Settings,
-        hops: Hops,
-        control: Arc<BrokerControl>,
-        figures: Arc<SocketFigures>,
-    ) -> Result<(Self, String), String> {
-        let (frontend, endpoint) = Frontend::open(context, settings, Arc::clone(&figures))?;
-        let inproc = |kind, endpoint, cause| format!("binding {kind} to {endpoint}: {cause}");
+    pub(super) fn open(context: &zmq::Context, parts: Parts) -> Result<(Self, String), String> {
+        let Parts { settings, hops, control, figures, dispatch, runtime } = parts;
+        let (frontend, endpoint) = Frontend::open(context, &settings, Arc::clone(&figures))?;
+        let commands =
+            open_control(context).map_err(|cause| format!("binding PULL to {}: {cause}", broker_control::ENDPOINT))?;
         let this = Self {
             frontend,
-            backend: open_backend(context).map_err(|cause| inproc("DEALER", BACKEND, cause))?,
-            commands: open_control(context).map_err(|cause| inproc("PULL", broker_control::ENDPOINT, cause))?,
+            commands,
             control,
-            settings: settings.clone(),
-            in_flight: HashMap::new(),
+            dispatch,
+            runtime,
             schedule: Schedule::new(),
             scheduled_bytes: 0,
             outbox: Outbox::new(settings.on_full, figures, hops.dead_letters.clone()),
+            settings,
             hops,
             deadline: None,
         };
@@ -78,6 +84,8 @@ impl BrokerLoop {
 
     /// Runs until it was told to drain and has.
     pub(super) fn run(mut self) {
+        let runtime = self.runtime.clone();
+        let _inside = runtime.enter();
         while !self.drained() {
             if let Err(error) = self.turn() {
                 // What fails here is a socket; what fails with one message is dealt with where it happens.
@@ -85,7 +93,7 @@ impl BrokerLoop {
                 break;
             }
         }
-        let (requests, replies) = (self.in_flight.len(), self.schedule.len());
+        let (requests, replies) = (self.dispatch.in_flight(), self.schedule.len());
         if requests + replies > 0 {
             tracing::warn!(requests, replies, "abandoned at the end of the grace period");
         }
@@ -100,15 +108,16 @@ impl BrokerLoop {
     fn drained(&self) -> bool {
         self.deadline.is_some_and(|deadline| {
             let nothing_falls_due = self.schedule.next_due().is_none_or(|due| due > deadline);
-            let nothing_left = self.in_flight.is_empty() && self.outbox.len() == 0 && nothing_falls_due;
+            let nothing_left = self.dispatch.in_flight() == 0 && self.outbox.len() == 0 && nothing_falls_due;
             Instant::now() >= deadline || nothing_left
         })
     }
 
-    /// Whether requests are read: only where their replies have room.
+    /// Whether requests are read: only where they can go on, and their replies have room.
     fn reads(&self) -> bool {
         self.deadline.is_none()
             && self.control.gauges.state() == BrokerState::Running
+            && self.dispatch.has_room()
             && self.schedule.len() + self.outbox.len() < self.settings.queue_messages_max
             && self.scheduled_bytes < self.settings.queue_bytes_max
             // Replies are held only where the policy is that everybody waits.
@@ -117,31 +126,28 @@ impl BrokerLoop {
 
     /// Waits until something can be done, and does a bounded part of it in each direction.
     fn turn(&mut self) -> zmq::Result<()> {
-        // A request is read only where it can go on at once. While the backend is full, wait for that to change;
-        // otherwise do not, for it would be ready all the time.
-        let writable = self.backend.get_events()?.contains(zmq::POLLOUT);
-        let (frontend_events, backend_events) = match (self.reads(), writable) {
-            (true, true) => (zmq::POLLIN, zmq::POLLIN),
-            (true, false) => (zmq::PollEvents::empty(), zmq::POLLIN | zmq::POLLOUT),
-            (false, _) => (zmq::PollEvents::empty(), zmq::POLLIN),
-        };
+        let wait = if self.dispatch.may_rest() { self.wait() } else { Duration::ZERO };
+        let frontend_events = if self.reads() { zmq::POLLIN } else { zmq::PollEvents::empty() };
         let [frontend, connections] = self.frontend.as_poll_items(frontend_events);
         let commands = self.commands.as_poll_item(zmq::POLLIN);
-        let mut items = [commands, self.backend.as_poll_item(backend_events), frontend, connections];
-        socket::poll(&mut items, Some(self.wait()))?;
-        let [command, backend, frontend, _] = items.map(|item| item.is_readable());
+        let mut items = [commands, self.dispatch.as_poll_item(), frontend, connections];
+        socket::poll(&mut items, Some(wait))?;
+        let [command, bell_rang, frontend, connections] = items.map(|item| item.is_readable());
 
         if command {
             self.hear_command()?;
         }
-        if backend {
-            self.collect_notes()?;
-        }
+        self.dispatch.collect(bell_rang);
+        self.answer();
         self.send_due();
         if frontend {
-            self.forward_requests()?;
+            self.read_requests()?;
         }
-        self.frontend.attend()?;
+        self.dispatch.serve();
+        self.answer();
+        if connections || self.frontend.is_due() {
+            self.frontend.attend()?;
+        }
         self.tell();
         Ok(())
     }
@@ -179,25 +185,25 @@ impl BrokerLoop {
     /// Writes down how the broker does.
     fn tell(&self) {
         let gauges = &self.control.gauges;
-        gauges.requests_in_flight.store(self.in_flight.len() as u64, Ordering::Relaxed);
+        gauges.requests_in_flight.store(self.dispatch.in_flight() as u64, Ordering::Relaxed);
         gauges.replies_scheduled.store(self.schedule.len() as u64, Ordering::Relaxed);
         gauges.replies_held.store(self.outbox.len() as u64, Ordering::Relaxed);
-        let done = self.in_flight.is_empty() && self.schedule.len() + self.outbox.len() == 0;
+        let done = self.dispatch.in_flight() == 0 && self.schedule.len() + self.outbox.len() == 0;
         if done && gauges.state() == BrokerState::Draining {
             self.change_state(BrokerState::Drained);
         }
     }
 
     /// Frontend → backend.
-    fn forward_requests(&mut self) -> zmq::Result<()> {
+    fn read_requests(&mut self) -> zmq::Result<()> {
         for _ in 0..BATCH {
-            if !self.backend.get_events()?.contains(zmq::POLLOUT) {
-                break;
-            }
             // Identity, delimiter, and one frame over the bound to tell that it is over.
             let frames_max = self.settings.frames_max.saturating_add(3);
             let Some(received) = self.frontend.receive(frames_max)? else { break };
             self.admit(received);
+            if !self.dispatch.has_room() {
+                break;
+            }
         }
         Ok(())
     }
@@ -207,77 +213,72 @@ impl BrokerLoop {
         if !self.frontend.lets_in(key.as_deref()) {
             return passage.dropped(Reason::KeyRemoved);
         }
-        let (envelope, body) = match Envelope::split(message) {
+        match Envelope::split(message) {
             None => {
                 tracing::debug!("request without a body");
-                return passage.dropped(Reason::Malformed);
+                passage.dropped(Reason::Malformed);
             }
             Some((_, body)) if body.len() > self.settings.frames_max => {
                 tracing::debug!(frames_max = self.settings.frames_max, "request with more frames than allowed");
-                return passage.dropped(Reason::TooLarge);
+                passage.dropped(Reason::TooLarge);
             }
-            Some(split) => split,
-        };
-        let number = passage.number();
-        let job = Job { number, key, message: envelope.join(body) };
-        match socket::send(&self.backend, &job.into_frames(), zmq::DONTWAIT) {
-            Ok(()) => drop(self.in_flight.insert(number, passage)),
-            Err(error) => {
-                tracing::error!(%error, number, "handing a request to the backend");
-                passage.dropped(Reason::SendFailed);
+            Some((envelope, body)) => {
+                self.dispatch.submit(Job { passage, key, envelope, body });
             }
         }
     }
 
-    /// Backend → schedule.
-    fn collect_notes(&mut self) -> zmq::Result<()> {
-        for _ in 0..BATCH {
-            let Some(frames) = socket::receive_now(&self.backend, usize::MAX)? else {
-                break;
-            };
-            match Note::from_frames(frames) {
-                Some(Note::Reply { delay_ms, origin, message }) => {
-                    let due = Instant::now() + Duration::from_millis(delay_ms);
-                    self.scheduled_bytes += bytes(&message);
-                    self.schedule.add(due, Waiting { message, origin, passage: self.hops.schedule.enter() });
+    /// Policy → schedule, or → frontend at once.
+    fn answer(&mut self) {
+        while let Some(Done { passage, envelope, verdict, .. }) = self.dispatch.take_done() {
+            match verdict {
+                Ok(replies) => {
+                    self.schedule(envelope, replies);
+                    passage.out();
                 }
-                Some(Note::End { number, verdict }) => match (self.in_flight.remove(&number), verdict) {
-                    (Some(passage), Ok(())) => passage.out(),
-                    (Some(passage), Err(reason)) => passage.dropped(reason),
-                    (None, _) => tracing::error!(number, "end of an unknown request"),
-                },
-                None => tracing::error!("unreadable note from a worker"),
+                Err(reason) => passage.dropped(reason),
             }
         }
-        Ok(())
+    }
+
+    fn schedule(&mut self, envelope: Envelope, Replies { origin, replies }: Replies) {
+        let mut delay = Duration::ZERO;
+        let ways_back = std::iter::repeat_n((envelope, origin), replies.len());
+        for (Reply { delay_ms, frames }, (envelope, origin)) in replies.into_iter().zip(ways_back) {
+            // A reply waits for the one before it, the first one from now on.
+            delay += Duration::from_millis(delay_ms.into());
+            let reply = Outbound { envelope, frames, origin };
+            if delay.is_zero() {
+                self.hops.schedule.pass();
+                self.send(reply);
+                continue;
+            }
+            self.scheduled_bytes += reply.bytes();
+            self.schedule.add(Instant::now() + delay, Waiting { reply, passage: self.hops.schedule.enter() });
+        }
     }
 
     /// Schedule → frontend.
     fn send_due(&mut self) {
         self.outbox.retry(self.frontend.socket());
+        if self.schedule.len() == 0 {
+            return;
+        }
         let now = Instant::now();
-        for waiting in std::iter::from_fn(|| self.schedule.take_due(now)).take(BATCH) {
-            self.scheduled_bytes -= bytes(&waiting.message);
-            waiting.passage.out();
-            let due = Due { message: waiting.message, origin: waiting.origin, passage: self.hops.reply.enter() };
-            if let Next::CutOff(identity) = self.outbox.send(self.frontend.socket(), due) {
-                self.frontend.cut_off(&identity);
-            }
+        for _ in 0..BATCH {
+            let Some(Waiting { reply, passage }) = self.schedule.take_due(now) else { return };
+            self.scheduled_bytes -= reply.bytes();
+            passage.out();
+            self.send(reply);
         }
     }
-}
 
-fn bytes(message: &Frames) -> usize {
-    message.iter().map(Vec::len).sum()
-}
-
-fn open_backend(context: &zmq::Context) -> Result<zmq::Socket, String> {
-    let socket = context.socket(zmq::DEALER).map_err(socket::cause)?;
-    // As for the workers' sockets: few requests wait behind a slow call.
-    socket.set_sndhwm(1).map_err(socket::cause)?;
-    socket.set_linger(0).map_err(socket::cause)?;
-    socket::bind(&socket, BACKEND)?;
-    Ok(socket)
+    fn send(&mut self, reply: Outbound) {
+        let due = Due { reply, passage: self.hops.reply.enter() };
+        if let Next::CutOff(identity) = self.outbox.send(self.frontend.socket(), due) {
+            self.frontend.cut_off(&identity);
+        }
+    }
 }
 
 fn open_control(context: &zmq::Context) -> Result<zmq::Socket, String> {

@@ -28,15 +28,18 @@ impl Envelope {
         (!body.is_empty()).then_some((Self { identity, delimited }, body))
     }
 
-    /// The message that carries `body` back to where the request came from.
-    pub(super) fn join(&self, body: Frames) -> Frames {
-        let mut message = Vec::with_capacity(2 + body.len());
-        message.push(self.identity.clone());
-        if self.delimited {
-            message.push(Vec::new());
-        }
-        message.extend(body);
-        message
+    /// The message that carries `body` back to where the request came from, frame by frame.
+    pub(super) fn around<'a>(&'a self, body: &'a [Vec<u8>]) -> impl Iterator<Item = &'a [u8]> {
+        let delimiter: Option<&[u8]> = self.delimited.then_some(&[]);
+        let body = body.iter().map(Vec::as_slice);
+        std::iter::once(self.identity.as_slice()).chain(delimiter).chain(body)
+    }
+
+    /// The same as frames of its own.
+    pub(super) fn join(self, mut body: Frames) -> Frames {
+        let delimiter = self.delimited.then(Vec::new);
+        body.splice(0..0, [self.identity].into_iter().chain(delimiter));
+        body
     }
 }
 
@@ -76,6 +79,7 @@ mod tests {
         #[test]
         fn split_then_join_gives_the_same_frames(message in vec(vec(any::<u8>(), 0..3), 2..6)) {
             let (envelope, body) = Envelope::split(message.clone()).expect("whole");
+            prop_assert_eq!(envelope.around(&body).collect::<Vec<_>>(), message.clone());
             prop_assert_eq!(envelope.join(body), message);
         }
 
@@ -83,7 +87,7 @@ mod tests {
         fn a_reply_reads_like_its_request(identity in vec(any::<u8>(), 1..256), delimited: bool,
                                           body in vec(vec(any::<u8>(), 1..3), 1..6)) {
             let envelope = Envelope { identity, delimited };
-            prop_assert_eq!(Envelope::split(envelope.join(body.clone())), Some((envelope, body)));
+            prop_assert_eq!(Envelope::split(envelope.clone().join(body.clone())), Some((envelope, body)));
         }
     }
 }

@@ -103,8 +103,7 @@ impl Frontend {
     /// Takes in who came and went, and does what is due.
     pub(super) fn attend(&mut self) -> zmq::Result<()> {
         let now = Instant::now();
-        let due = now >= self.monitor.due();
-        if due {
+        if now >= self.monitor.due() {
             // Makes the socket take in what it is to tell of, which it does only when it is used.
             self.socket.get_events()?;
         }
@@ -122,7 +121,12 @@ impl Frontend {
         Ok(())
     }
 
-    /// When [`Frontend::attend`] has something to do again.
+    /// Whether [`Frontend::attend`] has something to do, though no connection has come or gone.
+    pub(super) fn is_due(&self) -> bool {
+        self.keeper.is_some() || Instant::now() >= self.monitor.due()
+    }
+
+    /// When that is so again.
     pub(super) fn due(&self, now: Instant) -> Instant {
         let rounds = self.keeper.as_ref().map(|_| now + Duration::from_millis(AUTHORIZED_KEYS_LOOK_MS));
         rounds.into_iter().fold(self.monitor.due(), Instant::min)

@@ -51,8 +51,8 @@ impl<W: Write> LogFile<W> {
     }
 
     /// Appends a line, which ends with a newline and has no other.
-    pub(super) fn append(&mut self, line: &str) {
-        self.pending.extend(line.as_bytes());
+    pub(super) fn append(&mut self, line: &[u8]) {
+        self.pending.extend_from_slice(line);
         if self.pending.len() >= PENDING_BYTES_MAX {
             self.flush();
         }
@@ -144,19 +144,19 @@ mod tests {
     #[test]
     fn a_full_disk_costs_lines_but_tears_none_into_another() {
         let mut log = LogFile::new(Path::new("full.log"), Disk { content: vec![], room: 8 }, false);
-        log.append("one\n");
-        log.append("two\n");
-        log.append("three\n");
+        log.append(b"one\n");
+        log.append(b"two\n");
+        log.append(b"three\n");
         log.flush();
         assert_eq!(log.logged_and_lost(), (2, 1));
 
         log.file.room = 2;
-        log.append("four\n");
+        log.append(b"four\n");
         log.flush();
         assert_eq!(log.logged_and_lost(), (2, 2));
 
         log.file.room = 100;
-        log.append("five\n");
+        log.append(b"five\n");
         log.flush();
         assert_eq!(log.logged_and_lost(), (3, 2));
         assert_eq!(String::from_utf8_lossy(&log.file.content), "one\ntwo\nfo\nfive\n");
@@ -167,11 +167,11 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let (path, rotated) = (directory.path().join("s.log"), directory.path().join("s.log.1"));
         let mut log = LogFile::open(&path).expect("writable");
-        log.append("one\n");
+        log.append(b"one\n");
         fs::rename(&path, &rotated).expect("renamed");
-        log.append("two\n");
+        log.append(b"two\n");
         log.reopen();
-        log.append("three\n");
+        log.append(b"three\n");
         log.flush();
         assert_eq!(fs::read_to_string(&rotated).expect("a file"), "one\ntwo\n");
         assert_eq!(fs::read_to_string(&path).expect("a file"), "three\n");
@@ -186,7 +186,7 @@ mod tests {
         let mut log = LogFile::open(&folder.join("s.log")).expect("writable");
         fs::rename(&folder, directory.path().join("moved")).expect("renamed");
         log.reopen();
-        log.append("one\n");
+        log.append(b"one\n");
         log.flush();
         assert_eq!(fs::read_to_string(directory.path().join("moved/s.log")).expect("a file"), "one\n");
     }
@@ -197,7 +197,7 @@ mod tests {
         let path = directory.path().join("s.log");
         fs::write(&path, "whole\ncut o").expect("a file");
         let mut log = LogFile::open(&path).expect("writable");
-        log.append("new\n");
+        log.append(b"new\n");
         log.flush();
         assert_eq!(fs::read_to_string(&path).expect("a file"), "whole\ncut o\nnew\n");
     }

@@ -1,16 +1,18 @@
 //! ZeroMQ: the only folder that names the zmq crate.
 //!
-//! [`Publisher`] is the PUB side of the HTTP surface, [`Broker`] the ROUTER/DEALER side with its workers; [`subscriber`]
+//! [`Publisher`] is the PUB side of the HTTP surface, [`Broker`] the ROUTER side with its workers; [`subscriber`]
 //! and [`requester`] are the clients behind the subcommands. Every socket belongs to one thread from spawn to close;
 //! other threads reach it through a queue or through a socket of their own.
 
 pub mod authorized_keys;
+mod backend;
 pub mod broker;
 mod broker_control;
 mod broker_loop;
 mod client_keys;
 pub mod curve;
 mod denials;
+mod dispatch;
 pub mod endpoint;
 mod envelope;
 mod exchange;
@@ -28,6 +30,8 @@ mod log_file;
 mod monitor;
 mod origin;
 mod outbox;
+mod pace;
+mod policy;
 mod publish_loop;
 mod publish_queue;
 pub mod publisher;

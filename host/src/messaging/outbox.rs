@@ -1,6 +1,6 @@
 //! The outbox: replies that are due, handed to the frontend, and what becomes of those that their client has no room for.
 
-use super::envelope::Frames;
+use super::envelope::{Envelope, Frames};
 use super::figures::SocketFigures;
 use super::origin::Origin;
 use super::socket;
@@ -10,12 +10,26 @@ use crate::ledger::{Passage, Reason};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-/// A reply on its way to the frontend: the client's identity, then the rest of the envelope and the body.
+/// A reply with its way back.
 #[derive(Debug)]
-pub(super) struct Due {
-    pub(super) message: Frames,
+pub(super) struct Outbound {
+    pub(super) envelope: Envelope,
+    pub(super) frames: Frames,
     /// What its dead letter has to tell.
     pub(super) origin: Origin,
+}
+
+impl Outbound {
+    /// Of all its frames.
+    pub(super) fn bytes(&self) -> usize {
+        self.envelope.around(&self.frames).map(<[u8]>::len).sum()
+    }
+}
+
+/// A reply on its way to the frontend.
+#[derive(Debug)]
+pub(super) struct Due {
+    pub(super) reply: Outbound,
     pub(super) passage: Passage,
 }
 
@@ -49,8 +63,7 @@ impl Outbox {
 
     /// Hands one reply over, or deals with it as the policy says. The replies to one client keep their order.
     pub(super) fn send(&mut self, frontend: &zmq::Socket, due: Due) -> Next {
-        let waits = due.message.first().is_some_and(|identity| self.held.contains_key(identity));
-        if waits {
+        if self.held_replies > 0 && self.held.contains_key(&due.reply.envelope.identity) {
             self.hold(due);
             return Next::Nothing;
         }
@@ -61,7 +74,7 @@ impl Outbox {
                 Next::Nothing
             }
             Some(due) => {
-                let identity = due.message.first().cloned().unwrap_or_default();
+                let identity = due.reply.envelope.identity.clone();
                 self.give_up(due, Reason::ClientFull, zmq::Error::EAGAIN);
                 if self.on_full == OnFull::CutOff { Next::CutOff(identity) } else { Next::Nothing }
             }
@@ -70,6 +83,9 @@ impl Outbox {
 
     /// Tries again what waits for room.
     pub(super) fn retry(&mut self, frontend: &zmq::Socket) {
+        if self.held_replies == 0 {
+            return;
+        }
         for (identity, mut replies) in std::mem::take(&mut self.held) {
             while let Some(due) = replies.pop_front() {
                 if let Some(due) = self.try_send(frontend, due) {
@@ -85,17 +101,17 @@ impl Outbox {
     }
 
     fn hold(&mut self, due: Due) {
-        let identity = due.message.first().cloned().unwrap_or_default();
-        self.held.entry(identity).or_default().push_back(due);
+        self.held.entry(due.reply.envelope.identity.clone()).or_default().push_back(due);
         self.held_replies += 1;
     }
 
     /// Gives the reply back if its client has no room; whatever else becomes of it is its end.
     fn try_send(&self, frontend: &zmq::Socket, due: Due) -> Option<Due> {
         // ROUTER_MANDATORY makes an error of what libzmq would drop unseen.
-        match socket::send(frontend, &due.message, zmq::DONTWAIT) {
+        let Outbound { envelope, frames, .. } = &due.reply;
+        match socket::send_frames(frontend, envelope.around(frames), zmq::DONTWAIT) {
             Ok(()) => {
-                self.figures.count_out(due.message.iter().map(Vec::len).sum());
+                self.figures.count_out(due.reply.bytes());
                 due.passage.out();
             }
             Err(zmq::Error::EAGAIN) => return Some(due),
@@ -111,6 +127,7 @@ impl Outbox {
     /// The end of a reply that could not be sent.
     fn give_up(&self, due: Due, reason: Reason, error: zmq::Error) {
         due.passage.dropped(reason);
-        self.dead_letters.write(due.origin.lost(due.message, reason, socket::cause(error)));
+        let Outbound { envelope, frames, origin } = due.reply;
+        self.dead_letters.write(origin.lost(envelope.join(frames), reason, socket::cause(error)));
     }
 }

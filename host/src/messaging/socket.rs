@@ -147,6 +147,18 @@ pub(super) fn receive_now(socket: &zmq::Socket, frames_max: usize) -> zmq::Resul
     }
 }
 
+/// Receives the next frame that is there already in the place of the one before it. Returns whether there was one.
+pub(super) fn receive_into(socket: &zmq::Socket, frame: &mut zmq::Message) -> zmq::Result<bool> {
+    loop {
+        match socket.recv(frame, zmq::DONTWAIT) {
+            Ok(()) => return Ok(true),
+            Err(zmq::Error::EAGAIN) => return Ok(false),
+            Err(zmq::Error::EINTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// A message with where it came from.
 #[derive(Debug)]
 pub(super) struct Received {
@@ -207,10 +219,19 @@ fn receive_looking(
 /// Each frame is copied, because the zmq crate lets go of a frame whose sending a signal interrupted: SIGHUP, which
 /// users send to a host with traffic, would lose messages.
 pub(super) fn send<F: AsRef<[u8]>>(socket: &zmq::Socket, message: &[F], flags: i32) -> zmq::Result<()> {
-    let last = message.len().saturating_sub(1);
-    for (index, frame) in message.iter().enumerate() {
-        let more = if index < last { zmq::SNDMORE } else { 0 };
-        while let Err(error) = socket.send(frame.as_ref(), flags | more) {
+    send_frames(socket, message.iter().map(AsRef::as_ref), flags)
+}
+
+/// As [`send`], of frames that stand in different places.
+pub(super) fn send_frames<'a>(
+    socket: &zmq::Socket,
+    frames: impl Iterator<Item = &'a [u8]>,
+    flags: i32,
+) -> zmq::Result<()> {
+    let mut frames = frames.peekable();
+    while let Some(frame) = frames.next() {
+        let more = if frames.peek().is_some() { zmq::SNDMORE } else { 0 };
+        while let Err(error) = socket.send(frame, flags | more) {
             if error != zmq::Error::EINTR {
                 return Err(error);
             }

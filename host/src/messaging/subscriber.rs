@@ -3,16 +3,15 @@
 mod command;
 
 use super::client_keys::ClientKeys;
-use super::envelope::Frames;
 use super::handshake::{Handshakes, Said};
-use super::line::line;
+use super::line::LineWriter;
 use super::log_file::{LogFile, say};
 use super::socket;
 use command::Command;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::oneshot;
 
 /// Where the thread hears what the user wants: one frame with a single word.
@@ -109,8 +108,11 @@ struct Owned {
     handshakes: Handshakes,
     control: zmq::Socket,
     log: LogFile,
+    /// In which every frame is received, one after the other.
+    frame: zmq::Message,
+    line: LineWriter,
     /// Lines on their way to stdout; none if nobody reads them there.
-    printed: Option<String>,
+    printed: Option<Vec<u8>>,
     received: u64,
 }
 
@@ -124,7 +126,16 @@ impl Owned {
         let control = context.socket(zmq::PULL).map_err(socket::cause)?;
         socket::bind(&control, CONTROL)?;
         let (subscriber, handshakes) = open_subscriber(context, settings)?;
-        Ok(Self { subscriber, handshakes, control, log, printed: (!settings.quiet).then(String::new), received: 0 })
+        Ok(Self {
+            subscriber,
+            handshakes,
+            control,
+            log,
+            frame: zmq::Message::new(),
+            line: LineWriter::default(),
+            printed: (!settings.quiet).then(Vec::new),
+            received: 0,
+        })
     }
 
     fn run(mut self) -> Tally {
@@ -178,21 +189,31 @@ impl Owned {
     /// Returns how many messages there were.
     fn write_batch(&mut self) -> zmq::Result<usize> {
         for count in 0..BATCH {
-            let Some(frames) = socket::receive_now(&self.subscriber, usize::MAX)? else {
+            if !self.write_next()? {
                 return Ok(count);
-            };
-            self.write(&frames);
+            }
         }
         Ok(BATCH)
     }
 
-    fn write(&mut self, frames: &Frames) {
-        self.received += 1;
-        let line = line(jiff::Timestamp::now(), frames);
-        self.log.append(&line);
-        if let Some(printed) = &mut self.printed {
-            printed.push_str(&line);
+    /// Writes the next message, if there is one.
+    fn write_next(&mut self) -> zmq::Result<bool> {
+        if !socket::receive_into(&self.subscriber, &mut self.frame)? {
+            return Ok(false);
         }
+        self.received += 1;
+        self.line.begin(SystemTime::now());
+        self.line.add(&self.frame);
+        // A message is there with all its frames, or not yet.
+        while self.frame.get_more() && socket::receive_into(&self.subscriber, &mut self.frame)? {
+            self.line.add(&self.frame);
+        }
+        let line = self.line.end();
+        self.log.append(line);
+        if let Some(printed) = &mut self.printed {
+            printed.extend_from_slice(line);
+        }
+        Ok(true)
     }
 
     /// Lets everyone see the lines so far.
@@ -200,7 +221,7 @@ impl Owned {
         self.log.flush();
         let Some(printed) = &mut self.printed else { return Ok(()) };
         let mut stdout = io::stdout().lock();
-        let outcome = stdout.write_all(printed.as_bytes()).and_then(|()| stdout.flush());
+        let outcome = stdout.write_all(printed).and_then(|()| stdout.flush());
         printed.clear();
         match outcome {
             Ok(()) => Ok(()),

@@ -1,0 +1,62 @@
+//! A process that takes part in a comparison, and what it says on stdout.
+
+use anyhow::{Context, Result, bail, ensure};
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+/// Ends when it is dropped.
+pub struct Process {
+    child: Child,
+    said: BufReader<ChildStdout>,
+    name: String,
+}
+
+impl Process {
+    /// Starts this program again, as one of its peers.
+    pub fn peer<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<Self> {
+        let program = std::env::current_exe().context("finding this program")?;
+        Self::start(Command::new(program).arg("peer").args(arguments))
+    }
+
+    pub fn start(command: &mut Command) -> Result<Self> {
+        let name = format!("{command:?}");
+        // Its stdin tells it when we have ended.
+        let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = started.with_context(|| format!("starting {name}"))?;
+        let said = BufReader::new(child.stdout.take().context("it has no stdout")?);
+        Ok(Self { child, said, name })
+    }
+
+    /// Waits for a line `WORD REST` and gives its rest.
+    pub fn hear(&mut self, word: &str) -> Result<String> {
+        let mut line = String::new();
+        ensure!(self.said.read_line(&mut line)? > 0, "{} ended before it said {word}", self.name);
+        match line.trim_end().strip_prefix(word) {
+            Some(rest) => Ok(rest.trim_start().to_owned()),
+            None => bail!("{} said {line:?} where {word} was expected", self.name),
+        }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Processor time that a process has used so far, all its threads together.
+pub fn cpu_seconds(id: u32) -> Result<f64> {
+    let stat =
+        std::fs::read_to_string(format!("/proc/{id}/stat")).with_context(|| format!("looking at process {id}"))?;
+    // The name in parentheses may have spaces in it.
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks = |field: usize| after_name.split_whitespace().nth(field - 3).and_then(|text| text.parse::<u64>().ok());
+    let (user, system) = ticks(14).zip(ticks(15)).context("reading its processor time")?;
+    Ok((user + system) as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
