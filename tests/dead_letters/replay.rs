@@ -14,8 +14,9 @@ fn mend(host: &Host, plugin: &str, component: &[u8]) {
     host.process.wait_for_line(&["loaded", &format!("plugin=\"{plugin}\""), "generation=2"]);
 }
 
-/// The error with its backtrace, but for the offsets in it: that of one instruction has been seen one byte further on in
-/// one of many calls.
+/// The error with its backtrace, but for the offsets in it: Cranelift makes one conditional trap of the check of the epoch
+/// and an `unreachable` right after it, which has the check's offset, while a call that a tick interrupts there goes on
+/// to a second copy of the trap, which has its own.
 fn trace(of: &Value) -> String {
     let error = of["error"].as_str().unwrap();
     let words = error.split(' ').map(|word| if word.starts_with("0x") { "0x…" } else { word });

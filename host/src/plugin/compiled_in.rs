@@ -13,7 +13,7 @@ mod echo;
 /// What the plugin of this name makes of a message; none if it is not compiled in.
 pub(super) fn transform(name: &str, message: &TransformInput) -> Option<Result<Option<Message>, CallError>> {
     (name == "downcase").then(|| {
-        let body = downcase::answer(&message.body).map_err(CallError::Rejected)?.into_bytes();
+        let body = downcase::answer(&message.body).map_err(CallError::Rejected)?;
         Ok(Some(Message { body, ..Message::default() }))
     })
 }

@@ -12,7 +12,7 @@ export!(Plugin);
 
 impl Guest for Plugin {
     fn transform(input: Message) -> Result<Option<Message>, Error> {
-        let body = logic::answer(&input.body).map_err(Error::Rejected)?.into_bytes();
+        let body = logic::answer(&input.body).map_err(Error::Rejected)?;
         // No metadata: nothing of a request is echoed into the headers of its answer.
         Ok(Some(Message { topic: String::new(), metadata: Vec::new(), body }))
     }
