@@ -1,16 +1,13 @@
 //! Builds the host, and starts it as a user would, in a directory of its own.
 
+use crate::process::Process;
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-/// For the host to end its work after SIGTERM; its own grace period is shorter.
-const STOP_MAX: Duration = Duration::from_secs(15);
+use std::process::{Command, Stdio};
 
 /// The repository.
 pub fn root() -> &'static Path {
@@ -54,7 +51,7 @@ fn build_with(features: &[&str]) -> Result<PathBuf> {
 
 /// A host that is ready; it ends when this is dropped.
 pub struct Host {
-    process: Child,
+    process: Process,
     surfaces: BTreeMap<String, String>,
     _directory: tempfile::TempDir,
 }
@@ -74,7 +71,7 @@ impl Host {
         for (name, path) in plugins {
             command.arg(format!("--plugin={name}={}", std::path::absolute(path)?.display()));
         }
-        let process = command
+        let mut process = command
             .args(["--http=127.0.0.1:0", "--admin=127.0.0.1:0", "--publish=tcp://127.0.0.1:*", "--frontend=none"])
             .arg("--config")
             .arg(config_file)
@@ -85,8 +82,8 @@ impl Host {
             .stderr(File::create(&log_file)?)
             .spawn()
             .with_context(|| format!("starting {}", binary.display()))?;
-        let mut host = Self { process, surfaces: BTreeMap::new(), _directory: directory };
-        let stdout = host.process.stdout.take().context("the host has no stdout")?;
+        let stdout = process.stdout.take().context("the host has no stdout")?;
+        let mut host = Self { process: Process::of(process), surfaces: BTreeMap::new(), _directory: directory };
         for line in BufReader::new(stdout).lines() {
             let line = line?;
             if line == "ready" {
@@ -103,18 +100,5 @@ impl Host {
     pub fn http(&self) -> Result<SocketAddr> {
         let place = self.surfaces.get("http").context("the host names no HTTP surface")?;
         place.trim_start_matches("http://").parse().with_context(|| format!("reading {place}"))
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.process);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        let began = Instant::now();
-        while began.elapsed() < STOP_MAX && matches!(self.process.try_wait(), Ok(None)) {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

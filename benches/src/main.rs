@@ -7,6 +7,7 @@ mod machine;
 mod neighbours;
 mod options;
 mod overload;
+mod process;
 mod report;
 mod row;
 mod traffic;
