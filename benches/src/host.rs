@@ -9,6 +9,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// Where the host listens, unless a comparison wants it elsewhere.
+const SURFACES: [&str; 4] =
+    ["--http=127.0.0.1:0", "--admin=127.0.0.1:0", "--publish=tcp://127.0.0.1:*", "--frontend=none"];
+
 /// The repository.
 pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -59,6 +63,11 @@ pub struct Host {
 impl Host {
     /// Starts `binary` with the plugins, by name and file, and with `config`.
     pub fn start(binary: &Path, plugins: &[(&str, &Path)], config: &str) -> Result<Self> {
+        Self::start_with(binary, plugins, config, &[])
+    }
+
+    /// The same, with flags that go before the usual ones of their name.
+    pub fn start_with(binary: &Path, plugins: &[(&str, &Path)], config: &str, flags: &[&str]) -> Result<Self> {
         let directory = tempfile::tempdir().context("making a directory")?;
         let (config_file, log_file) = (directory.path().join("tidegate.toml"), directory.path().join("log"));
         std::fs::write(&config_file, config)?;
@@ -71,8 +80,11 @@ impl Host {
         for (name, path) in plugins {
             command.arg(format!("--plugin={name}={}", std::path::absolute(path)?.display()));
         }
+        let name = |flag: &str| flag.split('=').next().map(str::to_owned);
+        let usual = SURFACES.iter().filter(|usual| flags.iter().all(|flag| name(flag) != name(usual)));
         let mut process = command
-            .args(["--http=127.0.0.1:0", "--admin=127.0.0.1:0", "--publish=tcp://127.0.0.1:*", "--frontend=none"])
+            .args(usual)
+            .args(flags)
             .arg("--config")
             .arg(config_file)
             .current_dir(directory.path())
@@ -98,7 +110,17 @@ impl Host {
 
     /// Where HTTP listens.
     pub fn http(&self) -> Result<SocketAddr> {
-        let place = self.surfaces.get("http").context("the host names no HTTP surface")?;
+        let place = self.surface("http")?;
         place.trim_start_matches("http://").parse().with_context(|| format!("reading {place}"))
+    }
+
+    /// Where a surface is, as the host says it.
+    pub fn surface(&self, name: &str) -> Result<&str> {
+        self.surfaces.get(name).map(|place| &**place).with_context(|| format!("the host names no surface {name}"))
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 }

@@ -3,16 +3,23 @@
 mod client;
 mod figures;
 mod host;
+mod http;
+mod load;
 mod machine;
 mod neighbours;
 mod options;
 mod overload;
 mod process;
+mod processor_time;
 mod report;
 mod row;
+mod tap;
 mod traffic;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
+use options::Options;
+use report::Report;
 use std::process::ExitCode;
 
 /// A comparison was measured, and `--judge` was told to hold it to its targets.
@@ -27,16 +34,27 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Comparison {
+    /// `/downcase/` against the logic compiled in, the demo in Python and `wasmtime serve`
+    Http(Options),
     /// What one plugin that loops on every call does to the route of another
     Neighbours(neighbours::Options),
     /// Twice the load that can be sustained: what is answered, how soon, and what becomes of it afterwards
     Overload(overload::Options),
+    /// Makes HTTP load
+    #[command(hide = true)]
+    Load(load::Arguments),
+    /// Counts what a publisher sends
+    #[command(hide = true)]
+    Tap(tap::Arguments),
 }
 
 fn main() -> ExitCode {
     let measured = match Cli::parse().comparison {
+        Comparison::Http(options) => tell(http::run, &options),
         Comparison::Neighbours(options) => neighbours::run(&options),
         Comparison::Overload(options) => overload::run(&options),
+        Comparison::Load(arguments) => load::run(&arguments).map(|()| true),
+        Comparison::Tap(arguments) => tap::run(&arguments).map(|()| true),
     };
     match measured {
         Ok(true) => ExitCode::SUCCESS,
@@ -46,4 +64,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Measures, prints, and says whether the exit code is to be that of success.
+fn tell(run: fn(&Options) -> Result<Report>, options: &Options) -> Result<bool> {
+    let report = run(options)?;
+    match options.json {
+        true => println!("{}", serde_json::to_string_pretty(&report)?),
+        false => report.print(),
+    }
+    Ok(!options.judge || report.is_met())
 }

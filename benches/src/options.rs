@@ -9,6 +9,15 @@ pub struct Options {
     /// The binary to measure [default: cargo build --release -p host]
     #[arg(long, value_name = "PATH")]
     pub host: Option<PathBuf>,
+    /// The same with the logic compiled in [default: built as well; with --host: left out]
+    #[arg(long, value_name = "PATH")]
+    pub compiled_in: Option<PathBuf>,
+    /// The interpreter for contenders in Python
+    #[arg(long, value_name = "PATH", default_value = "python3")]
+    pub python: PathBuf,
+    /// The wasmtime that is a contender
+    #[arg(long, value_name = "PATH", default_value = "wasmtime")]
+    pub wasmtime: PathBuf,
     /// One short round: whether it works, not what it measures
     #[arg(long)]
     pub quick: bool,

@@ -13,6 +13,10 @@ impl Process {
     pub fn of(child: Child) -> Self {
         Self(child)
     }
+
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
 }
 
 impl Drop for Process {
