@@ -1,5 +1,7 @@
 //! The measured comparisons: each subcommand starts what it compares, puts traffic on it and prints what came out.
 
+mod all;
+mod chart;
 mod client;
 mod figures;
 mod host;
@@ -16,10 +18,11 @@ mod row;
 mod tap;
 mod traffic;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use options::Options;
 use report::Report;
+use serde::Serialize;
 use std::process::ExitCode;
 
 /// A comparison was measured, and `--judge` was told to hold it to its targets.
@@ -34,6 +37,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Comparison {
+    /// All of those below that a target hangs on, one after the other
+    All(Options),
     /// `/downcase/` against the logic compiled in, the demo in Python and `wasmtime serve`
     Http(Options),
     /// What one plugin that loops on every call does to the route of another
@@ -50,6 +55,7 @@ enum Comparison {
 
 fn main() -> ExitCode {
     let measured = match Cli::parse().comparison {
+        Comparison::All(options) => all::run(&options, |reports| told(&options, reports, &reports)),
         Comparison::Http(options) => tell(http::run, &options),
         Comparison::Neighbours(options) => neighbours::run(&options),
         Comparison::Overload(options) => overload::run(&options),
@@ -66,12 +72,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures, prints, and says whether the exit code is to be that of success.
+/// Measures one comparison and tells what came out.
 fn tell(run: fn(&Options) -> Result<Report>, options: &Options) -> Result<bool> {
     let report = run(options)?;
+    told(options, std::slice::from_ref(&report), &report)
+}
+
+/// Tells it in the forms that are wanted, and says whether the exit code is to be that of success.
+fn told(options: &Options, reports: &[Report], whole: &impl Serialize) -> Result<bool> {
     match options.json {
-        true => println!("{}", serde_json::to_string_pretty(&report)?),
-        false => report.print(),
+        true => println!("{}", serde_json::to_string_pretty(whole)?),
+        false => reports.iter().for_each(Report::print),
     }
-    Ok(!options.judge || report.is_met())
+    if let Some(path) = &options.svg {
+        std::fs::write(path, chart::draw(reports)).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(!options.judge || reports.iter().all(Report::is_met))
 }
