@@ -9,9 +9,12 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD_BYTES_MAX: usize = 64 << 10;
 const BODY_BYTES_MAX: usize = 16 << 20;
 
-/// One connection. After an error it is of no more use.
+/// One connection at a time. After an error it is of no more use.
 pub struct Client {
+    address: SocketAddr,
     stream: TcpStream,
+    /// Whether the server closes after each answer, as some do.
+    is_closed: bool,
     request: Vec<u8>,
     received: Vec<u8>,
 }
@@ -27,16 +30,16 @@ pub struct Answer<'a> {
 impl Client {
     /// Connects, and will ask for `path`.
     pub fn connect(address: SocketAddr, path: &str) -> Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
-        stream.set_write_timeout(Some(TIMEOUT))?;
         let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").into_bytes();
-        Ok(Self { stream, request, received: Vec::with_capacity(4 << 10) })
+        let received = Vec::with_capacity(4 << 10);
+        Ok(Self { address, stream: open(address)?, is_closed: false, request, received })
     }
 
     /// Asks once and waits for the whole answer.
     pub fn get(&mut self) -> Result<Answer<'_>> {
+        if self.is_closed {
+            self.stream = open(self.address)?;
+        }
         self.stream.write_all(&self.request)?;
         self.received.clear();
         let head_bytes = loop {
@@ -51,6 +54,7 @@ impl Client {
             .and_then(|rest| rest.get(..3))
             .and_then(|digits| digits.parse().ok())
             .ok_or_else(|| broken("no status line"))?;
+        self.is_closed = header(head, "connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         let body_bytes = length(head).ok_or_else(|| broken("no content-length"))?;
         let answer_bytes = head_bytes + body_bytes.min(BODY_BYTES_MAX);
         while self.received.len() < answer_bytes {
@@ -82,6 +86,14 @@ impl<'a> Answer<'a> {
     }
 }
 
+fn open(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    Ok(stream)
+}
+
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines()
         .filter_map(|line| line.split_once(':'))
@@ -95,4 +107,30 @@ fn length(head: &str) -> Option<usize> {
 
 fn broken(how: &str) -> Error {
     Error::new(ErrorKind::InvalidData, format!("the answer is not what a host sends: {how}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_server_that_closes_is_connected_to_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("it is bound");
+        let server = std::thread::spawn(move || {
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().expect("it comes again");
+                let _ = stream.read(&mut [0; 1024]);
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 2\r\n\r\nok")
+                    .expect("heard");
+            }
+        });
+        let mut client = Client::connect(address, "/").expect("it listens");
+        for _ in 0..2 {
+            assert_eq!(client.get().expect("an answer").body, b"ok");
+        }
+        server.join().expect("both came");
+    }
 }

@@ -1,16 +1,17 @@
 //! Builds the host, and starts it as a user would, in a directory of its own.
 
+use crate::process::Process;
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
-/// For the host to end its work after SIGTERM; its own grace period is shorter.
-const STOP_MAX: Duration = Duration::from_secs(15);
+/// Where the host listens, unless a comparison wants it elsewhere.
+const SURFACES: [&str; 4] =
+    ["--http=127.0.0.1:0", "--admin=127.0.0.1:0", "--publish=tcp://127.0.0.1:*", "--frontend=none"];
 
 /// The repository.
 pub fn root() -> &'static Path {
@@ -54,7 +55,7 @@ fn build_with(features: &[&str]) -> Result<PathBuf> {
 
 /// A host that is ready; it ends when this is dropped.
 pub struct Host {
-    process: Child,
+    process: Process,
     surfaces: BTreeMap<String, String>,
     _directory: tempfile::TempDir,
 }
@@ -62,11 +63,10 @@ pub struct Host {
 impl Host {
     /// Starts `binary` with the plugins, by name and file, and with `config`, without a frontend.
     pub fn start(binary: &Path, plugins: &[(&str, &Path)], config: &str) -> Result<Self> {
-        let surfaces = ["--http=127.0.0.1:0", "--admin=127.0.0.1:0", "--publish=tcp://127.0.0.1:*", "--frontend=none"];
-        Self::start_with(binary, plugins, config, &surfaces)
+        Self::start_with(binary, plugins, config, &[])
     }
 
-    /// The same with other flags, which say where it listens.
+    /// The same, with flags that go before the usual ones of their name.
     pub fn start_with(binary: &Path, plugins: &[(&str, &Path)], config: &str, flags: &[&str]) -> Result<Self> {
         let directory = tempfile::tempdir().context("making a directory")?;
         let (config_file, log_file) = (directory.path().join("tidegate.toml"), directory.path().join("log"));
@@ -80,7 +80,10 @@ impl Host {
         for (name, path) in plugins {
             command.arg(format!("--plugin={name}={}", std::path::absolute(path)?.display()));
         }
-        let process = command
+        let name = |flag: &str| flag.split('=').next().map(str::to_owned);
+        let usual = SURFACES.iter().filter(|usual| flags.iter().all(|flag| name(flag) != name(usual)));
+        let mut process = command
+            .args(usual)
             .args(flags)
             .arg("--config")
             .arg(config_file)
@@ -91,8 +94,8 @@ impl Host {
             .stderr(File::create(&log_file)?)
             .spawn()
             .with_context(|| format!("starting {}", binary.display()))?;
-        let mut host = Self { process, surfaces: BTreeMap::new(), _directory: directory };
-        let stdout = host.process.stdout.take().context("the host has no stdout")?;
+        let stdout = process.stdout.take().context("the host has no stdout")?;
+        let mut host = Self { process: Process::of(process), surfaces: BTreeMap::new(), _directory: directory };
         for line in BufReader::new(stdout).lines() {
             let line = line?;
             if line == "ready" {
@@ -105,6 +108,7 @@ impl Host {
         bail!("the host did not start:\n{}", std::fs::read_to_string(log_file)?)
     }
 
+    /// The process.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
@@ -118,18 +122,5 @@ impl Host {
     pub fn http(&self) -> Result<SocketAddr> {
         let place = self.place("http")?;
         place.trim_start_matches("http://").parse().with_context(|| format!("reading {place}"))
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.process);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        let began = Instant::now();
-        while began.elapsed() < STOP_MAX && matches!(self.process.try_wait(), Ok(None)) {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

@@ -1,16 +1,22 @@
 //! The measured comparisons: each subcommand starts what it compares, puts traffic on it and prints what came out.
 
+mod all;
 mod broker;
+mod chart;
 mod client;
 mod figures;
 mod host;
+mod http;
 mod idle;
 mod launch;
+mod load;
 mod machine;
 mod neighbours;
 mod options;
 mod overload;
 mod peer;
+mod process;
+mod processor_time;
 mod publish;
 mod python;
 mod report;
@@ -18,10 +24,15 @@ mod row;
 mod scale;
 mod start;
 mod swap;
+mod tap;
 mod traffic;
 mod usage;
 
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use options::Options;
+use report::Report;
+use serde::Serialize;
 use std::process::ExitCode;
 
 /// A comparison was measured, and `--judge` was told to hold it to its targets.
@@ -36,14 +47,18 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Comparison {
+    /// All of those below that a target hangs on, one after the other
+    All(Options),
+    /// `/downcase/` against the logic compiled in, the demo in Python and `wasmtime serve`
+    Http(Options),
     /// What one plugin that loops on every call does to the route of another
     Neighbours(neighbours::Options),
     /// Twice the load that can be sustained: what is answered, how soon, and what becomes of it afterwards
     Overload(overload::Options),
     /// From exec to ready, and memory at rest
-    Start(options::Options),
+    Start(Options),
     /// From a new file in place to the first answer from it, and what swaps do to the traffic
-    Swap(options::Options),
+    Swap(Options),
     /// What a message costs with more and more plugins, clients and delayed replies, and what it costs to hold them
     Scale(scale::Options),
     #[command(hide = true, subcommand)]
@@ -54,19 +69,29 @@ enum Comparison {
     Publish(publish::Options),
     #[command(hide = true, subcommand)]
     Peer(peer::Peer),
+    /// Makes HTTP load
+    #[command(hide = true)]
+    Load(load::Arguments),
+    /// Counts what a publisher sends
+    #[command(hide = true)]
+    Tap(tap::Arguments),
 }
 
 fn main() -> ExitCode {
     let measured = match Cli::parse().comparison {
+        Comparison::All(options) => all::run(&options, |reports| told(&options, reports, &reports)),
+        Comparison::Http(options) => tell(&options, http::run(&options)),
         Comparison::Neighbours(options) => neighbours::run(&options),
         Comparison::Overload(options) => overload::run(&options),
-        Comparison::Start(options) => options.finish(start::run(&options)),
-        Comparison::Swap(options) => options.finish(swap::run(&options)),
-        Comparison::Scale(options) => options.common.finish(scale::run(&options)),
+        Comparison::Start(options) => tell(&options, start::run(&options)),
+        Comparison::Swap(options) => tell(&options, swap::run(&options)),
+        Comparison::Scale(options) => tell(&options.common, scale::run(&options)),
         Comparison::Idle(idle) => idle.run().map(|()| true),
-        Comparison::Broker(options) => options.common.finish(broker::run(&options)),
-        Comparison::Publish(options) => options.common.finish(publish::run(&options)),
+        Comparison::Broker(options) => tell(&options.common, broker::run(&options)),
+        Comparison::Publish(options) => tell(&options.common, publish::run(&options)),
         Comparison::Peer(peer) => peer::run(&peer).map(|()| true),
+        Comparison::Load(arguments) => load::run(&arguments).map(|()| true),
+        Comparison::Tap(arguments) => tap::run(&arguments).map(|()| true),
     };
     match measured {
         Ok(true) => ExitCode::SUCCESS,
@@ -76,4 +101,22 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Measures one comparison and tells what came out.
+fn tell(options: &Options, report: Result<Report>) -> Result<bool> {
+    let report = report?;
+    told(options, std::slice::from_ref(&report), &report)
+}
+
+/// Tells it in the forms that are wanted, and says whether the exit code is to be that of success.
+fn told(options: &Options, reports: &[Report], whole: &impl Serialize) -> Result<bool> {
+    match options.json {
+        true => println!("{}", serde_json::to_string_pretty(whole)?),
+        false => reports.iter().for_each(Report::print),
+    }
+    if let Some(path) = &options.svg {
+        std::fs::write(path, chart::draw(reports)).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(!options.judge || options.quick || reports.iter().all(Report::is_met))
 }

@@ -1,7 +1,5 @@
 //! What every comparison can be told.
 
-use crate::report::Report;
-use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -11,6 +9,15 @@ pub struct Options {
     /// The binary to measure [default: cargo build --release -p host]
     #[arg(long, value_name = "PATH")]
     pub host: Option<PathBuf>,
+    /// The same with the logic compiled in [default: built as well; with --host: left out]
+    #[arg(long, value_name = "PATH")]
+    pub compiled_in: Option<PathBuf>,
+    /// The interpreter for contenders in Python
+    #[arg(long, value_name = "PATH", default_value = "python3")]
+    pub python: PathBuf,
+    /// The wasmtime that is a contender
+    #[arg(long, value_name = "PATH", default_value = "wasmtime")]
+    pub wasmtime: PathBuf,
     /// One short round: whether it works, not what it measures
     #[arg(long)]
     pub quick: bool,
@@ -32,16 +39,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// Prints what a comparison found, and says whether it is good enough.
-    pub fn finish(&self, report: Result<Report>) -> Result<bool> {
-        let report = report?;
-        match self.json {
-            true => println!("{}", serde_json::to_string_pretty(&report)?),
-            false => report.print(),
-        }
-        Ok(!self.judge || self.quick || report.is_met())
-    }
-
     pub fn rounds(&self) -> u32 {
         self.rounds.unwrap_or(if self.quick { 1 } else { 5 })
     }

@@ -125,7 +125,8 @@ impl Ratio {
         self.target.is_none_or(|target| target.is_met(self.ratio.median))
     }
 
-    fn verdict(&self) -> String {
+    /// Empty where there is no target.
+    pub fn verdict(&self) -> String {
         match self.target {
             Some(target) => format!("{target} {}", if self.is_met() { "met" } else { "missed" }),
             None => String::new(),

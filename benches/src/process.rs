@@ -1,0 +1,33 @@
+//! A process that ends with whoever started it.
+
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+/// For a server to end its work after SIGTERM; the host's own grace period is shorter.
+const STOP_MAX: Duration = Duration::from_secs(15);
+
+/// Ends the process when it is dropped.
+pub struct Process(Child);
+
+impl Process {
+    pub fn of(child: Child) -> Self {
+        Self(child)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let Self(child) = self;
+        let _ = rustix::process::kill_process(rustix::process::Pid::from_child(child), rustix::process::Signal::TERM);
+        let began = Instant::now();
+        while began.elapsed() < STOP_MAX && matches!(child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
