@@ -50,11 +50,11 @@ pub struct Setup {
     pub seed: Seed,
 }
 
-/// wasmtime for plugins of one stack size, which is a setting of the whole of it.
+/// wasmtime for plugins of one stack size, which is a setting of the whole of it. Cheap to clone: every plugin has it.
 #[derive(Clone)]
 pub(super) struct Runtime {
     pub(super) wasmtime: wasmtime::Engine,
-    pub(super) linker: Linker<Guest>,
+    pub(super) linker: Arc<Linker<Guest>>,
 }
 
 /// Why there is no engine.
@@ -121,7 +121,7 @@ impl Runtime {
             .async_stack_size(stack_bytes_max + HOST_STACK_BYTES)
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         let wasmtime = wasmtime::Engine::new(&config)?;
-        let linker = guest::linker(&wasmtime)?;
+        let linker = Arc::new(guest::linker(&wasmtime)?);
         tick(&wasmtime, lane)?;
         Ok(Self { wasmtime, linker })
     }
