@@ -114,6 +114,8 @@ impl Runtime {
             .max_memory_size(largest.memory_bytes_max)
             .table_elements(largest.table_elements_max)
             .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT_BYTES)
+            // Beyond wasmtime's hundred, a call takes over the memory of another plugin's, which costs as much as no pool.
+            .max_unused_warm_slots(INSTANCES_MAX)
             .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES);
         let mut config = compile_settings();
         config
