@@ -41,7 +41,12 @@ enum Command {
     DeadLetters(dead_letters::DeadLetters),
     /// Compiles the component on stdin, under limits; the host starts this for itself
     #[command(hide = true, name = COMPILER_SUBCOMMAND)]
-    Compile { memory_bytes_max: u64, cpu_seconds_max: u64 },
+    Compile {
+        memory_bytes_max: u64,
+        cpu_seconds_max: u64,
+        #[arg(long)]
+        give_way: bool,
+    },
 }
 
 impl Cli {
@@ -54,8 +59,8 @@ impl Cli {
             Some(Command::Keygen(args)) => keygen::run(args),
             Some(Command::Plugin(plugin)) => plugin.run(),
             Some(Command::DeadLetters(dead_letters)) => dead_letters.run(),
-            Some(Command::Compile { memory_bytes_max, cpu_seconds_max }) => {
-                return ExitCode::from(run_compiler(memory_bytes_max, cpu_seconds_max));
+            Some(Command::Compile { memory_bytes_max, cpu_seconds_max, give_way }) => {
+                return ExitCode::from(run_compiler(memory_bytes_max, cpu_seconds_max, give_way));
             }
         };
         result.unwrap_or_else(|error| {

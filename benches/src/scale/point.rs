@@ -81,7 +81,7 @@ impl Series {
         let others = self.rounds.first().and_then(|round| round.first()).map_or(&[][..], |point| &point.others[..]);
         for (index, (what, unit, _)) in others.iter().enumerate() {
             let measure = format!("{}: {what}", self.name);
-            tables.push(self.table(measure, *unit, 0, |point, _| point.others[index].2));
+            tables.push(self.table(measure, unit, 0, |point, _| point.others[index].2));
         }
         tables
     }

@@ -5,6 +5,7 @@
 //! [`REFUSED`] and the reason on stderr.
 
 use super::engine;
+use super::lane::give_way_to_others;
 use super::load::LoadError;
 use crate::config::{ARTIFACT_BYTES_MAX, COMPILES_MAX, Limits};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -23,7 +24,12 @@ use tokio::time::timeout;
 pub const SUBCOMMAND: &str = "compile-component";
 /// The exit code of a compiler that refuses the component.
 const REFUSED: u8 = 4;
-/// Below everything that carries traffic.
+/// Has a compiler run when nothing else wants to.
+const GIVE_WAY: &str = "--give-way";
+/// How long a compiler gives way before another one takes its place that does not. Most components are compiled in a part of
+/// it, and where the traffic leaves no time at all, a swap must not wait for the end of that.
+const GIVE_WAY_MAX: Duration = Duration::from_millis(250);
+/// What a compiler has that does not give way: less than the traffic.
 const NICE: i32 = 5;
 const STDERR_BYTES_MAX: u64 = 64 << 10;
 /// The address space that the process has before it compiles.
@@ -48,14 +54,26 @@ impl Compiler {
             // A fuzzer looks for new paths in its own process only.
             return artifact(component).map_err(LoadError::Compile);
         }
+        let Ok(_place) = self.places.acquire().await else { std::future::pending().await };
+        // A nice process still finishes its slice, of some milliseconds, before whoever wakes up for a request.
+        if Duration::from_millis(limits.compile_ms_max) > GIVE_WAY_MAX
+            && let Ok(ended) = timeout(GIVE_WAY_MAX, self.run(component, limits, true)).await
+        {
+            return ended;
+        }
+        self.run(component, limits, false).await
+    }
+
+    /// One compiler from its start to its end; it dies when nobody waits for it any more.
+    async fn run(&self, component: &[u8], limits: &Limits, gives_way: bool) -> Result<Vec<u8>, LoadError> {
         let failed = |what: &str, error: std::io::Error| {
             LoadError::Compile(format!("{what} the compiler {}: {error}", self.program.display()))
         };
-        let Ok(_place) = self.places.acquire().await else { std::future::pending().await };
         let mut child = Command::new(&*self.program)
             .arg(SUBCOMMAND)
             .arg(limits.compile_memory_bytes_max.to_string())
             .arg(limits.compile_ms_max.div_ceil(1_000).to_string())
+            .args(gives_way.then_some(GIVE_WAY))
             // Nothing of ours for a hostile file to find there.
             .env_clear()
             .stdin(Stdio::piped())
@@ -128,7 +146,10 @@ pub fn own_program() -> std::io::Result<PathBuf> {
 }
 
 /// What [`SUBCOMMAND`] does: compiles the component on stdin. Returns the exit code.
-pub fn run(memory_bytes_max: u64, cpu_seconds_max: u64) -> u8 {
+pub fn run(memory_bytes_max: u64, cpu_seconds_max: u64, gives_way: bool) -> u8 {
+    if gives_way {
+        give_way_to_others();
+    }
     match compile(memory_bytes_max, cpu_seconds_max) {
         Ok(()) => 0,
         Err(error) => {

@@ -50,11 +50,11 @@ pub struct Setup {
     pub seed: Seed,
 }
 
-/// wasmtime for plugins of one stack size, which is a setting of the whole of it.
+/// wasmtime for plugins of one stack size, which is a setting of the whole of it. Cheap to clone: every plugin has it.
 #[derive(Clone)]
 pub(super) struct Runtime {
     pub(super) wasmtime: wasmtime::Engine,
-    pub(super) linker: Linker<Guest>,
+    pub(super) linker: Arc<Linker<Guest>>,
 }
 
 /// Why there is no engine.
@@ -114,6 +114,8 @@ impl Runtime {
             .max_memory_size(largest.memory_bytes_max)
             .table_elements(largest.table_elements_max)
             .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT_BYTES)
+            // Beyond wasmtime's hundred, a call takes over the memory of another plugin's, which costs as much as no pool.
+            .max_unused_warm_slots(INSTANCES_MAX)
             .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES);
         let mut config = compile_settings();
         config
@@ -121,7 +123,7 @@ impl Runtime {
             .async_stack_size(stack_bytes_max + HOST_STACK_BYTES)
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         let wasmtime = wasmtime::Engine::new(&config)?;
-        let linker = guest::linker(&wasmtime)?;
+        let linker = Arc::new(guest::linker(&wasmtime)?);
         tick(&wasmtime, lane)?;
         Ok(Self { wasmtime, linker })
     }

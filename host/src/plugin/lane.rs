@@ -36,7 +36,7 @@ impl SlowLane {
             .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))
             .thread_name("slow-lane")
             .enable_all()
-            .on_thread_start(yield_to_others)
+            .on_thread_start(give_way_to_others)
             .build()?;
         Ok(Self { runtime: Some(runtime), calls: AtomicUsize::new(0) })
     }
@@ -83,7 +83,7 @@ impl Drop for SlowLane {
 /// Gives this thread a priority below all others. A nice value would not do: the system lets a nice thread finish its
 /// slice, of some milliseconds, before another one that wakes up. Where there is no such priority the bound on the
 /// processor's time remains.
-fn yield_to_others() {
+pub(super) fn give_way_to_others() {
     #[cfg(target_os = "linux")]
     {
         use thread_priority::unix::{

@@ -147,8 +147,11 @@ impl Watch {
     fn look(&mut self) -> bool {
         self.look_for_new_files();
         self.watch_directories();
-        let slots = self.slots.all();
-        slots.iter().fold(true, |all_settled, slot| self.look_at(slot) && all_settled)
+        let mut all_settled = true;
+        for slot in self.slots.all() {
+            all_settled &= self.look_at(&slot);
+        }
+        all_settled
     }
 
     fn look_at(&mut self, slot: &Arc<Slot>) -> bool {
