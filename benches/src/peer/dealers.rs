@@ -43,7 +43,8 @@ impl Dealers {
         let context = zmq::Context::new();
         let sockets = (0..self.clients).map(|number| {
             let socket = context.socket(zmq::DEALER)?;
-            socket.set_identity(format!("worker-{number}").as_bytes())?;
+            // Of this process alone: what the server still has for the clients before these is not for them.
+            socket.set_identity(format!("worker-{number}-{}", std::process::id()).as_bytes())?;
             socket.set_linger(0)?;
             socket.set_rcvtimeo(PATIENCE_MS)?;
             socket.connect(&self.connect)?;
@@ -75,9 +76,11 @@ struct Clients {
 }
 
 impl Clients {
-    fn send(&mut self, index: usize) -> Result<()> {
+    fn send(&mut self, index: usize) -> Result<String> {
         self.sent += 1;
-        Ok(self.sockets[index].send(format!("request #{}", self.sent).as_str(), 0)?)
+        let request = format!("request #{}", self.sent);
+        self.sockets[index].send(request.as_str(), 0)?;
+        Ok(request)
     }
 
     /// Returns how many replies there were, and in what time.
@@ -93,10 +96,10 @@ impl Clients {
     /// Sends one request and waits for its reply.
     fn round_trip(&mut self) -> Result<u64> {
         let sent = Instant::now();
-        self.send(0)?;
+        let request = self.send(0)?;
         let reply = self.sockets[0].recv_msg(0).with_context(|| format!("no reply within {PATIENCE_MS} ms"))?;
         self.round_trips.push(sent.elapsed());
-        ensure!(is_reply(&reply), "this is no reply: {reply:?}");
+        ensure!(*reply == *request.as_bytes(), "the reply to {request} is {reply:?}");
         Ok(1)
     }
 
