@@ -1,5 +1,6 @@
 //! The measured comparisons: each subcommand starts what it compares, puts traffic on it and prints what came out.
 
+mod call;
 mod client;
 mod figures;
 mod host;
@@ -30,12 +31,15 @@ enum Comparison {
     Neighbours(neighbours::Options),
     /// Twice the load that can be sustained: what is answered, how soon, and what becomes of it afterwards
     Overload(overload::Options),
+    /// What one call costs in-process: native, reused, fresh, and in extism
+    Call(call::Call),
 }
 
 fn main() -> ExitCode {
     let measured = match Cli::parse().comparison {
         Comparison::Neighbours(options) => neighbours::run(&options),
         Comparison::Overload(options) => overload::run(&options),
+        Comparison::Call(call) => call.options.finish(call::run(&call)),
     };
     match measured {
         Ok(true) => ExitCode::SUCCESS,

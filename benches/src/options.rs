@@ -1,5 +1,7 @@
 //! What every comparison can be told.
 
+use crate::report::Report;
+use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -30,6 +32,16 @@ pub struct Options {
 }
 
 impl Options {
+    /// Prints what a comparison found, and says whether it is good enough.
+    pub fn finish(&self, report: Result<Report>) -> Result<bool> {
+        let report = report?;
+        match self.json {
+            true => println!("{}", serde_json::to_string_pretty(&report)?),
+            false => report.print(),
+        }
+        Ok(!self.judge || self.quick || report.is_met())
+    }
+
     pub fn rounds(&self) -> u32 {
         self.rounds.unwrap_or(if self.quick { 1 } else { 5 })
     }
