@@ -2,14 +2,22 @@
 
 use crate::options::Options;
 use crate::report::Report;
-use crate::{host, http};
+use crate::{broker, call, host, http, publish, scale, start, swap};
 use anyhow::{Result, ensure};
 
 /// What a subcommand runs.
 type Comparison = fn(&Options) -> Result<Report>;
 
 /// Each under the name of its subcommand.
-const COMPARISONS: &[(&str, Comparison)] = &[("http", http::run)];
+const COMPARISONS: &[(&str, Comparison)] = &[
+    ("http", http::run),
+    ("broker", broker::run),
+    ("publish", publish::run),
+    ("call", |options| call::run(&call::Call { options: options.clone(), guests: None })),
+    ("swap", swap::run),
+    ("start", start::run),
+    ("scale", |options| scale::run(&scale::Options { common: options.clone(), only: None })),
+];
 
 /// Measures. What fails is told at once, and what was measured for all that is told by `tell`.
 pub fn run(options: &Options, tell: impl FnOnce(&[Report]) -> Result<bool>) -> Result<bool> {

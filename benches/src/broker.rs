@@ -2,26 +2,15 @@
 
 mod contender;
 
-use crate::options;
+use crate::options::Options;
 use crate::peer::{Dealers, Exchanged, Process, cpu_seconds};
 use crate::report::{Ratio, Report, Table};
 use crate::row::Target;
 use anyhow::{Context, Result};
-use clap::Args;
 use contender::{Contender, NATIVE, TIDEGATE};
 
 const CLIENTS: usize = 3;
 const WINDOW: usize = 100;
-
-/// The options of the comparison.
-#[derive(Args)]
-pub struct Options {
-    #[command(flatten)]
-    pub common: options::Options,
-    /// The Python of the contender in pyzmq
-    #[arg(long, value_name = "PATH", default_value = "python3")]
-    python: String,
-}
 
 /// What one contender measured, round by round.
 #[derive(Default)]
@@ -43,13 +32,13 @@ pub fn run(options: &Options) -> Result<Report> {
             "cpu         of the server's process, libzmq's threads included",
         ],
     );
-    let (contenders, skipped) = contender::all(&options.common, &options.python)?;
+    let (contenders, skipped) = contender::all(options)?;
     report.skipped = skipped;
     let mut measured: Vec<_> = contenders.iter().map(|_| Measured::default()).collect();
-    for round in 1..=options.common.rounds() {
+    for round in 1..=options.rounds() {
         for (contender, measured) in contenders.iter().zip(&mut measured) {
-            eprintln!("round {round} of {}: {}", options.common.rounds(), contender.name);
-            measured.add(contender, options.common.seconds()).context(contender.name)?;
+            eprintln!("round {round} of {}: {}", options.rounds(), contender.name);
+            measured.add(contender, options.seconds()).context(contender.name)?;
         }
     }
     let table = |measure: &str, unit, values: fn(&Measured) -> &Vec<f64>| {

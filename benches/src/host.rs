@@ -34,23 +34,29 @@ pub fn build_compiled_in() -> Result<PathBuf> {
 }
 
 fn build_with(features: &[&str]) -> Result<PathBuf> {
+    cargo_build(root(), &[&["-p", "host"], features].concat(), "tidegate")
+}
+
+/// Builds a package in release mode and gives the path of its program `name`.
+pub fn cargo_build(directory: &Path, arguments: &[&str], name: &str) -> Result<PathBuf> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--release", "--locked", "-p", "host", "--message-format=json-render-diagnostics"])
-        .args(features)
-        .current_dir(root())
+        .args(["build", "--release", "--locked", "--message-format=json-render-diagnostics"])
+        .args(arguments)
+        .current_dir(directory)
         .stderr(Stdio::inherit())
         .output()
         .context("starting cargo")?;
-    ensure!(output.status.success(), "cargo build --release -p host: {}", output.status);
+    let arguments = arguments.join(" ");
+    ensure!(output.status.success(), "cargo build --release {arguments}: {}", output.status);
     for line in output.stdout.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
         let message: serde_json::Value = serde_json::from_slice(line).context("reading what cargo says")?;
-        if message["target"]["name"] == "tidegate"
+        if message["target"]["name"] == name
             && let Some(path) = message["executable"].as_str()
         {
             return Ok(path.into());
         }
     }
-    bail!("cargo names no binary tidegate")
+    bail!("cargo build --release {arguments} names no program {name}")
 }
 
 /// A host that is ready; it ends when this is dropped.

@@ -2,6 +2,7 @@
 
 mod all;
 mod broker;
+mod call;
 mod chart;
 mod client;
 mod figures;
@@ -64,9 +65,9 @@ enum Comparison {
     #[command(hide = true, subcommand)]
     Idle(idle::Idle),
     /// Requests and replies through the broker, against libzmq's own proxy with native workers
-    Broker(broker::Options),
+    Broker(Options),
     /// PUB to SUB, and `subscribe` writing its log, against libzmq alone
-    Publish(publish::Options),
+    Publish(Options),
     #[command(hide = true, subcommand)]
     Peer(peer::Peer),
     /// Makes HTTP load
@@ -75,6 +76,8 @@ enum Comparison {
     /// Counts what a publisher sends
     #[command(hide = true)]
     Tap(tap::Arguments),
+    /// What one call costs in-process: native, reused, fresh, and in extism
+    Call(call::Call),
 }
 
 fn main() -> ExitCode {
@@ -87,11 +90,12 @@ fn main() -> ExitCode {
         Comparison::Swap(options) => tell(&options, swap::run(&options)),
         Comparison::Scale(options) => tell(&options.common, scale::run(&options)),
         Comparison::Idle(idle) => idle.run().map(|()| true),
-        Comparison::Broker(options) => tell(&options.common, broker::run(&options)),
-        Comparison::Publish(options) => tell(&options.common, publish::run(&options)),
+        Comparison::Broker(options) => tell(&options, broker::run(&options)),
+        Comparison::Publish(options) => tell(&options, publish::run(&options)),
         Comparison::Peer(peer) => peer::run(&peer).map(|()| true),
         Comparison::Load(arguments) => load::run(&arguments).map(|()| true),
         Comparison::Tap(arguments) => tap::run(&arguments).map(|()| true),
+        Comparison::Call(call) => tell(&call.options, call::run(&call)),
     };
     match measured {
         Ok(true) => ExitCode::SUCCESS,

@@ -4,31 +4,20 @@ mod contender;
 
 use crate::figures::Summary;
 use crate::host;
-use crate::options;
+use crate::options::Options;
 use crate::peer::MESSAGE_BYTES;
 use crate::report::{Ratio, Report, Table};
 use crate::row::Target;
 use anyhow::{Context, Result};
-use clap::Args;
 use contender::SUBSCRIBE;
 
 /// So many per second of `--seconds`.
 const MESSAGES_PER_SECOND: u64 = 1_000_000;
 const MESSAGES_PER_SECOND_MIN: f64 = 1e6;
 
-/// The options of the comparison.
-#[derive(Args)]
-pub struct Options {
-    #[command(flatten)]
-    pub common: options::Options,
-    /// The Python of the contenders in pyzmq
-    #[arg(long, value_name = "PATH", default_value = "python3")]
-    python: String,
-}
-
 /// Measures every contender in every round.
 pub fn run(options: &Options) -> Result<Report> {
-    let messages = if options.common.quick { 100_000 } else { options.common.seconds() * MESSAGES_PER_SECOND };
+    let messages = if options.quick { 100_000 } else { options.seconds() * MESSAGES_PER_SECOND };
     let mut report = Report::new(
         "publish",
         &[
@@ -39,14 +28,14 @@ pub fn run(options: &Options) -> Result<Report> {
             "time        from the subscription's arrival at the publisher to the last message: counted by the subscriber,\n              or in the log; every line of the log of `subscribe` is then compared with what was sent",
         ],
     );
-    let host = options.common.host.clone().map_or_else(host::build, Ok)?;
+    let host = options.host.clone().map_or_else(host::build, Ok)?;
     let (contenders, skipped) = contender::all(&host, &options.python);
     report.skipped = skipped;
     let mut rates = vec![Vec::new(); contenders.len()];
     let mut lost = Vec::new();
-    for round in 1..=options.common.rounds() {
+    for round in 1..=options.rounds() {
         for (contender, rates) in contenders.iter().zip(&mut rates) {
-            eprintln!("round {round} of {}: {}", options.common.rounds(), contender.name);
+            eprintln!("round {round} of {}: {}", options.rounds(), contender.name);
             let carried = contender.carry(messages).context(contender.name)?;
             rates.push(messages as f64 / carried.seconds);
             lost.extend(carried.lost.map(|lost| lost as f64));

@@ -27,12 +27,12 @@ pub struct Options {
     pub common: options::Options,
     /// Only what grows in this way
     #[arg(long, value_name = "WHAT")]
-    only: Option<What>,
+    pub only: Option<What>,
 }
 
 /// What there is more and more of.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum What {
+pub enum What {
     Plugins,
     Connections,
     Clients,

@@ -21,7 +21,7 @@ pub struct Contender {
 enum Kind {
     Host(PathBuf),
     Proxy,
-    Python(String),
+    Python(PathBuf),
 }
 
 /// A server that is ready; it ends when this is dropped.
@@ -31,7 +31,7 @@ pub enum Server {
 }
 
 /// All that can take part, and the others, each with the reason.
-pub fn all(options: &Options, python: &str) -> Result<(Vec<Contender>, Vec<String>)> {
+pub fn all(options: &Options) -> Result<(Vec<Contender>, Vec<String>)> {
     let (mut contenders, mut skipped) = (Vec::new(), Vec::new());
     let host = match &options.host {
         Some(host) => {
@@ -45,8 +45,8 @@ pub fn all(options: &Options, python: &str) -> Result<(Vec<Contender>, Vec<Strin
     };
     contenders.insert(0, Contender { name: TIDEGATE, kind: Kind::Host(host) });
     contenders.push(Contender { name: NATIVE, kind: Kind::Proxy });
-    match python::check(python, "zmq") {
-        Ok(()) => contenders.push(Contender { name: PYZMQ, kind: Kind::Python(python.to_owned()) }),
+    match python::check(&options.python, "zmq") {
+        Ok(()) => contenders.push(Contender { name: PYZMQ, kind: Kind::Python(options.python.clone()) }),
         Err(reason) => skipped.push(format!("{PYZMQ}: {reason}")),
     }
     Ok((contenders, skipped))

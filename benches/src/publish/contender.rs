@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(2);
 
 pub struct Contender {
     pub name: &'static str,
-    publisher: Option<String>,
+    publisher: Option<PathBuf>,
     subscriber: Subscriber,
 }
 
@@ -30,7 +30,7 @@ enum Subscriber {
     /// This host.
     Host(PathBuf),
     /// This Python.
-    Demo(String),
+    Demo(PathBuf),
 }
 
 /// How long it took, and what is not in the log as it was sent, where there is one to compare.
@@ -40,7 +40,7 @@ pub struct Carried {
 }
 
 /// All that can take part, and the others, each with the reason.
-pub fn all(host: &Path, python: &str) -> (Vec<Contender>, Vec<String>) {
+pub fn all(host: &Path, python: &Path) -> (Vec<Contender>, Vec<String>) {
     let of = |name, publisher, subscriber| Contender { name, publisher, subscriber };
     let mut contenders =
         vec![of(RAW, None, Subscriber::Counting), of(SUBSCRIBE, None, Subscriber::Host(host.to_owned()))];

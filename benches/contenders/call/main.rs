@@ -1,0 +1,97 @@
+//! Tidegate's own calls as contenders: native, through a slot as the host makes them, and the component call alone.
+//!
+//! An example of the package `host`, so that it links the very library that the host is.
+
+mod alone;
+mod slots;
+#[path = "../turns.rs"]
+mod turns;
+
+#[path = "../../../plugins/downcase/src/logic.rs"]
+mod downcase;
+
+use alone::Alone;
+use anyhow::Result;
+use clap::Parser;
+use slots::Caller;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tidegate::cli::Cli;
+use tidegate::plugin::{COMPILER_SUBCOMMAND, Message};
+use turns::Contender;
+
+/// Makes calls as it is told at stdin.
+#[derive(Parser)]
+struct Program {
+    /// The component of `downcase`
+    downcase: PathBuf,
+    /// The guest of tests/guests in JavaScript
+    #[arg(long)]
+    javascript: Option<PathBuf>,
+    /// The one in Python
+    #[arg(long)]
+    python: Option<PathBuf>,
+}
+
+fn main() -> Result<ExitCode> {
+    // The engine starts its own program to compile.
+    if std::env::args().nth(1).as_deref() == Some(COMPILER_SUBCOMMAND) {
+        return Ok(Cli::parse().run());
+    }
+    let program = Program::parse();
+    let alone = Alone::new(&program.downcase).map_err(told)?;
+    let mut reused = alone.instance().map_err(told)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let caller = Caller::new(&runtime)?;
+
+    let mut contenders = vec![
+        Contender { name: "native", prefix: "", calls: Box::new(|bodies| last(bodies, native)) },
+        Contender {
+            name: "component-reused",
+            prefix: "",
+            calls: Box::new(|bodies| last(bodies, |body| reused.call(body).map_err(told))),
+        },
+        Contender {
+            name: "component-fresh",
+            prefix: "",
+            calls: Box::new(|bodies| {
+                last(bodies, |body| alone.instance().and_then(|mut fresh| fresh.call(body)).map_err(told))
+            }),
+        },
+    ];
+    for (names, prefix, component) in [
+        (["tidegate-reused", "tidegate-fresh"], "", Some(program.downcase.clone())),
+        (["javascript-reused", "javascript-fresh"], "downcase:", program.javascript),
+        (["python-reused", "python-fresh"], "downcase:", program.python),
+    ] {
+        let Some(component) = component else { continue };
+        for name in names {
+            let slot = caller.load(name, &component, name.ends_with("-reused"))?;
+            let caller = &caller;
+            let calls = Box::new(move |bodies| caller.calls(&slot, bodies));
+            contenders.push(Contender { name, prefix, calls });
+        }
+    }
+    turns::take(&mut contenders)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn told(error: wasmtime::Error) -> anyhow::Error {
+    anyhow::anyhow!("{error:#}")
+}
+
+/// The same code, compiled in: a message in, a message out.
+fn native(body: Vec<u8>) -> Result<Vec<u8>> {
+    let input = std::hint::black_box(Message { body, ..Message::default() });
+    let body = downcase::answer(&input.body).map_err(anyhow::Error::msg)?;
+    Ok(std::hint::black_box(Message { body, ..Message::default() }).body)
+}
+
+/// A call with each body; the answer is that to the last.
+fn last(bodies: Vec<Vec<u8>>, mut call: impl FnMut(Vec<u8>) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+    let mut answer = Vec::new();
+    for body in bodies {
+        answer = std::hint::black_box(call(body)?);
+    }
+    Ok(answer)
+}

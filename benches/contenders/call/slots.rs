@@ -1,0 +1,54 @@
+//! Calls as the host makes them: with ledger, bounds, deadline and lane, on a thread of the runtime.
+
+use anyhow::{Context, Result, anyhow};
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
+use tidegate::config::Config;
+use tidegate::plugin::{Cache, Engine, Message, Seed, Setup, Slot, Slots, Source, own_program};
+use tokio::runtime::Runtime;
+
+/// Of compiled components: each is loaded twice.
+const CACHE_BYTES_MAX: u64 = 1 << 30;
+
+/// Loads plugins and calls them.
+pub struct Caller<'a> {
+    runtime: &'a Runtime,
+    engine: Engine,
+    _cache: TempDir,
+}
+
+impl<'a> Caller<'a> {
+    pub fn new(runtime: &'a Runtime) -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let cache = Cache::open(directory.path(), CACHE_BYTES_MAX).map_err(|error| anyhow!("{error}"))?;
+        let setup = Setup { compiler: own_program()?, cache: Some(Arc::new(cache)), seed: Seed::new(None) };
+        let engine = Engine::new(&Config::default().limits_largest(), setup)?;
+        Ok(Self { runtime, engine, _cache: directory })
+    }
+
+    /// A slot with the component, under the default bounds.
+    pub fn load(&self, name: &'static str, component: &Path, reuse: bool) -> Result<Arc<Slot>> {
+        let mut config = Config::default();
+        config.plugins.entry(name.to_owned()).or_default().reuse = if reuse { u32::MAX } else { 1 };
+        let slots = Slots::new(self.engine.clone(), config, false);
+        let slot = slots.add(Source { name: name.to_owned(), path: component.to_owned() });
+        self.runtime.block_on(slots.load(&slot, true)).with_context(|| format!("loading {}", component.display()))?;
+        Ok(slot)
+    }
+
+    /// A call with each body; the answer is that to the last.
+    pub fn calls(&self, slot: &Arc<Slot>, bodies: Vec<Vec<u8>>) -> Result<Vec<u8>> {
+        let slot = Arc::clone(slot);
+        let calls = async move {
+            let mut answer = Vec::new();
+            for body in bodies {
+                let message = Message { body, ..Message::default() };
+                let message = slot.transform(message, 1).await.result?.context("the message was filtered")?;
+                answer = std::hint::black_box(message).body;
+            }
+            Ok(answer)
+        };
+        self.runtime.block_on(self.runtime.spawn(calls)).map_err(|error| anyhow!(error))?
+    }
+}

@@ -1,0 +1,43 @@
+//! extism as a contender: the same logic as its plugin, called through a plugin that is reused and through fresh ones.
+
+#[path = "../../turns.rs"]
+mod turns;
+
+use anyhow::Result;
+use extism::{CompiledPlugin, Manifest, Plugin, PluginBuilder, Wasm};
+use turns::Contender;
+
+const GUEST: &[u8] = include_bytes!("../guest.wasm");
+const FUNCTION: &str = "downcase";
+
+fn main() -> Result<()> {
+    // Compiled once: a fresh plugin is a fresh instance here, as it is at Tidegate.
+    let builder = PluginBuilder::new(Manifest::new([Wasm::data(GUEST)])).with_wasi(false);
+    let compiled = CompiledPlugin::new(builder)?;
+    let mut reused = Plugin::new_from_compiled(&compiled)?;
+    turns::take(&mut [
+        Contender {
+            name: "extism-reused",
+            prefix: "",
+            calls: Box::new(|bodies| {
+                let mut answer: &[u8] = &[];
+                for body in bodies {
+                    // Borrowed from the guest: what it costs to own the answer is not counted against extism.
+                    answer = reused.call(FUNCTION, body)?;
+                }
+                Ok(answer.to_vec())
+            }),
+        },
+        Contender {
+            name: "extism-fresh",
+            prefix: "",
+            calls: Box::new(|bodies| {
+                let mut answer = Vec::new();
+                for body in bodies {
+                    answer = Plugin::new_from_compiled(&compiled)?.call(FUNCTION, body)?;
+                }
+                Ok(answer)
+            }),
+        },
+    ])
+}
