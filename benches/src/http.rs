@@ -24,6 +24,8 @@ const BODY: &[u8] = b"lower case of Hello World MiXeD is hello world mixed";
 const CONNECTIONS: usize = 64;
 /// For a server to answer, and for its publisher to have its subscriber.
 const READY_MAX: Duration = Duration::from_secs(20);
+/// Also how long the rate is looked for.
+const WARM_UP: Duration = Duration::from_secs(1);
 /// Of what the host sustains: enough to be load, and far from a queue that only grows.
 const RATE_PART: f64 = 0.4;
 /// Who sustains less than this many times the rate is not asked at it.
@@ -39,10 +41,18 @@ struct Turn {
     at_rate: Option<AtRate>,
 }
 
+/// How each turn is measured.
+struct Load {
+    generator: Generator,
+    span: Duration,
+    warm_up: Option<Duration>,
+    /// Requests per second; found in the first turn, which is that of the host as it comes.
+    rate: Option<u32>,
+}
+
 /// Measures.
 pub fn run(options: &Options) -> Result<Report> {
     let mut report = Report::new("http", &[]);
-    let generator = Generator::find()?;
     let (mut contenders, missing) = tidegate::contenders(options)?;
     report.skipped.extend(missing);
     for others in [demo::contenders(&options.python), wasmtime::contenders(&options.wasmtime)] {
@@ -52,53 +62,41 @@ pub fn run(options: &Options) -> Result<Report> {
         }
     }
 
-    let (span, warm_up) = (Duration::from_secs(options.seconds()), Duration::from_secs(1));
-    let mut rate = None;
+    let mut load = Load {
+        generator: Generator::find()?,
+        span: Duration::from_secs(options.seconds()),
+        warm_up: (!options.quick).then_some(WARM_UP),
+        rate: None,
+    };
     let mut turns: Vec<Vec<Turn>> = contenders.iter().map(|_| Vec::new()).collect();
     for round in 1..=options.rounds() {
         // There and back, so that what drifts does not always help the same.
-        let mut order: Vec<usize> = (0..contenders.len()).collect();
+        let mut order: Vec<_> = contenders.iter().zip(&mut turns).collect();
         if round % 2 == 0 {
             order.reverse();
         }
-        for at in order {
-            let contender = &contenders[at];
+        for (contender, turns) in order {
             eprintln!("http: round {round} of {}: {}", options.rounds(), contender.name);
-            let turn = (|| {
-                let mut running = ready(contender)?;
-                if !options.quick {
-                    generator.flat_out(&route(&running), CONNECTIONS, warm_up)?;
-                }
-                // The first to have its turn is the host, as it comes.
-                let rate = match rate {
-                    Some(rate) => rate,
-                    None => {
-                        let sustained = generator.flat_out(&route(&running), CONNECTIONS, warm_up)?;
-                        *rate.insert(per_second(&sustained) * RATE_PART)
-                    }
-                };
-                measure(&mut running, &generator, rate as u32, span)
-            })();
-            turns[at].push(turn.with_context(|| contender.name.to_owned())?);
+            turns.push(load.turn(contender).with_context(|| contender.name.to_owned())?);
         }
     }
 
-    report.about = about(&generator, rate.unwrap_or_default(), options);
+    report.about = about(&load);
     fill(&mut report, &contenders, &turns);
     Ok(report)
 }
 
-fn about(generator: &Generator, rate: f64, options: &Options) -> Vec<String> {
-    let (name, seconds) = (generator.name(), options.seconds());
+fn about(load: &Load) -> Vec<String> {
+    let (name, seconds, rate) = (load.generator.name(), load.span.as_secs(), load.rate.unwrap_or_default());
+    let percent = RATE_PART * 100.0;
     vec![
         format!("GET {PATH} on {CONNECTIONS} connections over loopback; plugins/downcase.wasm, a fresh instance per call"),
         "with PUB on, one libzmq subscriber in a process of its own takes and counts every message; contenders take turns"
             .to_owned(),
         format!("throughput: closed loop, {seconds} s, by {name}; processor time is that of all processes of the server"),
         format!(
-            "latency: open loop at {rate:.0} requests/s, {:.0} % of what tidegate sustains, {seconds} s, by the built-in \
-             client; counted from the intended send time, so that no stall is omitted",
-            RATE_PART * 100.0
+            "latency: open loop at {rate} requests/s, {percent:.0} % of what tidegate sustains, {seconds} s, by the built-in \
+             client; counted from the intended send time, so that no stall is omitted"
         ),
     ]
 }
@@ -136,21 +134,34 @@ fn ready(contender: &Contender) -> Result<Running> {
     }
 }
 
-fn measure(running: &mut Running, generator: &Generator, rate: u32, span: Duration) -> Result<Turn> {
-    let settled = |running: &mut Running, least| running.tap.as_mut().map(|tap| tap.settled(least)).transpose();
-    let (process, messages_before) = (running.server.process(), settled(running, 0)?);
-    let before = processor_time::seconds(process)?;
-    let flat_out = generator.flat_out(&route(running), CONNECTIONS, span)?;
-    let messages = settled(running, messages_before.unwrap_or_default() + flat_out.answers)?;
-    let processor_seconds = processor_time::seconds(process)? - before;
+impl Load {
+    fn turn(&mut self, contender: &Contender) -> Result<Turn> {
+        let mut running = ready(contender)?;
+        if let Some(warm_up) = self.warm_up {
+            self.generator.flat_out(&route(&running), CONNECTIONS, warm_up)?;
+        }
+        let rate = match self.rate {
+            Some(rate) => rate,
+            None => {
+                let sustained = self.generator.flat_out(&route(&running), CONNECTIONS, WARM_UP)?;
+                *self.rate.insert((per_second(&sustained) * RATE_PART).ceil() as u32)
+            }
+        };
 
-    let room = per_second(&flat_out) / f64::from(rate);
-    let at_rate = match room > RATE_ROOM {
-        true => Some(load::at_rate(&route(running), rate, CONNECTIONS, span)?),
-        false => None,
-    };
-    let messages = messages.zip(messages_before).map(|(after, before)| after - before);
-    Ok(Turn { flat_out, processor_seconds, messages, at_rate })
+        let settled = |running: &mut Running, least| running.tap.as_mut().map(|tap| tap.settled(least)).transpose();
+        let (process, messages_before) = (running.server.process(), settled(&mut running, 0)?);
+        let before = processor_time::seconds(process)?;
+        let flat_out = self.generator.flat_out(&route(&running), CONNECTIONS, self.span)?;
+        let messages = settled(&mut running, messages_before.unwrap_or_default() + flat_out.answers)?;
+        let processor_seconds = processor_time::seconds(process)? - before;
+        let messages = messages.zip(messages_before).map(|(after, before)| after - before);
+
+        let at_rate = match per_second(&flat_out) > f64::from(rate) * RATE_ROOM {
+            true => Some(load::at_rate(&route(&running), rate, CONNECTIONS, self.span)?),
+            false => None,
+        };
+        Ok(Turn { flat_out, processor_seconds, messages, at_rate })
+    }
 }
 
 fn route(running: &Running) -> Route<'static> {
@@ -202,5 +213,7 @@ fn fill(report: &mut Report, contenders: &[Contender], turns: &[Vec<Turn>]) {
             report.ratios.push(Ratio { id: "", what, ratio: Summary::of(shares), target });
         }
     }
+    let slow = contenders.iter().filter(|contender| p99.rounds(contender.name).is_none());
+    report.skipped.extend(slow.map(|slow| format!("the latency of {}: the rate is too high for it", slow.name)));
     report.tables.extend([throughput, processor, p50, p99, failed]);
 }
