@@ -28,6 +28,9 @@ fn set_flags() {
     let flags = std::env::var("CXXFLAGS").unwrap_or_default();
     // Relative to this package, where build scripts run: a path of the machine's may have spaces in it.
     let flags = format!("{flags} -w -include src/live_pipes.hpp -include src/timers.hpp");
+    // Where there is one, a thread is woken by a counter in the kernel; otherwise by a byte through a pair of sockets.
+    let eventfd = std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux");
+    let flags = if eventfd { format!("{flags} -DZMQ_HAVE_EVENTFD -DZMQ_HAVE_EVENTFD_CLOEXEC") } else { flags };
     // SAFETY: a build script has one thread here, so nothing reads the environment meanwhile.
     unsafe { std::env::set_var("CXXFLAGS", flags) };
 }
