@@ -5,7 +5,7 @@
 //!  (a) GET /NAME/ ────▶ │ http::public ──▶ plugin::Slot ──▶ transform (fresh instance)│
 //!      200 + text ◀──── │      └──────────▶ messaging::Publisher (queue, one thread) ─┼──▶ PUB ──▶ subscribers (c)
 //!                       │                                                            │
-//!  (b) DEALER, REQ ───▶ │ ROUTER ─ broker loop ─ policy, here or at a worker ─▶ replies│
+//!  (b) DEALER, REQ ───▶ │ ROUTER ─ broker loop ─ policy, here or in a worker ▶ replies│
 //!      replies    ◀──── │ ROUTER ◀─ schedule (due replies) ◀────────┘                 │
 //!                       │                                                            │
 //!  (d) file, admin ───▶ │ read · compile · type-check · probe · examples ─▶ swap      │
