@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use wasmtime::component::Linker;
-use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 /// What one component may be made of, so that no plugin's calls take the whole pool. Languages with a runtime need some
 /// dozen core instances, and of memories and tables one or two.
@@ -26,6 +26,9 @@ const TABLES_PER_COMPONENT: u32 = 4;
 /// and 20 µs of a fresh instance go away. Guests of the recipe in `plugins/` are smaller than this.
 const MEMORY_KEEP_RESIDENT_BYTES: usize = 1 << 20;
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
+/// The same for a component whose memory is larger from the start, as those are that bring a language's runtime: of that
+/// only the pages are wiped that a call has written to, which the system has to be asked for.
+const LARGE_MEMORY_KEEP_RESIDENT_BYTES: usize = 4 << 20;
 /// Of a guest's stack, for the host's own code in calls that the guest makes.
 const HOST_STACK_BYTES: usize = 3 << 19;
 
@@ -37,7 +40,7 @@ pub struct Engine {
     pub(super) lane: Arc<SlowLane>,
     pub(super) seed: Seed,
     largest: Limits,
-    runtimes: Arc<Mutex<BTreeMap<usize, Runtime>>>,
+    runtimes: Arc<Mutex<BTreeMap<Kind, Runtime>>>,
 }
 
 /// What the engine is set up with, beside the bounds of the plugins.
@@ -50,7 +53,24 @@ pub struct Setup {
     pub seed: Seed,
 }
 
-/// wasmtime for plugins of one stack size, which is a setting of the whole of it. Cheap to clone: every plugin has it.
+/// What of a plugin is a setting of the whole of wasmtime.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Kind {
+    stack_bytes_max: usize,
+    has_large_memory: bool,
+}
+
+impl Kind {
+    /// Of a component whose memory begins with so much.
+    pub(super) fn new(stack_bytes_max: usize, memory_bytes: u64) -> Self {
+        // Where the system does not tell, wiping the whole would take longer than new pages.
+        let has_large_memory =
+            memory_bytes > MEMORY_KEEP_RESIDENT_BYTES as u64 && PoolingAllocationConfig::is_pagemap_scan_available();
+        Self { stack_bytes_max, has_large_memory }
+    }
+}
+
+/// wasmtime for plugins of one kind. Cheap to clone: every plugin has it.
 #[derive(Clone)]
 pub(super) struct Runtime {
     pub(super) wasmtime: wasmtime::Engine,
@@ -77,7 +97,7 @@ impl Engine {
             largest: largest.clone(),
             runtimes: Arc::default(),
         };
-        engine.runtime(largest.stack_bytes_max)?;
+        engine.runtime(Kind::new(largest.stack_bytes_max, 0))?;
         Ok(engine)
     }
 
@@ -86,20 +106,21 @@ impl Engine {
         self.seed
     }
 
-    /// The runtime for guests with a stack of this size.
-    pub(super) fn runtime(&self, stack_bytes_max: usize) -> Result<Runtime, EngineError> {
+    /// The runtime for plugins of a kind.
+    pub(super) fn runtime(&self, kind: Kind) -> Result<Runtime, EngineError> {
         let mut runtimes = self.runtimes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(runtime) = runtimes.get(&stack_bytes_max) {
+        if let Some(runtime) = runtimes.get(&kind) {
             return Ok(runtime.clone());
         }
-        let runtime = Runtime::new(&self.largest, stack_bytes_max, &self.lane)
-            .map_err(|error| EngineError(format!("{error:#}")))?;
-        Ok(runtimes.entry(stack_bytes_max).or_insert(runtime).clone())
+        let runtime =
+            Runtime::new(&self.largest, kind, &self.lane).map_err(|error| EngineError(format!("{error:#}")))?;
+        Ok(runtimes.entry(kind).or_insert(runtime).clone())
     }
 }
 
 impl Runtime {
-    fn new(largest: &Limits, stack_bytes_max: usize, lane: &Arc<SlowLane>) -> wasmtime::Result<Self> {
+    fn new(largest: &Limits, kind: Kind, lane: &Arc<SlowLane>) -> wasmtime::Result<Self> {
+        let Kind { stack_bytes_max, has_large_memory } = kind;
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(INSTANCES_MAX)
             .total_stacks(INSTANCES_MAX)
@@ -117,6 +138,9 @@ impl Runtime {
             // Beyond wasmtime's hundred, a call takes over the memory of another plugin's, which costs as much as no pool.
             .max_unused_warm_slots(INSTANCES_MAX)
             .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES);
+        if has_large_memory {
+            pool.linear_memory_keep_resident(LARGE_MEMORY_KEEP_RESIDENT_BYTES).pagemap_scan(Enabled::Yes);
+        }
         let mut config = compile_settings();
         config
             .max_wasm_stack(stack_bytes_max)

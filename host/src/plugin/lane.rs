@@ -54,7 +54,7 @@ impl SlowLane {
     {
         let mut call = Box::pin(call);
         // A plugin known for long calls does not get the first tick of each of them here.
-        let begins_here = !share.is_long() && !share.in_debt(Instant::now());
+        let begins_here = !share.is_long() && !share.in_debt(Instant::now);
         if begins_here && let Some(output) = fast(&mut call, share).await {
             return output;
         }
@@ -193,6 +193,8 @@ impl<T> Drop for AbortOnDrop<T> {
 pub(super) struct CpuShare {
     percent: u32,
     paid: Arc<Mutex<Instant>>,
+    /// Whether that moment may be still to come, so that short calls need neither lock nor clock to know that it is not.
+    owes: Arc<AtomicBool>,
     /// Whether the last call that was looked at was long. Debt alone does not tell: on a busy machine the slow lane gets so
     /// little that there is none.
     long: Arc<AtomicBool>,
@@ -201,12 +203,13 @@ pub(super) struct CpuShare {
 impl CpuShare {
     /// `percent` of one core.
     pub(super) fn new(percent: u32) -> Self {
-        Self { percent, paid: Arc::new(Mutex::new(Instant::now())), long: Arc::default() }
+        Self { percent, paid: Arc::new(Mutex::new(Instant::now())), owes: Arc::default(), long: Arc::default() }
     }
 
     /// Takes note of what was used, and says until when to rest.
     fn charge(&self, used: Duration, now: Instant) -> Option<Instant> {
         let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+        self.owes.store(true, Ordering::Relaxed);
         *paid = (*paid).max(now) + used * 100 / self.percent;
         let until = *paid - Duration::from_millis(CPU_BURST_MS);
         (until > now).then_some(until)
@@ -216,9 +219,15 @@ impl CpuShare {
         self.long.load(Ordering::Relaxed)
     }
 
-    fn in_debt(&self, now: Instant) -> bool {
-        let paid = *self.paid.lock().unwrap_or_else(PoisonError::into_inner);
-        paid > now + Duration::from_millis(CPU_BURST_MS)
+    fn in_debt(&self, now: impl FnOnce() -> Instant) -> bool {
+        if !self.owes.load(Ordering::Relaxed) {
+            return false;
+        }
+        let paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = now();
+        // Under the lock, so that a charge that comes meanwhile is not forgotten.
+        self.owes.store(*paid > now, Ordering::Relaxed);
+        *paid > now + Duration::from_millis(CPU_BURST_MS)
     }
 }
 
@@ -233,12 +242,16 @@ mod tests {
         let ms = Duration::from_millis;
         // 40 ms at half a core are paid in 80 ms, which the burst of 100 ms covers.
         assert_eq!(share.charge(ms(40), now), None);
-        assert!(!share.in_debt(now));
+        assert!(!share.in_debt(|| now));
         let until = share.charge(ms(40), now).expect("a rest");
         assert!(until > now + ms(55) && until <= now + ms(61), "{:?}", until - now);
-        assert!(share.in_debt(now));
+        assert!(share.in_debt(|| now));
         // What was not used is not saved up for more than the burst.
         assert_eq!(share.charge(ms(40), now + ms(10_000)), None);
+        // A look at a time when all is paid for forgets no later charge.
+        assert!(!share.in_debt(|| now + ms(20_000)));
+        share.charge(ms(400), now + ms(20_000));
+        assert!(share.in_debt(|| now + ms(20_000)));
     }
 
     #[tokio::test]
