@@ -12,7 +12,7 @@ impl Guest for Server {
     fn handle(request: IncomingRequest, outparam: ResponseOutparam) {
         let (status, text) = match answer(request.path_with_query().as_deref()) {
             Ok(text) => (200, text),
-            Err(why) => (400, why),
+            Err(why) => (400, why.into_bytes()),
         };
         let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
         let headers = [header("content-type", "text/plain"), header("content-length", &text.len().to_string())];
@@ -22,7 +22,7 @@ impl Guest for Server {
         ResponseOutparam::set(outparam, Ok(response));
         let stream = body.write().expect("it is the first time");
         // What one call takes.
-        for chunk in text.as_bytes().chunks(4096) {
+        for chunk in text.chunks(4096) {
             if stream.blocking_write_and_flush(chunk).is_err() {
                 break;
             }
@@ -33,7 +33,7 @@ impl Guest for Server {
     }
 }
 
-fn answer(path: Option<&str>) -> Result<String, String> {
+fn answer(path: Option<&str>) -> Result<Vec<u8>, String> {
     let query = path.and_then(|path| path.strip_prefix("/downcase/?")).unwrap_or_default();
     let mut pairs = form_urlencoded::parse(query.as_bytes());
     let (_, text) =
