@@ -3,7 +3,8 @@
 mod contender;
 
 use crate::options::Options;
-use crate::peer::{Dealers, Exchanged, Process, cpu_seconds};
+use crate::peer::{Dealers, Exchanged, Process};
+use crate::processor_time;
 use crate::report::{Ratio, Report, Table};
 use crate::row::Target;
 use anyhow::{Context, Result};
@@ -73,10 +74,11 @@ fn ratios(measure: &str, table: &Table, target: Target) -> Vec<Ratio> {
 impl Measured {
     fn add(&mut self, contender: &Contender, seconds: u64) -> Result<()> {
         let server = contender.start()?;
-        let (many, cpu) = exchange(server.endpoint(), CLIENTS, WINDOW, seconds, || cpu_seconds(server.id()))?;
+        let (many, cpu) =
+            exchange(server.endpoint(), CLIENTS, WINDOW, seconds, || processor_time::seconds(server.id()))?;
         self.replies_per_second.push(many.replies as f64 / many.seconds);
         self.cpu_seconds.push(cpu * 1e5 / many.replies as f64);
-        let (one, _) = exchange(server.endpoint(), 1, 1, seconds.div_ceil(2), || cpu_seconds(server.id()))?;
+        let (one, _) = exchange(server.endpoint(), 1, 1, seconds.div_ceil(2), || processor_time::seconds(server.id()))?;
         self.p50_us.push(one.p50_us.context("no round trips")?);
         self.p99_us.push(one.p99_us.context("no round trips")?);
         Ok(())

@@ -9,7 +9,7 @@ mod proxy;
 pub use collector::Collector;
 pub use dealers::{Dealers, Exchanged};
 pub use feeder::{Feeder, MESSAGE_BYTES};
-pub use process::{Process, cpu_seconds};
+pub use process::Process;
 pub use proxy::Proxy;
 
 use anyhow::Result;

@@ -49,14 +49,3 @@ impl Drop for Process {
         let _ = self.child.wait();
     }
 }
-
-/// Processor time that a process has used so far, all its threads together.
-pub fn cpu_seconds(id: u32) -> Result<f64> {
-    let stat =
-        std::fs::read_to_string(format!("/proc/{id}/stat")).with_context(|| format!("looking at process {id}"))?;
-    // The name in parentheses may have spaces in it.
-    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks = |field: usize| after_name.split_whitespace().nth(field - 3).and_then(|text| text.parse::<u64>().ok());
-    let (user, system) = ticks(14).zip(ticks(15)).context("reading its processor time")?;
-    Ok((user + system) as f64 / rustix::param::clock_ticks_per_second() as f64)
-}
