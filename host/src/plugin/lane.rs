@@ -47,12 +47,11 @@ impl SlowLane {
     }
 
     /// Runs a call, here for as long as it is short. Dropping the future ends the call at its next tick.
-    pub(super) async fn run<T, F>(&self, share: &CpuShare, call: F) -> T
+    pub(super) async fn run<T, F>(&self, share: &CpuShare, mut call: Pin<Box<F>>) -> T
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        let mut call = Box::pin(call);
         // A plugin known for long calls does not get the first tick of each of them here.
         let begins_here = !share.is_long() && !share.in_debt(Instant::now);
         if begins_here && let Some(output) = fast(&mut call, share).await {
@@ -258,7 +257,7 @@ mod tests {
     async fn a_long_call_moves_and_ends_there() {
         let lane = SlowLane::start().unwrap();
         let share = CpuShare::new(100);
-        let call = async {
+        let call = Box::pin(async {
             let before = std::thread::current().name().map(str::to_owned);
             // Interrupted twice, as the ticks of the engine would: from the first time on it is metered.
             for _ in 0..2 {
@@ -269,12 +268,13 @@ mod tests {
                 tokio::task::yield_now().await;
             }
             (before, std::thread::current().name().map(str::to_owned))
-        };
+        });
         let (before, after) = lane.run(&share, call).await;
         assert_ne!(before.as_deref(), Some("slow-lane"));
         assert_eq!(after.as_deref(), Some("slow-lane"));
         // The next one is expected to be long too; it is not, so the one after it is trusted again.
-        let begins = async || lane.run(&share, async { std::thread::current().name().map(str::to_owned) }).await;
+        let begins =
+            async || lane.run(&share, Box::pin(async { std::thread::current().name().map(str::to_owned) })).await;
         assert_eq!(begins().await.as_deref(), Some("slow-lane"));
         assert_ne!(begins().await.as_deref(), Some("slow-lane"));
     }

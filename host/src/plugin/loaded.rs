@@ -11,6 +11,7 @@ use crate::config::{INSTANCES_MAX, Limits};
 use futures_util::FutureExt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -67,11 +68,11 @@ impl Plugin {
             return output;
         }
         let plugin = Arc::clone(self);
-        self.bounded(async move {
+        let call = Box::pin(async move {
             let _held = held;
             plugin.adapter.transform(&plugin, &idle, &message, plugin.occasion(number)).await
-        })
-        .await
+        });
+        self.bounded(call).await
     }
 
     /// One call of the role `reply-policy`, likewise.
@@ -87,11 +88,11 @@ impl Plugin {
             return output;
         }
         let plugin = Arc::clone(self);
-        self.bounded(async move {
+        let call = Box::pin(async move {
             let _held = held;
             plugin.adapter.replies(&plugin, &idle, &request, plugin.occasion(number)).await
-        })
-        .await
+        });
+        self.bounded(call).await
     }
 
     /// Instantiates once, under the bounds of a call, to see that the component starts. Only an instance shows whether
@@ -101,20 +102,21 @@ impl Plugin {
         component: InstancePre<Guest>,
     ) -> Result<wasmtime::Result<()>, CallError> {
         let plugin = Arc::clone(self);
-        self.bounded(async move {
+        let call = Box::pin(async move {
             let mut store = plugin.store(plugin.occasion(0), Arc::default());
             let started = component.instantiate_async(&mut store).await;
             let instance = plugin.unless_trapped(started, &store)?;
             Ok(plugin.adapter.check_functions(&mut store, &instance))
-        })
-        .await
+        });
+        self.bounded(call).await
     }
 
     /// Runs a call under its deadline; a long one goes on in the slow lane. A panic in the host's part of it ends there,
-    /// so that whoever asked gets its input back and lives on.
+    /// so that whoever asked gets its input back and lives on. In a box from the beginning: a call is some kilobytes large,
+    /// and every function that passes it on would copy them.
     async fn bounded<T: Send + 'static>(
         &self,
-        call: impl Future<Output = Result<T, CallError>> + Send + 'static,
+        call: Pin<Box<impl Future<Output = Result<T, CallError>> + Send + 'static>>,
     ) -> Result<T, CallError> {
         let deadline_ms = self.limits().call_deadline_ms;
         let call = timeout(Duration::from_millis(deadline_ms), self.engine.lane.run(&self.account.cpu, call));
