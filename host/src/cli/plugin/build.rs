@@ -1,17 +1,23 @@
-//! `tidegate plugin build`: from a guest crate to a component that names its sources.
+//! `tidegate plugin build`: from a guest's folder, in any of four languages, to a component that names its sources.
 
+mod c;
+mod guest;
+mod javascript;
+mod python;
 mod rust;
+mod tool;
+mod world;
 
 use super::sources::{SECTION, source_digest};
 use crate::plugin::{EXAMPLES_SECTION, Examples, custom_sections, write_at_once};
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
-use rust::Package;
+use guest::Guest;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wit_component::ComponentEncoder;
 
-/// What stands in a guest crate and is tried at every load of its component.
+/// What stands in a guest's folder and is tried at every load of its component.
 pub(super) const EXAMPLES_FILE: &str = "examples.toml";
 /// Of a module that holds the description of its world, and of a component.
 const WORLD_SECTION: &str = "component-type";
@@ -19,13 +25,14 @@ const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// The flags of `plugin build`.
 ///
-/// The environment goes through to cargo: CARGO_BUILD_TARGET=wasm32-wasip2 builds for WASI, whose output is a component
-/// already.
+/// Which language it is in shows from its folder: Cargo.toml is Rust, app.py with requirements.txt is Python,
+/// package.json is JavaScript, a Makefile is C. The environment goes through to the language's tools:
+/// CARGO_BUILD_TARGET=wasm32-wasip2 builds Rust for WASI, whose output is a component already.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Build {
-    /// The guest's crate
+    /// The guest's folder
     dir: PathBuf,
-    /// Where the component goes [default: beside DIR, named after the package]
+    /// Where the component goes [default: beside DIR, named after it]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -44,25 +51,25 @@ impl Build {
 /// # Errors
 /// When it cannot be built; what its language's tools say of that went to stderr.
 pub(super) fn build(dir: &Path, output: Option<&Path>) -> anyhow::Result<PathBuf> {
-    let package = Package::of(dir)?;
+    let guest = Guest::at(dir)?;
     let output = match output {
         Some(output) => output.to_owned(),
-        None => package.directory.parent().unwrap_or(Path::new("/")).join(format!("{}.wasm", package.name)),
+        None => guest.directory.parent().unwrap_or(Path::new("/")).join(format!("{}.wasm", guest.name)),
     };
     ensure!(!output.is_dir(), "{} is a directory: name a file with -o", output.display());
 
-    let module = package.compile()?;
-    let bytes = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
-    let mut component = encode(&package.name, bytes)?;
-    append_section(&mut component, SECTION, source_digest(&package.directory)?.as_bytes());
-    if let Some(examples) = examples(&package.directory)? {
+    // Before the tools, which may take a minute: a slip in them is the author's to see at once.
+    let examples = examples(&guest.directory)?;
+    let mut component = encode(&guest.name, guest.compile()?)?;
+    append_section(&mut component, SECTION, source_digest(&guest.directory)?.as_bytes());
+    if let Some(examples) = examples {
         append_section(&mut component, EXAMPLES_SECTION, examples.as_bytes());
     }
     write_at_once(&output, &component).with_context(|| format!("writing {}", output.display()))?;
     Ok(output)
 }
 
-/// The crate's examples, which its component carries from now on; none if it has none.
+/// The guest's examples, which its component carries from now on; none if it has none.
 fn examples(directory: &Path) -> anyhow::Result<Option<String>> {
     let path = directory.join(EXAMPLES_FILE);
     if !path.exists() {
@@ -84,11 +91,29 @@ fn encode(name: &str, bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
         "{name} implements no world: call wit_bindgen::generate!({{ path: \"../../wit\", world: \"transform-plugin\", \
          generate_all }}) (or reply-policy-plugin), and export!() your type"
     );
+    if let Some(import) = wasi_import(&bytes) {
+        bail!(
+            "{name} calls {import}, which no plugin is offered: leave out what reads or writes files, standard streams \
+             (printf), the environment or the time; what a plugin may have stands in wit/, wasi:logging among it"
+        );
+    }
     ComponentEncoder::default()
         .validate(true)
         .module(&bytes)
         .and_then(|encoder| encoder.encode())
         .with_context(|| format!("making a component of {name}"))
+}
+
+/// What a module asks of the first WASI, which knows no worlds: a C library does, where a file or the like is used.
+fn wasi_import(module: &[u8]) -> Option<String> {
+    use wasmparser::{Parser, Payload};
+    let sections = Parser::new(0).parse_all(module).map_while(Result::ok).filter_map(|payload| match payload {
+        Payload::ImportSection(imports) => Some(imports),
+        _ => None,
+    });
+    let mut imports = sections.flat_map(|imports| imports.into_imports().map_while(Result::ok));
+    let import = imports.find(|import| import.module.starts_with("wasi_"))?;
+    Some(format!("{} of {}", import.name, import.module))
 }
 
 fn append_section(component: &mut Vec<u8>, name: &str, data: &[u8]) {

@@ -1,12 +1,13 @@
 //! A guest in Rust: a crate, which cargo builds into a core module.
 
 use super::super::sources;
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+pub(super) const MANIFEST: &str = "Cargo.toml";
 const DEFAULT_TARGET: &str = "wasm32-unknown-unknown";
 /// Vector instructions, which every engine of today runs and no target has by default: a guest without them takes many
 /// times as long over a large body. Flags that the crate or the environment sets win.
@@ -16,25 +17,18 @@ const FLAGS: &str = r#"build.rustflags=["-Ctarget-feature=+simd128"]"#;
 pub(super) struct Package {
     pub(super) name: String,
     /// Absolute.
-    pub(super) directory: PathBuf,
+    directory: PathBuf,
 }
 
 impl Package {
     /// Reads what cargo says of the crate; that asks no registry.
-    pub(super) fn of(dir: &Path) -> anyhow::Result<Self> {
-        let manifest = dir.join("Cargo.toml");
-        ensure!(
-            manifest.is_file(),
-            "{} is not a guest crate: it has no Cargo.toml; start from a copy of one in plugins/",
-            dir.display()
-        );
-        let directory = dir.canonicalize().with_context(|| format!("reading {}", dir.display()))?;
-        let metadata = sources::metadata(&directory)?;
-        let manifest = directory.join("Cargo.toml");
+    pub(super) fn of(directory: &Path) -> anyhow::Result<Self> {
+        let metadata = sources::metadata(directory)?;
+        let manifest = directory.join(MANIFEST);
         let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
         let Some(package) = packages.iter().find(|package| package["manifest_path"] == *manifest.to_string_lossy())
         else {
-            bail!("{} holds no package: name the directory of one guest", dir.display());
+            bail!("{} holds no package: name the directory of one guest", directory.display());
         };
         let is_cdylib = |target: &Value| {
             target["crate_types"].as_array().is_some_and(|types| types.iter().any(|kind| kind == "cdylib"))
@@ -43,7 +37,7 @@ impl Package {
             bail!("{} builds no module: add to it\n\n[lib]\ncrate-type = [\"cdylib\"]\n", manifest.display());
         }
         let name = package["name"].as_str().unwrap_or_default().to_owned();
-        Ok(Self { name, directory })
+        Ok(Self { name, directory: directory.to_owned() })
     }
 
     /// Runs cargo, whose progress goes to stderr, and returns the module it made.
@@ -69,7 +63,7 @@ impl Package {
             }
         }
         let messages = String::from_utf8_lossy(&output.stdout);
-        let manifest = self.directory.join("Cargo.toml");
+        let manifest = self.directory.join(MANIFEST);
         messages
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
