@@ -104,13 +104,18 @@ fn a_build_says_what_is_missing() {
             assert!(process.stderr().contains(word), "{word:?} is not in: {}", process.stderr());
         }
     };
-    build(&["is not a guest crate", "Cargo.toml"]);
+    build(&["is no guest", "Cargo.toml", "app.py", "package.json", "Makefile", "tidegate plugin new"]);
     std::fs::create_dir_all(guest.join("src")).unwrap();
     std::fs::write(guest.join("src/lib.rs"), "").unwrap();
     std::fs::write(guest.join("Cargo.toml"), "[package]\nname = 'guest'\nedition = '2024'\n").unwrap();
     build(&["builds no module", "crate-type = [\"cdylib\"]"]);
     std::fs::write(guest.join("Cargo.toml"), "[package\n").unwrap();
     build(&["Cargo.toml"]);
+    std::fs::remove_file(guest.join("Cargo.toml")).unwrap();
+    std::fs::write(guest.join("app.c"), "").unwrap();
+    build(&["no Makefile", "--lang c"]);
+    std::fs::write(guest.join("Makefile"), "").unwrap();
+    build(&["the one world of", "guest/wit"]);
 }
 
 /// For ever: a component that was built when version 0.1.0 of the contract was published still loads and answers.

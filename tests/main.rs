@@ -30,6 +30,7 @@ mod ledger;
 mod limits;
 mod log;
 mod metrics;
+mod new_plugins;
 mod overload;
 mod publish;
 mod requests;

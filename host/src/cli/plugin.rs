@@ -6,6 +6,7 @@ mod call;
 mod check;
 mod list;
 mod load;
+mod new;
 mod rollback;
 mod sources;
 mod test;
@@ -18,7 +19,9 @@ use std::process::ExitCode;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Plugin {
-    /// Build a guest crate into a component
+    /// Make a folder for a new plugin
+    New(new::New),
+    /// Build a guest into a component
     Build(build::Build),
     /// Show what a component is, or why the host would refuse it
     Check(check::Check),
@@ -37,6 +40,7 @@ pub(super) enum Plugin {
 impl Plugin {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Self::New(new) => new.run(),
             Self::Build(build) => build.run(),
             Self::Check(check) => check.run(),
             Self::Test(test) => test.run(),

@@ -17,41 +17,58 @@ const PARTS: [&str; 5] = ["Cargo.toml", "build.rs", "examples.toml", "src", "wit
 /// What of the workspace does.
 const WORKSPACE_PARTS: [&str; 3] = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"];
 
-/// SHA-256 in hexadecimal over all that determines a guest's component: its own sources and those of the packages that
-/// it uses by path, the workspace's manifest, lock file and settings, and the WIT files next to or above it.
+/// What of a folder that is no crate does not: what was installed or made there, and notes. Hidden names neither.
+const NO_PARTS: [&str; 5] = ["README.md", "__pycache__", "bindings", "build", "node_modules"];
+
+/// SHA-256 in hexadecimal over all that determines a guest's component. Of a crate: its own sources and those of the
+/// packages that it uses by path, the workspace's manifest, lock file and settings, and the WIT files next to or above
+/// it. In other languages: what stands in the guest's folder.
 ///
 /// # Errors
 /// When cargo cannot describe the crate, or a file cannot be read.
 pub fn source_digest(directory: &Path) -> anyhow::Result<String> {
     let directory = directory.canonicalize().with_context(|| format!("reading {}", directory.display()))?;
-    let metadata = metadata(&directory)?;
-    let workspace = PathBuf::from(metadata["workspace_root"].as_str().context("cargo names no workspace")?);
-
-    let mut files = BTreeSet::new();
-    for package in packages(&metadata, &directory) {
-        for part in PARTS {
-            collect(&package.join(part), &mut files)?;
-        }
-    }
-    for part in WORKSPACE_PARTS {
-        collect(&workspace.join(part), &mut files)?;
-    }
-    if let Some(wit) = directory.ancestors().map(|ancestor| ancestor.join("wit")).find(|wit| wit.is_dir()) {
-        collect(&wit, &mut files)?;
-    }
-
-    // Paths as seen from above the workspace, where a shared wit/ is too, so that the digest is the same anywhere.
-    let root = workspace.parent().unwrap_or(&workspace);
+    let (files, root) = if directory.join("Cargo.toml").is_file() {
+        of_crate(&directory)?
+    } else {
+        let mut files = BTreeSet::new();
+        collect(&directory, &|name| name.starts_with('.') || NO_PARTS.contains(&name), &mut files)?;
+        (files, directory)
+    };
     let mut digest = Sha256::new();
     for file in files {
         let content = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
-        let path = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+        let path = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
         digest.update(path.as_bytes());
         digest.update([0]);
         digest.update((content.len() as u64).to_be_bytes());
         digest.update(&content);
     }
     Ok(hex(&digest.finalize()))
+}
+
+/// The files that determine a crate's component, and the directory from which their paths are seen.
+fn of_crate(directory: &Path) -> anyhow::Result<(BTreeSet<PathBuf>, PathBuf)> {
+    let metadata = metadata(directory)?;
+    let workspace = PathBuf::from(metadata["workspace_root"].as_str().context("cargo names no workspace")?);
+    let all = &|_: &str| false;
+
+    let mut files = BTreeSet::new();
+    for package in packages(&metadata, directory) {
+        for part in PARTS {
+            collect(&package.join(part), all, &mut files)?;
+        }
+    }
+    for part in WORKSPACE_PARTS {
+        collect(&workspace.join(part), all, &mut files)?;
+    }
+    if let Some(wit) = directory.ancestors().map(|ancestor| ancestor.join("wit")).find(|wit| wit.is_dir()) {
+        collect(&wit, all, &mut files)?;
+    }
+
+    // Paths as seen from above the workspace, where a shared wit/ is too, so that the digest is the same anywhere.
+    let root = workspace.parent().unwrap_or(&workspace).to_owned();
+    Ok((files, root))
 }
 
 /// The digest that a component carries.
@@ -90,11 +107,14 @@ fn packages(metadata: &Value, directory: &Path) -> BTreeSet<PathBuf> {
     found
 }
 
-/// All files at or below a path; none if there is nothing.
-fn collect(path: &Path, files: &mut BTreeSet<PathBuf>) -> anyhow::Result<()> {
+/// All files at or below a path but those that are left out by their names; none if there is nothing.
+fn collect(path: &Path, is_left_out: &dyn Fn(&str) -> bool, files: &mut BTreeSet<PathBuf>) -> anyhow::Result<()> {
     if path.is_dir() {
         for entry in std::fs::read_dir(path).with_context(|| format!("reading {}", path.display()))? {
-            collect(&entry?.path(), files)?;
+            let entry = entry?;
+            if !is_left_out(&entry.file_name().to_string_lossy()) {
+                collect(&entry.path(), is_left_out, files)?;
+            }
         }
     } else if path.is_file() {
         files.insert(path.to_owned());
@@ -132,6 +152,30 @@ mod tests {
             let before = source_digest(&guest).unwrap();
             write(&changed, "// changed");
             assert_ne!(source_digest(&guest).unwrap(), before, "{}", changed.display());
+        }
+    }
+
+    #[test]
+    fn without_a_crate_the_whole_folder_counts_but_what_is_made_there() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |name: &str, content: &str| {
+            let path = root.path().join("guest").join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        };
+        let digest = || source_digest(&root.path().join("guest")).unwrap();
+        write("app.py", "");
+        let first = digest();
+        for made in
+            [".venv/bin/python", "node_modules/a/index.js", "build/plugin.wasm", "bindings/plugin.h", "README.md"]
+        {
+            write(made, "made");
+            assert_eq!(digest(), first, "{made}");
+        }
+        for changed in ["app.py", "requirements.txt", "wit/world.wit", "parts/more.py"] {
+            let before = digest();
+            write(changed, "changed");
+            assert_ne!(digest(), before, "{changed}");
         }
     }
 }

@@ -1,0 +1,53 @@
+//! A guest in Python: `app.py`, of which componentize-py makes a component, in a virtual environment of the guest's own.
+
+use super::tool::{Tool, is_installed, mark_installed, works};
+use super::world::{WIT, World};
+use anyhow::{Context, bail};
+use std::path::Path;
+
+pub(super) const SOURCE: &str = "app.py";
+pub(super) const REQUIREMENTS: &str = "requirements.txt";
+/// Of `SOURCE`.
+const MODULE: &str = "app";
+/// Made here and not in a cache, so that it is plain what to remove, and what an editor has to look at.
+const ENVIRONMENT: &str = ".venv";
+const INSTALL: &str = "apt-get install python3 python3-venv";
+
+/// Makes the component at `output`.
+pub(super) fn compile(directory: &Path, output: &Path) -> anyhow::Result<()> {
+    let world = World::of(directory)?;
+    let environment = directory.join(ENVIRONMENT);
+    let programs = environment.join("bin");
+    install(directory, &environment)?;
+    let componentizer = programs.join("componentize-py");
+    if !componentizer.is_file() {
+        bail!("{REQUIREMENTS} names no componentize-py: add `componentize-py==0.25.1`, which makes the component");
+    }
+    Tool::new(componentizer, directory, INSTALL)
+        .args(["--wit-path", WIT, "--world", world.name(), "componentize", MODULE, "--output"])
+        .args([output])
+        // Where it looks for what else the requirements name.
+        .env("VIRTUAL_ENV", &environment)
+        .run()
+}
+
+/// Makes the environment where it is not what the requirements ask for.
+fn install(directory: &Path, environment: &Path) -> anyhow::Result<()> {
+    let (requirements, mark) = (directory.join(REQUIREMENTS), environment.join(REQUIREMENTS));
+    if is_installed(&requirements, &mark)? {
+        return Ok(());
+    }
+    eprintln!("installing {REQUIREMENTS} into {}", environment.display());
+    let made = Tool::new("python3", directory, INSTALL).args(["-m", "venv", "--clear", ENVIRONMENT]).run();
+    if let Err(error) = made {
+        if works("python3", &["-c", "pass"]) && !works("python3", &["-c", "import ensurepip, venv"]) {
+            bail!("python3 lacks its modules venv and ensurepip: run `{INSTALL}`");
+        }
+        return Err(error).context("making a virtual environment");
+    }
+    Tool::new(environment.join("bin/pip"), directory, INSTALL)
+        .args(["install", "--quiet", "--disable-pip-version-check", "--requirement", REQUIREMENTS])
+        .run()
+        .context("installing what a guest in Python is built with")?;
+    mark_installed(&requirements, &mark)
+}

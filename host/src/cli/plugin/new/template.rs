@@ -1,0 +1,115 @@
+//! What stands in the folder of a new plugin: the files of `plugins/templates/`, which are inside this program, so that
+//! one that is installed needs no checkout.
+
+use super::{Language, Role};
+use std::path::Path;
+
+/// What the templates call the plugin.
+const PLACEHOLDER: &str = "my-plugin";
+
+/// The text of a file of the repository.
+macro_rules! repository {
+    ($path:expr) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../", $path))
+    };
+}
+
+macro_rules! template {
+    ($path:expr) => {
+        repository!(concat!("plugins/templates/", $path))
+    };
+}
+
+/// Files of the contract, each where a package that depends on it is looked for.
+macro_rules! contract {
+    ($($from:literal => $to:literal),* $(,)?) => {
+        [$(($to, repository!(concat!("wit/", $from)))),*]
+    };
+}
+
+const CONTRACT: [(&str, &str); 9] = contract! {
+    "types.wit" => "wit/deps/tidegate/types.wit",
+    "transform.wit" => "wit/deps/tidegate/transform.wit",
+    "reply-policy.wit" => "wit/deps/tidegate/reply-policy.wit",
+    "worlds.wit" => "wit/deps/tidegate/worlds.wit",
+    "deps/clocks.wit" => "wit/deps/clocks.wit",
+    "deps/config.wit" => "wit/deps/config.wit",
+    "deps/io.wit" => "wit/deps/io.wit",
+    "deps/logging.wit" => "wit/deps/logging.wit",
+    "deps/random.wit" => "wit/deps/random.wit",
+};
+
+/// The files of a new plugin: where in its folder, and what is in them.
+pub(super) fn files(language: Language, role: Role, name: &str) -> Vec<(&'static str, String)> {
+    let own = of_language(language, role).into_iter().chain(of_role(role));
+    let own = own.map(|(path, text)| (path, text.replace(PLACEHOLDER, name)));
+    own.chain(CONTRACT.map(|(path, text)| (path, text.to_owned()))).collect()
+}
+
+/// The file that `plugin build` makes beside the folder: named after the crate, else after the folder; none if the path
+/// of the folder does not end in its name.
+pub(super) fn built_name(language: Language, name: &str, dir: &Path) -> Option<String> {
+    let folder = dir.file_name()?.to_string_lossy();
+    Some(format!("{}.wasm", if language == Language::Rust { name } else { &folder }))
+}
+
+fn of_role(role: Role) -> [(&'static str, &'static str); 2] {
+    let (examples, world) = match role {
+        Role::Transform => (template!("examples.transform.toml"), template!("world.transform.wit")),
+        Role::ReplyPolicy => (template!("examples.reply-policy.toml"), template!("world.reply-policy.wit")),
+    };
+    [("examples.toml", examples), ("wit/world.wit", world)]
+}
+
+fn of_language(language: Language, role: Role) -> Vec<(&'static str, &'static str)> {
+    let is_transform = role == Role::Transform;
+    let either = |transform, reply_policy| if is_transform { transform } else { reply_policy };
+    match language {
+        Language::Rust => vec![
+            ("README.md", template!("rust/README.md")),
+            (".gitignore", template!("rust/gitignore")),
+            ("Cargo.toml", template!("rust/Cargo.toml")),
+            ("build.rs", template!("rust/build.rs")),
+            ("src/lib.rs", either(template!("rust/src/lib.transform.rs"), template!("rust/src/lib.reply-policy.rs"))),
+            ("src/memory.rs", template!("rust/src/memory.rs")),
+            // The one that our own guests have.
+            ("src/memory/growth.rs", repository!("plugins/arena/src/growth.rs")),
+        ],
+        Language::Python => vec![
+            ("README.md", template!("python/README.md")),
+            (".gitignore", template!("python/gitignore")),
+            ("requirements.txt", template!("python/requirements.txt")),
+            ("app.py", either(template!("python/app.transform.py"), template!("python/app.reply-policy.py"))),
+        ],
+        Language::JavaScript => vec![
+            ("README.md", template!("javascript/README.md")),
+            (".gitignore", template!("javascript/gitignore")),
+            ("package.json", template!("javascript/package.json")),
+            ("package-lock.json", template!("javascript/package-lock.json")),
+            ("app.js", either(template!("javascript/app.transform.js"), template!("javascript/app.reply-policy.js"))),
+        ],
+        Language::C => vec![
+            ("README.md", template!("c/README.md")),
+            (".gitignore", template!("c/gitignore")),
+            ("Makefile", template!("c/Makefile")),
+            ("app.c", either(template!("c/app.transform.c"), template!("c/app.reply-policy.c"))),
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a file that is added to the contract, new plugins must have a copy too.
+    #[test]
+    fn the_whole_contract_is_embedded() {
+        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+        let in_directory = |directory: &Path| {
+            let names = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
+            let names = names.map(|name| name.to_string_lossy().into_owned());
+            names.filter(|name| name.ends_with(".wit")).count()
+        };
+        assert_eq!(in_directory(&wit) + in_directory(&wit.join("deps")), CONTRACT.len());
+    }
+}

@@ -1,0 +1,12 @@
+/** The plugin my-plugin: one request of a broker's client in, any number of replies out. */
+
+export const replyPolicy = {
+  replies({ frames }) {
+    if (frames.every((frame) => frame.length === 0)) throw { tag: 'rejected', val: 'say something' };
+    // At once, and again 100 ms later.
+    return [
+      { delayMs: 0, frames },
+      { delayMs: 100, frames },
+    ];
+  },
+};

@@ -1,0 +1,14 @@
+"""The plugin my-plugin: one request of a broker's client in, any number of replies out."""
+
+from componentize_py_types import Err
+from wit_world import exports
+from wit_world.exports.reply_policy import Reply, Request
+from wit_world.imports.types import Error_Rejected
+
+
+class ReplyPolicy(exports.ReplyPolicy):
+    def replies(self, request: Request) -> list[Reply]:
+        if not any(request.frames):
+            raise Err(Error_Rejected("say something"))
+        # At once, and again 100 ms later.
+        return [Reply(delay_ms=0, frames=request.frames), Reply(delay_ms=100, frames=request.frames)]

@@ -1,0 +1,23 @@
+//! The plugin my-plugin: one request of a broker's client in, any number of replies out.
+
+#[cfg(target_arch = "wasm32")]
+mod memory;
+
+use exports::tidegate::plugin::reply_policy::{Error, Guest, Reply, Request};
+
+wit_bindgen::generate!({ path: "wit", generate_all });
+
+struct Plugin;
+
+export!(Plugin);
+
+impl Guest for Plugin {
+    fn replies(request: Request) -> Result<Vec<Reply>, Error> {
+        if request.frames.iter().all(Vec::is_empty) {
+            return Err(Error::Rejected("say something".to_owned()));
+        }
+        // At once, and again 100 ms later.
+        let reply = |delay_ms| Reply { delay_ms, frames: request.frames.clone() };
+        Ok(vec![reply(0), reply(100)])
+    }
+}
