@@ -35,24 +35,31 @@ pub(in crate::cli) struct Build {
 
 impl Build {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let package = Package::of(&self.dir)?;
-        let output = match self.output {
-            Some(output) => output,
-            None => package.directory.parent().unwrap_or(Path::new("/")).join(format!("{}.wasm", package.name)),
-        };
-        ensure!(!output.is_dir(), "{} is a directory: name a file with -o", output.display());
-
-        let module = package.compile()?;
-        let bytes = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
-        let mut component = encode(&package.name, bytes)?;
-        append_section(&mut component, SECTION, source_digest(&package.directory)?.as_bytes());
-        if let Some(examples) = examples(&package.directory)? {
-            append_section(&mut component, EXAMPLES_SECTION, examples.as_bytes());
-        }
-        write_at_once(&output, &component).with_context(|| format!("writing {}", output.display()))?;
-        println!("{} {} bytes sha256:{}", output.display(), component.len(), crate::plugin::digest(&component));
+        let component = build(&self.dir, self.output.as_deref())?;
+        let bytes = std::fs::read(&component).with_context(|| format!("reading {}", component.display()))?;
+        println!("{} {} bytes sha256:{}", component.display(), bytes.len(), crate::plugin::digest(&bytes));
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Builds the guest in `dir` into a component, beside it unless an `output` is named. Returns the component's path.
+pub(super) fn build(dir: &Path, output: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let package = Package::of(dir)?;
+    let output = match output {
+        Some(output) => output.to_owned(),
+        None => package.directory.parent().unwrap_or(Path::new("/")).join(format!("{}.wasm", package.name)),
+    };
+    ensure!(!output.is_dir(), "{} is a directory: name a file with -o", output.display());
+
+    let module = package.compile()?;
+    let bytes = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
+    let mut component = encode(&package.name, bytes)?;
+    append_section(&mut component, SECTION, source_digest(&package.directory)?.as_bytes());
+    if let Some(examples) = examples(&package.directory)? {
+        append_section(&mut component, EXAMPLES_SECTION, examples.as_bytes());
+    }
+    write_at_once(&output, &component).with_context(|| format!("writing {}", output.display()))?;
+    Ok(output)
 }
 
 /// The guest's package.
