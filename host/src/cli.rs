@@ -5,9 +5,11 @@ mod ending;
 mod keygen;
 mod keys;
 mod log;
+mod outcome;
 pub mod plugin;
 mod request;
 mod serve;
+mod shown;
 mod subscribe;
 mod table;
 
