@@ -3,10 +3,13 @@
 mod admin;
 mod build;
 mod call;
+mod changes;
 mod check;
+mod guest;
 mod list;
 mod load;
 mod rollback;
+mod sandbox;
 mod sources;
 mod test;
 
@@ -30,7 +33,7 @@ pub(super) enum Plugin {
     Load(load::Load),
     /// Have a running host go back to what served before
     Rollback(rollback::Rollback),
-    /// Try a plugin of a running host on one input
+    /// Try a component, or a plugin of a running host, on one input
     Call(call::Call),
 }
 

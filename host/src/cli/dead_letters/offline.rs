@@ -21,6 +21,7 @@ pub(super) fn call(letter: Letter, component: &Path, config: Option<&Path>) -> a
         compiler: own_program().context("finding this program, which compiles")?,
         cache: None,
         seed: Seed { value: seed.value, fixed: seed.fixed },
+        debug_info: false,
     };
     let engine = Engine::new(&config.limits_largest(), setup)?;
     let runtime = tokio::runtime::Runtime::new().context("starting threads")?;
