@@ -5,6 +5,7 @@ mod build;
 mod call;
 mod changes;
 mod check;
+mod dev;
 mod guest;
 mod list;
 mod load;
@@ -27,6 +28,8 @@ pub(super) enum Plugin {
     Check(check::Check),
     /// Try a component on its examples
     Test(test::Test),
+    /// Build, try and swap a guest on every save
+    Dev(dev::Dev),
     /// Show the plugins of a running host
     List(list::List),
     /// Load a component into a running host
@@ -43,6 +46,7 @@ impl Plugin {
             Self::Build(build) => build.run(),
             Self::Check(check) => check.run(),
             Self::Test(test) => test.run(),
+            Self::Dev(dev) => dev.run(),
             Self::List(list) => list.run(),
             Self::Load(load) => load.run(),
             Self::Rollback(rollback) => rollback.run(),
