@@ -22,7 +22,7 @@ fn one_miss_refuses_the_load_with_the_difference() {
     let problem = refused.json();
     assert_eq!((refused.status, &problem["stage"]), (422, &"examples".into()), "{problem}");
     let detail = problem["detail"].as_str().unwrap();
-    for part in ["1 of 1 failed", "`whispers`", "expected \"psst: hello\"", "found \"lower case of HeLLo is hello\""] {
+    for part in ["1 of 1 failed", "`whispers`", "expected \"psst: hello\"", "got      \"lower case of HeLLo is hello\""] {
         assert!(detail.contains(part), "{part} is not in {detail}");
     }
     assert_eq!(host.get("/downcase/?param=A").header("tidegate-generation"), "1");
@@ -48,10 +48,14 @@ fn the_command_tells_of_each_example() {
     std::fs::write(&own, format!("{MISSING}{second}")).unwrap();
     let (code, stdout, _) = run(&[&downcase, "--examples", &own.display().to_string()]);
     assert_eq!(code, Some(1));
-    assert!(
-        stdout.contains("FAILED  whispers\n   body: expected") && stdout.ends_with("1 passed, 1 failed\n"),
-        "{stdout}"
-    );
+    // The marks stand below the letters that differ: the end of both is the same.
+    let difference = r#"FAILED  whispers
+   body differs at byte 0
+   expected "psst: hello"
+   got      "lower case of HeLLo is hello"
+             ^^^^^^^^^^^^^^^^^^^^^^
+"#;
+    assert!(stdout.contains(difference) && stdout.ends_with("1 passed, 1 failed\n"), "{stdout}");
 
     let path = directory.path().join("x.wasm");
     std::fs::write(&path, promising(MISSING)).unwrap();

@@ -134,6 +134,11 @@ impl App {
         Ok(this)
     }
 
+    /// Its plugins, which can be swapped while it runs.
+    pub fn slots(&self) -> Arc<Slots> {
+        Arc::clone(&self.slots)
+    }
+
     /// One line per surface, then `ready`.
     fn announce(&self) {
         let http = |server: Option<&Server>| match server {

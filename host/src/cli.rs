@@ -5,9 +5,11 @@ mod ending;
 mod keygen;
 mod keys;
 mod log;
+mod outcome;
 pub mod plugin;
 mod request;
 mod serve;
+mod shown;
 mod subscribe;
 mod table;
 
@@ -46,6 +48,8 @@ enum Command {
         cpu_seconds_max: u64,
         #[arg(long)]
         give_way: bool,
+        #[arg(long)]
+        debug_info: bool,
     },
 }
 
@@ -59,8 +63,8 @@ impl Cli {
             Some(Command::Keygen(args)) => keygen::run(args),
             Some(Command::Plugin(plugin)) => plugin.run(),
             Some(Command::DeadLetters(dead_letters)) => dead_letters.run(),
-            Some(Command::Compile { memory_bytes_max, cpu_seconds_max, give_way }) => {
-                return ExitCode::from(run_compiler(memory_bytes_max, cpu_seconds_max, give_way));
+            Some(Command::Compile { memory_bytes_max, cpu_seconds_max, give_way, debug_info }) => {
+                return ExitCode::from(run_compiler(memory_bytes_max, cpu_seconds_max, give_way, debug_info));
             }
         };
         result.unwrap_or_else(|error| {

@@ -38,6 +38,7 @@ pub(super) fn engine(config: &Config) -> Result<Engine, StartError> {
         compiler: plugin::own_program().context("finding this program, which compiles plugins")?,
         cache: cache(&config.cache),
         seed: Seed::new(config.seed),
+        debug_info: false,
     };
     Engine::new(&config.limits_largest(), setup).map_err(could_not_start)
 }

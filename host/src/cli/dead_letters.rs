@@ -5,7 +5,6 @@ mod offline;
 mod replay;
 mod send;
 mod show;
-mod shown;
 
 use crate::dead_letters::{Letter, read};
 use anyhow::bail;

@@ -1,16 +1,28 @@
 //! What is said on stderr at the end of a run: the ledger, and whether anything was abandoned.
 
+use super::log;
 use super::table::table;
+use crate::app::Ended;
 use crate::config::LogFormat;
 use crate::ledger::{Figures, Report};
 use serde::Serialize;
+use std::process::ExitCode;
+
+/// Something in flight was given up at the end of the grace period.
+const ABANDONED: u8 = 3;
 
 const HEADS: [&str; 6] = ["HOP", "IN", "OUT", "DROPPED", "IN-FLIGHT", "REASONS"];
 /// Stands in the column of the hops, between them and the plugins.
 const PLUGINS_HEAD: &str = "PLUGIN";
 
+/// Says the last words of a run, and with which code it ends.
+pub(super) fn tell(ended: &Ended, format: LogFormat) -> ExitCode {
+    log::say(&last_words(&ended.report(), ended.abandoned, format));
+    if ended.abandoned == 0 { ExitCode::SUCCESS } else { ExitCode::from(ABANDONED) }
+}
+
 /// The last words of a run, in the format of its log.
-pub(super) fn last_words(ledger: &Report, abandoned: u64, format: LogFormat) -> String {
+fn last_words(ledger: &Report, abandoned: u64, format: LogFormat) -> String {
     match format {
         LogFormat::Text => {
             let mut words = ledger_table(ledger);

@@ -3,11 +3,15 @@
 mod admin;
 mod build;
 mod call;
+mod changes;
 mod check;
+mod dev;
+mod guest;
 mod list;
 mod load;
 mod new;
 mod rollback;
+mod sandbox;
 mod sources;
 mod test;
 
@@ -27,13 +31,15 @@ pub(super) enum Plugin {
     Check(check::Check),
     /// Try a component on its examples
     Test(test::Test),
+    /// Build, try and swap a guest on every save
+    Dev(dev::Dev),
     /// Show the plugins of a running host
     List(list::List),
     /// Load a component into a running host
     Load(load::Load),
     /// Have a running host go back to what served before
     Rollback(rollback::Rollback),
-    /// Try a plugin of a running host on one input
+    /// Try a component, or a plugin of a running host, on one input
     Call(call::Call),
 }
 
@@ -44,6 +50,7 @@ impl Plugin {
             Self::Build(build) => build.run(),
             Self::Check(check) => check.run(),
             Self::Test(test) => test.run(),
+            Self::Dev(dev) => dev.run(),
             Self::List(list) => list.run(),
             Self::Load(load) => load.run(),
             Self::Rollback(rollback) => rollback.run(),

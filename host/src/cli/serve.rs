@@ -11,9 +11,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Something in flight was given up at the end of the grace period.
-const ABANDONED: u8 = 3;
-
 /// Tasks that a thread runs before it looks for what has come in. A call may take a millisecond and more: with tokio's 61
 /// of them a new request would wait that long before anybody knew of it.
 const EVENT_INTERVAL: u32 = 8;
@@ -112,17 +109,14 @@ impl Serve {
         runtime.shutdown_timeout(Duration::from_millis(GIVE_UP_MS));
         drop(log);
         match ended {
-            Ok(ended) => {
-                log::say(&ending::last_words(&ended.report(), ended.abandoned, format));
-                if ended.abandoned == 0 { ExitCode::SUCCESS } else { ExitCode::from(ABANDONED) }
-            }
+            Ok(ended) => ending::tell(&ended, format),
             Err(StartError::Usage(text)) => usage(&text),
             Err(StartError::CouldNotStart(error)) => fail(&format!("{error:#}")),
         }
     }
 
     /// The configuration in force, and the plugins of the command line.
-    fn settings(self) -> Result<(Config, Vec<Source>), String> {
+    pub(super) fn settings(self) -> Result<(Config, Vec<Source>), String> {
         let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
         let http = &mut config.http;
         http.address = self.http.unwrap_or(http.address);

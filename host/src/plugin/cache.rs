@@ -63,7 +63,7 @@ impl Cache {
             }
         }
         let mut hasher = Fingerprint(Sha256::new());
-        let engine = wasmtime::Engine::new(&compile_settings()).map_err(|error| format!("{error:#}"))?;
+        let engine = wasmtime::Engine::new(&compile_settings(false)).map_err(|error| format!("{error:#}"))?;
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let engine = hex(&hasher.0.finalize());
         Ok(Self { directory, bytes_max, engine, written: AtomicU64::new(0) })

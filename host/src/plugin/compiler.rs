@@ -26,6 +26,8 @@ pub const SUBCOMMAND: &str = "compile-component";
 const REFUSED: u8 = 4;
 /// Has a compiler run when nothing else wants to.
 const GIVE_WAY: &str = "--give-way";
+/// Has a compiler keep what a component says of its sources.
+const DEBUG_INFO: &str = "--debug-info";
 /// How long a compiler gives way before another one takes its place that does not. Most components are compiled in a part of
 /// it, and where the traffic leaves no time at all, a swap must not wait for the end of that.
 const GIVE_WAY_MAX: Duration = Duration::from_millis(250);
@@ -39,20 +41,21 @@ const BASE_BYTES: u64 = 256 << 20;
 #[derive(Clone)]
 pub(super) struct Compiler {
     program: Arc<Path>,
+    debug_info: bool,
     places: Arc<Semaphore>,
 }
 
 impl Compiler {
     /// With the program that has [`SUBCOMMAND`].
-    pub(super) fn new(program: PathBuf) -> Self {
-        Self { program: program.into(), places: Arc::new(Semaphore::new(COMPILES_MAX)) }
+    pub(super) fn new(program: PathBuf, debug_info: bool) -> Self {
+        Self { program: program.into(), debug_info, places: Arc::new(Semaphore::new(COMPILES_MAX)) }
     }
 
     /// What the component compiles to, which no other program has had in hand.
     pub(super) async fn compile(&self, component: &[u8], limits: &Limits) -> Result<Vec<u8>, LoadError> {
         if cfg!(fuzzing) {
             // A fuzzer looks for new paths in its own process only.
-            return artifact(component).map_err(LoadError::Compile);
+            return artifact(component, self.debug_info).map_err(LoadError::Compile);
         }
         let Ok(_place) = self.places.acquire().await else { std::future::pending().await };
         // A nice process still finishes its slice, of some milliseconds, before whoever wakes up for a request.
@@ -74,6 +77,7 @@ impl Compiler {
             .arg(limits.compile_memory_bytes_max.to_string())
             .arg(limits.compile_ms_max.div_ceil(1_000).to_string())
             .args(gives_way.then_some(GIVE_WAY))
+            .args(self.debug_info.then_some(DEBUG_INFO))
             // Nothing of ours for a hostile file to find there.
             .env_clear()
             .stdin(Stdio::piped())
@@ -146,11 +150,11 @@ pub fn own_program() -> std::io::Result<PathBuf> {
 }
 
 /// What [`SUBCOMMAND`] does: compiles the component on stdin. Returns the exit code.
-pub fn run(memory_bytes_max: u64, cpu_seconds_max: u64, gives_way: bool) -> u8 {
+pub fn run(memory_bytes_max: u64, cpu_seconds_max: u64, gives_way: bool, debug_info: bool) -> u8 {
     if gives_way {
         give_way_to_others();
     }
-    match compile(memory_bytes_max, cpu_seconds_max) {
+    match compile(memory_bytes_max, cpu_seconds_max, debug_info) {
         Ok(()) => 0,
         Err(error) => {
             eprintln!("{error}");
@@ -159,18 +163,18 @@ pub fn run(memory_bytes_max: u64, cpu_seconds_max: u64, gives_way: bool) -> u8 {
     }
 }
 
-fn compile(memory_bytes_max: u64, cpu_seconds_max: u64) -> Result<(), String> {
+fn compile(memory_bytes_max: u64, cpu_seconds_max: u64, debug_info: bool) -> Result<(), String> {
     bound_this_process(memory_bytes_max, cpu_seconds_max).map_err(|error| format!("limiting the compiler: {error}"))?;
     let mut component = Vec::new();
     std::io::stdin().read_to_end(&mut component).map_err(|error| format!("reading the component: {error}"))?;
-    let artifact = artifact(&component)?;
+    let artifact = artifact(&component, debug_info)?;
     std::io::stdout().write_all(&artifact).map_err(|error| format!("writing what was compiled: {error}"))
 }
 
 /// What a component compiles to, with no bound on time and memory but those of this process.
-fn artifact(component: &[u8]) -> Result<Vec<u8>, String> {
+fn artifact(component: &[u8], debug_info: bool) -> Result<Vec<u8>, String> {
     refuse_what_is_no_component(component)?;
-    let engine = wasmtime::Engine::new(&engine::compile_settings()).map_err(|error| format!("{error:#}"))?;
+    let engine = wasmtime::Engine::new(&engine::compile_settings(debug_info)).map_err(|error| format!("{error:#}"))?;
     let binary = wat::parse_bytes(component).map_err(|error| error.to_string())?;
     engine.precompile_component(&binary).map_err(|error| format!("{error:#}"))
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use wasmtime::component::Linker;
-use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails};
 
 /// What one component may be made of, so that no plugin's calls take the whole pool. Languages with a runtime need some
 /// dozen core instances, and of memories and tables one or two.
@@ -40,6 +40,7 @@ pub struct Engine {
     pub(super) lane: Arc<SlowLane>,
     pub(super) seed: Seed,
     largest: Limits,
+    debug_info: bool,
     runtimes: Arc<Mutex<BTreeMap<Kind, Runtime>>>,
 }
 
@@ -51,6 +52,9 @@ pub struct Setup {
     pub cache: Option<Arc<Cache>>,
     /// Where the guests' chance comes from.
     pub seed: Seed,
+    /// Whether a trap tells files and lines, from what debug info the component has; then there is no cache. For the
+    /// authors of plugins alone: reading it takes time and memory that a component decides on.
+    pub debug_info: bool,
 }
 
 /// What of a plugin is a setting of the whole of wasmtime.
@@ -90,11 +94,13 @@ impl Engine {
     pub fn new(largest: &Limits, setup: Setup) -> Result<Self, EngineError> {
         let lane = SlowLane::start().map_err(|error| EngineError(format!("starting threads: {error}")))?;
         let engine = Self {
-            compiler: Compiler::new(setup.compiler),
-            cache: setup.cache,
+            compiler: Compiler::new(setup.compiler, setup.debug_info),
+            // What it holds was compiled without.
+            cache: setup.cache.filter(|_| !setup.debug_info),
             lane: Arc::new(lane),
             seed: setup.seed,
             largest: largest.clone(),
+            debug_info: setup.debug_info,
             runtimes: Arc::default(),
         };
         engine.runtime(Kind::new(largest.stack_bytes_max, 0))?;
@@ -112,14 +118,14 @@ impl Engine {
         if let Some(runtime) = runtimes.get(&kind) {
             return Ok(runtime.clone());
         }
-        let runtime =
-            Runtime::new(&self.largest, kind, &self.lane).map_err(|error| EngineError(format!("{error:#}")))?;
+        let runtime = Runtime::new(&self.largest, kind, self.debug_info, &self.lane)
+            .map_err(|error| EngineError(format!("{error:#}")))?;
         Ok(runtimes.entry(kind).or_insert(runtime).clone())
     }
 }
 
 impl Runtime {
-    fn new(largest: &Limits, kind: Kind, lane: &Arc<SlowLane>) -> wasmtime::Result<Self> {
+    fn new(largest: &Limits, kind: Kind, debug_info: bool, lane: &Arc<SlowLane>) -> wasmtime::Result<Self> {
         let Kind { stack_bytes_max, has_large_memory } = kind;
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(INSTANCES_MAX)
@@ -141,7 +147,7 @@ impl Runtime {
         if has_large_memory {
             pool.linear_memory_keep_resident(LARGE_MEMORY_KEEP_RESIDENT_BYTES).pagemap_scan(Enabled::Yes);
         }
-        let mut config = compile_settings();
+        let mut config = compile_settings(debug_info);
         config
             .max_wasm_stack(stack_bytes_max)
             .async_stack_size(stack_bytes_max + HOST_STACK_BYTES)
@@ -154,9 +160,10 @@ impl Runtime {
 }
 
 /// What decides on the code that a component compiles to; the same in the compiler's process and in the host.
-pub(super) fn compile_settings() -> Config {
+pub(super) fn compile_settings(debug_info: bool) -> Config {
+    let details = if debug_info { WasmBacktraceDetails::Enable } else { WasmBacktraceDetails::Disable };
     let mut config = Config::new();
-    config.cranelift_opt_level(OptLevel::Speed).epoch_interruption(true);
+    config.cranelift_opt_level(OptLevel::Speed).epoch_interruption(true).wasm_backtrace_details(details);
     config
 }
 

@@ -201,9 +201,9 @@ impl Example<MessageIn, MessageOut> {
         };
         let message = match (returned, filtered) {
             (None, true) => return Ok(()),
-            (None, false) => return Err(difference("a message", "none: the plugin filtered it")),
+            (None, false) => return Err(difference("the answer", "a message", "none: the plugin filtered it")),
             (Some(message), true) => {
-                return Err(difference("none: a filtered message", show(&message.body)));
+                return Err(difference("the answer", "none: a filtered message", show(&message.body)));
             }
             (Some(message), false) => message,
         };
@@ -254,20 +254,28 @@ fn expected_end<T>(
     let (kind, text) = match ended {
         Ok(returned) => {
             return match error {
-                Some(error) => Err(difference(format!("the error {error:?}"), "an answer")),
+                Some(error) => Err(difference("the end of the call", format!("the error {error:?}"), "an answer")),
                 None => Ok(Some(returned)),
             };
         }
         Err(CallError::Rejected(text)) => (ErrorKind::Rejected, text),
         Err(CallError::Failed(text)) => (ErrorKind::Failed, text),
-        Err(breakdown) => return Err(difference("an end of the call", breakdown)),
+        Err(breakdown) => {
+            return Err(difference(
+                "the end of the call",
+                error.map_or("an answer".to_owned(), |error| format!("{error:?}")),
+                breakdown,
+            ));
+        }
     };
     if error != Some(kind) {
         let expected = error.map_or("an answer".to_owned(), |error| format!("{error:?}"));
-        return Err(difference(expected, format!("{kind:?}: {text:?}")));
+        return Err(difference("the end of the call", expected, format!("{kind:?}: {text:?}")));
     }
     match contains {
-        Some(part) if !text.contains(part) => Err(difference(format!("an error with {part:?}"), format!("{text:?}"))),
+        Some(part) if !text.contains(part) => {
+            Err(difference("the error's text", format!("something with {part:?}"), format!("{text:?}")))
+        }
         _ => Ok(None),
     }
 }

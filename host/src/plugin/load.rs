@@ -6,6 +6,7 @@ use super::engine::{Engine, Kind, Runtime};
 use super::examples::{self, Examples};
 use super::file::memory_bytes;
 use super::loaded::Plugin;
+use super::slots::Source;
 use super::type_check::TypeChecked;
 use crate::config::Limits;
 use sha2::{Digest, Sha256};
@@ -127,13 +128,13 @@ impl Engine {
     /// Takes a file that no slot is for through every stage. `examples` stand in for those that it carries.
     pub async fn load_file(
         &self,
-        name: &str,
-        path: &Path,
+        source: &Source,
         limits: Limits,
+        settings: BTreeMap<String, String>,
         examples: Option<Examples>,
     ) -> Result<Arc<Plugin>, LoadError> {
-        let candidate = Candidate::read(path, limits.component_bytes_max).await?;
-        let account = Account::new(name.to_owned(), limits, BTreeMap::new(), 1);
+        let candidate = Candidate::read(&source.path, limits.component_bytes_max).await?;
+        let account = Account::new(source.name.clone(), limits, settings, 1);
         self.load_with(&Arc::new(account), candidate, examples).await
     }
 

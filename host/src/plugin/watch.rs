@@ -54,7 +54,7 @@ struct Seen {
 
 /// What tells one state of a file from another without reading it. Only a hint: the digest decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Fingerprint {
+pub struct Fingerprint {
     device: u64,
     inode: u64,
     size: u64,
@@ -63,7 +63,8 @@ struct Fingerprint {
 }
 
 impl Fingerprint {
-    fn of(path: &Path) -> Option<Self> {
+    /// Of the file at a path, if there is one.
+    pub fn of(path: &Path) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok()?;
         Some(Self {
             device: metadata.dev(),

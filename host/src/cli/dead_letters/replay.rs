@@ -77,16 +77,6 @@ impl Replay {
     }
 }
 
-/// What came of it.
-pub(super) struct Outcome {
-    /// There is an answer, rather than an error.
-    pub(super) answered: bool,
-    /// For programs.
-    pub(super) json: serde_json::Value,
-    /// For people.
-    pub(super) text: String,
-}
-
 fn is_call(letter: &Letter) -> bool {
     !matches!(letter.input, Input::Reply { .. })
 }

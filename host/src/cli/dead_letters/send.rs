@@ -1,7 +1,7 @@
 //! A letter sent to a running host again: a message by HTTP, a request by ZeroMQ.
 
-use super::replay::Outcome;
-use super::shown::{bytes, field, frames};
+use crate::cli::outcome::Outcome;
+use crate::cli::shown::{bytes, field, frames};
 use crate::config::check_name;
 use crate::dead_letters::Base64;
 use crate::http::read_token;

@@ -1,7 +1,7 @@
 //! `tidegate dead-letters show`: all of one letter, or just the bytes that were lost.
 
 use super::Source;
-use super::shown::{bytes, field, frames, lines, metadata};
+use crate::cli::shown::{bytes, field, frames, lines, metadata};
 use crate::dead_letters::{Base64, Input, Letter};
 use clap::Args;
 use std::io::Write;

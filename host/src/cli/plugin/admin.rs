@@ -17,7 +17,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
 
 /// The flags of every command that talks to a running host.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Admin {
     /// The admin address of the host
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_ADMIN", default_value = "127.0.0.1:5001")]
@@ -31,6 +31,16 @@ pub(super) struct Admin {
 }
 
 impl Admin {
+    /// That of a host whose address did not come by a flag of this.
+    pub(super) fn at(admin: Address, token_file: Option<PathBuf>) -> Self {
+        Self { admin, token_file, json: false }
+    }
+
+    /// Whether answers are for programs.
+    pub(super) fn json(&self) -> bool {
+        self.json
+    }
+
     /// Sends a request and shows the answer: as JSON, or as `show` writes it for people.
     ///
     /// # Errors
@@ -53,7 +63,12 @@ impl Admin {
 
     /// What the host answers to a question of ours rather than of the user.
     pub(super) fn look(&self, path: &str) -> anyhow::Result<Value> {
-        let (success, answer) = self.ask("GET", path, &[])?;
+        self.send("GET", path, &[])
+    }
+
+    /// What the host answers, if it does what it is asked.
+    pub(super) fn send(&self, method: &str, path: &str, body: &[u8]) -> anyhow::Result<Value> {
+        let (success, answer) = self.ask(method, path, body)?;
         if success { Ok(answer) } else { Err(refusal(&answer)) }
     }
 

@@ -1,9 +1,10 @@
 //! `tidegate plugin check`: takes a file through the same stages as the host, and tells what it found.
 
-use super::test::load;
-use crate::plugin::Plugin;
+use super::sandbox::{Sandbox, block_on};
+use crate::plugin::{Plugin, source_of};
 use anyhow::Context;
 use clap::Args;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -32,8 +33,11 @@ struct Report {
 
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let (name, plugin) = load(&self.file, None).with_context(|| format!("{} is refused", self.file.display()))?;
-        let report = Report::new(name, &plugin);
+        let source = source_of(self.file.clone()).map_err(anyhow::Error::msg)?;
+        let sandbox = Sandbox::new(None)?;
+        let plugin = block_on(async { Ok(sandbox.load(&source, BTreeMap::new(), None).await?) })
+            .with_context(|| format!("{} is refused", self.file.display()))?;
+        let report = Report::new(source.name, &plugin);
         if self.json {
             println!("{}", serde_json::to_string_pretty(&report)?);
         } else {

@@ -1,73 +1,159 @@
-//! `tidegate plugin test`: tries a component on its examples, as every load does, and tells of each.
+//! `tidegate plugin test`: tries a component, or what a folder builds to, on its examples, and tells of each.
 
-use crate::config::Limits;
-use crate::plugin::{EXAMPLES_SECTION, Engine, Examples, Plugin, Seed, Setup, custom_section, own_program, source_of};
-use anyhow::{Context, bail};
+use super::changes::{Changes, Watched};
+use super::guest::Guest;
+use super::sandbox::{Sandbox, block_on};
+use crate::plugin::{EXAMPLES_SECTION, Examples, Outcome, Source, custom_section, source_of};
+use crate::shutdown::{Ask, Signals};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 /// The flags of `plugin test`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Test {
-    /// The component
-    file: PathBuf,
+    /// The component, or the folder of a guest, which is built first
+    #[arg(value_name = "FILE|DIR")]
+    path: PathBuf,
     /// Examples to try instead of those that the component carries
     #[arg(long, value_name = "FILE")]
     examples: Option<PathBuf>,
+    /// Try again whenever the component (or a file of the folder) or the examples change, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
 }
 
 impl Test {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let examples = match &self.examples {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-                Examples::parse(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?
+        let sandbox = Sandbox::new(None)?;
+        let subject = Subject::of(&self.path)?;
+        block_on(async {
+            if self.watch {
+                return self.keep_trying(&subject, &sandbox).await;
             }
-            None => carried(&self.file)?,
+            let passed = self.try_once(&subject, &sandbox).await?;
+            Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        })
+    }
+
+    /// Whether all examples passed.
+    async fn try_once(&self, subject: &Subject, sandbox: &Sandbox) -> anyhow::Result<bool> {
+        let source = subject.source().await?;
+        let tested = Tested::of(sandbox, &source, self.examples.as_deref()).await?;
+        let Some(tested) = tested else {
+            bail!(
+                "{} carries no examples: put an examples.toml into its folder and build it again, or name one with \
+                 --examples",
+                self.path.display()
+            );
         };
-        let count = examples.count();
-        // Loaded without them: here each of them is to be told of, not only the first that fails.
-        let loaded = load(&self.file, Some(Examples::default()));
-        let (_, plugin) = loaded.with_context(|| format!("{} is refused", self.file.display()))?;
-        let runtime = tokio::runtime::Runtime::new().context("starting threads")?;
-        let outcomes = runtime.block_on(examples.try_on(&plugin));
-        let mut failed = count - outcomes.len();
-        for outcome in outcomes {
-            match outcome.difference {
-                None => println!("ok      {}", outcome.name),
-                Some(difference) => {
-                    failed += 1;
-                    println!("FAILED  {}\n   {difference}", outcome.name);
-                }
-            }
+        for outcome in &tested.outcomes {
+            println!("{}", line(outcome));
         }
-        println!("{} passed, {failed} failed", count - failed);
-        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        println!("{} passed, {} failed", tested.passed(), tested.count - tested.passed());
+        Ok(tested.all_passed())
+    }
+
+    /// Ends with a signal alone, and then well: there is no other way to end it.
+    async fn keep_trying(&self, subject: &Subject, sandbox: &Sandbox) -> anyhow::Result<ExitCode> {
+        let mut signals = Signals::listen().context("listening to signals")?;
+        let mut watched = Watched { files: self.examples.iter().cloned().collect(), folder: None };
+        match subject {
+            Subject::File(source) => watched.files.push(source.path.clone()),
+            Subject::Guest(guest) => watched.folder = Some(guest.dir().to_owned()),
+        }
+        let mut changes = Changes::new(watched);
+        let rounds = async {
+            loop {
+                if let Err(error) = self.try_once(subject, sandbox).await {
+                    eprintln!("error: {error:#}");
+                }
+                println!("waiting for changes; Ctrl-C ends");
+                changes.next().await;
+                println!();
+            }
+        };
+        tokio::select! {
+            () = rounds => {}
+            () = async { while signals.next().await != Ask::Stop {} } => {}
+        }
+        Ok(ExitCode::SUCCESS)
     }
 }
 
-fn carried(file: &Path) -> anyhow::Result<Examples> {
-    let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
-    let Some(section) = custom_section(&bytes, EXAMPLES_SECTION) else {
-        bail!(
-            "{} carries no examples: put an examples.toml into its crate and build it again, or name one with --examples",
-            file.display()
-        );
-    };
-    let text = std::str::from_utf8(section).context("reading the component's examples")?;
-    Examples::parse(text).map_err(|error| anyhow::anyhow!("the component's examples: {error}"))
+/// What is tried.
+enum Subject {
+    File(Source),
+    Guest(Guest),
 }
 
-/// Loads a file as the host would, with the default bounds. Also returns the plugin's name.
-pub(super) fn load(file: &Path, examples: Option<Examples>) -> anyhow::Result<(String, Arc<Plugin>)> {
-    let source = source_of(file.to_owned()).map_err(anyhow::Error::msg)?;
-    let limits = Limits::default();
-    let compiler = own_program().context("finding this program, which compiles")?;
-    // Without the cache: what is told of the compilation is true of this one.
-    let engine = Engine::new(&limits, Setup { compiler, cache: None, seed: Seed::new(None) })?;
-    let runtime = tokio::runtime::Runtime::new().context("starting threads")?;
-    let plugin = runtime.block_on(engine.load_file(&source.name, &source.path, limits, examples))?;
-    Ok((source.name, plugin))
+impl Subject {
+    fn of(path: &Path) -> anyhow::Result<Self> {
+        if path.is_dir() {
+            return Ok(Self::Guest(Guest::new(path, None)?));
+        }
+        Ok(Self::File(source_of(path.to_owned()).map_err(anyhow::Error::msg)?))
+    }
+
+    /// The component, which a folder is built to.
+    async fn source(&self) -> anyhow::Result<Source> {
+        match self {
+            Self::File(source) => Ok(source.clone()),
+            Self::Guest(guest) => guest.build().await,
+        }
+    }
+}
+
+/// What came of a component's examples.
+pub(super) struct Tested {
+    /// How many there are; time may have run out before the last.
+    pub(super) count: usize,
+    pub(super) outcomes: Vec<Outcome>,
+}
+
+impl Tested {
+    /// Loads the component and tries it on each example of the file, or on those that it carries. None if there are none.
+    pub(super) async fn of(
+        sandbox: &Sandbox,
+        source: &Source,
+        examples: Option<&Path>,
+    ) -> anyhow::Result<Option<Self>> {
+        let examples = match examples {
+            Some(path) => {
+                let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+                Some(Examples::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?)
+            }
+            None => carried(&source.path)?,
+        };
+        // Loaded without them: here each of them is to be told of, not only the first that fails.
+        let loaded = sandbox.load(source, BTreeMap::new(), Some(Examples::default())).await;
+        let plugin = loaded.with_context(|| format!("{} is refused", source.path.display()))?;
+        let Some(examples) = examples else { return Ok(None) };
+        Ok(Some(Self { count: examples.count(), outcomes: examples.try_on(&plugin).await }))
+    }
+
+    pub(super) fn passed(&self) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.difference.is_none()).count()
+    }
+
+    pub(super) fn all_passed(&self) -> bool {
+        self.passed() == self.count
+    }
+}
+
+/// An example's outcome in one line, and in further ones how it differs.
+pub(super) fn line(outcome: &Outcome) -> String {
+    match &outcome.difference {
+        None => format!("ok      {}", outcome.name),
+        Some(difference) => format!("FAILED  {}\n   {difference}", outcome.name),
+    }
+}
+
+fn carried(file: &Path) -> anyhow::Result<Option<Examples>> {
+    let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+    let Some(section) = custom_section(&bytes, EXAMPLES_SECTION) else { return Ok(None) };
+    let text = std::str::from_utf8(section).context("reading the component's examples")?;
+    Examples::parse(text).map(Some).map_err(|error| anyhow!("the component's examples: {error}"))
 }

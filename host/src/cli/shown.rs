@@ -1,4 +1,5 @@
-//! How the contents of a letter are shown to people: as text where they are, without steering the terminal.
+//! How what goes into a call and what comes out of it is shown to people: as text where it is, without steering the
+//! terminal.
 
 use crate::cli::plugin::printable;
 use base64::Engine;

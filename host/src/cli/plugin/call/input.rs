@@ -1,0 +1,150 @@
+//! What goes into a call, as the command line says it.
+
+use crate::plugin::{Message, Metadata, Request};
+use anyhow::{Context, bail};
+use clap::Args;
+use std::io::Read;
+
+/// Who asks: a call from the command line is no client's.
+const IDENTITY: &[u8] = b"call";
+/// The parameter that HTTP takes for the message, in either spelling.
+const PARAMETERS: [&str; 2] = ["param", "Param"];
+
+/// The flags that say what goes in.
+#[derive(Debug, Args)]
+pub(super) struct Given {
+    /// The message's body, or the request's frames; - reads standard input
+    input: Vec<String>,
+    /// The message's body, as INPUT is
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["input", "stdin"])]
+    body: Option<String>,
+    /// Read the message's body, or the one frame of the request, from standard input
+    #[arg(long, conflicts_with = "input")]
+    stdin: bool,
+    /// A pair of the query, which becomes the metadata query.K. Without a body, param=V is the message, as with a GET.
+    /// Repeatable
+    #[arg(long = "param", value_name = "K=V", value_parser = pair)]
+    params: Vec<(String, String)>,
+    /// A frame of the request, as INPUT is. Repeatable
+    #[arg(long = "frame", value_name = "TEXT", conflicts_with_all = ["input", "body", "stdin", "params"])]
+    frames: Vec<String>,
+}
+
+impl Given {
+    /// Whether it can only be a request.
+    pub(super) fn has_frames(&self) -> bool {
+        !self.frames.is_empty()
+    }
+
+    /// What a transform is called with: as HTTP makes a message, of a query and perhaps a body.
+    pub(super) fn message(self) -> anyhow::Result<Message> {
+        let mut pairs = self.params.clone();
+        if self.has_frames() {
+            bail!("a transform takes a message and no frames: give one INPUT, or say --policy");
+        }
+        let mut inputs = self.inputs()?;
+        let body = match (inputs.pop(), inputs.is_empty()) {
+            (Some(body), true) => body,
+            (Some(_), false) => bail!("a transform takes one input: give one, or say --policy"),
+            (None, _) => parameter(&mut pairs)?,
+        };
+        let metadata = pairs.into_iter().map(|(name, value)| (format!("query.{name}"), value)).collect();
+        Ok(Message { topic: String::new(), metadata, body })
+    }
+
+    /// What a reply policy is called with.
+    pub(super) fn request(self) -> anyhow::Result<Request> {
+        if !self.params.is_empty() {
+            bail!("a request of the broker has no query: --param is for a transform");
+        }
+        let frames = self.inputs()?;
+        if frames.is_empty() {
+            bail!("a request has at least one frame: give --frame TEXT, repeated for more, or --stdin");
+        }
+        Ok(Request { identity: IDENTITY.to_owned(), metadata: Metadata::new(), frames })
+    }
+
+    fn inputs(self) -> anyhow::Result<Vec<Vec<u8>>> {
+        if self.stdin {
+            return Ok(vec![standard_input()?]);
+        }
+        let literal = |text: String| Ok(text.into_bytes());
+        let read = |text: String| if text == "-" { standard_input() } else { literal(text) };
+        self.input.into_iter().map(read).chain(self.body.into_iter().chain(self.frames).map(literal)).collect()
+    }
+}
+
+/// Takes the message out of a query's pairs.
+fn parameter(pairs: &mut Metadata) -> anyhow::Result<Vec<u8>> {
+    let is_message = |(name, _): &(String, String)| PARAMETERS.contains(&name.as_str());
+    if pairs.iter().filter(|pair| is_message(pair)).count() > 1 {
+        bail!("--param has more than one param; give one");
+    }
+    match pairs.iter().position(is_message) {
+        Some(index) => Ok(pairs.remove(index).1.into_bytes()),
+        None => bail!("nothing to call it with: give --body TEXT, --stdin or --param param=TEXT"),
+    }
+}
+
+fn standard_input() -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut bytes).context("reading standard input")?;
+    Ok(bytes)
+}
+
+/// Reads `K=V`.
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(format!("`{text}` is no K=V")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        given: Given,
+    }
+
+    fn given(arguments: &[&str]) -> Given {
+        Line::parse_from(std::iter::once(&"call").chain(arguments)).given
+    }
+
+    #[test]
+    fn a_message_is_made_as_http_makes_it() {
+        let of = |arguments: &[&str]| {
+            let Message { metadata, body, .. } = given(arguments).message().unwrap();
+            let pairs: Vec<_> = metadata.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            (String::from_utf8(body).unwrap(), pairs.join(" "))
+        };
+        let expect = |body: &str, pairs: &str| (body.to_owned(), pairs.to_owned());
+        assert_eq!(
+            of(&["--param", "a=1", "--param", "Param=X", "--param", "a=b=c"]),
+            expect("X", "query.a=1 query.a=b=c")
+        );
+        assert_eq!(of(&["--body", "-", "--param", "param=X"]), expect("-", "query.param=X"));
+        assert_eq!(of(&["text"]), expect("text", ""));
+        for (arguments, words) in [
+            (&["--param", "a=1"][..], "nothing to call it with"),
+            (&["--param", "param=1", "--param", "Param=2"], "more than one"),
+            (&["a", "b"], "one input"),
+            (&["--frame", "a"], "no frames"),
+        ] {
+            let error = given(arguments).message().unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_made_of_frames() {
+        assert_eq!(given(&["--frame", "a", "--frame", "-"]).request().unwrap().frames, [b"a", b"-"]);
+        assert_eq!(given(&["a", "b"]).request().unwrap().frames, [b"a", b"b"]);
+        assert!(given(&[]).request().unwrap_err().to_string().contains("at least one frame"));
+        assert!(given(&["a", "--param", "b=c"]).request().unwrap_err().to_string().contains("no query"));
+    }
+}

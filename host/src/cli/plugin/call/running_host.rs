@@ -1,0 +1,62 @@
+//! A call of a plugin of a running host, through its admin surface.
+
+use super::Role;
+use super::input::Given;
+use crate::cli::plugin::admin::{Admin, items, printable, text};
+use crate::cli::table::table;
+use crate::dead_letters::Base64;
+use crate::plugin::{Message, Request};
+use serde_json::{Value, json};
+
+/// Calls the plugin of this name.
+pub(super) fn call(name: &str, role: Option<Role>, given: Given, admin: &Admin) -> anyhow::Result<()> {
+    let role = role.map_or_else(|| role_of(name, admin), Ok)?;
+    let call = match role {
+        Role::Transform => {
+            let Message { metadata, body, .. } = given.message()?;
+            json!({"message": {"metadata": metadata, "body_base64": Base64(body)}})
+        }
+        Role::ReplyPolicy => {
+            let Request { frames, .. } = given.request()?;
+            json!({"request": {"frames_base64": frames.into_iter().map(Base64).collect::<Vec<_>>()}})
+        }
+    };
+    admin.run("POST", &format!("/plugins/{name}/call"), call.to_string().as_bytes(), show)
+}
+
+/// The role that the plugin has; of two, the first.
+fn role_of(name: &str, admin: &Admin) -> anyhow::Result<Role> {
+    let plugin = admin.look(&format!("/plugins/{name}"))?;
+    let only_policy = items(&plugin, "roles").iter().all(|role| role == "reply-policy");
+    Ok(if only_policy && !items(&plugin, "roles").is_empty() { Role::ReplyPolicy } else { Role::Transform })
+}
+
+/// A message as its fields, one a line; replies as a table.
+fn show(returned: &Value) -> String {
+    let (plugin, generation) = (text(returned, "plugin"), &returned["generation"]);
+    let by = format!("by: {plugin}, generation {generation}\n");
+    if text(returned, "role") == "reply-policy" {
+        let rows = items(returned, "replies").iter().map(|reply| [reply["delay_ms"].to_string(), frames(reply)]);
+        return by + &table(["DELAY MS", "FRAMES"], rows.collect());
+    }
+    let Some(message) = returned.get("message").filter(|message| !message.is_null()) else {
+        return by + "filtered: there is no message\n";
+    };
+    let mut shown = by;
+    if let Some(topic) = message["topic"].as_str().filter(|topic| !topic.is_empty()) {
+        shown += &format!("topic: {}\n", printable(topic));
+    }
+    for pair in items(message, "metadata") {
+        let [key, value] = [&pair[0], &pair[1]].map(|text| printable(text.as_str().unwrap_or_default()));
+        shown += &format!("metadata: {key}={value}\n");
+    }
+    match message.get("body").and_then(Value::as_str) {
+        Some(body) => shown + &format!("body: {}\n", printable(body)),
+        None => shown + &format!("body (base64): {}\n", text(message, "body_base64")),
+    }
+}
+
+fn frames(reply: &Value) -> String {
+    let list = |key| items(reply, key).iter().filter_map(Value::as_str).map(printable).collect::<Vec<_>>().join(" | ");
+    if reply.get("frames").is_some() { list("frames") } else { format!("base64: {}", list("frames_base64")) }
+}

@@ -1,0 +1,124 @@
+//! `tidegate plugin dev`: builds a guest on every save, tries its examples, and swaps it into a host; one line per round.
+
+mod live;
+mod own_host;
+
+use super::changes::{Changes, Watched};
+use super::guest::Guest;
+use super::sandbox::Sandbox;
+use super::test::{Tested, line};
+use crate::config::{Address, GIVE_UP_MS};
+use crate::shutdown::{Ask, Signals};
+use anyhow::Context;
+use clap::Args;
+use live::{Live, Swapped};
+use own_host::HostFlags;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// Build a guest on every save, try its examples, and swap it into a host.
+///
+/// Without --host that is a host of its own, started once the guest has passed its examples for the first time. What does
+/// not build, is refused or misses an example changes nothing: what served goes on. The component goes from a temporary
+/// file into the host and is kept nowhere; `plugin build` writes it. Ctrl-C ends.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Dev {
+    /// The guest's folder, as `plugin build` takes it
+    dir: PathBuf,
+    /// The plugin's name, which is its route [default: the folder's name]
+    #[arg(long)]
+    name: Option<String>,
+    /// The admin address of the running host to swap it into
+    #[arg(long, value_name = "ADMIN_ADDR", conflicts_with = "host_flags")]
+    host: Option<Address>,
+    /// The file with the token that the running host asks for
+    #[arg(long, value_name = "FILE", requires = "host", env = "TIDEGATE_ADMIN_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    /// After --: flags of the own host, such as -- --http 127.0.0.1:8000 --config tidegate.toml
+    #[arg(last = true, value_name = "HOST FLAGS")]
+    host_flags: Vec<OsString>,
+}
+
+impl Dev {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let guest = Guest::new(&self.dir, self.name)?;
+        let over = CancellationToken::new();
+        let live = match self.host {
+            Some(address) => Live::in_running_host(guest.name(), address, self.token_file),
+            None => Live::in_own_host(HostFlags::read(self.host_flags)?, over.clone()),
+        };
+        let runtime = tokio::runtime::Runtime::new().context("starting threads")?;
+        let ended = runtime.block_on(rounds_until_signal(guest, live, over));
+        // A compiler of the guest's language that is at work is not waited for.
+        runtime.shutdown_timeout(Duration::from_millis(GIVE_UP_MS));
+        ended.map(Live::last_words)
+    }
+}
+
+/// Ends with a signal, or with its own host, and then with the exit code of that.
+async fn rounds_until_signal(guest: Guest, mut live: Live, over: CancellationToken) -> anyhow::Result<Live> {
+    let mut signals = Signals::listen().context("listening to signals")?;
+    tokio::select! {
+        failed = rounds(&guest, &mut live) => return Err(failed),
+        () = async { while signals.next().await != Ask::Stop {} } => {}
+        () = over.cancelled() => {}
+    }
+    live.end().await;
+    Ok(live)
+}
+
+/// One round after another, until the own host cannot start.
+async fn rounds(guest: &Guest, live: &mut Live) -> anyhow::Error {
+    let sandbox = match Sandbox::new(None) {
+        Ok(sandbox) => sandbox,
+        Err(error) => return error,
+    };
+    let mut changes = Changes::new(Watched { files: Vec::new(), folder: Some(guest.dir().to_owned()) });
+    loop {
+        match round(guest, &sandbox, live).await {
+            // Whoever started this may have closed its output; that is no reason not to go on.
+            Ok(line) => drop(writeln!(std::io::stdout(), "{line}")),
+            Err(error) => return error,
+        }
+        changes.next().await;
+    }
+}
+
+/// Builds, tests and swaps, and says in one line what came of it. What tools and examples say stands above it, on stderr.
+async fn round(guest: &Guest, sandbox: &Sandbox, live: &mut Live) -> anyhow::Result<String> {
+    let began = Instant::now();
+    let component = guest.build().await;
+    let build_ms = began.elapsed().as_millis();
+    let component = match component {
+        Ok(component) => component,
+        Err(error) => return Ok(format!("build failed after {build_ms} ms: {error:#}; {live}")),
+    };
+    let tested = match Tested::of(sandbox, &component, None).await {
+        Ok(tested) => tested,
+        Err(error) => return Ok(format!("built {build_ms} ms, not tested: {error:#}; {live}")),
+    };
+    let mut told = format!("built {build_ms} ms, ");
+    match tested {
+        None => told += "no examples",
+        Some(tested) => {
+            told += &format!("tested {}/{}", tested.passed(), tested.count);
+            if !tested.all_passed() {
+                for missed in tested.outcomes.iter().filter(|outcome| outcome.difference.is_some()) {
+                    eprintln!("{}", line(missed));
+                }
+                return Ok(format!("{told}, not swapped: what differs stands above; {live}"));
+            }
+        }
+    }
+    let swapped = live.swap(guest, &component).await?;
+    let total_ms = began.elapsed().as_millis();
+    Ok(match swapped {
+        Swapped::Live => format!("{told}, {live}, {total_ms} ms"),
+        Swapped::Unchanged => format!("{told}, unchanged, {live}, {total_ms} ms"),
+        Swapped::Refused(error) => format!("{told}, not swapped: {error:#}; {live}"),
+    })
+}

@@ -1,0 +1,84 @@
+//! A host in this process, for the time that a guest is worked on.
+
+use crate::app::{App, Ended, StartError};
+use crate::cli::{Cli, ending, log};
+use crate::config::{Config, LogFormat};
+use crate::plugin::{Slots, Source};
+use anyhow::{anyhow, bail};
+use clap::Parser;
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// The flags of a host, read and found to make sense.
+pub(super) struct HostFlags {
+    config: Config,
+    named: Vec<Source>,
+}
+
+impl HostFlags {
+    /// Reads flags, environment and configuration file, as a host does. What clap refuses ends the process.
+    pub(super) fn read(flags: Vec<OsString>) -> anyhow::Result<Self> {
+        let host = Cli::parse_from(std::iter::once(OsString::from("tidegate")).chain(flags));
+        if host.command.is_some() {
+            bail!("what stands after -- are flags of a host, and no subcommand");
+        }
+        let (config, named) = host.serve.settings().map_err(anyhow::Error::msg)?;
+        Ok(Self { config, named })
+    }
+}
+
+/// A host that serves.
+pub(super) struct OwnHost {
+    slots: Arc<Slots>,
+    running: Option<JoinHandle<Ended>>,
+    ended: Option<Ended>,
+    log: log::Log,
+    format: LogFormat,
+}
+
+impl OwnHost {
+    /// Starts it with the plugin and those that the flags name; it prints where it is, as any host. When it has ended,
+    /// `over` is told.
+    pub(super) async fn start(flags: HostFlags, plugin: Source, over: CancellationToken) -> anyhow::Result<Self> {
+        let HostFlags { config, named } = flags;
+        let format = config.log.format;
+        let log = log::start(format);
+        let lines_lost = Arc::new(log.lines_lost());
+        let named = std::iter::once(plugin).chain(named).collect();
+        let app = App::build(config, named, lines_lost).await.map_err(|error| match error {
+            StartError::Usage(text) => anyhow!("{text}"),
+            StartError::CouldNotStart(error) => error,
+        })?;
+        let slots = app.slots();
+        let running = tokio::spawn(async move {
+            let _over = over.drop_guard();
+            app.run().await
+        });
+        Ok(Self { slots, running: Some(running), ended: None, log, format })
+    }
+
+    /// Loads the component; returns the generation that serves, and whether it is a new one.
+    pub(super) async fn swap(&self, plugin: &str, component: Vec<u8>) -> anyhow::Result<(u64, bool)> {
+        let loaded = self.slots.put(plugin, component, false).await?;
+        Ok((loaded.stamp.generation, loaded.changed))
+    }
+
+    /// Waits until it has ended in order.
+    pub(super) async fn end(&mut self) {
+        if let Some(running) = self.running.take() {
+            self.ended = running.await.ok();
+        }
+    }
+
+    /// Tells the ledger, and with which code a host ends that ended so.
+    pub(super) fn last_words(self) -> ExitCode {
+        drop(self.log);
+        match self.ended {
+            Some(ended) => ending::tell(&ended, self.format),
+            None => ExitCode::FAILURE,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! A guest's folder, built again and again into a place of its own, where nobody else sees what has not been tried.
+
+use super::build::build;
+use crate::config::check_name;
+use crate::plugin::Source;
+use anyhow::{Context, anyhow, ensure};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A folder with a place for its component.
+pub(super) struct Guest {
+    dir: PathBuf,
+    name: String,
+    place: TempDir,
+}
+
+impl Guest {
+    /// The plugin's name is that of the folder, unless it is given another one.
+    pub(super) fn new(dir: &Path, name: Option<String>) -> anyhow::Result<Self> {
+        ensure!(dir.is_dir(), "{} is no folder: name the one that holds the guest's sources", dir.display());
+        let dir = dir.canonicalize().with_context(|| format!("reading {}", dir.display()))?;
+        let folder = || dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = name.unwrap_or_else(folder);
+        check_name(&name).map_err(anyhow::Error::msg)?;
+        let place = tempfile::tempdir().context("making a directory for what is built")?;
+        Ok(Self { dir, name, place })
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A file beside the component that is built, of which nothing is built.
+    pub(super) fn beside(&self, name: &str) -> PathBuf {
+        self.place.path().join(name)
+    }
+
+    /// Builds it, and tells where the component is.
+    pub(super) async fn build(&self) -> anyhow::Result<Source> {
+        let (dir, output) = (self.dir.clone(), self.place.path().join(format!("{}.wasm", self.name)));
+        let built = tokio::task::spawn_blocking(move || build(&dir, Some(&output))).await;
+        let path = built.unwrap_or_else(|panic| Err(anyhow!("building panicked: {panic}")))?;
+        Ok(Source { name: self.name.clone(), path })
+    }
+}

@@ -1,0 +1,42 @@
+//! Components as files, loaded into this process as a host would load them, for their authors.
+
+use crate::config::Limits;
+use crate::plugin::{Engine, Examples, LoadError, Plugin, Seed, Setup, Source, own_program};
+use anyhow::Context;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// An engine with the default bounds, whose traps tell files and lines where the component knows them.
+pub(super) struct Sandbox {
+    engine: Engine,
+    limits: Limits,
+}
+
+impl Sandbox {
+    pub(super) fn new(seed: Option<u64>) -> anyhow::Result<Self> {
+        let limits = Limits::default();
+        let setup = Setup {
+            compiler: own_program().context("finding this program, which compiles")?,
+            // What is told of the compilation is true of this one.
+            cache: None,
+            seed: Seed::new(seed),
+            debug_info: true,
+        };
+        Ok(Self { engine: Engine::new(&limits, setup)?, limits })
+    }
+
+    /// Loads a component with settings for the guest. `examples` stand in for those that it carries.
+    pub(super) async fn load(
+        &self,
+        source: &Source,
+        settings: BTreeMap<String, String>,
+        examples: Option<Examples>,
+    ) -> Result<Arc<Plugin>, LoadError> {
+        self.engine.load_file(source, self.limits.clone(), settings, examples).await
+    }
+}
+
+/// Runs the work of one command.
+pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Runtime::new().context("starting threads")?.block_on(work)
+}
