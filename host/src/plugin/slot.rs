@@ -1,5 +1,7 @@
 //! The slot: the cell that holds the current plugin of one name, and the only way in which it changes.
 
+mod handling;
+
 use super::account::{Account, shortened};
 use super::call::{Answer, CallError, Message, Metadata, Reply, Request, Stamp};
 use super::engine::Engine;
@@ -8,7 +10,7 @@ use super::history::{Generation, History, NothingToGoBackTo};
 use super::load::{Candidate, LoadError, Role};
 use super::status::Status;
 use super::v0_1_0::{ReplyPolicyInput, TransformInput};
-use crate::config::{LOG_LINE_BYTES_MAX, Limits, Rollback};
+use crate::config::{Grant, LOG_LINE_BYTES_MAX, Limits, Rollback};
 use crate::ledger::{Figures, Passage, Reason};
 use prometheus_client::metrics::histogram::Histogram;
 use std::collections::BTreeMap;
@@ -37,19 +39,21 @@ pub struct Loaded {
 }
 
 impl Slot {
-    /// An empty slot for the plugin `name`, to be loaded from `source`; an instance serves up to `reuse` calls.
+    /// An empty slot for the plugin `name`, to be loaded from `source`; an instance serves up to `reuse` calls, and guests
+    /// may send requests to `outbound`.
     pub fn new(
         name: String,
         source: PathBuf,
         limits: Limits,
         settings: BTreeMap<String, String>,
         reuse: u32,
+        outbound: Vec<Grant>,
         rollback: Rollback,
     ) -> Self {
         Self {
             source,
             history: History::new(name.clone(), rollback),
-            account: Arc::new(Account::new(name, limits, settings, reuse)),
+            account: Arc::new(Account::new(name, limits, settings, reuse, outbound)),
             last_read: Mutex::default(),
         }
     }
