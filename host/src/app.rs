@@ -73,6 +73,8 @@ pub struct App {
     gate: Gate,
     body_bytes_max: usize,
     body_timeout: Duration,
+    is_https: bool,
+    has_token: bool,
     uri_bytes_max: usize,
     grace: Duration,
     lines_lost: LinesLost,
@@ -123,6 +125,8 @@ impl App {
             request_ids,
             body_bytes_max: config.http.body_bytes_max,
             body_timeout: Duration::from_millis(config.http.body_timeout_ms),
+            is_https: config.http.tls_cert.is_some(),
+            has_token: config.http.token_file.is_some(),
             uri_bytes_max: config.http.uri_bytes_max,
             grace: Duration::from_millis(config.shutdown.grace_ms),
             lines_lost,
@@ -203,7 +207,8 @@ impl App {
             let _ = http.await;
         }
         // What HTTP did not finish by now is cut off with the process.
-        let http_abandoned = self.ledger.http.figures().in_flight;
+        // Whose answer has begun is out of the first hop.
+        let http_abandoned = self.ledger.http.figures().in_flight.max(self.ledger.handler.figures().in_flight);
         if let Some(broker) = broker {
             let _ = broker.await;
         }
@@ -254,9 +259,12 @@ impl App {
             slots: Arc::clone(&self.slots),
             publisher: self.publisher.clone(),
             transform_hop: Arc::clone(&self.ledger.transform),
+            handler_hop: Arc::clone(&self.ledger.handler),
             dead_letters: self.dead_letters.clone(),
             body_bytes_max: self.body_bytes_max,
             body_timeout: self.body_timeout,
+            is_https: self.is_https,
+            has_token: self.has_token,
         }
     }
 

@@ -10,6 +10,7 @@ mod http;
 mod limits;
 mod log;
 mod messaging;
+mod outbound;
 
 pub use address::{Address, Endpoint, check_endpoint};
 pub use bounds::*;
@@ -19,6 +20,7 @@ pub use http::Http;
 pub use limits::{Limits, LimitsLayer};
 pub use log::{Log, LogFormat};
 pub use messaging::{Broker, Messaging, OnFull, Publisher};
+pub use outbound::Grant;
 
 use limits::number;
 use serde::{Deserialize, Serialize};
@@ -146,6 +148,9 @@ pub struct Plugin {
     /// How many calls one instance may serve before it is thrown away; 1, the default, is a fresh one per call.
     #[serde(deserialize_with = "number::<_, _, 1, 4_294_967_295>")]
     pub reuse: u32,
+    /// The hosts that a handler may send requests to; none by default.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outbound: Vec<Grant>,
     /// Bounds that differ from `[limits]`.
     pub limits: LimitsLayer,
     /// What the guest reads through `wasi:config/store`.
@@ -154,7 +159,8 @@ pub struct Plugin {
 
 impl Default for Plugin {
     fn default() -> Self {
-        Self { path: None, reuse: 1, limits: LimitsLayer::default(), settings: BTreeMap::new() }
+        let (limits, settings) = Default::default();
+        Self { path: None, reuse: 1, outbound: Vec::new(), limits, settings }
     }
 }
 
@@ -202,6 +208,11 @@ impl Config {
         self.plugins.get(name).map_or(1, |plugin| plugin.reuse)
     }
 
+    /// The hosts that a plugin may send requests to.
+    pub fn outbound_of(&self, name: &str) -> Vec<Grant> {
+        self.plugins.get(name).map(|plugin| plugin.outbound.clone()).unwrap_or_default()
+    }
+
     /// The settings of one plugin's guest.
     pub fn settings_of(&self, name: &str) -> BTreeMap<String, String> {
         self.plugins.get(name).map(|plugin| plugin.settings.clone()).unwrap_or_default()
@@ -232,6 +243,7 @@ mod tests {
     fn what_is_printed_is_accepted_and_means_the_same() {
         let config = Config::parse(
             "[http]\naddress = 'none'\n[limits]\ncalls_max = 3\n[plugins.a]\npath = 'x/a.wasm'\n\
+             outbound = ['api.example.com', 'localhost:8080']\n\
              [plugins.a.limits]\nreplies_max = 7\n[plugins.a.settings]\ngreeting = 'hello'\n",
         )
         .unwrap();
@@ -241,6 +253,7 @@ mod tests {
         assert_eq!(read.limits_of("a"), Limits { calls_max: 3, replies_max: 7, ..Limits::default() });
         assert_eq!(read.http.address, Address(None));
         assert_eq!(read.settings_of("a")["greeting"], "hello");
+        assert!(read.outbound_of("a")[1].covers("localhost", 8080) && read.outbound_of("b").is_empty());
         assert!(Config::default().to_toml().unwrap().contains("call_deadline_ms = 1000"));
     }
 
@@ -252,6 +265,7 @@ mod tests {
             ("[messaging]\nworkers = 0", ["line 2", "workers", "not between 1 and 1000"]),
             ("[messaging]\npublish = '4444'", ["line 2", "publish", "such as tcp://127.0.0.1:4444"]),
             ("[plugins.a.limits]\ncalls_max = 1001", ["line 2", "calls_max", "not between 1 and 1000"]),
+            ("[plugins.a]\noutbound = ['http://b']", ["line 2", "`http://b`", "such as api.example.com"]),
             ("[plugins.Up]\n", ["plugins.Up", "`Up`", "rename the file"]),
         ] {
             let error = Config::parse(text).unwrap_err();

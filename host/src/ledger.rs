@@ -37,6 +37,8 @@ pub enum Reason {
     Malformed,
     /// A reply had nothing to send.
     NoFrames,
+    /// The handler ended without a response.
+    NoResponse,
     /// Nobody subscribes to the message's topic.
     NoSubscriber,
     /// The plugin wanted more memory than it may have.
@@ -88,6 +90,7 @@ impl Reason {
             Self::LettersFull => "letters-full",
             Self::Malformed => "malformed",
             Self::NoFrames => "no-frames",
+            Self::NoResponse => "no-response",
             Self::NoSubscriber => "no-subscriber",
             Self::OverMemory => "over-memory",
             Self::OverOutput => "over-output",
@@ -122,6 +125,8 @@ pub struct Ledger {
     pub http: Arc<Hop>,
     /// Calls of transforms.
     pub transform: Arc<Hop>,
+    /// Calls of HTTP handlers; a response that came whole is out.
+    pub handler: Arc<Hop>,
     /// Messages with a place in the publish queue; handed to libzmq is out.
     pub publish: Arc<Hop>,
     /// Requests of broker clients; answered with any number of replies, none included, is out.
@@ -136,10 +141,11 @@ pub struct Ledger {
 
 impl Ledger {
     /// The hops with their names, in the order of the data paths.
-    pub fn hops(&self) -> [(&'static str, &Arc<Hop>); 7] {
+    pub fn hops(&self) -> [(&'static str, &Arc<Hop>); 8] {
         [
             ("http", &self.http),
             ("transform", &self.transform),
+            ("handler", &self.handler),
             ("publish", &self.publish),
             ("policy", &self.policy),
             ("schedule", &self.schedule),

@@ -1,6 +1,7 @@
 //! The log: lines on stderr, written by a thread of their own, so that a stalled terminal or pipe holds up no traffic.
 
 use crate::config::{LAST_WORDS_MS, LogFormat};
+use crate::plugin::LOG_FILTER;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,6 +27,7 @@ pub(super) fn start(format: LogFormat) -> Log {
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).lossy(true).finish(stderr);
     let queue = writer.error_counter();
     let filter = EnvFilter::try_from_env("TIDEGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter.add_directive(LOG_FILTER.parse().expect("it is one"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     match format {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),

@@ -28,6 +28,16 @@ pub const EXAMPLES_MS_MAX: u64 = 30_000;
 pub const PREVIOUS_GENERATIONS_MAX: usize = 2;
 /// Host resources (timers, streams) that one call may hold.
 pub const RESOURCES_MAX: usize = 1_000;
+/// The headers that a handler puts together for one response or request, with what they take of the host's memory.
+pub const HANDLER_FIELDS_BYTES_MAX: usize = 128 << 10;
+/// How much a handler may write of a body at once.
+pub const HANDLER_PIECE_BYTES_MAX: usize = 64 << 10;
+/// How often it may write before the host has taken in any of it.
+pub const HANDLER_PIECES_MAX: usize = 16;
+/// Requests that the calls of one plugin send and that are not answered whole, at the same time.
+pub const OUTBOUND_REQUESTS_MAX: usize = 64;
+/// For a connection to another host, TLS included; the call has its own deadline.
+pub const OUTBOUND_CONNECT_MS_MAX: u64 = 10_000;
 /// What the long calls of a plugin may use at once before its share of the processor holds them back.
 pub const CPU_BURST_MS: u64 = 100;
 /// Bytes of one log line of a plugin.

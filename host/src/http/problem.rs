@@ -99,7 +99,8 @@ impl Problem {
                 | CallError::OverOutput(_)
                 | CallError::TooManyReplies { .. }
                 | CallError::DelayTooLong { .. }
-                | CallError::NoFrames(_),
+                | CallError::NoFrames(_)
+                | CallError::NoResponse,
             )
             | Self::ContentType => StatusCode::BAD_GATEWAY,
         }

@@ -1,4 +1,7 @@
-//! The public surface: `/NAME/` calls the transform of a plugin, answers with its message and publishes it.
+//! The public surface: `/NAME/` calls the transform of a plugin, answers with its message and publishes it; or it is where
+//! a handler is mounted.
+
+mod mount;
 
 use super::answer::{say_who, with_type};
 use super::entrance::{RequestName, Routes};
@@ -13,8 +16,10 @@ use futures_util::Stream;
 use std::sync::Arc;
 use std::time::Duration;
 use warp::Filter;
+use warp::host::Authority;
 use warp::http::header::CONTENT_TYPE;
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use warp::path::FullPath;
 use warp::reply::Response;
 
 const PLUGIN_METHODS: &str = "GET, HEAD, POST";
@@ -27,19 +32,27 @@ pub struct Public {
     pub slots: Arc<Slots>,
     /// Where returned messages go; none if nothing is published.
     pub publisher: Option<Arc<Publisher>>,
-    /// The hop of calls.
+    /// The hop of calls of transforms.
     pub transform_hop: Arc<Hop>,
+    /// The hop of calls of handlers.
+    pub handler_hop: Arc<Hop>,
     /// Takes the messages whose call broke down.
     pub dead_letters: DeadLetters,
     /// The bound on a request's body.
     pub body_bytes_max: usize,
     /// How long a body may take to come whole.
     pub body_timeout: Duration,
+    /// Whether the surface is HTTPS.
+    pub is_https: bool,
+    /// Whether callers show a token of this surface.
+    pub has_token: bool,
 }
 
 /// What came in, apart from the body.
 struct Head {
     method: Method,
+    path: FullPath,
+    authority: Option<Authority>,
     query: String,
     headers: HeaderMap,
     name: RequestName,
@@ -55,16 +68,22 @@ impl Public {
         };
         let plugin = {
             let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-            let head = warp::method().and(query).and(warp::header::headers_cloned());
-            let head = head.and(warp::ext::get());
-            let head = head.map(|method, query, headers, name| Head { method, query, headers, name });
-            warp::path::param().and(warp::path::end()).and(head).and(warp::body::stream()).then(
-                move |name: String, head, body| {
-                    let public = Arc::clone(&public);
-                    // In a box: every filter around it would move the whole of the call along.
-                    Box::pin(async move { public.plugin(&name, head, body).await })
-                },
-            )
+            let authority = warp::host::optional().or(warp::any().map(|| None)).unify();
+            let head = warp::method().and(warp::path::full()).and(authority).and(query);
+            let head = head.and(warp::header::headers_cloned()).and(warp::ext::get());
+            let head = head.map(|method, path, authority, query, headers, name| Head {
+                method,
+                path,
+                authority,
+                query,
+                headers,
+                name,
+            });
+            warp::path::param().and(head).and(warp::body::stream()).then(move |name: String, head, body| {
+                let public = Arc::clone(&public);
+                // In a box: every filter around it would move the whole of the call along.
+                Box::pin(async move { public.plugin(&name, head, body).await })
+            })
         };
         let elsewhere = warp::any().map(move || Problem::NoRoute.into_response());
         index.or(plugin).unify().or(elsewhere).unify().boxed()
@@ -79,6 +98,9 @@ impl Public {
         for slot in self.slots.all() {
             match slot.has_role(Role::Transform) {
                 Some(true) => text += &format!("/{}/?param=TEXT\n", slot.name()),
+                Some(false) if slot.has_role(Role::HttpHandler) == Some(true) => {
+                    text += &format!("/{}/…\n", slot.name())
+                }
                 Some(false) => {}
                 None => text += &format!("/{}/ (not loaded)\n", slot.name()),
             }
@@ -86,13 +108,25 @@ impl Public {
         with_type(text, TEXT)
     }
 
-    /// `/NAME/`
+    /// `/NAME/`, and what is below it.
     async fn plugin<B: Buf>(
         &self,
         name: &str,
         head: Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Response {
+        let below = head.path.as_str().get(1 + name.len()..).unwrap_or_default().to_owned();
+        if let Some(slot) = self.slots.get(name) {
+            match slot.has_role(Role::HttpHandler) {
+                Some(true) => return self.handler(&slot, &below, head, body).await,
+                // It may be a handler's: who knows once it is loaded.
+                None if !is_end(&below) => return Problem::Call(CallError::EmptySlot).into_response(),
+                _ => {}
+            }
+        }
+        if !is_end(&below) {
+            return Problem::NoRoute.into_response();
+        }
         let slot = match self.route(name, &head.method) {
             Ok(slot) => slot,
             Err(problem) => return problem.into_response(),
@@ -182,6 +216,11 @@ impl Public {
         }
         Ok(with_type(body, content_type))
     }
+}
+
+/// Whether nothing stands below a mount.
+fn is_end(below: &str) -> bool {
+    below.is_empty() || below == "/"
 }
 
 /// Whether a message whose call ended so is kept. What the caller did wrong, or may send again later, is not.

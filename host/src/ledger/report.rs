@@ -40,7 +40,7 @@ mod tests {
         let told = serde_json::to_value(Report::new(&ledger, plugins)).unwrap();
         let http = serde_json::json!({"in": 2, "out": 1, "in_flight": 0, "dropped": {"queue-full": 1}});
         assert_eq!(told["hops"]["http"], http);
-        assert_eq!(told["hops"].as_object().unwrap().len(), 7);
+        assert_eq!(told["hops"].as_object().unwrap().len(), 8);
         assert_eq!(
             told["plugins"],
             serde_json::json!({"downcase": {"in": 1, "out": 0, "in_flight": 1, "dropped": {}}})

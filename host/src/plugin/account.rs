@@ -2,7 +2,7 @@
 
 use super::guest_log::{Admission, LineBudget};
 use super::lane::CpuShare;
-use crate::config::{LOG_LINE_BYTES_MAX, Limits};
+use crate::config::{Grant, LOG_LINE_BYTES_MAX, Limits, OUTBOUND_REQUESTS_MAX};
 use crate::ledger::Hop;
 use prometheus_client::metrics::histogram::Histogram;
 use std::collections::BTreeMap;
@@ -24,6 +24,10 @@ pub(super) struct Account {
     pub(super) settings: Arc<WasiConfigVariables>,
     /// How many calls one instance may serve.
     pub(super) reuse: u32,
+    /// The hosts that its guests may send requests to.
+    pub(super) outbound: Vec<Grant>,
+    /// Places for such requests.
+    pub(super) outbound_places: Arc<Semaphore>,
     pub(super) calls: Arc<Semaphore>,
     /// Where every call is counted: of all generations, those that were refused and trials included.
     pub(super) hop: Arc<Hop>,
@@ -41,6 +45,8 @@ pub(super) struct Denied {
     pub(super) sockets: AtomicU64,
     pub(super) name_lookups: AtomicU64,
     pub(super) stdin: AtomicU64,
+    /// Requests to hosts that are not granted.
+    pub(super) outbound: AtomicU64,
 }
 
 impl Denied {
@@ -48,6 +54,7 @@ impl Denied {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         BTreeMap::from([
             ("name-lookups", read(&self.name_lookups)),
+            ("outbound", read(&self.outbound)),
             ("sockets", read(&self.sockets)),
             ("stdin", read(&self.stdin)),
         ])
@@ -55,11 +62,19 @@ impl Denied {
 }
 
 impl Account {
-    pub(super) fn new(name: String, limits: Limits, settings: BTreeMap<String, String>, reuse: u32) -> Self {
+    pub(super) fn new(
+        name: String,
+        limits: Limits,
+        settings: BTreeMap<String, String>,
+        reuse: u32,
+        outbound: Vec<Grant>,
+    ) -> Self {
         Self {
             name,
             settings: Arc::new(WasiConfigVariables::from_iter(settings)),
             reuse,
+            outbound,
+            outbound_places: Arc::new(Semaphore::new(OUTBOUND_REQUESTS_MAX)),
             calls: Arc::new(Semaphore::new(limits.calls_max)),
             hop: Arc::default(),
             latency: Histogram::new(LATENCY_BUCKETS_SECONDS),

@@ -108,6 +108,9 @@ pub enum CallError {
     /// The reply with this index has nothing to send.
     #[error("reply {0} has no frames")]
     NoFrames(usize),
+    /// The handler returned, and never gave a response.
+    #[error("the handler ended without a response")]
+    NoResponse,
     /// The host's own part of the call panicked; the log has its text.
     #[error("the host panicked over the call; its log says where")]
     Panicked,
@@ -133,6 +136,7 @@ impl CallError {
             Self::TooManyReplies { .. } => Reason::TooManyReplies,
             Self::DelayTooLong { .. } => Reason::DelayTooLong,
             Self::NoFrames(_) => Reason::NoFrames,
+            Self::NoResponse => Reason::NoResponse,
             Self::Panicked => Reason::Panicked,
             Self::Paused(_) => Reason::Paused,
         }
@@ -149,7 +153,8 @@ impl CallError {
             | Self::OverOutput(_)
             | Self::TooManyReplies { .. }
             | Self::DelayTooLong { .. }
-            | Self::NoFrames(_) => true,
+            | Self::NoFrames(_)
+            | Self::NoResponse => true,
             Self::EmptySlot
             | Self::NoRole(_)
             | Self::TooManyCalls(_)

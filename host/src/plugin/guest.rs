@@ -1,17 +1,19 @@
 //! What the store of one instance holds, and all that a guest can import: standard WASI, with nothing behind files,
-//! sockets, environment and arguments.
+//! sockets, environment and arguments, and for handlers wasi:http.
 
 use super::account::Account;
 use super::chance::{Chance, Seed};
 use super::denied::{CountedStdin, add_counted_sockets};
 use super::growth::{Growth, HighWater};
 use super::guest_log::LogStream;
-use crate::config::{RANDOM_BYTES_MAX, RESOURCES_MAX};
+use super::outbound::Outbound;
+use crate::config::{HANDLER_FIELDS_BYTES_MAX, RANDOM_BYTES_MAX, RESOURCES_MAX};
 use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::WasiConfig;
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 wasmtime::component::bindgen!({
     path: "../wit",
@@ -37,6 +39,7 @@ pub(super) struct Guest {
     resources: ResourceTable,
     // Made when first asked for: most guests import nothing of it, and making it costs more than their whole call.
     wasi: Option<Wasi>,
+    http: Option<Http>,
     pub(super) growth: Growth,
 }
 
@@ -45,6 +48,12 @@ struct Wasi {
     context: WasiCtx,
     chance: Chance,
     output: [LogStream; 2],
+}
+
+/// A handler's wasi:http.
+struct Http {
+    context: WasiHttpCtx,
+    outbound: Outbound,
 }
 
 impl Guest {
@@ -59,7 +68,7 @@ impl Guest {
         resources.set_max_capacity(RESOURCES_MAX);
         let limits = &account.limits;
         let growth = Growth::new(limits.memory_bytes_max, limits.table_elements_max, memory);
-        let guest = Self { account: Arc::clone(account), occasion, resources, wasi: None, growth };
+        let guest = Self { account: Arc::clone(account), occasion, resources, wasi: None, http: None, growth };
         let mut store = Store::new(engine, guest);
         store.limiter(|guest| &mut guest.growth);
         store.epoch_deadline_async_yield_and_update(1);
@@ -129,6 +138,17 @@ impl WasiView for Guest {
     }
 }
 
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let http = self.http.get_or_insert_with(|| {
+            let mut context = WasiHttpCtx::new();
+            context.set_field_size_limit(HANDLER_FIELDS_BYTES_MAX);
+            Http { context, outbound: Outbound::new(Arc::clone(&self.account)) }
+        });
+        WasiHttpCtxView { ctx: &mut http.context, hooks: &mut http.outbound, table: &mut self.resources }
+    }
+}
+
 impl LoggingHost for Guest {
     fn log(&mut self, level: Level, context: String, message: String) {
         let level = match level {
@@ -142,11 +162,12 @@ impl LoggingHost for Guest {
     }
 }
 
-/// Everything that a component may import.
+/// Everything that a component may import; which role may import what is the type-check's business.
 pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     add_counted_sockets(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_config::add_to_linker(&mut linker, |guest: &mut Guest| WasiConfig::from(&*guest.account.settings))?;
     wasi::logging::logging::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
     Ok(linker)

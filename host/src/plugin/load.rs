@@ -27,6 +27,8 @@ pub enum Role {
     Transform,
     /// Requests that come in at the broker.
     ReplyPolicy,
+    /// HTTP requests, as they come in.
+    HttpHandler,
 }
 
 impl fmt::Display for Role {
@@ -34,6 +36,7 @@ impl fmt::Display for Role {
         f.write_str(match self {
             Self::Transform => "transform",
             Self::ReplyPolicy => "reply-policy",
+            Self::HttpHandler => "http-handler",
         })
     }
 }
@@ -134,7 +137,7 @@ impl Engine {
         examples: Option<Examples>,
     ) -> Result<Arc<Plugin>, LoadError> {
         let candidate = Candidate::read(&source.path, limits.component_bytes_max).await?;
-        let account = Account::new(source.name.clone(), limits, settings, 1);
+        let account = Account::new(source.name.clone(), limits, settings, 1, Vec::new());
         self.load_with(&Arc::new(account), candidate, examples).await
     }
 
@@ -179,6 +182,7 @@ impl Engine {
             examples: examples.count(),
             compile_time,
             adapter: typed.adapter,
+            handler: typed.handler,
             account: Arc::clone(account),
             engine: self.clone(),
             runtime,

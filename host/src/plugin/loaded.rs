@@ -6,9 +6,13 @@ use super::engine::{Engine, Runtime};
 use super::growth::{HighWater, Refused};
 use super::guest::{Guest, Occasion};
 use super::load::Role;
+use super::response::Outlet;
 use super::v0_1_0::{self, Adapter, Idle, ReplyPolicyInput, TransformInput};
+use super::wasi_http::Handler;
 use crate::config::{INSTANCES_MAX, Limits};
+use bytes::Bytes;
 use futures_util::FutureExt;
+use hyper::Request;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -33,6 +37,7 @@ pub struct Plugin {
     /// How long compiling took, or fetching what was compiled before.
     pub compile_time: Duration,
     pub(super) adapter: Adapter,
+    pub(super) handler: Option<Handler>,
     pub(super) account: Arc<Account>,
     pub(super) engine: Engine,
     pub(super) runtime: Runtime,
@@ -43,9 +48,9 @@ impl Plugin {
         &self.account.limits
     }
 
-    /// The version of the contract that it was built against.
-    pub fn contract(&self) -> &'static str {
-        v0_1_0::VERSION
+    /// The version of the contract that it was built against; none if it is a handler and nothing else.
+    pub fn contract(&self) -> Option<&'static str> {
+        self.roles.iter().any(|role| *role != Role::HttpHandler).then_some(v0_1_0::VERSION)
     }
 
     /// A store for one instance, which notes in `memory` how much it takes.
@@ -95,6 +100,25 @@ impl Plugin {
         self.bounded(call).await
     }
 
+    /// One call of the role `http-handler`; its response goes to `outlet` as it is written.
+    pub(super) async fn handle(
+        self: &Arc<Self>,
+        request: Request<Bytes>,
+        number: u64,
+        memory: Arc<HighWater>,
+        outlet: Outlet,
+        held: impl Send + 'static,
+    ) -> Result<(), CallError> {
+        let plugin = Arc::clone(self);
+        self.bounded(async move {
+            let _held = held;
+            let handler = plugin.handler.as_ref().ok_or(CallError::NoRole("http-handler"))?;
+            let store = plugin.store(plugin.occasion(number), memory);
+            handler.handle(&plugin, store, request, outlet).await
+        })
+        .await
+    }
+
     /// Instantiates once, under the bounds of a call, to see that the component starts. Only an instance shows whether
     /// its functions are of the contract's types, which is the inner result.
     pub(super) async fn probe(
@@ -106,6 +130,11 @@ impl Plugin {
             let mut store = plugin.store(plugin.occasion(0), Arc::default());
             let started = component.instantiate_async(&mut store).await;
             let instance = plugin.unless_trapped(started, &store)?;
+            if plugin.handler.is_some()
+                && let Err(error) = Handler::check_function(&mut store, &instance)
+            {
+                return Ok(Err(error));
+            }
             Ok(plugin.adapter.check_functions(&mut store, &instance))
         });
         self.bounded(call).await

@@ -4,7 +4,8 @@
 //! of them, and [`Watch`] loads again what changed on disk. A plugin returns data; whoever calls it performs the effects.
 //!
 //! A load goes through `load` (read, compile in `compiler` or from `cache`, `type_check`, probe, `examples`); a call
-//! through `slot`, then `lane` (short and long calls), then the adapter of its contract version (`v0_1_0`).
+//! through `slot`, then `lane` (short and long calls), then the adapter of its contract version (`v0_1_0`), or of the
+//! standard that it was written for (`wasi_http`, with `outbound` for what it sends).
 
 mod account;
 mod cache;
@@ -29,12 +30,15 @@ mod lane;
 mod load;
 mod loaded;
 mod lost;
+mod outbound;
+mod response;
 mod single_call;
 mod slot;
 mod slots;
 mod status;
 mod type_check;
 mod v0_1_0;
+mod wasi_http;
 mod watch;
 
 pub use cache::Cache;
@@ -48,6 +52,8 @@ pub use history::{NothingToGoBackTo, Refused};
 pub use load::{LoadError, Role, digest, hex};
 pub use loaded::Plugin;
 pub use lost::lost;
+pub use outbound::LOG_FILTER;
+pub use response::{BrokenOff, Pieces, ResponseBody};
 pub use single_call::SingleCall;
 pub use slot::{Loaded, PutError, Slot};
 pub use slots::{Slots, Source, scan, source_of};

@@ -1,5 +1,7 @@
 //! The slot: the cell that holds the current plugin of one name, and the only way in which it changes.
 
+mod handling;
+
 use super::account::{Account, shortened};
 use super::call::{Answer, CallError, Message, Metadata, Reply, Request, Stamp};
 use super::engine::Engine;
@@ -8,7 +10,7 @@ use super::history::{Generation, History, NothingToGoBackTo};
 use super::load::{Candidate, LoadError, Role};
 use super::status::Status;
 use super::v0_1_0::{ReplyPolicyInput, TransformInput};
-use crate::config::{LOG_LINE_BYTES_MAX, Limits, Rollback};
+use crate::config::{Grant, LOG_LINE_BYTES_MAX, Limits, Rollback};
 use crate::ledger::{Figures, Passage, Reason};
 use prometheus_client::metrics::histogram::Histogram;
 use std::collections::BTreeMap;
@@ -37,19 +39,21 @@ pub struct Loaded {
 }
 
 impl Slot {
-    /// An empty slot for the plugin `name`, to be loaded from `source`; an instance serves up to `reuse` calls.
+    /// An empty slot for the plugin `name`, to be loaded from `source`; an instance serves up to `reuse` calls, and guests
+    /// may send requests to `outbound`.
     pub fn new(
         name: String,
         source: PathBuf,
         limits: Limits,
         settings: BTreeMap<String, String>,
         reuse: u32,
+        outbound: Vec<Grant>,
         rollback: Rollback,
     ) -> Self {
         Self {
             source,
             history: History::new(name.clone(), rollback),
-            account: Arc::new(Account::new(name, limits, settings, reuse)),
+            account: Arc::new(Account::new(name, limits, settings, reuse, outbound)),
             last_read: Mutex::default(),
         }
     }
@@ -193,7 +197,7 @@ impl Slot {
         output
     }
 
-    /// The end of a call: counts it, logs a failure (its text may be for the log alone) and draws the consequences.
+    /// The end of a call, as whoever asked for it is told.
     fn ended<T, V: Clone, I: From<V>>(
         &self,
         serving: &Arc<Generation>,
@@ -203,22 +207,35 @@ impl Slot {
         trial: Option<Trial>,
         metadata: impl Fn(&V) -> &Metadata,
     ) -> Answer<T, I> {
-        match &result {
-            Ok(_) => passage.out(),
-            Err(error) => passage.dropped(error.reason()),
+        self.settle(serving, passage, result.as_ref().err(), trial, request_id(metadata(&input)));
+        let input = result.is_err().then(|| I::from(Arc::unwrap_or_clone(input)));
+        Answer { by: Some(Arc::clone(&serving.stamp)), result, input }
+    }
+
+    /// Counts the end of a call, logs a failure (its text may be for the log alone) and draws the consequences.
+    fn settle(
+        &self,
+        serving: &Arc<Generation>,
+        passage: Passage,
+        error: Option<&CallError>,
+        trial: Option<Trial>,
+        request_id: &str,
+    ) {
+        match error {
+            None => passage.out(),
+            Some(error) => passage.dropped(error.reason()),
         }
-        if let Err(error) = &result
+        if let Some(error) = error
             && self.account.admit_failure()
         {
             let Stamp { plugin, generation, .. } = &*serving.stamp;
-            let request_id = request_id(metadata(&input));
             // Escaped: the text may be the guest's own, and must not forge lines.
             let error = error.to_string();
             let error = shortened(&error, LOG_LINE_BYTES_MAX);
             tracing::warn!(plugin, generation, request_id, ?error, "call failed");
         }
         if let Some(trial) = trial {
-            let broke_down = result.as_ref().is_err_and(CallError::is_breakdown);
+            let broke_down = error.is_some_and(CallError::is_breakdown);
             let may_go_on = match serving.health.ended(broke_down, trial) {
                 Verdict::Well => true,
                 Verdict::Unfit => self.history.roll_back_newcomer(serving),
@@ -228,8 +245,6 @@ impl Slot {
                 self.pause(serving, trial);
             }
         }
-        let input = result.is_err().then(|| I::from(Arc::unwrap_or_clone(input)));
-        Answer { by: Some(Arc::clone(&serving.stamp)), result, input }
     }
 
     fn pause(&self, serving: &Generation, trial: Trial) {

@@ -135,8 +135,8 @@ impl Slots {
     fn empty(&self, source: Source) -> Arc<Slot> {
         let Source { name, path } = source;
         let (limits, settings) = (self.config.limits_of(&name), self.config.settings_of(&name));
-        let reuse = self.config.reuse_of(&name);
-        Arc::new(Slot::new(name, path, limits, settings, reuse, self.config.rollback))
+        let (reuse, outbound) = (self.config.reuse_of(&name), self.config.outbound_of(&name));
+        Arc::new(Slot::new(name, path, limits, settings, reuse, outbound, self.config.rollback))
     }
 
     /// Makes a slot known, unless its name is.

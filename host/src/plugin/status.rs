@@ -99,7 +99,7 @@ impl Status {
             generation: serving.map(|generation| generation.stamp.generation),
             digest: serving.map(|generation| generation.stamp.digest.clone()),
             size_bytes: plugin.map(|plugin| plugin.size_bytes),
-            contract: plugin.map(|plugin| plugin.contract()),
+            contract: plugin.and_then(|plugin| plugin.contract()),
             roles: plugin.map(|plugin| plugin.roles.clone()).unwrap_or_default(),
             imports: plugin.map(|plugin| plugin.imports.clone()).unwrap_or_default(),
             reuse: account.reuse,

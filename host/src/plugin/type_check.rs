@@ -5,6 +5,7 @@ use super::engine::Runtime;
 use super::guest::Guest;
 use super::load::{LoadError, Role};
 use super::v0_1_0::{self, Adapter};
+use super::wasi_http::{self, Handler};
 use wasmtime::component::types::{Component as ComponentType, ComponentItem};
 use wasmtime::component::{Component, InstancePre};
 
@@ -14,6 +15,7 @@ pub(super) struct TypeChecked {
     pub(super) roles: Vec<Role>,
     pub(super) imports: Vec<String>,
     pub(super) adapter: Adapter,
+    pub(super) handler: Option<Handler>,
 }
 
 impl TypeChecked {
@@ -27,32 +29,43 @@ impl TypeChecked {
                 roles.push(role);
             }
         }
+        let is_handler = is_handler(engine, &exports)?;
+        if is_handler && roles.contains(&Role::Transform) {
+            return Err(LoadError::TypeCheck(format!(
+                "exports both tidegate:plugin/transform and {}, and /NAME/ can be only one of them: make two components",
+                wasi_http::INTERFACE
+            )));
+        }
+        if is_handler {
+            roles.push(Role::HttpHandler);
+        }
         let version = v0_1_0::VERSION;
         if roles.is_empty() {
             return Err(LoadError::TypeCheck(format!(
-                "exports neither tidegate:plugin/transform@{version} nor tidegate:plugin/reply-policy@{version}: build \
-                 it against the world transform-plugin or reply-policy-plugin in wit/"
+                "exports neither tidegate:plugin/transform@{version} nor tidegate:plugin/reply-policy@{version} nor \
+                 {}@{}: build it against the world transform-plugin or reply-policy-plugin in wit/, or as a handler of \
+                 wasi:http",
+                wasi_http::INTERFACE,
+                wasi_http::VERSION
             )));
         }
         let imports = imports(engine, &exports);
+        let is_offered = |import: &str| is_offered(import) || (is_handler && import.starts_with("wasi:http/"));
         if let Some(import) = imports.iter().find(|import| !is_offered(import)) {
             let remedy = remedy(import);
             return Err(LoadError::TypeCheck(format!("imports {import}, which the contract does not offer: {remedy}")));
         }
         let component = runtime.linker.instantiate_pre(component).map_err(refused)?;
         let adapter = Adapter::new(&component, &roles).map_err(refused)?;
-        Ok(Self { component, roles, imports, adapter })
+        let handler = is_handler.then(|| Handler::new(&component)).transpose().map_err(refused)?;
+        Ok(Self { component, roles, imports, adapter, handler })
     }
 }
 
 /// Whether the component exports the interface of a role; a version of it that the host does not know is an error.
 fn exports_role(engine: &wasmtime::Engine, component: &ComponentType, role: Role) -> Result<bool, LoadError> {
     let interface = format!("tidegate:plugin/{role}");
-    let mut versions = component.exports(engine).filter_map(|(name, _)| {
-        let rest = name.strip_prefix(&interface)?;
-        if rest.is_empty() { Some("") } else { rest.strip_prefix('@') }
-    });
-    match versions.next() {
+    match exported_version(engine, component, &interface) {
         None => Ok(false),
         Some(v0_1_0::VERSION) => Ok(true),
         Some(version) => Err(LoadError::TypeCheck(format!(
@@ -65,6 +78,30 @@ fn exports_role(engine: &wasmtime::Engine, component: &ComponentType, role: Role
             }
         ))),
     }
+}
+
+/// Whether the component exports a handler of wasi:http; a line of versions that the host does not know is an error.
+fn is_handler(engine: &wasmtime::Engine, component: &ComponentType) -> Result<bool, LoadError> {
+    let (interface, line) = (wasi_http::INTERFACE, wasi_http::VERSION);
+    match exported_version(engine, component, interface) {
+        None => Ok(false),
+        Some(version) if version.strip_prefix(line).is_some_and(|rest| rest.starts_with('.')) => Ok(true),
+        Some(version) => Err(LoadError::TypeCheck(format!(
+            "exports {interface} in version `{version}`, and this host speaks {line}: build it against {line}"
+        ))),
+    }
+}
+
+/// In which version the component exports an interface.
+fn exported_version<'a>(
+    engine: &'a wasmtime::Engine,
+    component: &'a ComponentType,
+    interface: &str,
+) -> Option<&'a str> {
+    component.exports(engine).find_map(|(name, _)| {
+        let rest = name.strip_prefix(interface)?;
+        if rest.is_empty() { Some("") } else { rest.strip_prefix('@') }
+    })
 }
 
 /// Whether a version is later than the last one that this host knows.
@@ -96,7 +133,7 @@ fn is_offered(import: &str) -> bool {
 /// What would give the plugin what it looks for.
 fn remedy(import: &str) -> &'static str {
     match import.split('/').next().unwrap_or_default() {
-        "wasi:http" => "a plugin has no network; what it returns is published and answered by the host",
+        "wasi:http" => "only a handler, which exports wasi:http/incoming-handler, may send requests",
         "wasi:keyvalue" | "wasi:blobstore" | "wasi:sql" => {
             "a plugin keeps nothing between calls; settings come by wasi:config/store from [plugins.NAME.settings]"
         }

@@ -24,7 +24,7 @@ struct Report {
     name: String,
     digest: String,
     size_bytes: usize,
-    contract: &'static str,
+    contract: Option<&'static str>,
     roles: Vec<String>,
     imports: Vec<String>,
     examples: usize,
@@ -66,7 +66,8 @@ impl Report {
         println!("name: {}", self.name);
         println!("digest: {}", self.digest);
         println!("size: {} bytes", self.size_bytes);
-        println!("contract: tidegate:plugin@{}", self.contract);
+        let contract = self.contract.map(|version| format!("tidegate:plugin@{version}"));
+        println!("contract: {}", contract.as_deref().unwrap_or("wasi:http@0.2"));
         println!("roles: {}", list(&self.roles));
         println!("imports: {}", list(&self.imports));
         println!("examples: {} passed", self.examples);

@@ -100,6 +100,9 @@ pub(super) async fn answer(slot: &Slot, body: &[u8], request_id: String, number:
                 result.map(|replies| Output::ReplyPolicy { replies: replies.into_iter().map(Reply::from).collect() });
             stamped(by, returned)
         }
+        (Some("http-handler"), ..) => Err(Problem::Malformed(
+            "an http-handler is called by its route, as any client does: nothing of it is published anyway".to_owned(),
+        )),
         _ => Err(Problem::Malformed(
             "a call has either a message (role transform) or a request (role reply-policy)".to_owned(),
         )),

@@ -1,0 +1,261 @@
+//! The response of a handler on its way out of its call: whole where the call ends before anything was sent, else piece by
+//! piece.
+//!
+//! The host takes in what the guest writes as fast as it comes, up to `output_bytes_max`: so a client that reads slowly
+//! keeps no instance, and its slowness is not held against the plugin.
+
+use super::call::CallError;
+use bytes::{Bytes, BytesMut};
+use futures_util::Stream;
+use hyper::http::response::Parts;
+use hyper::{Method, StatusCode};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use tokio::task::JoinHandle;
+
+/// The body of a response.
+pub enum ResponseBody {
+    /// The call has ended, and this is all.
+    Whole(Bytes),
+    /// The call goes on.
+    Streamed(Pieces),
+}
+
+/// The handler's call broke down with its response half sent; the ledger and the log say how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the handler broke off its response")]
+pub struct BrokenOff;
+
+/// The end at which the guest's response goes in. If it is dropped early, the response is broken off.
+pub(super) struct Outlet(Arc<Channel>);
+
+/// The end at which it comes out.
+pub(super) struct Inlet {
+    channel: Arc<Channel>,
+    method: Method,
+}
+
+/// A body that is still being written. Dropping it early gives up the call.
+pub struct Pieces {
+    channel: Arc<Channel>,
+    call: JoinHandle<Result<(), CallError>>,
+}
+
+#[derive(Default)]
+struct Channel(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    head: Option<Parts>,
+    /// What was written and not taken yet: in one piece, for a guest may write byte by byte.
+    written: BytesMut,
+    end: Option<Result<(), BrokenOff>>,
+    reader: Option<Waker>,
+}
+
+/// Both ends of the response to a request of this method.
+pub(super) fn response_to(method: Method) -> (Outlet, Inlet) {
+    let channel = Arc::<Channel>::default();
+    (Outlet(Arc::clone(&channel)), Inlet { channel, method })
+}
+
+/// Whether such a response has no body, whatever its handler writes and announces.
+pub(super) fn is_bodiless(method: &Method, status: StatusCode) -> bool {
+    method == Method::HEAD || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
+}
+
+impl Channel {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is whole at every panic: each change is a few assignments.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+}
+
+impl Outlet {
+    /// Status and headers.
+    pub(super) fn begin(&self, head: Parts) {
+        self.0.change(|state| state.head = Some(head));
+    }
+
+    /// The next piece of the body.
+    pub(super) fn write(&self, piece: &[u8]) {
+        self.0.change(|state| state.written.extend_from_slice(piece));
+    }
+
+    /// The body is whole.
+    pub(super) fn end(self) {
+        self.0.change(|state| state.end = Some(Ok(())));
+    }
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        self.0.change(|state| _ = state.end.get_or_insert(Err(BrokenOff)));
+    }
+}
+
+impl Inlet {
+    /// Runs the call here until it ends, or until it goes on with its response begun: then it has a task of its own.
+    pub(super) async fn of(
+        self,
+        call: impl Future<Output = Result<(), CallError>> + Send + 'static,
+    ) -> Result<(Parts, ResponseBody), CallError> {
+        let mut call = Box::pin(call);
+        let head = tokio::select! {
+            biased;
+            ended = &mut call => {
+                ended?;
+                self.channel.lock().head.take()
+            }
+            head = poll_fn(|context| self.poll_head(context)) => match head {
+                Some(head) if !is_bodiless(&self.method, head.status) => {
+                    let Self { channel, .. } = self;
+                    return Ok((head, ResponseBody::Streamed(Pieces { channel, call: tokio::spawn(call) })));
+                }
+                head => {
+                    call.await?;
+                    head
+                }
+            },
+        };
+        let head = head.ok_or(CallError::NoResponse)?;
+        let body = self.channel.lock().written.split().freeze();
+        Ok((head, ResponseBody::Whole(body)))
+    }
+
+    /// The head; none if the response is broken off before it.
+    fn poll_head(&self, context: &mut Context<'_>) -> Poll<Option<Parts>> {
+        let mut state = self.channel.lock();
+        if state.head.is_some() || state.end.is_some() {
+            return Poll::Ready(state.head.take());
+        }
+        state.reader = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Stream for Pieces {
+    type Item = Result<Bytes, BrokenOff>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut state = self.channel.lock();
+        if !state.written.is_empty() {
+            return Poll::Ready(Some(Ok(state.written.split().freeze())));
+        }
+        match state.end {
+            Some(end) => Poll::Ready(end.err().map(Err)),
+            None => {
+                state.reader = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        // A guest that has written all may go on until its deadline; one whose client has gone has nobody to write for.
+        if self.channel.lock().end != Some(Ok(())) {
+            self.call.abort();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt;
+    use hyper::Response;
+    use tokio::sync::oneshot;
+
+    fn head(status: u16) -> Parts {
+        Response::builder().status(status).body(()).unwrap().into_parts().0
+    }
+
+    #[tokio::test]
+    async fn a_call_that_ends_at_once_gives_a_whole_body() {
+        let (outlet, inlet) = response_to(Method::GET);
+        let call = async move {
+            outlet.begin(head(201));
+            outlet.write(b"a");
+            outlet.write(b"b");
+            outlet.end();
+            Ok(())
+        };
+        let (head, body) = inlet.of(call).await.unwrap();
+        assert_eq!(head.status, 201);
+        assert!(matches!(body, ResponseBody::Whole(body) if body == "ab"));
+    }
+
+    #[tokio::test]
+    async fn a_failure_before_anything_was_sent_is_the_whole_answer() {
+        let (outlet, inlet) = response_to(Method::GET);
+        let call = async move {
+            outlet.begin(head(200));
+            outlet.write(b"a");
+            Err(CallError::NoResponse)
+        };
+        assert_eq!(inlet.of(call).await.err(), Some(CallError::NoResponse));
+        let (outlet, inlet) = response_to(Method::GET);
+        let call = async move {
+            drop(outlet);
+            tokio::task::yield_now().await;
+            Err(CallError::Panicked)
+        };
+        assert_eq!(inlet.of(call).await.err(), Some(CallError::Panicked));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_goes_on_streams_and_may_break_off() {
+        let (outlet, inlet) = response_to(Method::GET);
+        let (go_on, wait) = oneshot::channel();
+        let call = async move {
+            outlet.begin(head(200));
+            outlet.write(b"a");
+            let _ = wait.await;
+            outlet.write(b"b");
+            Err(CallError::Panicked)
+        };
+        let (_, body) = inlet.of(call).await.unwrap();
+        let ResponseBody::Streamed(mut pieces) = body else { panic!("it is over") };
+        assert_eq!(pieces.next().await, Some(Ok(Bytes::from_static(b"a"))));
+        go_on.send(()).unwrap();
+        assert_eq!(pieces.next().await, Some(Ok(Bytes::from_static(b"b"))));
+        assert_eq!(pieces.next().await, Some(Err(BrokenOff)));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_nobody_wants_ends_the_call() {
+        let (outlet, inlet) = response_to(Method::GET);
+        let (held, ended) = oneshot::channel::<()>();
+        let call = async move {
+            let _held = held;
+            outlet.begin(head(200));
+            std::future::pending().await
+        };
+        let (_, body) = inlet.of(call).await.unwrap();
+        drop(body);
+        assert!(ended.await.is_err());
+        // Of a HEAD nothing is streamed: its answer is the call's end.
+        let (outlet, inlet) = response_to(Method::HEAD);
+        let call = async move {
+            outlet.begin(head(200));
+            tokio::task::yield_now().await;
+            outlet.end();
+            Ok(())
+        };
+        assert!(matches!(inlet.of(call).await.unwrap().1, ResponseBody::Whole(body) if body.is_empty()));
+    }
+}

@@ -1,0 +1,53 @@
+//! A slot's calls of the role `http-handler`: admitted, counted and judged as all calls, but begun to be answered before
+//! they end.
+
+use super::Slot;
+use crate::ledger::Passage;
+use crate::plugin::call::{CallError, Stamp};
+use crate::plugin::response::{ResponseBody, response_to};
+use bytes::Bytes;
+use hyper::Request;
+use hyper::http::response::Parts;
+use std::sync::Arc;
+
+impl Slot {
+    /// Calls the role `http-handler` of the generation that serves now. `call` is the passage at its hop, which ends as the
+    /// call does: that may be after this has returned the beginning of the response.
+    pub async fn handle(
+        self: &Arc<Self>,
+        request: Request<Bytes>,
+        request_id: Arc<str>,
+        call: Passage,
+    ) -> (Option<Arc<Stamp>>, Result<(Parts, ResponseBody), CallError>) {
+        let passage = self.account.hop.enter();
+        let Some(serving) = self.history.serving() else {
+            let error = CallError::EmptySlot;
+            passage.dropped(error.reason());
+            call.dropped(error.reason());
+            return (None, Err(error));
+        };
+        let by = Some(Arc::clone(&serving.stamp));
+        let (trial, permit) = match self.admit(&serving) {
+            Ok(admitted) => admitted,
+            Err(error) => {
+                self.settle(&serving, passage, Some(&error), None, &request_id);
+                call.dropped(error.reason());
+                return (by, Err(error));
+            }
+        };
+        let (outlet, inlet) = response_to(request.method().clone());
+        let slot = Arc::clone(self);
+        let call = async move {
+            let memory = Arc::clone(&serving.idle.memory);
+            let handled = serving.plugin.handle(request, call.number(), memory, outlet, permit);
+            let result = slot.timed(handled).await;
+            slot.settle(&serving, passage, result.as_ref().err(), Some(trial), &request_id);
+            match &result {
+                Ok(()) => call.out(),
+                Err(error) => call.dropped(error.reason()),
+            }
+            result
+        };
+        (by, inlet.of(call).await)
+    }
+}
