@@ -10,6 +10,7 @@ mod http;
 mod limits;
 mod log;
 mod messaging;
+mod place;
 
 pub use address::{Address, Endpoint, check_endpoint};
 pub use bounds::*;
@@ -19,6 +20,7 @@ pub use http::Http;
 pub use limits::{Limits, LimitsLayer};
 pub use log::{Log, LogFormat};
 pub use messaging::{Broker, Messaging, OnFull, Publisher};
+pub use place::Place;
 
 use limits::number;
 use serde::{Deserialize, Serialize};
@@ -142,7 +144,7 @@ impl Default for Shutdown {
 pub struct Plugin {
     /// The component to load; without it the section only sets bounds and settings.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub path: Option<PathBuf>,
+    pub path: Option<Place>,
     /// How many calls one instance may serve before it is thrown away; 1, the default, is a fresh one per call.
     #[serde(deserialize_with = "number::<_, _, 1, 4_294_967_295>")]
     pub reuse: u32,

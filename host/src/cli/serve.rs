@@ -74,13 +74,13 @@ impl std::str::FromStr for Named {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let source = match text.split_once('=') {
-            Some((name, path)) => {
+            Some((name, place)) => {
                 check_name(name)?;
-                Source { name: name.to_owned(), path: path.into() }
+                Source { name: name.to_owned(), place: place.parse()? }
             }
             None => source_of(text.into())?,
         };
-        if source.path.as_os_str().is_empty() { Err("the path is empty".to_owned()) } else { Ok(Self(source)) }
+        Ok(Self(source))
     }
 }
 
@@ -147,7 +147,7 @@ impl Serve {
             }
         }
         for source in &named {
-            config.plugins.entry(source.name.clone()).or_default().path = Some(source.path.clone());
+            config.plugins.entry(source.name.clone()).or_default().path = Some(source.place.clone());
         }
         Ok((config, named))
     }

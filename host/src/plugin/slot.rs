@@ -8,19 +8,19 @@ use super::history::{Generation, History, NothingToGoBackTo};
 use super::load::{Candidate, LoadError, Role};
 use super::status::Status;
 use super::v0_1_0::{ReplyPolicyInput, TransformInput};
-use crate::config::{LOG_LINE_BYTES_MAX, Limits, Rollback};
+use crate::config::{LOG_LINE_BYTES_MAX, Limits, Place, Rollback};
 use crate::ledger::{Figures, Passage, Reason};
 use prometheus_client::metrics::histogram::Histogram;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
 /// The cell of one plugin name.
 pub struct Slot {
-    source: PathBuf,
+    source: Place,
     account: Arc<Account>,
     history: History,
     // One load at a time; holds the digest of the bytes that were last read from the source, loaded or not.
@@ -40,7 +40,7 @@ impl Slot {
     /// An empty slot for the plugin `name`, to be loaded from `source`; an instance serves up to `reuse` calls.
     pub fn new(
         name: String,
-        source: PathBuf,
+        source: Place,
         limits: Limits,
         settings: BTreeMap<String, String>,
         reuse: u32,
@@ -59,9 +59,15 @@ impl Slot {
         &self.account.name
     }
 
-    /// The file that the plugin is loaded from.
-    pub fn source(&self) -> &Path {
+    /// Where the plugin is loaded from.
+    pub fn source(&self) -> &Place {
         &self.source
+    }
+
+    /// The file that it is loaded from.
+    pub(super) fn file(&self) -> &Path {
+        let Place::File(path) = &self.source;
+        path
     }
 
     /// What the serving generation can do; none if the slot is empty.
@@ -94,7 +100,7 @@ impl Slot {
     /// undoes what was done on purpose, and a bad file is complained of once.
     pub(super) async fn load(&self, engine: &Engine, asked: bool) -> Result<Option<Loaded>, LoadError> {
         let mut last_read = self.last_read.lock().await;
-        let candidate = Candidate::read(&self.source, self.account.limits.component_bytes_max)
+        let candidate = Candidate::read(self.file(), self.account.limits.component_bytes_max)
             .await
             .inspect_err(|error| self.history.refused(None, error))?;
         let known = !asked && last_read.as_ref() == Some(&candidate.digest);
@@ -113,7 +119,7 @@ impl Slot {
         if persist {
             // Before the file is there: the notice of it must find nothing new.
             *last_read = Some(candidate.digest);
-            let source = self.source.clone();
+            let source = self.file().to_owned();
             let written = tokio::task::spawn_blocking(move || {
                 // A new plugin's may not be there yet.
                 source.parent().map_or(Ok(()), std::fs::create_dir_all)?;
@@ -121,7 +127,7 @@ impl Slot {
             })
             .await;
             let written = written.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
-            written.map_err(|error| PutError::Persist(format!("writing {}: {error}", self.source.display())))?;
+            written.map_err(|error| PutError::Persist(format!("writing {}: {error}", self.source)))?;
         }
         Ok(loaded)
     }

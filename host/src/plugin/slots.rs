@@ -4,7 +4,7 @@ use super::account::shortened;
 use super::engine::Engine;
 use super::load::LoadError;
 use super::slot::{Loaded, PutError, Slot};
-use crate::config::{Config, LOG_LINE_BYTES_MAX, PLUGINS_DIRECTORY, SLOTS_MAX, check_name};
+use crate::config::{Config, LOG_LINE_BYTES_MAX, PLUGINS_DIRECTORY, Place, SLOTS_MAX, check_name};
 use crate::ledger::Figures;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
@@ -12,13 +12,13 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A plugin's name, and the file that it is loaded from.
+/// A plugin's name, and where it is loaded from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// The name, which is its route.
     pub name: String,
     /// The component.
-    pub path: PathBuf,
+    pub place: Place,
 }
 
 /// All slots, and what loads into them.
@@ -83,7 +83,7 @@ impl Slots {
     /// Returns what serves; none if the bytes were left alone.
     pub async fn load(&self, slot: &Slot, asked: bool) -> Result<Option<Loaded>, LoadError> {
         let outcome = slot.load(&self.engine, asked).await;
-        let source = slot.source().display();
+        let source = slot.source();
         match &outcome {
             Ok(loaded) => log_load(slot.name(), source, loaded.as_ref()),
             Err(error) => log_refusal(slot.name(), source, error),
@@ -113,7 +113,7 @@ impl Slots {
             }
             None => {
                 let path = Path::new(PLUGINS_DIRECTORY).join(format!("{name}.wasm"));
-                self.empty(Source { name: name.to_owned(), path })
+                self.empty(Source { name: name.to_owned(), place: path.into() })
             }
         };
         let mut outcome = slot.put(&self.engine, bytes.clone(), persist).await;
@@ -133,10 +133,10 @@ impl Slots {
     }
 
     fn empty(&self, source: Source) -> Arc<Slot> {
-        let Source { name, path } = source;
+        let Source { name, place } = source;
         let (limits, settings) = (self.config.limits_of(&name), self.config.settings_of(&name));
         let reuse = self.config.reuse_of(&name);
-        Arc::new(Slot::new(name, path, limits, settings, reuse, self.config.rollback))
+        Arc::new(Slot::new(name, place, limits, settings, reuse, self.config.rollback))
     }
 
     /// Makes a slot known, unless its name is.
@@ -193,5 +193,5 @@ pub fn scan(directory: &Path) -> std::io::Result<(Vec<Source>, Vec<String>)> {
 pub fn source_of(path: PathBuf) -> Result<Source, String> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     check_name(&name).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(Source { name, path })
+    Ok(Source { name, place: path.into() })
 }

@@ -3,10 +3,9 @@
 use super::account::Account;
 use super::history::{Refused, Told};
 use super::load::Role;
-use crate::config::Limits;
+use crate::config::{Limits, Place};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// What a slot does at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -81,7 +80,7 @@ pub struct Previous {
 }
 
 impl Status {
-    pub(super) fn of(source: &Path, account: &Account, told: Told) -> Self {
+    pub(super) fn of(source: &Place, account: &Account, told: Told) -> Self {
         let serving = told.serving.as_deref();
         let plugin = serving.map(|generation| &generation.plugin);
         let paused_for = serving.and_then(|generation| generation.health.paused_for());
@@ -94,7 +93,7 @@ impl Status {
         let calls = account.hop.figures();
         Self {
             name: account.name.clone(),
-            source: source.display().to_string(),
+            source: source.to_string(),
             state,
             generation: serving.map(|generation| generation.stamp.generation),
             digest: serving.map(|generation| generation.stamp.digest.clone()),

@@ -68,6 +68,6 @@ pub(super) fn load(file: &Path, examples: Option<Examples>) -> anyhow::Result<(S
     // Without the cache: what is told of the compilation is true of this one.
     let engine = Engine::new(&limits, Setup { compiler, cache: None, seed: Seed::new(None) })?;
     let runtime = tokio::runtime::Runtime::new().context("starting threads")?;
-    let plugin = runtime.block_on(engine.load_file(&source.name, &source.path, limits, examples))?;
+    let plugin = runtime.block_on(engine.load_file(&source.name, file, limits, examples))?;
     Ok((source.name, plugin))
 }
