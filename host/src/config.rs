@@ -10,7 +10,9 @@ mod http;
 mod limits;
 mod log;
 mod messaging;
+mod oci;
 mod place;
+mod reference;
 
 pub use address::{Address, Endpoint, check_endpoint};
 pub use bounds::*;
@@ -20,12 +22,15 @@ pub use http::Http;
 pub use limits::{Limits, LimitsLayer};
 pub use log::{Log, LogFormat};
 pub use messaging::{Broker, Messaging, OnFull, Publisher};
+pub use oci::Oci;
 pub use place::Place;
+pub use reference::{Reference, Version};
 
-use limits::number;
+use limits::{between, number};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The whole configuration. Every key may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -39,6 +44,8 @@ pub struct Config {
     pub rollback: Rollback,
     /// Where compiled components are kept.
     pub cache: Cache,
+    /// The registries that plugins come from.
+    pub oci: Oci,
     /// Makes the randomness and the clocks of guests repeatable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
@@ -142,9 +149,12 @@ impl Default for Shutdown {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Plugin {
-    /// The component to load; without it the section only sets bounds and settings.
+    /// The component to load, a file or `oci://…`; without it the section only sets bounds and settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<Place>,
+    /// How often it is looked whether the tag has moved that it comes by, if not every `oci.poll_ms`; 0 for never.
+    #[serde(deserialize_with = "between::<_, _, 0, 86_400_000>", skip_serializing_if = "Option::is_none")]
+    pub poll_ms: Option<u64>,
     /// How many calls one instance may serve before it is thrown away; 1, the default, is a fresh one per call.
     #[serde(deserialize_with = "number::<_, _, 1, 4_294_967_295>")]
     pub reuse: u32,
@@ -156,7 +166,7 @@ pub struct Plugin {
 
 impl Default for Plugin {
     fn default() -> Self {
-        Self { path: None, reuse: 1, limits: LimitsLayer::default(), settings: BTreeMap::new() }
+        Self { path: None, poll_ms: None, reuse: 1, limits: LimitsLayer::default(), settings: BTreeMap::new() }
     }
 }
 
@@ -199,6 +209,12 @@ impl Config {
         })
     }
 
+    /// How often it is looked whether the tag of a plugin has moved; none for never.
+    pub fn poll_of(&self, name: &str) -> Option<Duration> {
+        let own = self.plugins.get(name).and_then(|plugin| plugin.poll_ms);
+        Some(own.unwrap_or(self.oci.poll_ms)).filter(|&length_ms| length_ms > 0).map(Duration::from_millis)
+    }
+
     /// How many calls one instance of a plugin may serve.
     pub fn reuse_of(&self, name: &str) -> u32 {
         self.plugins.get(name).map_or(1, |plugin| plugin.reuse)
@@ -234,7 +250,8 @@ mod tests {
     fn what_is_printed_is_accepted_and_means_the_same() {
         let config = Config::parse(
             "[http]\naddress = 'none'\n[limits]\ncalls_max = 3\n[plugins.a]\npath = 'x/a.wasm'\n\
-             [plugins.a.limits]\nreplies_max = 7\n[plugins.a.settings]\ngreeting = 'hello'\n",
+             [plugins.a.limits]\nreplies_max = 7\n[plugins.a.settings]\ngreeting = 'hello'\n\
+             [oci]\npoll_ms = 7\n[plugins.b]\npath = 'oci://h/b:1'\n[plugins.c]\npoll_ms = 0\n",
         )
         .unwrap();
         let printed = config.to_toml().unwrap();
@@ -243,6 +260,8 @@ mod tests {
         assert_eq!(read.limits_of("a"), Limits { calls_max: 3, replies_max: 7, ..Limits::default() });
         assert_eq!(read.http.address, Address(None));
         assert_eq!(read.settings_of("a")["greeting"], "hello");
+        assert_eq!(read.plugins["b"].path, Some("oci://h/b:1".parse().unwrap()));
+        assert_eq!(["b", "c"].map(|name| read.poll_of(name)), [Some(Duration::from_millis(7)), None]);
         assert!(Config::default().to_toml().unwrap().contains("call_deadline_ms = 1000"));
     }
 
@@ -254,6 +273,8 @@ mod tests {
             ("[messaging]\nworkers = 0", ["line 2", "workers", "not between 1 and 1000"]),
             ("[messaging]\npublish = '4444'", ["line 2", "publish", "such as tcp://127.0.0.1:4444"]),
             ("[plugins.a.limits]\ncalls_max = 1001", ["line 2", "calls_max", "not between 1 and 1000"]),
+            ("[oci]\nplain_http = ['http://h']", ["line 2", "`http://h`", "registry.example:5000"]),
+            ("[plugins.a]\npath = 'oci://h/a'", ["line 2", "`oci://h/a`", ":TAG"]),
             ("[plugins.Up]\n", ["plugins.Up", "`Up`", "rename the file"]),
         ] {
             let error = Config::parse(text).unwrap_err();

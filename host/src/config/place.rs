@@ -1,5 +1,6 @@
-//! Where a plugin's component is: a file.
+//! Where a plugin's component is: in a file, or in a registry.
 
+use super::reference::{Reference, SCHEME};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -11,6 +12,8 @@ use std::str::FromStr;
 pub enum Place {
     /// A file.
     File(PathBuf),
+    /// A registry, and what in it.
+    Registry(Reference),
 }
 
 impl From<PathBuf> for Place {
@@ -23,7 +26,13 @@ impl FromStr for Place {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.is_empty() { Err("the path is empty".to_owned()) } else { Ok(Self::File(text.into())) }
+        if text.starts_with(SCHEME) {
+            text.parse().map(Self::Registry)
+        } else if text.is_empty() {
+            Err("the path is empty".to_owned())
+        } else {
+            Ok(Self::File(text.into()))
+        }
     }
 }
 
@@ -31,6 +40,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
+            Self::Registry(reference) => reference.fmt(f),
         }
     }
 }
