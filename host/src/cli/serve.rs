@@ -4,7 +4,7 @@ use super::{ending, log};
 use crate::app::{App, StartError};
 use crate::config::{Address, Config, Endpoint, GIVE_UP_MS, LogFormat, check_name};
 use crate::descriptors;
-use crate::plugin::{Source, source_of};
+use crate::plugin::Source;
 use clap::{Args, CommandFactory, error::ErrorKind};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,8 +21,9 @@ const EVENT_INTERVAL: u32 = 8;
 /// The flags of the host.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// A plugin to load; NAME, the route, defaults to the file's stem. Repeatable; default: every *.wasm in ./plugins
-    #[arg(long = "plugin", value_name = "[NAME=]PATH", env = "TIDEGATE_PLUGIN", value_delimiter = ',')]
+    /// A plugin to load, a file or oci://REGISTRY/REPOSITORY:TAG (or @sha256:…); NAME, the route, defaults to the file's
+    /// stem or the repository's last part. Repeatable; default: every *.wasm in ./plugins
+    #[arg(long = "plugin", value_name = "[NAME=]PLACE", env = "TIDEGATE_PLUGIN", value_delimiter = ',')]
     plugins: Vec<Named>,
     /// A TOML file with any of the settings; --print-config shows them all
     #[arg(long, value_name = "FILE", env = "TIDEGATE_CONFIG")]
@@ -78,7 +79,7 @@ impl std::str::FromStr for Named {
                 check_name(name)?;
                 Source { name: name.to_owned(), place: place.parse()? }
             }
-            None => source_of(text.into())?,
+            None => Source::of(text.parse()?)?,
         };
         Ok(Self(source))
     }

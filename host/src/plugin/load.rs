@@ -40,6 +40,12 @@ impl fmt::Display for Role {
 /// Why bytes did not become a plugin, by the stage that refused them.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// The registry does not answer.
+    #[error("pull: {0}")]
+    Away(String),
+    /// The registry did not give it, or not what it should.
+    #[error("pull: {0}")]
+    Pull(String),
     /// The file could not be read, or is too large.
     #[error("read: {0}")]
     Read(String),
@@ -64,6 +70,7 @@ impl LoadError {
     /// The stage that refused.
     pub fn stage(&self) -> &'static str {
         match self {
+            Self::Away(_) | Self::Pull(_) => "pull",
             Self::Read(_) => "read",
             Self::Compile(_) => "compile",
             Self::TypeCheck(_) => "type-check",
@@ -79,6 +86,8 @@ impl LoadError {
 pub(super) struct Candidate {
     pub(super) bytes: Arc<Vec<u8>>,
     pub(super) digest: Arc<str>,
+    /// The digest of the artifact that it was pulled as, if it was.
+    pub(super) artifact: Option<Arc<str>>,
 }
 
 impl Candidate {
@@ -94,7 +103,7 @@ impl Candidate {
     }
 
     fn of(bytes: Vec<u8>) -> Self {
-        Self { digest: digest(&bytes).into(), bytes: Arc::new(bytes) }
+        Self { digest: digest(&bytes).into(), bytes: Arc::new(bytes), artifact: None }
     }
 }
 
@@ -148,7 +157,7 @@ impl Engine {
         candidate: Candidate,
         examples: Option<Examples>,
     ) -> Result<Arc<Plugin>, LoadError> {
-        let Candidate { bytes, digest } = candidate;
+        let Candidate { bytes, digest, artifact } = candidate;
         let max = account.limits.component_bytes_max;
         if bytes.len() as u64 > max {
             return Err(LoadError::Read(format!("the component is larger than component_bytes_max {max}")));
@@ -172,6 +181,7 @@ impl Engine {
         };
         let plugin = Arc::new(Plugin {
             digest,
+            artifact,
             size_bytes: bytes.len(),
             roles: typed.roles,
             imports: typed.imports,

@@ -1,9 +1,9 @@
 //! Plugins: the only folder that names wasmtime.
 //!
 //! [`Engine`] compiles and runs components, [`Slot`] is the cell that holds the plugin of one name, [`Slots`] are all
-//! of them, and [`Watch`] loads again what changed on disk. A plugin returns data; whoever calls it performs the effects.
+//! of them, [`Watch`] loads again what changed on disk, and [`poll`] what moved in a registry. A plugin returns data; whoever calls it performs the effects.
 //!
-//! A load goes through `load` (read, compile in `compiler` or from `cache`, `type_check`, probe, `examples`); a call
+//! A load goes from `origin` (a file, or a registry and `copies`) through `load` (read, compile in `compiler` or from `cache`, `type_check`, probe, `examples`); a call
 //! through `slot`, then `lane` (short and long calls), then the adapter of its contract version (`v0_1_0`).
 
 mod account;
@@ -13,6 +13,7 @@ mod chance;
 #[cfg(feature = "compiled-in")]
 mod compiled_in;
 mod compiler;
+mod copies;
 mod denied;
 mod engine;
 mod examples;
@@ -29,6 +30,8 @@ mod lane;
 mod load;
 mod loaded;
 mod lost;
+mod origin;
+mod poll;
 mod slot;
 mod slots;
 mod status;
@@ -42,11 +45,12 @@ pub use chance::Seed;
 pub use compiler::{SUBCOMMAND as COMPILER_SUBCOMMAND, own_program, run as run_compiler};
 pub use engine::{Engine, EngineError, Setup};
 pub use examples::{Examples, Outcome, SECTION as EXAMPLES_SECTION};
-pub use file::{custom_section, custom_sections, write_at_once};
+pub use file::{component_names, custom_section, custom_sections, write_at_once};
 pub use history::{NothingToGoBackTo, Refused};
 pub use load::{LoadError, Role, digest, hex};
 pub use loaded::Plugin;
 pub use lost::lost;
+pub use poll::poll;
 pub use slot::{Loaded, PutError, Slot};
 pub use slots::{Slots, Source, scan, source_of};
 pub use status::{Previous, State, Status};

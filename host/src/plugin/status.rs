@@ -26,7 +26,7 @@ pub enum State {
 pub struct Status {
     /// The plugin's name.
     pub name: String,
-    /// The file that it is loaded from.
+    /// Where it is loaded from: a file, or a reference in a registry.
     pub source: String,
     /// What it does at present.
     pub state: State,
@@ -34,6 +34,8 @@ pub struct Status {
     pub generation: Option<u64>,
     /// SHA-256 of its component.
     pub digest: Option<String>,
+    /// The digest of the artifact that it was pulled as, if it comes from a registry.
+    pub artifact: Option<String>,
     /// The component's size.
     pub size_bytes: Option<usize>,
     /// The version of the contract that it was built against.
@@ -97,6 +99,7 @@ impl Status {
             state,
             generation: serving.map(|generation| generation.stamp.generation),
             digest: serving.map(|generation| generation.stamp.digest.clone()),
+            artifact: serving.and_then(|generation| generation.stamp.artifact.clone()),
             size_bytes: plugin.map(|plugin| plugin.size_bytes),
             contract: plugin.map(|plugin| plugin.contract()),
             roles: plugin.map(|plugin| plugin.roles.clone()).unwrap_or_default(),
