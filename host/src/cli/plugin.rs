@@ -6,6 +6,9 @@ mod call;
 mod check;
 mod list;
 mod load;
+mod pull;
+mod push;
+mod registry;
 mod rollback;
 mod sources;
 mod test;
@@ -32,6 +35,10 @@ pub(super) enum Plugin {
     Rollback(rollback::Rollback),
     /// Try a plugin of a running host on one input
     Call(call::Call),
+    /// Put a component into a registry
+    Push(push::Push),
+    /// Get a component from a registry
+    Pull(pull::Pull),
 }
 
 impl Plugin {
@@ -44,6 +51,8 @@ impl Plugin {
             Self::Load(load) => load.run(),
             Self::Rollback(rollback) => rollback.run(),
             Self::Call(call) => call.run(),
+            Self::Push(push) => push.run(),
+            Self::Pull(pull) => pull.run(),
         }
     }
 }
