@@ -11,7 +11,7 @@ use crate::http::public::Public;
 use crate::http::{Entrance, Figures, Gate, Routes, Server};
 use crate::ledger::{Ledger, Reason, Report};
 use crate::messaging::{Broker, Curve, Publisher};
-use crate::plugin::{Seed, Slots, Source, Watch};
+use crate::plugin::{Seed, Slots, Source, Watch, poll};
 use crate::request_id::RequestIds;
 use crate::shutdown::{Ask, Signals};
 use anyhow::Context;
@@ -179,6 +179,7 @@ impl App {
         let stirred = Arc::new(Notify::new());
         let watch = Watch::new(Arc::clone(&self.slots), self.scanned.clone(), Arc::clone(&stirred));
         let watch = tokio::spawn(watch.run());
+        let polls = poll(&self.slots);
 
         loop {
             let ask = tokio::select! {
@@ -188,7 +189,7 @@ impl App {
             if ask == Ask::Stop {
                 break;
             }
-            tracing::info!("SIGHUP: looking at every plugin's file");
+            tracing::info!("SIGHUP: looking at every plugin's source");
             stirred.notify_one();
             for slot in self.slots.all() {
                 let slots = Arc::clone(&self.slots);
@@ -201,6 +202,7 @@ impl App {
         let deadline = Instant::now() + self.grace;
         draining.store(true, Ordering::Relaxed);
         watch.abort();
+        drop(polls);
         stop_traffic.cancel();
         let broker = self.broker.map(|broker| tokio::task::spawn_blocking(move || broker.drain(deadline)));
         if let Some(http) = http {

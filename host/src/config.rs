@@ -10,7 +10,10 @@ mod http;
 mod limits;
 mod log;
 mod messaging;
+mod oci;
 mod outbound;
+mod place;
+mod reference;
 
 pub use address::{Address, Endpoint, check_endpoint};
 pub use bounds::*;
@@ -20,12 +23,16 @@ pub use http::Http;
 pub use limits::{Limits, LimitsLayer};
 pub use log::{Log, LogFormat};
 pub use messaging::{Broker, Messaging, OnFull, Publisher};
+pub use oci::Oci;
 pub use outbound::Grant;
+pub use place::Place;
+pub use reference::{Reference, Version};
 
-use limits::number;
+use limits::{between, number};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The whole configuration. Every key may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -39,6 +46,8 @@ pub struct Config {
     pub rollback: Rollback,
     /// Where compiled components are kept.
     pub cache: Cache,
+    /// The registries that plugins come from.
+    pub oci: Oci,
     /// Makes the randomness and the clocks of guests repeatable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
@@ -142,9 +151,12 @@ impl Default for Shutdown {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Plugin {
-    /// The component to load; without it the section only sets bounds and settings.
+    /// The component to load, a file or `oci://…`; without it the section only sets bounds and settings.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub path: Option<PathBuf>,
+    pub path: Option<Place>,
+    /// How often it is looked whether the tag has moved that it comes by, if not every `oci.poll_ms`; 0 for never.
+    #[serde(deserialize_with = "between::<_, _, 0, 86_400_000>", skip_serializing_if = "Option::is_none")]
+    pub poll_ms: Option<u64>,
     /// How many calls one instance may serve before it is thrown away; 1, the default, is a fresh one per call.
     #[serde(deserialize_with = "number::<_, _, 1, 4_294_967_295>")]
     pub reuse: u32,
@@ -160,7 +172,7 @@ pub struct Plugin {
 impl Default for Plugin {
     fn default() -> Self {
         let (limits, settings) = Default::default();
-        Self { path: None, reuse: 1, outbound: Vec::new(), limits, settings }
+        Self { path: None, poll_ms: None, reuse: 1, outbound: Vec::new(), limits, settings }
     }
 }
 
@@ -201,6 +213,12 @@ impl Config {
             table_elements_max: largest.table_elements_max.max(limits.table_elements_max),
             ..largest
         })
+    }
+
+    /// How often it is looked whether the tag of a plugin has moved; none for never.
+    pub fn poll_of(&self, name: &str) -> Option<Duration> {
+        let own = self.plugins.get(name).and_then(|plugin| plugin.poll_ms);
+        Some(own.unwrap_or(self.oci.poll_ms)).filter(|&length_ms| length_ms > 0).map(Duration::from_millis)
     }
 
     /// How many calls one instance of a plugin may serve.
@@ -244,7 +262,8 @@ mod tests {
         let config = Config::parse(
             "[http]\naddress = 'none'\n[limits]\ncalls_max = 3\n[plugins.a]\npath = 'x/a.wasm'\n\
              outbound = ['api.example.com', 'localhost:8080']\n\
-             [plugins.a.limits]\nreplies_max = 7\n[plugins.a.settings]\ngreeting = 'hello'\n",
+             [plugins.a.limits]\nreplies_max = 7\n[plugins.a.settings]\ngreeting = 'hello'\n\
+             [oci]\npoll_ms = 7\n[plugins.b]\npath = 'oci://h/b:1'\n[plugins.c]\npoll_ms = 0\n",
         )
         .unwrap();
         let printed = config.to_toml().unwrap();
@@ -254,6 +273,8 @@ mod tests {
         assert_eq!(read.http.address, Address(None));
         assert_eq!(read.settings_of("a")["greeting"], "hello");
         assert!(read.outbound_of("a")[1].covers("localhost", 8080) && read.outbound_of("b").is_empty());
+        assert_eq!(read.plugins["b"].path, Some("oci://h/b:1".parse().unwrap()));
+        assert_eq!(["b", "c"].map(|name| read.poll_of(name)), [Some(Duration::from_millis(7)), None]);
         assert!(Config::default().to_toml().unwrap().contains("call_deadline_ms = 1000"));
     }
 
@@ -266,6 +287,8 @@ mod tests {
             ("[messaging]\npublish = '4444'", ["line 2", "publish", "such as tcp://127.0.0.1:4444"]),
             ("[plugins.a.limits]\ncalls_max = 1001", ["line 2", "calls_max", "not between 1 and 1000"]),
             ("[plugins.a]\noutbound = ['http://b']", ["line 2", "`http://b`", "such as api.example.com"]),
+            ("[oci]\nplain_http = ['http://h']", ["line 2", "`http://h`", "registry.example:5000"]),
+            ("[plugins.a]\npath = 'oci://h/a'", ["line 2", "`oci://h/a`", ":TAG"]),
             ("[plugins.Up]\n", ["plugins.Up", "`Up`", "rename the file"]),
         ] {
             let error = Config::parse(text).unwrap_err();

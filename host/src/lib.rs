@@ -14,7 +14,7 @@
 //!
 //! Read on from `main.rs`: it parses ([`cli`]), builds ([`app`]) and runs. Imports point one way:
 //! `main → cli → app → {http, messaging} → plugin`; [`config`], [`ledger`], [`dead_letters`] and [`request_id`]
-//! are leaves.
+//! are leaves, and [`oci`], which [`plugin`] alone and [`cli`] ask, needs but [`config`].
 
 pub mod app;
 mod append;
@@ -27,6 +27,7 @@ pub mod fuzzing;
 pub mod http;
 pub mod ledger;
 pub mod messaging;
+pub mod oci;
 pub mod plugin;
 pub mod request_id;
 pub mod shutdown;

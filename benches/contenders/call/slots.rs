@@ -33,7 +33,7 @@ impl<'a> Caller<'a> {
         let mut config = Config::default();
         config.plugins.entry(name.to_owned()).or_default().reuse = if reuse { u32::MAX } else { 1 };
         let slots = Slots::new(self.engine.clone(), config, false);
-        let slot = slots.add(Source { name: name.to_owned(), path: component.to_owned() });
+        let slot = slots.add(Source { name: name.to_owned(), place: component.to_owned().into() });
         self.runtime.block_on(slots.load(&slot, true)).with_context(|| format!("loading {}", component.display()))?;
         Ok(slot)
     }

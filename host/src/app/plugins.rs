@@ -15,8 +15,8 @@ pub(super) fn sources(config: &Config, named: Vec<Source>) -> Result<(Vec<Source
     let mut sources = named;
     for (name, plugin) in &config.plugins {
         // The command line wins.
-        if let Some(path) = plugin.path.clone().filter(|_| sources.iter().all(|source| source.name != *name)) {
-            sources.push(Source { name: name.clone(), path });
+        if let Some(place) = plugin.path.clone().filter(|_| sources.iter().all(|source| source.name != *name)) {
+            sources.push(Source { name: name.clone(), place });
         }
     }
     if !sources.is_empty() {
@@ -67,7 +67,7 @@ pub(super) async fn load(slots: &Arc<Slots>, sources: Vec<Source>, scanned: bool
         match outcome {
             Err(error) if !scanned => {
                 let plugin = slot.name();
-                return Err(anyhow::anyhow!("loading plugin {plugin} from {}: {error}", slot.source().display()).into());
+                return Err(anyhow::anyhow!("loading plugin {plugin} from {}: {error}", slot.source()).into());
             }
             _ => {}
         }

@@ -10,6 +10,9 @@ mod guest;
 mod list;
 mod load;
 mod new;
+mod pull;
+mod push;
+mod registry;
 mod rollback;
 mod sandbox;
 mod sources;
@@ -41,6 +44,10 @@ pub(super) enum Plugin {
     Rollback(rollback::Rollback),
     /// Try a component, or a plugin of a running host, on one input
     Call(call::Call),
+    /// Put a component into a registry
+    Push(push::Push),
+    /// Get a component from a registry
+    Pull(pull::Pull),
 }
 
 impl Plugin {
@@ -55,6 +62,8 @@ impl Plugin {
             Self::Load(load) => load.run(),
             Self::Rollback(rollback) => rollback.run(),
             Self::Call(call) => call.run(),
+            Self::Push(push) => push.run(),
+            Self::Pull(pull) => pull.run(),
         }
     }
 }

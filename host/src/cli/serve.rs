@@ -4,7 +4,7 @@ use super::{ending, log};
 use crate::app::{App, StartError};
 use crate::config::{Address, Config, Endpoint, GIVE_UP_MS, LogFormat, check_name};
 use crate::descriptors;
-use crate::plugin::{Source, source_of};
+use crate::plugin::Source;
 use clap::{Args, CommandFactory, error::ErrorKind};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,8 +18,9 @@ const EVENT_INTERVAL: u32 = 8;
 /// The flags of the host.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// A plugin to load; NAME, the route, defaults to the file's stem. Repeatable; default: every *.wasm in ./plugins
-    #[arg(long = "plugin", value_name = "[NAME=]PATH", env = "TIDEGATE_PLUGIN", value_delimiter = ',')]
+    /// A plugin to load, a file or oci://REGISTRY/REPOSITORY:TAG (or @sha256:…); NAME, the route, defaults to the file's
+    /// stem or the repository's last part. Repeatable; default: every *.wasm in ./plugins
+    #[arg(long = "plugin", value_name = "[NAME=]PLACE", env = "TIDEGATE_PLUGIN", value_delimiter = ',')]
     plugins: Vec<Named>,
     /// A TOML file with any of the settings; --print-config shows them all
     #[arg(long, value_name = "FILE", env = "TIDEGATE_CONFIG")]
@@ -71,13 +72,13 @@ impl std::str::FromStr for Named {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let source = match text.split_once('=') {
-            Some((name, path)) => {
+            Some((name, place)) => {
                 check_name(name)?;
-                Source { name: name.to_owned(), path: path.into() }
+                Source { name: name.to_owned(), place: place.parse()? }
             }
-            None => source_of(text.into())?,
+            None => Source::of(text.parse()?)?,
         };
-        if source.path.as_os_str().is_empty() { Err("the path is empty".to_owned()) } else { Ok(Self(source)) }
+        Ok(Self(source))
     }
 }
 
@@ -141,7 +142,7 @@ impl Serve {
             }
         }
         for source in &named {
-            config.plugins.entry(source.name.clone()).or_default().path = Some(source.path.clone());
+            config.plugins.entry(source.name.clone()).or_default().path = Some(source.place.clone());
         }
         Ok((config, named))
     }

@@ -84,3 +84,15 @@ pub const AUTHORIZED_KEYS_MAX: usize = 10_000;
 pub const AUTHORIZED_KEYS_LOOK_MS: u64 = 250;
 /// Peers and keys whose refusals are told apart at a time, so that each is logged once in a while.
 pub const DENIALS_REMEMBERED_MAX: usize = 1_000;
+/// For a connection to a registry to come about.
+pub const REGISTRY_CONNECT_MS: u64 = 5_000;
+/// The longest silence of a registry within an answer.
+pub const REGISTRY_SILENCE_MS: u64 = 15_000;
+/// For a registry to tell what a reference stands for, the token included.
+pub const REGISTRY_RESOLVE_MS: u64 = 30_000;
+/// For a component to come from a registry, or to get there.
+pub const REGISTRY_TRANSFER_MS: u64 = 600_000;
+/// Registries' answers that are waited for at the same time; each may hold a component in memory.
+pub const REGISTRY_TRANSFERS_MAX: usize = 4;
+/// For a credential helper to say what it knows.
+pub const CREDENTIAL_HELPER_MS: u64 = 10_000;

@@ -299,7 +299,7 @@ fn refused(plugin: String, error: &LoadError) -> Problem {
 
 /// `persisted`: whether the source holds what serves, so that the next start loads it again.
 fn swap(stamp: &Stamp, changed: bool, persisted: bool) -> Result<Response, Problem> {
-    let Stamp { plugin, generation, digest } = stamp;
+    let Stamp { plugin, generation, digest, .. } = stamp;
     json(&Swap { plugin, generation: *generation, digest, changed, persisted })
 }
 

@@ -24,4 +24,7 @@ pub(super) fn say_who(headers: &mut HeaderMap, by: &Stamp) {
     say("tidegate-plugin", &by.plugin);
     say("tidegate-generation", &by.generation.to_string());
     say("tidegate-digest", &by.digest);
+    if let Some(artifact) = &by.artifact {
+        say("tidegate-artifact", artifact);
+    }
 }

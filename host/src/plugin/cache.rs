@@ -69,6 +69,14 @@ impl Cache {
         Ok(Self { directory, bytes_max, engine, written: AtomicU64::new(0) })
     }
 
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub(super) fn bytes_max(&self) -> u64 {
+        self.bytes_max
+    }
+
     /// The compiled form of the component with this digest, if there is a sound one.
     pub(super) fn get(&self, digest: &str, runtime: &Runtime) -> Option<Component> {
         let path = self.path(digest);

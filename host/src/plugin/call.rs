@@ -48,6 +48,8 @@ pub struct Stamp {
     pub generation: u64,
     /// SHA-256 of the component, in hexadecimal.
     pub digest: String,
+    /// The digest of the artifact that it was pulled as, if it comes from a registry.
+    pub artifact: Option<String>,
 }
 
 /// The end of a call: its result, and who gave it. `by` is none where no plugin was reached.

@@ -1,4 +1,4 @@
-//! A component as a file: written at once, its custom sections, and what its memory begins with.
+//! A component as a file: written at once, its custom sections, its names, and what its memory begins with.
 
 use std::io::Write;
 use std::path::Path;
@@ -34,6 +34,28 @@ pub fn custom_section<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
     custom_sections(bytes).filter(|(found, _)| found == name).last().map(|(_, data)| data)
 }
 
+/// What a component imports and exports, by name; none if the bytes are no component.
+pub fn component_names(bytes: &[u8]) -> Option<(Vec<String>, Vec<String>)> {
+    use wasmparser::{Encoding, Payload};
+    let mut depth = 0_u32;
+    let (mut is_component, mut imports, mut exports) = (false, Vec::new(), Vec::new());
+    for payload in wasmparser::Parser::new(0).parse_all(bytes) {
+        match payload.ok()? {
+            Payload::Version { encoding, .. } if depth == 0 => is_component = encoding == Encoding::Component,
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                imports.extend(section.into_iter().map_while(Result::ok).map(|import| import.name.name.to_owned()));
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                exports.extend(section.into_iter().map_while(Result::ok).map(|export| export.name.name.to_owned()));
+            }
+            _ => {}
+        }
+    }
+    is_component.then_some((imports, exports))
+}
+
 /// What the largest memory of a component's modules begins with, in bytes; 0 if it is in the text form, or none.
 pub(super) fn memory_bytes(bytes: &[u8]) -> u64 {
     const PAGE_BYTES: u64 = 64 << 10;
@@ -48,7 +70,7 @@ pub(super) fn memory_bytes(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::memory_bytes;
+    use super::{component_names, memory_bytes};
 
     #[test]
     fn the_largest_memory_is_found_in_whatever_module_it_is() {
@@ -56,5 +78,18 @@ mod tests {
         assert_eq!(memory_bytes(&wat::parse_str(text).unwrap()), 300 * (64 << 10));
         assert_eq!(memory_bytes(text.as_bytes()), 0);
         assert_eq!(memory_bytes(&wat::parse_str("(component)").unwrap()), 0);
+    }
+
+    #[test]
+    fn a_component_is_told_from_a_module_and_by_its_own_names_alone() {
+        let names = |text| component_names(&wat::parse_str(text).unwrap());
+        let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let text = r#"(component
+            (import "a:b/c@0.1.0" (instance $i))
+            (component (import "x:y/z" (instance $i)) (export "inner" (instance $i)))
+            (export "d:e/f@1.0.0" (instance $i)))"#;
+        assert_eq!(names(text), Some((list(&["a:b/c@0.1.0"]), list(&["d:e/f@1.0.0"]))));
+        assert_eq!(names("(module (memory 1))"), None);
+        assert_eq!(component_names(b"text"), None);
     }
 }

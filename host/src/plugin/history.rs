@@ -36,7 +36,7 @@ pub struct NothingToGoBackTo;
 pub struct Refused {
     /// SHA-256 of the bytes, if they could be read.
     pub digest: Option<String>,
-    /// The stage that refused: read, compile, type-check, probe, examples or probation.
+    /// The stage that refused: pull, read, compile, type-check, probe, examples or probation.
     pub stage: &'static str,
     /// Why, for people to read.
     pub reason: String,
@@ -120,7 +120,7 @@ impl History {
             return true;
         }
         let Ok(stamp) = self.go_back(&mut past) else { return false };
-        let Stamp { plugin, generation: failed, digest } = &*newcomer.stamp;
+        let Stamp { plugin, generation: failed, digest, .. } = &*newcomer.stamp;
         let (calls, breakdowns) = newcomer.health.on_probation();
         past.rolled_back = true;
         past.condemned.insert(digest.clone());
@@ -181,6 +181,7 @@ impl History {
             plugin: self.name.clone(),
             generation: past.last_generation,
             digest: plugin.digest.to_string(),
+            artifact: plugin.artifact.as_deref().map(str::to_owned),
         });
         let health = Health::new(self.rules, proven);
         let generation = Generation { stamp: Arc::clone(&stamp), plugin, health, idle: Arc::default() };

@@ -6,7 +6,6 @@ use super::engine::{Engine, Kind, Runtime};
 use super::examples::{self, Examples};
 use super::file::memory_bytes;
 use super::loaded::Plugin;
-use super::slots::Source;
 use super::type_check::TypeChecked;
 use crate::config::Limits;
 use sha2::{Digest, Sha256};
@@ -44,6 +43,12 @@ impl fmt::Display for Role {
 /// Why bytes did not become a plugin, by the stage that refused them.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// The registry does not answer.
+    #[error("pull: {0}")]
+    Away(String),
+    /// The registry did not give it, or not what it should.
+    #[error("pull: {0}")]
+    Pull(String),
     /// The file could not be read, or is too large.
     #[error("read: {0}")]
     Read(String),
@@ -68,6 +73,7 @@ impl LoadError {
     /// The stage that refused.
     pub fn stage(&self) -> &'static str {
         match self {
+            Self::Away(_) | Self::Pull(_) => "pull",
             Self::Read(_) => "read",
             Self::Compile(_) => "compile",
             Self::TypeCheck(_) => "type-check",
@@ -83,6 +89,8 @@ impl LoadError {
 pub(super) struct Candidate {
     pub(super) bytes: Arc<Vec<u8>>,
     pub(super) digest: Arc<str>,
+    /// The digest of the artifact that it was pulled as, if it was.
+    pub(super) artifact: Option<Arc<str>>,
 }
 
 impl Candidate {
@@ -98,7 +106,7 @@ impl Candidate {
     }
 
     fn of(bytes: Vec<u8>) -> Self {
-        Self { digest: digest(&bytes).into(), bytes: Arc::new(bytes) }
+        Self { digest: digest(&bytes).into(), bytes: Arc::new(bytes), artifact: None }
     }
 }
 
@@ -131,13 +139,14 @@ impl Engine {
     /// Takes a file that no slot is for through every stage. `examples` stand in for those that it carries.
     pub async fn load_file(
         &self,
-        source: &Source,
+        name: &str,
+        path: &Path,
         limits: Limits,
         settings: BTreeMap<String, String>,
         examples: Option<Examples>,
     ) -> Result<Arc<Plugin>, LoadError> {
-        let candidate = Candidate::read(&source.path, limits.component_bytes_max).await?;
-        let account = Account::new(source.name.clone(), limits, settings, 1, Vec::new());
+        let candidate = Candidate::read(path, limits.component_bytes_max).await?;
+        let account = Account::new(name.to_owned(), limits, settings, 1, Vec::new());
         self.load_with(&Arc::new(account), candidate, examples).await
     }
 
@@ -152,7 +161,7 @@ impl Engine {
         candidate: Candidate,
         examples: Option<Examples>,
     ) -> Result<Arc<Plugin>, LoadError> {
-        let Candidate { bytes, digest } = candidate;
+        let Candidate { bytes, digest, artifact } = candidate;
         let max = account.limits.component_bytes_max;
         if bytes.len() as u64 > max {
             return Err(LoadError::Read(format!("the component is larger than component_bytes_max {max}")));
@@ -176,6 +185,7 @@ impl Engine {
         };
         let plugin = Arc::new(Plugin {
             digest,
+            artifact,
             size_bytes: bytes.len(),
             roles: typed.roles,
             imports: typed.imports,

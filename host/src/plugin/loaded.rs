@@ -26,6 +26,8 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 pub struct Plugin {
     /// SHA-256 of the component, in hexadecimal.
     pub digest: Arc<str>,
+    /// The digest of the artifact that it was pulled as, if it comes from a registry.
+    pub artifact: Option<Arc<str>>,
     /// The component's size.
     pub size_bytes: usize,
     /// What it serves.

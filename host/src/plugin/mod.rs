@@ -1,11 +1,12 @@
 //! Plugins: the only folder that names wasmtime.
 //!
 //! [`Engine`] compiles and runs components, [`Slot`] is the cell that holds the plugin of one name, [`Slots`] are all
-//! of them, and [`Watch`] loads again what changed on disk. A plugin returns data; whoever calls it performs the effects.
+//! of them, [`Watch`] loads again what changed on disk, and [`poll`] what moved in a registry. A plugin returns data; whoever calls it performs the effects.
 //!
-//! A load goes through `load` (read, compile in `compiler` or from `cache`, `type_check`, probe, `examples`); a call
-//! through `slot`, then `lane` (short and long calls), then the adapter of its contract version (`v0_1_0`), or of the
-//! standard that it was written for (`wasi_http`, with `outbound` for what it sends).
+//! A load goes from `origin` (a file, or a registry and `copies`) through `load` (read, compile in `compiler` or from
+//! `cache`, `type_check`, probe, `examples`); a call through `slot`, then `lane` (short and long calls), then the adapter
+//! of its contract version (`v0_1_0`), or of the standard that it was written for (`wasi_http`, with `outbound` for what
+//! it sends).
 
 mod account;
 mod cache;
@@ -14,6 +15,7 @@ mod chance;
 #[cfg(feature = "compiled-in")]
 mod compiled_in;
 mod compiler;
+mod copies;
 mod denied;
 mod engine;
 mod examples;
@@ -30,7 +32,9 @@ mod lane;
 mod load;
 mod loaded;
 mod lost;
+mod origin;
 mod outbound;
+mod poll;
 mod response;
 mod single_call;
 mod slot;
@@ -47,12 +51,13 @@ pub use chance::Seed;
 pub use compiler::{SUBCOMMAND as COMPILER_SUBCOMMAND, own_program, run as run_compiler};
 pub use engine::{Engine, EngineError, Setup};
 pub use examples::{Examples, Outcome, SECTION as EXAMPLES_SECTION};
-pub use file::{custom_section, custom_sections, write_at_once};
+pub use file::{component_names, custom_section, custom_sections, write_at_once};
 pub use history::{NothingToGoBackTo, Refused};
 pub use load::{LoadError, Role, digest, hex};
 pub use loaded::Plugin;
 pub use lost::lost;
 pub use outbound::LOG_FILTER;
+pub use poll::poll;
 pub use response::{BrokenOff, Pieces, ResponseBody};
 pub use single_call::SingleCall;
 pub use slot::{Loaded, PutError, Slot};

@@ -8,9 +8,10 @@ use super::engine::Engine;
 use super::health::{Trial, Verdict};
 use super::history::{Generation, History, NothingToGoBackTo};
 use super::load::{Candidate, LoadError, Role};
+use super::origin::Origin;
 use super::status::Status;
 use super::v0_1_0::{ReplyPolicyInput, TransformInput};
-use crate::config::{Grant, LOG_LINE_BYTES_MAX, Limits, Rollback};
+use crate::config::{Grant, LOG_LINE_BYTES_MAX, Limits, Place, Rollback};
 use crate::ledger::{Figures, Passage, Reason};
 use prometheus_client::metrics::histogram::Histogram;
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
 /// The cell of one plugin name.
 pub struct Slot {
-    source: PathBuf,
+    origin: Origin,
     account: Arc<Account>,
     history: History,
     // One load at a time; holds the digest of the bytes that were last read from the source, loaded or not.
@@ -39,11 +40,11 @@ pub struct Loaded {
 }
 
 impl Slot {
-    /// An empty slot for the plugin `name`, to be loaded from `source`; an instance serves up to `reuse` calls, and guests
+    /// An empty slot for the plugin `name`, to be loaded from `origin`; an instance serves up to `reuse` calls, and guests
     /// may send requests to `outbound`.
-    pub fn new(
+    pub(super) fn new(
         name: String,
-        source: PathBuf,
+        origin: Origin,
         limits: Limits,
         settings: BTreeMap<String, String>,
         reuse: u32,
@@ -51,7 +52,7 @@ impl Slot {
         rollback: Rollback,
     ) -> Self {
         Self {
-            source,
+            origin,
             history: History::new(name.clone(), rollback),
             account: Arc::new(Account::new(name, limits, settings, reuse, outbound)),
             last_read: Mutex::default(),
@@ -63,9 +64,17 @@ impl Slot {
         &self.account.name
     }
 
-    /// The file that the plugin is loaded from.
-    pub fn source(&self) -> &Path {
-        &self.source
+    /// Where the plugin is loaded from.
+    pub fn source(&self) -> &Place {
+        self.origin.place()
+    }
+
+    /// The file that it is loaded from, if it is one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self.source() {
+            Place::File(path) => Some(path),
+            Place::Registry(_) => None,
+        }
     }
 
     /// What the serving generation can do; none if the slot is empty.
@@ -80,7 +89,7 @@ impl Slot {
 
     /// All that is to be told of it.
     pub fn status(&self) -> Status {
-        Status::of(&self.source, &self.account, self.history.told())
+        Status::of(self.source(), &self.account, self.history.told())
     }
 
     /// What became of its calls, of all generations.
@@ -98,9 +107,13 @@ impl Slot {
     /// undoes what was done on purpose, and a bad file is complained of once.
     pub(super) async fn load(&self, engine: &Engine, asked: bool) -> Result<Option<Loaded>, LoadError> {
         let mut last_read = self.last_read.lock().await;
-        let candidate = Candidate::read(&self.source, self.account.limits.component_bytes_max)
+        let (bytes_max, serves) = (self.account.limits.component_bytes_max, self.history.serving().is_some());
+        let fetched = self
+            .origin
+            .fetch(self.name(), bytes_max, asked, serves)
             .await
             .inspect_err(|error| self.history.refused(None, error))?;
+        let Some(candidate) = fetched else { return Ok(None) };
         let known = !asked && last_read.as_ref() == Some(&candidate.digest);
         *last_read = Some(Arc::clone(&candidate.digest));
         if known {
@@ -111,13 +124,13 @@ impl Slot {
 
     /// Loads a component that someone handed in and swaps. With `persist` it then becomes the content of the source.
     pub(super) async fn put(&self, engine: &Engine, bytes: Vec<u8>, persist: bool) -> Result<Loaded, PutError> {
+        let source = persist.then(|| self.writable()).transpose()?;
         let mut last_read = self.last_read.lock().await;
         let candidate = Candidate::new(bytes).await?;
         let loaded = self.load_candidate(engine, candidate.clone(), true).await?;
-        if persist {
+        if let Some(source) = source {
             // Before the file is there: the notice of it must find nothing new.
             *last_read = Some(candidate.digest);
-            let source = self.source.clone();
             let written = tokio::task::spawn_blocking(move || {
                 // A new plugin's may not be there yet.
                 source.parent().map_or(Ok(()), std::fs::create_dir_all)?;
@@ -125,9 +138,21 @@ impl Slot {
             })
             .await;
             let written = written.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
-            written.map_err(|error| PutError::Persist(format!("writing {}: {error}", self.source.display())))?;
+            written.map_err(|error| PutError::Persist(format!("writing {}: {error}", self.source())))?;
         }
         Ok(loaded)
+    }
+
+    /// The file that a component can be kept in.
+    fn writable(&self) -> Result<PathBuf, PutError> {
+        self.file().map(Path::to_owned).ok_or_else(|| {
+            PutError::Name(format!(
+                "{} comes from {} and cannot be kept there by a put: push it with `tidegate plugin push`, or put it without \
+                 persist",
+                self.name(),
+                self.source()
+            ))
+        })
     }
 
     async fn load_candidate(&self, engine: &Engine, candidate: Candidate, asked: bool) -> Result<Loaded, LoadError> {

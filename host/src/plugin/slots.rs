@@ -1,30 +1,37 @@
 //! All slots by name. A name, once known, stays: a deleted file keeps its last generation serving.
 
 use super::account::shortened;
+use super::call::Stamp;
+use super::copies::Copies;
 use super::engine::Engine;
 use super::load::LoadError;
+use super::origin::Origin;
 use super::slot::{Loaded, PutError, Slot};
-use crate::config::{Config, LOG_LINE_BYTES_MAX, PLUGINS_DIRECTORY, SLOTS_MAX, check_name};
+use crate::config::{Config, LOG_LINE_BYTES_MAX, PLUGINS_DIRECTORY, Place, SLOTS_MAX, check_name};
 use crate::ledger::Figures;
+use crate::oci::Registries;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-/// A plugin's name, and the file that it is loaded from.
+/// A plugin's name, and where it is loaded from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// The name, which is its route.
     pub name: String,
     /// The component.
-    pub path: PathBuf,
+    pub place: Place,
 }
 
 /// All slots, and what loads into them.
 pub struct Slots {
     engine: Engine,
     config: Config,
+    registries: Arc<Registries>,
+    copies: Option<Arc<Copies>>,
     /// Whether plugins come from a scan of their directory, rather than by name.
     scans: bool,
     by_name: ArcSwap<BTreeMap<String, Arc<Slot>>>,
@@ -36,7 +43,10 @@ impl Slots {
     /// No slots yet; `config` gives each its limits and settings. `scans` says whether the next start finds a new file in
     /// the plugins' directory.
     pub fn new(engine: Engine, config: Config, scans: bool) -> Self {
-        Self { engine, config, scans, by_name: ArcSwap::default(), adding: Mutex::default() }
+        let registries = Arc::new(Registries::new(config.oci.plain_http.clone()));
+        let copies = engine.cache.as_deref().map(|cache| Arc::new(Copies::below(cache)));
+        let (by_name, adding) = Default::default();
+        Self { engine, config, registries, copies, scans, by_name, adding }
     }
 
     /// The slot of a name.
@@ -83,12 +93,42 @@ impl Slots {
     /// Returns what serves; none if the bytes were left alone.
     pub async fn load(&self, slot: &Slot, asked: bool) -> Result<Option<Loaded>, LoadError> {
         let outcome = slot.load(&self.engine, asked).await;
-        let source = slot.source().display();
+        let source = slot.source();
         match &outcome {
             Ok(loaded) => log_load(slot.name(), source, loaded.as_ref()),
             Err(error) => log_refusal(slot.name(), source, error),
         }
         outcome
+    }
+
+    /// How often it is looked whether a slot's tag has moved; none where it cannot, or nobody wants to know.
+    pub(super) fn poll_interval(&self, slot: &Slot) -> Option<Duration> {
+        let is_tag = matches!(slot.source(), Place::Registry(reference) if reference.is_tag());
+        self.config.poll_of(slot.name()).filter(|_| is_tag)
+    }
+
+    /// As [`Slots::load`], for a look that nobody asked for: what is wrong with a registry is logged once, and that it is
+    /// well again. `complaint` is what there was to say last time.
+    pub(super) async fn look(&self, slot: &Slot, complaint: &mut Option<String>) {
+        let outcome = slot.load(&self.engine, false).await;
+        let (name, source) = (slot.name(), slot.source());
+        let trouble = match &outcome {
+            // However it is away: a dead connection is followed by a refused one.
+            Err(LoadError::Away(_)) => Some(String::new()),
+            Err(LoadError::Pull(why)) => Some(why.clone()),
+            _ => None,
+        };
+        let before = std::mem::replace(complaint, trouble);
+        if complaint.is_some() && *complaint == before {
+            return;
+        }
+        if complaint.is_none() && before.is_some() {
+            tracing::info!(plugin = name, %source, "the registry answers again");
+        }
+        match &outcome {
+            Ok(loaded) => log_load(name, source, loaded.as_ref()),
+            Err(error) => log_refusal(name, source, error),
+        }
     }
 
     /// How large a component of this name may be, whether there is a plugin of that name or not.
@@ -113,7 +153,7 @@ impl Slots {
             }
             None => {
                 let path = Path::new(PLUGINS_DIRECTORY).join(format!("{name}.wasm"));
-                self.empty(Source { name: name.to_owned(), path })
+                self.empty(Source { name: name.to_owned(), place: path.into() })
             }
         };
         let mut outcome = slot.put(&self.engine, bytes.clone(), persist).await;
@@ -133,10 +173,11 @@ impl Slots {
     }
 
     fn empty(&self, source: Source) -> Arc<Slot> {
-        let Source { name, path } = source;
+        let Source { name, place } = source;
         let (limits, settings) = (self.config.limits_of(&name), self.config.settings_of(&name));
         let (reuse, outbound) = (self.config.reuse_of(&name), self.config.outbound_of(&name));
-        Arc::new(Slot::new(name, path, limits, settings, reuse, outbound, self.config.rollback))
+        let origin = Origin::new(place, Arc::clone(&self.registries), self.copies.clone());
+        Arc::new(Slot::new(name, origin, limits, settings, reuse, outbound, self.config.rollback))
     }
 
     /// Makes a slot known, unless its name is.
@@ -156,7 +197,8 @@ impl Slots {
 fn log_load(name: &str, source: impl Display, loaded: Option<&Loaded>) {
     match loaded {
         Some(Loaded { stamp, changed: true }) => {
-            tracing::info!(plugin = name, generation = stamp.generation, digest = stamp.digest, %source, "loaded");
+            let Stamp { generation, digest, artifact, .. } = &**stamp;
+            tracing::info!(plugin = name, generation, digest, artifact, %source, "loaded");
         }
         _ => tracing::debug!(plugin = name, %source, "unchanged"),
     }
@@ -189,9 +231,23 @@ pub fn scan(directory: &Path) -> std::io::Result<(Vec<Source>, Vec<String>)> {
     Ok((sources, complaints))
 }
 
+impl Source {
+    /// The plugin of a place that names none: the file's stem, or the repository's last part.
+    pub fn of(place: Place) -> Result<Self, String> {
+        match place {
+            Place::File(path) => source_of(path),
+            Place::Registry(ref reference) => {
+                let name = reference.name().to_owned();
+                check_name(&name).map_err(|error| format!("{reference}: {error}"))?;
+                Ok(Self { name, place })
+            }
+        }
+    }
+}
+
 /// A path's plugin: its name is the file's stem.
 pub fn source_of(path: PathBuf) -> Result<Source, String> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     check_name(&name).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(Source { name, path })
+    Ok(Source { name, place: path.into() })
 }

@@ -3,10 +3,9 @@
 use super::account::Account;
 use super::history::{Refused, Told};
 use super::load::Role;
-use crate::config::Limits;
+use crate::config::{Limits, Place};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// What a slot does at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -27,7 +26,7 @@ pub enum State {
 pub struct Status {
     /// The plugin's name.
     pub name: String,
-    /// The file that it is loaded from.
+    /// Where it is loaded from: a file, or a reference in a registry.
     pub source: String,
     /// What it does at present.
     pub state: State,
@@ -35,6 +34,8 @@ pub struct Status {
     pub generation: Option<u64>,
     /// SHA-256 of its component.
     pub digest: Option<String>,
+    /// The digest of the artifact that it was pulled as, if it comes from a registry.
+    pub artifact: Option<String>,
     /// The component's size.
     pub size_bytes: Option<usize>,
     /// The version of the contract that it was built against.
@@ -81,7 +82,7 @@ pub struct Previous {
 }
 
 impl Status {
-    pub(super) fn of(source: &Path, account: &Account, told: Told) -> Self {
+    pub(super) fn of(source: &Place, account: &Account, told: Told) -> Self {
         let serving = told.serving.as_deref();
         let plugin = serving.map(|generation| &generation.plugin);
         let paused_for = serving.and_then(|generation| generation.health.paused_for());
@@ -94,10 +95,11 @@ impl Status {
         let calls = account.hop.figures();
         Self {
             name: account.name.clone(),
-            source: source.display().to_string(),
+            source: source.to_string(),
             state,
             generation: serving.map(|generation| generation.stamp.generation),
             digest: serving.map(|generation| generation.stamp.digest.clone()),
+            artifact: serving.and_then(|generation| generation.stamp.artifact.clone()),
             size_bytes: plugin.map(|plugin| plugin.size_bytes),
             contract: plugin.and_then(|plugin| plugin.contract()),
             roles: plugin.map(|plugin| plugin.roles.clone()).unwrap_or_default(),

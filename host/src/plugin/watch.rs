@@ -150,13 +150,16 @@ impl Watch {
         self.watch_directories();
         let mut all_settled = true;
         for slot in self.slots.all() {
-            all_settled &= self.look_at(&slot);
+            // What comes from a registry has no file to look at.
+            if slot.file().is_some() {
+                all_settled &= self.look_at(&slot);
+            }
         }
         all_settled
     }
 
     fn look_at(&mut self, slot: &Arc<Slot>) -> bool {
-        let file = Fingerprint::of(slot.source());
+        let file = slot.file().and_then(Fingerprint::of);
         let seen = self.seen.get(slot.name());
         let at_rest = seen.is_some_and(|seen| seen.file == file);
         let settled = at_rest && seen.is_some_and(|seen| seen.settled);
@@ -176,7 +179,7 @@ impl Watch {
             for name in self.leads_to.get(&path).into_iter().flatten() {
                 let Some(slot) = self.slots.get(name) else { continue };
                 let seen = self.seen.get(name);
-                let file = Fingerprint::of(slot.source());
+                let file = slot.file().and_then(Fingerprint::of);
                 let known = seen.is_some_and(|seen| seen.file == file && seen.settled);
                 let lately = seen.and_then(|seen| seen.arrived).is_some_and(|arrived| arrived.elapsed() < SETTLE);
                 if file.is_some() && !known && !lately {
@@ -194,7 +197,7 @@ impl Watch {
             let slots = Arc::clone(&self.slots);
             tokio::spawn(async move { slots.load(&slot, false).await });
         } else {
-            let source = slot.source().display();
+            let source = slot.source();
             tracing::warn!(plugin = slot.name(), %source, "the file is gone; what served before serves on");
         }
     }
@@ -217,7 +220,8 @@ impl Watch {
         let mut links = Links::default();
         self.leads_to.clear();
         for slot in self.slots.all() {
-            for entry in links.way_to(slot.source()) {
+            let way = slot.file().map(|file| links.way_to(file));
+            for entry in way.into_iter().flatten() {
                 self.leads_to.entry(entry).or_default().push(slot.name().to_owned());
             }
         }

@@ -27,7 +27,7 @@ pub(super) fn call(letter: Letter, component: &Path, config: Option<&Path>) -> a
     let runtime = tokio::runtime::Runtime::new().context("starting threads")?;
     runtime.block_on(async {
         let slots = Slots::new(engine, config, false);
-        let slot = slots.add(Source { name, path: component.to_owned() });
+        let slot = slots.add(Source { name, place: component.to_owned().into() });
         let loaded = slots.load(&slot, true).await.with_context(|| format!("{} is refused", component.display()))?;
         if let (Some(loaded), Some(by)) = (loaded, by) {
             compare(component, &loaded.stamp.digest, &by);

@@ -1,7 +1,7 @@
 //! `tidegate plugin check`: takes a file through the same stages as the host, and tells what it found.
 
-use super::sandbox::{Sandbox, block_on};
-use crate::plugin::{Plugin, source_of};
+use super::sandbox::{Component, Sandbox, block_on};
+use crate::plugin::Plugin;
 use anyhow::Context;
 use clap::Args;
 use std::collections::BTreeMap;
@@ -33,11 +33,11 @@ struct Report {
 
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let source = source_of(self.file.clone()).map_err(anyhow::Error::msg)?;
+        let component = Component::at(self.file.clone())?;
         let sandbox = Sandbox::new(None)?;
-        let plugin = block_on(async { Ok(sandbox.load(&source, BTreeMap::new(), None).await?) })
+        let plugin = block_on(async { Ok(sandbox.load(&component, BTreeMap::new(), None).await?) })
             .with_context(|| format!("{} is refused", self.file.display()))?;
-        let report = Report::new(source.name, &plugin);
+        let report = Report::new(component.name, &plugin);
         if self.json {
             println!("{}", serde_json::to_string_pretty(&report)?);
         } else {

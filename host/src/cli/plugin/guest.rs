@@ -1,8 +1,8 @@
 //! A guest's folder, built again and again into a place of its own, where nobody else sees what has not been tried.
 
 use super::build::build;
+use super::sandbox::Component;
 use crate::config::check_name;
-use crate::plugin::Source;
 use anyhow::{Context, anyhow, ensure};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -40,10 +40,10 @@ impl Guest {
     }
 
     /// Builds it, and tells where the component is.
-    pub(super) async fn build(&self) -> anyhow::Result<Source> {
+    pub(super) async fn build(&self) -> anyhow::Result<Component> {
         let (dir, output) = (self.dir.clone(), self.place.path().join(format!("{}.wasm", self.name)));
         let built = tokio::task::spawn_blocking(move || build(&dir, Some(&output))).await;
         let path = built.unwrap_or_else(|panic| Err(anyhow!("building panicked: {panic}")))?;
-        Ok(Source { name: self.name.clone(), path })
+        Ok(Component { name: self.name.clone(), path })
     }
 }

@@ -46,6 +46,15 @@ fn row(plugin: &Value) -> [String; 8] {
         if roles.is_empty() { "-".to_owned() } else { roles.join(",") },
         number("calls").unwrap_or_default().to_string(),
         failures.to_string(),
-        printable(text(plugin, "source")),
+        printable(&source(plugin)),
     ]
+}
+
+/// Where it comes from; behind a tag, what it stood for when it was loaded.
+fn source(plugin: &Value) -> String {
+    let source = text(plugin, "source");
+    match plugin.get("artifact").and_then(Value::as_str).and_then(|artifact| artifact.split_once(':')) {
+        Some((algorithm, digest)) if !source.contains('@') => format!("{source}@{algorithm}:{}", short(digest)),
+        _ => source.to_owned(),
+    }
 }

@@ -1,10 +1,26 @@
 //! Components as files, loaded into this process as a host would load them, for their authors.
 
 use crate::config::Limits;
-use crate::plugin::{Engine, Examples, LoadError, Plugin, Seed, Setup, Source, own_program};
+use crate::plugin::{Engine, Examples, LoadError, Plugin, Seed, Setup, own_program, source_of};
 use anyhow::Context;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
+
+/// A component's file, and the name of its plugin.
+#[derive(Clone)]
+pub(super) struct Component {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+}
+
+impl Component {
+    /// Named after its file.
+    pub(super) fn at(path: PathBuf) -> anyhow::Result<Self> {
+        let name = source_of(path.clone()).map_err(anyhow::Error::msg)?.name;
+        Ok(Self { name, path })
+    }
+}
 
 /// An engine with the default bounds, whose traps tell files and lines where the component knows them.
 pub(super) struct Sandbox {
@@ -28,11 +44,11 @@ impl Sandbox {
     /// Loads a component with settings for the guest. `examples` stand in for those that it carries.
     pub(super) async fn load(
         &self,
-        source: &Source,
+        component: &Component,
         settings: BTreeMap<String, String>,
         examples: Option<Examples>,
     ) -> Result<Arc<Plugin>, LoadError> {
-        self.engine.load_file(source, self.limits.clone(), settings, examples).await
+        self.engine.load_file(&component.name, &component.path, self.limits.clone(), settings, examples).await
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::changes::{Changes, Watched};
 use super::guest::Guest;
-use super::sandbox::{Sandbox, block_on};
-use crate::plugin::{EXAMPLES_SECTION, Examples, Outcome, Source, custom_section, source_of};
+use super::sandbox::{Component, Sandbox, block_on};
+use crate::plugin::{EXAMPLES_SECTION, Examples, Outcome, custom_section};
 use crate::shutdown::{Ask, Signals};
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
@@ -40,7 +40,7 @@ impl Test {
 
     /// Whether all examples passed.
     async fn try_once(&self, subject: &Subject, sandbox: &Sandbox) -> anyhow::Result<bool> {
-        let source = subject.source().await?;
+        let source = subject.component().await?;
         let tested = Tested::of(sandbox, &source, self.examples.as_deref()).await?;
         let Some(tested) = tested else {
             bail!(
@@ -61,7 +61,7 @@ impl Test {
         let mut signals = Signals::listen().context("listening to signals")?;
         let mut watched = Watched { files: self.examples.iter().cloned().collect(), folder: None };
         match subject {
-            Subject::File(source) => watched.files.push(source.path.clone()),
+            Subject::File(component) => watched.files.push(component.path.clone()),
             Subject::Guest(guest) => watched.folder = Some(guest.dir().to_owned()),
         }
         let mut changes = Changes::new(watched);
@@ -85,7 +85,7 @@ impl Test {
 
 /// What is tried.
 enum Subject {
-    File(Source),
+    File(Component),
     Guest(Guest),
 }
 
@@ -94,13 +94,13 @@ impl Subject {
         if path.is_dir() {
             return Ok(Self::Guest(Guest::new(path, None)?));
         }
-        Ok(Self::File(source_of(path.to_owned()).map_err(anyhow::Error::msg)?))
+        Ok(Self::File(Component::at(path.to_owned())?))
     }
 
     /// The component, which a folder is built to.
-    async fn source(&self) -> anyhow::Result<Source> {
+    async fn component(&self) -> anyhow::Result<Component> {
         match self {
-            Self::File(source) => Ok(source.clone()),
+            Self::File(component) => Ok(component.clone()),
             Self::Guest(guest) => guest.build().await,
         }
     }
@@ -117,7 +117,7 @@ impl Tested {
     /// Loads the component and tries it on each example of the file, or on those that it carries. None if there are none.
     pub(super) async fn of(
         sandbox: &Sandbox,
-        source: &Source,
+        component: &Component,
         examples: Option<&Path>,
     ) -> anyhow::Result<Option<Self>> {
         let examples = match examples {
@@ -125,11 +125,11 @@ impl Tested {
                 let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
                 Some(Examples::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?)
             }
-            None => carried(&source.path)?,
+            None => carried(&component.path)?,
         };
         // Loaded without them: here each of them is to be told of, not only the first that fails.
-        let loaded = sandbox.load(source, BTreeMap::new(), Some(Examples::default())).await;
-        let plugin = loaded.with_context(|| format!("{} is refused", source.path.display()))?;
+        let loaded = sandbox.load(component, BTreeMap::new(), Some(Examples::default())).await;
+        let plugin = loaded.with_context(|| format!("{} is refused", component.path.display()))?;
         let Some(examples) = examples else { return Ok(None) };
         Ok(Some(Self { count: examples.count(), outcomes: examples.try_on(&plugin).await }))
     }

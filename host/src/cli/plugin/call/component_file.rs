@@ -5,9 +5,9 @@ use super::input::{Given, pair};
 use super::trace::Trace;
 use crate::cli::outcome::Outcome;
 use crate::cli::plugin::admin::printable;
-use crate::cli::plugin::sandbox::{Sandbox, block_on};
+use crate::cli::plugin::sandbox::{Component, Sandbox, block_on};
 use crate::cli::shown::{field, metadata};
-use crate::plugin::{self, CallError, Examples, Message, Metadata, Plugin, Reply, Request, SingleCall, source_of};
+use crate::plugin::{self, CallError, Examples, Message, Metadata, Plugin, Reply, Request, SingleCall};
 use anyhow::{Context, anyhow, ensure};
 use clap::Args;
 use serde_json::json;
@@ -55,13 +55,13 @@ pub(super) fn call(
     guest: GuestFlags,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let source = source_of(file.to_owned()).map_err(anyhow::Error::msg)?;
+    let component = Component::at(file.to_owned())?;
     let trace = guest.trace.then(Trace::start);
     let sandbox = Sandbox::new(guest.seed)?;
     let called = block_on(async {
         let began = Instant::now();
         // Without its examples: an author calls what misses them.
-        let loaded = sandbox.load(&source, guest.settings.into_iter().collect(), Some(Examples::default())).await;
+        let loaded = sandbox.load(&component, guest.settings.into_iter().collect(), Some(Examples::default())).await;
         let plugin = loaded.with_context(|| format!("{} is refused", file.display()))?;
         let load = began.elapsed();
         let is_policy = match role {

@@ -1,0 +1,26 @@
+//! What `plugin push` and `plugin pull` have in common: the reference, and the registry that is asked.
+
+use crate::config::Reference;
+use crate::oci::{Error, Registries};
+use anyhow::Context;
+use clap::Args;
+
+/// The reference, and how to get there.
+#[derive(Debug, Args)]
+pub(super) struct Registry {
+    /// REGISTRY/REPOSITORY:TAG, or …@sha256:DIGEST to pull; oci:// may stand in front
+    pub(super) reference: Reference,
+    /// Speak to the registry without TLS, as is done anyway with one on this machine
+    #[arg(long)]
+    plain_http: bool,
+}
+
+impl Registry {
+    /// Waits for what a registry answers.
+    pub(super) fn ask<T>(self, question: impl AsyncFnOnce(&Registries) -> Result<T, Error>) -> anyhow::Result<T> {
+        let plain_http = if self.plain_http { vec![self.reference.registry] } else { Vec::new() };
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting a runtime")?;
+        Ok(runtime.block_on(question(&Registries::new(plain_http)))?)
+    }
+}

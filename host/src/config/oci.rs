@@ -1,0 +1,29 @@
+//! `[oci]`: how registries are spoken to, and how often they are asked.
+
+use super::limits::number;
+use super::reference::check_registry;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// `[oci]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Oci {
+    /// How often it is looked whether a tag has moved; 0 for never.
+    #[serde(deserialize_with = "number::<_, _, 0, 86_400_000>")]
+    pub poll_ms: u64,
+    /// The registries, `HOST` or `HOST:PORT`, that are spoken to without TLS; those on this machine always are.
+    #[serde(deserialize_with = "registries")]
+    pub plain_http: Vec<String>,
+}
+
+impl Default for Oci {
+    fn default() -> Self {
+        Self { poll_ms: 60_000, plain_http: Vec::new() }
+    }
+}
+
+fn registries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    names.iter().try_for_each(|name| check_registry(name)).map_err(serde::de::Error::custom)?;
+    Ok(names)
+}

@@ -1,0 +1,144 @@
+//! Why a registry gave nothing, and whose fault that is.
+
+use oci_client::errors::{DigestError, OciDistributionError, OciEnvelope, OciErrorCode};
+use std::fmt::Write;
+
+/// Why a registry gave nothing, or took nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It does not answer, or not now; what it gave before may stand in.
+    #[error("{0}")]
+    Unavailable(String),
+    /// It says no, or what it gives is not what it should be.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// The longest text of a registry that is told on.
+const TEXT_BYTES_MAX: usize = 300;
+
+impl Error {
+    /// What went wrong with this registry; `is_plain` where it was spoken to without TLS.
+    pub(super) fn of(registry: &str, is_plain: bool, error: OciDistributionError) -> Self {
+        use OciDistributionError as E;
+        match error {
+            E::RequestError(error) if error.is_builder() => Self::refused(registry, &causes(&error)),
+            E::RequestError(error) => Self::silent(registry, is_plain, &root(&error)),
+            E::IoError(error) if is_wrong_digest(&error) => Self::refused(registry, &causes(&error)),
+            E::IoError(error) => Self::silent(registry, is_plain, &root(&error)),
+            E::UnauthorizedError { .. } => Self::denied(registry),
+            E::AuthenticationFailure(text) => Self::refused(registry, &format!("no token is given: {text}")),
+            E::RegistryError { envelope, .. } => Self::told(registry, &envelope),
+            E::ServerError { code: 401 | 403, .. } => Self::denied(registry),
+            E::ServerError { code: 404, .. } => Self::absent(registry),
+            E::ServerError { code, message, .. } if code >= 500 || code == 429 => {
+                Self::Unavailable(format!("registry {registry} answers {code}: {}: try again later", shown(&message)))
+            }
+            E::ImageIndexParsingNoPlatformResolverError | E::ImageManifestNotFoundError(_) => {
+                Self::refused(registry, "the index has no manifest for the architecture wasm: name the manifest itself")
+            }
+            error => Self::refused(registry, &causes(&error)),
+        }
+    }
+
+    /// No end of an answer within its time.
+    pub(super) fn too_slow(registry: &str, what: &str, limit_ms: u64) -> Self {
+        Self::Unavailable(format!("registry {registry} takes longer than {limit_ms} ms for {what}: try again later"))
+    }
+
+    pub(super) fn refused(registry: &str, why: &str) -> Self {
+        Self::Refused(format!("registry {registry}: {}", shown(why)))
+    }
+
+    fn silent(registry: &str, is_plain: bool, why: &str) -> Self {
+        // What rustls says of an answer that is not TLS.
+        let remedy = if !is_plain && why.contains("corrupt message") {
+            "a registry without TLS has to be named in oci.plain_http, or with --plain-http at push and pull"
+        } else {
+            "start it, or check its name and the network"
+        };
+        Self::Unavailable(format!("registry {registry} does not answer: {}: {remedy}", shown(why)))
+    }
+
+    fn denied(registry: &str) -> Self {
+        Self::Refused(format!(
+            "registry {registry} denies access: log in with `docker login {registry}`, which writes the configuration that is \
+             read here ($DOCKER_CONFIG, else ~/.docker), or ask its owner"
+        ))
+    }
+
+    fn absent(registry: &str) -> Self {
+        Self::Refused(format!(
+            "registry {registry} has no such repository, tag or digest: push it, or check the reference"
+        ))
+    }
+
+    fn told(registry: &str, envelope: &OciEnvelope) -> Self {
+        use OciErrorCode as C;
+        let has = |codes: &[C]| envelope.errors.iter().any(|error| codes.contains(&error.code));
+        if has(&[C::Unauthorized, C::Denied]) {
+            Self::denied(registry)
+        } else if has(&[C::ManifestUnknown, C::NameUnknown, C::NotFound, C::BlobUnknown, C::ManifestBlobUnknown]) {
+            Self::absent(registry)
+        } else if has(&[C::Toomanyrequests]) {
+            Self::Unavailable(format!("registry {registry} has had too many requests: try again later"))
+        } else {
+            let texts: Vec<_> = envelope.errors.iter().map(|error| error.message.as_str()).collect();
+            Self::refused(registry, &texts.join("; "))
+        }
+    }
+}
+
+fn is_wrong_digest(error: &std::io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<DigestError>())
+}
+
+/// What an error comes down to: of a connection, all between says only that there was to be one.
+fn root(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut root = error;
+    while let Some(cause) = root.source() {
+        root = cause;
+    }
+    root.to_string()
+}
+
+/// An error with what caused it, each said once.
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            let _ = write!(text, ": {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// What a stranger says, on one line and no longer than bearable.
+fn shown(text: &str) -> String {
+    let line: String = text.trim().chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let end = line.floor_char_boundary(TEXT_BYTES_MAX);
+    if end < line.len() { format!("{}…", &line[..end]) } else { line }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_pass_lets_a_copy_stand_in() {
+        let of = |error| Error::of("h", false, error);
+        let server = |code| OciDistributionError::ServerError { code, url: String::new(), message: "x\ny".to_owned() };
+        assert!(matches!(of(server(503)), Error::Unavailable(text) if text.contains("answers 503: x y")));
+        assert!(matches!(of(server(404)), Error::Refused(text) if text.contains("push it")));
+        let denied = OciDistributionError::UnauthorizedError { url: String::new() };
+        assert!(matches!(of(denied), Error::Refused(text) if text.contains("docker login h")));
+        let cut = OciDistributionError::IoError(std::io::Error::other("connection reset"));
+        assert!(matches!(of(cut), Error::Unavailable(text) if text.contains("does not answer: connection reset")));
+        let digest = DigestError::VerificationError { expected: "a".to_owned(), actual: "b".to_owned() };
+        let wrong = OciDistributionError::IoError(std::io::Error::other(digest));
+        assert!(matches!(of(wrong), Error::Refused(text) if text.contains("Expected a, got b")));
+    }
+}

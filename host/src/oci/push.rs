@@ -1,0 +1,48 @@
+//! Pushing a component, in the layout that other hosts and tools read too.
+
+use super::layout::{CONFIG, Description, LAYER, config};
+use super::registries::image;
+use super::{Artifact, Error, Registries};
+use crate::config::{REGISTRY_TRANSFER_MS, Reference};
+use oci_client::client::{Config, ImageLayer};
+use oci_client::manifest::{OCI_IMAGE_MEDIA_TYPE, OciImageManifest};
+use std::time::Duration;
+use tokio::time::timeout;
+
+impl Registries {
+    /// Puts a component under a tag.
+    pub async fn push(
+        &self,
+        reference: &Reference,
+        component: Vec<u8>,
+        description: &Description,
+    ) -> Result<Artifact, Error> {
+        timeout(Duration::from_millis(REGISTRY_TRANSFER_MS), self.push_at_last(reference, component, description))
+            .await
+            .unwrap_or_else(|_| Err(Error::too_slow(&reference.registry, "taking the component", REGISTRY_TRANSFER_MS)))
+    }
+
+    async fn push_at_last(
+        &self,
+        reference: &Reference,
+        component: Vec<u8>,
+        description: &Description,
+    ) -> Result<Artifact, Error> {
+        let (client, auth) = self.client(reference).await?;
+        let failed = |error| self.failed(reference, error);
+        let size_bytes = component.len() as u64;
+        let layer = ImageLayer::new(component, LAYER.to_owned(), None);
+        let layer_digest = layer.sha256_digest();
+        let config = config(description, &layer_digest).map_err(|error| failed(error.into()))?;
+        let config = Config::new(config, CONFIG.to_owned(), None);
+        let layers = [layer];
+        let mut manifest = OciImageManifest::build(&layers, &config, None);
+        manifest.media_type = Some(OCI_IMAGE_MEDIA_TYPE.to_owned());
+        let image = image(reference);
+        client.push(&image, &layers, config, &auth, Some(manifest)).await.map_err(failed)?;
+        // Asked, not reckoned: it is the registry by whose digest others will pull.
+        let digest = client.fetch_manifest_digest(&image, &auth).await.map_err(failed)?;
+        let component = layer_digest.trim_start_matches("sha256:").to_owned();
+        Ok(Artifact { digest, component, size_bytes })
+    }
+}

@@ -1,0 +1,136 @@
+//! Where a slot's component comes from: a file that is read, or a reference that is resolved and pulled.
+
+use super::copies::Copies;
+use super::load::{Candidate, LoadError, blocking};
+use crate::config::{Place, Reference};
+use crate::oci::{Artifact, Error, Registries};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The place of one slot's component, and what is known of it.
+pub(super) struct Origin {
+    place: Place,
+    registries: Arc<Registries>,
+    copies: Option<Arc<Copies>>,
+    /// What the reference stood for when it was last fetched.
+    last: Mutex<Option<Artifact>>,
+}
+
+/// A component, and the artifact that it is the layer of.
+type Pulled = (Artifact, Vec<u8>);
+
+impl Origin {
+    pub(super) fn new(place: Place, registries: Arc<Registries>, copies: Option<Arc<Copies>>) -> Self {
+        Self { place, registries, copies, last: Mutex::default() }
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// What is there; none if it was pulled last time already, and nobody `asked`. While nothing `serves`, a copy stands in
+    /// for a registry that does not answer.
+    pub(super) async fn fetch(
+        &self,
+        plugin: &str,
+        bytes_max: u64,
+        asked: bool,
+        serves: bool,
+    ) -> Result<Option<Candidate>, LoadError> {
+        let reference = match &self.place {
+            Place::File(path) => return Candidate::read(path, bytes_max).await.map(Some),
+            Place::Registry(reference) => reference,
+        };
+        let pulled = match self.pull(reference, bytes_max, asked).await {
+            Ok(pulled) => pulled,
+            Err(Error::Unavailable(why)) if !serves => Some(self.stand_in(plugin, reference, bytes_max, why).await?),
+            Err(Error::Unavailable(why)) => return Err(LoadError::Away(why)),
+            Err(Error::Refused(why)) => return Err(LoadError::Pull(why)),
+        };
+        let Some((artifact, bytes)) = pulled else { return Ok(None) };
+        let candidate = Candidate::new(bytes).await?;
+        if *candidate.digest != artifact.component {
+            return Err(LoadError::Pull(format!(
+                "the component's digest is {}, not {}",
+                candidate.digest, artifact.component
+            )));
+        }
+        let digest = Arc::from(artifact.digest.as_str());
+        self.remember(artifact);
+        Ok(Some(Candidate { artifact: Some(digest), ..candidate }))
+    }
+
+    async fn pull(&self, reference: &Reference, bytes_max: u64, asked: bool) -> Result<Option<Pulled>, Error> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // A digest stands for the same thing for ever.
+        if !reference.is_tag()
+            && let Some(pulled) = self.copy(reference, bytes_max).await
+        {
+            return Ok(Some(pulled));
+        }
+        let artifact = self.registries.resolve(reference, last.as_ref()).await?;
+        if !asked && last.is_some_and(|last| last.component == artifact.component) {
+            self.remember(artifact);
+            return Ok(None);
+        }
+        let bytes = match self.copy_of(&artifact, bytes_max).await {
+            Some(bytes) => bytes,
+            None => self.registries.pull(reference, &artifact, bytes_max).await?,
+        };
+        Ok(Some(self.keep(reference, artifact, bytes).await))
+    }
+
+    /// The copy of what a reference last stood for.
+    async fn stand_in(
+        &self,
+        plugin: &str,
+        reference: &Reference,
+        bytes_max: u64,
+        why: String,
+    ) -> Result<Pulled, LoadError> {
+        let Some((artifact, bytes)) = self.copy(reference, bytes_max).await else {
+            let no_copy = match &self.copies {
+                Some(_) => "and there is no copy of it in the cache",
+                None => "and no copies are kept, as there is no cache",
+            };
+            return Err(LoadError::Away(format!("{why}; {no_copy}")));
+        };
+        tracing::warn!(
+            plugin,
+            source = %reference,
+            artifact = artifact.digest,
+            reason = ?why,
+            "a copy from the cache is used, of what the reference last stood for; a newer one may be missed"
+        );
+        Ok((artifact, bytes))
+    }
+
+    fn remember(&self, artifact: Artifact) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(artifact);
+    }
+
+    async fn copy(&self, reference: &Reference, bytes_max: u64) -> Option<Pulled> {
+        let (copies, reference) = (Arc::clone(self.copies.as_ref()?), reference.clone());
+        let artifact = blocking(move || Ok(copies.last(&reference))).await.ok()??;
+        let bytes = self.copy_of(&artifact, bytes_max).await?;
+        Some((artifact, bytes))
+    }
+
+    async fn copy_of(&self, artifact: &Artifact, bytes_max: u64) -> Option<Vec<u8>> {
+        let (copies, component) = (Arc::clone(self.copies.as_ref()?), artifact.component.clone());
+        blocking(move || Ok(copies.get(&component, bytes_max))).await.ok()?
+    }
+
+    /// Keeps a copy, where copies are kept.
+    async fn keep(&self, reference: &Reference, artifact: Artifact, bytes: Vec<u8>) -> Pulled {
+        let Some(copies) = self.copies.clone() else { return (artifact, bytes) };
+        let (reference, kept) = (reference.clone(), (artifact.clone(), Arc::new(bytes)));
+        let bytes = Arc::clone(&kept.1);
+        // A copy that is not kept is logged there, and costs the next start a pull.
+        let _ = blocking(move || {
+            copies.put(&reference, &kept.0, &kept.1);
+            Ok(())
+        })
+        .await;
+        (artifact, Arc::unwrap_or_clone(bytes))
+    }
+}
