@@ -35,6 +35,7 @@ mod publish;
 mod requests;
 mod rollback;
 mod sandbox;
+mod ship;
 mod shutdown;
 mod slow_peers;
 mod soak;
