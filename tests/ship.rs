@@ -1,6 +1,7 @@
-//! What surrounds the host where it is shipped: health checks, completions and manual pages.
+//! What surrounds the host where it is shipped: health checks, systemd's notices, completions and manual pages.
 
-use crate::harness::{Process, Setup, tidegate, wait_for};
+use crate::harness::{PATIENCE, Process, Setup, bytes, tidegate, wait_for};
+use std::os::unix::net::UnixDatagram;
 
 /// Exit code and output of a command that ends by itself.
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -32,6 +33,47 @@ fn the_health_check_ends_as_the_host_is() {
     let (code, _, stderr) = run(&["health", "--admin", &admin]);
     assert_eq!(code, Some(1));
     assert!(stderr.contains(&format!("asking http://{admin}/readyz: ")) && stderr.contains("start a host"), "{stderr}");
+}
+
+/// The next notice of the host, line by line.
+fn notice(socket: &UnixDatagram) -> Vec<String> {
+    let mut bytes = [0; 4096];
+    let length = socket.recv(&mut bytes).expect("a notice comes in time");
+    String::from_utf8(bytes[..length].to_vec()).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn systemd_is_told_of_ready_reload_and_stop() {
+    let setup = Setup::new().committed("downcase");
+    let path = setup.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut process = Process::start(setup.command().env("NOTIFY_SOCKET", &path));
+    assert_eq!(notice(&socket), ["READY=1"]);
+    wait_for("the line that says so too", || process.stdout().ends_with("ready\n").then_some(()));
+
+    std::fs::write(setup.path().join("downcase.wasm"), bytes("upcase")).unwrap();
+    process.signal("HUP");
+    let reloading = notice(&socket);
+    assert_eq!(reloading[0], "RELOADING=1");
+    assert!(reloading[1].starts_with("MONOTONIC_USEC="), "{reloading:?}");
+    assert_eq!(notice(&socket), ["READY=1"]);
+    // What it says is true by then.
+    process.wait_for_line(&["loaded", "generation=2"]);
+
+    process.signal("TERM");
+    assert_eq!(notice(&socket), ["STOPPING=1"]);
+    assert_eq!(process.wait().code(), Some(0), "{}", process.stderr());
+}
+
+#[test]
+fn a_service_manager_that_is_gone_stops_nothing() {
+    let setup = Setup::new().committed("downcase");
+    let nowhere = setup.path().join("gone");
+    let mut process = Process::start(setup.command().env("NOTIFY_SOCKET", &nowhere));
+    process.wait_for_log("telling systemd by NOTIFY_SOCKET");
+    process.signal("TERM");
+    assert_eq!(process.wait().code(), Some(0), "{}", process.stderr());
 }
 
 #[test]
