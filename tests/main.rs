@@ -18,6 +18,7 @@ mod compile;
 mod components;
 mod curve;
 mod dead_letters;
+mod docs;
 #[cfg(target_os = "linux")]
 mod endurance;
 mod examples;
