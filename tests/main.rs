@@ -18,6 +18,7 @@ mod compile;
 mod components;
 mod curve;
 mod dead_letters;
+mod docs;
 #[cfg(target_os = "linux")]
 mod endurance;
 mod examples;
@@ -36,6 +37,7 @@ mod publish;
 mod requests;
 mod rollback;
 mod sandbox;
+mod ship;
 mod shutdown;
 mod slow_peers;
 mod soak;

@@ -1,5 +1,6 @@
 //! The host as a whole: configuration → everything loaded and bound → run → orderly end.
 
+mod notice;
 mod plugins;
 mod sockets;
 mod surfaces;
@@ -15,6 +16,7 @@ use crate::plugin::{Seed, Slots, Source, Watch, poll};
 use crate::request_id::RequestIds;
 use crate::shutdown::{Ask, Signals};
 use anyhow::Context;
+use futures_util::future::join_all;
 use std::fmt::Display;
 use std::io::Write;
 use std::path::PathBuf;
@@ -181,6 +183,7 @@ impl App {
         let watch = tokio::spawn(watch.run());
         let polls = poll(&self.slots);
 
+        notice::ready();
         loop {
             let ask = tokio::select! {
                 ask = self.signals.next() => ask,
@@ -190,14 +193,17 @@ impl App {
                 break;
             }
             tracing::info!("SIGHUP: looking at every plugin's source");
+            notice::reloading();
             stirred.notify_one();
-            for slot in self.slots.all() {
-                let slots = Arc::clone(&self.slots);
-                tokio::spawn(async move { slots.load(&slot, false).await });
-            }
+            let slots = Arc::clone(&self.slots);
+            tokio::spawn(async move {
+                join_all(slots.all().iter().map(|slot| slots.load(slot, false))).await;
+                notice::ready();
+            });
         }
 
         tracing::info!(grace_ms = self.grace.as_millis() as u64, "stopping: finishing what is in flight");
+        notice::stopping();
         tokio::spawn(self.signals.exit_at_second());
         let deadline = Instant::now() + self.grace;
         draining.store(true, Ordering::Relaxed);

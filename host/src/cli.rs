@@ -1,10 +1,13 @@
 //! The command line: with no subcommand it runs the host.
 
+mod completions;
 mod dead_letters;
 mod ending;
+mod health;
 mod keygen;
 mod keys;
 mod log;
+mod man;
 mod outcome;
 pub mod plugin;
 mod request;
@@ -17,9 +20,12 @@ use crate::plugin::{COMPILER_SUBCOMMAND, run_compiler};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+/// What the binary is called.
+const NAME: &str = "tidegate";
+
 /// A WebAssembly-plugin host between HTTP and ZeroMQ.
 #[derive(Debug, Parser)]
-#[command(name = "tidegate", version, args_conflicts_with_subcommands = true)]
+#[command(name = NAME, version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -41,6 +47,12 @@ enum Command {
     /// See what was lost, and try it again
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    /// Ask a running host whether it is ready
+    Health(health::Args),
+    /// Write the completions of a shell
+    Completions(completions::Args),
+    /// Write the manual pages
+    Man(man::Args),
     /// Compiles the component on stdin, under limits; the host starts this for itself
     #[command(hide = true, name = COMPILER_SUBCOMMAND)]
     Compile {
@@ -63,6 +75,9 @@ impl Cli {
             Some(Command::Keygen(args)) => keygen::run(args),
             Some(Command::Plugin(plugin)) => plugin.run(),
             Some(Command::DeadLetters(dead_letters)) => dead_letters.run(),
+            Some(Command::Health(args)) => health::run(args),
+            Some(Command::Completions(args)) => completions::run(args),
+            Some(Command::Man(args)) => man::run(args),
             Some(Command::Compile { memory_bytes_max, cpu_seconds_max, give_way, debug_info }) => {
                 return ExitCode::from(run_compiler(memory_bytes_max, cpu_seconds_max, give_way, debug_info));
             }

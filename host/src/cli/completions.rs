@@ -1,0 +1,29 @@
+//! `tidegate completions`: what a shell needs to complete our command line.
+
+use super::NAME;
+use clap::{Command, CommandFactory};
+use clap_complete::Shell;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Write what the shell needs to complete `tidegate`, to stdout.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The shell; for bash the output belongs into ~/.local/share/bash-completion/completions/tidegate
+    shell: Shell,
+}
+
+/// Writes the script.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut shown(), NAME, &mut script);
+    std::io::stdout().write_all(&script)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Without what is hidden, which shells would offer all the same.
+fn shown() -> Command {
+    let whole = super::Cli::command();
+    let shown = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    Command::new(NAME).version("").args(whole.get_arguments().cloned()).subcommands(shown)
+}

@@ -1,0 +1,6 @@
+//! What docs/ says is so: its commands run as shown, and its references are whole.
+
+mod contract;
+mod links;
+mod troubleshooting;
+mod tutorial;

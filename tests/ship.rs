@@ -1,0 +1,104 @@
+//! What surrounds the host where it is shipped: health checks, systemd's notices, completions and manual pages.
+
+use crate::harness::{PATIENCE, Process, Setup, bytes, tidegate, wait_for};
+use std::os::unix::net::UnixDatagram;
+
+/// Exit code and output of a command that ends by itself.
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut process = Process::start(tidegate().args(arguments));
+    (process.wait().code(), process.stdout(), process.stderr())
+}
+
+#[test]
+fn the_health_check_ends_as_the_host_is() {
+    let host = Setup::new().committed("echo").config("[publisher]\nsubscribers_min = 1").start();
+    let admin = host.surface("admin").strip_prefix("http://").unwrap();
+    let (code, stdout, _) = run(&["health", "--admin", admin]);
+    assert_eq!((code, stdout.as_str()), (Some(1), "0 subscribers of subscribers_min 1\n"));
+    let (code, stdout, _) = run(&["health", "--live", "--admin", admin]);
+    assert_eq!((code, stdout.as_str()), (Some(0), "live\n"));
+
+    let endpoint = host.surface("publish").to_owned();
+    let log = host.directory.path().join("subscriber.log");
+    let _subscriber = Process::start(tidegate().args(["subscribe", "--connect", &endpoint, "--log"]).arg(log));
+    wait_for("the host to be ready", || (run(&["health", "--admin", admin]).0 == Some(0)).then_some(()));
+    // The port of a host that listens everywhere, as in a container.
+    let (_, port) = admin.rsplit_once(':').unwrap();
+    let everywhere = format!("0.0.0.0:{port}");
+    let mut process = Process::start(tidegate().arg("health").env("TIDEGATE_ADMIN", everywhere));
+    assert_eq!((process.wait().code(), process.stdout().as_str()), (Some(0), "ready\n"));
+
+    let admin = admin.to_owned();
+    assert_eq!(host.stop(), 0);
+    let (code, _, stderr) = run(&["health", "--admin", &admin]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains(&format!("asking http://{admin}/readyz: ")) && stderr.contains("start a host"), "{stderr}");
+}
+
+/// The next notice of the host, line by line.
+fn notice(socket: &UnixDatagram) -> Vec<String> {
+    let mut bytes = [0; 4096];
+    let length = socket.recv(&mut bytes).expect("a notice comes in time");
+    String::from_utf8(bytes[..length].to_vec()).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn systemd_is_told_of_ready_reload_and_stop() {
+    let setup = Setup::new().committed("downcase");
+    let path = setup.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut process = Process::start(setup.command().env("NOTIFY_SOCKET", &path));
+    assert_eq!(notice(&socket), ["READY=1"]);
+    wait_for("the line that says so too", || process.stdout().ends_with("ready\n").then_some(()));
+
+    std::fs::write(setup.path().join("downcase.wasm"), bytes("upcase")).unwrap();
+    process.signal("HUP");
+    let reloading = notice(&socket);
+    assert_eq!(reloading[0], "RELOADING=1");
+    assert!(reloading[1].starts_with("MONOTONIC_USEC="), "{reloading:?}");
+    assert_eq!(notice(&socket), ["READY=1"]);
+    // What it says is true by then.
+    process.wait_for_line(&["loaded", "generation=2"]);
+
+    process.signal("TERM");
+    assert_eq!(notice(&socket), ["STOPPING=1"]);
+    assert_eq!(process.wait().code(), Some(0), "{}", process.stderr());
+}
+
+#[test]
+fn a_service_manager_that_is_gone_stops_nothing() {
+    let setup = Setup::new().committed("downcase");
+    let nowhere = setup.path().join("gone");
+    let mut process = Process::start(setup.command().env("NOTIFY_SOCKET", &nowhere));
+    process.wait_for_log("telling systemd by NOTIFY_SOCKET");
+    process.signal("TERM");
+    assert_eq!(process.wait().code(), Some(0), "{}", process.stderr());
+}
+
+#[test]
+fn shells_complete_every_command() {
+    for (shell, mark) in [("bash", "complete -F"), ("zsh", "#compdef tidegate"), ("fish", "complete -c tidegate")] {
+        let (code, stdout, stderr) = run(&["completions", shell]);
+        assert_eq!(code, Some(0), "{stderr}");
+        for word in [mark, "dead-letters", "rollback", "curve-secret-key"] {
+            assert!(stdout.contains(word), "{word} is not in what {shell} gets");
+        }
+        // What the host starts for itself is nobody's business.
+        assert!(!stdout.contains("compile-component"), "{shell} offers what is hidden");
+    }
+    assert_eq!(run(&["completions", "cmd"]).0, Some(2));
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let pages = directory.path().join("man1");
+    let (code, _, stderr) = run(&["man", pages.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let names: Vec<_> = std::fs::read_dir(&pages).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let page = |name: &str| std::fs::read_to_string(pages.join(name)).unwrap();
+    assert!(page("tidegate.1").contains("TIDEGATE_HTTP"), "{names:?}");
+    assert!(page("tidegate-dead-letters-replay.1").contains(".SH SYNOPSIS"), "{names:?}");
+    assert!(!names.iter().any(|name| name.to_string_lossy().contains("compile")), "{names:?}");
+}
