@@ -112,13 +112,13 @@ impl Plugin {
         held: impl Send + 'static,
     ) -> Result<(), CallError> {
         let plugin = Arc::clone(self);
-        self.bounded(async move {
+        let call = Box::pin(async move {
             let _held = held;
             let handler = plugin.handler.as_ref().ok_or(CallError::NoRole("http-handler"))?;
             let store = plugin.store(plugin.occasion(number), memory);
             handler.handle(&plugin, store, request, outlet).await
-        })
-        .await
+        });
+        self.bounded(call).await
     }
 
     /// Instantiates once, under the bounds of a call, to see that the component starts. Only an instance shows whether
