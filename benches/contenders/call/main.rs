@@ -13,17 +13,12 @@ mod downcase;
 use alone::Alone;
 use anyhow::Result;
 use clap::Parser;
-use mimalloc::MiMalloc;
 use slots::Caller;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tidegate::cli::Cli;
 use tidegate::plugin::{COMPILER_SUBCOMMAND, Message};
 use turns::Contender;
-
-/// The host's.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Makes calls as it is told at stdin.
 #[derive(Parser)]
