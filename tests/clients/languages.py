@@ -27,7 +27,7 @@ PATIENCE_S = 20
 LOAD_S = 600
 # The deadline of a call, long enough for the neighbours on a busy machine; the other limits of a call are the defaults,
 # which all runtimes keep.
-DEADLINE_S = 2
+DEADLINE_S = 4
 OUTPUT_BYTES_MAX = 1 << 20
 SETTINGS = "".join(f"[plugins.{language}.settings]\ngreeting = 'good day, {language}'\n" for language in LANGUAGES)
 CONFIG = f"""
@@ -238,7 +238,9 @@ class Neighbour(threading.Thread):
 def transforms(host, language):
     """Each message of the table gets its answer; what is for the log alone is there, and nowhere else."""
     for body, status, answer, logged in TRANSFORMS:
+        started = time.monotonic()
         found = host.ask(language, body)
+        took_s = time.monotonic() - started
         text = found[1].decode()
         if found[0] >= 400:
             text = json.loads(text)["detail"]
@@ -246,6 +248,7 @@ def transforms(host, language):
         else:
             right = text == answer.replace("LANGUAGE", language)
         assert found[0] == status and right, (body, found[0], text[:200])
+        assert status != 504 or DEADLINE_S <= took_s < DEADLINE_S + 5, took_s
         if logged:
             assert logged not in text, text
             host.lines_with(language, logged, 1)
@@ -275,14 +278,6 @@ def random_replies(host, language):
         assert all(reply["frames"] == ["random", "x"] for reply in answer["replies"]), answer
         counts.add(len(answer["replies"]))
     assert counts == {0, 1, 2, 3, 4}, counts
-
-
-def deadline(host, language):
-    """A loop without end is cut at the deadline, and not before."""
-    started = time.monotonic()
-    assert host.ask(language, "loop")[0] == 504
-    took = time.monotonic() - started
-    assert DEADLINE_S <= took < DEADLINE_S + 5, took
 
 
 def capabilities(host, language):
@@ -323,7 +318,6 @@ CHECKS = [
     transforms,
     replies,
     random_replies,
-    deadline,
     capabilities,
     fresh_instance,
     randomness,
