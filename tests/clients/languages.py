@@ -1,12 +1,13 @@
-"""Checks a running host with guests of other languages: the components that componentize-py and componentize-js made.
+"""Checks a running host with guests of all languages that `plugin new` knows: one table of inputs and answers for all.
 
 usage: languages.py TIDEGATE GUESTS
 TIDEGATE is the binary, GUESTS the directory that tests/guests/build has filled. Starts one host on free ports, prints
-one line per check, and closes with `N passed, N failed`.
+one line per check and what each guest costs, and closes with `N passed, N failed`.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,31 +19,75 @@ import urllib.request
 from pathlib import Path
 
 BINARY, GUESTS = (Path(argument).resolve() for argument in sys.argv[1:3])
-LANGUAGES = ["python", "javascript"]
+LANGUAGES = ["rust", "c", "javascript", "python"]
 
-# Two components of 10 to 20 MB are compiled first: a minute and more in a host built without optimisation.
-READY_S = 600
+READY_S = 60
 PATIENCE_S = 20
-# The deadline of a call, long enough for the neighbours on a busy machine; the other limits are the defaults, which
-# both runtimes keep.
-DEADLINE_S = 2
+# Two components have 10 to 20 MB: a minute and more on a busy machine, in a host built without optimisation.
+LOAD_S = 600
+# The deadline of a call, long enough for the neighbours on a busy machine; the other limits of a call are the defaults,
+# which all runtimes keep.
+DEADLINE_S = 4
 OUTPUT_BYTES_MAX = 1 << 20
+SETTINGS = "".join(f"[plugins.{language}.settings]\ngreeting = 'good day, {language}'\n" for language in LANGUAGES)
 CONFIG = f"""
 [limits]
 call_deadline_ms = {DEADLINE_S * 1000}
 output_bytes_max = {OUTPUT_BYTES_MAX}
+compile_ms_max = {LOAD_S * 1000}
+[rollback]
+failures = 0
+{SETTINGS}
 """
+
+# What goes into a transform, the status that comes of it, and the answer; of an answer that is an error, a part of the
+# host's sentence. And what is not for the caller, but stands in the log.
+TRANSFORMS = [
+    ("downcase:MiXeD", 200, "lower case of MiXeD is mixed", None),
+    ("downcase:ÄÖ Ω", 200, "lower case of ÄÖ Ω is äö ω", None),
+    ("downcase:", 200, "lower case of  is ", None),
+    ("downcase:A:b\nC", 200, "lower case of A:b\nC is a:b\nc", None),
+    ("filter", 204, "", None),
+    ("setting:greeting", 200, "good day, LANGUAGE", None),
+    ("setting:nothing", 200, "not set", None),
+    ("big:500000", 200, "x" * 500_000, None),
+    ("reject:too long", 422, "too long", None),
+    ("fail:broken inside", 502, "", "broken inside"),
+    ("throw", 502, "", "nobody catches this"),
+    ("loop", 504, "call_deadline_ms", None),
+    ("memory", 502, "memory_bytes_max", None),
+    (f"big:{2 * OUTPUT_BYTES_MAX}", 502, "output_bytes_max", None),
+]
+
+# The same for a reply policy: the first of two frames, the status, and the delays of the replies, which have the frames
+# of the request.
+REPLIES = [
+    ("none", 200, [], None),
+    ("twice", 200, [0, 100], None),
+    ("nothing", 502, "reply", None),
+    ("reject:not you", 422, "not you", None),
+    ("fail:out of order", 502, "", "out of order"),
+    ("throw", 502, "", "nobody catches this"),
+    ("loop", 504, "call_deadline_ms", None),
+    ("memory", 502, "memory_bytes_max", None),
+]
 
 # What a guest gets that tries more than it may: the error of its language, or nothing. What a runtime lacks altogether
 # (files and the network in JavaScript) ends the call.
 CAPABILITIES = {
-    "python": {
-        "file": (200, b"FileNotFoundError: "),
-        "socket": (200, b"PermissionError: "),
-        "lookup": (200, b"gaierror: "),
+    "rust": {
+        "file": (200, b"error: "),
+        "socket": (200, b"error: "),
+        "lookup": (200, b"error: "),
         "environment": (200, b"[]"),
         "arguments": (200, b"[]"),
-        "stdin": (200, b"EOFError: "),
+        "stdin": (200, b"error: StreamError::Closed"),
+    },
+    # A C library's way to a file or a socket is refused when the component is built.
+    "c": {
+        "environment": (200, b"0"),
+        "arguments": (200, b"0"),
+        "stdin": (200, b"closed"),
     },
     "javascript": {
         "file": (502, b""),
@@ -51,23 +96,38 @@ CAPABILITIES = {
         "arguments": (200, b"[]"),
         "stdin": (200, b'Error: {"tag":"closed"}'),
     },
+    "python": {
+        "file": (200, b"FileNotFoundError: "),
+        "socket": (200, b"PermissionError: "),
+        "lookup": (200, b"gaierror: "),
+        "environment": (200, b"[]"),
+        "arguments": (200, b"[]"),
+        "stdin": (200, b"EOFError: "),
+    },
 }
 
 # Which of these attempts reach the host, and are counted there.
-COUNTED = {"python": ["sockets", "name-lookups", "stdin"], "javascript": ["stdin"]}
+COUNTED = {
+    "rust": ["stdin"],
+    "c": ["stdin"],
+    "javascript": ["stdin"],
+    "python": ["sockets", "name-lookups", "stdin"],
+}
 
 
 class Host:
-    """A host with both guests, from ready to an orderly end."""
+    """A host, from ready to an orderly end; the guests come while it runs."""
 
     def __init__(self, directory):
         config, self.log = directory / "tidegate.toml", directory / "stderr"
         config.write_text(CONFIG)
-        flags = [f"--plugin={language}={GUESTS / language}.wasm" for language in LANGUAGES]
-        places = ["--http=127.0.0.1:0", "--admin=127.0.0.1:0", "--publish=none", "--frontend=none"]
+        # A cache of its own, which knows none of the components.
+        flags = [f"--cache={directory / 'cache'}", "--publish=none", "--frontend=none"]
+        places = ["--http=127.0.0.1:0", "--admin=127.0.0.1:0"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}
         self.process = subprocess.Popen(
             [BINARY, f"--config={config}", *flags, *places],
+            cwd=directory,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log.open("w"),
@@ -104,31 +164,50 @@ class Host:
         if kind is None:
             assert code == 0, f"exit code {code}: {self.stderr()}"
 
-    def ask(self, language, body):
+    def send(self, url, data=None, method=None, patience_s=PATIENCE_S):
         """The status and the body of the answer."""
-        request = urllib.request.Request(f"{self.http}/{language}/", data=body.encode())
+        request = urllib.request.Request(url, data=data, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            with urllib.request.urlopen(request, timeout=patience_s) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
 
-    def problem(self, language, body):
-        """The status and the host's own sentence of an answer that is an error."""
-        status, problem = self.ask(language, body)
-        assert status >= 400, (body, status, problem)
-        return status, json.loads(problem)["detail"]
+    def load(self, name, language):
+        """Puts a guest into the host, and says how long that took."""
+        component = (GUESTS / f"{language}.wasm").read_bytes()
+        started = time.monotonic()
+        status, answer = self.send(f"{self.admin}/plugins/{name}", component, "PUT", LOAD_S)
+        assert status < 300, (name, status, answer)
+        return time.monotonic() - started
 
-    def denied(self, language):
-        """How often the guest tried what it may not have."""
-        with urllib.request.urlopen(f"{self.admin}/plugins/{language}", timeout=PATIENCE_S) as answer:
-            return json.load(answer)["denied"]
+    def ask(self, language, body):
+        """What the guest makes of a message: status and body."""
+        return self.send(f"{self.http}/{language}/", body.encode())
+
+    def replies(self, language, frames):
+        """What the guest answers a request of the broker with, or the problem."""
+        call = json.dumps({"request": {"frames": frames}}).encode()
+        status, answer = self.send(f"{self.admin}/plugins/{language}/call", call)
+        return status, json.loads(answer)
+
+    def status(self, language):
+        """What the host tells of the plugin."""
+        return json.loads(self.send(f"{self.admin}/plugins/{language}")[1])
+
+    def call_seconds(self, language):
+        """How many calls of the guest there were, and how long all of them took."""
+        metrics = self.send(f"{self.admin}/metrics")[1].decode()
+        labels = re.escape(f'{{plugin="{language}"}}')
+        series = "^tidegate_plugin_call_duration_seconds_{}{} (\\S+)$"
+        return [float(re.search(series.format(what, labels), metrics, re.M)[1]) for what in ("count", "sum")]
 
     def lines_with(self, language, text, count):
         """Lines of the log on this guest that have the text: `count` of them come in time."""
         end = time.monotonic() + PATIENCE_S
         while True:
-            lines = [line for line in self.stderr().splitlines() if language in line and text in line]
+            whose = f'plugin="{language}"'
+            lines = [line for line in self.stderr().splitlines() if whose in line and text in line]
             if len(lines) >= count:
                 return lines
             assert time.monotonic() < end, f"{text} is {len(lines)} times in the log: {self.stderr()}"
@@ -156,56 +235,49 @@ class Neighbour(threading.Thread):
                 self.wrong.append(answer)
 
 
-def answers(host, language):
-    """What the plugin returns is the answer."""
-    for text, lower in [("MiXeD", "mixed"), ("ÄÖ Ω", "äö ω"), ("", ""), ("A:b\nC", "a:b\nc")]:
-        assert host.ask(language, f"downcase:{text}") == (200, f"lower case of {text} is {lower}".encode())
+def transforms(host, language):
+    """Each message of the table gets its answer; what is for the log alone is there, and nowhere else."""
+    for body, status, answer, logged in TRANSFORMS:
+        started = time.monotonic()
+        found = host.ask(language, body)
+        took_s = time.monotonic() - started
+        text = found[1].decode()
+        if found[0] >= 400:
+            text = json.loads(text)["detail"]
+            right = answer in text
+        else:
+            right = text == answer.replace("LANGUAGE", language)
+        assert found[0] == status and right, (body, found[0], text[:200])
+        assert status != 504 or DEADLINE_S <= took_s < DEADLINE_S + 5, took_s
+        if logged:
+            assert logged not in text, text
+            host.lines_with(language, logged, 1)
 
 
-def filtered(host, language):
-    """None is 204."""
-    assert host.ask(language, "filter") == (204, b"")
+def replies(host, language):
+    """Each request of the table gets its replies."""
+    for first, status, expected, logged in REPLIES:
+        frames = [first, "second"]
+        found, answer = host.replies(language, frames)
+        if found >= 400:
+            assert found == status and expected in answer["detail"], (first, found, answer)
+        else:
+            delays_ms = [reply["delay_ms"] for reply in answer["replies"]]
+            assert (found, delays_ms) == (status, expected), (first, found, answer)
+            assert all(reply["frames"] == frames for reply in answer["replies"]), answer
+        if logged:
+            host.lines_with(language, logged, 1)
 
 
-def rejected(host, language):
-    """The caller is told what the plugin rejects."""
-    assert host.problem(language, "reject:too long") == (422, "too long")
-
-
-def failed(host, language):
-    """What failed in the plugin is for the log alone."""
-    status, detail = host.problem(language, "fail:broken inside")
-    assert status == 502 and "broken inside" not in detail, (status, detail)
-    host.lines_with(language, "broken inside", 1)
-
-
-def uncaught_exception(host, language):
-    """An exception that nobody catches ends the call, and the log has its text."""
-    status, detail = host.problem(language, "throw")
-    assert status == 502 and "nobody catches this" not in detail, (status, detail)
-    host.lines_with(language, "nobody catches this", 1)
-
-
-def deadline(host, language):
-    """A loop without end is cut at the deadline."""
-    started = time.monotonic()
-    status, detail = host.problem(language, "loop")
-    took = time.monotonic() - started
-    assert status == 504 and "call_deadline_ms" in detail, (status, detail)
-    assert DEADLINE_S <= took < DEADLINE_S + 5, took
-
-
-def memory(host, language):
-    """Memory ends at its bound."""
-    status, detail = host.problem(language, "memory")
-    assert status == 502 and "memory_bytes_max" in detail, (status, detail)
-
-
-def output(host, language):
-    """Output under the bound comes whole; over it nothing comes."""
-    assert host.ask(language, "big:500000") == (200, b"x" * 500_000)
-    status, detail = host.problem(language, f"big:{2 * OUTPUT_BYTES_MAX}")
-    assert status == 502 and "output_bytes_max" in detail, (status, detail)
+def random_replies(host, language):
+    """None to four copies, each a second divided by one to ten after the one before, and every count comes."""
+    counts, waits_ms = set(), {1000 // divisor for divisor in range(1, 11)}
+    for _ in range(120):
+        status, answer = host.replies(language, ["random", "x"])
+        assert status == 200 and all(reply["delay_ms"] in waits_ms for reply in answer["replies"]), answer
+        assert all(reply["frames"] == ["random", "x"] for reply in answer["replies"]), answer
+        counts.add(len(answer["replies"]))
+    assert counts == {0, 1, 2, 3, 4}, counts
 
 
 def capabilities(host, language):
@@ -213,7 +285,7 @@ def capabilities(host, language):
     for word, (status, start) in CAPABILITIES[language].items():
         answer = host.ask(language, word)
         assert answer[0] == status and answer[1].startswith(start), (word, answer)
-    denied = host.denied(language)
+    denied = host.status(language)["denied"]
     assert all(denied[word] >= 1 for word in COUNTED[language]), denied
 
 
@@ -243,20 +315,32 @@ def standard_streams(host, language):
 
 
 CHECKS = [
-    answers,
-    filtered,
-    rejected,
-    failed,
-    uncaught_exception,
-    deadline,
-    memory,
-    output,
+    transforms,
+    replies,
+    random_replies,
     capabilities,
     fresh_instance,
     randomness,
     clocks,
     standard_streams,
 ]
+
+
+def measured(host, language, load_s):
+    """A row of the table: what the guest costs while nothing else goes on."""
+    component = (GUESTS / f"{language}.wasm").stat().st_size
+    again_s = host.load(f"{language}-again", language)
+    ask = lambda: host.ask(language, "downcase:HeLLo")
+    for _ in range(20):
+        ask()
+    count, seconds = host.call_seconds(language)
+    for _ in range(200):
+        assert ask() == (200, b"lower case of HeLLo is hello")
+    more_count, more_seconds = host.call_seconds(language)
+    call_ms = (more_seconds - seconds) / (more_count - count) * 1000
+    memory = host.status(language)["memory_bytes_high_water"]
+    size, memory = f"{component / 1000:,.0f} kB", f"{memory / 1024:,.0f} KiB"
+    return f"| {language} | {size} | {load_s:.2f} s | {again_s:.2f} s | {call_ms:.2f} ms | {memory} |"
 
 
 def neighbours_answer(neighbours):
@@ -286,9 +370,13 @@ class Tally:
 
 def main():
     tally = Tally()
-    started = time.monotonic()
     with tempfile.TemporaryDirectory() as directory, Host(Path(directory)) as host:
-        print(f"ready after {time.monotonic() - started:.1f} s")
+        # One after the other, so that the times are theirs alone.
+        loaded = {language: host.load(language, language) for language in LANGUAGES}
+        print("| guest | component | load | load, compiled before | call | memory of a call |")
+        print("| --- | --- | --- | --- | --- | --- |")
+        for language in LANGUAGES:
+            print(measured(host, language, loaded[language]), flush=True)
         neighbours = [Neighbour(host, language) for language in LANGUAGES]
         for neighbour in neighbours:
             neighbour.start()

@@ -1,7 +1,8 @@
-/** A transform that does what the message's body says, `word` or `word:text`; ../README.md lists the words. */
+/** Does what a message's body or a request's first frame says, `word` or `word:text`; ../README.md lists the words. */
 
 import { getArguments, getEnvironment } from 'wasi:cli/environment@0.2.12';
 import { getStdin } from 'wasi:cli/stdin@0.2.12';
+import { get } from 'wasi:config/store@0.2.0-rc.1';
 
 let calls = 0;
 
@@ -47,6 +48,7 @@ const words = {
   fail: (text) => raise({ tag: 'failed', val: text }),
   filter: () => undefined,
   remember: () => String(++calls),
+  setting: (text) => get(text) ?? 'not set',
   log,
   big: (text) => 'x'.repeat(Number(text)),
   random,
@@ -59,10 +61,33 @@ const words = {
   stdin: tried(() => getStdin().blockingRead(1n)),
 };
 
+const below = (bound) => Math.floor(Math.random() * bound);
+
+const delaysMs = {
+  none: () => [],
+  twice: () => [0, 100],
+  // As the plugin random-replies.
+  random: () => Array.from({ length: below(5) }, () => Math.floor(1000 / (1 + below(10)))),
+};
+
+function read(bytes) {
+  return new TextDecoder().decode(bytes).match(/^([^:]*):?(.*)$/s).slice(1);
+}
+
 export const transform = {
   transform({ topic, body }) {
-    const [, word, text] = new TextDecoder().decode(body).match(/^([^:]*):?(.*)$/s);
+    const [word, text] = read(body);
     const answer = words[word](text);
     return answer === undefined ? undefined : { topic, metadata: [], body: new TextEncoder().encode(answer) };
+  },
+};
+
+export const replyPolicy = {
+  replies({ frames }) {
+    const [word, text] = read(frames[0]);
+    if (word === 'nothing') return [{ delayMs: 0, frames: [] }];
+    if (word in delaysMs) return delaysMs[word]().map((delayMs) => ({ delayMs, frames }));
+    words[word](text);
+    return [];
   },
 };

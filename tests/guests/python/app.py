@@ -1,4 +1,4 @@
-"""A transform that does what the message's body says, `word` or `word:text`; ../README.md lists the words."""
+"""Does what a message's body or a request's first frame says, `word` or `word:text`; ../README.md lists the words."""
 
 import random
 import secrets
@@ -8,7 +8,8 @@ import time
 
 from componentize_py_types import Err
 from wit_world import exports
-from wit_world.imports import environment, types
+from wit_world.exports.reply_policy import Reply
+from wit_world.imports import environment, store, types
 
 calls = 0
 
@@ -69,6 +70,7 @@ WORDS = {
     "fail": fail,
     "filter": lambda _: None,
     "remember": remember,
+    "setting": lambda text: store.get(text) or "not set",
     "log": log,
     "big": lambda text: "x" * int(text),
     "random": lambda _: f"{secrets.token_hex(8)} {random.random()}",
@@ -83,8 +85,31 @@ WORDS = {
 }
 
 
+def random_delays_ms():
+    """As the plugin random-replies."""
+    return [1000 // random.randint(1, 10) for _ in range(random.randrange(5))]
+
+
+DELAYS_MS = {
+    "none": lambda: [],
+    "twice": lambda: [0, 100],
+    "random": random_delays_ms,
+}
+
+
 class Transform(exports.Transform):
     def transform(self, input):
         word, _, text = input.body.decode().partition(":")
         answer = WORDS[word](text)
         return None if answer is None else types.Message(input.topic, [], answer.encode())
+
+
+class ReplyPolicy(exports.ReplyPolicy):
+    def replies(self, request):
+        word, _, text = request.frames[0].decode().partition(":")
+        if word == "nothing":
+            return [Reply(0, [])]
+        if word in DELAYS_MS:
+            return [Reply(delay_ms, request.frames) for delay_ms in DELAYS_MS[word]()]
+        WORDS[word](text)
+        return []

@@ -16,9 +16,10 @@ const BINDINGS: &str = "bindings";
 const NAME: &str = "plugin";
 /// What a Makefile makes.
 const MODULE: &str = "build/plugin.wasm";
-const INSTALL: &str = "apt-get install clang lld wasi-libc make";
-/// Of what the C library brings, what the bindings cannot do without.
-const PROBE: &str = "--include=stdlib.h";
+const INSTALL: &str = "apt-get install clang lld wasi-libc libclang-rt-dev-wasm32 make";
+/// Links nothing but the C library and what the compiler adds to it, and so fails where any of them is missing.
+const PROBE: [&str; 7] =
+    ["--target=wasm32-wasi", "-mexec-model=reactor", "--include=stdlib.h", "-xc", "/dev/null", "-o", "/dev/null"];
 
 /// Writes the bindings, runs make and returns the core module that it made.
 pub(super) fn compile(directory: &Path) -> anyhow::Result<PathBuf> {
@@ -29,8 +30,7 @@ pub(super) fn compile(directory: &Path) -> anyhow::Result<PathBuf> {
     );
     write_bindings(directory)?;
     if let Err(error) = Tool::new("make", directory, INSTALL).run() {
-        let target = ["--target=wasm32-wasi", "-E", PROBE, "-x", "c", "/dev/null"];
-        if !works("clang", &target) || !works("wasm-ld", &["--version"]) {
+        if !works("clang", &PROBE) {
             bail!("clang, its linker for WebAssembly or the C library is missing: run `{INSTALL}`");
         }
         return Err(error);

@@ -35,7 +35,7 @@ impl Guest {
         };
         let directory = dir.canonicalize().with_context(|| format!("reading {}", dir.display()))?;
         let name = match language {
-            Language::Rust => rust::Package::of(&directory)?.name,
+            Language::Rust => rust::package_name(&directory)?,
             _ => directory.file_name().context("the root directory is no guest")?.to_string_lossy().into_owned(),
         };
         Ok(Self { name, directory, language })
@@ -45,7 +45,7 @@ impl Guest {
     pub(super) fn compile(&self) -> anyhow::Result<Vec<u8>> {
         let directory = &self.directory;
         let made = match self.language {
-            Language::Rust => rust::Package::of(directory)?.compile()?,
+            Language::Rust => rust::compile(&self.name, directory)?,
             Language::C => c::compile(directory)?,
             Language::Python => self.made_by(python::compile)?,
             Language::JavaScript => self.made_by(javascript::compile)?,

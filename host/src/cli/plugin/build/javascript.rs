@@ -41,7 +41,7 @@ fn install(directory: &Path) -> anyhow::Result<()> {
     } else if !is_installed(&lock, &mark)? {
         eprintln!("installing {LOCK} into {}", directory.join(MODULES).display());
         if let Err(error) = Tool::new("npm", directory, INSTALL).args(["ci"]).args(quiet).run() {
-            if works("npm", &["--version"]) && !works("node", &["--eval", "0"]) {
+            if !works("node", &["--version"]) {
                 bail!("node is missing: run `{INSTALL}`");
             }
             return Err(error).context("installing what a guest in JavaScript is built with");

@@ -13,67 +13,55 @@ const DEFAULT_TARGET: &str = "wasm32-unknown-unknown";
 /// times as long over a large body. Flags that the crate or the environment sets win.
 const FLAGS: &str = r#"build.rustflags=["-Ctarget-feature=+simd128"]"#;
 
-/// The guest's package.
-pub(super) struct Package {
-    pub(super) name: String,
-    /// Absolute.
-    directory: PathBuf,
+/// The name of the crate in `directory`, as cargo tells it; that asks no registry.
+pub(super) fn package_name(directory: &Path) -> anyhow::Result<String> {
+    let metadata = sources::metadata(directory)?;
+    let manifest = directory.join(MANIFEST);
+    let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let Some(package) = packages.iter().find(|package| package["manifest_path"] == *manifest.to_string_lossy()) else {
+        bail!("{} holds no package: name the directory of one guest", directory.display());
+    };
+    let is_cdylib = |target: &Value| {
+        target["crate_types"].as_array().is_some_and(|types| types.iter().any(|kind| kind == "cdylib"))
+    };
+    if !package["targets"].as_array().is_some_and(|targets| targets.iter().any(is_cdylib)) {
+        bail!("{} builds no module: add to it\n\n[lib]\ncrate-type = [\"cdylib\"]\n", manifest.display());
+    }
+    Ok(package["name"].as_str().unwrap_or_default().to_owned())
 }
 
-impl Package {
-    /// Reads what cargo says of the crate; that asks no registry.
-    pub(super) fn of(directory: &Path) -> anyhow::Result<Self> {
-        let metadata = sources::metadata(directory)?;
-        let manifest = directory.join(MANIFEST);
-        let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let Some(package) = packages.iter().find(|package| package["manifest_path"] == *manifest.to_string_lossy())
-        else {
-            bail!("{} holds no package: name the directory of one guest", directory.display());
-        };
-        let is_cdylib = |target: &Value| {
-            target["crate_types"].as_array().is_some_and(|types| types.iter().any(|kind| kind == "cdylib"))
-        };
-        if !package["targets"].as_array().is_some_and(|targets| targets.iter().any(is_cdylib)) {
-            bail!("{} builds no module: add to it\n\n[lib]\ncrate-type = [\"cdylib\"]\n", manifest.display());
-        }
-        let name = package["name"].as_str().unwrap_or_default().to_owned();
-        Ok(Self { name, directory: directory.to_owned() })
-    }
-
-    /// Runs cargo, whose progress goes to stderr, and returns the module it made.
-    pub(super) fn compile(&self) -> anyhow::Result<PathBuf> {
-        let target = std::env::var("CARGO_BUILD_TARGET").unwrap_or_else(|_| DEFAULT_TARGET.to_owned());
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
-        // From inside the crate, so that a .cargo/config.toml beside or above it holds, wherever the user stands.
-        let output = cargo
-            .current_dir(&self.directory)
-            .args(["build", "--release", "--lib", "--message-format=json-render-diagnostics", "--target", &target])
-            .args(["--config", FLAGS])
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .output()
-            .context("starting cargo: install Rust, or name cargo in $CARGO")?;
-        if !output.status.success() {
-            let name = &self.name;
-            match missing_target(&target, &self.directory) {
-                Some(remedy) => {
-                    bail!("building {name} for {target}: the target's standard library is missing\n{remedy}")
-                }
-                None => bail!("building {name} for {target} failed; cargo's message above says why"),
+/// Runs cargo, whose progress goes to stderr, and returns the module it made.
+pub(super) fn compile(name: &str, directory: &Path) -> anyhow::Result<PathBuf> {
+    let target = std::env::var("CARGO_BUILD_TARGET").unwrap_or_else(|_| DEFAULT_TARGET.to_owned());
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    // From inside the crate, so that a .cargo/config.toml beside or above it holds, wherever the user stands.
+    let output = cargo
+        .current_dir(directory)
+        .args(["build", "--release", "--lib", "--message-format=json-render-diagnostics", "--target", &target])
+        .args(["--config", FLAGS])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("starting cargo: install Rust, or name cargo in $CARGO")?;
+    if !output.status.success() {
+        match missing_target(&target, directory) {
+            Some(remedy) => {
+                bail!("building {name} for {target}: the target's standard library is missing\n{remedy}")
             }
+            None => bail!("building {name} for {target} failed; cargo's message above says why"),
         }
-        let messages = String::from_utf8_lossy(&output.stdout);
-        let manifest = self.directory.join(MANIFEST);
-        messages
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter(|message| message["manifest_path"] == *manifest.to_string_lossy())
-            .find_map(|message| {
-                let mut files = message["filenames"].as_array()?.iter().filter_map(Value::as_str);
-                files.find(|file| file.ends_with(".wasm")).map(PathBuf::from)
-            })
-            .with_context(|| format!("building {} for {target} made no .wasm file", self.name))
     }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let manifest = directory.join(MANIFEST);
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["manifest_path"] == *manifest.to_string_lossy())
+        .find_map(|message| {
+            let mut files = message["filenames"].as_array()?.iter().filter_map(Value::as_str);
+            files.find(|file| file.ends_with(".wasm")).map(PathBuf::from)
+        })
+        .with_context(|| format!("building {name} for {target} made no .wasm file"))
 }
 
 /// What to do when the compiler lacks the target; none if that is not what is wrong.
