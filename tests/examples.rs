@@ -22,7 +22,8 @@ fn one_miss_refuses_the_load_with_the_difference() {
     let problem = refused.json();
     assert_eq!((refused.status, &problem["stage"]), (422, &"examples".into()), "{problem}");
     let detail = problem["detail"].as_str().unwrap();
-    for part in ["1 of 1 failed", "`whispers`", "expected \"psst: hello\"", "got      \"lower case of HeLLo is hello\""] {
+    for part in ["1 of 1 failed", "`whispers`", "expected \"psst: hello\"", "got      \"lower case of HeLLo is hello\""]
+    {
         assert!(detail.contains(part), "{part} is not in {detail}");
     }
     assert_eq!(host.get("/downcase/?param=A").header("tidegate-generation"), "1");

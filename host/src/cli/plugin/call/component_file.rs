@@ -185,7 +185,10 @@ fn reason(error: &CallError) -> String {
         CallError::Rejected(text) => format!("the plugin rejected the input: {text}"),
         error => error.to_string(),
     };
-    let remedy = if text.contains(UNNAMED) { format!("\n{UNNAMED_REMEDY}") } else { String::new() };
+    // Functions that its tools put around the guest's own may lack a name in any case: what counts is the innermost.
+    let innermost = text.lines().find(|line| line.trim_start().starts_with("0:"));
+    let is_unnamed = innermost.is_some_and(|line| line.contains(UNNAMED));
+    let remedy = if is_unnamed { format!("\n{UNNAMED_REMEDY}") } else { String::new() };
     printable(&text) + &remedy
 }
 
