@@ -1,7 +1,7 @@
-//! From a save to a live swap: tests and swaps go on for as long as an author works, and what is broken changes nothing.
+//! From a save to a live swap, for as long as an author works; what is broken changes nothing.
 //!
-//! A script stands in for cargo, so that no WebAssembly toolchain is needed: it "builds" by handing out the component in
-//! the folder. All the rest is real.
+//! A script stands in for cargo, so that no WebAssembly toolchain is needed: it "builds" by handing out the component
+//! in the folder. All the rest is real.
 
 use crate::fixtures::{self, custom_section};
 use crate::harness::{DOWN, Host, Process, Setup, UP, assert_balanced, bytes, tidegate, wait_for};

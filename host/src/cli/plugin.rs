@@ -6,7 +6,7 @@ mod call;
 mod changes;
 mod check;
 mod dev;
-mod guest;
+mod draft;
 mod list;
 mod load;
 mod rollback;

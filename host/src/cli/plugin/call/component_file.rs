@@ -31,8 +31,8 @@ pub(super) struct GuestFlags {
     /// With FILE: a setting that the guest reads through wasi:config/store. Repeatable
     #[arg(long = "setting", value_name = "K=V", value_parser = pair)]
     settings: Vec<(String, String)>,
-    /// With FILE: make its chance and its clocks repeatable; the answer is that to the first message of a host with this
-    /// seed
+    /// With FILE: make its chance and its clocks repeatable; the answer is that to the first message of a host with
+    /// this seed
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// With FILE: tell on stderr what it imports, which of that it calls, and what it logs

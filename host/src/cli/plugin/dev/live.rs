@@ -2,7 +2,7 @@
 
 use super::own_host::{HostFlags, OwnHost};
 use crate::cli::plugin::admin::Admin;
-use crate::cli::plugin::guest::Guest;
+use crate::cli::plugin::draft::Draft;
 use crate::config::Address;
 use crate::plugin::Source;
 use anyhow::Context;
@@ -55,7 +55,7 @@ impl Live {
     ///
     /// # Errors
     /// When the own host cannot start.
-    pub(super) async fn swap(&mut self, guest: &Guest, component: &Source) -> anyhow::Result<Swapped> {
+    pub(super) async fn swap(&mut self, draft: &Draft, component: &Source) -> anyhow::Result<Swapped> {
         let bytes = std::fs::read(&component.path).with_context(|| format!("reading {}", component.path.display()))?;
         let loaded = match &mut self.host {
             Host::Running { admin, plugin } => {
@@ -65,7 +65,7 @@ impl Live {
             }
             Host::Planned { flags, over } => {
                 // It looks at its source again and again, and must not find there what has not been tried.
-                let source = Source { name: component.name.clone(), path: guest.beside("first.wasm") };
+                let source = Source { name: component.name.clone(), path: draft.beside("first.wasm") };
                 std::fs::write(&source.path, &bytes).with_context(|| format!("writing {}", source.path.display()))?;
                 let flags = flags.take().context("the own host has failed to start")?;
                 self.host = Host::Own(OwnHost::start(flags, source, over.clone()).await?);
