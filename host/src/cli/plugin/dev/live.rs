@@ -24,10 +24,10 @@ enum Host {
     },
     /// Not started yet.
     Planned {
-        flags: Option<HostFlags>,
+        flags: Option<Box<HostFlags>>,
         over: CancellationToken,
     },
-    Own(OwnHost),
+    Own(Box<OwnHost>),
 }
 
 /// What came of a swap.
@@ -48,7 +48,7 @@ impl Live {
 
     /// `over` is told when the host ends.
     pub(super) fn in_own_host(flags: HostFlags, over: CancellationToken) -> Self {
-        Self { host: Host::Planned { flags: Some(flags), over }, generation: None }
+        Self { host: Host::Planned { flags: Some(Box::new(flags)), over }, generation: None }
     }
 
     /// Hands the component to the host.
@@ -68,7 +68,7 @@ impl Live {
                 let source = Source { name: component.name.clone(), path: draft.beside("first.wasm") };
                 std::fs::write(&source.path, &bytes).with_context(|| format!("writing {}", source.path.display()))?;
                 let flags = flags.take().context("the own host has failed to start")?;
-                self.host = Host::Own(OwnHost::start(flags, source, over.clone()).await?);
+                self.host = Host::Own(Box::new(OwnHost::start(*flags, source, over.clone()).await?));
                 Ok((Some(1), true))
             }
             Host::Own(host) => host.swap(&component.name, bytes).await.map(|loaded| (Some(loaded.0), loaded.1)),
