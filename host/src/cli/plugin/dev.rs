@@ -20,11 +20,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// Build a guest on every save, try its examples, and swap it into a host.
-///
-/// Without --host that is a host of its own, started once the guest has passed its examples for the first time. What
-/// does not build, is refused or misses an example changes nothing: what served goes on. The component goes from a
-/// temporary file into the host and is kept nowhere; `plugin build` writes it. Ctrl-C ends.
+/// The flags of `plugin dev`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Dev {
     /// The guest's folder, as `plugin build` takes it
