@@ -446,3 +446,18 @@ pub fn busy(steps: u32) -> Vec<u8> {
         ),
     )
 }
+
+/// Answers with the value of a setting.
+pub fn telling_setting(key: &str) -> Vec<u8> {
+    transform(
+        &format!(
+            r#"(import "wasi:config/store@0.2.0-rc.1" "get" (func $get (param i32 i32 i32)))
+               (data (i32.const 1024) "{key}")"#
+        ),
+        &format!(
+            "(call $get (i32.const 1024) (i32.const {}) (i32.const 2048)) {}",
+            key.len(),
+            returning("(i32.load offset=8 (i32.const 2048))", "(i32.load offset=12 (i32.const 2048))")
+        ),
+    )
+}

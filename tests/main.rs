@@ -13,11 +13,13 @@ mod admin;
 mod bad_clients;
 mod broker;
 mod broker_control;
+mod call_file;
 mod command_line;
 mod compile;
 mod components;
 mod curve;
 mod dead_letters;
+mod develop;
 mod docs;
 #[cfg(target_os = "linux")]
 mod endurance;

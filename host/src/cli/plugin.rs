@@ -6,7 +6,7 @@ mod call;
 mod changes;
 mod check;
 mod dev;
-mod guest;
+mod draft;
 mod list;
 mod load;
 mod new;
@@ -35,6 +35,10 @@ pub(super) enum Plugin {
     /// Try a component on its examples
     Test(test::Test),
     /// Build, try and swap a guest on every save
+    ///
+    /// Without --host it is swapped into a host of its own, which starts once the guest has passed its examples for the
+    /// first time. What does not build, is refused or misses an example changes nothing: what served goes on. The
+    /// component goes from a temporary file into the host and is kept nowhere; `plugin build` writes it. Ctrl-C ends.
     Dev(dev::Dev),
     /// Show the plugins of a running host
     List(list::List),
@@ -43,6 +47,10 @@ pub(super) enum Plugin {
     /// Have a running host go back to what served before
     Rollback(rollback::Rollback),
     /// Try a component, or a plugin of a running host, on one input
+    ///
+    /// FILE is loaded into a sandbox of this process, without any host: its answer goes to stdout as it is, what it took
+    /// to stderr. NAME is asked of a running host. Nothing is published or sent. Exit code 0 if there was an answer, or
+    /// none since the message was filtered; else 1.
     Call(call::Call),
     /// Put a component into a registry
     Push(push::Push),

@@ -12,14 +12,10 @@ use clap::{Args, ValueEnum};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Call a component or a plugin once; nothing is published or sent.
-///
-/// FILE is loaded into a sandbox of this process, without any host: its answer goes to stdout as it is, what it took to
-/// stderr. A file is what exists as one or ends in .wasm; any other word is the NAME of a plugin of a running host.
-/// Exit code 0 if it answered (or filtered the message), else 1.
+/// The flags of `plugin call`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Call {
-    /// The component's file, or the plugin's name
+    /// The component's file, which is what exists as one or ends in .wasm; or the name of a running host's plugin
     #[arg(value_name = "FILE|NAME")]
     callee: String,
     #[command(flatten)]

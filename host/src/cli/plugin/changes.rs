@@ -1,6 +1,6 @@
 //! Waits until files change, by what they hold: a save that changes nothing is no change.
 //!
-//! Notices of the system say when to look; where there are none, and in case one got lost, there is a look every second.
+//! Notices of the system say when to look; in case there are none, or one got lost, there is a look every second.
 
 use crate::config::RESCAN_MS;
 use crate::plugin::{Fingerprint, digest};
@@ -14,13 +14,15 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use walkdir::{DirEntry, WalkDir};
 
-/// Editors save in several steps, and all files one after another: a round begins when there was no notice for so long …
+/// Editors save in several steps, and all files one after another: a change is over after so long without a notice …
 const QUIET: Duration = Duration::from_millis(100);
-/// … or when it did not get quiet.
+/// … or when that does not come.
 const QUIET_WAIT_MAX: Duration = Duration::from_secs(2);
 const RESCAN: Duration = Duration::from_millis(RESCAN_MS);
-/// What tools write into a guest's folder. What is hidden is left alone too.
+/// What tools write, wherever it is. What is hidden is left alone too.
 const NO_SOURCES: [&str; 3] = ["__pycache__", "node_modules", "target"];
+/// What they write right into a guest's folder; further below it may be somebody's work.
+const NO_SOURCES_AT_TOP: [&str; 2] = ["bindings", "build"];
 
 /// What to look at.
 pub(super) struct Watched {
@@ -116,12 +118,17 @@ impl Changes {
 
 /// The folder and all below it that may be somebody's work.
 fn entries(folder: &Path) -> impl Iterator<Item = DirEntry> {
-    let is_work = |entry: &DirEntry| entry.depth() == 0 || !is_left_alone(entry.file_name());
+    let is_work = |entry: &DirEntry| !is_left_alone(entry.file_name(), entry.depth());
     WalkDir::new(folder).into_iter().filter_entry(is_work).filter_map(Result::ok)
 }
 
-fn is_left_alone(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(b".") || NO_SOURCES.iter().any(|left_alone| name == *left_alone)
+fn is_left_alone(name: &OsStr, depth: usize) -> bool {
+    let is_in = |names: &[&str]| names.iter().any(|left_alone| name == *left_alone);
+    // The folder itself may be called anything.
+    depth > 0
+        && (name.as_encoded_bytes().starts_with(b".")
+            || is_in(&NO_SOURCES)
+            || (depth == 1 && is_in(&NO_SOURCES_AT_TOP)))
 }
 
 #[cfg(test)]
@@ -142,6 +149,8 @@ mod tests {
         for (path, text) in [
             ("src/lib.rs", "1"),
             ("target/release/x", "2"),
+            ("bindings/plugin.h", "2"),
+            ("build/plugin.wasm", "2"),
             (".venv/lib/x.py", "2"),
             ("src/__pycache__/x", "2"),
             ("node_modules/x/index.js", "2"),
@@ -150,7 +159,7 @@ mod tests {
             write(path, text);
             assert!(!changes.look(), "{path}");
         }
-        for (path, text) in [("src/lib.rs", "2"), ("src/deep/new.rs", ""), ("examples.toml", "3")] {
+        for (path, text) in [("src/lib.rs", "2"), ("src/build/new.rs", ""), ("examples.toml", "3")] {
             write(path, text);
             assert!(changes.look(), "{path}");
             assert!(!changes.look(), "{path}");

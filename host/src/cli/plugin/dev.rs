@@ -1,10 +1,10 @@
-//! `tidegate plugin dev`: builds a guest on every save, tries its examples, and swaps it into a host; one line per round.
+//! `tidegate plugin dev`: builds a guest on every save, tries its examples and swaps it into a host.
 
 mod live;
 mod own_host;
 
 use super::changes::{Changes, Watched};
-use super::guest::Guest;
+use super::draft::Draft;
 use super::sandbox::Sandbox;
 use super::test::{Tested, line};
 use crate::config::{Address, GIVE_UP_MS};
@@ -20,11 +20,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// Build a guest on every save, try its examples, and swap it into a host.
-///
-/// Without --host that is a host of its own, started once the guest has passed its examples for the first time. What does
-/// not build, is refused or misses an example changes nothing: what served goes on. The component goes from a temporary
-/// file into the host and is kept nowhere; `plugin build` writes it. Ctrl-C ends.
+/// The flags of `plugin dev`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Dev {
     /// The guest's folder, as `plugin build` takes it
@@ -45,14 +41,14 @@ pub(in crate::cli) struct Dev {
 
 impl Dev {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let guest = Guest::new(&self.dir, self.name)?;
+        let draft = Draft::new(&self.dir, self.name)?;
         let over = CancellationToken::new();
         let live = match self.host {
-            Some(address) => Live::in_running_host(guest.name(), address, self.token_file),
+            Some(address) => Live::in_running_host(draft.name(), address, self.token_file),
             None => Live::in_own_host(HostFlags::read(self.host_flags)?, over.clone()),
         };
         let runtime = tokio::runtime::Runtime::new().context("starting threads")?;
-        let ended = runtime.block_on(rounds_until_signal(guest, live, over));
+        let ended = runtime.block_on(rounds_until_signal(draft, live, over));
         // A compiler of the guest's language that is at work is not waited for.
         runtime.shutdown_timeout(Duration::from_millis(GIVE_UP_MS));
         ended.map(Live::last_words)
@@ -60,10 +56,10 @@ impl Dev {
 }
 
 /// Ends with a signal, or with its own host, and then with the exit code of that.
-async fn rounds_until_signal(guest: Guest, mut live: Live, over: CancellationToken) -> anyhow::Result<Live> {
+async fn rounds_until_signal(draft: Draft, mut live: Live, over: CancellationToken) -> anyhow::Result<Live> {
     let mut signals = Signals::listen().context("listening to signals")?;
     tokio::select! {
-        failed = rounds(&guest, &mut live) => return Err(failed),
+        failed = rounds(&draft, &mut live) => return Err(failed),
         () = async { while signals.next().await != Ask::Stop {} } => {}
         () = over.cancelled() => {}
     }
@@ -72,14 +68,14 @@ async fn rounds_until_signal(guest: Guest, mut live: Live, over: CancellationTok
 }
 
 /// One round after another, until the own host cannot start.
-async fn rounds(guest: &Guest, live: &mut Live) -> anyhow::Error {
+async fn rounds(draft: &Draft, live: &mut Live) -> anyhow::Error {
     let sandbox = match Sandbox::new(None) {
         Ok(sandbox) => sandbox,
         Err(error) => return error,
     };
-    let mut changes = Changes::new(Watched { files: Vec::new(), folder: Some(guest.dir().to_owned()) });
+    let mut changes = Changes::new(Watched { files: Vec::new(), folder: Some(draft.dir().to_owned()) });
     loop {
-        match round(guest, &sandbox, live).await {
+        match round(draft, &sandbox, live).await {
             // Whoever started this may have closed its output; that is no reason not to go on.
             Ok(line) => drop(writeln!(std::io::stdout(), "{line}")),
             Err(error) => return error,
@@ -88,10 +84,10 @@ async fn rounds(guest: &Guest, live: &mut Live) -> anyhow::Error {
     }
 }
 
-/// Builds, tests and swaps, and says in one line what came of it. What tools and examples say stands above it, on stderr.
-async fn round(guest: &Guest, sandbox: &Sandbox, live: &mut Live) -> anyhow::Result<String> {
+/// Builds, tests and swaps, and says in one line what came of it; what tools and examples say stands above, on stderr.
+async fn round(draft: &Draft, sandbox: &Sandbox, live: &mut Live) -> anyhow::Result<String> {
     let began = Instant::now();
-    let component = guest.build().await;
+    let component = draft.build().await;
     let build_ms = began.elapsed().as_millis();
     let component = match component {
         Ok(component) => component,
@@ -114,7 +110,7 @@ async fn round(guest: &Guest, sandbox: &Sandbox, live: &mut Live) -> anyhow::Res
             }
         }
     }
-    let swapped = live.swap(guest, &component).await?;
+    let swapped = live.swap(draft, &component).await?;
     let total_ms = began.elapsed().as_millis();
     Ok(match swapped {
         Swapped::Live => format!("{told}, {live}, {total_ms} ms"),

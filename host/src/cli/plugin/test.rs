@@ -1,7 +1,7 @@
 //! `tidegate plugin test`: tries a component, or what a folder builds to, on its examples, and tells of each.
 
 use super::changes::{Changes, Watched};
-use super::guest::Guest;
+use super::draft::Draft;
 use super::sandbox::{Component, Sandbox, block_on};
 use crate::plugin::{EXAMPLES_SECTION, Examples, Outcome, custom_section};
 use crate::shutdown::{Ask, Signals};
@@ -62,7 +62,7 @@ impl Test {
         let mut watched = Watched { files: self.examples.iter().cloned().collect(), folder: None };
         match subject {
             Subject::File(component) => watched.files.push(component.path.clone()),
-            Subject::Guest(guest) => watched.folder = Some(guest.dir().to_owned()),
+            Subject::Folder(draft) => watched.folder = Some(draft.dir().to_owned()),
         }
         let mut changes = Changes::new(watched);
         let rounds = async {
@@ -86,13 +86,13 @@ impl Test {
 /// What is tried.
 enum Subject {
     File(Component),
-    Guest(Guest),
+    Folder(Draft),
 }
 
 impl Subject {
     fn of(path: &Path) -> anyhow::Result<Self> {
         if path.is_dir() {
-            return Ok(Self::Guest(Guest::new(path, None)?));
+            return Ok(Self::Folder(Draft::new(path, None)?));
         }
         Ok(Self::File(Component::at(path.to_owned())?))
     }
@@ -101,7 +101,7 @@ impl Subject {
     async fn component(&self) -> anyhow::Result<Component> {
         match self {
             Self::File(component) => Ok(component.clone()),
-            Self::Guest(guest) => guest.build().await,
+            Self::Folder(draft) => draft.build().await,
         }
     }
 }
@@ -114,7 +114,7 @@ pub(super) struct Tested {
 }
 
 impl Tested {
-    /// Loads the component and tries it on each example of the file, or on those that it carries. None if there are none.
+    /// Loads the component and tries it on each example of the file, or on those that it carries, if there are any.
     pub(super) async fn of(
         sandbox: &Sandbox,
         component: &Component,

@@ -1,5 +1,5 @@
-//! How a plugin differs from what its author promised, in lines for people to read: what was expected and what came stand
-//! one below the other, with marks below what differs.
+//! How a plugin differs from what its author promised, in lines for people to read: what was expected and what came
+//! stand one below the other, with marks below what differs.
 
 use std::fmt::{Debug, Display};
 

@@ -31,8 +31,8 @@ pub(super) struct GuestFlags {
     /// With FILE: a setting that the guest reads through wasi:config/store. Repeatable
     #[arg(long = "setting", value_name = "K=V", value_parser = pair)]
     settings: Vec<(String, String)>,
-    /// With FILE: make its chance and its clocks repeatable; the answer is that to the first message of a host with this
-    /// seed
+    /// With FILE: make its chance and its clocks repeatable; the answer is that to the first message of a host with
+    /// this seed
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// With FILE: tell on stderr what it imports, which of that it calls, and what it logs
@@ -185,7 +185,10 @@ fn reason(error: &CallError) -> String {
         CallError::Rejected(text) => format!("the plugin rejected the input: {text}"),
         error => error.to_string(),
     };
-    let remedy = if text.contains(UNNAMED) { format!("\n{UNNAMED_REMEDY}") } else { String::new() };
+    // Functions that its tools put around the guest's own may lack a name in any case: what counts is the innermost.
+    let innermost = text.lines().find(|line| line.trim_start().starts_with("0:"));
+    let is_unnamed = innermost.is_some_and(|line| line.contains(UNNAMED));
+    let remedy = if is_unnamed { format!("\n{UNNAMED_REMEDY}") } else { String::new() };
     printable(&text) + &remedy
 }
 

@@ -2,7 +2,7 @@
 
 use super::own_host::{HostFlags, OwnHost};
 use crate::cli::plugin::admin::Admin;
-use crate::cli::plugin::guest::Guest;
+use crate::cli::plugin::draft::Draft;
 use crate::cli::plugin::sandbox::Component;
 use crate::config::Address;
 use crate::plugin::Source;
@@ -25,10 +25,10 @@ enum Host {
     },
     /// Not started yet.
     Planned {
-        flags: Option<HostFlags>,
+        flags: Option<Box<HostFlags>>,
         over: CancellationToken,
     },
-    Own(OwnHost),
+    Own(Box<OwnHost>),
 }
 
 /// What came of a swap.
@@ -49,14 +49,14 @@ impl Live {
 
     /// `over` is told when the host ends.
     pub(super) fn in_own_host(flags: HostFlags, over: CancellationToken) -> Self {
-        Self { host: Host::Planned { flags: Some(flags), over }, generation: None }
+        Self { host: Host::Planned { flags: Some(Box::new(flags)), over }, generation: None }
     }
 
     /// Hands the component to the host.
     ///
     /// # Errors
     /// When the own host cannot start.
-    pub(super) async fn swap(&mut self, guest: &Guest, component: &Component) -> anyhow::Result<Swapped> {
+    pub(super) async fn swap(&mut self, draft: &Draft, component: &Component) -> anyhow::Result<Swapped> {
         let bytes = std::fs::read(&component.path).with_context(|| format!("reading {}", component.path.display()))?;
         let loaded = match &mut self.host {
             Host::Running { admin, plugin } => {
@@ -66,11 +66,11 @@ impl Live {
             }
             Host::Planned { flags, over } => {
                 // It looks at its source again and again, and must not find there what has not been tried.
-                let first = guest.beside("first.wasm");
+                let first = draft.beside("first.wasm");
                 std::fs::write(&first, &bytes).with_context(|| format!("writing {}", first.display()))?;
                 let source = Source { name: component.name.clone(), place: first.into() };
                 let flags = flags.take().context("the own host has failed to start")?;
-                self.host = Host::Own(OwnHost::start(flags, source, over.clone()).await?);
+                self.host = Host::Own(Box::new(OwnHost::start(*flags, source, over.clone()).await?));
                 Ok((Some(1), true))
             }
             Host::Own(host) => host.swap(&component.name, bytes).await.map(|loaded| (Some(loaded.0), loaded.1)),

@@ -6,6 +6,7 @@ use crate::config::{Config, LogFormat};
 use crate::plugin::{Slots, Source};
 use anyhow::{anyhow, bail};
 use clap::Parser;
+use futures_util::FutureExt;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -53,9 +54,15 @@ impl OwnHost {
             StartError::CouldNotStart(error) => error,
         })?;
         let slots = app.slots();
+        let mut run = Box::pin(app.run());
+        // Its first step says where it is, which is to stand above what is said of the plugin.
+        if let Some(ended) = run.as_mut().now_or_never() {
+            over.cancel();
+            return Ok(Self { slots, running: None, ended: Some(ended), log, format });
+        }
         let running = tokio::spawn(async move {
             let _over = over.drop_guard();
-            app.run().await
+            run.await
         });
         Ok(Self { slots, running: Some(running), ended: None, log, format })
     }

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// A folder with a place for its component.
-pub(super) struct Guest {
+pub(super) struct Draft {
     dir: PathBuf,
     name: String,
     place: TempDir,
 }
 
-impl Guest {
+impl Draft {
     /// The plugin's name is that of the folder, unless it is given another one.
     pub(super) fn new(dir: &Path, name: Option<String>) -> anyhow::Result<Self> {
         ensure!(dir.is_dir(), "{} is no folder: name the one that holds the guest's sources", dir.display());

@@ -1,0 +1,204 @@
+//! From a save to a live swap, for as long as an author works; what is broken changes nothing.
+//!
+//! A script stands in for cargo, so that no WebAssembly toolchain is needed: it "builds" by handing out the component
+//! in the folder. All the rest is real.
+
+use crate::fixtures::{self, custom_section};
+use crate::harness::{DOWN, Host, Process, Setup, UP, assert_balanced, bytes, tidegate, wait_for};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Fails when the source says that it is broken.
+const CARGO: &str = r#"#!/bin/sh
+case $1 in
+metadata)
+    target='{"crate_types":["cdylib"]}'
+    package="{\"name\":\"x\",\"manifest_path\":\"$PWD/Cargo.toml\",\"targets\":[$target],\"dependencies\":[]}"
+    echo "{\"packages\":[$package],\"workspace_root\":\"$PWD\"}"
+    ;;
+build)
+    if grep -q broken src/lib.rs; then
+        echo 'error: src/lib.rs is broken' >&2
+        exit 101
+    fi
+    echo "{\"manifest_path\":\"$PWD/Cargo.toml\",\"filenames\":[\"$PWD/src/component.wasm\"]}"
+    ;;
+esac
+"#;
+
+/// The folder of a guest named `x`.
+struct Folder {
+    directory: tempfile::TempDir,
+}
+
+impl Folder {
+    fn new(component: &[u8], examples: &str) -> Self {
+        let folder = Self { directory: tempfile::tempdir().unwrap() };
+        std::fs::create_dir_all(folder.path().join("src")).unwrap();
+        let cargo = folder.cargo();
+        std::fs::write(&cargo, CARGO).unwrap();
+        std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
+        folder.save("Cargo.toml", b"");
+        folder.save("src/lib.rs", b"");
+        folder.save("src/component.wasm", component);
+        folder.save("examples.toml", examples.as_bytes());
+        folder
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("x")
+    }
+
+    fn cargo(&self) -> PathBuf {
+        self.directory.path().join("cargo")
+    }
+
+    /// As editors do: under another name, then in its place.
+    fn save(&self, file: &str, content: &[u8]) {
+        let temporary = self.directory.path().join("temporary");
+        std::fs::write(&temporary, content).unwrap();
+        std::fs::rename(temporary, self.path().join(file)).unwrap();
+    }
+
+    fn command(&self, subcommand: &str) -> Command {
+        let mut command = tidegate();
+        command.args(["plugin", subcommand]).arg(self.path()).env("CARGO", self.cargo());
+        command.env("XDG_CACHE_HOME", self.directory.path().join("cache"));
+        command
+    }
+}
+
+/// One example, of what is said to `AbC`.
+fn promise(answer: &str) -> String {
+    format!("[[transform]]\nname = 'letters'\ninput.body = 'AbC'\nexpect.body = '{answer}'\n")
+}
+
+/// Waits for a line of stdout with all of these.
+#[track_caller]
+fn wait_for_line(process: &Process, words: &[&str]) -> String {
+    wait_for(&format!("{words:?}\n{}", process.stderr()), || {
+        let stdout = process.stdout();
+        stdout.lines().find(|line| words.iter().all(|word| line.contains(word))).map(str::to_owned)
+    })
+}
+
+#[track_caller]
+fn serves(host: &Host, generation: &str, answer: &str) {
+    let served = host.get("/x/?param=AbC");
+    assert_eq!((served.text(), served.header("tidegate-generation")), (answer, generation));
+}
+
+#[test]
+fn a_save_goes_live_in_a_running_host_unless_it_is_broken() {
+    let host = Setup::new().plugin("x", &bytes("upcase")).start();
+    let folder = Folder::new(&bytes("downcase"), &promise(DOWN));
+    let address = host.surface("admin").trim_start_matches("http://").to_owned();
+    let mut dev = Process::start(folder.command("dev").args(["--host", &address]));
+    let line = wait_for_line(&dev, &["built ", " ms, tested 1/1, live as generation 2, "]);
+    assert!(line.ends_with(" ms"), "{line}");
+    serves(&host, "2", DOWN);
+
+    folder.save("examples.toml", promise("abc").as_bytes());
+    wait_for_line(&dev, &["built ", "tested 0/1, not swapped", "live as generation 2"]);
+    assert!(dev.stderr().contains("FAILED  letters\n   body differs at byte 0\n"), "{}", dev.stderr());
+    folder.save("src/lib.rs", b"broken");
+    wait_for_line(&dev, &["build failed after ", "cargo's message above says why", "live as generation 2"]);
+    assert!(dev.stderr().contains("error: src/lib.rs is broken"), "{}", dev.stderr());
+    folder.save("src/component.wasm", &fixtures::wrong_world());
+    folder.save("src/lib.rs", b"mended");
+    wait_for_line(&dev, &["built ", "not tested", "is refused: type-check: exports neither", "generation 2"]);
+    serves(&host, "2", DOWN);
+
+    folder.save("examples.toml", promise(UP).as_bytes());
+    folder.save("src/component.wasm", &bytes("upcase"));
+    wait_for_line(&dev, &["tested 1/1, live as generation 3, "]);
+    serves(&host, "3", UP);
+    assert_eq!(host.stop(), 0);
+    folder.save("examples.toml", format!("{}# other bytes\n", promise(UP)).as_bytes());
+    wait_for_line(&dev, &["tested 1/1, not swapped: no host answers at http://", "generation 3"]);
+    dev.signal("INT");
+    assert_eq!(dev.wait().code(), Some(0));
+}
+
+#[test]
+fn a_host_of_its_own_starts_with_the_first_that_is_sound() {
+    let folder = Folder::new(&bytes("downcase"), &promise(DOWN));
+    folder.save("src/lib.rs", b"broken");
+    let surfaces = ["--http=127.0.0.1:0", "--admin=none", "--publish=none", "--frontend=none"];
+    let mut dev = Process::start(folder.command("dev").arg("--").args(surfaces));
+    wait_for_line(&dev, &["build failed after ", "; nothing of it is live yet"]);
+    folder.save("src/lib.rs", b"");
+    wait_for_line(&dev, &["tested 1/1, live as generation 1, "]);
+    let stdout = dev.stdout();
+    let place = stdout.lines().find_map(|line| line.strip_prefix("http ")).expect("where HTTP is");
+    let get = || crate::harness::Client::at(place).request("GET", "/x/?param=AbC", None).unwrap();
+    assert_eq!(get().text(), DOWN);
+    folder.save("examples.toml", promise(UP).as_bytes());
+    folder.save("src/component.wasm", &bytes("upcase"));
+    wait_for_line(&dev, &["tested 1/1, live as generation 2, "]);
+    assert_eq!(get().text(), UP);
+    dev.signal("INT");
+    assert_eq!(dev.wait().code(), Some(0), "{}", dev.stderr());
+    assert_balanced(&dev.stderr());
+}
+
+#[test]
+fn what_cannot_be_developed_is_refused() {
+    let folder = Folder::new(&bytes("downcase"), &promise(DOWN));
+    let refused = |arguments: &[&str], code: i32, words: &str| {
+        let mut dev = Process::start(folder.command("dev").args(arguments));
+        assert_eq!(dev.wait().code(), Some(code), "{}", dev.stderr());
+        assert!(dev.stderr().contains(words), "{words} is not in: {}", dev.stderr());
+    };
+    refused(&["--", "--htpp=1"], 2, "--htpp");
+    refused(&["--name=Up"], 1, "`Up`");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
+    let http = format!("--http={taken}");
+    refused(
+        &["--", &http, "--admin=none", "--publish=none"],
+        1,
+        &format!("error: binding http to {taken}: address in use"),
+    );
+    let mut nowhere = Process::start(tidegate().args(["plugin", "dev", "nowhere"]));
+    assert_eq!(nowhere.wait().code(), Some(1));
+    assert!(nowhere.stderr().contains("nowhere is no folder"), "{}", nowhere.stderr());
+}
+
+#[test]
+fn a_watched_test_runs_again_when_the_component_or_the_examples_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, examples) = (folder.path().join("x.wasm"), folder.path().join("own.toml"));
+    let replace = |path: &Path, content: &[u8]| {
+        let temporary = folder.path().join("temporary");
+        std::fs::write(&temporary, content).unwrap();
+        std::fs::rename(temporary, path).unwrap();
+    };
+    replace(&file, &bytes("downcase"));
+    replace(&examples, promise(DOWN).as_bytes());
+    let mut command = tidegate();
+    command.args(["plugin", "test", "--watch"]).arg(&file).arg("--examples").arg(&examples);
+    let mut test = Process::start(&mut command);
+    wait_for_line(&test, &["1 passed, 0 failed"]);
+    replace(&file, &bytes("upcase"));
+    wait_for_line(&test, &["0 passed, 1 failed"]);
+    assert!(test.stdout().contains(&format!("   expected \"{DOWN}\"\n   got      \"{UP}\"\n             ^")));
+    replace(&examples, format!("{}{}", promise(UP), promise(UP)).as_bytes());
+    wait_for_line(&test, &["2 passed, 0 failed"]);
+    replace(&file, b"garbage");
+    test.wait_for_line(&["error: ", "x.wasm is refused: compile: neither"]);
+    test.signal("INT");
+    assert_eq!(test.wait().code(), Some(0), "{}", test.stderr());
+}
+
+#[test]
+fn a_folder_is_built_before_it_is_tested() {
+    let own = custom_section("tidegate:examples", promise("abc").as_bytes());
+    let folder = Folder::new(&[&bytes("downcase")[..], &own].concat(), &promise(DOWN));
+    let mut test = Process::start(&mut folder.command("test"));
+    assert_eq!(test.wait().code(), Some(0), "{}", test.stderr());
+    assert_eq!(test.stdout(), "ok      letters\n1 passed, 0 failed\n");
+    // It leaves nothing beside the folder.
+    assert!(!folder.directory.path().join("x.wasm").exists());
+}
