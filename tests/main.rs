@@ -30,6 +30,7 @@ mod ledger;
 mod limits;
 mod log;
 mod metrics;
+mod oci;
 mod overload;
 mod publish;
 mod requests;
