@@ -66,7 +66,7 @@ pub struct Host {
 pub struct Setup {
     directory: tempfile::TempDir,
     arguments: Vec<String>,
-    environment: Vec<(&'static str, &'static str)>,
+    environment: Vec<(&'static str, String)>,
     config: String,
 }
 
@@ -111,8 +111,8 @@ impl Setup {
     }
 
     /// Sets a variable of the environment.
-    pub fn env(mut self, name: &'static str, value: &'static str) -> Self {
-        self.environment.push((name, value));
+    pub fn env(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.to_owned()));
         self
     }
 
@@ -127,7 +127,7 @@ impl Setup {
     pub fn command(&self) -> Command {
         let mut command = tidegate();
         command.current_dir(self.path()).args(&self.arguments).env("XDG_CACHE_HOME", self.path().join("cache"));
-        command.envs(self.environment.iter().copied());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if !self.config.is_empty() {
             let file = self.path().join("tidegate.toml");
             std::fs::write(&file, &self.config).unwrap();

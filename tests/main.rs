@@ -34,6 +34,7 @@ mod limits;
 mod log;
 mod metrics;
 mod new_plugins;
+mod oci;
 mod overload;
 mod publish;
 mod requests;

@@ -32,7 +32,7 @@ fn each_library_is_named_in_its_own_folder_alone() {
     let source = root().join("host/src");
     let mut files = Vec::new();
     rust_files(&source, &mut files);
-    for (library, folder) in [("wasmtime", "plugin"), ("warp", "http"), ("zmq", "messaging")] {
+    for (library, folder) in [("wasmtime", "plugin"), ("warp", "http"), ("zmq", "messaging"), ("oci_client", "oci")] {
         for file in files.iter().filter(|file| !file.starts_with(source.join(folder))) {
             let text = std::fs::read_to_string(file).unwrap();
             let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));

@@ -8,11 +8,12 @@ use crate::config::{
 use futures_util::StreamExt;
 use oci_client::Client;
 use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::errors::OciDistributionError;
 use oci_client::manifest::ImageIndexEntry;
 use oci_client::secrets::RegistryAuth;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -111,33 +112,43 @@ impl Registries {
     pub(super) async fn client(&self, reference: &Reference) -> Result<(Client, RegistryAuth), Error> {
         let registry = &reference.registry;
         let auth = credentials::of(registry).await?;
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, client)) = clients.get(registry).filter(|(known, _)| *known == auth) {
+        if let Some((_, client)) = self.clients().get(registry).filter(|(known, _)| *known == auth) {
             return Ok((client.clone(), auth));
         }
-        // A second time it does nothing.
-        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let plain = self.is_plain(reference);
-        let config = ClientConfig {
-            protocol: if plain { ClientProtocol::Http } else { ClientProtocol::Https },
-            connect_timeout: Some(Duration::from_millis(REGISTRY_CONNECT_MS)),
-            read_timeout: Some(Duration::from_millis(REGISTRY_SILENCE_MS)),
-            platform_resolver: Some(Box::new(wasm_of_an_index)),
-            user_agent: USER_AGENT,
-            ..ClientConfig::default()
-        };
-        let client = Client::try_from(config).map_err(|error| Error::of(registry, plain, error))?;
-        clients.insert(registry.clone(), (auth.clone(), client.clone()));
+        // It reads the system's certificates: too long for a thread that carries traffic.
+        let client = tokio::task::spawn_blocking(move || client_of(plain)).await;
+        let client = client
+            .map_err(|panic| Error::refused(registry, &panic.to_string()))?
+            .map_err(|error| Error::of(registry, plain, error))?;
+        self.clients().insert(registry.clone(), (auth.clone(), client.clone()));
         Ok((client, auth))
     }
 
-    pub(super) fn failed(&self, reference: &Reference, error: oci_client::errors::OciDistributionError) -> Error {
+    fn clients(&self) -> MutexGuard<'_, HashMap<String, (RegistryAuth, Client)>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn failed(&self, reference: &Reference, error: OciDistributionError) -> Error {
         Error::of(&reference.registry, self.is_plain(reference), error)
     }
 
     fn is_plain(&self, reference: &Reference) -> bool {
         reference.is_loopback() || self.plain_http.contains(&reference.registry)
     }
+}
+
+fn client_of(plain: bool) -> Result<Client, OciDistributionError> {
+    // A second time it does nothing.
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    Client::try_from(ClientConfig {
+        protocol: if plain { ClientProtocol::Http } else { ClientProtocol::Https },
+        connect_timeout: Some(Duration::from_millis(REGISTRY_CONNECT_MS)),
+        read_timeout: Some(Duration::from_millis(REGISTRY_SILENCE_MS)),
+        platform_resolver: Some(Box::new(wasm_of_an_index)),
+        user_agent: USER_AGENT,
+        ..ClientConfig::default()
+    })
 }
 
 /// A reference as oci_client has it.

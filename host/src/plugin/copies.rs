@@ -83,8 +83,12 @@ impl Copies {
         if !path.exists() && bytes.len() as u64 <= self.bytes_max {
             write_at_once(&path, bytes)?;
         }
-        let note = Note { reference: reference.to_string(), artifact: artifact.clone() };
-        write_at_once(&self.note(reference), &serde_json::to_vec(&note)?)
+        // By its digest it may be asked for later.
+        for reference in [reference, &reference.pinned(&artifact.digest)] {
+            let note = Note { reference: reference.to_string(), artifact: artifact.clone() };
+            write_at_once(&self.note(reference), &serde_json::to_vec(&note)?)?;
+        }
+        Ok(())
     }
 
     fn note(&self, reference: &Reference) -> PathBuf {
@@ -131,7 +135,9 @@ mod tests {
         assert_eq!((copies.last(&reference), copies.get(&digest(b"abc"), 3)), (None, None));
 
         copies.put(&reference, &artifact(b"abc"), b"abc");
-        assert_eq!(copies.last(&reference), Some(artifact(b"abc")));
+        for reference in [&reference, &reference.pinned("sha256:0")] {
+            assert_eq!(copies.last(reference), Some(artifact(b"abc")));
+        }
         assert_eq!(copies.get(&digest(b"abc"), 3).as_deref(), Some(b"abc".as_slice()));
         assert_eq!(copies.get(&digest(b"abc"), 2), None);
 

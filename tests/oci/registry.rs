@@ -1,0 +1,97 @@
+//! A registry as others run it: Debian's docker-registry, on a free port, with a directory of its own.
+
+use crate::harness::{Client, Process, wait_for};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub struct Registry {
+    process: Option<Process>,
+    directory: tempfile::TempDir,
+    /// `127.0.0.1:PORT`
+    pub address: String,
+}
+
+/// A started registry; none, said in a clear line, where the program is missing.
+pub fn registry() -> Option<Registry> {
+    Registry::start(None)
+}
+
+impl Registry {
+    /// With the content of an htpasswd file, it asks who is there.
+    pub fn start(htpasswd: Option<&str>) -> Option<Self> {
+        if Command::new("docker-registry").arg("--version").output().is_err() {
+            eprintln!(
+                "skipped: there is no docker-registry here; apt-get install --no-install-recommends docker-registry"
+            );
+            return None;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        if let Some(htpasswd) = htpasswd {
+            std::fs::write(directory.path().join("htpasswd"), htpasswd).unwrap();
+        }
+        let mut registry = Self { process: None, directory, address: "127.0.0.1:0".to_owned() };
+        registry.run();
+        Some(registry)
+    }
+
+    /// Starts it, again at the address that it had.
+    pub fn run(&mut self) {
+        let (directory, address) = (self.directory.path().display(), &self.address);
+        let mut config = format!(
+            "version: 0.1\nlog:\n  level: info\nstorage:\n  filesystem:\n    rootdirectory: {directory}/data\nhttp:\n  \
+             addr: {address}\n  secret: none\n"
+        );
+        if self.directory.path().join("htpasswd").exists() {
+            config += &format!("auth:\n  htpasswd:\n    realm: test\n    path: {directory}/htpasswd\n");
+        }
+        let file = self.directory.path().join("config.yml");
+        std::fs::write(&file, config).unwrap();
+        let process = Process::start(Command::new("docker-registry").arg("serve").arg(file));
+        self.address = wait_for("the registry to listen", || {
+            let log = process.stderr();
+            let (_, rest) = log.split_once("listening on ")?;
+            Some(rest.split_once('"')?.0.to_owned())
+        });
+        self.process = Some(process);
+    }
+
+    /// Ends it without a warning.
+    pub fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.signal("KILL");
+        process.wait();
+    }
+
+    /// `oci://127.0.0.1:PORT/team/x:TAG`
+    pub fn reference(&self, tag: &str) -> String {
+        format!("oci://{}/team/x:{tag}", self.address)
+    }
+
+    pub fn client(&self) -> Client {
+        Client::at(&format!("http://{}/v2/team/x", self.address))
+    }
+
+    /// The manifest of a tag.
+    pub fn manifest(&self, tag: &str) -> Value {
+        let accept = [("accept", "application/vnd.oci.image.manifest.v1+json")];
+        let answer = self.client().request_with("GET", &format!("/manifests/{tag}"), &accept, None).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+
+    /// Puts a manifest under a tag as it is, whatever it says.
+    pub fn put_manifest(&self, tag: &str, manifest: &Value) {
+        let content_type = [("content-type", manifest["mediaType"].as_str().unwrap())];
+        let body = manifest.to_string();
+        let path = format!("/manifests/{tag}");
+        let answer = self.client().request_with("PUT", &path, &content_type, Some(body.as_bytes())).unwrap();
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    }
+
+    /// The file that holds a blob, by the SHA-256 in hexadecimal.
+    pub fn blob(&self, digest: &str) -> PathBuf {
+        let blobs = Path::new("data/docker/registry/v2/blobs/sha256");
+        self.directory.path().join(blobs).join(&digest[..2]).join(digest).join("data")
+    }
+}
