@@ -178,8 +178,9 @@ impl Stream for Pieces {
 
 impl Drop for Pieces {
     fn drop(&mut self) {
-        // A guest that has written all may go on until its deadline; one whose client has gone has nobody to write for.
-        if self.left != Some(0) && self.channel.lock().end != Some(Ok(())) {
+        // A guest that has written all may go on until its deadline, and one that broke off has an end of its own, which has
+        // to be counted; one whose client has gone has nobody to write for.
+        if self.left != Some(0) && self.channel.lock().end.is_none() {
             self.call.abort();
         }
     }
