@@ -27,6 +27,7 @@ mod examples;
 mod handshakes;
 mod hostile;
 mod http;
+mod http_handler;
 mod https;
 mod keygen;
 mod ledger;

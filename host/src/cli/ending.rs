@@ -91,6 +91,7 @@ mod tests {
 HOP          IN  OUT  DROPPED  IN-FLIGHT  REASONS
 http         1   1    0        0
 transform    0   0    0        0
+handler      0   0    0        0
 publish      0   0    0        0
 policy       0   0    0        0
 schedule     0   0    0        0

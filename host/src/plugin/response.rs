@@ -7,6 +7,7 @@
 use super::call::CallError;
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
+use hyper::header::{CONTENT_LENGTH, HeaderMap};
 use hyper::http::response::Parts;
 use hyper::{Method, StatusCode};
 use std::future::{Future, poll_fn};
@@ -40,6 +41,8 @@ pub(super) struct Inlet {
 /// A body that is still being written. Dropping it early gives up the call.
 pub struct Pieces {
     channel: Arc<Channel>,
+    /// What is left to send of what the head announces: whoever sends it asks for no more then.
+    left: Option<u64>,
     call: JoinHandle<Result<(), CallError>>,
 }
 
@@ -59,6 +62,11 @@ struct State {
 pub(super) fn response_to(method: Method) -> (Outlet, Inlet) {
     let channel = Arc::<Channel>::default();
     (Outlet(Arc::clone(&channel)), Inlet { channel, method })
+}
+
+/// The length of a body, where its head says it.
+pub(super) fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Whether such a response has no body, whatever its handler writes and announces.
@@ -121,8 +129,9 @@ impl Inlet {
             }
             head = poll_fn(|context| self.poll_head(context)) => match head {
                 Some(head) if !is_bodiless(&self.method, head.status) => {
-                    let Self { channel, .. } = self;
-                    return Ok((head, ResponseBody::Streamed(Pieces { channel, call: tokio::spawn(call) })));
+                    let (channel, left) = (self.channel, announced(&head.headers));
+                    let pieces = Pieces { channel, left, call: tokio::spawn(call) };
+                    return Ok((head, ResponseBody::Streamed(pieces)));
                 }
                 head => {
                     call.await?;
@@ -149,10 +158,13 @@ impl Inlet {
 impl Stream for Pieces {
     type Item = Result<Bytes, BrokenOff>;
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut state = self.channel.lock();
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let channel = Arc::clone(&self.channel);
+        let mut state = channel.lock();
         if !state.written.is_empty() {
-            return Poll::Ready(Some(Ok(state.written.split().freeze())));
+            let piece = state.written.split().freeze();
+            self.left = self.left.map(|left| left.saturating_sub(piece.len() as u64));
+            return Poll::Ready(Some(Ok(piece)));
         }
         match state.end {
             Some(end) => Poll::Ready(end.err().map(Err)),
@@ -166,8 +178,9 @@ impl Stream for Pieces {
 
 impl Drop for Pieces {
     fn drop(&mut self) {
-        // A guest that has written all may go on until its deadline; one whose client has gone has nobody to write for.
-        if self.channel.lock().end != Some(Ok(())) {
+        // A guest that has written all may go on until its deadline, and one that broke off has an end of its own, which has
+        // to be counted; one whose client has gone has nobody to write for.
+        if self.left != Some(0) && self.channel.lock().end.is_none() {
             self.call.abort();
         }
     }
@@ -234,6 +247,27 @@ mod tests {
         go_on.send(()).unwrap();
         assert_eq!(pieces.next().await, Some(Ok(Bytes::from_static(b"b"))));
         assert_eq!(pieces.next().await, Some(Err(BrokenOff)));
+    }
+
+    #[tokio::test]
+    async fn a_body_of_which_all_that_was_announced_is_sent_gives_up_nothing() {
+        let (outlet, inlet) = response_to(Method::GET);
+        let (go_on, wait) = oneshot::channel();
+        let (tell, told) = oneshot::channel();
+        let call = async move {
+            let mut head = head(200);
+            head.headers.insert(CONTENT_LENGTH, 1.into());
+            outlet.begin(head);
+            outlet.write(b"a");
+            let _ = wait.await;
+            outlet.end();
+            tell.send(()).map_err(|()| CallError::Panicked)
+        };
+        let ResponseBody::Streamed(mut pieces) = inlet.of(call).await.unwrap().1 else { panic!("it is over") };
+        assert_eq!(pieces.next().await, Some(Ok(Bytes::from_static(b"a"))));
+        drop(pieces);
+        go_on.send(()).unwrap();
+        told.await.unwrap();
     }
 
     #[tokio::test]

@@ -4,11 +4,10 @@
 use super::call::CallError;
 use super::guest::Guest;
 use super::loaded::Plugin;
-use super::response::{Outlet, is_bodiless};
+use super::response::{Outlet, announced, is_bodiless};
 use bytes::Bytes;
 use futures_util::future::try_join;
 use http_body_util::{BodyExt, Full};
-use hyper::header::{CONTENT_LENGTH, HeaderMap};
 use hyper::http::uri;
 use hyper::{Method, Request, Response};
 use tokio::sync::oneshot;
@@ -120,8 +119,4 @@ async fn take(
     }
     outlet.end();
     Ok(())
-}
-
-fn announced(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
