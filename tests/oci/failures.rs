@@ -50,6 +50,8 @@ fn a_registry_that_is_down_keeps_what_serves_and_a_start_uses_the_copy() {
         pinned.split_once('@').unwrap().1,
     ]);
     assert_eq!(answer(&host).text(), DOWN);
+    // Only of what was missed can it be said that it is back.
+    host.process.wait_for_line(&["not loaded; what served before serves on", "does not answer"]);
     registry.run();
     host.process.wait_for_line(&["the registry answers again"]);
     push("upcase", &reference);
