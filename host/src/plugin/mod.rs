@@ -1,7 +1,8 @@
 //! Plugins: the only folder that names wasmtime.
 //!
 //! [`Engine`] compiles and runs components, [`Slot`] is the cell that holds the plugin of one name, [`Slots`] are all
-//! of them, [`Watch`] loads again what changed on disk, and [`poll`] what moved in a registry. A plugin returns data; whoever calls it performs the effects.
+//! of them, [`Watch`] loads again what changed on disk, and [`poll`] what moved in a registry. A plugin returns data;
+//! whoever calls it performs the effects.
 //!
 //! A load goes from `origin` (a file, or a registry and `copies`) through `load` (read, compile in `compiler` or from
 //! `cache`, `type_check`, probe, `examples`); a call through `slot`, then `lane` (short and long calls), then the adapter
