@@ -66,8 +66,14 @@ fn of_crate(directory: &Path) -> anyhow::Result<(BTreeSet<PathBuf>, PathBuf)> {
         collect(&wit, all, &mut files)?;
     }
 
-    // Paths as seen from above the workspace, where a shared wit/ is too, so that the digest is the same anywhere.
-    let root = workspace.parent().unwrap_or(&workspace).to_owned();
+    // Paths as seen from the nearest folder that holds all of them, so that the digest is the same on any machine.
+    let mut root = workspace.as_path();
+    while let Some(above) = root.parent()
+        && !files.iter().all(|file| file.starts_with(root))
+    {
+        root = above;
+    }
+    let root = root.to_owned();
     Ok((files, root))
 }
 
@@ -153,6 +159,26 @@ mod tests {
             write(&changed, "// changed");
             assert_ne!(source_digest(&guest).unwrap(), before, "{}", changed.display());
         }
+    }
+
+    #[test]
+    fn the_digest_is_the_same_wherever_the_tree_stands() {
+        let at = |above: &str| {
+            let root = tempfile::tempdir().unwrap();
+            let tree = root.path().join(above);
+            let parts = [
+                ("tests/guests/guest/Cargo.toml", "[workspace]\n[package]\nname = 'guest'"),
+                ("tests/guests/guest/src/lib.rs", ""),
+                ("wit/a.wit", ""),
+            ];
+            for (part, content) in parts {
+                let path = tree.join(part);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, content).unwrap();
+            }
+            source_digest(&tree.join("tests/guests/guest")).unwrap()
+        };
+        assert_eq!(at("here"), at("some/where/else"));
     }
 
     #[test]
