@@ -108,6 +108,10 @@ async fn take(
         if bytes > bytes_max {
             return Err(CallError::OverOutput(bytes_max));
         }
+        if announced.is_some_and(|announced| bytes as u64 > announced) {
+            // Unwritten: a client would take what fits for the whole.
+            break;
+        }
         if !is_bodiless {
             outlet.write(&piece);
         }
