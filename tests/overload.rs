@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Their calls of some milliseconds are far more than any machine answers within the bound on the wait.
 const CLIENTS: usize = 300;
+/// Where all of them wait for a slow machine, none is to be given up.
+const PATIENCE: &str = "[limits]\ncall_deadline_ms = 60000";
 
 #[test]
 fn an_overload_is_shed_and_forgotten() {
-    let host = Setup::new().plugin("busy", &fixtures::busy(3_000_000)).committed("downcase").start();
+    let host = Setup::new().plugin("busy", &fixtures::busy(3_000_000)).committed("downcase").config(PATIENCE).start();
     let (enough, answered, shed) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for _ in 0..CLIENTS {
@@ -50,7 +52,8 @@ fn an_overload_is_shed_and_forgotten() {
 
 #[test]
 fn shedding_can_be_switched_off() {
-    let host = Setup::new().plugin("busy", &fixtures::busy(3_000_000)).config("[http]\nqueue_delay_ms_max = 0").start();
+    let setup = Setup::new().plugin("busy", &fixtures::busy(3_000_000)).config(PATIENCE);
+    let host = setup.config("[http]\nqueue_delay_ms_max = 0").start();
     std::thread::scope(|scope| {
         for _ in 0..CLIENTS {
             scope.spawn(|| {

@@ -15,8 +15,6 @@ fn a_failure_before_anything_was_sent_has_its_status() {
         ("silent", 502, "no-response", "without a response"),
         ("error", 502, "failed", "the plugin failed"),
         ("status?101", 502, "failed", "the plugin failed"),
-        ("length?4", 502, "failed", "the plugin failed"),
-        ("length?6", 502, "failed", "the plugin failed"),
         ("length?99999999", 502, "over-output", "output_bytes_max"),
     ] {
         let before = handler_hop(&host)["dropped"][reason].as_u64().unwrap_or(0);
@@ -43,6 +41,8 @@ fn a_failure_after_that_ends_the_connection() {
         ("loop/late-loop", "deadline-exceeded"),
         ("h/endless", "over-output"),
         ("h/stream?3000001", "over-output"),
+        ("h/length?4", "failed"),
+        ("h/length?6", "failed"),
     ] {
         let before = handler_hop(&host)["dropped"][reason].as_u64().unwrap_or(0);
         let broken = Client::new(&host).request("GET", &format!("/{path}"), None);
@@ -51,7 +51,9 @@ fn a_failure_after_that_ends_the_connection() {
         wait_for("the end of the call", || (handler_hop(&host)["dropped"][reason] == before + 1).then_some(()));
     }
     let ledger = host.ledger();
-    assert_eq!((&ledger["hops"]["http"]["out"], &ledger["hops"]["http"]["dropped"]), (&json!(4), &json!({})));
+    assert_eq!((&ledger["hops"]["http"]["out"], &ledger["hops"]["http"]["dropped"]), (&json!(6), &json!({})));
+    host.process.wait_for_line(&["call failed", "5 bytes", "content-length is 4"]);
+    host.process.wait_for_line(&["call failed", "gave up the body of its response"]);
     assert_eq!(host.stop(), 0);
 }
 
