@@ -127,27 +127,9 @@ impl Cache {
         file.write_all(blake3::hash(artifact).as_bytes())
     }
 
-    /// Removes what was not used for longest until the rest fits.
     fn make_room(&self) {
-        let Ok(directory) = std::fs::read_dir(&self.directory) else { return };
-        let mut entries: Vec<_> = directory
-            .flatten()
-            .filter(|entry| entry.path().extension().is_some_and(|extension| extension == EXTENSION))
-            .filter_map(|entry| {
-                let metadata = entry.metadata().ok()?;
-                Some((metadata.modified().ok()?, metadata.len(), entry.path()))
-            })
-            .collect();
-        entries.sort();
-        let mut bytes: u64 = entries.iter().map(|(_, bytes, _)| bytes).sum();
-        for (_, size, path) in entries {
-            if bytes <= self.bytes_max {
-                return;
-            }
-            // An instance that runs from it keeps the file's content until it ends.
-            let _ = std::fs::remove_file(path);
-            bytes -= size;
-        }
+        // An instance that runs from a file keeps its content until it ends.
+        super::file::make_room(&self.directory, EXTENSION, self.bytes_max);
     }
 }
 

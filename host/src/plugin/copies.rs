@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 const COMPONENT: &str = "wasm";
@@ -95,27 +95,8 @@ impl Copies {
         self.directory.join(hex(&Sha256::digest(reference.to_string()))).with_extension(NOTE)
     }
 
-    /// Removes what was not used for longest until the rest fits.
     fn make_room(&self) {
-        let Ok(directory) = std::fs::read_dir(&self.directory) else { return };
-        let is_component = |path: &Path| path.extension().is_some_and(|extension| extension == COMPONENT);
-        let mut copies: Vec<_> = directory
-            .flatten()
-            .filter(|entry| is_component(&entry.path()))
-            .filter_map(|entry| {
-                let metadata = entry.metadata().ok()?;
-                Some((metadata.modified().ok()?, metadata.len(), entry.path()))
-            })
-            .collect();
-        copies.sort();
-        let mut bytes: u64 = copies.iter().map(|(_, bytes, _)| bytes).sum();
-        for (_, size, path) in copies {
-            if bytes <= self.bytes_max {
-                return;
-            }
-            let _ = std::fs::remove_file(path);
-            bytes -= size;
-        }
+        super::file::make_room(&self.directory, COMPONENT, self.bytes_max);
     }
 }
 

@@ -14,6 +14,28 @@ pub fn write_at_once(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         .inspect_err(|_| drop(std::fs::remove_file(&temporary)))
 }
 
+/// Removes files of this extension from a directory, the ones that were not used for longest first, until the rest fits.
+pub(super) fn make_room(directory: &Path, extension: &str, bytes_max: u64) {
+    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    let mut files: Vec<_> = entries
+        .flatten()
+        .filter(|entry| entry.path().extension().is_some_and(|found| found == extension))
+        .filter_map(|entry| {
+            let metadata = entry.metadata().ok()?;
+            Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+        })
+        .collect();
+    files.sort();
+    let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+    for (_, size, path) in files {
+        if bytes <= bytes_max {
+            return;
+        }
+        let _ = std::fs::remove_file(path);
+        bytes -= size;
+    }
+}
+
 /// The custom sections of a module, or of the outermost component.
 pub fn custom_sections(bytes: &[u8]) -> impl Iterator<Item = (String, &[u8])> {
     let mut depth = 0_u32;

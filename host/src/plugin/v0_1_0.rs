@@ -54,8 +54,8 @@ pub(super) struct Adapter {
     reply_policy: Option<ReplyPolicyRolePre<Guest>>,
 }
 
-/// What the instances of one generation share, and those that wait for another call. They go with it: what a guest remembers must not turn up
-/// again when the same code serves once more, as another generation.
+/// What the instances of one generation share, and those that wait for another call. They go with it: what a guest
+/// remembers must not turn up again when the same code serves once more, as another generation.
 #[derive(Default)]
 pub(super) struct Idle {
     transform: Instances<TransformRole>,

@@ -40,8 +40,8 @@ impl Test {
 
     /// Whether all examples passed.
     async fn try_once(&self, subject: &Subject, sandbox: &Sandbox) -> anyhow::Result<bool> {
-        let source = subject.component().await?;
-        let tested = Tested::of(sandbox, &source, self.examples.as_deref()).await?;
+        let component = subject.component().await?;
+        let tested = Tested::of(sandbox, &component, self.examples.as_deref()).await?;
         let Some(tested) = tested else {
             bail!(
                 "{} carries no examples: put an examples.toml into its folder and build it again, or name one with \
