@@ -34,8 +34,12 @@ const GIVE_WAY_MAX: Duration = Duration::from_millis(250);
 /// What a compiler has that does not give way: less than the traffic.
 const NICE: i32 = 5;
 const STDERR_BYTES_MAX: u64 = 64 << 10;
-/// The address space that the process has before it compiles.
+/// The address space that the process has before it compiles, and more for each of its threads: a stack, and what the
+/// allocator lays by for it.
 const BASE_BYTES: u64 = 256 << 20;
+const THREAD_BYTES: u64 = 80 << 20;
+/// Of a component with a language's runtime more of them compile no faster than that.
+const THREADS_MAX: usize = 8;
 
 /// Starts compilers, a few at a time.
 #[derive(Clone)]
@@ -80,6 +84,7 @@ impl Compiler {
             .args(self.debug_info.then_some(DEBUG_INFO))
             // Nothing of ours for a hostile file to find there.
             .env_clear()
+            .env("RAYON_NUM_THREADS", threads().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -149,6 +154,11 @@ pub fn own_program() -> std::io::Result<PathBuf> {
     if own.exists() { Ok(own.to_owned()) } else { std::env::current_exe() }
 }
 
+/// How many threads compile one component.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX)
+}
+
 /// What [`SUBCOMMAND`] does: compiles the component on stdin. Returns the exit code.
 pub fn run(memory_bytes_max: u64, cpu_seconds_max: u64, gives_way: bool, debug_info: bool) -> u8 {
     if gives_way {
@@ -181,8 +191,9 @@ fn artifact(component: &[u8], debug_info: bool) -> Result<Vec<u8>, String> {
 
 fn bound_this_process(memory_bytes_max: u64, cpu_seconds_max: u64) -> rustix::io::Result<()> {
     let bound = |resource, most| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
-    bound(Resource::As, BASE_BYTES.saturating_add(memory_bytes_max))?;
-    bound(Resource::Cpu, cpu_seconds_max)?;
+    let threads = threads() as u64;
+    bound(Resource::As, (BASE_BYTES + threads * THREAD_BYTES).saturating_add(memory_bytes_max))?;
+    bound(Resource::Cpu, cpu_seconds_max.saturating_mul(threads))?;
     // No file, no dump: what comes out comes out at stdout.
     bound(Resource::Fsize, 0)?;
     bound(Resource::Core, 0)?;
