@@ -154,9 +154,12 @@ pub fn own_program() -> std::io::Result<PathBuf> {
     if own.exists() { Ok(own.to_owned()) } else { std::env::current_exe() }
 }
 
-/// How many threads compile one component.
+/// How many threads compile one component: one processor is left to the traffic, which waits longer for one that has to
+/// be given up first, even by a thread that gives way.
 fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX)
+    std::thread::available_parallelism()
+        .map_or(1, |processors| processors.get().saturating_sub(1))
+        .clamp(1, THREADS_MAX)
 }
 
 /// What [`SUBCOMMAND`] does: compiles the component on stdin. Returns the exit code.
@@ -184,7 +187,10 @@ fn compile(memory_bytes_max: u64, cpu_seconds_max: u64, debug_info: bool) -> Res
 /// What a component compiles to, with no bound on time and memory but those of this process.
 fn artifact(component: &[u8], debug_info: bool) -> Result<Vec<u8>, String> {
     refuse_what_is_no_component(component)?;
-    let engine = wasmtime::Engine::new(&engine::compile_settings(debug_info)).map_err(|error| format!("{error:#}"))?;
+    let mut settings = engine::compile_settings(debug_info);
+    // A single other thread would only be waited for.
+    settings.parallel_compilation(threads() > 1);
+    let engine = wasmtime::Engine::new(&settings).map_err(|error| format!("{error:#}"))?;
     let binary = wat::parse_bytes(component).map_err(|error| error.to_string())?;
     engine.precompile_component(&binary).map_err(|error| format!("{error:#}"))
 }
