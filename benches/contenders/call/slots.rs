@@ -11,6 +11,10 @@ use tokio::runtime::Runtime;
 /// Of compiled components: each is loaded twice.
 const CACHE_BYTES_MAX: u64 = 1 << 30;
 
+/// Calls that one instance serves where it is reused: a JavaScript engine has used up its memory after some ten thousand of
+/// them, before it collects its garbage.
+const REUSE: u32 = 1_000;
+
 /// Loads plugins and calls them.
 pub struct Caller<'a> {
     runtime: &'a Runtime,
@@ -31,7 +35,7 @@ impl<'a> Caller<'a> {
     /// A slot with the component, under the default bounds.
     pub fn load(&self, name: &'static str, component: &Path, reuse: bool) -> Result<Arc<Slot>> {
         let mut config = Config::default();
-        config.plugins.entry(name.to_owned()).or_default().reuse = if reuse { u32::MAX } else { 1 };
+        config.plugins.entry(name.to_owned()).or_default().reuse = if reuse { REUSE } else { 1 };
         let slots = Slots::new(self.engine.clone(), config, false);
         let slot = slots.add(Source { name: name.to_owned(), place: component.to_owned().into() });
         self.runtime.block_on(slots.load(&slot, true)).with_context(|| format!("loading {}", component.display()))?;
