@@ -1,6 +1,7 @@
 //! A host that is started again and again from one directory: with the same plugins, the same cache, and its own flags.
 
 use crate::host::root;
+use crate::process::terminate;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -108,19 +109,10 @@ impl Running {
     /// Ends it in order. Tells how long that took, and how it ended.
     pub fn stop(mut self) -> Result<(Duration, ExitStatus)> {
         let began = Instant::now();
-        self.terminate();
+        terminate(&mut self.process, STOP_MAX);
         match self.process.try_wait()? {
             Some(status) => Ok((began.elapsed(), status)),
             None => bail!("the host did not stop within {} s", STOP_MAX.as_secs()),
-        }
-    }
-
-    fn terminate(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.process);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        let began = Instant::now();
-        while began.elapsed() < STOP_MAX && matches!(self.process.try_wait(), Ok(None)) {
-            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
@@ -128,7 +120,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if matches!(self.process.try_wait(), Ok(None)) {
-            self.terminate();
+            terminate(&mut self.process, STOP_MAX);
             let _ = self.process.kill();
             let _ = self.process.wait();
         }

@@ -22,12 +22,18 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         let Self(child) = self;
-        let _ = rustix::process::kill_process(rustix::process::Pid::from_child(child), rustix::process::Signal::TERM);
-        let began = Instant::now();
-        while began.elapsed() < STOP_MAX && matches!(child.try_wait(), Ok(None)) {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        terminate(child, STOP_MAX);
         let _ = child.kill();
         let _ = child.wait();
+    }
+}
+
+/// Tells a process to end, and waits for that, though no longer than so.
+pub fn terminate(child: &mut Child, wait_max: Duration) {
+    let _ = rustix::process::kill_process(rustix::process::Pid::from_child(child), rustix::process::Signal::TERM);
+    let began = Instant::now();
+    // It has no other end to wait for; the pace is fine enough to time a stop by.
+    while began.elapsed() < wait_max && matches!(child.try_wait(), Ok(None)) {
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
