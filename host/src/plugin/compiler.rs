@@ -38,7 +38,7 @@ const STDERR_BYTES_MAX: u64 = 64 << 10;
 /// allocator lays by for it.
 const BASE_BYTES: u64 = 256 << 20;
 const THREAD_BYTES: u64 = 80 << 20;
-/// Of a component with a language's runtime more of them compile no faster than that.
+/// However many processors there are: each takes memory of the machine that is no part of `compile_memory_bytes_max`.
 const THREADS_MAX: usize = 8;
 
 /// Starts compilers, a few at a time.
