@@ -8,6 +8,7 @@ mod client;
 mod fixtures;
 mod harness;
 mod process;
+mod raw_peer;
 
 mod admin;
 mod bad_clients;
