@@ -280,6 +280,33 @@ fn a_removed_key_ends_its_connections_and_what_is_queued_from_them() {
 }
 
 #[test]
+fn what_is_queued_to_a_removed_key_is_counted() {
+    let guarded = Guarded::new(&[("plain", &fixtures::answering("", None))]);
+    guarded.authorize("client.key", &guarded.client);
+    let sleeper = zmq::Context::new().socket(zmq::SUB).unwrap();
+    sleeper.set_rcvhwm(1).unwrap();
+    sleeper.set_subscribe(b"").unwrap();
+    sleeper.set_curve_serverkey(guarded.server.public.as_bytes()).unwrap();
+    sleeper.set_curve_publickey(guarded.client.public.as_bytes()).unwrap();
+    sleeper.set_curve_secretkey(guarded.client.secret.as_bytes()).unwrap();
+    sleeper.connect(guarded.host.surface("publish")).unwrap();
+    let figure = |name: &str| {
+        let metrics = guarded.host.admin("/metrics");
+        let line =
+            metrics.text().lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("{socket=\"publish\"} "));
+        line.unwrap().parse::<u64>().unwrap()
+    };
+    wait_for("a queue", || {
+        assert_eq!(guarded.host.post("/plain/", &[b'x'; 256 << 10]).status, 200);
+        (figure("tidegate_socket_queue_messages_longest") > 3).then_some(())
+    });
+    fs::remove_file(guarded.keys.join("client.key")).unwrap();
+    guarded.host.process.wait_for_line(&["thrown away", "surface=\"publish\"", "127.0.0.1:"]);
+    assert!(figure("tidegate_socket_messages_cut_off_total") > 3);
+    assert_eq!(guarded.host.stop(), 0);
+}
+
+#[test]
 fn a_directory_that_vanishes_leaves_the_last_list_in_force() {
     let guarded = Guarded::new(&[("echo", &echo())]);
     guarded.authorize("client.key", &guarded.client);

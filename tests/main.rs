@@ -38,6 +38,7 @@ mod metrics;
 mod new_plugins;
 mod oci;
 mod overload;
+mod peer_queues;
 mod publish;
 mod requests;
 mod rollback;

@@ -4,8 +4,10 @@
 //! read under one lock. Whatever enters a hop holds a [`Passage`] until its end is known, so that nothing can leave
 //! uncounted: a passage that is let go without a verdict counts as [`Reason::Abandoned`].
 
+mod peer_queues;
 mod report;
 
+pub use peer_queues::PeerQueues;
 pub use report::Report;
 
 use serde::{Serialize, Serializer};
@@ -153,6 +155,11 @@ impl Ledger {
             ("dead-letter", &self.dead_letter),
         ]
     }
+
+    /// What went with the queues of each socket's peers, by the socket's name.
+    pub fn sockets(&self) -> [(&'static str, &PeerQueues); 2] {
+        [("publish", &self.publish.peer_queues), ("frontend", &self.reply.peer_queues)]
+    }
 }
 
 /// The figures of one hop, read together.
@@ -185,6 +192,7 @@ impl Figures {
 #[derive(Debug, Default)]
 pub struct Hop {
     figures: Mutex<Figures>,
+    peer_queues: PeerQueues,
 }
 
 impl Hop {
@@ -208,6 +216,11 @@ impl Hop {
         let mut figures = self.lock();
         figures.entered += 1;
         figures.out += 1;
+    }
+
+    /// Of a hop that ends in a socket: what came after it.
+    pub fn peer_queues(&self) -> &PeerQueues {
+        &self.peer_queues
     }
 
     /// All figures as of one moment.

@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 /// What is mended of libzmq. Each begins with why.
-const PATCHES: [&str; 3] = ["strlcpy", "timers", "live-pipes"];
+const PATCHES: [&str; 3] = ["strlcpy", "timers", "queues"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -96,7 +96,7 @@ fn replace(path: &Path, old: &str, new: &str) -> Result<(), String> {
 fn compile(source: &Path, out: &Path) {
     let mut build = cc::Build::new();
     // Its warnings are no news to whoever builds Tidegate.
-    build.cpp(true).std("c++11").warnings(false).flag_if_supported("-w");
+    build.cpp(true).std("c++11").warnings(false);
     // It wants a file of this name, for what is defined here.
     fs::write(source.join("platform.hpp"), "").unwrap_or_else(|error| panic!("writing platform.hpp: {error}"));
     build.include(source).include(source.join("include")).include(source.join("src")).include(sodium("INCLUDE"));

@@ -48,6 +48,14 @@ struct LastWords<'a> {
 }
 
 fn ledger_table(ledger: &Report) -> String {
+    let mut lines = String::new();
+    for (socket, queues) in &ledger.sockets {
+        for (count, what) in [(queues.cut_off(), "cut-off"), (queues.unread(), "unread")] {
+            if count > 0 {
+                lines += &format!("{what}={count} at {socket}: thrown away with the queues of its peers\n");
+            }
+        }
+    }
     let mut rows: Vec<_> = ledger.hops.iter().map(|(name, figures)| row(name, figures)).collect();
     if !ledger.plugins.is_empty() {
         let mut heads = HEADS.map(str::to_owned);
@@ -55,7 +63,7 @@ fn ledger_table(ledger: &Report) -> String {
         rows.push(heads);
     }
     rows.extend(ledger.plugins.iter().map(|(name, figures)| row(name, figures)));
-    table(HEADS, rows)
+    lines + &table(HEADS, rows)
 }
 
 fn row(name: &str, figures: &Figures) -> [String; 6] {
@@ -102,6 +110,10 @@ downcase     12  12   0        0
 abandoned=2: not everything in flight ended within the grace period
 ";
         assert_eq!(last_words(&report(), 2, LogFormat::Text), expected);
+        let told = report();
+        told.sockets[0].1.counts()[0].store(7, std::sync::atomic::Ordering::Relaxed);
+        let expected = format!("cut-off=7 at publish: thrown away with the queues of its peers\n{expected}");
+        assert_eq!(last_words(&told, 2, LogFormat::Text), expected);
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub struct Messaging {
     /// Bytes in the queue to publish, and in the one to send later.
     #[serde(deserialize_with = "number::<_, _, 1, 1_099_511_627_776>")]
     pub queue_bytes_max: usize,
+    /// Bytes in the queue to each slow peer, and in the one from each.
+    #[serde(deserialize_with = "number::<_, _, 1, 1_099_511_627_776>")]
+    pub peer_queue_bytes_max: usize,
     /// After so long a silent connection is asked whether it is still there, and ended if it has not answered in three
     /// times as long; 0 for never.
     #[serde(deserialize_with = "number::<_, _, 0, 600_000>")]
@@ -50,6 +53,7 @@ impl Default for Messaging {
             frames_max: 64,
             queue_messages_max: 65_536,
             queue_bytes_max: 256 << 20,
+            peer_queue_bytes_max: 32 << 20,
             heartbeat_ms: 10_000,
             handshake_timeout_ms: 5_000,
         }

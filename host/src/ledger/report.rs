@@ -1,6 +1,6 @@
 //! The whole ledger as it is told: every hop, and every plugin's own.
 
-use super::{Figures, Ledger};
+use super::{Figures, Ledger, PeerQueues};
 use serde::{Serialize, Serializer};
 
 /// The figures of all hops and plugins. Those of one hop are of one moment; hops are read one after the other.
@@ -12,17 +12,21 @@ pub struct Report {
     /// By name; calls, whatever asked for them.
     #[serde(serialize_with = "as_map")]
     pub plugins: Vec<(String, Figures)>,
+    /// By the name of the socket: what went with the queues of its peers.
+    #[serde(serialize_with = "as_map")]
+    pub sockets: Vec<(&'static str, PeerQueues)>,
 }
 
 impl Report {
     /// Reads the hops now; `plugins` brings the figures of each plugin.
     pub fn new(ledger: &Ledger, plugins: Vec<(String, Figures)>) -> Self {
         let hops = ledger.hops().into_iter().map(|(name, hop)| (name, hop.figures())).collect();
-        Self { hops, plugins }
+        let sockets = ledger.sockets().map(|(name, queues)| (name, queues.clone())).to_vec();
+        Self { hops, plugins, sockets }
     }
 }
 
-fn as_map<N: Serialize, S: Serializer>(figures: &[(N, Figures)], serializer: S) -> Result<S::Ok, S::Error> {
+fn as_map<N: Serialize, F: Serialize, S: Serializer>(figures: &[(N, F)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(figures.iter().map(|(name, figures)| (name, figures)))
 }
 
@@ -45,5 +49,10 @@ mod tests {
             told["plugins"],
             serde_json::json!({"downcase": {"in": 1, "out": 0, "in_flight": 1, "dropped": {}}})
         );
+        ledger.publish.peer_queues().counts()[0].store(3, std::sync::atomic::Ordering::Relaxed);
+        let told = serde_json::to_value(Report::new(&ledger, Vec::new())).unwrap();
+        let sockets =
+            serde_json::json!({"publish": {"cut-off": 3, "unread": 0}, "frontend": {"cut-off": 0, "unread": 0}});
+        assert_eq!(told["sockets"], sockets);
     }
 }

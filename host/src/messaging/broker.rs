@@ -35,6 +35,8 @@ pub struct Settings {
     pub queue_messages_max: usize,
     /// Replies of so many bytes waiting have the same effect.
     pub queue_bytes_max: usize,
+    /// The bytes that libzmq holds for one slow client, and of requests that one client has waiting.
+    pub peer_queue_bytes_max: usize,
     /// What becomes of a reply for which its client has no room.
     pub on_full: OnFull,
     /// How often a silent connection is asked whether it is still there; zero for never.
@@ -84,7 +86,7 @@ impl Broker {
         let (backend, bell) = Backend::open().map_err(|error| failed(format!("making a pipe: {error}")))?;
         let backend = Arc::new(backend);
         let control = Arc::new(BrokerControl::new(context.clone(), settings.workers));
-        let figures = Arc::new(SocketFigures::default());
+        let figures = Arc::new(SocketFigures::after(&hops.reply));
         let give_up = CancellationToken::new();
         let policy = Policy { slot: policy, request_ids, dead_letters: hops.dead_letters.clone() };
         let worker = Worker {

@@ -1,5 +1,6 @@
 //! What each ZeroMQ socket tells of its traffic and its peers, for whoever watches the host.
 
+use crate::ledger::{Hop, PeerQueues};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,8 @@ pub struct SocketFigures {
     pub subscriptions: AtomicU64,
     /// Peers whose connection was ended because they did not read, or because their key was taken off the list.
     pub cut_off: AtomicU64,
+    /// What went with the queues of its peers.
+    pub peer_queues: PeerQueues,
     state: Mutex<State>,
 }
 
@@ -40,9 +43,16 @@ pub struct PeerFigures {
     pub subscriptions: usize,
     /// Messages queued to it in libzmq when that was last looked at.
     pub queue_messages: u64,
+    /// Bytes of these, with what each frame takes in the queue.
+    pub queue_bytes: u64,
 }
 
 impl SocketFigures {
+    /// Of the socket in which `hop` ends.
+    pub(super) fn after(hop: &Hop) -> Self {
+        Self { peer_queues: hop.peer_queues().clone(), ..Self::default() }
+    }
+
     /// The peers that are connected now.
     pub fn peers(&self) -> Vec<PeerFigures> {
         self.lock().peers.values().cloned().collect()

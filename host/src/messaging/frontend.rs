@@ -41,6 +41,7 @@ impl Frontend {
             socket.set_linger(0)
         };
         set_options().map_err(socket::cause)?;
+        socket::bound_queues(&mut socket, settings.peer_queue_bytes_max)?;
         let keeper = settings.curve.as_ref().map(|curve| Keeper::guard(curve, context, &mut socket)).transpose()?;
         let monitor = Monitor::attach(context, &mut socket, "frontend", keeper.is_some(), Arc::clone(&figures))?;
         let endpoint = socket::bind(&socket, &settings.endpoint)?;
@@ -95,6 +96,16 @@ impl Frontend {
 
     /// Ends the connection of a client that does not read.
     pub(super) fn cut_off(&mut self, identity: &[u8]) {
+        let known = self.clients.get(identity).copied();
+        if known.is_none_or(|descriptor| self.monitor.is_ending(descriptor)) {
+            return;
+        }
+        // The log is to tell what is queued to it.
+        self.monitor.ask_depths(&mut self.socket);
+        if let Err(error) = self.hear() {
+            tracing::warn!(%error, "looking at clients");
+        }
+        // It may have gone meanwhile.
         if let Some(descriptor) = self.clients.get(identity) {
             self.monitor.cut_off(*descriptor, "it does not read its replies, and its queue is full");
         }
@@ -107,16 +118,22 @@ impl Frontend {
             // Makes the socket take in what it is to tell of, which it does only when it is used.
             self.socket.get_events()?;
         }
+        self.hear()?;
+        self.monitor.look_around(&mut self.socket, now);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.make_rounds(&mut self.monitor);
+        }
+        Ok(())
+    }
+
+    /// Takes in who came and went.
+    fn hear(&mut self) -> zmq::Result<()> {
         for (descriptor, peer) in self.monitor.hear()? {
             let (address, queue_messages) = (peer.address(), peer.queue_messages);
             tracing::debug!(peer = address, queue_messages, "client gone");
             if let Some(identity) = peer.identity.filter(|identity| self.clients.get(identity) == Some(&descriptor)) {
                 self.clients.remove(&identity);
             }
-        }
-        self.monitor.look_around(&mut self.socket, now);
-        if let Some(keeper) = &mut self.keeper {
-            keeper.make_rounds(&mut self.monitor);
         }
         Ok(())
     }

@@ -36,8 +36,10 @@ pub(super) struct Peer {
     pub(super) identity: Option<Vec<u8>>,
     /// How many subscriptions it has.
     pub(super) subscriptions: usize,
-    /// Messages queued to it when that was last looked at.
+    /// Messages queued to it when that was last looked at, their bytes, and whether that is all that has room.
     pub(super) queue_messages: u64,
+    pub(super) queue_bytes: u64,
+    pub(super) is_full: bool,
     accepted: Instant,
     /// Its handshake is over.
     established: bool,
@@ -64,7 +66,6 @@ pub(super) struct Monitor {
     refusals: Refusals,
     handshake_timeout: Duration,
     due: Instant,
-    depths_told: u64,
 }
 
 impl Monitor {
@@ -77,6 +78,7 @@ impl Monitor {
         curve: bool,
         figures: Arc<SocketFigures>,
     ) -> Result<Self, String> {
+        beyond::count_lost(socket.as_mut_ptr(), figures.peer_queues.counts()).map_err(socket::raw_cause)?;
         let handshake_ms = socket.get_handshake_ivl().map_err(socket::cause)?;
         beyond::monitor(socket.as_mut_ptr(), ENDPOINT, event::ALL).map_err(socket::raw_cause)?;
         let events = context.socket(zmq::PAIR).map_err(socket::cause)?;
@@ -93,7 +95,6 @@ impl Monitor {
             refusals: Refusals::new(surface, curve),
             handshake_timeout: Duration::from_millis(handshake_ms.unsigned_abs().into()),
             due: Instant::now() + INTERVAL,
-            depths_told: 0,
         })
     }
 
@@ -112,7 +113,7 @@ impl Monitor {
     }
 
     fn take(&mut self, event: Event<'_>) -> Option<(Descriptor, Peer)> {
-        let Event { kind, value, remote } = event;
+        let Event { kind, values: [value, bytes, full], remote } = event;
         match kind {
             event::ACCEPTED => self.accepted(value as Descriptor, remote),
             event::SUCCEEDED => {
@@ -121,15 +122,27 @@ impl Monitor {
             }
             event::DISCONNECTED => return self.disconnected(value as Descriptor, remote),
             event::DEPTHS => {
-                self.depths_told += 1;
                 let descriptor = self.by_endpoint.get(remote).copied();
                 let known = descriptor.and_then(|descriptor| self.peers.get(&descriptor));
                 // Of ten thousand peers nearly all have nothing queued, and nobody has to be told again.
+                let told = (value, bytes, full != 0);
                 if let (Some(descriptor), Some(peer)) = (descriptor, known)
-                    && peer.queue_messages != value
+                    && (peer.queue_messages, peer.queue_bytes, peer.is_full) != told
                 {
-                    self.update(descriptor, |peer| peer.queue_messages = value);
+                    self.update(descriptor, |peer| {
+                        (peer.queue_messages, peer.queue_bytes, peer.is_full) = told;
+                    });
                 }
+            }
+            // A moment after the peer is known to have gone. libzmq has counted it.
+            event::LOST => {
+                let (surface, peer, messages) = (self.surface, address(remote), value);
+                tracing::warn!(surface, peer, messages, "thrown away: what was queued to a peer that has gone");
+            }
+            event::TOO_LARGE => {
+                let (surface, peer) = (self.surface, address(remote));
+                tracing::warn!(surface, peer, "cut off: it sent a larger message than a peer may send");
+                self.figures.cut_off.fetch_add(1, Ordering::Relaxed);
             }
             event::FAILED_NO_DETAIL | event::FAILED_PROTOCOL | event::FAILED_AUTH => {
                 let refusal = match kind {
@@ -155,6 +168,8 @@ impl Monitor {
             identity: None,
             subscriptions: 0,
             queue_messages: 0,
+            queue_bytes: 0,
+            is_full: false,
             accepted: Instant::now(),
             established: false,
             refused: false,
@@ -199,6 +214,7 @@ impl Monitor {
                 key: peer.key.clone(),
                 subscriptions: peer.subscriptions,
                 queue_messages: peer.queue_messages,
+                queue_bytes: peer.queue_bytes,
             };
             self.figures.put_peer(descriptor, figures);
         }
@@ -235,7 +251,7 @@ impl Monitor {
         }
     }
 
-    /// Has libzmq tell the depths of its queues now. They come with [`Monitor::hear`], a moment later.
+    /// Has libzmq tell the depths of its queues. They come with the next [`Monitor::hear`].
     pub(super) fn ask_depths(&self, socket: &mut zmq::Socket) {
         match beyond::pipes_stats(socket.as_mut_ptr()) {
             // There are no peers.
@@ -244,11 +260,6 @@ impl Monitor {
                 tracing::warn!(surface = self.surface, cause = socket::raw_cause(code), "asking for queue depths");
             }
         }
-    }
-
-    /// How many depths were told since the start.
-    pub(super) fn depths_told(&self) -> u64 {
-        self.depths_told
     }
 
     /// The connections for which `is_meant` says so.
@@ -269,8 +280,9 @@ impl Monitor {
         match beyond::cut_off(descriptor, address) {
             Ok(true) => {
                 peer.ending = true;
-                let (surface, key, queue_messages) = (self.surface, peer.key.as_deref(), peer.queue_messages);
-                tracing::warn!(surface, peer = %address, key, queue_messages, "cut off: {why}");
+                let (surface, key) = (self.surface, peer.key.as_deref());
+                let Peer { queue_messages, queue_bytes, .. } = *peer;
+                tracing::warn!(surface, peer = %address, key, queue_messages, queue_bytes, "cut off: {why}");
                 self.figures.cut_off.fetch_add(1, Ordering::Relaxed);
             }
             // It has gone by itself.
@@ -322,16 +334,15 @@ mod tests {
                 }
                 let began = Instant::now();
                 while began.elapsed() < Duration::from_secs(seconds) {
-                    let told = monitor.depths_told();
                     monitor.ask_depths(&mut socket);
                     socket.get_events().expect("events");
                     while socket::receive_now(&socket, usize::MAX).expect("a message").is_some() {}
                     gone += monitor.hear().expect("heard").len();
-                    asked += u64::from(monitor.depths_told() > told);
+                    asked += 1;
                 }
                 over.store(true, Ordering::Relaxed);
             });
-            println!("{gone} peers went, depths were told {asked} times");
+            println!("{gone} peers went, depths were asked for {asked} times");
             assert!(gone > 10, "{gone}");
         }
     }

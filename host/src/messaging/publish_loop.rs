@@ -58,6 +58,7 @@ impl PublishLoop {
             socket::set_patience(&socket, settings.heartbeat, settings.handshake_timeout)
         };
         set_options().map_err(socket::cause)?;
+        socket::bound_queues(&mut socket, settings.peer_queue_bytes_max)?;
         // libzmq would drop a message for the one subscriber that is full, and tell nobody.
         let mut switches = vec![Switch::XpubNodrop];
         // To hand a retained message to one subscriber, its subscription must be ours to make.
@@ -227,9 +228,14 @@ impl PublishLoop {
             return;
         };
         // The switch makes the next message go to that peer alone; switching it off switches manual subscriptions off.
-        let sent = beyond::set_switch(pointer, Switch::XpubManualLastValue, true)
-            .map_err(socket::raw_cause)
-            .and_then(|()| send(&self.socket, &message.topic, &message.body).map_err(socket::cause));
+        let sent =
+            beyond::set_switch(pointer, Switch::XpubManualLastValue, true).map_err(socket::raw_cause).and_then(|()| {
+                match send(&self.socket, &message.topic, &message.body) {
+                    // It has gone already.
+                    Ok(()) | Err(zmq::Error::EHOSTUNREACH) => Ok(()),
+                    Err(error) => Err(socket::cause(error)),
+                }
+            });
         let restored = beyond::set_switch(pointer, Switch::XpubManualLastValue, false)
             .and_then(|()| beyond::set_switch(pointer, Switch::XpubManual, true))
             .map_err(socket::raw_cause);
@@ -266,6 +272,8 @@ impl PublishLoop {
                     return Ok(());
                 }
                 Err(zmq::Error::EAGAIN) => {}
+                // The last one of that topic has just gone.
+                Err(zmq::Error::EHOSTUNREACH) => return Err(Reason::NoSubscriber),
                 Err(error) => {
                     tracing::warn!(%error, topic = place.topic, "publishing failed");
                     return Err(Reason::SendFailed);
@@ -287,14 +295,11 @@ impl PublishLoop {
 
     /// Ends the connections of the subscribers that have no room. False if there was none to end.
     fn cut_off_full(&mut self) -> bool {
-        let told = self.monitor.depths_told();
+        // Takes in what subscribers have read meanwhile, so that nobody is ended who has room again.
+        self.pause();
         self.monitor.ask_depths(&mut self.socket);
-        let deadline = Instant::now() + CUT_OFF_MAX / 10;
-        while self.monitor.depths_told() == told && Instant::now() < deadline {
-            self.pause();
-        }
-        let depth_max = self.settings.queue_messages_max as u64;
-        let full = self.monitor.select(|peer| peer.queue_messages >= depth_max);
+        self.pause();
+        let full = self.monitor.select(|peer| peer.is_full);
         let cut_off = |descriptor: &Descriptor| {
             self.monitor.cut_off(*descriptor, "it does not read, and its queue is full");
             self.monitor.is_ending(*descriptor)

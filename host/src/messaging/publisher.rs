@@ -21,6 +21,8 @@ pub struct Settings {
     pub queue_messages_max: usize,
     /// The bytes of the messages that wait for libzmq.
     pub queue_bytes_max: usize,
+    /// The bytes that libzmq holds for one slow subscriber.
+    pub peer_queue_bytes_max: usize,
     /// What becomes of a message for which a subscriber has no room.
     pub on_full: OnFull,
     /// Keeps the last message of each topic for later subscribers, within these bounds.
@@ -58,7 +60,7 @@ impl Publisher {
         let failed = |cause| BindError { role: "PUB", endpoint: settings.endpoint.clone(), cause };
         let queue = PublishQueue::new(settings.queue_messages_max, settings.queue_bytes_max)
             .map_err(|error| failed(format!("making a pipe: {error}")))?;
-        let (queue, figures) = (Arc::new(queue), Arc::new(SocketFigures::default()));
+        let (queue, figures) = (Arc::new(queue), Arc::new(SocketFigures::after(&hop)));
         let open = {
             let (settings, queue, figures) = (settings.clone(), Arc::clone(&queue), Arc::clone(&figures));
             move || PublishLoop::open(&settings, queue, figures)
@@ -111,6 +113,7 @@ mod tests {
             endpoint: endpoint.to_owned(),
             queue_messages_max,
             queue_bytes_max: 1 << 30,
+            peer_queue_bytes_max: 1 << 30,
             on_full: OnFull::CutOff,
             retain: None,
             heartbeat: Duration::from_secs(10),

@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+use zmq_sys::beyond;
 
 /// A socket could not be bound.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +113,11 @@ pub(super) fn raw_cause(code: i32) -> String {
 /// A bound as libzmq takes it.
 pub(super) fn hwm(messages_max: usize) -> i32 {
     i32::try_from(messages_max).unwrap_or(i32::MAX)
+}
+
+/// Bounds the queue to each peer and the one from it in bytes, for a socket without peers.
+pub(super) fn bound_queues(socket: &mut zmq::Socket, bytes_max: usize) -> Result<(), String> {
+    beyond::bound_queues(socket.as_mut_ptr(), bytes_max as u64).map_err(raw_cause)
 }
 
 /// How patient a bound socket is with its peers: silent connections are asked after `heartbeat` whether they are still

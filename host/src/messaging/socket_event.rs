@@ -4,7 +4,7 @@ use zmq_sys::beyond;
 
 /// All that is asked for.
 pub(super) const ALL: u64 =
-    ACCEPTED | DISCONNECTED | FAILED_NO_DETAIL | SUCCEEDED | FAILED_PROTOCOL | FAILED_AUTH | DEPTHS;
+    ACCEPTED | DISCONNECTED | FAILED_NO_DETAIL | SUCCEEDED | FAILED_PROTOCOL | FAILED_AUTH | DEPTHS | LOST | TOO_LARGE;
 /// A connection was accepted; its descriptor.
 pub(super) const ACCEPTED: u64 = zmq::SocketEvent::ACCEPTED as u64;
 /// A connection ended; its descriptor.
@@ -17,13 +17,18 @@ pub(super) const SUCCEEDED: u64 = zmq::SocketEvent::HANDSHAKE_SUCCEEDED as u64;
 pub(super) const FAILED_PROTOCOL: u64 = zmq::SocketEvent::HANDSHAKE_FAILED_PROTOCOL as u64;
 /// A handshake was denied; the status of the denial.
 pub(super) const FAILED_AUTH: u64 = zmq::SocketEvent::HANDSHAKE_FAILED_AUTH as u64;
-/// What is queued to a peer, in messages.
+/// What is queued to a peer: messages, bytes, and 1 if the queue is full.
 pub(super) const DEPTHS: u64 = beyond::ZMQ_EVENT_PIPES_STATS;
+/// What was queued to a peer when it went, in messages.
+pub(super) const LOST: u64 = beyond::EVENT_LOST;
+/// libzmq ends the connection of a peer that sent more in one message than it may.
+pub(super) const TOO_LARGE: u64 = beyond::EVENT_TOO_LARGE;
 
 /// One event as libzmq tells it.
 pub(super) struct Event<'a> {
     pub(super) kind: u64,
-    pub(super) value: u64,
+    /// As many as there are; zero for the others.
+    pub(super) values: [u64; 3],
     pub(super) remote: &'a str,
 }
 
@@ -35,6 +40,10 @@ impl<'a> Event<'a> {
         let (values, endpoints) = rest.split_at_checked(usize::try_from(number(count)?).ok()?)?;
         let [_, remote] = endpoints else { return None };
         let value = |index: usize| values.get(index).and_then(number).unwrap_or_default();
-        Some(Self { kind: number(kind)?, value: value(0), remote: std::str::from_utf8(remote).ok()? })
+        Some(Self {
+            kind: number(kind)?,
+            values: [value(0), value(1), value(2)],
+            remote: std::str::from_utf8(remote).ok()?,
+        })
     }
 }

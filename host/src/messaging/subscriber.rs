@@ -19,6 +19,8 @@ const CONTROL: &str = "inproc://control";
 
 /// How many messages libzmq holds per publisher while the log is slow.
 const RECEIVE_MESSAGES_MAX: usize = 1_000_000;
+/// The same in bytes; more wait at the publisher.
+const RECEIVE_BYTES_MAX: usize = 256 << 20;
 
 /// How many messages are written before the thread listens for commands again.
 const BATCH: usize = 1000;
@@ -236,8 +238,9 @@ impl Owned {
 }
 
 fn open_subscriber(context: &zmq::Context, settings: &Settings) -> Result<(zmq::Socket, Handshakes), String> {
-    let socket = context.socket(zmq::SUB).map_err(socket::cause)?;
+    let mut socket = context.socket(zmq::SUB).map_err(socket::cause)?;
     socket.set_rcvhwm(socket::hwm(RECEIVE_MESSAGES_MAX)).map_err(socket::cause)?;
+    socket::bound_queues(&mut socket, RECEIVE_BYTES_MAX)?;
     socket.set_linger(0).map_err(socket::cause)?;
     if settings.topics.is_empty() {
         socket.set_subscribe(b"").map_err(socket::cause)?;
@@ -268,6 +271,7 @@ mod tests {
             endpoint: "tcp://127.0.0.1:*".to_owned(),
             queue_messages_max: 1000,
             queue_bytes_max: 1 << 30,
+            peer_queue_bytes_max: 1 << 30,
             on_full: crate::config::OnFull::Block,
             retain: None,
             heartbeat: Duration::ZERO,

@@ -14,12 +14,22 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
-/// `ZMQ_EVENT_PIPES_STATS`: the depths of one peer's queues; only as [`pipes_stats`] asks for it.
+/// `ZMQ_EVENT_PIPES_STATS`: the depth of the queue to one peer, in messages, in bytes, and whether it is full (1) or not;
+/// only as [`pipes_stats`] asks for it.
 pub const ZMQ_EVENT_PIPES_STATS: u64 = 0x1_0000;
+/// So many messages were in the queue to a peer when it went.
+pub const EVENT_LOST: u64 = 0x100_0000;
+/// A peer lost its connection since it sent a frame over `ZMQ_MAXMSGSIZE`, or a message without an end.
+pub const EVENT_TOO_LARGE: u64 = 0x200_0000;
 
 const ZMQ_ZAP_ENFORCE_DOMAIN: u32 = 93;
 const ZMQ_XPUB_MANUAL_LAST_VALUE: u32 = 98;
+// Of `patches/queues.patch`.
+const TIDEGATE_QUEUE_BYTES_MAX: c_int = 10_000;
+const TIDEGATE_LOST: c_int = 10_001;
 const EVENT_VERSION: c_int = 2;
 const Z85_KEY_BYTES: usize = 40;
 
@@ -67,6 +77,31 @@ pub fn set_switch(socket: *mut c_void, switch: Switch, on: bool) -> Result<(), c
     done(unsafe { zmq_setsockopt(socket, option as c_int, (&raw const value).cast(), size_of::<c_int>()) })
 }
 
+/// Bounds, for a socket without connections, the queue to each peer in bytes, and the queue from it: of messages, with 64
+/// bytes for each frame. A queue is full that has reached the bound, so an empty one takes a message of any size. A peer
+/// that sends more than that and still no end of its message loses its connection.
+///
+/// # Errors
+/// libzmq's error number.
+pub fn bound_queues(socket: *mut c_void, bytes_max: u64) -> Result<(), c_int> {
+    // SAFETY: libzmq reads 64 bits from a pointer to as many.
+    done(unsafe { zmq_setsockopt(socket, TIDEGATE_QUEUE_BYTES_MAX, (&raw const bytes_max).cast(), size_of::<u64>()) })
+}
+
+/// Has libzmq count, for a socket without connections, the messages that went with the queues of its peers: those to
+/// peers, and those from peers that were never received.
+///
+/// The counts are never freed, since libzmq adds to them until the context has ended.
+///
+/// # Errors
+/// libzmq's error number.
+pub fn count_lost(socket: *mut c_void, counts: Arc<[AtomicU64; 2]>) -> Result<(), c_int> {
+    let counts = Arc::into_raw(counts);
+    // SAFETY: libzmq keeps the pointer that it reads from a pointer to one. What that points at lives for ever, and is
+    // used as what it is in both languages: two atomic integers of 64 bits.
+    done(unsafe { zmq_setsockopt(socket, TIDEGATE_LOST, (&raw const counts).cast(), size_of::<*const ()>()) })
+}
+
 /// Gives a topic, on an XPUB socket with manual subscriptions, to whoever sent the subscription received last; or, if it is
 /// not `on`, takes it away.
 ///
@@ -88,7 +123,7 @@ pub fn monitor(socket: *mut c_void, endpoint: &CStr, events: u64) -> Result<(), 
     done(unsafe { tidegate_socket_monitor(socket, endpoint.as_ptr(), events, EVENT_VERSION, ZMQ_PAIR as c_int) })
 }
 
-/// Asks for one [`ZMQ_EVENT_PIPES_STATS`] per peer: the messages queued to it here, and those queued from it.
+/// Has one [`ZMQ_EVENT_PIPES_STATS`] told per peer, as of now.
 ///
 /// # Errors
 /// libzmq's error number; `EAGAIN` when there are no peers.

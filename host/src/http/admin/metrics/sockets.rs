@@ -69,6 +69,16 @@ impl Sockets {
         )?;
         counters(
             encoder,
+            ("socket_messages_cut_off", None, "Messages that were queued to a peer when it was cut off or went"),
+            self.each(|figures| figures.peer_queues.cut_off()),
+        )?;
+        counters(
+            encoder,
+            ("socket_messages_unread", None, "Messages that had come from a peer and were not read when it went"),
+            self.each(|figures| figures.peer_queues.unread()),
+        )?;
+        counters(
+            encoder,
             ("socket_handshakes_refused", None, "Connections that did not get past their handshake, by reason"),
             self.0.iter().flat_map(|(name, figures)| {
                 let refused = figures.handshakes_refused().into_iter();
@@ -92,6 +102,13 @@ impl Sockets {
             peers.iter().flat_map(|(name, peers)| {
                 let told = longest(peers).into_iter();
                 told.map(|(address, queued)| ([("socket", *name), ("peer", address)], queued))
+            }),
+        )?;
+        gauges(
+            encoder,
+            ("socket_queue_longest", Some(Unit::Bytes), "Bytes queued to the peer that has most of them"),
+            peers.iter().map(|(name, peers)| {
+                ([("socket", *name)], peers.iter().map(|peer| peer.queue_bytes).max().unwrap_or_default())
             }),
         )
     }
@@ -123,6 +140,9 @@ mod tests {
         publish.bytes_out.store(70, Ordering::Relaxed);
         publish.subscriptions.store(2, Ordering::Relaxed);
         publish.cut_off.store(1, Ordering::Relaxed);
+        for (count, messages) in publish.peer_queues.counts().iter().zip([5, 6]) {
+            count.store(messages, Ordering::Relaxed);
+        }
         let frontend = SocketFigures::default();
         frontend.messages_in.store(3, Ordering::Relaxed);
         let mut registry = Registry::default();
@@ -137,6 +157,9 @@ mod tests {
             "socket_subscriptions{socket=\"publish\"} 2",
             "socket_peers_cut_off_total{socket=\"publish\"} 1",
             "socket_peers_cut_off_total{socket=\"frontend\"} 0",
+            "socket_messages_cut_off_total{socket=\"publish\"} 5",
+            "socket_messages_unread_total{socket=\"publish\"} 6",
+            "socket_queue_longest_bytes{socket=\"publish\"} 0",
             "socket_peers{socket=\"publish\"} 0",
             "socket_queue_messages_longest{socket=\"frontend\"} 0",
         ] {
@@ -146,8 +169,13 @@ mod tests {
 
     #[test]
     fn of_many_peers_those_furthest_behind_are_told() {
-        let peer =
-            |address: String, queue_messages| PeerFigures { address, key: None, subscriptions: 0, queue_messages };
+        let peer = |address, queue_messages| PeerFigures {
+            address,
+            key: None,
+            subscriptions: 0,
+            queue_messages,
+            queue_bytes: 0,
+        };
         let mut peers: Vec<_> = (0..500).map(|number| peer(format!("127.0.0.1:{number}"), number)).collect();
         peers.push(peer("127.0.0.1:499".to_owned(), 1_000));
         let told = longest(&peers);
