@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 /// What is mended of libzmq. Each begins with why.
-const PATCHES: [&str; 3] = ["strlcpy", "timers", "queues"];
+const PATCHES: [&str; 4] = ["strlcpy", "timers", "queues", "xpub"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

@@ -48,7 +48,8 @@ unsafe extern "C" {
 /// Options that are switched on or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Switch {
-    /// A message that a subscriber has no room for is refused for all, with `EAGAIN`, instead of dropped for that one.
+    /// A message that a subscriber has no room for is refused for all, with `EAGAIN`, instead of dropped for that one; and
+    /// one that nobody has subscribed to is refused with `EHOSTUNREACH`, instead of dropped.
     XpubNodrop,
     /// Every subscription and every unsubscription is told, not only the first and the last one of a topic.
     XpubVerboser,
