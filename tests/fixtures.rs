@@ -229,7 +229,18 @@ pub fn replying_late_unless_asked(delay_ms: u32) -> Vec<u8> {
     reply_policy("", &instructions)
 }
 
-/// Replies once, with no frames.
+/// Replies once, with a digit for how many frames the request has.
+pub fn counting_frames() -> Vec<u8> {
+    reply_policy(
+        "",
+        "(i32.store8 (i32.const 2048) (i32.add (i32.const 48) (local.get $frames_len)))
+         (i32.store (i32.const 1040) (i32.const 2048)) (i32.store (i32.const 1044) (i32.const 1))
+         (i32.store (i32.const 1028) (i32.const 1040)) (i32.store (i32.const 1032) (i32.const 1))
+         (call $set (i32.const 1) (i32.const 1024)) (call $set (i32.const 2) (i32.const 1))
+         (i32.const 16)",
+    )
+}
+
 /// Replies with the metadata of the request: name, value, name, value …
 pub fn telling_metadata() -> Vec<u8> {
     reply_policy(
@@ -241,6 +252,7 @@ pub fn telling_metadata() -> Vec<u8> {
     )
 }
 
+/// Replies once, with no frames.
 pub fn replying_without_frames() -> Vec<u8> {
     reply_policy(
         "",

@@ -24,6 +24,7 @@ mod develop;
 mod docs;
 #[cfg(target_os = "linux")]
 mod endurance;
+mod envelopes;
 mod examples;
 mod handshakes;
 mod hostile;

@@ -2,7 +2,7 @@
 
 use crate::balance::at_exit;
 use crate::fixtures;
-use crate::harness::{Client, Host, PATIENCE, Setup, assert_balanced, wait_for};
+use crate::harness::{Client, EMPTY_REQUEST, Host, PATIENCE, Setup, assert_balanced, wait_for};
 use std::time::{Duration, Instant};
 
 /// A client whose request `x` the broker has taken in, and which its policy answers after `delay_ms`.
@@ -14,8 +14,8 @@ fn waiting_client(delay_ms: u32, config: &str) -> (Host, zmq::Socket) {
     socket.connect(host.surface("frontend")).unwrap();
     socket.send("x", 0).unwrap();
     // This one is answered at once, and came in behind the other.
-    socket.send("", 0).unwrap();
-    assert_eq!(socket.recv_bytes(0).unwrap(), b"");
+    socket.send_multipart(EMPTY_REQUEST, 0).unwrap();
+    assert_eq!(socket.recv_multipart(0).unwrap(), EMPTY_REQUEST);
     (host, socket)
 }
 

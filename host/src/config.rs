@@ -22,7 +22,7 @@ pub use dead_letters::DeadLetters;
 pub use http::Http;
 pub use limits::{Limits, LimitsLayer};
 pub use log::{Log, LogFormat};
-pub use messaging::{Broker, Messaging, OnFull, Publisher};
+pub use messaging::{Broker, EnvelopeKind, Messaging, OnFull, Publisher};
 pub use oci::Oci;
 pub use outbound::Grant;
 pub use place::Place;

@@ -35,8 +35,8 @@ pub enum Reason {
     KeyRemoved,
     /// As many dead letters as may wait to be written.
     LettersFull,
-    /// The message is not of the protocol's shape (no body, say).
-    Malformed,
+    /// An envelope with nothing in it, as a ROUTER sends it to find out who is there.
+    NoBody,
     /// A reply had nothing to send.
     NoFrames,
     /// The handler ended without a response.
@@ -90,7 +90,7 @@ impl Reason {
             Self::Failed => "failed",
             Self::KeyRemoved => "key-removed",
             Self::LettersFull => "letters-full",
-            Self::Malformed => "malformed",
+            Self::NoBody => "no-body",
             Self::NoFrames => "no-frames",
             Self::NoResponse => "no-response",
             Self::NoSubscriber => "no-subscriber",

@@ -54,6 +54,7 @@ pub(super) fn broker(
         queue_bytes_max: messaging.queue_bytes_max,
         peer_queue_bytes_max: messaging.peer_queue_bytes_max,
         on_full: config.broker.on_full,
+        envelope: config.broker.envelope,
         heartbeat: Duration::from_millis(messaging.heartbeat_ms),
         handshake_timeout: Duration::from_millis(messaging.handshake_timeout_ms),
         curve: curve.cloned(),

@@ -68,6 +68,8 @@ pub const TOKEN_BYTES_MIN: usize = 16;
 pub const SUBSCRIPTION_BYTES_MAX: i64 = 64 << 10;
 /// Subscriptions of one peer.
 pub const SUBSCRIPTIONS_PER_PEER_MAX: usize = 10_000;
+/// The identity of a client, and of each proxy before it: libzmq takes no longer one.
+pub const IDENTITY_BYTES_MAX: usize = 255;
 /// Requests of one client that wait to be read; more wait in the client.
 pub const REQUESTS_PER_CLIENT_MAX: i32 = 1_000;
 /// Peers of a socket whose queues the metrics tell of one by one: those with the longest.

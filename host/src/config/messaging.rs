@@ -21,7 +21,7 @@ pub struct Messaging {
     /// One frame of a message.
     #[serde(deserialize_with = "number::<_, _, 1, 1_073_741_824>")]
     pub frame_bytes_max: usize,
-    /// Frames of a request.
+    /// Frames of a request behind its envelope, and of the identities in that.
     #[serde(deserialize_with = "number::<_, _, 1, 65_536>")]
     pub frames_max: usize,
     /// Messages in each queue: to publish, to send later, and per slow peer.
@@ -109,10 +109,23 @@ impl Default for Publisher {
 pub struct Broker {
     /// What becomes of a reply for which its client has no room.
     pub on_full: OnFull,
+    /// Where the envelope of a request ends and its body begins.
+    pub envelope: EnvelopeKind,
+}
+
+/// Which frames of a request are its envelope, and stand before each of its replies too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EnvelopeKind {
+    /// Those up to the first empty one, however many proxies have added theirs (RFC 28); without an empty one the identity.
+    Delimiter,
+    /// The identity, with an empty frame that comes directly behind it: for DEALER clients that send no delimiter and
+    /// bodies with empty frames in them.
+    Identity,
 }
 
 impl Default for Broker {
     fn default() -> Self {
-        Self { on_full: OnFull::DropNewest }
+        Self { on_full: OnFull::DropNewest, envelope: EnvelopeKind::Delimiter }
     }
 }

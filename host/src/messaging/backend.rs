@@ -170,6 +170,7 @@ impl AsRawFd for Bell {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::EnvelopeKind;
     use crate::ledger::{Hop, Reason};
     use crate::messaging::envelope::Envelope;
     use crate::messaging::exchange::Job;
@@ -177,7 +178,7 @@ mod tests {
     use std::time::Duration;
 
     fn job(hop: &Arc<Hop>) -> Job {
-        let (envelope, body) = Envelope::split(vec![b"id".to_vec(), b"x".to_vec()]).expect("whole");
+        let (envelope, body) = Envelope::split(vec![b"id".to_vec(), b"x".to_vec()], EnvelopeKind::Delimiter, 1).expect("whole");
         Job { passage: hop.enter(), key: None, envelope, body }
     }
 

@@ -9,7 +9,7 @@ use super::figures::SocketFigures;
 use super::policy::Policy;
 use super::socket::{self, BindError};
 use super::worker::Worker;
-use crate::config::OnFull;
+use crate::config::{EnvelopeKind, OnFull};
 use crate::dead_letters::DeadLetters;
 use crate::ledger::Hop;
 use crate::plugin::Slot;
@@ -29,7 +29,7 @@ pub struct Settings {
     pub workers: usize,
     /// The largest frame of a request in bytes; libzmq closes the connection of a client that sends a larger one.
     pub frame_bytes_max: usize,
-    /// The most frames that a request may have after its envelope.
+    /// The most frames that a request may have after its envelope, and the most identities in that.
     pub frames_max: usize,
     /// With so many replies waiting for their time no request is read; and libzmq holds as many for one slow client.
     pub queue_messages_max: usize,
@@ -39,6 +39,8 @@ pub struct Settings {
     pub peer_queue_bytes_max: usize,
     /// What becomes of a reply for which its client has no room.
     pub on_full: OnFull,
+    /// Where the envelope of a request ends.
+    pub envelope: EnvelopeKind,
     /// How often a silent connection is asked whether it is still there; zero for never.
     pub heartbeat: Duration,
     /// How long a client may take for its handshake.

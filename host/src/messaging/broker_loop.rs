@@ -3,7 +3,7 @@
 use super::broker::{Hops, Settings};
 use super::broker_control::{self, BrokerControl, BrokerState, Command};
 use super::dispatch::Dispatch;
-use super::envelope::Envelope;
+use super::envelope::{Envelope, NoRequest};
 use super::exchange::{Done, Job, Replies};
 use super::figures::SocketFigures;
 use super::frontend::Frontend;
@@ -197,8 +197,7 @@ impl BrokerLoop {
     /// Frontend → backend.
     fn read_requests(&mut self) -> zmq::Result<()> {
         for _ in 0..BATCH {
-            // Identity, delimiter, and one frame over the bound to tell that it is over.
-            let frames_max = self.settings.frames_max.saturating_add(3);
+            let frames_max = Envelope::frames_read(self.settings.frames_max);
             let Some(received) = self.frontend.receive(frames_max)? else { break };
             self.admit(received);
             if !self.dispatch.has_room() {
@@ -213,17 +212,16 @@ impl BrokerLoop {
         if !self.frontend.lets_in(key.as_deref()) {
             return passage.dropped(Reason::KeyRemoved);
         }
-        match Envelope::split(message) {
-            None => {
+        let Settings { envelope: kind, frames_max, .. } = self.settings;
+        match Envelope::split(message, kind, frames_max) {
+            Ok((envelope, body)) => self.dispatch.submit(Job { passage, key, envelope, body }),
+            Err(NoRequest::NoBody) => {
                 tracing::debug!("request without a body");
-                passage.dropped(Reason::Malformed);
+                passage.dropped(Reason::NoBody);
             }
-            Some((_, body)) if body.len() > self.settings.frames_max => {
-                tracing::debug!(frames_max = self.settings.frames_max, "request with more frames than allowed");
+            Err(NoRequest::TooManyFrames) => {
+                tracing::debug!(frames_max, "request with more frames than allowed");
                 passage.dropped(Reason::TooLarge);
-            }
-            Some((envelope, body)) => {
-                self.dispatch.submit(Job { passage, key, envelope, body });
             }
         }
     }
