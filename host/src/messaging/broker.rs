@@ -159,9 +159,6 @@ impl Broker {
 
 /// Ends every wait on a socket of this context with `ETERM`, and waits until all of them are closed.
 fn terminate(mut context: zmq::Context) {
-    // When its last clone goes, the zmq crate terminates a context once more, though libzmq has freed it by then. So one
-    // clone, a pointer's worth of memory, never goes.
-    std::mem::forget(context.clone());
     while context.destroy() == Err(zmq::Error::EINTR) {}
 }
 

@@ -10,6 +10,7 @@ use super::frontend::Frontend;
 use super::outbox::{Due, Next, Outbound, Outbox};
 use super::schedule::Schedule;
 use super::socket::{self, Received};
+use crate::complaint::Complaint;
 use crate::ledger::{Passage, Reason};
 use crate::plugin::Reply;
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub(super) struct BrokerLoop {
     outbox: Outbox,
     /// The end of the grace period, once told to end.
     deadline: Option<Instant>,
+    failures: Complaint,
 }
 
 /// A reply that waits for its time.
@@ -78,6 +80,7 @@ impl BrokerLoop {
             settings,
             hops,
             deadline: None,
+            failures: Complaint::default(),
         };
         Ok((this, endpoint))
     }
@@ -87,10 +90,20 @@ impl BrokerLoop {
         let runtime = self.runtime.clone();
         let _inside = runtime.enter();
         while !self.drained() {
-            if let Err(error) = self.turn() {
-                // What fails here is a socket; what fails with one message is dealt with where it happens.
-                tracing::error!(%error, "broker ends");
-                break;
+            match self.turn() {
+                Ok(()) => {}
+                // Somebody has ended it.
+                Err(zmq::Error::ETERM) => {
+                    tracing::error!("broker ends");
+                    break;
+                }
+                // Nothing that a peer does may end the others' traffic.
+                Err(error) => {
+                    if let Some(times) = self.failures.note(Instant::now()) {
+                        tracing::error!(%error, times, "a socket of the broker failed; it goes on");
+                    }
+                    std::thread::sleep(RETRY);
+                }
             }
         }
         let (requests, replies) = (self.dispatch.in_flight(), self.schedule.len());

@@ -5,7 +5,6 @@ use super::monitor::Descriptor;
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -77,11 +76,7 @@ pub(super) fn connect(socket: &zmq::Socket, endpoint: &str) -> Result<(), String
 fn attach(socket: &zmq::Socket, endpoint: &str, act: fn(&zmq::Socket, &str) -> zmq::Result<()>) -> Result<(), String> {
     // A socket speaks IPv4 only, unless told otherwise.
     socket.set_ipv6(endpoint.contains('[')).map_err(cause)?;
-    // The zmq crate panics at an error number that it does not know: a path below a file (ENOTDIR), say.
-    match catch_unwind(AssertUnwindSafe(|| act(socket, endpoint))) {
-        Ok(done) => done.map_err(cause),
-        Err(panic) => Err(panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "unknown error".to_owned())),
-    }
+    act(socket, endpoint).map_err(cause)
 }
 
 /// libzmq deletes whatever lies at the path that it binds to: allow that for an abandoned socket only.
@@ -244,4 +239,41 @@ pub(super) fn send_frames<'a>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The zmq crate panics at a number that it does not know, on the thread that owns the socket.
+    #[test]
+    fn no_error_number_makes_the_crate_panic() {
+        use zmq_sys::errno::{EFSM, STAND_IN, known_to_the_crate};
+        for number in (-1..10_000).chain(EFSM - 100..EFSM + 100) {
+            let _ = zmq::Error::from_raw(known_to_the_crate(number)).message();
+        }
+        assert_eq!(known_to_the_crate(zmq_sys::errno::EAGAIN), zmq_sys::errno::EAGAIN);
+        // A connection that was reset, a path below a file.
+        assert_eq!((known_to_the_crate(104), known_to_the_crate(20)), (STAND_IN, STAND_IN));
+    }
+
+    #[test]
+    fn an_error_that_the_crate_does_not_know_is_told_as_the_system_tells_it() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let socket = zmq::Context::new().socket(zmq::ROUTER).expect("a socket");
+        let below = format!("ipc://{}/socket", file.path().display());
+        assert_eq!(bind(&socket, &below), Err("not a directory".to_owned()));
+        assert_eq!(bind(&socket, "ipc:///nowhere/at/all"), Err("no such directory".to_owned()));
+        // It can be used afterwards.
+        bind(&socket, "tcp://127.0.0.1:*").expect("a free port");
+    }
+
+    #[test]
+    fn a_context_that_was_terminated_may_have_clones() {
+        let mut context = zmq::Context::new();
+        let clone = context.clone();
+        context.destroy().expect("no sockets");
+        drop((context, clone));
+        zmq::Context::new().socket(zmq::PAIR).expect("a socket of another one");
+    }
 }

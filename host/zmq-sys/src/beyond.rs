@@ -6,9 +6,10 @@
 
 #![allow(clippy::not_unsafe_ptr_arg_deref, reason = "libzmq checks what it is handed before it uses it")]
 
+use crate::ffi::zmq_errno;
 use crate::{
     ZMQ_PAIR, ZMQ_SUBSCRIBE, ZMQ_UNSUBSCRIBE, ZMQ_XPUB_MANUAL, ZMQ_XPUB_NODROP, ZMQ_XPUB_VERBOSER, zmq_curve_public,
-    zmq_errno, zmq_setsockopt,
+    zmq_setsockopt,
 };
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
