@@ -107,6 +107,8 @@ pub(super) fn checks(
 ) -> Vec<Check> {
     let mut checks: Vec<Check> = Vec::new();
     if let Some(curve) = curve.cloned() {
+        let keys = Arc::clone(curve.keys());
+        checks.push(Box::new(move || keys.complaint()));
         checks.push(Box::new(move || {
             let lost = curve.gates_lost() > 0;
             lost.then(|| "the thread that looks CURVE keys up has died, and nobody is let in".to_owned())

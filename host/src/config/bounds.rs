@@ -84,6 +84,8 @@ pub const KEY_FILE_BYTES_MAX: u64 = 16 << 10;
 pub const AUTHORIZED_KEYS_MAX: usize = 10_000;
 /// How often that directory is looked at.
 pub const AUTHORIZED_KEYS_LOOK_MS: u64 = 250;
+/// A look that takes longer is complained of: the file system hangs.
+pub const AUTHORIZED_KEYS_STALL_MS: u64 = 5_000;
 /// Peers and keys whose refusals are told apart at a time, so that each is logged once in a while.
 pub const DENIALS_REMEMBERED_MAX: usize = 1_000;
 /// For a connection to a registry to come about.

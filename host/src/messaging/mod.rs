@@ -25,6 +25,7 @@ mod handshake;
 mod keeper;
 pub mod key;
 mod key_file;
+mod key_watch;
 mod line;
 mod log_file;
 mod monitor;
