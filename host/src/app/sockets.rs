@@ -45,13 +45,24 @@ pub(super) fn broker(
     request_ids: &Arc<RequestIds>,
 ) -> Result<Broker, StartError> {
     let messaging = &config.messaging;
+    let (workers, bytes_max) = (messaging.workers, messaging.queue_bytes_max);
+    let output_bytes_max = config.limits_of(policy.name()).output_bytes_max;
+    if output_bytes_max.saturating_mul(workers) > bytes_max {
+        let calls = (bytes_max / output_bytes_max.max(1)).max(1);
+        tracing::warn!(
+            "frontend: {workers} workers may return {output_bytes_max} bytes each, and messaging.queue_bytes_max \
+             {bytes_max} has room for {calls}: no more calls run at a time; raise it, or lower output_bytes_max of {}",
+            policy.name()
+        );
+    }
     let settings = broker::Settings {
         endpoint: messaging.frontend.to_string(),
-        workers: messaging.workers,
+        workers,
         frame_bytes_max: messaging.frame_bytes_max,
         frames_max: messaging.frames_max,
         queue_messages_max: messaging.queue_messages_max,
-        queue_bytes_max: messaging.queue_bytes_max,
+        queue_bytes_max: bytes_max,
+        output_bytes_max,
         peer_queue_bytes_max: messaging.peer_queue_bytes_max,
         on_full: config.broker.on_full,
         envelope: config.broker.envelope,

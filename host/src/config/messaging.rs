@@ -27,7 +27,8 @@ pub struct Messaging {
     /// Messages in each queue: to publish, to send later, and per slow peer.
     #[serde(deserialize_with = "number::<_, _, 1, 10_000_000>")]
     pub queue_messages_max: usize,
-    /// Bytes in the queue to publish, and in the one to send later.
+    /// Bytes in the queue to publish; in the one to send later, with what running calls may return; and in requests that wait
+    /// for a call.
     #[serde(deserialize_with = "number::<_, _, 1, 1_099_511_627_776>")]
     pub queue_bytes_max: usize,
     /// Bytes in the queue to each slow peer, and in the one from each.

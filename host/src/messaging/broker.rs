@@ -9,6 +9,7 @@ use super::figures::SocketFigures;
 use super::policy::Policy;
 use super::socket::{self, BindError};
 use super::worker::Worker;
+use crate::byte_budget::ByteBudget;
 use crate::config::{EnvelopeKind, OnFull};
 use crate::dead_letters::DeadLetters;
 use crate::ledger::Hop;
@@ -33,10 +34,12 @@ pub struct Settings {
     pub frames_max: usize,
     /// With so many replies waiting for their time no request is read; and libzmq holds as many for one slow client.
     pub queue_messages_max: usize,
-    /// Replies of so many bytes waiting have the same effect.
+    /// The same of their bytes, and of what calls that run may return; and of the bytes of requests that wait for a call.
     pub queue_bytes_max: usize,
     /// The bytes that libzmq holds for one slow client, and of requests that one client has waiting.
     pub peer_queue_bytes_max: usize,
+    /// What one call may return.
+    pub output_bytes_max: usize,
     /// What becomes of a reply for which its client has no room.
     pub on_full: OnFull,
     /// Where the envelope of a request ends.
@@ -85,7 +88,9 @@ impl Broker {
         let context = zmq::Context::new();
         let endpoint = settings.endpoint.clone();
         let failed = |cause: String| BindError { role: "ROUTER", endpoint: endpoint.clone(), cause };
-        let (backend, bell) = Backend::open().map_err(|error| failed(format!("making a pipe: {error}")))?;
+        let budget = ByteBudget::new(settings.queue_bytes_max);
+        let (backend, bell) = Backend::open(budget, settings.output_bytes_max)
+            .map_err(|error| failed(format!("making a pipe: {error}")))?;
         let backend = Arc::new(backend);
         let control = Arc::new(BrokerControl::new(context.clone(), settings.workers));
         let figures = Arc::new(SocketFigures::after(&hops.reply));
@@ -97,14 +102,14 @@ impl Broker {
             runtime: runtime.clone(),
             give_up: give_up.clone(),
         };
-        let workers = settings.workers;
+        let (workers, bytes_max) = (settings.workers, settings.queue_bytes_max);
 
         let parts = Parts {
             settings,
             hops,
             control: Arc::clone(&control),
             figures: Arc::clone(&figures),
-            dispatch: Dispatch::new(Arc::clone(&backend), bell, policy, workers),
+            dispatch: Dispatch::new(Arc::clone(&backend), bell, policy, workers, bytes_max),
             runtime,
         };
         let open = move || BrokerLoop::open(&context, parts);

@@ -4,7 +4,7 @@ use super::broker::{Hops, Settings};
 use super::broker_control::{self, BrokerControl, BrokerState, Command};
 use super::dispatch::Dispatch;
 use super::envelope::{Envelope, NoRequest};
-use super::exchange::{Done, Job, Replies};
+use super::exchange::{Done, Job, Replies, reply_bytes};
 use super::figures::SocketFigures;
 use super::frontend::Frontend;
 use super::outbox::{Due, Next, Outbound, Outbox};
@@ -12,7 +12,6 @@ use super::schedule::Schedule;
 use super::socket::{self, Received};
 use crate::complaint::Complaint;
 use crate::ledger::{Passage, Reason};
-use crate::plugin::Reply;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -38,7 +37,6 @@ pub(super) struct BrokerLoop {
     /// Where the policy's calls run.
     runtime: Handle,
     schedule: Schedule<Waiting>,
-    scheduled_bytes: usize,
     outbox: Outbox,
     /// The end of the grace period, once told to end.
     deadline: Option<Instant>,
@@ -75,7 +73,6 @@ impl BrokerLoop {
             dispatch,
             runtime,
             schedule: Schedule::new(),
-            scheduled_bytes: 0,
             outbox: Outbox::new(settings.on_full, figures, hops.dead_letters.clone()),
             settings,
             hops,
@@ -132,7 +129,6 @@ impl BrokerLoop {
             && self.control.gauges.state() == BrokerState::Running
             && self.dispatch.has_room()
             && self.schedule.len() + self.outbox.len() < self.settings.queue_messages_max
-            && self.scheduled_bytes < self.settings.queue_bytes_max
             // Replies are held only where the policy is that everybody waits.
             && self.outbox.len() == 0
     }
@@ -252,19 +248,21 @@ impl BrokerLoop {
         }
     }
 
-    fn schedule(&mut self, envelope: Envelope, Replies { origin, replies }: Replies) {
+    fn schedule(&mut self, envelope: Envelope, Replies { origin, replies, held }: Replies) {
         let mut delay = Duration::ZERO;
+        let (mut left, mut held) = (replies.len(), Some(held));
         let ways_back = std::iter::repeat_n((envelope, origin), replies.len());
-        for (Reply { delay_ms, frames }, (envelope, origin)) in replies.into_iter().zip(ways_back) {
+        for (reply, (envelope, origin)) in replies.into_iter().zip(ways_back) {
             // A reply waits for the one before it, the first one from now on.
-            delay += Duration::from_millis(delay_ms.into());
-            let reply = Outbound { envelope, frames, origin };
+            delay += Duration::from_millis(reply.delay_ms.into());
+            left -= 1;
+            let held = if left == 0 { held.take() } else { held.as_mut().map(|held| held.split(reply_bytes(&reply))) };
+            let reply = Outbound { envelope, frames: reply.frames, origin, held };
             if delay.is_zero() {
                 self.hops.schedule.pass();
                 self.send(reply);
                 continue;
             }
-            self.scheduled_bytes += reply.bytes();
             self.schedule.add(Instant::now() + delay, Waiting { reply, passage: self.hops.schedule.enter() });
         }
     }
@@ -278,7 +276,6 @@ impl BrokerLoop {
         let now = Instant::now();
         for _ in 0..BATCH {
             let Some(Waiting { reply, passage }) = self.schedule.take_due(now) else { return };
-            self.scheduled_bytes -= reply.bytes();
             passage.out();
             self.send(reply);
         }

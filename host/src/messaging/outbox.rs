@@ -4,6 +4,7 @@ use super::envelope::{Envelope, Frames};
 use super::figures::SocketFigures;
 use super::origin::Origin;
 use super::socket;
+use crate::byte_budget::Held;
 use crate::config::OnFull;
 use crate::dead_letters::DeadLetters;
 use crate::ledger::{Passage, Reason};
@@ -17,6 +18,8 @@ pub(super) struct Outbound {
     pub(super) frames: Frames,
     /// What its dead letter has to tell.
     pub(super) origin: Origin,
+    /// The room that it takes until it is sent.
+    pub(super) held: Option<Held>,
 }
 
 impl Outbound {
@@ -127,7 +130,7 @@ impl Outbox {
     /// The end of a reply that could not be sent.
     fn give_up(&self, due: Due, reason: Reason, error: zmq::Error) {
         due.passage.dropped(reason);
-        let Outbound { envelope, frames, origin } = due.reply;
+        let Outbound { envelope, frames, origin, .. } = due.reply;
         self.dead_letters.write(origin.lost(envelope.join(frames), reason, socket::cause(error)));
     }
 }
