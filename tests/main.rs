@@ -20,6 +20,7 @@ mod compile;
 mod components;
 mod curve;
 mod dead_letters;
+mod delayed_replies;
 mod develop;
 mod docs;
 #[cfg(target_os = "linux")]

@@ -62,6 +62,11 @@ impl Held {
         }
     }
 
+    /// How many it has.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Makes so many bytes of a part that is settled, or as many as it has, a part of their own.
     pub(crate) fn split(&mut self, bytes: usize) -> Self {
         let bytes = bytes.min(self.bytes);

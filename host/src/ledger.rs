@@ -69,6 +69,8 @@ pub enum Reason {
     TooManyCalls,
     /// More replies than one request may have.
     TooManyReplies,
+    /// As many replies wait for the client as may.
+    TooManyWaiting,
     /// The plugin trapped.
     Trapped,
     /// The client that the reply is for is no longer connected.
@@ -107,6 +109,7 @@ impl Reason {
             Self::TooLarge => "too-large",
             Self::TooManyCalls => "too-many-calls",
             Self::TooManyReplies => "too-many-replies",
+            Self::TooManyWaiting => "too-many-waiting",
             Self::Trapped => "trapped",
             Self::Unroutable => "unroutable",
             Self::WriteFailed => "write-failed",

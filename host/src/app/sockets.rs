@@ -134,7 +134,9 @@ pub(super) fn checks(
     }
     if let Some(control) = broker.map(|broker| Arc::clone(broker.control())) {
         checks.push(Box::new(move || match control.status().state {
-            BrokerState::Running => None,
+            BrokerState::Running => {
+                control.obstacle().map(|obstacle| format!("the frontend reads no requests: {obstacle}"))
+            }
             BrokerState::Paused => Some("the broker is paused".to_owned()),
             BrokerState::Draining => Some("the broker is draining".to_owned()),
             BrokerState::Drained => Some("the broker is drained".to_owned()),

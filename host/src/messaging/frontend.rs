@@ -9,6 +9,7 @@ use crate::config::{AUTHORIZED_KEYS_LOOK_MS, OnFull, REQUESTS_PER_CLIENT_MAX};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use zmq_sys::beyond;
 
 /// Belongs to the broker's thread.
 pub(super) struct Frontend {
@@ -87,6 +88,11 @@ impl Frontend {
             });
             self.clients.insert(identity.clone(), descriptor);
         }
+    }
+
+    /// Whether a client of this identity is there.
+    pub(super) fn has(&mut self, identity: &[u8]) -> bool {
+        beyond::has_peer(self.socket.as_mut_ptr(), identity)
     }
 
     /// Whether a request with this key is taken in.
