@@ -92,7 +92,7 @@ pub const REGISTRY_SILENCE_MS: u64 = 15_000;
 pub const REGISTRY_RESOLVE_MS: u64 = 30_000;
 /// For a component to come from a registry, or to get there.
 pub const REGISTRY_TRANSFER_MS: u64 = 600_000;
-/// Registries' answers that are waited for at the same time; each may hold a component in memory.
+/// Manifests of one registry that are waited for at the same time, and components: each of these may be held in memory.
 pub const REGISTRY_TRANSFERS_MAX: usize = 4;
 /// For a credential helper to say what it knows.
 pub const CREDENTIAL_HELPER_MS: u64 = 10_000;

@@ -44,7 +44,7 @@ impl Origin {
             Ok(pulled) => pulled,
             Err(Error::Unavailable(why)) if !serves => Some(self.stand_in(plugin, reference, bytes_max, why).await?),
             Err(Error::Unavailable(why)) => return Err(LoadError::Away(why)),
-            Err(Error::Refused(why)) => return Err(LoadError::Pull(why)),
+            Err(Error::Refused(why) | Error::Denied(why)) => return Err(LoadError::Pull(why)),
         };
         let Some((artifact, bytes)) = pulled else { return Ok(None) };
         let candidate = Candidate::new(bytes).await?;
