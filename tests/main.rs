@@ -49,3 +49,4 @@ mod soak;
 mod structure;
 mod subscribe;
 mod swap;
+mod unload;
