@@ -173,6 +173,23 @@ fn a_stray_file_keeps_nobody_from_being_ready_and_is_forgotten() {
 }
 
 #[test]
+fn of_an_empty_file_that_goes_soon_nothing_is_said() {
+    let setup = Setup::new();
+    let plugins = setup.path().join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    std::fs::write(plugins.join("x.wasm"), bytes("downcase")).unwrap();
+    let host = setup.start();
+    std::fs::write(plugins.join("oops.wasm"), b"").unwrap();
+    wait_for("it to be found", || (host.admin("/plugins/oops").status == 200).then_some(()));
+    assert_eq!(host.admin("/readyz").status, 200);
+    std::fs::remove_file(plugins.join("oops.wasm")).unwrap();
+    host.process.wait_for_line(&["forgotten: the file is gone", "oops"]);
+    assert_eq!(host.admin("/plugins/oops").status, 404);
+    assert!(!host.process.stderr().contains("not loaded"), "{}", host.process.stderr());
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
 fn a_file_that_is_written_in_pieces_is_waited_for() {
     const PIECES: usize = 4;
     /// Longer than a file that is whole has to rest.

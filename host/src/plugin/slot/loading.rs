@@ -80,10 +80,14 @@ impl Slot {
                 return Ok(None);
             }
             _place = loading.unasked.lock().await;
-            if let (Cause::Noticed, Some(file)) = (cause, self.file()) {
-                until_finished(file).await;
-            }
+            let there = match (cause, self.file()) {
+                (Cause::Noticed, Some(file)) => until_finished(file).await,
+                _ => true,
+            };
             loading.waits.store(false, Ordering::Relaxed);
+            if !there {
+                return Ok(None);
+            }
             // It stands for what the source holds now.
             turn = Turn::next();
         }
@@ -188,20 +192,25 @@ impl Slot {
     }
 }
 
-/// Waits while a file looks half written, until it has rested so long that nobody can be at it.
-async fn until_finished(path: &Path) {
+/// Waits while a file looks half written, until it has rested so long that nobody can be at it. False if it is gone by then:
+/// whoever wrote it thought better of it.
+async fn until_finished(path: &Path) -> bool {
     let mut seen: Option<(Fingerprint, Instant)> = None;
     loop {
         let file = path.to_owned();
-        let looked = reading(move || Ok(Fingerprint::of(&file).filter(|_| is_unfinished(&file)))).await;
-        let Ok(Some(file)) = looked else { return };
+        let looked = reading(move || Ok(Fingerprint::of(&file).map(|state| (state, is_unfinished(&file))))).await;
+        let file = match looked {
+            Ok(Some((file, true))) => file,
+            Ok(None) => return seen.is_none(),
+            _ => return true,
+        };
         let since = match seen {
             Some((known, since)) if known == file => since,
             _ => Instant::now(),
         };
         // One that was there before the host began to look has rested already.
         if since.elapsed() >= UNFINISHED_REST || file.age(SystemTime::now()) >= UNFINISHED_REST {
-            return;
+            return true;
         }
         seen = Some((file, since));
         sleep(SETTLE).await;
