@@ -253,7 +253,7 @@ fn bodies_paths_methods_and_queries_are_held_to_their_bounds() {
     for (method, path, allowed) in [
         ("POST", "/livez", "GET, HEAD"),
         ("POST", "/plugins", "GET, HEAD"),
-        ("DELETE", "/plugins/x", "GET, HEAD, PUT"),
+        ("PATCH", "/plugins/x", "GET, HEAD, PUT, DELETE"),
         ("GET", "/plugins/x/rollback", "POST"),
     ] {
         problem(&host, method, path, None, 405, allowed);

@@ -39,6 +39,36 @@ fn what_takes_too_long_to_compile_is_refused_and_holds_up_nothing() {
     assert_eq!(host.stop(), 0);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_somebody_asked_for_waits_for_no_compiler_of_what_was_found() {
+    const FOUND: usize = 6;
+    let setup = Setup::new();
+    let plugins = setup.path().join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    std::fs::write(plugins.join("x.wasm"), bytes("downcase")).unwrap();
+    let host = setup.start();
+    for number in 0..FOUND {
+        let bomb = [fixtures::long_to_compile(60_000), fixtures::custom_section("note", &[number as u8])].concat();
+        let file = plugins.join(format!("bomb-{number}.wasm"));
+        std::fs::write(file.with_extension("new"), bomb).unwrap();
+        std::fs::rename(file.with_extension("new"), file).unwrap();
+    }
+    let compilers = || {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", host.process.id())).unwrap().flatten();
+        let children = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+        children.map(|children| children.split_whitespace().count()).sum::<usize>()
+    };
+    let serve = || (0..FOUND).filter(|number| host.status(&format!("bomb-{number}"))["state"] == "serving").count();
+    wait_for("as many compilers as may be", || (compilers() >= 4).then_some(()));
+    let before = serve();
+    assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&bytes("upcase"))).status, 200);
+    // For a place of theirs it would have waited until the third of them had ended.
+    let since = serve() - before;
+    assert!(since < 3, "{since} of the files came before it");
+    assert_eq!(host.stop(), 0);
+}
+
 #[test]
 fn what_takes_too_much_memory_to_compile_is_refused() {
     let host = Setup::new()

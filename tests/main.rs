@@ -53,3 +53,4 @@ mod soak;
 mod structure;
 mod subscribe;
 mod swap;
+mod unload;

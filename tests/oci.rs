@@ -1,8 +1,11 @@
 //! A plugin travels as container images do: pushed, pulled, run by tag or digest, and swapped when a tag moves.
 
+mod access;
 mod cut;
 mod failures;
+mod raw;
 mod registry;
+mod slow;
 
 use crate::harness::{Answer, Client, DOWN, Host, Process, Setup, UP, bytes, component, tidegate, wait_for};
 use registry::registry;

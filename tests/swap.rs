@@ -2,6 +2,7 @@
 
 use crate::fixtures;
 use crate::harness::{Client, DOWN, Host, Setup, UP, bytes, wait_for};
+use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -116,19 +117,105 @@ fn a_scanned_directory_gives_and_keeps_routes() {
     std::fs::write(plugins.join("Not A Name.wasm"), bytes("downcase")).unwrap();
     let host = setup.start();
     assert_eq!(host.get("/x/?param=AbC").text(), DOWN);
-    assert_eq!((host.get("/late/?param=AbC").status, host.admin("/readyz").status), (503, 503));
-    assert!(host.admin("/readyz").text().contains("plugin late is not loaded"));
+    // It is told of, and concerns no traffic.
+    assert_eq!((host.get("/late/?param=AbC").status, host.admin("/readyz").status), (503, 200));
+    assert_eq!(host.admin("/readyz").text(), "ready\nplugin late is not loaded\n");
     host.process.wait_for_log("rename the file");
 
     std::fs::write(plugins.join("late.wasm"), bytes("upcase")).unwrap();
     wait_for("the late plugin", || (host.get("/late/?param=AbC").status == 200).then_some(()));
-    assert_eq!(host.admin("/readyz").status, 200);
+    assert_eq!(host.admin("/readyz").text(), "ready\n");
     assert_eq!(host.get("/new/?param=AbC").status, 404);
     std::fs::write(plugins.join("new.wasm"), bytes("upcase")).unwrap();
     wait_for("the new route", || (host.get("/new/?param=AbC").status == 200).then_some(()));
     std::fs::remove_file(plugins.join("new.wasm")).unwrap();
     host.process.wait_for_log("the file is gone");
     assert_eq!(host.get("/new/?param=AbC").text(), UP);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_stray_file_keeps_nobody_from_being_ready_and_is_forgotten() {
+    let setup = Setup::new();
+    let plugins = setup.path().join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    std::fs::write(plugins.join("x.wasm"), bytes("downcase")).unwrap();
+    let host = setup.start();
+    std::fs::write(plugins.join("oops.wasm"), b"").unwrap();
+    std::fs::write(plugins.join("half.wasm"), &bytes("upcase")[..9000]).unwrap();
+    std::fs::write(plugins.join("bad.wasm"), b"garbage").unwrap();
+    std::fs::create_dir(plugins.join("folder.wasm")).unwrap();
+    symlink("nowhere", plugins.join("link.wasm")).unwrap();
+    host.process.wait_for_line(&["link.wasm", "leads nowhere"]);
+    for (name, stage) in [("oops", "compile"), ("half", "compile"), ("bad", "compile"), ("folder", "read")] {
+        wait_for(&format!("{name} to be complained of"), || {
+            let answer = host.admin(&format!("/plugins/{name}"));
+            (answer.status == 200 && answer.json()["last_refused"]["stage"] == stage).then_some(())
+        });
+    }
+    let ready = host.admin("/readyz");
+    assert_eq!((ready.status, ready.text().lines().next()), (200, Some("ready")));
+    assert!(ready.text().contains("plugin oops is not loaded\n") && !ready.text().contains("link"), "{}", ready.text());
+
+    for name in ["oops", "half", "bad", "link"] {
+        std::fs::remove_file(plugins.join(format!("{name}.wasm"))).unwrap();
+    }
+    std::fs::remove_dir(plugins.join("folder.wasm")).unwrap();
+    wait_for("all of them to be forgotten", || (host.admin("/readyz").text() == "ready\n").then_some(()));
+    assert_eq!((host.get("/oops/?param=AbC").status, host.admin("/plugins/oops").status), (404, 404));
+    assert!(!host.admin("/metrics").text().contains("oops") && host.ledger()["plugins"]["oops"].is_null());
+    // The name is free.
+    std::fs::write(plugins.join("oops.wasm"), bytes("upcase")).unwrap();
+    wait_for("the name to serve", || (host.get("/oops/?param=AbC").status == 200).then_some(()));
+    assert_eq!(host.status("oops")["generation"], 1);
+    assert_eq!(host.get("/x/?param=AbC").text(), DOWN);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn of_an_empty_file_that_goes_soon_nothing_is_said() {
+    let setup = Setup::new();
+    let plugins = setup.path().join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    std::fs::write(plugins.join("x.wasm"), bytes("downcase")).unwrap();
+    let host = setup.start();
+    std::fs::write(plugins.join("oops.wasm"), b"").unwrap();
+    wait_for("it to be found", || (host.admin("/plugins/oops").status == 200).then_some(()));
+    assert_eq!(host.admin("/readyz").status, 200);
+    std::fs::remove_file(plugins.join("oops.wasm")).unwrap();
+    host.process.wait_for_line(&["forgotten: the file is gone", "oops"]);
+    assert_eq!(host.admin("/plugins/oops").status, 404);
+    assert!(!host.process.stderr().contains("not loaded"), "{}", host.process.stderr());
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_file_that_is_written_in_pieces_is_waited_for() {
+    const PIECES: usize = 4;
+    /// Longer than a file that is whole has to rest.
+    const BREAK: Duration = Duration::from_millis(300);
+    let host = host();
+    let up = bytes("upcase");
+    let write = |path: &Path, closes: bool| {
+        let open = || std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        let mut file = open();
+        for piece in up.chunks(up.len().div_ceil(PIECES)) {
+            file.write_all(piece).unwrap();
+            std::thread::sleep(BREAK);
+            if closes {
+                file = open();
+            }
+        }
+    };
+    for (generation, closes) in [(2, false), (4, true)] {
+        std::fs::write(host.plugin_path("x"), b"").unwrap();
+        write(&host.plugin_path("x"), closes);
+        wait_for_generation(&host, generation, UP);
+        rename_over(&host.plugin_path("x"), &bytes("downcase"));
+        wait_for_generation(&host, generation + 1, DOWN);
+    }
+    assert!(host.status("x")["last_refused"].is_null(), "{}", host.status("x"));
+    assert!(!host.process.stderr().contains("not loaded"), "{}", host.process.stderr());
     assert_eq!(host.stop(), 0);
 }
 

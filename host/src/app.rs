@@ -5,14 +5,14 @@ mod plugins;
 mod sockets;
 mod surfaces;
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, RELOAD_TOLD_MS_MAX};
 use crate::dead_letters::{self, DeadLetters};
 use crate::http::admin::{Admin, Guard, LinesLost, Parts, Watched};
 use crate::http::public::Public;
 use crate::http::{Entrance, Figures, Gate, Routes, Server};
 use crate::ledger::{Ledger, Reason, Report};
 use crate::messaging::{Broker, Curve, Publisher};
-use crate::plugin::{Seed, Slots, Source, Watch, poll};
+use crate::plugin::{Cause, Seed, Slots, Source, Watch, poll};
 use crate::request_id::RequestIds;
 use crate::shutdown::{Ask, Signals};
 use anyhow::Context;
@@ -24,8 +24,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+/// How long a reload may take before the service manager is told that it is over, whatever goes on.
+const RELOAD_TOLD_MAX: Duration = Duration::from_millis(RELOAD_TOLD_MS_MAX);
 /// What the last messages get to reach the system's buffers when the grace period is used up.
 const FLUSH_MIN: Duration = Duration::from_millis(500);
 
@@ -104,6 +107,9 @@ impl App {
             Some(_) => plugins::choose_policy(&slots, config.messaging.policy.as_deref())?,
             None => None,
         };
+        if let Some(policy) = &policy {
+            slots.set_policy(policy);
+        }
 
         let curve = curve_files.map(|(key, keys)| Curve::load(key, keys)).transpose().map_err(could_not_start)?;
         let ledger = Ledger::default();
@@ -197,7 +203,12 @@ impl App {
             stirred.notify_one();
             let slots = Arc::clone(&self.slots);
             tokio::spawn(async move {
-                join_all(slots.all().iter().map(|slot| slots.load(slot, false))).await;
+                let load = |slot| {
+                    let slots = Arc::clone(&slots);
+                    tokio::spawn(async move { slots.load(&slot, Cause::Noticed).await })
+                };
+                // What a slow registry has to give comes in its own time.
+                let _ = timeout(RELOAD_TOLD_MAX, join_all(slots.all().into_iter().map(load))).await;
                 notice::ready();
             });
         }

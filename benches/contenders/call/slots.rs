@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tidegate::config::Config;
-use tidegate::plugin::{Cache, Engine, Message, Seed, Setup, Slot, Slots, Source, own_program};
+use tidegate::plugin::{Cache, Cause, Engine, Message, Seed, Setup, Slot, Slots, Source, own_program};
 use tokio::runtime::Runtime;
 
 /// Of compiled components: each is loaded twice.
@@ -37,8 +37,11 @@ impl<'a> Caller<'a> {
         let mut config = Config::default();
         config.plugins.entry(name.to_owned()).or_default().reuse = if reuse { REUSE } else { 1 };
         let slots = Slots::new(self.engine.clone(), config, false);
-        let slot = slots.add(Source { name: name.to_owned(), place: component.to_owned().into() });
-        self.runtime.block_on(slots.load(&slot, true)).with_context(|| format!("loading {}", component.display()))?;
+        let slot = slots.add_all(vec![Source { name: name.to_owned(), place: component.to_owned().into() }]).pop();
+        let slot = slot.context("the component has no slot")?;
+        self.runtime
+            .block_on(slots.load(&slot, Cause::Asked))
+            .with_context(|| format!("loading {}", component.display()))?;
         Ok(slot)
     }
 

@@ -17,6 +17,7 @@ mod rollback;
 mod sandbox;
 mod sources;
 mod test;
+mod unload;
 
 pub(super) use admin::printable;
 pub use sources::{embedded_digest, source_digest};
@@ -46,6 +47,11 @@ pub(super) enum Plugin {
     Load(load::Load),
     /// Have a running host go back to what served before
     Rollback(rollback::Rollback),
+    /// Have a running host serve a plugin no more
+    ///
+    /// Its route is gone, and calls that run end on it. Its file is not removed: it is left alone until it changes, it is
+    /// loaded again with `plugin load`, or the host starts anew.
+    Unload(unload::Unload),
     /// Try a component, or a plugin of a running host, on one input
     ///
     /// FILE is loaded into a sandbox of this process, without any host: its answer goes to stdout as it is, what it took
@@ -69,6 +75,7 @@ impl Plugin {
             Self::List(list) => list.run(),
             Self::Load(load) => load.run(),
             Self::Rollback(rollback) => rollback.run(),
+            Self::Unload(unload) => unload.run(),
             Self::Call(call) => call.run(),
             Self::Push(push) => push.run(),
             Self::Pull(pull) => pull.run(),

@@ -5,6 +5,8 @@ pub const PLUGINS_DIRECTORY: &str = "plugins";
 /// How long a changed file has to rest before it is read, so that a copy in progress is not read half. One that the system
 /// says is whole, renamed into place or closed by its writer, is read at once; if it comes again within this time, it rests.
 pub const SETTLE_MS: u64 = 50;
+/// How long a file that looks half written has to rest before it is taken for what it is: slow copies come in pieces.
+pub const UNFINISHED_REST_MS: u64 = 5_000;
 /// How often the files are looked at in case the system reported no change (network file systems, renamed parents).
 pub const RESCAN_MS: u64 = 1_000;
 /// The longest that guest code holds a thread before it yields.
@@ -14,10 +16,14 @@ pub const EPOCH_TICK_MS: u64 = 5;
 pub const BUSY_EPOCH_TICK_MS: u64 = 1;
 /// The most instances that exist at the same time, over all plugins.
 pub const INSTANCES_MAX: u32 = 1_000;
+/// How long a service manager waits for a look at all sources that it asked for.
+pub const RELOAD_TOLD_MS_MAX: u64 = 30_000;
 /// Plugins by name, whether loaded or not, up to which an admin call may add one.
 pub const SLOTS_MAX: usize = 1_000;
 /// Compilers at the same time; each is a process of its own.
 pub const COMPILES_MAX: usize = 4;
+/// As many more for components that someone asked for and waits for.
+pub const COMPILES_ASKED_MAX: usize = 4;
 /// What a compiler may write.
 pub const ARTIFACT_BYTES_MAX: u64 = 2 << 30;
 /// Examples that a component may carry.
@@ -96,7 +102,9 @@ pub const REGISTRY_SILENCE_MS: u64 = 15_000;
 pub const REGISTRY_RESOLVE_MS: u64 = 30_000;
 /// For a component to come from a registry, or to get there.
 pub const REGISTRY_TRANSFER_MS: u64 = 600_000;
-/// Registries' answers that are waited for at the same time; each may hold a component in memory.
+/// Manifests of one registry that are waited for at the same time, and components: each of these may be held in memory.
 pub const REGISTRY_TRANSFERS_MAX: usize = 4;
+/// The longest pause between two looks at a tag that the registry does not let us see: each is twice as long as the last.
+pub const REGISTRY_DENIED_PAUSE_MS_MAX: u64 = 600_000;
 /// For a credential helper to say what it knows.
 pub const CREDENTIAL_HELPER_MS: u64 = 10_000;

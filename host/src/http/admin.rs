@@ -1,5 +1,5 @@
-//! The admin surface: whether the host lives and is ready, what it counts, and its plugins to look at, swap, roll back
-//! and try.
+//! The admin surface: whether the host lives and is ready, what it counts, and its plugins to look at, swap, roll back,
+//! try and unload.
 //!
 //! `openapi.json` beside this file describes it; a test holds the two against each other.
 
@@ -22,7 +22,7 @@ use super::problem::{Problem, Refusal};
 use crate::config::{ADMIN_BODY_MS_MAX, ADMIN_CALL_BYTES_MAX, ADMIN_UPLOADS_MAX};
 use crate::ledger::{Ledger, Report};
 use crate::messaging::BrokerControl;
-use crate::plugin::{LoadError, Loaded, PutError, Slot, Slots, Stamp};
+use crate::plugin::{Cause, LoadError, Loaded, PutError, Slot, Slots, Stamp, UnloadError};
 use bytes::Buf;
 use futures_util::Stream;
 use serde::Serialize;
@@ -95,6 +95,7 @@ enum Route {
     List,
     Show(Arc<Slot>),
     Put { name: String, persist: bool, place: OwnedSemaphorePermit },
+    Unload(String),
     Rollback(Arc<Slot>),
     Load(Arc<Slot>),
     Call(Arc<Slot>),
@@ -190,10 +191,13 @@ impl Admin {
                     let place = place.map_err(|_| Problem::TooManyUploads)?;
                     Ok(Route::Put { name: name.to_owned(), persist, place })
                 }
-                _ => Err(Problem::Method("GET, HEAD, PUT")),
+                Method::DELETE => Ok(Route::Unload(name.to_owned())),
+                _ => Err(Problem::Method("GET, HEAD, PUT, DELETE")),
             },
             ["plugins", name, "rollback"] => post(Route::Rollback(self.slot(name)?)),
-            ["plugins", name, "load"] => post(Route::Load(self.slot(name)?)),
+            ["plugins", name, "load"] => {
+                post(Route::Load(self.slots.loadable(name).ok_or_else(|| Problem::NoPlugin(name.to_owned()))?))
+            }
             ["plugins", name, "call"] => post(Route::Call(self.slot(name)?)),
             _ => Err(Problem::NoAdminRoute),
         }
@@ -234,6 +238,11 @@ impl Admin {
                 let bytes = body::read(headers, body, ("component_bytes_max", bound), BODY_TIMEOUT).await?;
                 self.put(name, bytes, persist, place).await
             }
+            Route::Unload(name) => match self.slots.unload(&name).await {
+                Ok(gone) => json(&gone),
+                Err(UnloadError::Unknown) => Err(Problem::NoPlugin(name)),
+                Err(error @ UnloadError::Policy) => Err(Problem::NotUnloaded(format!("{name} stays: {error}"))),
+            },
             Route::Rollback(slot) => {
                 let stamp = slot.rollback().map_err(|error| Problem::NothingToGoBackTo(error.to_string()))?;
                 swap(&stamp, true, false)
@@ -274,7 +283,7 @@ impl Admin {
     async fn load(&self, slot: Arc<Slot>) -> Result<Response, Problem> {
         let slots = Arc::clone(&self.slots);
         let plugin = slot.name().to_owned();
-        let work = tokio::spawn(async move { slots.load(&slot, true).await });
+        let work = tokio::spawn(async move { slots.load(&slot, Cause::Asked).await });
         match work.await.map_err(|_| Problem::Host)? {
             Ok(Some(Loaded { stamp, changed })) => swap(&stamp, changed, true),
             // Only what nobody asked for is left alone.
@@ -294,6 +303,9 @@ fn persist(query: &str) -> Result<bool, Problem> {
 }
 
 fn refused(plugin: String, error: &LoadError) -> Problem {
+    if matches!(error, LoadError::Superseded) {
+        return Problem::Superseded(format!("{plugin} is not loaded: {error}"));
+    }
     Problem::Refused(Refusal { plugin, stage: error.stage(), reason: error.to_string() })
 }
 

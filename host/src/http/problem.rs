@@ -49,6 +49,10 @@ pub(super) enum Problem {
     Refused(Refusal),
     /// The plugin has no earlier generation.
     NothingToGoBackTo(String),
+    /// What was asked for later took effect before the component was loaded.
+    Superseded(String),
+    /// The plugin is needed.
+    NotUnloaded(String),
     /// As many components as may be are being taken in.
     TooManyUploads,
     /// The component serves, but could not be written to its source.
@@ -75,7 +79,7 @@ impl Problem {
             Self::NoToken | Self::NoAdminToken => StatusCode::UNAUTHORIZED,
             Self::Foreign(_) => StatusCode::FORBIDDEN,
             Self::NoRoute | Self::NoAdminRoute | Self::NoBroker | Self::NoPlugin(_) => StatusCode::NOT_FOUND,
-            Self::NothingToGoBackTo(_) => StatusCode::CONFLICT,
+            Self::NothingToGoBackTo(_) | Self::Superseded(_) | Self::NotUnloaded(_) => StatusCode::CONFLICT,
             Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotPersisted(_) | Self::Host | Self::Call(CallError::Panicked) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -142,7 +146,7 @@ impl Problem {
             }
             Self::NoPlugin(name) => format!("no plugin is named {name}; GET /plugins lists them"),
             Self::Refused(refusal) => refusal.reason[..refusal.reason.floor_char_boundary(REFUSED_TEXT_BYTES_MAX)].into(),
-            Self::NothingToGoBackTo(text) => text.clone(),
+            Self::NothingToGoBackTo(text) | Self::Superseded(text) | Self::NotUnloaded(text) => text.clone(),
             Self::TooManyUploads => {
                 format!("{ADMIN_UPLOADS_MAX} components are being loaded already; send this one again later")
             }

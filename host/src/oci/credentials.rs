@@ -1,7 +1,6 @@
-//! Credentials for a registry, from where docker keeps them: its configuration, or a helper that this names.
+//! Credentials for a registry, from where docker and podman keep them: files of theirs, or a helper that one of these names.
 
-use super::Error;
-use crate::config::CREDENTIAL_HELPER_MS;
+use crate::config::{CREDENTIAL_HELPER_MS, Reference};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use oci_client::secrets::RegistryAuth;
@@ -23,19 +22,19 @@ const TOKEN_USER: &str = "<token>";
 /// What a helper may say.
 const HELPER_BYTES_MAX: u64 = 64 << 10;
 
-/// What of docker's configuration is about credentials.
+/// What of such a file is about credentials.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Docker {
-    auths: BTreeMap<String, Login>,
+struct Content {
+    auths: BTreeMap<String, Entry>,
     creds_store: Option<String>,
     cred_helpers: BTreeMap<String, String>,
 }
 
-/// Of one registry; which of the fields are there depends on who wrote it.
+/// Of one registry, or of a part of it; which of the fields are there depends on who wrote it.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Login {
+struct Entry {
     auth: Option<String>,
     username: Option<String>,
     password: Option<String>,
@@ -50,37 +49,94 @@ struct Told {
     secret: String,
 }
 
-/// Those for a registry; without any, it is asked as anybody.
-pub(super) async fn of(registry: &str) -> Result<RegistryAuth, Error> {
-    let Some(file) = file() else { return Ok(RegistryAuth::Anonymous) };
-    read(&file, registry)
-        .await
-        .map_err(|why| Error::refused(registry, &format!("credentials of {}: {why}", file.display())))
+/// What a registry is told of who asks.
+pub(super) struct Login {
+    pub(super) auth: RegistryAuth,
+    /// The file that the credentials come from, by itself or by its helper; none without any.
+    pub(super) file: Option<PathBuf>,
+    /// What might have been credentials and could not be used.
+    pub(super) troubles: Vec<String>,
 }
 
-fn file() -> Option<PathBuf> {
+/// That for a repository: of the first file that knows one. Whatever is wrong with a file or a helper keeps nobody from what is
+/// public: without credentials it is asked as anybody.
+pub(super) async fn of(reference: &Reference) -> Login {
+    of_files(files(), reference).await
+}
+
+async fn of_files(files: Vec<PathBuf>, reference: &Reference) -> Login {
+    let mut troubles = Vec::new();
+    for file in files {
+        if let Some(auth) = read(&file, reference, &mut troubles).await {
+            return Login { auth, file: Some(file), troubles };
+        }
+    }
+    Login { auth: RegistryAuth::Anonymous, file: None, troubles }
+}
+
+/// Where credentials are looked for. What a variable names comes before what lies where it usually does.
+pub(super) fn files() -> Vec<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let directory = set("DOCKER_CONFIG").or_else(|| set("HOME").map(|home| home.join(".docker")));
-    directory.map(|directory| directory.join("config.json"))
+    let home = set("HOME");
+    let docker = set("DOCKER_CONFIG");
+    let at_home = |set: Option<PathBuf>, folder| set.or_else(|| home.as_ref().map(|home| home.join(folder)));
+    // Where podman writes to.
+    let runtime = match set("XDG_RUNTIME_DIR") {
+        Some(directory) => directory.join("containers"),
+        None => Path::new("/run/containers").join(rustix::process::getuid().as_raw().to_string()),
+    };
+    let default_docker = if docker.is_none() { at_home(None, ".docker") } else { None };
+    [
+        set("REGISTRY_AUTH_FILE"),
+        docker.map(|directory| directory.join("config.json")),
+        Some(runtime.join("auth.json")),
+        at_home(set("XDG_CONFIG_HOME"), ".config").map(|directory| directory.join("containers/auth.json")),
+        default_docker.map(|directory| directory.join("config.json")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
-async fn read(file: &Path, registry: &str) -> Result<RegistryAuth, String> {
+/// What a file knows of who asks; none if it is not there, or knows nothing.
+async fn read(file: &Path, reference: &Reference, troubles: &mut Vec<String>) -> Option<RegistryAuth> {
+    let mut trouble = |why: String| troubles.push(format!("{}: {why}", file.display()));
     let text = match tokio::fs::read(file).await {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(RegistryAuth::Anonymous),
-        Err(error) => return Err(error.to_string()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return None,
+        Err(error) => {
+            trouble(error.to_string());
+            return None;
+        }
     };
-    let docker: Docker = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
-    if let Some(helper) = docker.cred_helpers.get(registry).or(docker.creds_store.as_ref())
-        && let Some(told) = ask(helper, key(registry)).await?
-    {
-        return if told.username == TOKEN_USER { Err(no_token()) } else { Ok(basic(told.username, told.secret)) };
+    // A file that was made and holds nothing yet.
+    if text.trim_ascii().is_empty() {
+        return None;
     }
-    docker
-        .auths
-        .iter()
-        .find(|(key, _)| is_of(key, registry))
-        .map_or(Ok(RegistryAuth::Anonymous), |(_, login)| login.read())
+    let content: Content = match serde_json::from_slice(&text) {
+        Ok(content) => content,
+        Err(error) => {
+            trouble(error.to_string());
+            return None;
+        }
+    };
+    let helper = best(&content.cred_helpers, reference).into_iter().next().or(content.creds_store.as_ref());
+    if let Some(helper) = helper {
+        match ask(helper, key(&reference.registry)).await {
+            Ok(Some(told)) if told.username == TOKEN_USER => trouble(no_token()),
+            Ok(Some(told)) => return Some(basic(told.username, told.secret)),
+            Ok(None) => {}
+            Err(why) => trouble(why),
+        }
+    }
+    for entry in best(&content.auths, reference) {
+        match entry.read() {
+            Ok(Some(auth)) => return Some(auth),
+            Ok(None) => {}
+            Err(why) => trouble(why),
+        }
+    }
+    None
 }
 
 /// The name under which a registry's credentials are asked for.
@@ -88,11 +144,29 @@ fn key(registry: &str) -> &str {
     if DOCKER_HUB.contains(&registry) { DOCKER_HUB_KEY } else { registry }
 }
 
-/// Whether an entry, which may be a name or an address, is a registry's.
-fn is_of(key: &str, registry: &str) -> bool {
-    let name = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
-    let name = name.split('/').next().unwrap_or(name);
-    name == registry || (DOCKER_HUB.contains(&name) && DOCKER_HUB.contains(&registry))
+/// The entries that are for a repository, those first that name most of it.
+fn best<'a, T>(entries: &'a BTreeMap<String, T>, reference: &Reference) -> Vec<&'a T> {
+    let mut found: Vec<_> = entries.iter().filter_map(|(key, value)| Some((names(key, reference)?, value))).collect();
+    found.sort_by_key(|(length, _)| std::cmp::Reverse(*length));
+    found.into_iter().map(|(_, value)| value).collect()
+}
+
+/// How much of a repository a key names, beside the registry: docker's keys are registries or addresses, podman's may have a
+/// part of the repository, or all of it. None if it is of another.
+fn names(key: &str, reference: &Reference) -> Option<usize> {
+    let address = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://"));
+    let (name, path) = address.unwrap_or(key).split_once('/').unwrap_or((address.unwrap_or(key), ""));
+    let registry = reference.registry.as_str();
+    if name != registry && !(DOCKER_HUB.contains(&name) && DOCKER_HUB.contains(&registry)) {
+        return None;
+    }
+    let path = path.trim_end_matches('/');
+    // The path of an address is that of the protocol.
+    if path.is_empty() || address.is_some() || path == "v1" || path == "v2" {
+        return Some(0);
+    }
+    let below = reference.repository.strip_prefix(path)?;
+    (below.is_empty() || below.starts_with('/')).then_some(path.len())
 }
 
 fn basic(user: String, password: String) -> RegistryAuth {
@@ -103,8 +177,9 @@ fn no_token() -> String {
     "an identity token cannot be used here: log in with a user name and a password or access token".to_owned()
 }
 
-impl Login {
-    fn read(&self) -> Result<RegistryAuth, String> {
+impl Entry {
+    /// None if it says nothing, as where a helper has what belongs here.
+    fn read(&self) -> Result<Option<RegistryAuth>, String> {
         if self.identitytoken.as_ref().is_some_and(|token| !token.is_empty()) {
             return Err(no_token());
         }
@@ -113,11 +188,11 @@ impl Login {
             let bytes = STANDARD.decode(auth).map_err(|_| wrong())?;
             let text = String::from_utf8(bytes).map_err(|_| wrong())?;
             let (user, password) = text.split_once(':').ok_or_else(wrong)?;
-            return Ok(basic(user.to_owned(), password.trim_end_matches('\0').to_owned()));
+            return Ok(Some(basic(user.to_owned(), password.trim_end_matches('\0').to_owned())));
         }
         Ok(match (&self.username, &self.password) {
-            (Some(user), Some(password)) => basic(user.clone(), password.clone()),
-            _ => RegistryAuth::Anonymous,
+            (Some(user), Some(password)) => Some(basic(user.clone(), password.clone())),
+            _ => None,
         })
     }
 }
@@ -134,7 +209,10 @@ async fn ask(helper: &str, key: &str) -> Result<Option<Told>, String> {
     let output = timeout(Duration::from_millis(CREDENTIAL_HELPER_MS), run(&program, key))
         .await
         .map_err(|_| format!("{program} takes longer than {CREDENTIAL_HELPER_MS} ms"))?;
-    let (success, said) = output.map_err(|error| format!("running {program}: {error}"))?;
+    let (success, said) = output.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => format!("{program} is not installed, or not in PATH"),
+        _ => format!("running {program}: {error}"),
+    })?;
     if success {
         return serde_json::from_slice(&said).map(Some).map_err(|error| format!("{program}: {error}"));
     }
@@ -166,41 +244,86 @@ async fn run(program: &str, key: &str) -> std::io::Result<(bool, Vec<u8>)> {
 mod tests {
     use super::*;
 
-    async fn read_text(text: &str, registry: &str) -> Result<RegistryAuth, String> {
+    fn reference(text: &str) -> Reference {
+        text.parse().unwrap()
+    }
+
+    /// What files with these contents say of a reference.
+    async fn login(texts: &[&str], of: &str) -> Login {
         let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("config.json");
-        std::fs::write(&file, text).unwrap();
-        read(&file, registry).await
+        let files: Vec<_> = (0..texts.len()).map(|number| directory.path().join(number.to_string())).collect();
+        for (file, text) in files.iter().zip(texts) {
+            std::fs::write(file, text).unwrap();
+        }
+        of_files(files, &reference(of)).await
+    }
+
+    fn of_user(user: &str) -> RegistryAuth {
+        basic(user.to_owned(), "a:b".to_owned())
+    }
+
+    fn entry(key: &str, user: &str) -> String {
+        format!(r#""{key}": {{"auth": "{}"}}"#, STANDARD.encode(format!("{user}:a:b")))
     }
 
     #[tokio::test]
     async fn an_entry_is_found_by_name_or_address() {
-        let known = basic("me".to_owned(), "a:b".to_owned());
-        let auth = STANDARD.encode("me:a:b");
         for (key, registry) in
             [("h:5000", "h:5000"), ("https://h:5000/v2/", "h:5000"), ("https://index.docker.io/v1/", "docker.io")]
         {
-            let text = format!(r#"{{"auths": {{"other": {{}}, "{key}": {{"auth": "{auth}"}}}}, "psFormat": "x"}}"#);
-            assert_eq!(read_text(&text, registry).await.unwrap(), known, "{key}");
-            assert_eq!(read_text(&text, "h").await.unwrap(), RegistryAuth::Anonymous);
+            let text = format!(r#"{{"auths": {{"other": {{}}, {}}}, "psFormat": "x"}}"#, entry(key, "me"));
+            assert_eq!(login(&[&text], &format!("{registry}/x:1")).await.auth, of_user("me"), "{key}");
+            assert_eq!(login(&[&text], "h/x:1").await.auth, RegistryAuth::Anonymous);
         }
         let plain = r#"{"auths": {"h": {"username": "me", "password": "a:b"}}}"#;
-        assert_eq!(read_text(plain, "h").await.unwrap(), known);
+        assert_eq!(login(&[plain], "h/x:1").await.auth, of_user("me"));
     }
 
     #[tokio::test]
-    async fn what_cannot_be_used_is_no_silence() {
+    async fn of_the_entries_for_parts_of_a_registry_the_longest_counts() {
+        let entries = [("h", "all"), ("h/team", "team"), ("h/team/x", "x"), ("h/tea", "tea")];
+        let entries = entries.map(|(key, user)| entry(key, user)).join(", ");
+        let text = format!(r#"{{"auths": {{{entries}}}}}"#);
+        for (of, user) in [
+            ("h/team/x:1", "x"),
+            ("h/team/x/y:1", "x"),
+            ("h/team/xy:1", "team"),
+            ("h/team:1", "team"),
+            ("h/teams/x:1", "all"),
+            ("h/z:1", "all"),
+        ] {
+            assert_eq!(login(&[&text], of).await.auth, of_user(user), "{of}");
+        }
+        assert_eq!(login(&[&text], "other/team/x:1").await.auth, RegistryAuth::Anonymous);
+    }
+
+    #[tokio::test]
+    async fn of_the_files_the_first_that_knows_the_registry_counts() {
+        let of = |key, user| format!(r#"{{"auths": {{{}}}}}"#, entry(key, user));
+        let texts = ["", r#"{"auths": {"h": {}}}"#, &of("other", "no"), &of("h", "me"), &of("h", "later")];
+        let found = login(&texts, "h/x:1").await;
+        assert_eq!((found.auth, found.troubles), (of_user("me"), Vec::new()));
+        assert!(found.file.unwrap().ends_with("3"));
+        let missing = tempfile::tempdir().unwrap().path().join("config.json");
+        let none = of_files(vec![missing.join("x"), missing], &reference("h/x:1")).await;
+        assert_eq!((none.auth, none.file, none.troubles), (RegistryAuth::Anonymous, None, Vec::new()));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_used_is_told_and_keeps_nothing_from_being_asked() {
         for (text, why) in [
             ("{", "EOF"),
             (r#"{"auths": {"h": {"auth": "!"}}}"#, "log in again"),
             (r#"{"auths": {"h": {"identitytoken": "x"}}}"#, "identity token"),
-            (r#"{"credsStore": "no-such-helper"}"#, "running docker-credential-no-such-helper"),
+            (r#"{"credsStore": "no-such-helper"}"#, "docker-credential-no-such-helper is not installed"),
             (r#"{"credHelpers": {"h": "../x"}}"#, "no credential helper's name"),
         ] {
-            let error = read_text(text, "h").await.unwrap_err();
-            assert!(error.contains(why), "{text}: {error}");
+            let found = login(&[text], "h/x:1").await;
+            assert_eq!((found.auth, found.file), (RegistryAuth::Anonymous, None), "{text}");
+            assert!(found.troubles.len() == 1 && found.troubles[0].contains(why), "{text}: {:?}", found.troubles);
+            // Another file may know better.
+            let other = format!(r#"{{"auths": {{{}}}}}"#, entry("h", "me"));
+            assert_eq!(login(&[text, &other], "h/x:1").await.auth, of_user("me"), "{text}");
         }
-        let missing = tempfile::tempdir().unwrap().path().join("config.json");
-        assert_eq!(read(&missing, "h").await.unwrap(), RegistryAuth::Anonymous);
     }
 }

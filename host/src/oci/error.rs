@@ -1,5 +1,7 @@
 //! Why a registry gave nothing, and whose fault that is.
 
+use super::credentials::{self, Login};
+use crate::config::Reference;
 use oci_client::errors::{DigestError, OciDistributionError, OciEnvelope, OciErrorCode};
 use std::fmt::Write;
 
@@ -12,6 +14,9 @@ pub enum Error {
     /// It says no, or what it gives is not what it should be.
     #[error("{0}")]
     Refused(String),
+    /// It does not let in who asks; to ask again soon is of no use.
+    #[error("{0}")]
+    Denied(String),
 }
 
 /// The longest text of a registry that is told on.
@@ -26,10 +31,8 @@ impl Error {
             E::RequestError(error) => Self::silent(registry, is_plain, &root(&error)),
             E::IoError(error) if is_wrong_digest(&error) => Self::refused(registry, &causes(&error)),
             E::IoError(error) => Self::silent(registry, is_plain, &root(&error)),
-            E::UnauthorizedError { .. } => Self::denied(registry),
             E::AuthenticationFailure(text) => Self::refused(registry, &format!("no token is given: {text}")),
             E::RegistryError { envelope, .. } => Self::told(registry, &envelope),
-            E::ServerError { code: 401 | 403, .. } => Self::denied(registry),
             E::ServerError { code: 404, .. } => Self::absent(registry),
             E::ServerError { code, message, .. } if code >= 500 || code == 429 => {
                 Self::Unavailable(format!("registry {registry} answers {code}: {}: try again later", shown(&message)))
@@ -60,11 +63,40 @@ impl Error {
         Self::Unavailable(format!("registry {registry} does not answer: {}: {remedy}", shown(why)))
     }
 
-    fn denied(registry: &str) -> Self {
-        Self::Refused(format!(
-            "registry {registry} denies access: log in with `docker login {registry}`, which writes the configuration that is \
-             read here ($DOCKER_CONFIG, else ~/.docker), or ask its owner"
-        ))
+    /// It says no to who asks, for a reason of its own: `token` is what it says where it gives no token for the credentials.
+    pub(super) fn denied_to(reference: &Reference, login: &Login, token: Option<&str>) -> Self {
+        let Reference { registry, repository, .. } = reference;
+        let again = format!("log in with `docker login {registry}` or `podman login {registry}`, or ask its owner");
+        let why = match (&login.file, token) {
+            (Some(file), Some(text)) => format!(
+                "it takes the credentials of {} no longer, or never did ({}): {again}",
+                file.display(),
+                shown(text)
+            ),
+            (Some(file), None) => format!(
+                "the credentials of {} are wrong, expired or revoked, or have no right to it: {again}",
+                file.display()
+            ),
+            (None, _) if login.troubles.is_empty() => {
+                let files: Vec<_> = credentials::files().iter().map(|file| file.display().to_string()).collect();
+                format!("it is not public, and there are no credentials for it in {}: {again}", files.join(", "))
+            }
+            (None, _) => format!(
+                "it is not public, and credentials for it could not be used ({}): {again}",
+                shown(&login.troubles.join("; "))
+            ),
+        };
+        Self::Denied(format!("registry {registry} denies access to {repository}: {why}"))
+    }
+
+    /// Whether it is who asks that a registry says no to.
+    pub(super) fn is_denial(error: &OciDistributionError) -> bool {
+        use OciDistributionError as E;
+        match error {
+            E::UnauthorizedError { .. } | E::ServerError { code: 401 | 403, .. } => true,
+            E::RegistryError { envelope, .. } => has(envelope, &[OciErrorCode::Unauthorized, OciErrorCode::Denied]),
+            _ => false,
+        }
     }
 
     fn absent(registry: &str) -> Self {
@@ -75,18 +107,20 @@ impl Error {
 
     fn told(registry: &str, envelope: &OciEnvelope) -> Self {
         use OciErrorCode as C;
-        let has = |codes: &[C]| envelope.errors.iter().any(|error| codes.contains(&error.code));
-        if has(&[C::Unauthorized, C::Denied]) {
-            Self::denied(registry)
-        } else if has(&[C::ManifestUnknown, C::NameUnknown, C::NotFound, C::BlobUnknown, C::ManifestBlobUnknown]) {
+        let absent = [C::ManifestUnknown, C::NameUnknown, C::NotFound, C::BlobUnknown, C::ManifestBlobUnknown];
+        if has(envelope, &absent) {
             Self::absent(registry)
-        } else if has(&[C::Toomanyrequests]) {
+        } else if has(envelope, &[C::Toomanyrequests]) {
             Self::Unavailable(format!("registry {registry} has had too many requests: try again later"))
         } else {
             let texts: Vec<_> = envelope.errors.iter().map(|error| error.message.as_str()).collect();
             Self::refused(registry, &texts.join("; "))
         }
     }
+}
+
+fn has(envelope: &OciEnvelope, codes: &[OciErrorCode]) -> bool {
+    envelope.errors.iter().any(|error| codes.contains(&error.code))
 }
 
 fn is_wrong_digest(error: &std::io::Error) -> bool {
@@ -126,6 +160,30 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use oci_client::secrets::RegistryAuth;
+
+    #[test]
+    fn a_denial_says_whose_credentials_it_is_about() {
+        let reference = "oci://h/team/x:1".parse().unwrap();
+        let said = |file: Option<&str>, troubles: &[&str], token| {
+            let troubles = troubles.iter().map(|&text| text.to_owned()).collect();
+            let login = Login { auth: RegistryAuth::Anonymous, file: file.map(Into::into), troubles };
+            match Error::denied_to(&reference, &login, token) {
+                Error::Denied(text)
+                    if text.contains("h denies access to team/x: ") && text.contains("docker login h") =>
+                {
+                    text
+                }
+                other => panic!("{other}"),
+            }
+        };
+        assert!(said(None, &[], None).contains("not public, and there are no credentials for it in "));
+        assert!(said(None, &["/a: no helper"], None).contains("could not be used (/a: no helper)"));
+        assert!(said(Some("/a"), &[], None).contains("the credentials of /a are wrong, expired or revoked"));
+        assert!(
+            said(Some("/a"), &[], Some("x\ny")).contains("takes the credentials of /a no longer, or never did (x y)")
+        );
+    }
 
     #[test]
     fn only_what_may_pass_lets_a_copy_stand_in() {
@@ -134,7 +192,7 @@ mod tests {
         assert!(matches!(of(server(503)), Error::Unavailable(text) if text.contains("answers 503: x y")));
         assert!(matches!(of(server(404)), Error::Refused(text) if text.contains("push it")));
         let denied = OciDistributionError::UnauthorizedError { url: String::new() };
-        assert!(matches!(of(denied), Error::Refused(text) if text.contains("docker login h")));
+        assert!(Error::is_denial(&denied) && Error::is_denial(&server(403)) && !Error::is_denial(&server(404)));
         let cut = OciDistributionError::IoError(std::io::Error::other("connection reset"));
         assert!(matches!(of(cut), Error::Unavailable(text) if text.contains("does not answer: connection reset")));
         let digest = DigestError::VerificationError { expected: "a".to_owned(), actual: "b".to_owned() };

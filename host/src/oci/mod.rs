@@ -6,6 +6,7 @@
 mod credentials;
 mod error;
 mod layout;
+mod proxies;
 mod push;
 mod registries;
 

@@ -1,9 +1,9 @@
 //! Pushing a component, in the layout that other hosts and tools read too.
 
 use super::layout::{CONFIG, Description, LAYER, config};
-use super::registries::image;
 use super::{Artifact, Error, Registries};
 use crate::config::{REGISTRY_TRANSFER_MS, Reference};
+use oci_client::RegistryOperation;
 use oci_client::client::{Config, ImageLayer};
 use oci_client::manifest::{OCI_IMAGE_MEDIA_TYPE, OciImageManifest};
 use std::time::Duration;
@@ -28,20 +28,22 @@ impl Registries {
         component: Vec<u8>,
         description: &Description,
     ) -> Result<Artifact, Error> {
-        let (client, auth) = self.client(reference).await?;
-        let failed = |error| self.failed(reference, error);
         let size_bytes = component.len() as u64;
-        let layer = ImageLayer::new(component, LAYER.to_owned(), None);
-        let layer_digest = layer.sha256_digest();
-        let config = config(description, &layer_digest).map_err(|error| failed(error.into()))?;
+        let layers = [ImageLayer::new(component, LAYER.to_owned(), None)];
+        let layer_digest = layers[0].sha256_digest();
+        let config = config(description, &layer_digest).map_err(|error| self.failed(reference, error.into()))?;
         let config = Config::new(config, CONFIG.to_owned(), None);
-        let layers = [layer];
         let mut manifest = OciImageManifest::build(&layers, &config, None);
         manifest.media_type = Some(OCI_IMAGE_MEDIA_TYPE.to_owned());
-        let image = image(reference);
-        client.push(&image, &layers, config, &auth, Some(manifest)).await.map_err(failed)?;
-        // Asked, not reckoned: it is the registry by whose digest others will pull.
-        let digest = client.fetch_manifest_digest(&image, &auth).await.map_err(failed)?;
+        let asked = self.ask(reference, RegistryOperation::Push, |client, image, auth| {
+            let (layers, config, manifest) = (&layers, config.clone(), manifest.clone());
+            async move {
+                client.push(&image, layers, config, &auth, Some(manifest)).await?;
+                // Asked, not reckoned: it is the registry by whose digest others will pull.
+                client.fetch_manifest_digest(&image, &auth).await
+            }
+        });
+        let digest = asked.await?;
         let component = layer_digest.trim_start_matches("sha256:").to_owned();
         Ok(Artifact { digest, component, size_bytes })
     }

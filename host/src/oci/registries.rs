@@ -1,5 +1,7 @@
 //! Registries: what a reference stands for, and its component, within bounds of size and time.
 
+use super::credentials::Login;
+use super::proxies::Proxies;
 use super::{Error, credentials, layout};
 use crate::config::{
     REGISTRY_CONNECT_MS, REGISTRY_RESOLVE_MS, REGISTRY_SILENCE_MS, REGISTRY_TRANSFER_MS, REGISTRY_TRANSFERS_MAX,
@@ -7,18 +9,23 @@ use crate::config::{
 };
 use futures_util::StreamExt;
 use oci_client::Client;
+use oci_client::RegistryOperation;
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
 use oci_client::manifest::ImageIndexEntry;
 use oci_client::secrets::RegistryAuth;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 const USER_AGENT: &str = concat!("tidegate/", env!("CARGO_PKG_VERSION"));
+
+/// Clients that are kept for a registry: each has its tokens.
+const CLIENTS_MAX: usize = 8;
 
 /// What a reference stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -34,37 +41,60 @@ pub struct Artifact {
 /// The way to all registries.
 pub struct Registries {
     plain_http: Vec<String>,
-    // One for each registry, with the credentials that it was made for: they may change.
-    clients: Mutex<HashMap<String, (RegistryAuth, Client)>>,
-    transfers: Semaphore,
+    // By name. As many as are referred to.
+    known: Mutex<HashMap<String, Registry>>,
+}
+
+/// One of them. A slow one takes up no place of another.
+#[derive(Clone)]
+struct Registry {
+    resolves: Arc<Semaphore>,
+    pulls: Arc<Semaphore>,
+    /// With the credentials that each was made for, the newest first: they may change, and repositories have their own.
+    clients: VecDeque<(RegistryAuth, Client)>,
+    /// What was last said of credentials that could not be used.
+    troubles: Vec<String>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        let places = || Arc::new(Semaphore::new(REGISTRY_TRANSFERS_MAX));
+        Self { resolves: places(), pulls: places(), clients: VecDeque::new(), troubles: Vec::new() }
+    }
 }
 
 impl Registries {
     /// Those of `plain_http` are spoken to without TLS, and those on this machine.
     pub fn new(plain_http: Vec<String>) -> Self {
-        Self { plain_http, clients: Mutex::default(), transfers: Semaphore::new(REGISTRY_TRANSFERS_MAX) }
+        Self { plain_http, known: Mutex::default() }
     }
 
     /// What a reference stands for now; `known` is what it was last, which costs less to find unchanged.
+    ///
+    /// # Errors
+    /// When the registry does not say so in time, or says no.
     pub async fn resolve(&self, reference: &Reference, known: Option<&Artifact>) -> Result<Artifact, Error> {
-        let registry = &reference.registry;
-        let _place = self.transfers.acquire().await;
+        let name = &reference.registry;
+        let resolves = self.with(name, |registry| Arc::clone(&registry.resolves));
+        let _place = resolves.acquire().await;
         timeout(Duration::from_millis(REGISTRY_RESOLVE_MS), self.resolve_at_last(reference, known))
             .await
-            .unwrap_or_else(|_| Err(Error::too_slow(registry, "the manifest", REGISTRY_RESOLVE_MS)))
+            .unwrap_or_else(|_| Err(Error::too_slow(name, "the manifest", REGISTRY_RESOLVE_MS)))
     }
 
     async fn resolve_at_last(&self, reference: &Reference, known: Option<&Artifact>) -> Result<Artifact, Error> {
-        let (client, auth) = self.client(reference).await?;
-        let failed = |error| self.failed(reference, error);
-        let image = image(reference);
         if let Some(known) = known {
-            let digest = client.fetch_manifest_digest(&image, &auth).await.map_err(failed)?;
-            if digest == known.digest {
+            let asked = self.ask(reference, RegistryOperation::Pull, |client, image, auth| async move {
+                client.fetch_manifest_digest(&image, &auth).await
+            });
+            if asked.await? == known.digest {
                 return Ok(known.clone());
             }
         }
-        let (manifest, digest) = client.pull_image_manifest(&image, &auth).await.map_err(failed)?;
+        let asked = self.ask(reference, RegistryOperation::Pull, |client, image, auth| async move {
+            client.pull_image_manifest(&image, &auth).await
+        });
+        let (manifest, digest) = asked.await?;
         let refused = |why: &str| Error::refused(&reference.registry, why);
         let layer = layout::component_layer(&manifest.layers).map_err(|why| refused(&why))?;
         let component = layer.digest.strip_prefix("sha256:").filter(|digits| digits.len() == 64);
@@ -74,12 +104,16 @@ impl Registries {
     }
 
     /// The component of an artifact, which is what its digest says.
+    ///
+    /// # Errors
+    /// When the registry does not give it in time, or not at all, and when it is larger than `bytes_max`.
     pub async fn pull(&self, reference: &Reference, artifact: &Artifact, bytes_max: u64) -> Result<Vec<u8>, Error> {
-        let registry = &reference.registry;
-        let _place = self.transfers.acquire().await;
+        let name = &reference.registry;
+        let pulls = self.with(name, |registry| Arc::clone(&registry.pulls));
+        let _place = pulls.acquire().await;
         timeout(Duration::from_millis(REGISTRY_TRANSFER_MS), self.pull_at_last(reference, artifact, bytes_max))
             .await
-            .unwrap_or_else(|_| Err(Error::too_slow(registry, "the component", REGISTRY_TRANSFER_MS)))
+            .unwrap_or_else(|_| Err(Error::too_slow(name, "the component", REGISTRY_TRANSFER_MS)))
     }
 
     async fn pull_at_last(&self, reference: &Reference, artifact: &Artifact, bytes_max: u64) -> Result<Vec<u8>, Error> {
@@ -90,16 +124,16 @@ impl Registries {
         if artifact.size_bytes > bytes_max {
             return Err(too_large());
         }
-        let (client, auth) = self.client(reference).await?;
-        client.store_auth_if_needed(&reference.registry, &auth).await;
-        let digest = format!("sha256:{}", artifact.component);
         // By the digest alone: a layer's own addresses could lead anywhere.
-        let stream = client.pull_blob_stream(&image(reference), digest.as_str()).await;
-        let mut stream = stream.map_err(|error| self.failed(reference, error))?;
-        let mut bytes = Vec::new();
+        let asked = self.ask(reference, RegistryOperation::Pull, |client, image, auth| async move {
+            client.store_auth_if_needed(image.resolve_registry(), &auth).await;
+            client.pull_blob_stream(&image, format!("sha256:{}", artifact.component).as_str()).await
+        });
+        let mut stream = asked.await?;
+        // As large as the manifest says, which need not be true: what is not written to takes no memory of note.
+        let mut bytes = Vec::with_capacity(usize::try_from(artifact.size_bytes).unwrap_or_default());
         while let Some(piece) = stream.next().await {
             let piece = piece.map_err(|error| self.failed(reference, error.into()))?;
-            // What the manifest said of the size need not be true.
             if (bytes.len() + piece.len()) as u64 > bytes_max {
                 return Err(too_large());
             }
@@ -108,25 +142,81 @@ impl Registries {
         Ok(bytes)
     }
 
-    /// A client for the reference's registry, and what it introduces itself with.
-    pub(super) async fn client(&self, reference: &Reference) -> Result<(Client, RegistryAuth), Error> {
-        let registry = &reference.registry;
-        let auth = credentials::of(registry).await?;
-        if let Some((_, client)) = self.clients().get(registry).filter(|(known, _)| *known == auth) {
-            return Ok((client.clone(), auth));
+    /// Asks a registry as whoever has credentials for the repository. A token that it takes no longer is thrown away and it is
+    /// asked once more, with a new one: tokens are revoked long before they expire.
+    pub(super) async fn ask<T, F: Future<Output = Result<T, OciDistributionError>>>(
+        &self,
+        reference: &Reference,
+        operation: RegistryOperation,
+        question: impl Fn(Client, oci_client::Reference, RegistryAuth) -> F,
+    ) -> Result<T, Error> {
+        let login = self.login(reference).await;
+        let image = image(reference);
+        if let Some(client) = self.client(reference, &login) {
+            match question(client, image.clone(), login.auth.clone()).await {
+                Err(error) if Error::is_denial(&error) => self.forget(reference, &login),
+                answer => return answer.map_err(|error| self.failed(reference, error)),
+            }
         }
+        let client = self.new_client(reference).await?;
+        match client.auth(&image, &login.auth, operation).await {
+            Err(OciDistributionError::AuthenticationFailure(text)) => {
+                return Err(Error::denied_to(reference, &login, Some(&text)));
+            }
+            Err(error) => return Err(self.failed(reference, error)),
+            Ok(_) => {}
+        }
+        let answer = question(client.clone(), image, login.auth.clone()).await;
+        if answer.as_ref().is_err_and(Error::is_denial) {
+            return Err(Error::denied_to(reference, &login, None));
+        }
+        self.forget(reference, &login);
+        self.with(&reference.registry, |registry| {
+            registry.clients.push_front((login.auth, client));
+            registry.clients.truncate(CLIENTS_MAX);
+        });
+        answer.map_err(|error| self.failed(reference, error))
+    }
+
+    /// Who asks. What is wrong with credentials is said when it is new.
+    async fn login(&self, reference: &Reference) -> Login {
+        let login = credentials::of(reference).await;
+        // Of credentials that were found elsewhere there is nothing to say.
+        let troubles = if login.file.is_none() { login.troubles.clone() } else { Vec::new() };
+        let is_new = self.with(&reference.registry, |registry| {
+            let before = std::mem::replace(&mut registry.troubles, troubles);
+            !registry.troubles.is_empty() && registry.troubles != before
+        });
+        if is_new {
+            let (registry, reason) = (&reference.registry, login.troubles.join("; "));
+            tracing::warn!(registry, ?reason, "credentials cannot be used; the registry is asked without any");
+        }
+        login
+    }
+
+    /// The client that has the tokens of these credentials.
+    fn client(&self, reference: &Reference, login: &Login) -> Option<Client> {
+        self.with(&reference.registry, |registry| {
+            registry.clients.iter().find(|(auth, _)| *auth == login.auth).map(|(_, client)| client.clone())
+        })
+    }
+
+    fn forget(&self, reference: &Reference, login: &Login) {
+        self.with(&reference.registry, |registry| registry.clients.retain(|(auth, _)| *auth != login.auth));
+    }
+
+    async fn new_client(&self, reference: &Reference) -> Result<Client, Error> {
         let plain = self.is_plain(reference);
         // It reads the system's certificates: too long for a thread that carries traffic.
         let client = tokio::task::spawn_blocking(move || client_of(plain)).await;
-        let client = client
-            .map_err(|panic| Error::refused(registry, &panic.to_string()))?
-            .map_err(|error| Error::of(registry, plain, error))?;
-        self.clients().insert(registry.clone(), (auth.clone(), client.clone()));
-        Ok((client, auth))
+        client
+            .map_err(|panic| Error::refused(&reference.registry, &panic.to_string()))?
+            .map_err(|error| Error::of(&reference.registry, plain, error))
     }
 
-    fn clients(&self) -> MutexGuard<'_, HashMap<String, (RegistryAuth, Client)>> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    fn with<T>(&self, name: &str, work: impl FnOnce(&mut Registry) -> T) -> T {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        work(known.entry(name.to_owned()).or_default())
     }
 
     pub(super) fn failed(&self, reference: &Reference, error: OciDistributionError) -> Error {
@@ -141,12 +231,16 @@ impl Registries {
 fn client_of(plain: bool) -> Result<Client, OciDistributionError> {
     // A second time it does nothing.
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    let Proxies { https, http, none_for } = Proxies::of(|name| std::env::var(name).ok());
     Client::try_from(ClientConfig {
         protocol: if plain { ClientProtocol::Http } else { ClientProtocol::Https },
         connect_timeout: Some(Duration::from_millis(REGISTRY_CONNECT_MS)),
         read_timeout: Some(Duration::from_millis(REGISTRY_SILENCE_MS)),
         platform_resolver: Some(Box::new(wasm_of_an_index)),
         user_agent: USER_AGENT,
+        https_proxy: https,
+        http_proxy: http,
+        no_proxy: Some(none_for),
         ..ClientConfig::default()
     })
 }

@@ -7,7 +7,7 @@
 use super::engine;
 use super::lane::give_way_to_others;
 use super::load::LoadError;
-use crate::config::{ARTIFACT_BYTES_MAX, COMPILES_MAX, Limits};
+use crate::config::{ARTIFACT_BYTES_MAX, COMPILES_ASKED_MAX, COMPILES_MAX, Limits};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -47,21 +47,30 @@ pub(super) struct Compiler {
     program: Arc<Path>,
     debug_info: bool,
     places: Arc<Semaphore>,
+    places_asked: Arc<Semaphore>,
 }
 
 impl Compiler {
     /// With the program that has [`SUBCOMMAND`].
     pub(super) fn new(program: PathBuf, debug_info: bool) -> Self {
-        Self { program: program.into(), debug_info, places: Arc::new(Semaphore::new(COMPILES_MAX)) }
+        let places = |count| Arc::new(Semaphore::new(count));
+        Self {
+            program: program.into(),
+            debug_info,
+            places: places(COMPILES_MAX),
+            places_asked: places(COMPILES_ASKED_MAX),
+        }
     }
 
-    /// What the component compiles to, which no other program has had in hand.
-    pub(super) async fn compile(&self, component: &[u8], limits: &Limits) -> Result<Vec<u8>, LoadError> {
+    /// What the component compiles to, which no other program has had in hand. `asked` is whether someone waits for it:
+    /// those have places that a directory full of large files does not take.
+    pub(super) async fn compile(&self, component: &[u8], limits: &Limits, asked: bool) -> Result<Vec<u8>, LoadError> {
         if cfg!(fuzzing) {
             // A fuzzer looks for new paths in its own process only.
             return artifact(component, self.debug_info).map_err(LoadError::Compile);
         }
-        let Ok(_place) = self.places.acquire().await else { std::future::pending().await };
+        let places = if asked { &self.places_asked } else { &self.places };
+        let Ok(_place) = places.acquire().await else { std::future::pending().await };
         // A nice process still finishes its slice, of some milliseconds, before whoever wakes up for a request.
         if Duration::from_millis(limits.compile_ms_max) > GIVE_WAY_MAX
             && let Ok(ended) = timeout(GIVE_WAY_MAX, self.run(component, limits, true)).await

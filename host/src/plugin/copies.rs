@@ -44,7 +44,8 @@ impl Copies {
     pub(super) fn get(&self, component: &str, bytes_max: u64) -> Option<Vec<u8>> {
         let path = self.directory.join(component).with_extension(COMPONENT);
         let file = File::open(&path).ok()?;
-        let mut bytes = Vec::new();
+        let size = file.metadata().ok()?.len().min(bytes_max);
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
         (&file).take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).ok()?;
         if bytes.len() as u64 > bytes_max {
             return None;

@@ -1,6 +1,7 @@
 //! A component as a file: written at once, its custom sections, its names, and what its memory begins with.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// Writes under another name first: whoever watches the file must not see half of it.
@@ -34,6 +35,65 @@ pub(super) fn make_room(directory: &Path, extension: &str, bytes_max: u64) {
         let _ = std::fs::remove_file(path);
         bytes -= size;
     }
+}
+
+/// Whether a file looks like one that somebody is still writing: it is empty, or what its beginning announces is not all there.
+/// Blocks. A file that cannot be read does not look so.
+pub(super) fn is_unfinished(path: &Path) -> bool {
+    // Looked at before it is opened: opening a FIFO would wait for a writer.
+    let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    is_file && File::open(path).and_then(|mut file| ends_early(&mut file)).unwrap_or(false)
+}
+
+/// Looks at the head of each section alone, however large they are.
+fn ends_early(file: &mut File) -> std::io::Result<bool> {
+    const HEADER: [u8; 4] = *b"\0asm";
+    const HEADER_BYTES: u64 = 8;
+    let length = file.metadata()?.len();
+    let header = read_at(file, 0, HEADER_BYTES)?;
+    if header.iter().all(|byte| *byte == 0) {
+        // Also one of which only the room is there yet.
+        return Ok(true);
+    }
+    let announced = header.len().min(HEADER.len());
+    if header[..announced] != HEADER[..announced] {
+        return is_open_text(file, length);
+    }
+    let mut end = HEADER_BYTES;
+    while end < length {
+        // Its number, and its size in at most five bytes.
+        let head = read_at(file, end, 6)?;
+        let (Some(&id), Some((size, size_bytes))) = (head.first(), head.get(1..).and_then(leb128)) else {
+            return Ok(head.len() < 6);
+        };
+        if (id, size) == (0, 0) {
+            return Ok(true);
+        }
+        end += 1 + size_bytes + u64::from(size);
+    }
+    Ok(end > length || length < HEADER_BYTES)
+}
+
+/// A number as WebAssembly writes it, and how many bytes that takes; none if there is no end of it.
+fn leb128(bytes: &[u8]) -> Option<(u32, u64)> {
+    let last = bytes.iter().position(|byte| byte & 0x80 == 0)?;
+    let value = bytes[..=last].iter().rev().fold(0_u64, |value, byte| value << 7 | u64::from(byte & 0x7f));
+    Some((u32::try_from(value).ok()?, last as u64 + 1))
+}
+
+/// Whether a component in its text form lacks its end.
+fn is_open_text(file: &mut File, length: u64) -> std::io::Result<bool> {
+    const PART_BYTES: u64 = 1 << 10;
+    let head = read_at(file, 0, PART_BYTES)?;
+    let tail = read_at(file, length.saturating_sub(PART_BYTES), PART_BYTES)?;
+    Ok(head.trim_ascii_start().starts_with(b"(") && !tail.trim_ascii_end().ends_with(b")"))
+}
+
+fn read_at(file: &mut File, position: u64, bytes_max: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(position))?;
+    Read::take(file, bytes_max).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The custom sections of a module, or of the outermost component.
@@ -92,7 +152,34 @@ pub(super) fn memory_bytes(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{component_names, memory_bytes};
+    use super::{component_names, is_unfinished, memory_bytes};
+
+    #[test]
+    fn a_file_is_unfinished_until_its_last_byte() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.wasm");
+        let is = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            is_unfinished(&path)
+        };
+        let text = "(component (core module (memory 2)) (component (core module (memory 300))))";
+        let whole = wat::parse_str(text).unwrap();
+        assert!(!is(&whole) && !is(text.as_bytes()));
+        // Between two sections a shorter component ends.
+        let ends: Vec<usize> = (0..whole.len()).filter(|&end| !is(&whole[..end])).collect();
+        assert!(ends.len() <= 4 && ends.iter().all(|&end| end >= 8), "{ends:?}");
+        assert!(is(&text.as_bytes()[..20]));
+        // Room was made for it before anything was written.
+        for written in [0, 20] {
+            let mut bytes = vec![0; whole.len()];
+            bytes[..written].copy_from_slice(&whole[..written]);
+            assert!(is(&bytes), "{written}");
+        }
+        for other in [&b"garbage"[..], b"\0asm\x0d\0\x01\0\x01\xff\xff\xff\xff\xff\xff", b"\x7fELF"] {
+            assert!(!is(other), "{other:?}");
+        }
+        assert!(!is_unfinished(directory.path()) && !is_unfinished(&directory.path().join("none")));
+    }
 
     #[test]
     fn the_largest_memory_is_found_in_whatever_module_it_is() {

@@ -50,8 +50,8 @@ impl Loader {
         self.runtime.block_on(async {
             // A new one each time, so that no input pays for the processor's time of another.
             let account = Arc::new(Account::new("fuzzed".to_owned(), limits(), BTreeMap::new(), 1, Vec::new()));
-            let candidate = Candidate::new(bytes.to_vec()).await.expect("a digest");
-            match self.engine.load(&account, candidate).await {
+            let candidate = Candidate::new(Arc::new(bytes.to_vec())).await.expect("a digest");
+            match self.engine.load(&account, candidate, true).await {
                 Ok(plugin) => {
                     assert_eq!((&*plugin.digest, plugin.size_bytes), (&*load::digest(bytes), bytes.len()));
                     assert!(!plugin.roles.is_empty());

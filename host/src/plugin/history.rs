@@ -5,6 +5,7 @@ use super::call::Stamp;
 use super::health::Health;
 use super::load::{LoadError, Role};
 use super::loaded::Plugin;
+use super::turn::Turn;
 use super::v0_1_0::Idle;
 use crate::config::{PREVIOUS_GENERATIONS_MAX, REFUSED_TEXT_BYTES_MAX, Rollback};
 use arc_swap::ArcSwapOption;
@@ -55,6 +56,10 @@ pub(super) struct History {
 #[derive(Default)]
 struct Past {
     last_generation: u64,
+    /// The newest turn that took effect; what was asked for before it no longer does.
+    in_force: Turn,
+    /// The name was unloaded, and nothing takes effect any more.
+    ended: bool,
     /// What there is to go back to, the latest first, still compiled.
     previous: VecDeque<(Arc<Stamp>, Arc<Plugin>)>,
     /// Digests that were rolled back because they kept failing.
@@ -76,8 +81,10 @@ pub(super) struct Told {
 }
 
 impl History {
-    pub(super) fn new(name: String, rules: Rollback) -> Self {
-        Self { name, rules, serving: ArcSwapOption::empty(), past: Mutex::default() }
+    /// Of a slot whose name had `last_generation` generations before.
+    pub(super) fn new(name: String, rules: Rollback, last_generation: u64) -> Self {
+        let past = Mutex::new(Past { last_generation, ..Past::default() });
+        Self { name, rules, serving: ArcSwapOption::empty(), past }
     }
 
     /// The generation that serves now.
@@ -85,12 +92,30 @@ impl History {
         self.serving.load_full()
     }
 
-    /// Puts a plugin into service. When this returns, no new call reaches an older generation.
-    pub(super) fn swap(&self, plugin: Arc<Plugin>) -> Result<Arc<Stamp>, LoadError> {
+    /// Whether something that was asked for later has taken effect.
+    pub(super) fn is_superseded(&self, turn: Turn) -> bool {
+        self.lock().is_superseded(turn)
+    }
+
+    /// What serves, if it has this digest: then that is what was asked for at this turn.
+    pub(super) fn confirm(&self, turn: Turn, digest: &str) -> Option<Arc<Stamp>> {
+        self.confirm_within(&mut self.lock(), turn, digest)
+    }
+
+    /// Puts a plugin into service, unless something that was asked for later serves already. When this returns, no new call
+    /// reaches an older generation. Also returns whether the generation is a new one.
+    pub(super) fn swap(&self, turn: Turn, plugin: Arc<Plugin>) -> Result<(Arc<Stamp>, bool), LoadError> {
         let mut past = self.lock();
+        if let Some(stamp) = self.confirm_within(&mut past, turn, &plugin.digest) {
+            return Ok((stamp, false));
+        }
+        if past.is_superseded(turn) {
+            return Err(LoadError::Superseded);
+        }
         if let Some(serving) = &*self.serving.load() {
             refuse_lost_role(&serving.plugin.roles, &plugin.roles)?;
         }
+        past.in_force = turn;
         past.rolled_back = false;
         past.condemned.remove(&*plugin.digest);
         let (stamp, before) = self.publish(&mut past, plugin, false);
@@ -98,13 +123,34 @@ impl History {
             past.previous.push_front((Arc::clone(&before.stamp), Arc::clone(&before.plugin)));
             past.previous.truncate(PREVIOUS_GENERATIONS_MAX);
         }
-        Ok(stamp)
+        Ok((stamp, true))
+    }
+
+    /// Lets nothing take effect any more; calls that hold the slot end on what serves. Returns the last generation's number.
+    /// None, and no change, if there is a generation and it has to be `empty`.
+    pub(super) fn end(&self, empty: bool) -> Option<u64> {
+        let mut past = self.lock();
+        if empty && self.serving.load().is_some() {
+            return None;
+        }
+        past.ended = true;
+        Some(past.last_generation)
+    }
+
+    fn confirm_within(&self, past: &mut Past, turn: Turn, digest: &str) -> Option<Arc<Stamp>> {
+        let serving = self.serving.load_full().filter(|serving| serving.stamp.digest == digest && !past.ended)?;
+        past.in_force = past.in_force.max(turn);
+        Some(Arc::clone(&serving.stamp))
     }
 
     /// Publishes the code of the generation before under the next number.
     pub(super) fn roll_back(&self) -> Result<Arc<Stamp>, NothingToGoBackTo> {
         let mut past = self.lock();
+        if past.ended {
+            return Err(NothingToGoBackTo);
+        }
         let stamp = self.go_back(&mut past)?;
+        past.in_force = Turn::next();
         past.rolled_back = false;
         let Stamp { generation, digest, .. } = &*stamp;
         tracing::info!(plugin = self.name, generation, digest, "rolled back, as asked");
@@ -144,8 +190,11 @@ impl History {
         self.lock().condemned.contains(digest)
     }
 
-    /// Takes note of a refused load.
+    /// Takes note of a refused load. What came too late was not refused.
     pub(super) fn refused(&self, digest: Option<String>, error: &LoadError) {
+        if matches!(error, LoadError::Superseded) {
+            return;
+        }
         self.lock().last_refused = Some(Refused::now(digest, error.stage(), error.to_string()));
     }
 
@@ -190,6 +239,12 @@ impl History {
 
     fn lock(&self) -> MutexGuard<'_, Past> {
         self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Past {
+    fn is_superseded(&self, turn: Turn) -> bool {
+        self.ended || turn < self.in_force
     }
 }
 

@@ -1,6 +1,7 @@
 //! Load: read, compile, type-check, probe, examples. Nothing here changes what serves.
 
 use super::account::Account;
+use super::blocking::{blocking, reading};
 use super::call::CallError;
 use super::engine::{Engine, Kind, Runtime};
 use super::examples::{self, Examples};
@@ -15,7 +16,6 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::Semaphore;
 use wasmtime::component::Component;
 
 /// What a plugin can serve.
@@ -46,6 +46,9 @@ pub enum LoadError {
     /// The registry does not answer.
     #[error("pull: {0}")]
     Away(String),
+    /// The registry does not let in who asks.
+    #[error("pull: {0}")]
+    Denied(String),
     /// The registry did not give it, or not what it should.
     #[error("pull: {0}")]
     Pull(String),
@@ -67,19 +70,23 @@ pub enum LoadError {
     /// The same bytes served before and failed too often.
     #[error("probation: these bytes were rolled back because they kept failing; load them explicitly to try again")]
     Probation,
+    /// A load, a rollback or an unload that was asked for later took effect before.
+    #[error("superseded: what was asked for later has taken effect; load it again if it is still wanted")]
+    Superseded,
 }
 
 impl LoadError {
     /// The stage that refused.
     pub fn stage(&self) -> &'static str {
         match self {
-            Self::Away(_) | Self::Pull(_) => "pull",
+            Self::Away(_) | Self::Denied(_) | Self::Pull(_) => "pull",
             Self::Read(_) => "read",
             Self::Compile(_) => "compile",
             Self::TypeCheck(_) => "type-check",
             Self::Probe(_) => "probe",
             Self::Examples(_) => "examples",
             Self::Probation => "probation",
+            Self::Superseded => "superseded",
         }
     }
 }
@@ -95,18 +102,15 @@ pub(super) struct Candidate {
 
 impl Candidate {
     /// Off the runtime's threads: a component may have many megabytes.
-    pub(super) async fn new(bytes: Vec<u8>) -> Result<Self, LoadError> {
-        blocking(move || Ok(Self::of(bytes))).await
+    pub(super) async fn new(bytes: Arc<Vec<u8>>) -> Result<Self, LoadError> {
+        blocking(move || Ok(Self { digest: digest(&bytes).into(), bytes, artifact: None })).await
     }
 
     /// The content of a file.
     pub(super) async fn read(path: &Path, bytes_max: u64) -> Result<Self, LoadError> {
         let path = path.to_owned();
-        blocking(move || read(&path, bytes_max).map(Self::of)).await
-    }
-
-    fn of(bytes: Vec<u8>) -> Self {
-        Self { digest: digest(&bytes).into(), bytes: Arc::new(bytes), artifact: None }
+        let bytes = reading(move || read(&path, bytes_max)).await?;
+        Self::new(Arc::new(bytes)).await
     }
 }
 
@@ -118,7 +122,8 @@ fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
     if !metadata.is_file() {
         return Err(failed(&"not a regular file"));
     }
-    let mut bytes = Vec::new();
+    // As large as it says, so that it is not moved about in memory while it grows.
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(bytes_max)).unwrap_or_default() + 1);
     std::fs::File::open(path)
         .and_then(|file| file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes))
         .map_err(|error| failed(&error))?;
@@ -147,12 +152,17 @@ impl Engine {
     ) -> Result<Arc<Plugin>, LoadError> {
         let candidate = Candidate::read(path, limits.component_bytes_max).await?;
         let account = Account::new(name.to_owned(), limits, settings, 1, Vec::new());
-        self.load_with(&Arc::new(account), candidate, examples).await
+        self.load_with(&Arc::new(account), candidate, examples, true).await
     }
 
-    /// Takes a component through every stage.
-    pub(super) async fn load(&self, account: &Arc<Account>, candidate: Candidate) -> Result<Arc<Plugin>, LoadError> {
-        self.load_with(account, candidate, None).await
+    /// Takes a component through every stage. One that someone `asked` for waits for no compiler of those that nobody did.
+    pub(super) async fn load(
+        &self,
+        account: &Arc<Account>,
+        candidate: Candidate,
+        asked: bool,
+    ) -> Result<Arc<Plugin>, LoadError> {
+        self.load_with(account, candidate, None, asked).await
     }
 
     async fn load_with(
@@ -160,6 +170,7 @@ impl Engine {
         account: &Arc<Account>,
         candidate: Candidate,
         examples: Option<Examples>,
+        asked: bool,
     ) -> Result<Arc<Plugin>, LoadError> {
         let Candidate { bytes, digest, artifact } = candidate;
         let max = account.limits.component_bytes_max;
@@ -173,7 +184,7 @@ impl Engine {
         let kind = Kind::new(account.limits.stack_bytes_max, memory_bytes);
         let runtime = self.runtime(kind).map_err(|error| LoadError::Compile(error.to_string()))?;
         let started = Instant::now();
-        let component = self.component(&bytes, &digest, &account.limits, &runtime).await?;
+        let component = self.component(&bytes, &digest, &account.limits, &runtime, asked).await?;
         let compile_time = started.elapsed();
         let (typed, examples) = {
             let (runtime, bytes) = (runtime.clone(), Arc::clone(&bytes));
@@ -213,6 +224,7 @@ impl Engine {
         digest: &Arc<str>,
         limits: &Limits,
         runtime: &Runtime,
+        asked: bool,
     ) -> Result<Component, LoadError> {
         if let Some(cache) = &self.cache {
             let (cache, digest, runtime) = (Arc::clone(cache), Arc::clone(digest), runtime.clone());
@@ -220,7 +232,7 @@ impl Engine {
                 return Ok(component);
             }
         }
-        let artifact = self.compiler.compile(bytes, limits).await?;
+        let artifact = self.compiler.compile(bytes, limits, asked).await?;
         let (cache, digest, runtime) = (self.cache.clone(), Arc::clone(digest), runtime.clone());
         blocking(move || {
             let component = adopt(&runtime, Compiled::Bytes(&artifact)).map_err(LoadError::Compile)?;
@@ -280,19 +292,4 @@ async fn keep_promises(plugin: &Arc<Plugin>, examples: &Examples) -> Result<(), 
     let Some(first) = differences.first() else { return Ok(()) };
     let (failed, count) = (differences.len(), examples.count());
     Err(LoadError::Examples(format!("{failed} of {count} failed, the first being {first}")))
-}
-
-/// Pieces of blocking work at the same time: a thousand files that are loaded at once must not take a thread each.
-const BLOCKING_MAX: usize = 16;
-static BLOCKING: Semaphore = Semaphore::const_new(BLOCKING_MAX);
-
-/// Blocking work off the runtime's threads. A panic in it is the file's fault, not the host's.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
-) -> Result<T, LoadError> {
-    let _place = BLOCKING.acquire().await;
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(panic) => Err(LoadError::Compile(format!("the engine gave up: {panic}"))),
-    }
 }

@@ -10,6 +10,7 @@
 //! it sends).
 
 mod account;
+mod blocking;
 mod cache;
 mod call;
 mod chance;
@@ -40,7 +41,9 @@ mod response;
 mod single_call;
 mod slot;
 mod slots;
+mod sources;
 mod status;
+mod turn;
 mod type_check;
 mod v0_1_0;
 mod wasi_http;
@@ -61,7 +64,8 @@ pub use outbound::LOG_FILTER;
 pub use poll::poll;
 pub use response::{BrokenOff, Pieces, ResponseBody};
 pub use single_call::SingleCall;
-pub use slot::{Loaded, PutError, Slot};
-pub use slots::{Slots, Source, scan, source_of};
+pub use slot::{Cause, Loaded, PutError, Slot};
+pub use slots::{Gone, Slots, UnloadError};
+pub use sources::{Source, scan, source_of};
 pub use status::{Previous, State, Status};
 pub use watch::{Fingerprint, Watch};

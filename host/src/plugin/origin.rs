@@ -1,26 +1,35 @@
 //! Where a slot's component comes from: a file that is read, or a reference that is resolved and pulled.
 
+use super::blocking::blocking;
 use super::copies::Copies;
-use super::load::{Candidate, LoadError, blocking};
+use super::load::{Candidate, LoadError};
 use crate::config::{Place, Reference};
 use crate::oci::{Artifact, Error, Registries};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The place of one slot's component, and what is known of it.
 pub(super) struct Origin {
     place: Place,
     registries: Arc<Registries>,
     copies: Option<Arc<Copies>>,
-    /// What the reference stood for when it was last fetched.
-    last: Mutex<Option<Artifact>>,
+    known: Mutex<Known>,
+}
+
+/// What is known of a reference.
+#[derive(Default)]
+struct Known {
+    /// What it stood for when it was last fetched.
+    last: Option<Artifact>,
+    /// What it stood for when the registry was last asked.
+    resolved: Option<Artifact>,
 }
 
 /// A component, and the artifact that it is the layer of.
-type Pulled = (Artifact, Vec<u8>);
+type Pulled = (Artifact, Arc<Vec<u8>>);
 
 impl Origin {
     pub(super) fn new(place: Place, registries: Arc<Registries>, copies: Option<Arc<Copies>>) -> Self {
-        Self { place, registries, copies, last: Mutex::default() }
+        Self { place, registries, copies, known: Mutex::default() }
     }
 
     pub(super) fn place(&self) -> &Place {
@@ -45,6 +54,7 @@ impl Origin {
             Err(Error::Unavailable(why)) if !serves => Some(self.stand_in(plugin, reference, bytes_max, why).await?),
             Err(Error::Unavailable(why)) => return Err(LoadError::Away(why)),
             Err(Error::Refused(why)) => return Err(LoadError::Pull(why)),
+            Err(Error::Denied(why)) => return Err(LoadError::Denied(why)),
         };
         let Some((artifact, bytes)) = pulled else { return Ok(None) };
         let candidate = Candidate::new(bytes).await?;
@@ -60,7 +70,7 @@ impl Origin {
     }
 
     async fn pull(&self, reference: &Reference, bytes_max: u64, asked: bool) -> Result<Option<Pulled>, Error> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let last = self.known().last.clone();
         // A digest stands for the same thing for ever.
         if !reference.is_tag()
             && let Some(pulled) = self.copy(reference, bytes_max).await
@@ -68,15 +78,17 @@ impl Origin {
             return Ok(Some(pulled));
         }
         let artifact = self.registries.resolve(reference, last.as_ref()).await?;
+        self.known().resolved = Some(artifact.clone());
         if !asked && last.is_some_and(|last| last.component == artifact.component) {
             self.remember(artifact);
             return Ok(None);
         }
         let bytes = match self.copy_of(&artifact, bytes_max).await {
             Some(bytes) => bytes,
-            None => self.registries.pull(reference, &artifact, bytes_max).await?,
+            None => Arc::new(self.registries.pull(reference, &artifact, bytes_max).await?),
         };
-        Ok(Some(self.keep(reference, artifact, bytes).await))
+        self.keep(reference, &artifact, &bytes).await;
+        Ok(Some((artifact, bytes)))
     }
 
     /// The copy of what a reference last stood for.
@@ -104,8 +116,18 @@ impl Origin {
         Ok((artifact, bytes))
     }
 
+    /// Takes what the reference stands for as fetched, be it or not: someone chose something else.
+    pub(super) fn leave_alone(&self) {
+        let mut known = self.known();
+        known.last = known.resolved.take().or(known.last.take());
+    }
+
     fn remember(&self, artifact: Artifact) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(artifact);
+        self.known().last = Some(artifact);
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn copy(&self, reference: &Reference, bytes_max: u64) -> Option<Pulled> {
@@ -115,22 +137,20 @@ impl Origin {
         Some((artifact, bytes))
     }
 
-    async fn copy_of(&self, artifact: &Artifact, bytes_max: u64) -> Option<Vec<u8>> {
+    async fn copy_of(&self, artifact: &Artifact, bytes_max: u64) -> Option<Arc<Vec<u8>>> {
         let (copies, component) = (Arc::clone(self.copies.as_ref()?), artifact.component.clone());
-        blocking(move || Ok(copies.get(&component, bytes_max))).await.ok()?
+        blocking(move || Ok(copies.get(&component, bytes_max))).await.ok()?.map(Arc::new)
     }
 
     /// Keeps a copy, where copies are kept.
-    async fn keep(&self, reference: &Reference, artifact: Artifact, bytes: Vec<u8>) -> Pulled {
-        let Some(copies) = self.copies.clone() else { return (artifact, bytes) };
-        let (reference, kept) = (reference.clone(), (artifact.clone(), Arc::new(bytes)));
-        let bytes = Arc::clone(&kept.1);
+    async fn keep(&self, reference: &Reference, artifact: &Artifact, bytes: &Arc<Vec<u8>>) {
+        let Some(copies) = self.copies.clone() else { return };
+        let (reference, artifact, bytes) = (reference.clone(), artifact.clone(), Arc::clone(bytes));
         // A copy that is not kept is logged there, and costs the next start a pull.
         let _ = blocking(move || {
-            copies.put(&reference, &kept.0, &kept.1);
+            copies.put(&reference, &artifact, &bytes);
             Ok(())
         })
         .await;
-        (artifact, Arc::unwrap_or_clone(bytes))
     }
 }

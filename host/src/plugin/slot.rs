@@ -1,62 +1,41 @@
 //! The slot: the cell that holds the current plugin of one name, and the only way in which it changes.
 
 mod handling;
+mod loading;
+
+pub use loading::{Cause, Loaded, PutError};
 
 use super::account::{Account, shortened};
 use super::call::{Answer, CallError, Message, Metadata, Reply, Request, Stamp};
-use super::engine::Engine;
 use super::health::{Trial, Verdict};
 use super::history::{Generation, History, NothingToGoBackTo};
-use super::load::{Candidate, LoadError, Role};
+use super::load::Role;
 use super::origin::Origin;
 use super::status::Status;
 use super::v0_1_0::{ReplyPolicyInput, TransformInput};
-use crate::config::{Grant, LOG_LINE_BYTES_MAX, Limits, Place, Rollback};
+use crate::config::{LOG_LINE_BYTES_MAX, Place, Rollback};
 use crate::ledger::{Figures, Passage, Reason};
+use loading::Loading;
 use prometheus_client::metrics::histogram::Histogram;
-use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::{Mutex, OwnedSemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// The cell of one plugin name.
 pub struct Slot {
     origin: Origin,
     account: Arc<Account>,
     history: History,
-    // One load at a time; holds the digest of the bytes that were last read from the source, loaded or not.
-    last_read: Mutex<Option<Arc<str>>>,
-}
-
-/// What serves after a load.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loaded {
-    /// The generation.
-    pub stamp: Arc<Stamp>,
-    /// It is a new one; otherwise the same bytes served already.
-    pub changed: bool,
+    loading: Loading,
 }
 
 impl Slot {
-    /// An empty slot for the plugin `name`, to be loaded from `origin`; an instance serves up to `reuse` calls, and guests
-    /// may send requests to `outbound`.
-    pub(super) fn new(
-        name: String,
-        origin: Origin,
-        limits: Limits,
-        settings: BTreeMap<String, String>,
-        reuse: u32,
-        outbound: Vec<Grant>,
-        rollback: Rollback,
-    ) -> Self {
-        Self {
-            origin,
-            history: History::new(name.clone(), rollback),
-            account: Arc::new(Account::new(name, limits, settings, reuse, outbound)),
-            last_read: Mutex::default(),
-        }
+    /// An empty slot, to be loaded from `origin`; its name had `last_generation` generations before.
+    pub(super) fn new(origin: Origin, account: Arc<Account>, rollback: Rollback, last_generation: u64) -> Self {
+        let history = History::new(account.name.clone(), rollback, last_generation);
+        Self { origin, account, history, loading: Loading::default() }
     }
 
     /// The plugin's name.
@@ -92,6 +71,17 @@ impl Slot {
         Status::of(self.source(), &self.account, self.history.told())
     }
 
+    /// Lets nothing be loaded into it any more; calls that hold the slot end on what serves. Returns the last generation's
+    /// number. None, and no change, if a generation serves and it has to be `empty`.
+    pub(super) fn end(&self, empty: bool) -> Option<u64> {
+        self.history.end(empty)
+    }
+
+    /// What its name has, whatever serves.
+    pub(super) fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
     /// What became of its calls, of all generations.
     pub fn figures(&self) -> Figures {
         self.account.hop.figures()
@@ -102,78 +92,11 @@ impl Slot {
         &self.account.latency
     }
 
-    /// Loads the source and swaps. Unless someone `asked` for it, bytes that were last read are left alone (then there is
-    /// nothing to tell), and those that were rolled back because they failed are refused: so a stray file event never
-    /// undoes what was done on purpose, and a bad file is complained of once.
-    pub(super) async fn load(&self, engine: &Engine, asked: bool) -> Result<Option<Loaded>, LoadError> {
-        let mut last_read = self.last_read.lock().await;
-        let (bytes_max, serves) = (self.account.limits.component_bytes_max, self.history.serving().is_some());
-        let fetched = self
-            .origin
-            .fetch(self.name(), bytes_max, asked, serves)
-            .await
-            .inspect_err(|error| self.history.refused(None, error))?;
-        let Some(candidate) = fetched else { return Ok(None) };
-        let known = !asked && last_read.as_ref() == Some(&candidate.digest);
-        *last_read = Some(Arc::clone(&candidate.digest));
-        if known {
-            return Ok(None);
-        }
-        self.load_candidate(engine, candidate, asked).await.map(Some)
-    }
-
-    /// Loads a component that someone handed in and swaps. With `persist` it then becomes the content of the source.
-    pub(super) async fn put(&self, engine: &Engine, bytes: Vec<u8>, persist: bool) -> Result<Loaded, PutError> {
-        let source = persist.then(|| self.writable()).transpose()?;
-        let mut last_read = self.last_read.lock().await;
-        let candidate = Candidate::new(bytes).await?;
-        let loaded = self.load_candidate(engine, candidate.clone(), true).await?;
-        if let Some(source) = source {
-            // Before the file is there: the notice of it must find nothing new.
-            *last_read = Some(candidate.digest);
-            let written = tokio::task::spawn_blocking(move || {
-                // A new plugin's may not be there yet.
-                source.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-                super::write_at_once(&source, &candidate.bytes)
-            })
-            .await;
-            let written = written.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
-            written.map_err(|error| PutError::Persist(format!("writing {}: {error}", self.source())))?;
-        }
-        Ok(loaded)
-    }
-
-    /// The file that a component can be kept in.
-    fn writable(&self) -> Result<PathBuf, PutError> {
-        self.file().map(Path::to_owned).ok_or_else(|| {
-            PutError::Name(format!(
-                "{} comes from {} and cannot be kept there by a put: push it with `tidegate plugin push`, or put it without \
-                 persist",
-                self.name(),
-                self.source()
-            ))
-        })
-    }
-
-    async fn load_candidate(&self, engine: &Engine, candidate: Candidate, asked: bool) -> Result<Loaded, LoadError> {
-        let digest = Arc::clone(&candidate.digest);
-        if let Some(serving) = self.history.serving().filter(|serving| serving.stamp.digest == *digest) {
-            return Ok(Loaded { stamp: Arc::clone(&serving.stamp), changed: false });
-        }
-        let loaded = if !asked && self.history.is_condemned(&digest) {
-            Err(LoadError::Probation)
-        } else {
-            engine.load(&self.account, candidate).await
-        };
-        loaded
-            .and_then(|plugin| self.history.swap(plugin))
-            .map(|stamp| Loaded { stamp, changed: true })
-            .inspect_err(|error| self.history.refused(Some(digest.to_string()), error))
-    }
-
     /// Publishes the generation before the one that serves, under the next number; takes no compilation.
     pub fn rollback(&self) -> Result<Arc<Stamp>, NothingToGoBackTo> {
-        self.history.roll_back()
+        let stamp = self.history.roll_back()?;
+        self.origin.leave_alone();
+        Ok(stamp)
     }
 
     /// Calls the role `transform` of the generation that serves now; `number` is the message's at its hop.
@@ -285,20 +208,6 @@ impl Slot {
             );
         }
     }
-}
-
-/// Why a component that was handed in does not serve, or was not kept.
-#[derive(Debug, thiserror::Error)]
-pub enum PutError {
-    /// No plugin can have this name.
-    #[error("{0}")]
-    Name(String),
-    /// The component was refused; what served before serves on.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// The component serves, but the next start will not find it.
-    #[error("the component serves, but is not kept for the next start: {0}")]
-    Persist(String),
 }
 
 fn nobody<T, I>(passage: Passage, input: I) -> Answer<T, I> {

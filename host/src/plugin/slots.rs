@@ -1,30 +1,27 @@
-//! All slots by name. A name, once known, stays: a deleted file keeps its last generation serving.
+//! All slots by name. A name that ever served stays until it is unloaded: a deleted file keeps its last generation serving.
 
-use super::account::shortened;
+mod unloading;
+
+pub use unloading::{Gone, UnloadError};
+
+use super::account::{Account, shortened};
 use super::call::Stamp;
 use super::copies::Copies;
 use super::engine::Engine;
-use super::load::LoadError;
+use super::load::{Candidate, LoadError};
 use super::origin::Origin;
-use super::slot::{Loaded, PutError, Slot};
+use super::slot::{Cause, Loaded, PutError, Slot};
+use super::sources::Source;
 use crate::config::{Config, LOG_LINE_BYTES_MAX, PLUGINS_DIRECTORY, Place, SLOTS_MAX, check_name};
 use crate::ledger::Figures;
 use crate::oci::Registries;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-
-/// A plugin's name, and where it is loaded from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// The name, which is its route.
-    pub name: String,
-    /// The component.
-    pub place: Place,
-}
+use unloading::{Others, Unloaded};
 
 /// All slots, and what loads into them.
 pub struct Slots {
@@ -35,8 +32,10 @@ pub struct Slots {
     /// Whether plugins come from a scan of their directory, rather than by name.
     scans: bool,
     by_name: ArcSwap<BTreeMap<String, Arc<Slot>>>,
-    // Two additions at the same time must not undo each other; readers never wait for it.
-    adding: Mutex<()>,
+    /// The plugin that answers the frontend.
+    policy: OnceLock<String>,
+    // Two changes of `by_name` at the same time must not undo each other; readers never wait for it.
+    others: Mutex<Others>,
 }
 
 impl Slots {
@@ -45,8 +44,8 @@ impl Slots {
     pub fn new(engine: Engine, config: Config, scans: bool) -> Self {
         let registries = Arc::new(Registries::new(config.oci.plain_http.clone()));
         let copies = engine.cache.as_deref().map(|cache| Arc::new(Copies::below(cache)));
-        let (by_name, adding) = Default::default();
-        Self { engine, config, registries, copies, scans, by_name, adding }
+        let (by_name, policy, others) = Default::default();
+        Self { engine, config, registries, copies, scans, by_name, policy, others }
     }
 
     /// The slot of a name.
@@ -59,40 +58,55 @@ impl Slots {
         self.by_name.load().values().cloned().collect()
     }
 
-    /// What became of the calls of each plugin, by name.
+    /// What became of the calls of each plugin, by name; of those too that were unloaded.
     pub fn figures(&self) -> Vec<(String, Figures)> {
-        self.all().iter().map(|slot| (slot.name().to_owned(), slot.figures())).collect()
+        let others = self.others();
+        let loaded = self.all();
+        let mut accounts: BTreeMap<&str, &Account> =
+            others.unloaded.iter().map(|(name, unloaded)| (name.as_str(), &*unloaded.account)).collect();
+        accounts.extend(loaded.iter().map(|slot| (slot.name(), &**slot.account())));
+        accounts.into_iter().map(|(name, account)| (name.to_owned(), account.hop.figures())).collect()
     }
 
-    /// The slot of a source, made empty if the name is new.
-    pub fn add(&self, source: Source) -> Arc<Slot> {
-        self.register(self.empty(source))
+    /// Says which plugin answers the frontend, once for all.
+    pub fn set_policy(&self, slot: &Slot) {
+        let _ = self.policy.set(slot.name().to_owned());
     }
 
-    /// As [`Slots::add`], for many: a new map for each of them would be quadratic.
+    /// Whether a plugin answers the frontend.
+    pub fn is_policy(&self, slot: &Slot) -> bool {
+        self.policy.get().is_some_and(|name| name == slot.name())
+    }
+
+    /// The slots of sources, made empty where the name is new. One that was unloaded stays so.
     pub fn add_all(&self, sources: Vec<Source>) -> Vec<Arc<Slot>> {
-        let _guard = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = self.others();
         let mut by_name = self.by_name.load_full();
         let slot = |source: Source| match by_name.get(&source.name) {
-            Some(slot) => Arc::clone(slot),
+            Some(slot) => Some(Arc::clone(slot)),
+            None if others.unloaded.contains_key(&source.name) => None,
             None => {
-                let slot = self.empty(source);
-                // A copy of the map at the first, and none after it.
+                let slot = self.empty(source, None);
+                // A copy of the map at the first, and none after it: a new map for each of them would be quadratic.
                 Arc::make_mut(&mut by_name).insert(slot.name().to_owned(), Arc::clone(&slot));
-                slot
+                Some(slot)
             }
         };
-        let slots = sources.into_iter().map(slot).collect();
+        let slots = sources.into_iter().filter_map(slot).collect();
         self.by_name.store(by_name);
         slots
     }
 
-    /// Loads a slot from its source and logs what came of it. Unless someone `asked` for it, bytes that were last read
-    /// from there are left alone, and those that were rolled back are refused.
+    /// Loads a slot from its source and logs what came of it. One of [`Slots::loadable`] becomes known when it serves.
     ///
-    /// Returns what serves; none if the bytes were left alone.
-    pub async fn load(&self, slot: &Slot, asked: bool) -> Result<Option<Loaded>, LoadError> {
-        let outcome = slot.load(&self.engine, asked).await;
+    /// Returns what serves; none if the bytes were left alone, which nobody asked for.
+    pub async fn load(&self, slot: &Arc<Slot>, cause: Cause) -> Result<Option<Loaded>, LoadError> {
+        let mut outcome = slot.load(&self.engine, cause).await;
+        if outcome.is_ok()
+            && let Some(other) = self.arrived(slot)
+        {
+            outcome = other.load(&self.engine, cause).await;
+        }
         let source = slot.source();
         match &outcome {
             Ok(loaded) => log_load(slot.name(), source, loaded.as_ref()),
@@ -108,19 +122,20 @@ impl Slots {
     }
 
     /// As [`Slots::load`], for a look that nobody asked for: what is wrong with a registry is logged once, and that it is
-    /// well again. `complaint` is what there was to say last time.
-    pub(super) async fn look(&self, slot: &Slot, complaint: &mut Option<String>) {
-        let outcome = slot.load(&self.engine, false).await;
+    /// well again. `complaint` is what there was to say last time. Returns whether the registry does not let us in.
+    pub(super) async fn look(&self, slot: &Slot, complaint: &mut Option<String>) -> bool {
+        let outcome = slot.load(&self.engine, Cause::Noticed).await;
         let (name, source) = (slot.name(), slot.source());
         let trouble = match &outcome {
             // However it is away: a dead connection is followed by a refused one.
             Err(LoadError::Away(_)) => Some(String::new()),
-            Err(LoadError::Pull(why)) => Some(why.clone()),
+            Err(LoadError::Pull(why) | LoadError::Denied(why)) => Some(why.clone()),
             _ => None,
         };
+        let denied = matches!(outcome, Err(LoadError::Denied(_)));
         let before = std::mem::replace(complaint, trouble);
         if complaint.is_some() && *complaint == before {
-            return;
+            return denied;
         }
         if complaint.is_none() && before.is_some() {
             tracing::info!(plugin = name, %source, "the registry answers again");
@@ -129,6 +144,7 @@ impl Slots {
             Ok(loaded) => log_load(name, source, loaded.as_ref()),
             Err(error) => log_refusal(name, source, error),
         }
+        denied
     }
 
     /// How large a component of this name may be, whether there is a plugin of that name or not.
@@ -140,7 +156,7 @@ impl Slots {
     /// a slot, with its source in `./plugins`, once the component is found to be good.
     pub async fn put(&self, name: &str, bytes: Vec<u8>, persist: bool) -> Result<Loaded, PutError> {
         check_name(name).map_err(PutError::Name)?;
-        let slot = match self.get(name) {
+        let slot = match self.loadable(name) {
             Some(slot) => slot,
             None if self.all().len() >= SLOTS_MAX => {
                 return Err(PutError::Name(format!("{name} would be one plugin more than {SLOTS_MAX}")));
@@ -153,17 +169,10 @@ impl Slots {
             }
             None => {
                 let path = Path::new(PLUGINS_DIRECTORY).join(format!("{name}.wasm"));
-                self.empty(Source { name: name.to_owned(), place: path.into() })
+                self.arriving(&mut self.others(), Source { name: name.to_owned(), place: path.into() })
             }
         };
-        let mut outcome = slot.put(&self.engine, bytes.clone(), persist).await;
-        if !matches!(outcome, Err(PutError::Load(_))) {
-            let known = self.register(Arc::clone(&slot));
-            if !Arc::ptr_eq(&known, &slot) {
-                // Meanwhile the name has become known, and what was put serves nobody yet.
-                outcome = known.put(&self.engine, bytes, persist).await;
-            }
-        }
+        let outcome = self.put_into(slot, bytes, persist).await;
         match &outcome {
             Ok(loaded) => log_load(name, "admin", Some(loaded)),
             Err(PutError::Load(error)) => log_refusal(name, "admin", error),
@@ -172,24 +181,34 @@ impl Slots {
         outcome
     }
 
-    fn empty(&self, source: Source) -> Arc<Slot> {
-        let Source { name, place } = source;
-        let (limits, settings) = (self.config.limits_of(&name), self.config.settings_of(&name));
-        let (reuse, outbound) = (self.config.reuse_of(&name), self.config.outbound_of(&name));
-        let origin = Origin::new(place, Arc::clone(&self.registries), self.copies.clone());
-        Arc::new(Slot::new(name, origin, limits, settings, reuse, outbound, self.config.rollback))
+    async fn put_into(&self, slot: Arc<Slot>, bytes: Vec<u8>, persist: bool) -> Result<Loaded, PutError> {
+        let candidate = Candidate::new(Arc::new(bytes)).await?;
+        let outcome = slot.put(&self.engine, candidate.clone(), persist).await;
+        if !matches!(outcome, Err(PutError::Load(_)))
+            && let Some(other) = self.arrived(&slot)
+        {
+            // Meanwhile a file of this name was found, and what was put serves nobody yet.
+            return other.put(&self.engine, candidate, persist).await;
+        }
+        outcome
     }
 
-    /// Makes a slot known, unless its name is.
-    fn register(&self, slot: Arc<Slot>) -> Arc<Slot> {
-        let _guard = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = self.get(slot.name()) {
-            return slot;
-        }
-        let mut by_name = BTreeMap::clone(&self.by_name.load());
-        by_name.insert(slot.name().to_owned(), Arc::clone(&slot));
-        self.by_name.store(Arc::new(by_name));
-        slot
+    fn empty(&self, source: Source, before: Option<&Unloaded>) -> Arc<Slot> {
+        let Source { name, place } = source;
+        let origin = Origin::new(place, Arc::clone(&self.registries), self.copies.clone());
+        let (account, last_generation) = match before {
+            Some(unloaded) => (Arc::clone(&unloaded.account), unloaded.last_generation),
+            None => {
+                let (limits, settings) = (self.config.limits_of(&name), self.config.settings_of(&name));
+                let (reuse, outbound) = (self.config.reuse_of(&name), self.config.outbound_of(&name));
+                (Arc::new(Account::new(name, limits, settings, reuse, outbound)), 0)
+            }
+        };
+        Arc::new(Slot::new(origin, account, self.config.rollback, last_generation))
+    }
+
+    fn others(&self) -> MutexGuard<'_, Others> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -205,49 +224,12 @@ fn log_load(name: &str, source: impl Display, loaded: Option<&Loaded>) {
 }
 
 fn log_refusal(name: &str, source: impl Display, error: &LoadError) {
+    if matches!(error, LoadError::Superseded) {
+        tracing::info!(plugin = name, %source, "not used: what was asked for later has taken effect");
+        return;
+    }
     // `?` on the text escapes what a file of a stranger may have put into a compiler's message.
     let reason = error.to_string();
     let reason = shortened(&reason, LOG_LINE_BYTES_MAX);
     tracing::error!(plugin = name, %source, ?reason, "not loaded; what served before serves on");
-}
-
-/// The plugins of a directory: every `*.wasm` whose stem can be a name; the others are returned as complaints.
-///
-/// # Errors
-/// When the directory cannot be read.
-pub fn scan(directory: &Path) -> std::io::Result<(Vec<Source>, Vec<String>)> {
-    let (mut sources, mut complaints) = (Vec::new(), Vec::new());
-    for entry in std::fs::read_dir(directory)? {
-        let path = entry?.path();
-        if path.extension().is_none_or(|extension| extension != "wasm") {
-            continue;
-        }
-        match source_of(path) {
-            Ok(source) => sources.push(source),
-            Err(complaint) => complaints.push(complaint),
-        }
-    }
-    sources.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok((sources, complaints))
-}
-
-impl Source {
-    /// The plugin of a place that names none: the file's stem, or the repository's last part.
-    pub fn of(place: Place) -> Result<Self, String> {
-        match place {
-            Place::File(path) => source_of(path),
-            Place::Registry(ref reference) => {
-                let name = reference.name().to_owned();
-                check_name(&name).map_err(|error| format!("{reference}: {error}"))?;
-                Ok(Self { name, place })
-            }
-        }
-    }
-}
-
-/// A path's plugin: its name is the file's stem.
-pub fn source_of(path: PathBuf) -> Result<Source, String> {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    check_name(&name).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(Source { name, place: path.into() })
 }

@@ -7,10 +7,11 @@
 mod arrivals;
 mod way;
 
-use super::slot::Slot;
-use super::slots::{Slots, scan};
+use super::slot::{Cause, Slot};
+use super::slots::Slots;
+use super::sources::scan;
 use crate::config::{RESCAN_MS, SETTLE_MS};
-use arrivals::Arrivals;
+use arrivals::{Arrivals, Way};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -18,7 +19,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 use way::Links;
@@ -50,6 +51,8 @@ struct Seen {
     ever: bool,
     /// When it was last loaded on arrival.
     arrived: Option<Instant>,
+    /// The state in which it was last moved into place, and is whole.
+    moved: Option<Fingerprint>,
 }
 
 /// What tells one state of a file from another without reading it. Only a hint: the digest decides.
@@ -73,6 +76,13 @@ impl Fingerprint {
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         })
+    }
+
+    /// How long it has been in this state, by the clock of its file system; zero if that goes ahead of ours.
+    pub(super) fn age(&self, now: SystemTime) -> Duration {
+        let changed =
+            Duration::new(u64::try_from(self.changed.0).unwrap_or(0), u32::try_from(self.changed.1).unwrap_or(0));
+        now.duration_since(SystemTime::UNIX_EPOCH + changed).unwrap_or_default()
     }
 }
 
@@ -147,12 +157,16 @@ impl Watch {
     /// Looks at every file once and loads those that changed and have come to rest. False while one has not.
     fn look(&mut self) -> bool {
         self.look_for_new_files();
+        self.slots.return_changed();
         self.watch_directories();
         let mut all_settled = true;
-        for slot in self.slots.all() {
+        let slots = self.slots.all();
+        let names: BTreeSet<&str> = slots.iter().map(|slot| slot.name()).collect();
+        self.seen.retain(|name, _| names.contains(name.as_str()));
+        for slot in &slots {
             // What comes from a registry has no file to look at.
             if slot.file().is_some() {
-                all_settled &= self.look_at(&slot);
+                all_settled &= self.look_at(slot);
             }
         }
         all_settled
@@ -161,43 +175,59 @@ impl Watch {
     fn look_at(&mut self, slot: &Arc<Slot>) -> bool {
         let file = slot.file().and_then(Fingerprint::of);
         let seen = self.seen.get(slot.name());
-        let at_rest = seen.is_some_and(|seen| seen.file == file);
-        let settled = at_rest && seen.is_some_and(|seen| seen.settled);
+        // What was handed in under a new name stays until the file changes that is there already.
+        let handed_in = seen.is_none() && slot.was_handed_in();
+        let at_rest = handed_in || seen.is_some_and(|seen| seen.file == file);
+        let settled = handed_in || (at_rest && seen.is_some_and(|seen| seen.settled));
         let ever = file.is_some() || seen.is_some_and(|seen| seen.ever);
-        let arrived = seen.and_then(|seen| seen.arrived);
-        if at_rest && !settled && ever {
-            self.load(slot.clone(), file.is_some());
+        let (arrived, moved) = seen.map_or((None, None), |seen| (seen.arrived, seen.moved));
+        if at_rest && !settled {
+            match file {
+                Some(_) => self.load(slot, if moved == file { Cause::Arrived } else { Cause::Noticed }),
+                None => self.gone(slot, ever),
+            }
         }
-        self.seen.insert(slot.name().to_owned(), Seen { file, settled: at_rest, ever, arrived });
+        self.seen.insert(slot.name().to_owned(), Seen { file, settled: at_rest, ever, arrived, moved });
         at_rest
     }
 
     /// Loads at once what the system says is whole. A file that comes again and again is left to the look at all of them,
     /// which takes its time.
     fn look_at_arrivals(&mut self) {
-        for path in self.arrivals.take() {
+        for (path, way) in self.arrivals.take() {
             for name in self.leads_to.get(&path).into_iter().flatten() {
                 let Some(slot) = self.slots.get(name) else { continue };
                 let seen = self.seen.get(name);
                 let file = slot.file().and_then(Fingerprint::of);
+                let moved = file.filter(|_| way == Way::Moved);
                 let known = seen.is_some_and(|seen| seen.file == file && seen.settled);
                 let lately = seen.and_then(|seen| seen.arrived).is_some_and(|arrived| arrived.elapsed() < SETTLE);
-                if file.is_some() && !known && !lately {
-                    self.load(slot, true);
-                    let seen = Seen { file, settled: true, ever: true, arrived: Some(Instant::now()) };
+                if file.is_none() || known {
+                    continue;
+                }
+                if !lately {
+                    self.load(&slot, if moved.is_some() { Cause::Arrived } else { Cause::Noticed });
+                    let seen = Seen { file, settled: true, ever: true, arrived: Some(Instant::now()), moved };
                     self.seen.insert(name.clone(), seen);
+                } else if let Some(seen) = self.seen.get_mut(name) {
+                    seen.moved = moved;
                 }
             }
         }
     }
 
-    /// Starts a load; a slow one holds back no other slot, and loads of one slot queue up in the slot.
-    fn load(&self, slot: Arc<Slot>, exists: bool) {
-        if exists {
-            let slots = Arc::clone(&self.slots);
-            tokio::spawn(async move { slots.load(&slot, false).await });
-        } else {
-            let source = slot.source();
+    /// Starts a load; a slow one holds back no other slot.
+    fn load(&self, slot: &Arc<Slot>, cause: Cause) {
+        let (slots, slot) = (Arc::clone(&self.slots), Arc::clone(slot));
+        tokio::spawn(async move { slots.load(&slot, cause).await });
+    }
+
+    /// A file that is gone takes nothing with it that serves; `ever` is whether there was one.
+    fn gone(&self, slot: &Arc<Slot>, ever: bool) {
+        let source = slot.source();
+        if slot.roles().is_none() && self.slots.forget(slot) {
+            tracing::info!(plugin = slot.name(), %source, "forgotten: the file is gone, and nothing of it serves");
+        } else if ever {
             tracing::warn!(plugin = slot.name(), %source, "the file is gone; what served before serves on");
         }
     }
@@ -207,11 +237,11 @@ impl Watch {
         // A directory that is away for a moment comes back.
         let Ok((sources, complaints)) = scan(directory) else { return };
         self.slots.add_all(sources);
-        for complaint in complaints {
-            if self.complaints.insert(complaint.clone()) {
-                tracing::error!("{complaint}");
-            }
+        for complaint in complaints.iter().filter(|complaint| !self.complaints.contains(*complaint)) {
+            tracing::error!("{complaint}");
         }
+        // Of what is mended nothing is remembered.
+        self.complaints = complaints.into_iter().collect();
     }
 
     /// Looks up the way to every file, and asks for notices of every directory that it leads through.

@@ -5,7 +5,7 @@ use crate::cli::outcome::Outcome;
 use crate::config::LogFormat;
 use crate::config::{Config, check_name};
 use crate::dead_letters::{Base64, By, Input, Letter};
-use crate::plugin::{Engine, Message, Request, Seed, Setup, Slots, Source, own_program};
+use crate::plugin::{Cause, Engine, Message, Request, Seed, Setup, Slots, Source, own_program};
 use anyhow::{Context, bail};
 use std::path::Path;
 
@@ -27,8 +27,10 @@ pub(super) fn call(letter: Letter, component: &Path, config: Option<&Path>) -> a
     let runtime = tokio::runtime::Runtime::new().context("starting threads")?;
     runtime.block_on(async {
         let slots = Slots::new(engine, config, false);
-        let slot = slots.add(Source { name, place: component.to_owned().into() });
-        let loaded = slots.load(&slot, true).await.with_context(|| format!("{} is refused", component.display()))?;
+        let slot = slots.add_all(vec![Source { name, place: component.to_owned().into() }]).pop();
+        let slot = slot.context("the component has no slot")?;
+        let loaded =
+            slots.load(&slot, Cause::Asked).await.with_context(|| format!("{} is refused", component.display()))?;
         if let (Some(loaded), Some(by)) = (loaded, by) {
             compare(component, &loaded.stamp.digest, &by);
         }

@@ -2,7 +2,7 @@
 
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{Event, EventKind};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
@@ -10,28 +10,35 @@ use tokio::sync::Notify;
 /// Paths that are remembered at a time; more are found by the look that every notice calls for.
 const PATHS_MAX: usize = 1_000;
 
+/// How a file came to be whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// It was moved into place.
+    Moved,
+    /// Its writer closed it. Another one may go on with it, as those do that write in pieces.
+    Closed,
+}
+
 /// The paths of which the last notices said so.
 #[derive(Default)]
 pub(super) struct Arrivals {
-    paths: Mutex<BTreeSet<PathBuf>>,
+    paths: Mutex<BTreeMap<PathBuf, Way>>,
     came: Notify,
 }
 
 impl Arrivals {
     /// Takes note of an event, if it is one that ends a change: a rename into place, or that a writer closed the file.
     pub(super) fn hear(&self, event: &Event) {
-        let arrived = matches!(
-            event.kind,
-            EventKind::Modify(ModifyKind::Name(RenameMode::To))
-                | EventKind::Access(AccessKind::Close(AccessMode::Write))
-        );
-        if arrived {
-            let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
-            let room = PATHS_MAX.saturating_sub(paths.len());
-            paths.extend(event.paths.iter().take(room).cloned());
-            drop(paths);
-            self.came.notify_one();
-        }
+        let way = match event.kind {
+            EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Way::Moved,
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => Way::Closed,
+            _ => return,
+        };
+        let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = PATHS_MAX.saturating_sub(paths.len());
+        paths.extend(event.paths.iter().take(room).map(|path| (path.clone(), way)));
+        drop(paths);
+        self.came.notify_one();
     }
 
     /// Waits for one.
@@ -40,7 +47,7 @@ impl Arrivals {
     }
 
     /// All that came since this was last asked.
-    pub(super) fn take(&self) -> BTreeSet<PathBuf> {
+    pub(super) fn take(&self) -> BTreeMap<PathBuf, Way> {
         std::mem::take(&mut *self.paths.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -60,7 +67,7 @@ mod tests {
         assert!(arrivals.take().is_empty());
         hear(EventKind::Access(AccessKind::Close(AccessMode::Write)), "closed");
         hear(EventKind::Modify(ModifyKind::Name(RenameMode::To)), "renamed");
-        assert_eq!(arrivals.take(), BTreeSet::from(["closed".into(), "renamed".into()]));
+        assert_eq!(arrivals.take(), BTreeMap::from([("closed".into(), Way::Closed), ("renamed".into(), Way::Moved)]));
         for number in 0..2 * PATHS_MAX {
             hear(EventKind::Modify(ModifyKind::Name(RenameMode::To)), &number.to_string());
         }

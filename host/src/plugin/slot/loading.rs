@@ -1,0 +1,232 @@
+//! How a slot gets what it serves: from its source, or from what someone hands in.
+//!
+//! Whoever hands a component in waits for no load of the source: reading, pulling and compiling change nothing, and the
+//! swap at the end compares. What was asked for earlier and is done later does not undo what was asked for later.
+
+use super::Slot;
+use crate::config::{SETTLE_MS, UNFINISHED_REST_MS};
+use crate::plugin::blocking::reading;
+use crate::plugin::call::Stamp;
+use crate::plugin::engine::Engine;
+use crate::plugin::file::is_unfinished;
+use crate::plugin::load::{Candidate, LoadError};
+use crate::plugin::turn::Turn;
+use crate::plugin::watch::Fingerprint;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::sleep;
+
+const SETTLE: Duration = Duration::from_millis(SETTLE_MS);
+const UNFINISHED_REST: Duration = Duration::from_millis(UNFINISHED_REST_MS);
+
+/// Why a source is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Someone wants it: whatever is there is tried.
+    Asked,
+    /// A file was moved into place, whole. Bytes that were last read are left alone, and those that were rolled back are
+    /// refused: so a stray file event never undoes what was done on purpose, and a bad file is complained of once.
+    Arrived,
+    /// It may have changed. Likewise, and a file that is still being written is waited for.
+    Noticed,
+}
+
+/// What serves after a load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The generation.
+    pub stamp: Arc<Stamp>,
+    /// It is a new one; otherwise the same bytes served already.
+    pub changed: bool,
+}
+
+/// The loads of one slot.
+#[derive(Default)]
+pub(super) struct Loading {
+    /// One load of the source that nobody asked for at a time.
+    unasked: Mutex<()>,
+    /// One that someone asked for at a time.
+    asked: Mutex<()>,
+    /// One component that is handed in at a time.
+    handed_in: Mutex<()>,
+    /// A load that nobody asked for waits, and has read nothing yet: it will find what the next one would.
+    waits: AtomicBool,
+    /// The source was looked at.
+    looked: AtomicBool,
+    /// Held while a file is read or written, and over no registry and no compiler.
+    source: Mutex<Read>,
+}
+
+/// The bytes that were last read from the source or written there, loaded or not.
+#[derive(Default)]
+struct Read {
+    turn: Turn,
+    digest: Option<Arc<str>>,
+}
+
+impl Slot {
+    /// Loads the source and swaps. None if there is nothing to tell: bytes that nobody asked for were left alone.
+    pub(in crate::plugin) async fn load(&self, engine: &Engine, cause: Cause) -> Result<Option<Loaded>, LoadError> {
+        let (asked, loading) = (cause == Cause::Asked, &self.loading);
+        let mut turn = Turn::next();
+        let _place: MutexGuard<()>;
+        if asked {
+            _place = loading.asked.lock().await;
+        } else {
+            if loading.waits.swap(true, Ordering::Relaxed) {
+                return Ok(None);
+            }
+            _place = loading.unasked.lock().await;
+            let there = match (cause, self.file()) {
+                (Cause::Noticed, Some(file)) => until_finished(file).await,
+                _ => true,
+            };
+            loading.waits.store(false, Ordering::Relaxed);
+            if !there {
+                return Ok(None);
+            }
+            // It stands for what the source holds now.
+            turn = Turn::next();
+        }
+        loading.looked.store(true, Ordering::Relaxed);
+        let held = if self.file().is_some() { Some(loading.source.lock().await) } else { None };
+        let (bytes_max, serves) = (self.account.limits.component_bytes_max, self.history.serving().is_some());
+        let fetched = match self.origin.fetch(self.name(), bytes_max, asked, serves).await {
+            Ok(Some(candidate)) => candidate,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                // What someone chose meanwhile is not undone by the next look.
+                if self.history.is_superseded(turn) {
+                    self.origin.leave_alone();
+                }
+                self.history.refused(None, &error);
+                return Err(error);
+            }
+        };
+        let mut read = match held {
+            Some(held) => held,
+            None => loading.source.lock().await,
+        };
+        let known = read.digest.as_ref() == Some(&fetched.digest);
+        if read.turn <= turn {
+            *read = Read { turn, digest: Some(Arc::clone(&fetched.digest)) };
+        }
+        drop(read);
+        if known && !asked {
+            return Ok(None);
+        }
+        self.load_candidate(engine, turn, fetched, asked).await.map(Some)
+    }
+
+    /// Loads a component that someone hands in and swaps. With `persist` it then becomes the content of the source.
+    pub(in crate::plugin) async fn put(
+        &self,
+        engine: &Engine,
+        candidate: Candidate,
+        persist: bool,
+    ) -> Result<Loaded, PutError> {
+        let source = persist.then(|| self.writable()).transpose()?;
+        let _place = self.loading.handed_in.lock().await;
+        let turn = Turn::next();
+        let kept = source.map(|path| (path, candidate.clone()));
+        let loaded = self.load_candidate(engine, turn, candidate, true).await?;
+        self.origin.leave_alone();
+        if let Some((path, candidate)) = kept {
+            let mut read = self.loading.source.lock().await;
+            // Before the file is there: the notice of it must find nothing new.
+            *read = Read { turn, digest: Some(candidate.digest) };
+            let written = tokio::task::spawn_blocking(move || {
+                // A new plugin's may not be there yet.
+                path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+                crate::plugin::write_at_once(&path, &candidate.bytes)
+            })
+            .await;
+            let written = written.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
+            written.map_err(|error| PutError::Persist(format!("writing {}: {error}", self.source())))?;
+        }
+        Ok(loaded)
+    }
+
+    /// Whether what serves was handed in, and the source was never looked at.
+    pub(in crate::plugin) fn was_handed_in(&self) -> bool {
+        !self.loading.looked.load(Ordering::Relaxed) && self.history.serving().is_some()
+    }
+
+    /// The file that a component can be kept in.
+    fn writable(&self) -> Result<PathBuf, PutError> {
+        self.file().map(Path::to_owned).ok_or_else(|| {
+            PutError::Name(format!(
+                "{} comes from {} and cannot be kept there by a put: push it with `tidegate plugin push`, or put it without \
+                 persist",
+                self.name(),
+                self.source()
+            ))
+        })
+    }
+
+    async fn load_candidate(
+        &self,
+        engine: &Engine,
+        turn: Turn,
+        candidate: Candidate,
+        asked: bool,
+    ) -> Result<Loaded, LoadError> {
+        let digest = Arc::clone(&candidate.digest);
+        if let Some(stamp) = self.history.confirm(turn, &digest) {
+            return Ok(Loaded { stamp, changed: false });
+        }
+        let loaded = if self.history.is_superseded(turn) {
+            Err(LoadError::Superseded)
+        } else if !asked && self.history.is_condemned(&digest) {
+            Err(LoadError::Probation)
+        } else {
+            engine.load(&self.account, candidate, asked).await
+        };
+        loaded
+            .and_then(|plugin| self.history.swap(turn, plugin))
+            .map(|(stamp, changed)| Loaded { stamp, changed })
+            .inspect_err(|error| self.history.refused(Some(digest.to_string()), error))
+    }
+}
+
+/// Waits while a file looks half written, until it has rested so long that nobody can be at it. False if it is gone by then:
+/// whoever wrote it thought better of it.
+async fn until_finished(path: &Path) -> bool {
+    let mut seen: Option<(Fingerprint, Instant)> = None;
+    loop {
+        let file = path.to_owned();
+        let looked = reading(move || Ok(Fingerprint::of(&file).map(|state| (state, is_unfinished(&file))))).await;
+        let file = match looked {
+            Ok(Some((file, true))) => file,
+            Ok(None) => return seen.is_none(),
+            _ => return true,
+        };
+        let since = match seen {
+            Some((known, since)) if known == file => since,
+            _ => Instant::now(),
+        };
+        // One that was there before the host began to look has rested already.
+        if since.elapsed() >= UNFINISHED_REST || file.age(SystemTime::now()) >= UNFINISHED_REST {
+            return true;
+        }
+        seen = Some((file, since));
+        sleep(SETTLE).await;
+    }
+}
+
+/// Why a component that was handed in does not serve, or was not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum PutError {
+    /// No plugin can have this name.
+    #[error("{0}")]
+    Name(String),
+    /// The component was refused; what served before serves on.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The component serves, but the next start will not find it.
+    #[error("the component serves, but is not kept for the next start: {0}")]
+    Persist(String),
+}

@@ -1,0 +1,113 @@
+//! A registry that is slow, or stands still within a component, holds up nobody but who waits for it.
+
+use super::host_of;
+use super::raw::RawRegistry;
+use crate::fixtures::custom_section;
+use crate::harness::{DOWN, Host, UP, bytes, wait_for};
+use std::time::{Duration, Instant};
+
+/// What a fix may take on a machine that has much else to do. A pull that nobody ends takes ten minutes.
+const AT_ONCE: Duration = Duration::from_secs(20);
+
+/// Upcase, as another component.
+fn fix(note: u8) -> Vec<u8> {
+    [bytes("upcase"), custom_section("note", &[note])].concat()
+}
+
+#[track_caller]
+fn put(host: &Host, name: &str, component: &[u8]) -> u64 {
+    let began = Instant::now();
+    let answer = host.admin_request("PUT", &format!("/plugins/{name}"), Some(component));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+    answer.json()["generation"].as_u64().unwrap()
+}
+
+/// Looks at the tag that the host has made of late, as often as it takes to be sure that it goes on looking.
+#[track_caller]
+fn wait_for_looks(registry: &RawRegistry) {
+    let before = registry.asked("/manifests/").len();
+    wait_for("more looks at the tag", || (registry.asked("/manifests/").len() > before + 3).then_some(()));
+}
+
+/// Has the host begin a pull that stands still.
+#[track_caller]
+fn stand_still(registry: &RawRegistry, component: &[u8]) {
+    let before = registry.asked("/blobs/").len();
+    registry.holds_back(true);
+    registry.moves_to(component);
+    wait_for("a pull", || (registry.asked("/blobs/").len() > before).then_some(()));
+}
+
+#[test]
+fn a_fix_waits_for_no_registry_and_is_not_undone_by_it() {
+    let registry = RawRegistry::start(&bytes("downcase"));
+    let host = host_of(&registry.reference("x")).start();
+    assert_eq!(host.get("/x/?param=AbC").text(), DOWN);
+    stand_still(&registry, &fix(1));
+    assert_eq!(put(&host, "x", &bytes("upcase")), 2);
+    assert_eq!(host.get("/x/?param=AbC").text(), UP);
+    let digest = host.status("x")["digest"].clone();
+    // The component comes after all: too late, now and at the next looks.
+    registry.holds_back(false);
+    host.process.wait_for_line(&["not used: what was asked for later has taken effect", &registry.address]);
+    wait_for_looks(&registry);
+    assert_eq!((host.status("x")["generation"].as_u64(), &host.status("x")["digest"]), (Some(2), &digest));
+    // A tag that moves anew is news again.
+    registry.moves_to(&bytes("downcase"));
+    wait_for("the next tag", || (host.get("/x/?param=AbC").text() == DOWN).then_some(()));
+
+    // So does a rollback stay.
+    stand_still(&registry, &fix(2));
+    assert_eq!(host.admin_request("POST", "/plugins/x/rollback", None).status, 200);
+    let generation = host.status("x")["generation"].clone();
+    registry.holds_back(false);
+    let late = || host.process.stderr().matches("not used: what was asked for later").count();
+    wait_for("the component that is too late", || (late() == 2).then_some(()));
+    wait_for_looks(&registry);
+    assert_eq!(host.status("x")["generation"], generation);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn whoever_asked_for_what_comes_too_late_is_told() {
+    let registry = RawRegistry::start(&bytes("downcase"));
+    let host = host_of(&registry.reference("x")).config("[plugins.x]\npoll_ms = 0").start();
+    registry.holds_back(true);
+    registry.moves_to(&fix(1));
+    std::thread::scope(|scope| {
+        let load = scope.spawn(|| host.admin_request("POST", "/plugins/x/load", None));
+        wait_for("a pull", || (registry.asked("/blobs/").len() > 1).then_some(()));
+        assert_eq!(put(&host, "x", &fix(2)), 2);
+        registry.holds_back(false);
+        let answer = load.join().unwrap();
+        assert!(answer.status == 409 && answer.text().contains("superseded: "), "{}", answer.text());
+    });
+    assert_eq!(host.status("x")["generation"], 2);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn registries_take_no_places_of_each_other() {
+    const PLUGINS: usize = 6;
+    let (slow, quick) = (RawRegistry::start(&bytes("downcase")), RawRegistry::start(&bytes("downcase")));
+    let mut setup = host_of(&quick.reference("x"));
+    for number in 0..PLUGINS {
+        setup = setup.with(&[&format!("--plugin={}", slow.reference(&format!("slow-{number}")))]);
+    }
+    // Without copies each of them pulls for itself.
+    let host = setup.with(&["--cache=none"]).start();
+    let before = slow.asked("/blobs/").len();
+    slow.holds_back(true);
+    slow.moves_to(&bytes("upcase"));
+    wait_for("as many pulls as may be", || (slow.asked("/blobs/").len() >= before + 4).then_some(()));
+    quick.moves_to(&bytes("upcase"));
+    wait_for("the other registry's component", || (host.get("/x/?param=AbC").text() == UP).then_some(()));
+    assert_eq!(host.get("/slow-0/?param=AbC").text(), DOWN);
+    slow.holds_back(false);
+    for number in 0..PLUGINS {
+        let path = format!("/slow-{number}/?param=AbC");
+        wait_for("what was held back", || (host.get(&path).text() == UP).then_some(()));
+    }
+    assert_eq!(host.stop(), 0);
+}
