@@ -32,6 +32,7 @@ mod hostile;
 mod http;
 mod http_handler;
 mod https;
+mod ipc;
 mod keygen;
 mod ledger;
 mod limits;

@@ -7,6 +7,7 @@ mod dead_letters;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod http;
+mod ipc;
 mod limits;
 mod log;
 mod messaging;
@@ -20,6 +21,7 @@ pub use bounds::*;
 pub use curve::Curve;
 pub use dead_letters::DeadLetters;
 pub use http::Http;
+pub use ipc::IpcMode;
 pub use limits::{Limits, LimitsLayer};
 pub use log::{Log, LogFormat};
 pub use messaging::{Broker, EnvelopeKind, Messaging, OnFull, Publisher};

@@ -1,11 +1,12 @@
 //! The ZeroMQ side of a host: its sockets as configured, and what is told of them.
 
 use super::{StartError, could_not_start};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::dead_letters::DeadLetters;
 use crate::http::admin::Check;
 use crate::ledger::Ledger;
 use crate::messaging::endpoint::is_exposed;
+use crate::messaging::ipc::{IpcAccess, group_number};
 use crate::messaging::publisher::RetainBounds;
 use crate::messaging::{Broker, BrokerState, Curve, Publisher, SocketFigures, broker, publisher};
 use crate::plugin::Slot;
@@ -23,6 +24,7 @@ pub(super) fn publisher(
     let retain = RetainBounds { topics_max: publisher.retain_topics_max, bytes_max: publisher.retain_bytes_max };
     let settings = publisher::Settings {
         endpoint,
+        ipc: ipc(messaging)?,
         queue_messages_max: messaging.queue_messages_max,
         queue_bytes_max: messaging.queue_bytes_max,
         peer_queue_bytes_max: messaging.peer_queue_bytes_max,
@@ -57,6 +59,7 @@ pub(super) fn broker(
     }
     let settings = broker::Settings {
         endpoint: messaging.frontend.to_string(),
+        ipc: ipc(messaging)?,
         workers,
         frame_bytes_max: messaging.frame_bytes_max,
         frames_max: messaging.frames_max,
@@ -78,6 +81,12 @@ pub(super) fn broker(
         dead_letters: dead_letters.clone(),
     };
     Broker::start(settings, policy, runtime, hops, Arc::clone(request_ids)).map_err(could_not_start)
+}
+
+fn ipc(messaging: &config::Messaging) -> Result<IpcAccess, StartError> {
+    let group = messaging.ipc_group.as_deref().map(group_number).transpose();
+    let group = group.map_err(|cause| StartError::Usage(format!("messaging.ipc_group: {cause}")))?;
+    Ok(IpcAccess { mode: messaging.ipc_mode.0, group })
 }
 
 /// Says once that others can read and ask without being asked who they are.

@@ -1,6 +1,7 @@
 //! The ZeroMQ sockets: where they bind, their bounds, and what becomes of what a peer has no room for.
 
 use super::address::Endpoint;
+use super::ipc::IpcMode;
 use super::limits::number;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,11 @@ pub struct Messaging {
     pub publish: Endpoint,
     /// Where the ROUTER socket binds.
     pub frontend: Endpoint,
+    /// The mode of sockets in the file system: whoever may write to one may connect to it.
+    pub ipc_mode: IpcMode,
+    /// The group of sockets in the file system, by name or number; the process' own if it is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipc_group: Option<String>,
     /// Worker threads of the broker.
     #[serde(deserialize_with = "number::<_, _, 1, 1_000>")]
     pub workers: usize,
@@ -48,6 +54,8 @@ impl Default for Messaging {
         Self {
             publish: Endpoint(Some("tcp://127.0.0.1:4444".to_owned())),
             frontend: Endpoint(Some("tcp://127.0.0.1:5570".to_owned())),
+            ipc_mode: IpcMode(0o700),
+            ipc_group: None,
             workers: 5,
             policy: None,
             frame_bytes_max: 16 << 20,

@@ -6,6 +6,7 @@ use super::broker_loop::{BrokerLoop, Parts};
 use super::curve::Curve;
 use super::dispatch::Dispatch;
 use super::figures::SocketFigures;
+use super::ipc::IpcAccess;
 use super::policy::Policy;
 use super::socket::{self, BindError};
 use super::worker::Worker;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub on_full: OnFull,
     /// Where the envelope of a request ends.
     pub envelope: EnvelopeKind,
+    /// Who may connect, where the endpoint is in the file system.
+    pub ipc: IpcAccess,
     /// How often a silent connection is asked whether it is still there; zero for never.
     pub heartbeat: Duration,
     /// How long a client may take for its handshake.

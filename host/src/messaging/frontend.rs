@@ -45,7 +45,7 @@ impl Frontend {
         socket::bound_queues(&mut socket, settings.peer_queue_bytes_max)?;
         let keeper = settings.curve.as_ref().map(|curve| Keeper::guard(curve, context, &mut socket)).transpose()?;
         let monitor = Monitor::attach(context, &mut socket, "frontend", keeper.is_some(), Arc::clone(&figures))?;
-        let endpoint = socket::bind(&socket, &settings.endpoint)?;
+        let endpoint = socket::bind_guarded(&socket, &settings.endpoint, settings.ipc)?;
         let knows_clients = settings.on_full == OnFull::CutOff || keeper.is_some();
         Ok((Self { monitor, keeper, socket, knows_clients, clients: HashMap::new(), figures }, endpoint))
     }

@@ -23,6 +23,7 @@ mod frontend;
 pub(crate) mod fuzzing;
 mod gate;
 mod handshake;
+pub mod ipc;
 mod keeper;
 pub mod key;
 mod key_file;

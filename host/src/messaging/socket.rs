@@ -1,10 +1,8 @@
 //! What is done to any socket, without libzmq's traps: own, bind, poll, receive, send.
 
 use super::envelope::Frames;
+use super::ipc::{self, IpcAccess};
 use super::monitor::Descriptor;
-use std::fs;
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -56,9 +54,8 @@ const BACKLOG: i32 = 4_096;
 
 /// Binds a socket. Returns the real endpoint, in which a wildcard port is a number; on failure the cause.
 pub(super) fn bind(socket: &zmq::Socket, endpoint: &str) -> Result<String, String> {
-    if let Some(path) = endpoint.strip_prefix("ipc://") {
-        refuse_foreign_file(path)?;
-    }
+    ipc::check_length(endpoint)?;
+    ipc::refuse_foreign_file(endpoint)?;
     socket.set_backlog(BACKLOG).map_err(cause)?;
     attach(socket, endpoint, zmq::Socket::bind)?;
     match socket.get_last_endpoint() {
@@ -68,24 +65,21 @@ pub(super) fn bind(socket: &zmq::Socket, endpoint: &str) -> Result<String, Strin
     }
 }
 
+/// As [`bind`]; where that is in the file system, such that no others may connect than `access` says.
+pub(super) fn bind_guarded(socket: &zmq::Socket, endpoint: &str, access: IpcAccess) -> Result<String, String> {
+    ipc::bind_guarded(endpoint, access, || bind(socket, endpoint))
+}
+
 /// Connects a socket; on failure returns the cause.
 pub(super) fn connect(socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
     attach(socket, endpoint, zmq::Socket::connect)
 }
 
 fn attach(socket: &zmq::Socket, endpoint: &str, act: fn(&zmq::Socket, &str) -> zmq::Result<()>) -> Result<(), String> {
+    ipc::check_length(endpoint)?;
     // A socket speaks IPv4 only, unless told otherwise.
     socket.set_ipv6(endpoint.contains('[')).map_err(cause)?;
     act(socket, endpoint).map_err(cause)
-}
-
-/// libzmq deletes whatever lies at the path that it binds to: allow that for an abandoned socket only.
-fn refuse_foreign_file(path: &str) -> Result<(), String> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if !found.file_type().is_socket() => Err("the path exists and is not a socket".to_owned()),
-        Ok(_) if UnixStream::connect(path).is_ok() => Err(cause(zmq::Error::EADDRINUSE)),
-        _ => Ok(()),
-    }
 }
 
 /// What an error of libzmq means, as a fragment.
