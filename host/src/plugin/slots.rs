@@ -68,6 +68,12 @@ impl Slots {
         accounts.into_iter().map(|(name, account)| (name.to_owned(), account.hop.figures())).collect()
     }
 
+    /// The host ends: calls that are let go from now on are given up by it, not by who asked.
+    pub fn close_books(&self) {
+        self.others().unloaded.values().for_each(|unloaded| unloaded.account.hop.close());
+        self.all().iter().for_each(|slot| slot.account().hop.close());
+    }
+
     /// Says which plugin answers the frontend, once for all.
     pub fn set_policy(&self, slot: &Slot) {
         let _ = self.policy.set(slot.name().to_owned());
