@@ -15,6 +15,7 @@ mod bad_clients;
 mod broker;
 mod broker_control;
 mod call_file;
+mod closed_pipes;
 mod command_line;
 mod compile;
 mod components;

@@ -12,13 +12,13 @@ use crate::http::public::Public;
 use crate::http::{Entrance, Figures, Gate, Routes, Server};
 use crate::ledger::{Ledger, Reason, Report};
 use crate::messaging::{Broker, Curve, Publisher};
+use crate::output::try_print;
 use crate::plugin::{Seed, Slots, Source, Watch, poll};
 use crate::request_id::RequestIds;
 use crate::shutdown::{Ask, Signals};
 use anyhow::Context;
 use futures_util::future::join_all;
 use std::fmt::Display;
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -159,7 +159,7 @@ impl App {
             http(self.admin.as_ref().map(|(server, _)| server))
         );
         // Whoever started the host may have closed its output; that is no reason not to serve.
-        let _ = std::io::stdout().write_all(lines.as_bytes()).and_then(|()| std::io::stdout().flush());
+        let _ = try_print(lines);
     }
 
     /// Serves until a signal, then ends in order.

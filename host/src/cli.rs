@@ -16,17 +16,20 @@ mod shown;
 mod subscribe;
 mod table;
 
+use crate::output::{note, unless_unread};
 use crate::plugin::{COMPILER_SUBCOMMAND, run_compiler};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 /// What the binary is called.
 const NAME: &str = "tidegate";
+/// The exit code of a command line that makes no sense.
+const USAGE: u8 = 2;
 
 /// A WebAssembly-plugin host between HTTP and ZeroMQ.
 #[derive(Debug, Parser)]
 #[command(name = NAME, version, args_conflicts_with_subcommands = true)]
-pub struct Cli {
+struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
@@ -65,11 +68,31 @@ enum Command {
     },
 }
 
+/// Does what the command line says, and gives the exit code: 0 all ended well, 1 it could not be done, 2 usage, 3 something
+/// was abandoned.
+pub fn run() -> ExitCode {
+    let result = Cli::try_parse().map_or_else(|said| answer(&said), Cli::run);
+    result.unwrap_or_else(|error| {
+        note(format_args!("error: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// Writes what clap has to say of a command line: the help or the version, else what is wrong with it.
+fn answer(said: &clap::Error) -> anyhow::Result<ExitCode> {
+    let code = ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(USAGE));
+    let written = said.print();
+    // Of what is wrong there is no other place to tell.
+    if !said.use_stderr() {
+        unless_unread(written)?;
+    }
+    Ok(code)
+}
+
 impl Cli {
-    /// Does what the command line says. 0 all ended well, 1 it could not be done, 2 usage, 3 something was abandoned.
-    pub fn run(self) -> ExitCode {
-        let result = match self.command {
-            None => return self.serve.run(),
+    fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            None => Ok(self.serve.run()),
             Some(Command::Subscribe(args)) => subscribe::run(args),
             Some(Command::Request(args)) => request::run(args),
             Some(Command::Keygen(args)) => keygen::run(args),
@@ -79,12 +102,8 @@ impl Cli {
             Some(Command::Completions(args)) => completions::run(args),
             Some(Command::Man(args)) => man::run(args),
             Some(Command::Compile { memory_bytes_max, cpu_seconds_max, give_way, debug_info }) => {
-                return ExitCode::from(run_compiler(memory_bytes_max, cpu_seconds_max, give_way, debug_info));
+                Ok(ExitCode::from(run_compiler(memory_bytes_max, cpu_seconds_max, give_way, debug_info)))
             }
-        };
-        result.unwrap_or_else(|error| {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        })
+        }
     }
 }

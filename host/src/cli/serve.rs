@@ -4,6 +4,7 @@ use super::{ending, log};
 use crate::app::{App, StartError};
 use crate::config::{Address, Config, Endpoint, GIVE_UP_MS, LogFormat, check_name};
 use crate::descriptors;
+use crate::output;
 use crate::plugin::Source;
 use clap::{Args, CommandFactory, error::ErrorKind};
 use std::path::PathBuf;
@@ -150,10 +151,7 @@ impl Serve {
 
 fn print(config: &Config) -> ExitCode {
     match config.to_toml() {
-        Ok(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
+        Ok(text) => output::print(text).map_or_else(|error| fail(&error.to_string()), |()| ExitCode::SUCCESS),
         Err(error) => fail(&format!("writing the configuration: {error}")),
     }
 }

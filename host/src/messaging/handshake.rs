@@ -1,8 +1,8 @@
 //! The handshakes of a client: a line for each kind of failure, and another try where libzmq would give up.
 
 use super::client_keys::ClientKeys;
-use super::log_file::say;
 use super::socket;
+use crate::output::note;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -153,7 +153,7 @@ impl Handshakes {
                 // What libzmq has given up is still in its books, where a second connection to it would be no news.
                 let _ = socket.disconnect(&endpoint);
                 if let Err(cause) = socket::connect(socket, &endpoint) {
-                    say(&format!("connecting to {endpoint} again: {cause}"));
+                    note(format_args!("connecting to {endpoint} again: {cause}"));
                 }
             }
         }
@@ -168,7 +168,7 @@ impl Handshakes {
                 SocketEvent::HANDSHAKE_SUCCEEDED => {
                     self.closed.remove(&endpoint);
                     if self.said.forget(&endpoint) {
-                        say(&format!("connected to {endpoint}"));
+                        note(format_args!("connected to {endpoint}"));
                     }
                     continue;
                 }
@@ -194,7 +194,10 @@ impl Handshakes {
                 self.again_at.get_or_insert(Instant::now() + TRY_AGAIN_AFTER);
             }
             if self.said.is_new(&endpoint, failure) {
-                say(&format!("connecting to {endpoint}: {}; still trying", failure.advice(self.public_key.as_deref())));
+                note(format_args!(
+                    "connecting to {endpoint}: {}; still trying",
+                    failure.advice(self.public_key.as_deref())
+                ));
             }
         }
     }

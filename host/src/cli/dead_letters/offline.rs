@@ -5,6 +5,7 @@ use crate::cli::outcome::Outcome;
 use crate::config::LogFormat;
 use crate::config::{Config, check_name};
 use crate::dead_letters::{Base64, By, Input, Letter};
+use crate::output::note;
 use crate::plugin::{Engine, Message, Request, Seed, Setup, Slots, Source, own_program};
 use anyhow::{Context, bail};
 use std::path::Path;
@@ -49,10 +50,10 @@ pub(super) fn call(letter: Letter, component: &Path, config: Option<&Path>) -> a
 
 fn compare(component: &Path, digest: &str, by: &By) {
     if digest != by.digest {
-        eprintln!(
+        note(format_args!(
             "note: {} has the digest {digest}, and the letter is of {}: another component, which draws another chance",
             component.display(),
             by.digest
-        );
+        ));
     }
 }

@@ -3,6 +3,7 @@
 use super::{Source, offline, send};
 use crate::dead_letters::{Input, Letter};
 use crate::messaging::endpoint::check_peer;
+use crate::output::print;
 use anyhow::bail;
 use clap::{ArgGroup, Args};
 use std::path::PathBuf;
@@ -69,9 +70,9 @@ impl Replay {
             },
         };
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&result.json)?);
+            print(serde_json::to_string_pretty(&result.json)? + "\n")?;
         } else {
-            print!("{}", result.text);
+            print(&result.text)?;
         }
         Ok(if result.answered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
