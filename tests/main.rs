@@ -25,6 +25,8 @@ mod develop;
 mod docs;
 #[cfg(target_os = "linux")]
 mod endurance;
+#[cfg(target_os = "linux")]
+mod environment;
 mod examples;
 mod handshakes;
 mod hostile;

@@ -16,9 +16,10 @@ mod shown;
 mod subscribe;
 mod table;
 
+use crate::environment;
 use crate::output::{note, unless_unread};
 use crate::plugin::{COMPILER_SUBCOMMAND, run_compiler};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// What the binary is called.
@@ -71,7 +72,8 @@ enum Command {
 /// Does what the command line says, and gives the exit code: 0 all ended well, 1 it could not be done, 2 usage, 3 something
 /// was abandoned.
 pub fn run() -> ExitCode {
-    let result = Cli::try_parse().map_or_else(|said| answer(&said), Cli::run);
+    environment::forget_empty();
+    let result = Cli::try_parse().map_or_else(|said| answer(&with_variable(said)), Cli::run);
     result.unwrap_or_else(|error| {
         note(format_args!("error: {error:#}"));
         ExitCode::FAILURE
@@ -87,6 +89,33 @@ fn answer(said: &clap::Error) -> anyhow::Result<ExitCode> {
         unless_unread(written)?;
     }
     Ok(code)
+}
+
+/// Names the variable too where a wrong value came from the environment: clap speaks of the flag alone.
+fn with_variable(mut said: clap::Error) -> clap::Error {
+    use clap::error::{ContextKind, ContextValue};
+    let text = |kind| match said.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let mut built = Cli::command();
+    built.build();
+    if let (Some(flag), Some(value)) = (text(ContextKind::InvalidArg), text(ContextKind::InvalidValue))
+        && let Some(name) = variable_of(&built, &flag)
+        && std::env::var(&name).is_ok_and(|held| held == value || held.split(',').any(|part| part == value))
+        && !std::env::args().any(|argument| argument.split(['=', ' ']).next() == flag.split(['=', ' ']).next())
+    {
+        let told = format!("this is the value of the variable {name}");
+        said.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![told.into()]));
+    }
+    said
+}
+
+/// The variable that stands in for a flag, of a command or of one below it.
+fn variable_of(command: &clap::Command, flag: &str) -> Option<String> {
+    let named = command.get_arguments().find(|argument| argument.to_string() == flag).and_then(clap::Arg::get_env);
+    let own = named.map(|name| name.to_string_lossy().into_owned());
+    own.or_else(|| command.get_subcommands().find_map(|command| variable_of(command, flag)))
 }
 
 impl Cli {

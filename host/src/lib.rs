@@ -24,6 +24,7 @@ pub mod cli;
 pub mod config;
 pub mod dead_letters;
 mod descriptors;
+mod environment;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod http;

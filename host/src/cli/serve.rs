@@ -6,6 +6,7 @@ use crate::config::{Address, Config, Endpoint, GIVE_UP_MS, LogFormat, check_name
 use crate::descriptors;
 use crate::output;
 use crate::plugin::Source;
+use clap::builder::BoolishValueParser;
 use clap::{Args, CommandFactory, error::ErrorKind};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -59,8 +60,11 @@ pub(super) struct Serve {
     /// What the log on stderr looks like: text or json [default: text]
     #[arg(long, value_name = "FORMAT", env = "TIDEGATE_LOG_FORMAT")]
     log_format: Option<LogFormat>,
+    /// What of the log is wanted: a level, or TARGET=LEVEL, separated by commas [default: info]
+    #[arg(long, value_name = "FILTER", env = "TIDEGATE_LOG")]
+    log_filter: Option<log::Filter>,
     /// Write the configuration in force as TOML, and end
-    #[arg(long, env = "TIDEGATE_PRINT_CONFIG")]
+    #[arg(long, env = "TIDEGATE_PRINT_CONFIG", value_parser = BoolishValueParser::new())]
     print_config: bool,
 }
 
@@ -85,7 +89,7 @@ impl std::str::FromStr for Named {
 
 impl Serve {
     pub(super) fn run(self) -> ExitCode {
-        let print_config = self.print_config;
+        let (print_config, filter) = (self.print_config, self.log_filter());
         let (config, named) = match self.settings() {
             Ok(settings) => settings,
             Err(error) => usage(&error),
@@ -94,7 +98,7 @@ impl Serve {
             return print(&config);
         }
         let format = config.log.format;
-        let log = log::start(format);
+        let log = log::start(format, filter);
         descriptors::take_all(config.http.connections_max);
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = match runtime.enable_all().event_interval(EVENT_INTERVAL).build() {
@@ -115,6 +119,11 @@ impl Serve {
             Err(StartError::Usage(text)) => usage(&text),
             Err(StartError::CouldNotStart(error)) => fail(&format!("{error:#}")),
         }
+    }
+
+    /// What of the log is wanted.
+    pub(super) fn log_filter(&self) -> Option<log::Filter> {
+        self.log_filter.clone()
     }
 
     /// The configuration in force, and the plugins of the command line.

@@ -11,9 +11,14 @@ use anyhow::{Context, bail};
 use std::path::Path;
 
 /// Calls the component as the plugin was called of which the letter tells; `config` has that one's limits and settings.
-pub(super) fn call(letter: Letter, component: &Path, config: Option<&Path>) -> anyhow::Result<Outcome> {
+pub(super) fn call(
+    letter: Letter,
+    component: &Path,
+    config: Option<&Path>,
+    log_filter: Option<log::Filter>,
+) -> anyhow::Result<Outcome> {
     // Only on request: then the guest's own lines show as well.
-    let _log = std::env::var_os("TIDEGATE_LOG").map(|_| log::start(LogFormat::Text));
+    let _log = log_filter.map(|filter| log::start(LogFormat::Text, Some(filter)));
     let config = config.map_or_else(|| Ok(Config::default()), Config::read).map_err(anyhow::Error::msg)?;
     let Letter { by, route, seed, number, input, .. } = letter;
     let name = by.as_ref().map_or(route, |by| by.plugin.clone());
