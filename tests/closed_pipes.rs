@@ -2,6 +2,7 @@
 
 use crate::fixtures;
 use crate::harness::{Host, PATIENCE, Setup, component, tidegate, wait_for};
+use crate::process::signal;
 use std::fs::{File, OpenOptions};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -231,6 +232,6 @@ fn serves(directory: &Path, stdout: Output, stderr: Output) {
     client.connect(&frontend).unwrap();
     client.send("hello", 0).unwrap();
     assert_eq!(client.recv_bytes(0).expect("a reply"), b"hello");
-    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    signal(child.id(), "TERM");
     assert_eq!(wait_for("its end", || child.try_wait().unwrap()).code(), Some(0), "{stdout:?}");
 }

@@ -31,14 +31,37 @@ pub fn bytes(name: &str) -> Vec<u8> {
 pub const DOWN: &str = "lower case of AbC is abc";
 pub const UP: &str = "upper case of AbC is ABC";
 
-/// The binary, with nothing of the environment that could change what it does.
+/// Variables of others that a machine may have and that change what the binary does, in capitals.
+const CHANGING: [&str; 17] = [
+    "ALL_PROXY",
+    "CARGO_BUILD_TARGET",
+    "CARGO_UNSTABLE_BUILD_STD",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "DOCKER_CONFIG",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NOTIFY_SOCKET",
+    "NO_COLOR",
+    "NO_PROXY",
+    "REGISTRY_AUTH_FILE",
+    "RUSTC",
+    "RUST_BACKTRACE",
+    "RUST_LIB_BACKTRACE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+];
+
+/// The binary, with nothing of the environment that could change what it does, and with a cache of its own.
 pub fn tidegate() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("TIDEGATE_") {
+        let text = name.to_string_lossy().to_uppercase();
+        if text.starts_with("TIDEGATE_") || CHANGING.contains(&text.as_str()) {
             command.env_remove(name);
         }
     }
+    command.env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
     command
 }
 
