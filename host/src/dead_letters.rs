@@ -3,7 +3,6 @@
 //! [`DeadLetters`] takes them in without ever waiting; a thread of its own appends them to the file as JSON lines. What
 //! it cannot take or write is counted in the ledger's hop `dead-letter`, and logged once a minute.
 
-mod complaint;
 mod letter;
 mod letter_file;
 mod queue;
@@ -12,8 +11,8 @@ mod reader;
 pub use letter::{Base64, By, Input, Letter, Lost, Seed, Stage};
 pub use reader::{Broken, read};
 
+use crate::complaint::Complaint;
 use crate::ledger::{Hop, Passage, Reason};
-use complaint::Complaint;
 use letter_file::LetterFile;
 use queue::Queue;
 use std::path::PathBuf;
@@ -104,7 +103,7 @@ impl Office {
             queue::Refused::Full => {
                 queued.passage.dropped(Reason::LettersFull);
                 let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(lost) = full.lost(Instant::now()) {
+                if let Some(lost) = full.note(Instant::now()) {
                     tracing::error!(lost, "dead letters are lost: more wait to be written than may");
                 }
             }
@@ -120,7 +119,7 @@ impl Office {
                 Ok(()) => passage.out(),
                 Err(error) => {
                     passage.dropped(error.reason());
-                    if let Some(lost) = failed.lost(Instant::now()) {
+                    if let Some(lost) = failed.note(Instant::now()) {
                         tracing::error!(lost, %error, "dead letters are lost");
                     }
                 }

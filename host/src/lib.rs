@@ -21,6 +21,7 @@
 pub mod app;
 mod append;
 pub mod cli;
+mod complaint;
 pub mod config;
 pub mod dead_letters;
 mod descriptors;

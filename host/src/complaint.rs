@@ -3,23 +3,23 @@
 use crate::config::COMPLAINT_INTERVAL_MS;
 use std::time::{Duration, Instant};
 
-/// Counts what was lost since the last time that it was said.
+/// Counts what has happened since the last time that it was said.
 #[derive(Debug, Default)]
-pub(super) struct Complaint {
+pub(crate) struct Complaint {
     said: Option<Instant>,
-    lost: u64,
+    times: u64,
 }
 
 impl Complaint {
-    /// One more is lost. Returns how many to speak of, if it is time to.
-    pub(super) fn lost(&mut self, now: Instant) -> Option<u64> {
-        self.lost += 1;
+    /// It has happened once more. Returns how often to speak of, if it is time to.
+    pub(crate) fn note(&mut self, now: Instant) -> Option<u64> {
+        self.times += 1;
         let interval = Duration::from_millis(COMPLAINT_INTERVAL_MS);
         if self.said.is_some_and(|said| now.saturating_duration_since(said) < interval) {
             return None;
         }
         self.said = Some(now);
-        Some(std::mem::take(&mut self.lost))
+        Some(std::mem::take(&mut self.times))
     }
 }
 
@@ -31,10 +31,10 @@ mod tests {
     fn it_is_made_at_once_then_once_a_minute() {
         let (mut complaint, start) = (Complaint::default(), Instant::now());
         let at = |ms| start + Duration::from_millis(ms);
-        assert_eq!(complaint.lost(start), Some(1));
-        assert_eq!(complaint.lost(at(1)), None);
-        assert_eq!(complaint.lost(at(COMPLAINT_INTERVAL_MS - 1)), None);
-        assert_eq!(complaint.lost(at(COMPLAINT_INTERVAL_MS)), Some(3));
-        assert_eq!(complaint.lost(at(COMPLAINT_INTERVAL_MS + 1)), None);
+        assert_eq!(complaint.note(start), Some(1));
+        assert_eq!(complaint.note(at(1)), None);
+        assert_eq!(complaint.note(at(COMPLAINT_INTERVAL_MS - 1)), None);
+        assert_eq!(complaint.note(at(COMPLAINT_INTERVAL_MS)), Some(3));
+        assert_eq!(complaint.note(at(COMPLAINT_INTERVAL_MS + 1)), None);
     }
 }
