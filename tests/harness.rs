@@ -91,6 +91,7 @@ pub struct Setup {
     arguments: Vec<String>,
     environment: Vec<(&'static str, String)>,
     config: String,
+    files_max: Option<u32>,
 }
 
 impl Setup {
@@ -103,7 +104,13 @@ impl Setup {
             "--publish=tcp://127.0.0.1:*",
             "--frontend=tcp://127.0.0.1:*",
         ];
-        Self { directory, arguments: any.map(str::to_owned).into(), environment: Vec::new(), config: String::new() }
+        Self {
+            directory,
+            arguments: any.map(str::to_owned).into(),
+            environment: Vec::new(),
+            config: String::new(),
+            files_max: None,
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -146,6 +153,12 @@ impl Setup {
         self
     }
 
+    /// Lets it open no more files than so many.
+    pub fn files_max(mut self, count: u32) -> Self {
+        self.files_max = Some(count);
+        self
+    }
+
     /// The command, not yet started.
     pub fn command(&self) -> Command {
         let mut command = tidegate();
@@ -156,7 +169,10 @@ impl Setup {
             std::fs::write(&file, &self.config).unwrap();
             command.arg("--config").arg(file);
         }
-        command
+        match self.files_max {
+            Some(count) => with_files_max(count, &command),
+            None => command,
+        }
     }
 
     /// Starts and waits for `ready`.
@@ -182,6 +198,23 @@ impl Setup {
             .collect();
         Host { process, directory: self.directory, surfaces }
     }
+}
+
+/// The same command, under a limit that it cannot raise.
+fn with_files_max(count: u32, command: &Command) -> Command {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &format!("ulimit -n {count} && exec \"$0\" \"$@\"")]);
+    limited.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    if let Some(directory) = command.get_current_dir() {
+        limited.current_dir(directory);
+    }
+    limited
 }
 
 impl Host {

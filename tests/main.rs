@@ -21,6 +21,8 @@ mod compile;
 mod components;
 mod curve;
 mod dead_letters;
+#[cfg(target_os = "linux")]
+mod descriptors;
 mod develop;
 mod docs;
 #[cfg(target_os = "linux")]

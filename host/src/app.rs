@@ -7,11 +7,12 @@ mod surfaces;
 
 use crate::config::{self, Config};
 use crate::dead_letters::{self, DeadLetters};
+use crate::descriptors;
 use crate::http::admin::{Admin, Guard, LinesLost, Parts, Watched};
 use crate::http::public::Public;
 use crate::http::{Entrance, Figures, Gate, Routes, Server};
 use crate::ledger::{Ledger, Reason, Report};
-use crate::messaging::{Broker, Curve, Publisher};
+use crate::messaging::{Broker, Curve, Publisher, accept_below};
 use crate::output::try_print;
 use crate::plugin::{Seed, Slots, Source, Watch, poll};
 use crate::request_id::RequestIds;
@@ -109,10 +110,13 @@ impl App {
         let ledger = Ledger::default();
         let dead_letters = dead_letters(&config.dead_letters, seed, &ledger)?;
         let request_ids = Arc::new(RequestIds::default());
-        let settings = surfaces::settings(&config.http);
+        let shares = descriptors::take_all(config.http.connections_max);
+        accept_below(shares.peers_below);
+        let public = surfaces::settings(&config.http, shares.http_max, true);
+        let own = surfaces::settings(&config.http, shares.admin_max, false);
         let this = Self {
-            http: surfaces::bind("http", config.http.address, settings, tls).await?,
-            admin: surfaces::bind("admin", config.admin.address, settings, None).await?.zip(guard),
+            http: surfaces::bind("http", config.http.address, public, tls).await?,
+            admin: surfaces::bind("admin", config.admin.address, own, None).await?.zip(guard),
             gate: surfaces::gate(&config.http, &ledger.http, token),
             publisher: sockets::publisher(&config, curve.as_ref(), &ledger)?,
             broker: policy

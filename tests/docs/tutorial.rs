@@ -1,6 +1,6 @@
 //! The tutorial's commands, run one after the other as a reader would, and held to the output that it shows.
 
-use crate::harness::{Process, component, root, tidegate, wait_for};
+use crate::harness::{Process, component, root, wait_for};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;

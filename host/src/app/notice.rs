@@ -3,6 +3,8 @@
 use sd_notify::NotifyState;
 use std::ffi::OsStr;
 use std::io::{Error, ErrorKind};
+#[cfg(target_os = "linux")]
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
@@ -49,7 +51,7 @@ fn send(place: &OsStr, states: &[NotifyState<'_>]) -> std::io::Result<()> {
 fn address(place: &OsStr) -> std::io::Result<SocketAddr> {
     match place.as_bytes() {
         #[cfg(target_os = "linux")]
-        [b'@', name @ ..] => std::os::linux::net::SocketAddrExt::from_abstract_name(name),
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name),
         [b'/', ..] => SocketAddr::from_pathname(place),
         _ => Err(Error::new(ErrorKind::InvalidInput, "it is neither an absolute path nor @ and a name")),
     }

@@ -3,7 +3,6 @@
 use super::{ending, log};
 use crate::app::{App, StartError};
 use crate::config::{Address, Config, Endpoint, GIVE_UP_MS, LogFormat, check_name};
-use crate::descriptors;
 use crate::output;
 use crate::plugin::Source;
 use clap::builder::BoolishValueParser;
@@ -99,7 +98,6 @@ impl Serve {
         }
         let format = config.log.format;
         let log = log::start(format, filter);
-        descriptors::take_all(config.http.connections_max);
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = match runtime.enable_all().event_interval(EVENT_INTERVAL).build() {
             Ok(runtime) => runtime,

@@ -57,3 +57,4 @@ pub use figures::{PeerFigures, SocketFigures};
 pub use publish_queue::QueueFull;
 pub use publisher::Publisher;
 pub use socket::BindError;
+pub use zmq_sys::accept::accept_below;

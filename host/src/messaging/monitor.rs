@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use zmq_sys::beyond;
+use zmq_sys::{accept, beyond};
 
 /// How often all peers are looked at, if they are not more than so many; with more of them in proportion less often.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -116,6 +116,10 @@ impl Monitor {
         let Event { kind, values: [value, bytes, full], remote } = event;
         match kind {
             event::ACCEPTED => self.accepted(value as Descriptor, remote),
+            // Others, such as that of a client that went away before, are no loss.
+            event::ACCEPT_FAILED if i32::try_from(value) == Ok(accept::NO_DESCRIPTORS) => {
+                self.refuse(Refusal::NoDescriptors, remote);
+            }
             event::SUCCEEDED => {
                 tracing::debug!(surface = self.surface, peer = address(remote), "connected");
                 self.update_by_endpoint(remote, |peer| peer.established = true);
