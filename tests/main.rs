@@ -40,6 +40,8 @@ mod ledger;
 mod limits;
 mod log;
 mod metrics;
+#[cfg(target_os = "linux")]
+mod names;
 mod new_plugins;
 mod oci;
 mod overload;

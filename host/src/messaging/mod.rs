@@ -22,6 +22,7 @@ mod frontend;
 pub(crate) mod fuzzing;
 mod gate;
 mod handshake;
+mod host_name;
 mod keeper;
 pub mod key;
 mod key_file;

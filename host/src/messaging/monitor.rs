@@ -280,7 +280,7 @@ impl Monitor {
     /// stays.
     pub(super) fn cut_off(&mut self, descriptor: Descriptor, why: &str) {
         let Some(peer) = self.peers.get_mut(&descriptor).filter(|peer| !peer.ending) else { return };
-        let Ok(address) = peer.address().parse::<SocketAddr>() else { return };
+        let Some(address) = socket_address(peer.address()) else { return };
         match beyond::cut_off(descriptor, address) {
             Ok(true) => {
                 peer.ending = true;
@@ -293,6 +293,14 @@ impl Monitor {
             Ok(false) => {}
             Err(error) => tracing::warn!(surface = self.surface, peer = %address, %error, "cutting off"),
         }
+    }
+}
+
+/// Reads an address without the interface that libzmq names behind one of a link: `[fe80::1%eth0]:5570`.
+fn socket_address(text: &str) -> Option<SocketAddr> {
+    match (text.split_once('%'), text.rsplit_once(']')) {
+        (Some((address, _)), Some((_, port))) => format!("{address}]{port}").parse().ok(),
+        _ => text.parse().ok(),
     }
 }
 

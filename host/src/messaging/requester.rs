@@ -131,8 +131,8 @@ impl<'a> Client<'a> {
         };
         set_options().map_err(socket::cause)?;
         let endpoints = [settings.endpoint.clone()];
-        let handshakes = Handshakes::watch(context, &socket, name, &endpoints, settings.keys.as_ref(), said)?;
-        socket::connect(&socket, &settings.endpoint)?;
+        let mut handshakes = Handshakes::watch(context, &socket, name, &endpoints, settings.keys.as_ref(), said)?;
+        handshakes.connect(&socket, &settings.endpoint)?;
         Ok(Self { name, socket, handshakes, unanswered: BTreeMap::new(), summary: Summary::default() })
     }
 

@@ -249,10 +249,10 @@ fn open_subscriber(context: &zmq::Context, settings: &Settings) -> Result<(zmq::
         socket.set_subscribe(topic.as_bytes()).map_err(socket::cause)?;
     }
     let said = Arc::new(Said::default());
-    let handshakes =
+    let mut handshakes =
         Handshakes::watch(context, &socket, "subscriber", &settings.endpoints, settings.keys.as_ref(), said)?;
     for endpoint in &settings.endpoints {
-        socket::connect(&socket, endpoint).map_err(|cause| format!("connecting SUB to {endpoint}: {cause}"))?;
+        handshakes.connect(&socket, endpoint).map_err(|cause| format!("connecting SUB to {endpoint}: {cause}"))?;
     }
     Ok((socket, handshakes))
 }
