@@ -40,6 +40,8 @@ impl Client {
     pub fn at(base: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
+            // Of a proxy of the machine the host knows nothing.
+            .proxy(None)
             .allow_non_standard_methods(true)
             .timeout_global(Some(PATIENCE))
             .build();

@@ -1,7 +1,7 @@
 //! From a save to a live swap, for as long as an author works; what is broken changes nothing.
 //!
-//! A script stands in for cargo, so that no WebAssembly toolchain is needed: it "builds" by handing out the component
-//! in the folder. All the rest is real.
+//! A script stands in for cargo and one for rustc, so that it does not matter which targets this machine has: they "build" by
+//! handing out the component in the folder. All the rest is real.
 
 use crate::fixtures::{self, custom_section};
 use crate::harness::{DOWN, Host, Process, Setup, UP, assert_balanced, bytes, tidegate, wait_for};
@@ -27,6 +27,11 @@ build)
 esac
 "#;
 
+/// Stands in for rustc, which a failed build asks where the target's standard library is: in a folder that is there.
+const RUSTC: &str = "#!/bin/sh\npwd\n";
+/// The same, of a compiler without the target.
+const RUSTC_WITHOUT: &str = "#!/bin/sh\necho /nowhere/lib\n";
+
 /// The folder of a guest named `x`.
 struct Folder {
     directory: tempfile::TempDir,
@@ -36,9 +41,8 @@ impl Folder {
     fn new(component: &[u8], examples: &str) -> Self {
         let folder = Self { directory: tempfile::tempdir().unwrap() };
         std::fs::create_dir_all(folder.path().join("src")).unwrap();
-        let cargo = folder.cargo();
-        std::fs::write(&cargo, CARGO).unwrap();
-        std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
+        folder.tool("cargo", CARGO);
+        folder.tool("rustc", RUSTC);
         folder.save("Cargo.toml", b"");
         folder.save("src/lib.rs", b"");
         folder.save("src/component.wasm", component);
@@ -50,8 +54,11 @@ impl Folder {
         self.directory.path().join("x")
     }
 
-    fn cargo(&self) -> PathBuf {
-        self.directory.path().join("cargo")
+    /// Puts a program beside the folder, which is called in place of the one of that name.
+    fn tool(&self, name: &str, script: &str) {
+        let path = self.directory.path().join(name);
+        std::fs::write(&path, script).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// As editors do: under another name, then in its place.
@@ -63,7 +70,8 @@ impl Folder {
 
     fn command(&self, subcommand: &str) -> Command {
         let mut command = tidegate();
-        command.args(["plugin", subcommand]).arg(self.path()).env("CARGO", self.cargo());
+        command.args(["plugin", subcommand]).arg(self.path());
+        command.env("CARGO", self.directory.path().join("cargo")).env("RUSTC", self.directory.path().join("rustc"));
         command.env("XDG_CACHE_HOME", self.directory.path().join("cache"));
         command
     }
@@ -141,6 +149,23 @@ fn a_host_of_its_own_starts_with_the_first_that_is_sound() {
     dev.signal("INT");
     assert_eq!(dev.wait().code(), Some(0), "{}", dev.stderr());
     assert_balanced(&dev.stderr());
+}
+
+/// Where the target's standard library is missing, that is said in place of what cargo made of it.
+#[test]
+fn a_missing_target_is_named_with_its_remedy() {
+    let folder = Folder::new(&bytes("downcase"), &promise(DOWN));
+    folder.save("src/lib.rs", b"broken");
+    folder.tool("rustc", RUSTC_WITHOUT);
+    let mut build = Process::start(&mut folder.command("build"));
+    assert_eq!(build.wait().code(), Some(1));
+    let remedy = "run `rustup target add wasm32-unknown-unknown`";
+    assert!(build.stderr().contains("the target's standard library is missing\n"), "{}", build.stderr());
+    assert!(build.stderr().contains(remedy), "{}", build.stderr());
+    // What builds it anew has no need of it.
+    let mut build = Process::start(folder.command("build").env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort"));
+    assert_eq!(build.wait().code(), Some(1));
+    assert!(build.stderr().contains("cargo's message above says why"), "{}", build.stderr());
 }
 
 #[test]

@@ -34,14 +34,37 @@ pub const UP: &str = "upper case of AbC is ABC";
 /// What a DEALER sends, and gets back from an echo, where the body is one empty frame.
 pub const EMPTY_REQUEST: [&[u8]; 2] = [b"", b""];
 
-/// The binary, with nothing of the environment that could change what it does.
+/// Variables of others that a machine may have and that change what the binary does, in capitals.
+const CHANGING: [&str; 17] = [
+    "ALL_PROXY",
+    "CARGO_BUILD_TARGET",
+    "CARGO_UNSTABLE_BUILD_STD",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "DOCKER_CONFIG",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NOTIFY_SOCKET",
+    "NO_COLOR",
+    "NO_PROXY",
+    "REGISTRY_AUTH_FILE",
+    "RUSTC",
+    "RUST_BACKTRACE",
+    "RUST_LIB_BACKTRACE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+];
+
+/// The binary, with nothing of the environment that could change what it does, and with a cache of its own.
 pub fn tidegate() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("TIDEGATE_") {
+        let text = name.to_string_lossy().to_uppercase();
+        if text.starts_with("TIDEGATE_") || CHANGING.contains(&text.as_str()) {
             command.env_remove(name);
         }
     }
+    command.env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
     command
 }
 
@@ -71,6 +94,7 @@ pub struct Setup {
     arguments: Vec<String>,
     environment: Vec<(&'static str, String)>,
     config: String,
+    files_max: Option<u32>,
 }
 
 impl Setup {
@@ -83,7 +107,13 @@ impl Setup {
             "--publish=tcp://127.0.0.1:*",
             "--frontend=tcp://127.0.0.1:*",
         ];
-        Self { directory, arguments: any.map(str::to_owned).into(), environment: Vec::new(), config: String::new() }
+        Self {
+            directory,
+            arguments: any.map(str::to_owned).into(),
+            environment: Vec::new(),
+            config: String::new(),
+            files_max: None,
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -126,6 +156,12 @@ impl Setup {
         self
     }
 
+    /// Lets it open no more files than so many.
+    pub fn files_max(mut self, count: u32) -> Self {
+        self.files_max = Some(count);
+        self
+    }
+
     /// The command, not yet started.
     pub fn command(&self) -> Command {
         let mut command = tidegate();
@@ -136,7 +172,10 @@ impl Setup {
             std::fs::write(&file, &self.config).unwrap();
             command.arg("--config").arg(file);
         }
-        command
+        match self.files_max {
+            Some(count) => with_files_max(count, &command),
+            None => command,
+        }
     }
 
     /// Starts and waits for `ready`.
@@ -162,6 +201,23 @@ impl Setup {
             .collect();
         Host { process, directory: self.directory, surfaces }
     }
+}
+
+/// The same command, under a limit that it cannot raise.
+fn with_files_max(count: u32, command: &Command) -> Command {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &format!("ulimit -n {count} && exec \"$0\" \"$@\"")]);
+    limited.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    if let Some(directory) = command.get_current_dir() {
+        limited.current_dir(directory);
+    }
+    limited
 }
 
 impl Host {

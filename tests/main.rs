@@ -16,17 +16,22 @@ mod bad_clients;
 mod broker;
 mod broker_control;
 mod call_file;
+mod closed_pipes;
 mod command_line;
 mod compile;
 mod components;
 mod curve;
 mod dead_letters;
 mod delayed_replies;
+#[cfg(target_os = "linux")]
+mod descriptors;
 mod develop;
 mod docs;
 #[cfg(target_os = "linux")]
 mod endurance;
 mod envelopes;
+#[cfg(target_os = "linux")]
+mod environment;
 mod examples;
 mod half_closed;
 mod handshakes;
@@ -42,6 +47,8 @@ mod ledger;
 mod limits;
 mod log;
 mod metrics;
+#[cfg(target_os = "linux")]
+mod names;
 mod new_plugins;
 mod oci;
 mod overload;

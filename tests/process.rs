@@ -1,6 +1,7 @@
 //! A child process with a watchdog, whose output is read as it comes.
 
 use crate::harness::{PATIENCE, wait_for};
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -108,8 +109,19 @@ impl Drop for Process {
     }
 }
 
-fn signal(pid: u32, name: &str) {
-    let _ = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+pub fn signal(pid: u32, name: &str) {
+    // Not with `kill`, which is not on every machine.
+    let signal = match name {
+        "CONT" => Signal::CONT,
+        "HUP" => Signal::HUP,
+        "INT" => Signal::INT,
+        "KILL" => Signal::KILL,
+        "STOP" => Signal::STOP,
+        "TERM" => Signal::TERM,
+        name => panic!("a signal named {name}"),
+    };
+    // It may have ended by itself.
+    let _ = kill_process(Pid::from_raw(pid as i32).expect("a process"), signal);
 }
 
 /// Reads a pipe to its end in a thread; the thread's reference goes away with the end.

@@ -7,18 +7,19 @@ mod surfaces;
 
 use crate::config::{self, Config, Network, RELOAD_TOLD_MS_MAX};
 use crate::dead_letters::{self, DeadLetters};
+use crate::descriptors;
 use crate::http::admin::{Admin, Guard, LinesLost, Parts, Watched};
 use crate::http::public::Public;
 use crate::http::{Entrance, Figures, Gate, InFlightBudget, Routes, Server};
 use crate::ledger::{Hop, Ledger, Reason, Report};
-use crate::messaging::{Broker, Curve, Publisher};
+use crate::messaging::{Broker, Curve, Publisher, accept_below};
+use crate::output::try_print;
 use crate::plugin::{Cause, Seed, Slots, Source, Watch, poll};
 use crate::request_id::RequestIds;
 use crate::shutdown::{Ask, Signals};
 use anyhow::Context;
 use futures_util::future::join_all;
 use std::fmt::Display;
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -117,10 +118,13 @@ impl App {
         let ledger = Ledger::default();
         let dead_letters = dead_letters(&config.dead_letters, seed, &ledger)?;
         let request_ids = Arc::new(RequestIds::default());
-        let settings = surfaces::settings(&config.http);
+        let shares = descriptors::take_all(config.http.connections_max);
+        accept_below(shares.peers_below);
+        let public = surfaces::settings(&config.http, shares.http_max, true);
+        let own = surfaces::settings(&config.http, shares.admin_max, false);
         let this = Self {
-            http: surfaces::bind("http", config.http.address, settings, tls).await?,
-            admin: surfaces::bind("admin", config.admin.address, settings, None).await?.zip(guard),
+            http: surfaces::bind("http", config.http.address, public, tls).await?,
+            admin: surfaces::bind("admin", config.admin.address, own, None).await?.zip(guard),
             gate: surfaces::gate(&config.http, &ledger.http, token),
             publisher: sockets::publisher(&config, curve.as_ref(), &ledger)?,
             broker: policy
@@ -169,7 +173,7 @@ impl App {
             http(self.admin.as_ref().map(|(server, _)| server))
         );
         // Whoever started the host may have closed its output; that is no reason not to serve.
-        let _ = std::io::stdout().write_all(lines.as_bytes()).and_then(|()| std::io::stdout().flush());
+        let _ = try_print(lines);
     }
 
     /// Serves until a signal, then ends in order.

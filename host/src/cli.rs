@@ -16,17 +16,21 @@ mod shown;
 mod subscribe;
 mod table;
 
+use crate::environment;
+use crate::output::{note, unless_unread};
 use crate::plugin::{COMPILER_SUBCOMMAND, run_compiler};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// What the binary is called.
 const NAME: &str = "tidegate";
+/// The exit code of a command line that makes no sense.
+const USAGE: u8 = 2;
 
 /// A WebAssembly-plugin host between HTTP and ZeroMQ.
 #[derive(Debug, Parser)]
 #[command(name = NAME, version, args_conflicts_with_subcommands = true)]
-pub struct Cli {
+struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
@@ -65,11 +69,59 @@ enum Command {
     },
 }
 
+/// Does what the command line says, and gives the exit code: 0 all ended well, 1 it could not be done, 2 usage, 3 something
+/// was abandoned.
+pub fn run() -> ExitCode {
+    environment::forget_empty();
+    let result = Cli::try_parse().map_or_else(|said| answer(&with_variable(said)), Cli::run);
+    result.unwrap_or_else(|error| {
+        note(format_args!("error: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// Writes what clap has to say of a command line: the help or the version, else what is wrong with it.
+fn answer(said: &clap::Error) -> anyhow::Result<ExitCode> {
+    let code = ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(USAGE));
+    let written = said.print();
+    // Of what is wrong there is no other place to tell.
+    if !said.use_stderr() {
+        unless_unread(written)?;
+    }
+    Ok(code)
+}
+
+/// Names the variable too where a wrong value came from the environment: clap speaks of the flag alone.
+fn with_variable(mut said: clap::Error) -> clap::Error {
+    use clap::error::{ContextKind, ContextValue};
+    let text = |kind| match said.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let mut built = Cli::command();
+    built.build();
+    if let (Some(flag), Some(value)) = (text(ContextKind::InvalidArg), text(ContextKind::InvalidValue))
+        && let Some(name) = variable_of(&built, &flag)
+        && std::env::var(&name).is_ok_and(|held| held == value || held.split(',').any(|part| part == value))
+        && !std::env::args().any(|argument| argument.split(['=', ' ']).next() == flag.split(['=', ' ']).next())
+    {
+        let told = format!("this is the value of the variable {name}");
+        said.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![told.into()]));
+    }
+    said
+}
+
+/// The variable that stands in for a flag, of a command or of one below it.
+fn variable_of(command: &clap::Command, flag: &str) -> Option<String> {
+    let named = command.get_arguments().find(|argument| argument.to_string() == flag).and_then(clap::Arg::get_env);
+    let own = named.map(|name| name.to_string_lossy().into_owned());
+    own.or_else(|| command.get_subcommands().find_map(|command| variable_of(command, flag)))
+}
+
 impl Cli {
-    /// Does what the command line says. 0 all ended well, 1 it could not be done, 2 usage, 3 something was abandoned.
-    pub fn run(self) -> ExitCode {
-        let result = match self.command {
-            None => return self.serve.run(),
+    fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            None => Ok(self.serve.run()),
             Some(Command::Subscribe(args)) => subscribe::run(args),
             Some(Command::Request(args)) => request::run(args),
             Some(Command::Keygen(args)) => keygen::run(args),
@@ -79,12 +131,8 @@ impl Cli {
             Some(Command::Completions(args)) => completions::run(args),
             Some(Command::Man(args)) => man::run(args),
             Some(Command::Compile { memory_bytes_max, cpu_seconds_max, give_way, debug_info }) => {
-                return ExitCode::from(run_compiler(memory_bytes_max, cpu_seconds_max, give_way, debug_info));
+                Ok(ExitCode::from(run_compiler(memory_bytes_max, cpu_seconds_max, give_way, debug_info)))
             }
-        };
-        result.unwrap_or_else(|error| {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        })
+        }
     }
 }

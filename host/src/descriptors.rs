@@ -1,32 +1,83 @@
-//! Descriptors: each connection takes one, and by default the system lets a process have few of them.
+//! Descriptors: each connection takes one, and the system lets a process have so many of them.
+//!
+//! The system gives the lowest number that is free, so a connection's own number tells how many are taken: strangers are
+//! refused from a certain number on, whatever they are and whatever took the others. What is left is the host's, to answer
+//! at the admin surface, load plugins and write files.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicI32, Ordering};
 
-/// What the host itself needs: its files, sockets, pipes and plugins that are being loaded.
-const OWN: u64 = 256;
+/// What a host has open without any connection: sockets, signals, files that are watched.
+const IDLE: u64 = 48;
+/// The most that is kept for the host's own work: compilers and their pipes, files, the admin surface.
+const OWN_MAX: u64 = 128;
+/// What HTTP leaves to ZeroMQ peers where there is enough; they leave half as much to it.
+const PEERS: u64 = 1_024;
 
-/// Takes as many as this process may have, and says so where that is fewer than `connections_max` need. Without a limit there
-/// is nothing to say.
-pub fn take_all(connections_max: usize) {
+/// The number from which on strangers are refused, for all of the process.
+static STRANGERS_BELOW: AtomicI32 = AtomicI32::new(RawFd::MAX);
+
+/// How many descriptors there are for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shares {
+    /// Connections of the public HTTP surface.
+    pub http_max: usize,
+    /// Connections of the admin surface.
+    pub admin_max: usize,
+    /// The number of a descriptor from which on ZeroMQ peers are refused.
+    pub peers_below: RawFd,
+    /// The same for other strangers.
+    strangers_below: RawFd,
+}
+
+impl Shares {
+    /// Of `available` descriptors a quarter is the host's own, up to a bound. Of what strangers get, HTTP leaves half to ZeroMQ
+    /// peers and these leave a quarter to it, up to bounds too: a crowd at one side does not shut out the other.
+    fn of(available: u64, connections_max: usize) -> Self {
+        let own = (available / 4).min(OWN_MAX);
+        let strangers = available.saturating_sub(own);
+        let places = strangers.saturating_sub(IDLE).max(4);
+        let number = |count: u64| RawFd::try_from(count).unwrap_or(RawFd::MAX);
+        Self {
+            http_max: connections_max.min(usize::try_from(places - (places / 2).min(PEERS)).unwrap_or(usize::MAX)),
+            admin_max: connections_max.min(usize::try_from(own / 2).unwrap_or(usize::MAX)).max(1),
+            peers_below: number(strangers.saturating_sub((places / 4).min(PEERS / 2))),
+            strangers_below: number(strangers),
+        }
+    }
+}
+
+/// Takes as many as this process may have, shares them out, and says so where HTTP gets fewer than `connections_max`.
+pub fn take_all(connections_max: usize) -> Shares {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current != maximum
         && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
     {
         tracing::warn!(%error, "raising the limit on open files");
     }
-    let available = getrlimit(Resource::Nofile).current;
-    if let Some(warning) = warning(available, connections_max) {
+    // Without a limit there is no number that is too high.
+    let available = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let shares = Shares::of(available, connections_max);
+    if let Some(warning) = warning(available, connections_max, shares) {
         tracing::warn!("{warning}");
     }
+    STRANGERS_BELOW.store(shares.strangers_below, Ordering::Relaxed);
+    shares
 }
 
-fn warning(available: Option<u64>, connections_max: usize) -> Option<String> {
-    let (available, needed) = (available?, OWN + connections_max as u64);
-    (available < needed).then(|| {
+/// Whether so many are taken that a stranger's connection with this descriptor is to be refused.
+pub fn is_reserved(descriptor: RawFd) -> bool {
+    descriptor >= STRANGERS_BELOW.load(Ordering::Relaxed)
+}
+
+fn warning(available: u64, connections_max: usize, shares: Shares) -> Option<String> {
+    let Shares { http_max, .. } = shares;
+    (http_max < connections_max).then(|| {
         format!(
-            "this process may open {available} files, and http.connections_max {connections_max} alone needs {needed}: more \
-             connections than that wait to be accepted; raise the hard limit (ulimit -Hn, LimitNOFILE=), or lower \
-             connections_max"
+            "this process may open {available} files: HTTP gets {http_max} connections in place of the {connections_max} of \
+             http.connections_max, and ZeroMQ peers are refused once they leave too few to it; raise the hard limit \
+             (ulimit -Hn, LimitNOFILE=), or lower connections_max"
         )
     })
 }
@@ -36,11 +87,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn nobody_gets_what_others_need() {
+        for available in [128, 256, 1_024, 4_096, 1_048_576] {
+            let Shares { http_max, admin_max, peers_below, strangers_below } = Shares::of(available, 10_000);
+            let own = available - u64::from(strangers_below.unsigned_abs());
+            assert!(own == OWN_MAX.min(available / 4) && admin_max as u64 == own / 2, "{available}");
+            // A crowd of peers leaves some connections, and one of connections some peers.
+            assert!(strangers_below - peers_below >= 12, "{available}");
+            assert!(u64::from(peers_below.unsigned_abs()) >= IDLE + http_max as u64 + 12, "{available}");
+        }
+        let few = Shares::of(16, 10_000);
+        assert!(few.http_max > 0 && few.admin_max > 0, "{few:?}");
+        assert_eq!(Shares::of(1_048_576, 10_000).http_max, 10_000);
+        let shares = Shares { http_max: 24, admin_max: 16, peers_below: 84, strangers_below: 96 };
+        assert_eq!(Shares::of(128, 10_000), shares);
+    }
+
+    #[test]
     fn too_few_are_named_with_the_remedy() {
-        assert_eq!(warning(None, 10_000), None);
-        assert_eq!(warning(Some(10_256), 10_000), None);
-        let warning = warning(Some(1_024), 10_000).expect("a warning");
-        assert!(warning.contains("1024 files") && warning.contains("10256"), "{warning}");
+        let warning_of = |available, max| warning(available, max, Shares::of(available, max));
+        assert_eq!(warning_of(u64::MAX, 10_000), None);
+        assert_eq!(warning_of(1_048_576, 10_000), None);
+        assert_eq!(warning_of(11_200, 10_000), None);
+        assert_eq!(warning_of(128, 24), None);
+        let warning = warning_of(1_024, 10_000).expect("a warning");
+        assert!(warning.contains("1024 files: HTTP gets 424 connections in place of the 10000"), "{warning}");
     }
 
     #[test]

@@ -13,8 +13,10 @@
 //! ```
 //!
 //! Read on from `main.rs`: it parses ([`cli`]), builds ([`app`]) and runs. Imports point one way:
-//! `main → cli → app → {http, messaging} → plugin`; [`config`], [`ledger`], [`dead_letters`] and [`request_id`]
-//! are leaves, and [`oci`], which [`plugin`] alone and [`cli`] ask, needs but [`config`].
+//! `main → cli → app → {http, messaging} → plugin`; [`config`], [`ledger`], [`dead_letters`], [`request_id`] and
+//! `output` are leaves, and [`oci`], which [`plugin`] alone and [`cli`] ask, needs but [`config`].
+
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod app;
 mod append;
@@ -24,12 +26,14 @@ mod complaint;
 pub mod config;
 pub mod dead_letters;
 mod descriptors;
+mod environment;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod http;
 pub mod ledger;
 pub mod messaging;
 pub mod oci;
+mod output;
 pub mod plugin;
 pub mod request_id;
 pub mod shutdown;

@@ -1,9 +1,8 @@
 //! The binary: parse, run, exit code.
 
-use clap::Parser;
 use std::process::ExitCode;
-use tidegate::cli::Cli;
+use tidegate::cli;
 
 fn main() -> ExitCode {
-    Cli::parse().run()
+    cli::run()
 }

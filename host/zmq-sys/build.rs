@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 /// What is mended of libzmq. Each begins with why.
-const PATCHES: [&str; 5] = ["strlcpy", "timers", "queues", "xpub", "peers"];
+const PATCHES: [&str; 6] = ["strlcpy", "timers", "queues", "xpub", "peers", "accept"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -21,7 +21,8 @@ fn main() {
     }
     compile(&source, &out);
     println!("cargo:rerun-if-changed=src/beyond.cpp");
-    cc::Build::new().cpp(true).file("src/beyond.cpp").compile("beyond");
+    println!("cargo:rerun-if-changed=src/accept.cpp");
+    cc::Build::new().cpp(true).files(["src/beyond.cpp", "src/accept.cpp"]).compile("beyond");
 }
 
 /// Where the crate that carries libzmq has its source: it compiles it itself, and tells nobody the place. But it calls

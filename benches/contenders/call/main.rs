@@ -16,7 +16,7 @@ use clap::Parser;
 use slots::Caller;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tidegate::cli::Cli;
+use tidegate::cli;
 use tidegate::plugin::{COMPILER_SUBCOMMAND, Message};
 use turns::Contender;
 
@@ -36,7 +36,7 @@ struct Program {
 fn main() -> Result<ExitCode> {
     // The engine starts its own program to compile.
     if std::env::args().nth(1).as_deref() == Some(COMPILER_SUBCOMMAND) {
-        return Ok(Cli::parse().run());
+        return Ok(cli::run());
     }
     let program = Program::parse();
     let alone = Alone::new(&program.downcase).map_err(told)?;

@@ -26,10 +26,11 @@ fn one_of_two(set: &str, missing: &str) -> StartError {
     StartError::Usage(format!("{set} is set without {missing}: set both for HTTPS, or neither for HTTP"))
 }
 
-/// The bounds of a listener.
-pub(super) fn settings(http: &config::Http) -> Settings {
+/// The bounds of a listener, of one for strangers or of the host's own.
+pub(super) fn settings(http: &config::Http, connections_max: usize, for_strangers: bool) -> Settings {
     Settings {
-        connections_max: http.connections_max,
+        connections_max,
+        for_strangers,
         head_bytes_max: http.head_bytes_max,
         headers_max: http.headers_max,
         streams_max: http.streams_max,

@@ -1,9 +1,9 @@
 //! `tidegate completions`: what a shell needs to complete our command line.
 
 use super::NAME;
+use crate::output::print;
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
-use std::io::Write;
 use std::process::ExitCode;
 
 /// Write what the shell needs to complete `tidegate`, to stdout.
@@ -17,7 +17,7 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut shown(), NAME, &mut script);
-    std::io::stdout().write_all(&script)?;
+    print(script)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,6 +7,7 @@ mod send;
 mod show;
 
 use crate::dead_letters::{Letter, read};
+use crate::output::note;
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -45,7 +46,7 @@ impl Source {
     fn read(&self, mut found: impl FnMut(Letter)) -> std::io::Result<()> {
         read(&self.file, |letter| match letter {
             Ok(letter) => found(letter),
-            Err(broken) => eprintln!("{broken}; skipped"),
+            Err(broken) => note(format_args!("{broken}; skipped")),
         })
     }
 

@@ -1,8 +1,8 @@
 //! `tidegate health`: whether a running host is ready, for health checks where there is no curl.
 
 use crate::config::Address;
+use crate::output::print;
 use anyhow::{anyhow, bail};
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let failed = |error| anyhow!("asking {url}: {error}: start a host, or name its address with --admin");
     let mut answer = agent.get(&url).call().map_err(failed)?;
     let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string().map_err(failed)?;
-    write!(std::io::stdout(), "{text}")?;
+    print(text)?;
     Ok(if answer.status().as_u16() == 200 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

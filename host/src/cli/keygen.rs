@@ -1,6 +1,7 @@
 //! `tidegate keygen`: a CURVE key pair in a directory, for a host or for a client.
 
 use crate::messaging::key::KeyPair;
+use crate::output::print;
 use anyhow::{Context, anyhow, bail};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write;
@@ -41,14 +42,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let public = pair.public;
     let (secret_file, public_file) = (secret_file.display(), public_file.display());
-    writeln!(
-        std::io::stdout(),
+    print(format!(
         "public key: {public}\n\
          of a host:   tidegate --curve-secret-key {secret_file} --curve-authorized-keys DIR\n             \
          and its clients take --server-key '{public}'\n\
          of a client: tidegate subscribe|request --server-key KEY --key {secret_file}\n             \
-         once the host has {public_file} as a file in its directory of authorized keys"
-    )?;
+         once the host has {public_file} as a file in its directory of authorized keys\n"
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

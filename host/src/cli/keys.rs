@@ -2,7 +2,7 @@
 
 use crate::messaging::ClientKeys;
 use crate::messaging::key::{KeyPair, public_key, warning_if_open_to_others};
-use std::io::Write;
+use crate::output::note;
 use std::path::Path;
 
 /// Both flags or neither.
@@ -27,8 +27,7 @@ fn pair(file: &str) -> Result<KeyPair, String> {
     let path = Path::new(file);
     let pair = KeyPair::read(path)?;
     if let Some(warning) = warning_if_open_to_others(path) {
-        // Whoever closed stderr does not want to know.
-        let _ = writeln!(std::io::stderr(), "warning: {warning}");
+        note(format_args!("warning: {warning}"));
     }
     Ok(pair)
 }

@@ -3,10 +3,12 @@
 use crate::config::{LAST_WORDS_MS, LogFormat};
 use crate::plugin::LOG_FILTER;
 use std::io::{IsTerminal, Write};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
+use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
@@ -20,17 +22,42 @@ pub(super) struct Log {
     unwritten: Arc<AtomicU64>,
 }
 
-/// Starts the log. `TIDEGATE_LOG` filters it as `tracing-subscriber` reads it (default `info`).
-pub(super) fn start(format: LogFormat) -> Log {
+/// What of the log is wanted, as `tracing-subscriber` reads it: levels, for all or by target.
+#[derive(Clone, Debug)]
+pub(super) struct Filter(EnvFilter);
+
+impl FromStr for Filter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // It takes a level that it does not know for a target of which everything is wanted.
+        for directive in text.split(',').filter(|directive| !directive.contains('[')) {
+            let level = directive.rsplit('=').next().unwrap_or_default();
+            if level.is_empty() || level.parse::<LevelFilter>().is_err() {
+                return Err(format!(
+                    "`{directive}` is neither a level (off, error, warn, info, debug or trace) nor TARGET=LEVEL such as \
+                     tidegate::messaging=debug"
+                ));
+            }
+        }
+        EnvFilter::builder().parse(text).map(Self).map_err(|error| error.to_string())
+    }
+}
+
+/// Starts the log, which is filtered by `info` if nothing else is asked for.
+pub(super) fn start(format: LogFormat, filter: Option<Filter>) -> Log {
     let unwritten = Arc::new(AtomicU64::new(0));
     let stderr = CountedStderr { unwritten: Arc::clone(&unwritten) };
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).lossy(true).finish(stderr);
     let queue = writer.error_counter();
-    let filter = EnvFilter::try_from_env("TIDEGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter.map_or_else(|| EnvFilter::new("info"), |filter| filter.0);
     let filter = filter.add_directive(LOG_FILTER.parse().expect("it is one"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     match format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Text => {
+            let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            log.with_ansi(coloured).init()
+        }
         LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
     }
     Log { _guard: guard, queue, unwritten }
@@ -75,5 +102,23 @@ pub(super) fn say(text: &str) {
     });
     if writing.is_ok() {
         let _ = wait.recv_timeout(Duration::from_millis(LAST_WORDS_MS));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_levels_for_all_or_by_target() {
+        for text in ["info", "OFF", "error,tidegate::app=info", "2", "debug,hyper=off", "[call]=debug", "[a{b=1}]"] {
+            text.parse::<Filter>().unwrap_or_else(|error| panic!("{text}: {error}"));
+        }
+        for text in
+            ["loud", "tidegate", "tidegate=loud", "info,", ",", "inof,debug", "6", "=", "a=b=c", "info;debug", " debug"]
+        {
+            let error = text.parse::<Filter>().err().unwrap_or_else(|| panic!("{text} is taken"));
+            assert!(error.contains("neither a level (off, error, warn, info, debug or trace)"), "{error}");
+        }
     }
 }

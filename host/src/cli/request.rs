@@ -3,7 +3,7 @@
 use super::keys::Keys;
 use crate::messaging::endpoint::check_peer;
 use crate::messaging::requester::{self, Settings};
-use std::io::Write;
+use crate::output::print;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { connect, clients, requests, timeout, keys } = args;
     let keys = keys.into_client_keys();
     let summary = requester::run(&Settings { endpoint: connect, clients, requests, timeout, keys });
-    writeln!(std::io::stdout(), "{summary}")?;
+    print(format!("{summary}\n"))?;
     Ok(if summary.replies > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -3,8 +3,9 @@
 use super::{ending, log};
 use crate::app::{App, StartError};
 use crate::config::{Address, Config, Endpoint, GIVE_UP_MS, LogFormat, check_name};
-use crate::descriptors;
+use crate::output;
 use crate::plugin::Source;
+use clap::builder::BoolishValueParser;
 use clap::{Args, CommandFactory, error::ErrorKind};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,8 +59,11 @@ pub(super) struct Serve {
     /// What the log on stderr looks like: text or json [default: text]
     #[arg(long, value_name = "FORMAT", env = "TIDEGATE_LOG_FORMAT")]
     log_format: Option<LogFormat>,
+    /// What of the log is wanted: a level, or TARGET=LEVEL, separated by commas [default: info]
+    #[arg(long, value_name = "FILTER", env = "TIDEGATE_LOG")]
+    log_filter: Option<log::Filter>,
     /// Write the configuration in force as TOML, and end
-    #[arg(long, env = "TIDEGATE_PRINT_CONFIG")]
+    #[arg(long, env = "TIDEGATE_PRINT_CONFIG", value_parser = BoolishValueParser::new())]
     print_config: bool,
 }
 
@@ -84,7 +88,7 @@ impl std::str::FromStr for Named {
 
 impl Serve {
     pub(super) fn run(self) -> ExitCode {
-        let print_config = self.print_config;
+        let (print_config, filter) = (self.print_config, self.log_filter());
         let (config, named) = match self.settings() {
             Ok(settings) => settings,
             Err(error) => usage(&error),
@@ -93,8 +97,7 @@ impl Serve {
             return print(&config);
         }
         let format = config.log.format;
-        let log = log::start(format);
-        descriptors::take_all(config.http.connections_max);
+        let log = log::start(format, filter);
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = match runtime.enable_all().event_interval(EVENT_INTERVAL).build() {
             Ok(runtime) => runtime,
@@ -114,6 +117,11 @@ impl Serve {
             Err(StartError::Usage(text)) => usage(&text),
             Err(StartError::CouldNotStart(error)) => fail(&format!("{error:#}")),
         }
+    }
+
+    /// What of the log is wanted.
+    pub(super) fn log_filter(&self) -> Option<log::Filter> {
+        self.log_filter.clone()
     }
 
     /// The configuration in force, and the plugins of the command line.
@@ -150,10 +158,7 @@ impl Serve {
 
 fn print(config: &Config) -> ExitCode {
     match config.to_toml() {
-        Ok(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
+        Ok(text) => output::print(text).map_or_else(|error| fail(&error.to_string()), |()| ExitCode::SUCCESS),
         Err(error) => fail(&format!("writing the configuration: {error}")),
     }
 }

@@ -3,7 +3,7 @@
 use super::keys::Keys;
 use crate::messaging::endpoint::check_peer;
 use crate::messaging::subscriber::{Settings, Subscriber};
-use std::io::Write;
+use crate::output::note;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -67,8 +67,7 @@ async fn subscribe(settings: Settings) -> anyhow::Result<ExitCode> {
         subscriber.stop();
         stopping = true;
     };
-    // Whoever closed stderr does not want to know.
-    let _ = writeln!(std::io::stderr(), "received={} logged={} lost={}", tally.received, tally.logged, tally.lost);
+    note(format_args!("received={} logged={} lost={}", tally.received, tally.logged, tally.lost));
     Ok(ExitCode::SUCCESS)
 }
 

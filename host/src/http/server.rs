@@ -6,12 +6,15 @@ use super::figures::Figures;
 use super::pulse::Patience;
 use super::refusals::Refusals;
 use super::tls::Tls;
+use crate::complaint::Complaint;
+use crate::descriptors::is_reserved;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,11 +22,17 @@ use tokio_util::task::TaskTracker;
 /// How long to wait before accepting again when the system has no descriptors left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
+/// What a client is told for which there is no descriptor left.
+const REFUSED: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n";
+
 /// The bounds of a listener.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// Connections at the same time; more wait in the system's backlog.
     pub connections_max: usize,
+    /// Whether the descriptors that are kept for the host itself are not for its connections.
+    pub for_strangers: bool,
     /// Request line and headers together.
     pub head_bytes_max: usize,
     /// Headers of a request.
@@ -98,7 +107,7 @@ impl Server {
             stopping: stopping.clone(),
         });
         let tasks = TaskTracker::new();
-        let accepting = accept_all(&listener, settings.connections_max, &connections, &tasks);
+        let accepting = accept_all(&listener, settings, &connections, &tasks);
         let watching = async {
             match &tls {
                 Some(tls) => tls.watch(&figures).await,
@@ -119,42 +128,44 @@ impl Server {
 }
 
 /// Accepts connections for ever, each into a task of its own.
-async fn accept_all(
-    listener: &TcpListener,
-    connections_max: usize,
-    connections: &Arc<Connections>,
-    tasks: &TaskTracker,
-) {
-    let places = Arc::new(Semaphore::new(connections_max));
+async fn accept_all(listener: &TcpListener, settings: Settings, connections: &Arc<Connections>, tasks: &TaskTracker) {
+    let places = Arc::new(Semaphore::new(settings.connections_max));
+    let mut complaint = Complaint::default();
     loop {
-        let Some((stream, from, place)) = accept(listener, &places).await else {
-            connections.figures.accepts_failed.fetch_add(1, Ordering::Relaxed);
-            sleep(ACCEPT_RETRY).await;
-            continue;
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let failed = match listener.accept().await {
+            Ok((stream, _)) if settings.for_strangers && is_reserved(stream.as_raw_fd()) => {
+                refuse(&stream, connections.tls.is_some());
+                "as many descriptors are taken as strangers may take".to_owned()
+            }
+            Ok((stream, from)) => {
+                // Answers are small and each is complete: waiting to fill a packet only delays them.
+                let _ = stream.set_nodelay(true);
+                let connections = Arc::clone(connections);
+                tasks.spawn(async move {
+                    connections.serve(stream, from).await;
+                    drop(place);
+                });
+                continue;
+            }
+            Err(error) => {
+                sleep(ACCEPT_RETRY).await;
+                error.to_string()
+            }
         };
-        let connections = Arc::clone(connections);
-        tasks.spawn(async move {
-            connections.serve(stream, from).await;
-            drop(place);
-        });
+        connections.figures.accepts_failed.fetch_add(1, Ordering::Relaxed);
+        if let Some(times) = complaint.note(Instant::now()) {
+            tracing::warn!(
+                times,
+                "accepting a connection: {failed}; raise the limit on open files (ulimit -Hn, LimitNOFILE=)"
+            );
+        }
     }
 }
 
-/// The next connection and its place among those that may be open; none if the system refused.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, from)) => {
-            // Answers are small and each is complete: waiting to fill a packet only delays them.
-            let _ = stream.set_nodelay(true);
-            Some((stream, from, place))
-        }
-        Err(error) => {
-            tracing::warn!(%error, "accepting a connection");
-            None
-        }
+/// Turns a client away, with a word where that can be said in plain text; it is not waited for to be heard.
+fn refuse(stream: &TcpStream, is_https: bool) {
+    if !is_https {
+        let _ = stream.try_write(REFUSED);
     }
 }

@@ -1,10 +1,11 @@
 //! The handshakes of a client: a line for each kind of failure, and another try where libzmq would give up.
 
 use super::client_keys::ClientKeys;
-use super::log_file::say;
+use super::host_name::HostName;
 use super::socket;
+use crate::output::note;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use zmq::SocketEvent;
@@ -19,7 +20,9 @@ const CLOSED_SAID_AT: u32 = 3;
 const EVENTS: i32 = SocketEvent::HANDSHAKE_FAILED_NO_DETAIL as i32
     | SocketEvent::HANDSHAKE_FAILED_PROTOCOL as i32
     | SocketEvent::HANDSHAKE_FAILED_AUTH as i32
-    | SocketEvent::HANDSHAKE_SUCCEEDED as i32;
+    | SocketEvent::HANDSHAKE_SUCCEEDED as i32
+    | SocketEvent::CONNECT_RETRIED as i32
+    | SocketEvent::CONNECTED as i32;
 
 /// What stood in the way, as far as a client can know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +35,8 @@ enum Failure {
     Protocol(u32),
     /// The server ended the connection without a word.
     Closed,
+    /// Nothing answers at the name.
+    Unanswered,
 }
 
 impl Failure {
@@ -57,6 +62,7 @@ impl Failure {
             (Self::Closed, Some(_)) => "the server closed the connection during the handshake: --server-key may not be \
                                         its key, or it may speak no CURVE"
                 .to_owned(),
+            (Self::Unanswered, _) => "nothing answers there".to_owned(),
             (Self::Closed, None) => "the server closed the connection during the handshake: it may want keys \
                                      (--server-key and --key), or not be a ZeroMQ socket"
                 .to_owned(),
@@ -85,10 +91,20 @@ impl Said {
     }
 }
 
+/// A name, and by which family it is connected to.
+struct Name {
+    host: HostName,
+    ipv6: bool,
+    /// Nothing answered: it is the other one's turn.
+    is_unanswered: bool,
+}
+
 /// Watches the handshakes of one socket. Belongs to the thread that owns the socket.
 pub(super) struct Handshakes {
     events: zmq::Socket,
     endpoints: Vec<String>,
+    /// Those of them that have a name in the place of an address.
+    names: BTreeMap<String, Name>,
     public_key: Option<String>,
     said: Arc<Said>,
     /// How often in a row each endpoint closed the connection without a word.
@@ -122,12 +138,24 @@ impl Handshakes {
         Ok(Self {
             events,
             endpoints: endpoints.to_vec(),
+            names: BTreeMap::new(),
             public_key: keys.map(|keys| keys.pair.public.clone()),
             said,
             closed: BTreeMap::new(),
             again: BTreeSet::new(),
             again_at: None,
         })
+    }
+
+    /// Connects the socket to one of the endpoints.
+    ///
+    /// # Errors
+    /// Says what stands in the way.
+    pub(super) fn connect(&mut self, socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
+        let Some(host) = HostName::look_up(endpoint) else { return socket::connect(socket, endpoint) };
+        let ipv6 = host.is_ipv6_alone();
+        self.names.insert(endpoint.to_owned(), Name { host, ipv6, is_unanswered: false });
+        socket::connect_by(socket, endpoint, ipv6)
     }
 
     /// For a wait that ends when something is to be heard.
@@ -152,8 +180,15 @@ impl Handshakes {
             for endpoint in std::mem::take(&mut self.again) {
                 // What libzmq has given up is still in its books, where a second connection to it would be no news.
                 let _ = socket.disconnect(&endpoint);
-                if let Err(cause) = socket::connect(socket, &endpoint) {
-                    say(&format!("connecting to {endpoint} again: {cause}"));
+                let connected = match self.names.get_mut(&endpoint) {
+                    Some(name) => {
+                        name.ipv6 ^= std::mem::take(&mut name.is_unanswered);
+                        socket::connect_by(socket, &endpoint, name.ipv6)
+                    }
+                    None => socket::connect(socket, &endpoint),
+                };
+                if let Err(cause) = connected {
+                    note(format_args!("connecting to {endpoint} again: {cause}"));
                 }
             }
         }
@@ -162,13 +197,24 @@ impl Handshakes {
 
     fn hear(&mut self, event: SocketEvent, value: u32, address: &str) {
         let endpoints: Vec<String> =
-            self.endpoints.iter().filter(|endpoint| is_at(endpoint, address)).cloned().collect();
+            self.endpoints.iter().filter(|endpoint| self.is_at(endpoint, address)).cloned().collect();
         for endpoint in endpoints {
             let failure = match event {
                 SocketEvent::HANDSHAKE_SUCCEEDED => {
                     self.closed.remove(&endpoint);
                     if self.said.forget(&endpoint) {
-                        say(&format!("connected to {endpoint}"));
+                        note(format_args!("connected to {endpoint}"));
+                    }
+                    continue;
+                }
+                SocketEvent::CONNECT_RETRIED => {
+                    self.unanswered(&endpoint);
+                    continue;
+                }
+                SocketEvent::CONNECTED => {
+                    // What answers by now is not left for the other family.
+                    if self.names.get_mut(&endpoint).is_some_and(|name| std::mem::take(&mut name.is_unanswered)) {
+                        self.again.remove(&endpoint);
                     }
                     continue;
                 }
@@ -194,8 +240,30 @@ impl Handshakes {
                 self.again_at.get_or_insert(Instant::now() + TRY_AGAIN_AFTER);
             }
             if self.said.is_new(&endpoint, failure) {
-                say(&format!("connecting to {endpoint}: {}; still trying", failure.advice(self.public_key.as_deref())));
+                note(format_args!(
+                    "connecting to {endpoint}: {}; still trying",
+                    failure.advice(self.public_key.as_deref())
+                ));
             }
+        }
+    }
+}
+
+impl Handshakes {
+    fn is_at(&self, endpoint: &str, address: &str) -> bool {
+        is_at(endpoint, self.names.get(endpoint).map(|name| &name.host), address)
+    }
+
+    /// Nothing answers at an endpoint. With an address that is what it is; a name may stand for another one.
+    fn unanswered(&mut self, endpoint: &str) {
+        let Some(name) = self.names.get_mut(endpoint) else { return };
+        if self.said.is_new(endpoint, Failure::Unanswered) {
+            note(format_args!("connecting to {endpoint}: {}; still trying", name.host.failure()));
+        }
+        if name.host.may_have_both() {
+            name.is_unanswered = true;
+            self.again.insert(endpoint.to_owned());
+            self.again_at.get_or_insert(Instant::now() + TRY_AGAIN_AFTER);
         }
     }
 }
@@ -209,7 +277,7 @@ fn read(frames: &[Vec<u8>]) -> Option<(SocketEvent, u32, &str)> {
 }
 
 /// Whether libzmq means `endpoint` by this address: it tells a name at first, and later what the name stands for.
-fn is_at(endpoint: &str, address: &str) -> bool {
+fn is_at(endpoint: &str, host: Option<&HostName>, address: &str) -> bool {
     if endpoint == address {
         return true;
     }
@@ -217,7 +285,14 @@ fn is_at(endpoint: &str, address: &str) -> bool {
         return false;
     };
     let Ok(address) = address.parse::<SocketAddr>() else { return false };
-    place.to_socket_addrs().is_ok_and(|mut found| found.any(|found| found == address))
+    let ip = address.ip().to_canonical();
+    match host {
+        // What was not known then may have come to be.
+        Some(host) => {
+            place.ends_with(&format!(":{}", address.port())) && host.addresses().map_or(true, |own| own.contains(&ip))
+        }
+        None => place.parse() == Ok(address),
+    }
 }
 
 #[cfg(test)]
@@ -226,9 +301,12 @@ mod tests {
 
     #[test]
     fn a_name_and_its_address_are_the_same_place() {
+        let is_at = |endpoint: &str, address| super::is_at(endpoint, HostName::look_up(endpoint).as_ref(), address);
         assert!(is_at("tcp://127.0.0.1:4444", "tcp://127.0.0.1:4444"));
         assert!(is_at("tcp://localhost:4444", "tcp://127.0.0.1:4444"));
+        assert!(is_at("tcp://localhost:4444", "tcp://[::ffff:127.0.0.1]:4444"));
         assert!(is_at("tcp://localhost:4444", "tcp://localhost:4444"));
+        assert!(is_at("tcp://[0:0::1]:4444", "tcp://[::1]:4444"));
         assert!(!is_at("tcp://localhost:4444", "tcp://127.0.0.1:4445"));
         assert!(!is_at("ipc:///tmp/a", "ipc:///tmp/b"));
     }

@@ -1,6 +1,7 @@
 //! The subscriber's log: whole lines appended to a file that may fail, be rotated, and come back.
 
 use crate::append::{ends_within_a_line, write_counting};
+use crate::output::note;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ impl LogFile {
                 self.torn = ends_within_a_line(&self.path);
             }
             Err(error) => {
-                say(&format!("opening {}: {error}; still writing to the file of before", self.path.display()))
+                note(format_args!("opening {}: {error}; still writing to the file of before", self.path.display()))
             }
         }
     }
@@ -71,11 +72,11 @@ impl<W: Write> LogFile<W> {
         match outcome {
             Err(error) if !self.failing => {
                 self.failing = true;
-                say(&format!("writing {}: {error}; lines are being lost", self.path.display()));
+                note(format_args!("writing {}: {error}; lines are being lost", self.path.display()));
             }
             Ok(()) if self.failing => {
                 self.failing = false;
-                say(&format!("writing {} works again; lines lost so far: {}", self.path.display(), self.lost));
+                note(format_args!("writing {} works again; lines lost so far: {}", self.path.display(), self.lost));
             }
             _ => {}
         }
@@ -107,11 +108,6 @@ fn count_lines(bytes: &[u8]) -> u64 {
 
 fn append_to(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
-}
-
-/// Tells the user, who may have closed stderr.
-pub(super) fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
 }
 
 #[cfg(test)]

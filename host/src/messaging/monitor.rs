@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use zmq_sys::beyond;
+use zmq_sys::{accept, beyond};
 
 /// How often all peers are looked at, if they are not more than so many; with more of them in proportion less often.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -116,6 +116,10 @@ impl Monitor {
         let Event { kind, values: [value, bytes, full], remote } = event;
         match kind {
             event::ACCEPTED => self.accepted(value as Descriptor, remote),
+            // Others, such as that of a client that went away before, are no loss.
+            event::ACCEPT_FAILED if i32::try_from(value) == Ok(accept::NO_DESCRIPTORS) => {
+                self.refuse(Refusal::NoDescriptors, remote);
+            }
             event::SUCCEEDED => {
                 tracing::debug!(surface = self.surface, peer = address(remote), "connected");
                 self.update_by_endpoint(remote, |peer| peer.established = true);
@@ -276,7 +280,7 @@ impl Monitor {
     /// stays.
     pub(super) fn cut_off(&mut self, descriptor: Descriptor, why: &str) {
         let Some(peer) = self.peers.get_mut(&descriptor).filter(|peer| !peer.ending) else { return };
-        let Ok(address) = peer.address().parse::<SocketAddr>() else { return };
+        let Some(address) = socket_address(peer.address()) else { return };
         match beyond::cut_off(descriptor, address) {
             Ok(true) => {
                 peer.ending = true;
@@ -289,6 +293,14 @@ impl Monitor {
             Ok(false) => {}
             Err(error) => tracing::warn!(surface = self.surface, peer = %address, %error, "cutting off"),
         }
+    }
+}
+
+/// Reads an address without the interface that libzmq names behind one of a link: `[fe80::1%eth0]:5570`.
+fn socket_address(text: &str) -> Option<SocketAddr> {
+    match (text.split_once('%'), text.rsplit_once(']')) {
+        (Some((address, _)), Some((_, port))) => format!("{address}]{port}").parse().ok(),
+        _ => text.parse().ok(),
     }
 }
 

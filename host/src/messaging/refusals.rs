@@ -25,6 +25,8 @@ pub(super) enum Refusal {
     ClosedEarly,
     /// Nobody looks keys up, so nobody is let in.
     NoKeeper,
+    /// As many descriptors are taken as peers may take.
+    NoDescriptors,
 }
 
 impl Refusal {
@@ -60,6 +62,7 @@ impl Refusal {
             Self::TimedOut => "timed-out",
             Self::ClosedEarly => "closed-early",
             Self::NoKeeper => "no-zap",
+            Self::NoDescriptors => "no-descriptors",
         }
     }
 
@@ -85,6 +88,9 @@ impl Refusal {
                 "it went away during the handshake: its server key may be wrong, or it may speak no CURVE"
             }
             (Self::ClosedEarly, false) => "it went away during the handshake: it may ask for CURVE, which is off here",
+            (Self::NoDescriptors, _) => {
+                "as many descriptors are taken as peers may take: raise the limit on open files (ulimit -Hn, LimitNOFILE=)"
+            }
             (Self::NoKeeper, _) => "the thread that looks keys up has died, and nobody is let in: restart the host",
         }
     }

@@ -3,9 +3,9 @@
 use super::client_keys::ClientKeys;
 use super::handshake::{Handshakes, Said};
 use super::socket;
+use crate::output::{note, try_print};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -131,8 +131,8 @@ impl<'a> Client<'a> {
         };
         set_options().map_err(socket::cause)?;
         let endpoints = [settings.endpoint.clone()];
-        let handshakes = Handshakes::watch(context, &socket, name, &endpoints, settings.keys.as_ref(), said)?;
-        socket::connect(&socket, &settings.endpoint)?;
+        let mut handshakes = Handshakes::watch(context, &socket, name, &endpoints, settings.keys.as_ref(), said)?;
+        handshakes.connect(&socket, &settings.endpoint)?;
         Ok(Self { name, socket, handshakes, unanswered: BTreeMap::new(), summary: Summary::default() })
     }
 
@@ -200,11 +200,11 @@ impl<'a> Client<'a> {
 
 /// One line in one piece. Whoever has stopped reading stdout still wants the requests sent.
 fn print(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
+    let _ = try_print(format!("{line}\n"));
 }
 
 fn complain(name: &str, problem: &str) {
-    let _ = writeln!(io::stderr(), "{name}: {problem}");
+    note(format_args!("{name}: {problem}"));
 }
 
 #[cfg(test)]

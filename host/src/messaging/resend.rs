@@ -1,6 +1,7 @@
 //! Sends one request again, as a client of the broker, and hears what it is answered.
 
 use super::envelope::Frames;
+use super::host_name::{HostName, is_ipv6};
 use super::socket;
 use std::time::Duration;
 
@@ -20,11 +21,28 @@ pub fn resend(endpoint: &str, frames: Frames, timeout: Duration) -> Result<Vec<F
         socket.set_linger(0)
     };
     set_options().map_err(socket::cause)?;
-    socket::connect(&socket, endpoint)?;
+    let host = HostName::look_up(endpoint);
+    let mut ipv6 = vec![is_ipv6(endpoint)];
+    if let Some(host) = &host {
+        host.addresses()?;
+        ipv6 = if host.may_have_both() { vec![false, true] } else { vec![host.is_ipv6_alone()] };
+    }
     // Behind a delimiter every frame is one of the body, an empty one in front too.
     let message: Frames = std::iter::once(Vec::new()).chain(frames).collect();
-    match socket::send(&socket, &message, 0) {
-        Err(zmq::Error::EAGAIN) => return Err(format!("no connection within {timeout:?}")),
+    let mut sent = Err(zmq::Error::EAGAIN);
+    for ipv6 in ipv6 {
+        socket::connect_by(&socket, endpoint, ipv6)?;
+        sent = socket::send(&socket, &message, 0);
+        if sent != Err(zmq::Error::EAGAIN) {
+            break;
+        }
+        let _ = socket.disconnect(endpoint);
+    }
+    match sent {
+        Err(zmq::Error::EAGAIN) => {
+            let why = host.map(|host| format!(": {}", host.failure())).unwrap_or_default();
+            return Err(format!("no connection within {timeout:?}{why}"));
+        }
         sent => sent.map_err(socket::cause)?,
     }
     let mut replies = Vec::new();

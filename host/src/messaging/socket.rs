@@ -1,6 +1,7 @@
 //! What is done to any socket, without libzmq's traps: own, bind, poll, receive, send.
 
 use super::envelope::Frames;
+use super::host_name::{self, HostName, is_ipv6};
 use super::ipc::{self, IpcAccess};
 use super::monitor::Descriptor;
 use std::sync::mpsc;
@@ -57,7 +58,7 @@ pub(super) fn bind(socket: &zmq::Socket, endpoint: &str) -> Result<String, Strin
     ipc::check_length(endpoint)?;
     ipc::refuse_foreign_file(endpoint)?;
     socket.set_backlog(BACKLOG).map_err(cause)?;
-    attach(socket, endpoint, zmq::Socket::bind)?;
+    bind_by_name(socket, endpoint)?;
     match socket.get_last_endpoint() {
         Ok(Ok(real)) => Ok(real),
         Ok(Err(_)) => Ok(endpoint.to_owned()),
@@ -70,15 +71,43 @@ pub(super) fn bind_guarded(socket: &zmq::Socket, endpoint: &str, access: IpcAcce
     ipc::bind_guarded(endpoint, access, || bind(socket, endpoint))
 }
 
-/// Connects a socket; on failure returns the cause.
-pub(super) fn connect(socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
-    attach(socket, endpoint, zmq::Socket::connect)
+/// Binds to the first address of a name that is one of this machine's; else to what libzmq knows, addresses and interfaces.
+fn bind_by_name(socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
+    let bind = |endpoint: &str, ipv6| attach(socket, endpoint, ipv6, zmq::Socket::bind);
+    let Some(host) = HostName::look_up(endpoint) else { return bind(endpoint, is_ipv6(endpoint)) };
+    let mut failed = None;
+    for address in host.addresses().unwrap_or_default() {
+        match bind(&host_name::at(endpoint, *address), address.is_ipv6()) {
+            Ok(()) => return Ok(()),
+            Err(cause) => failed = failed.or(Some(format!("its address {address}: {cause}"))),
+        }
+    }
+    // An interface may have addresses of IPv6 alone.
+    if bind(endpoint, false).is_ok() || bind(endpoint, true).is_ok() {
+        return Ok(());
+    }
+    Err(host.addresses().err().or(failed).unwrap_or_default())
 }
 
-fn attach(socket: &zmq::Socket, endpoint: &str, act: fn(&zmq::Socket, &str) -> zmq::Result<()>) -> Result<(), String> {
+/// Connects a socket to an endpoint without a name; on failure returns the cause.
+pub(super) fn connect(socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
+    connect_by(socket, endpoint, is_ipv6(endpoint))
+}
+
+/// Connects a socket, to a name by its first address of the one family or the other.
+pub(super) fn connect_by(socket: &zmq::Socket, endpoint: &str, ipv6: bool) -> Result<(), String> {
+    attach(socket, endpoint, ipv6, zmq::Socket::connect)
+}
+
+fn attach(
+    socket: &zmq::Socket,
+    endpoint: &str,
+    ipv6: bool,
+    act: fn(&zmq::Socket, &str) -> zmq::Result<()>,
+) -> Result<(), String> {
     ipc::check_length(endpoint)?;
-    // A socket speaks IPv4 only, unless told otherwise.
-    socket.set_ipv6(endpoint.contains('[')).map_err(cause)?;
+    // With it an address of IPv4 is told as one of IPv6, and a name stands for the latter alone if it has any.
+    socket.set_ipv6(ipv6).map_err(cause)?;
     act(socket, endpoint).map_err(cause)
 }
 

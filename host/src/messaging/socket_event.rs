@@ -3,10 +3,20 @@
 use zmq_sys::beyond;
 
 /// All that is asked for.
-pub(super) const ALL: u64 =
-    ACCEPTED | DISCONNECTED | FAILED_NO_DETAIL | SUCCEEDED | FAILED_PROTOCOL | FAILED_AUTH | DEPTHS | LOST | TOO_LARGE;
+pub(super) const ALL: u64 = ACCEPTED
+    | ACCEPT_FAILED
+    | DISCONNECTED
+    | FAILED_NO_DETAIL
+    | SUCCEEDED
+    | FAILED_PROTOCOL
+    | FAILED_AUTH
+    | DEPTHS
+    | LOST
+    | TOO_LARGE;
 /// A connection was accepted; its descriptor.
 pub(super) const ACCEPTED: u64 = zmq::SocketEvent::ACCEPTED as u64;
+/// A connection was not accepted; an error number.
+pub(super) const ACCEPT_FAILED: u64 = zmq::SocketEvent::ACCEPT_FAILED as u64;
 /// A connection ended; its descriptor.
 pub(super) const DISCONNECTED: u64 = zmq::SocketEvent::DISCONNECTED as u64;
 /// A handshake failed; an error number.

@@ -5,10 +5,11 @@ mod command;
 use super::client_keys::ClientKeys;
 use super::handshake::{Handshakes, Said};
 use super::line::LineWriter;
-use super::log_file::{LogFile, say};
+use super::log_file::LogFile;
 use super::socket;
+use crate::output::{note, try_print};
 use command::Command;
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -99,7 +100,7 @@ impl Subscriber {
             socket::send(&control, &[command.word()], 0).map_err(socket::cause)
         });
         if let Err(cause) = sent {
-            say(&format!("commanding the subscriber: {cause}"));
+            note(format_args!("commanding the subscriber: {cause}"));
         }
     }
 }
@@ -143,7 +144,7 @@ impl Owned {
     fn run(mut self) -> Tally {
         let ended = self.write_until_told();
         if let Err(error) = ended {
-            say(&format!("receiving messages: {error}"));
+            note(format_args!("receiving messages: {error}"));
         }
         self.log.flush();
         let (logged, lost) = self.log.logged_and_lost();
@@ -222,14 +223,13 @@ impl Owned {
     fn flush(&mut self) -> Result<(), ReaderGone> {
         self.log.flush();
         let Some(printed) = &mut self.printed else { return Ok(()) };
-        let mut stdout = io::stdout().lock();
-        let outcome = stdout.write_all(printed).and_then(|()| stdout.flush());
+        let outcome = try_print(&printed);
         printed.clear();
         match outcome {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderGone),
             Err(error) => {
-                say(&format!("writing stdout: {error}; from here on lines go to the log only"));
+                note(format_args!("writing stdout: {error}; from here on lines go to the log only"));
                 self.printed = None;
                 Ok(())
             }
@@ -249,10 +249,10 @@ fn open_subscriber(context: &zmq::Context, settings: &Settings) -> Result<(zmq::
         socket.set_subscribe(topic.as_bytes()).map_err(socket::cause)?;
     }
     let said = Arc::new(Said::default());
-    let handshakes =
+    let mut handshakes =
         Handshakes::watch(context, &socket, "subscriber", &settings.endpoints, settings.keys.as_ref(), said)?;
     for endpoint in &settings.endpoints {
-        socket::connect(&socket, endpoint).map_err(|cause| format!("connecting SUB to {endpoint}: {cause}"))?;
+        handshakes.connect(&socket, endpoint).map_err(|cause| format!("connecting SUB to {endpoint}: {cause}"))?;
     }
     Ok((socket, handshakes))
 }

@@ -8,6 +8,7 @@ use super::engine;
 use super::lane::give_way_to_others;
 use super::load::LoadError;
 use crate::config::{ARTIFACT_BYTES_MAX, COMPILES_ASKED_MAX, COMPILES_MAX, Limits};
+use crate::output::note;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -179,7 +180,7 @@ pub fn run(memory_bytes_max: u64, cpu_seconds_max: u64, gives_way: bool, debug_i
     match compile(memory_bytes_max, cpu_seconds_max, debug_info) {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("{error}");
+            note(error);
             REFUSED
         }
     }

@@ -157,7 +157,7 @@ pub fn cut_off(descriptor: c_int, peer: SocketAddr) -> io::Result<bool> {
     // The duplicate names this connection for as long as it is open, whatever becomes of the number.
     let Ok(owned) = borrowed.try_clone_to_owned() else { return Ok(false) };
     let stream = TcpStream::from(owned);
-    let is_it = stream.peer_addr().is_ok_and(|found| found == peer);
+    let is_it = stream.peer_addr().is_ok_and(|found| (found.ip(), found.port()) == (peer.ip(), peer.port()));
     if is_it {
         stream.shutdown(Shutdown::Both)?;
     }

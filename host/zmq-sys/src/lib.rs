@@ -4,6 +4,7 @@
 // Named so that the linker sees the libsodium that libzmq was compiled against.
 extern crate libsodium_sys as _;
 
+pub mod accept;
 pub mod beyond;
 pub mod errno;
 mod ffi;

@@ -4,6 +4,7 @@ use super::Source;
 use crate::cli::shown::one_line;
 use crate::cli::table::table;
 use crate::dead_letters::{Letter, Stage};
+use crate::output::{note, print};
 use clap::Args;
 use serde::Serialize;
 use std::io::ErrorKind;
@@ -36,14 +37,14 @@ impl List {
         let mut rows = Vec::new();
         match self.source.read(|letter| rows.push(Row::from(letter))) {
             // A host to which nothing fails writes no file.
-            Err(error) if error.kind() == ErrorKind::NotFound => eprintln!("no dead letters: {error}"),
+            Err(error) if error.kind() == ErrorKind::NotFound => note(format_args!("no dead letters: {error}")),
             read => read?,
         }
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&rows)?);
+            print(serde_json::to_string_pretty(&rows)? + "\n")?;
         } else {
             let rows = rows.into_iter().map(Row::cells).collect();
-            print!("{}", table(["ID", "TIME", "HOP", "ROUTE", "REASON", "PLUGIN", "GENERATION"], rows));
+            print(table(["ID", "TIME", "HOP", "ROUTE", "REASON", "PLUGIN", "GENERATION"], rows))?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -5,14 +5,20 @@ use crate::cli::outcome::Outcome;
 use crate::config::LogFormat;
 use crate::config::{Config, check_name};
 use crate::dead_letters::{Base64, By, Input, Letter};
+use crate::output::note;
 use crate::plugin::{Cause, Engine, Message, Request, Seed, Setup, Slots, Source, own_program};
 use anyhow::{Context, bail};
 use std::path::Path;
 
 /// Calls the component as the plugin was called of which the letter tells; `config` has that one's limits and settings.
-pub(super) fn call(letter: Letter, component: &Path, config: Option<&Path>) -> anyhow::Result<Outcome> {
+pub(super) fn call(
+    letter: Letter,
+    component: &Path,
+    config: Option<&Path>,
+    log_filter: Option<log::Filter>,
+) -> anyhow::Result<Outcome> {
     // Only on request: then the guest's own lines show as well.
-    let _log = std::env::var_os("TIDEGATE_LOG").map(|_| log::start(LogFormat::Text));
+    let _log = log_filter.map(|filter| log::start(LogFormat::Text, Some(filter)));
     let config = config.map_or_else(|| Ok(Config::default()), Config::read).map_err(anyhow::Error::msg)?;
     let Letter { by, route, seed, number, input, .. } = letter;
     let name = by.as_ref().map_or(route, |by| by.plugin.clone());
@@ -51,10 +57,10 @@ pub(super) fn call(letter: Letter, component: &Path, config: Option<&Path>) -> a
 
 fn compare(component: &Path, digest: &str, by: &By) {
     if digest != by.digest {
-        eprintln!(
+        note(format_args!(
             "note: {} has the digest {digest}, and the letter is of {}: another component, which draws another chance",
             component.display(),
             by.digest
-        );
+        ));
     }
 }

@@ -1,8 +1,10 @@
 //! `tidegate dead-letters replay`: makes the call of a letter again, offline or through a host.
 
 use super::{Source, offline, send};
+use crate::cli::log;
 use crate::dead_letters::{Input, Letter};
 use crate::messaging::endpoint::check_peer;
+use crate::output::print;
 use anyhow::bail;
 use clap::{ArgGroup, Args};
 use std::path::PathBuf;
@@ -40,6 +42,9 @@ pub(in crate::cli) struct Replay {
     /// How many seconds to wait for each reply to a request
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
+    /// Show the log of the call, the guest's own lines among it, filtered so: a level, or TARGET=LEVEL
+    #[arg(long, value_name = "FILTER", env = "TIDEGATE_LOG")]
+    log_filter: Option<log::Filter>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -56,7 +61,7 @@ impl Replay {
             );
         };
         let result = match &self.component {
-            Some(component) => offline::call(letter, component, self.config.as_deref())?,
+            Some(component) => offline::call(letter, component, self.config.as_deref(), self.log_filter)?,
             None => match letter.input {
                 Input::Message { metadata, body_base64, .. } => {
                     let token_file = self.token_file.as_deref();
@@ -69,9 +74,9 @@ impl Replay {
             },
         };
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&result.json)?);
+            print(serde_json::to_string_pretty(&result.json)? + "\n")?;
         } else {
-            print!("{}", result.text);
+            print(&result.text)?;
         }
         Ok(if result.answered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

@@ -3,8 +3,8 @@
 use super::Source;
 use crate::cli::shown::{bytes, field, frames, lines, metadata};
 use crate::dead_letters::{Base64, Input, Letter};
+use crate::output::print;
 use clap::Args;
-use std::io::Write;
 use std::process::ExitCode;
 
 /// The flags of `dead-letters show`.
@@ -22,16 +22,14 @@ pub(in crate::cli) struct Show {
 impl Show {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let letters = self.source.of(&self.id)?;
-        let mut stdout = std::io::stdout().lock();
         for (index, letter) in letters.iter().enumerate() {
             if self.raw {
-                stdout.write_all(&raw(&letter.input))?;
+                print(raw(&letter.input))?;
             } else {
                 let gap = if index > 0 { "\n" } else { "" };
-                write!(stdout, "{gap}{}", whole(letter))?;
+                print(format!("{gap}{}", whole(letter)))?;
             }
         }
-        stdout.flush()?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::config::Address;
 use crate::http::read_token;
+use crate::output::print;
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use serde_json::Value;
@@ -54,9 +55,9 @@ impl Admin {
     ) -> anyhow::Result<()> {
         let (success, answer) = self.ask(method, path, body)?;
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&answer)?);
+            print(serde_json::to_string_pretty(&answer)? + "\n")?;
         } else if success {
-            print!("{}", show(&answer));
+            print(show(&answer))?;
         }
         if success { Ok(()) } else { Err(refusal(&answer)) }
     }

@@ -9,6 +9,7 @@ mod tool;
 mod world;
 
 use super::sources::{SECTION, source_digest};
+use crate::output::print;
 use crate::plugin::{EXAMPLES_SECTION, Examples, custom_sections, write_at_once};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
@@ -41,7 +42,8 @@ impl Build {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let output = build(&self.dir, self.output.as_deref())?;
         let component = std::fs::read(&output).with_context(|| format!("reading {}", output.display()))?;
-        println!("{} {} bytes sha256:{}", output.display(), component.len(), crate::plugin::digest(&component));
+        let digest = crate::plugin::digest(&component);
+        print(format!("{} {} bytes sha256:{digest}\n", output.display(), component.len()))?;
         Ok(ExitCode::SUCCESS)
     }
 }

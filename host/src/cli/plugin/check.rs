@@ -1,6 +1,7 @@
 //! `tidegate plugin check`: takes a file through the same stages as the host, and tells what it found.
 
 use super::sandbox::{Component, Sandbox, block_on};
+use crate::output::print;
 use crate::plugin::Plugin;
 use anyhow::Context;
 use clap::Args;
@@ -39,9 +40,9 @@ impl Check {
             .with_context(|| format!("{} is refused", self.file.display()))?;
         let report = Report::new(component.name, &plugin);
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&report)?);
+            print(serde_json::to_string_pretty(&report)? + "\n")?;
         } else {
-            report.print();
+            print(report.text())?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -61,16 +62,16 @@ impl Report {
         }
     }
 
-    fn print(&self) {
+    fn text(&self) -> String {
         let list = |items: &[String]| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
-        println!("name: {}", self.name);
-        println!("digest: {}", self.digest);
-        println!("size: {} bytes", self.size_bytes);
         let contract = self.contract.map(|version| format!("tidegate:plugin@{version}"));
-        println!("contract: {}", contract.as_deref().unwrap_or("wasi:http@0.2"));
-        println!("roles: {}", list(&self.roles));
-        println!("imports: {}", list(&self.imports));
-        println!("examples: {} passed", self.examples);
-        println!("compile time: {:.1} ms", self.compile_ms);
+        let Self { name, digest, size_bytes, examples, compile_ms, .. } = self;
+        format!(
+            "name: {name}\ndigest: {digest}\nsize: {size_bytes} bytes\ncontract: {}\nroles: {}\nimports: {}\n\
+             examples: {examples} passed\ncompile time: {compile_ms:.1} ms\n",
+            contract.as_deref().unwrap_or("wasi:http@0.2"),
+            list(&self.roles),
+            list(&self.imports),
+        )
     }
 }

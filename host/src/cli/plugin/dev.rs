@@ -8,13 +8,13 @@ use super::draft::Draft;
 use super::sandbox::Sandbox;
 use super::test::{Tested, line};
 use crate::config::{Address, GIVE_UP_MS};
+use crate::output::{note, try_print};
 use crate::shutdown::{Ask, Signals};
 use anyhow::Context;
 use clap::Args;
 use live::{Live, Swapped};
 use own_host::HostFlags;
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -77,7 +77,7 @@ async fn rounds(draft: &Draft, live: &mut Live) -> anyhow::Error {
     loop {
         match round(draft, &sandbox, live).await {
             // Whoever started this may have closed its output; that is no reason not to go on.
-            Ok(line) => drop(writeln!(std::io::stdout(), "{line}")),
+            Ok(line) => drop(try_print(format!("{line}\n"))),
             Err(error) => return error,
         }
         changes.next().await;
@@ -104,7 +104,7 @@ async fn round(draft: &Draft, sandbox: &Sandbox, live: &mut Live) -> anyhow::Res
             told += &format!("tested {}/{}", tested.passed(), tested.count);
             if !tested.all_passed() {
                 for missed in tested.outcomes.iter().filter(|outcome| outcome.difference.is_some()) {
-                    eprintln!("{}", line(missed));
+                    note(line(missed));
                 }
                 return Ok(format!("{told}, not swapped: what differs stands above; {live}"));
             }

@@ -2,6 +2,7 @@
 
 mod template;
 
+use crate::output::{note, print};
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use std::io::{IsTerminal, Write};
@@ -56,19 +57,21 @@ impl New {
         let there = files.iter().filter(|(path, content)| is_other(&dir.join(path), content));
         let there: Vec<&str> = there.map(|(path, _)| *path).collect();
         if !there.is_empty() && !force && !may_overwrite(&dir, &there)? {
-            eprintln!("{} stays as it is", dir.display());
+            note(format_args!("{} stays as it is", dir.display()));
             return Ok(ExitCode::FAILURE);
         }
         for (path, content) in &files {
             write(&dir.join(path), content)?;
         }
         for (path, _) in files.iter().filter(|(path, _)| !path.starts_with("wit/deps/")) {
-            println!("{}", dir.join(path).display());
+            print(format!("{}\n", dir.join(path).display()))?;
         }
         let build = format!("tidegate plugin build {}", dir.display());
         match template::built_name(lang, &name, &dir) {
-            Some(built) => println!("next: {build} && tidegate plugin test {}", dir.with_file_name(built).display()),
-            None => println!("next: {build}"),
+            Some(built) => {
+                print(format!("next: {build} && tidegate plugin test {}\n", dir.with_file_name(built).display()))?;
+            }
+            None => print(format!("next: {build}\n"))?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -88,8 +91,8 @@ fn may_overwrite(dir: &Path, there: &[&str]) -> anyhow::Result<bool> {
             dir.display()
         );
     }
-    eprint!("{} has another {files} already. Overwrite? [y/N] ", dir.display());
-    std::io::stderr().flush()?;
+    // Whoever sees no question gives no answer either.
+    let _ = write!(std::io::stderr(), "{} has another {files} already. Overwrite? [y/N] ", dir.display());
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).context("reading the answer")?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))

@@ -2,6 +2,7 @@
 
 use super::registry::Registry;
 use crate::config::Limits;
+use crate::output::{note, print};
 use crate::plugin::write_at_once;
 use anyhow::Context;
 use clap::Args;
@@ -32,8 +33,8 @@ impl Pull {
             .with_context(|| format!("pulling {reference}"))?;
         let file = output.unwrap_or_else(|| format!("{}.wasm", reference.name()).into());
         write_at_once(&file, &bytes).with_context(|| format!("writing {}", file.display()))?;
-        eprintln!("pulled {reference} to {} ({} bytes)", file.display(), bytes.len());
-        println!("{}", reference.pinned(&artifact.digest));
+        note(format_args!("pulled {reference} to {} ({} bytes)", file.display(), bytes.len()));
+        print(format!("{}\n", reference.pinned(&artifact.digest)))?;
         Ok(ExitCode::SUCCESS)
     }
 }

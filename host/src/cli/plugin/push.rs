@@ -2,6 +2,7 @@
 
 use super::registry::Registry;
 use crate::oci::Description;
+use crate::output::{note, print};
 use crate::plugin::component_names;
 use anyhow::{Context, bail};
 use clap::Args;
@@ -37,8 +38,8 @@ impl Push {
         let artifact = registry
             .ask(async |registries| registries.push(&reference, bytes, &description).await)
             .with_context(|| format!("pushing {} to {reference}", file.display()))?;
-        eprintln!("pushed {} ({size} bytes) to {reference}", file.display());
-        println!("{}", reference.pinned(&artifact.digest));
+        note(format_args!("pushed {} ({size} bytes) to {reference}", file.display()));
+        print(format!("{}\n", reference.pinned(&artifact.digest)))?;
         Ok(ExitCode::SUCCESS)
     }
 }

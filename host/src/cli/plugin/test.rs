@@ -3,6 +3,7 @@
 use super::changes::{Changes, Watched};
 use super::draft::Draft;
 use super::sandbox::{Component, Sandbox, block_on};
+use crate::output::{note, print, try_print, unless_unread};
 use crate::plugin::{EXAMPLES_SECTION, Examples, Outcome, custom_section};
 use crate::shutdown::{Ask, Signals};
 use anyhow::{Context, anyhow, bail};
@@ -50,13 +51,13 @@ impl Test {
             );
         };
         for outcome in &tested.outcomes {
-            println!("{}", line(outcome));
+            print(line(outcome) + "\n")?;
         }
-        println!("{} passed, {} failed", tested.passed(), tested.count - tested.passed());
+        print(format!("{} passed, {} failed\n", tested.passed(), tested.count - tested.passed()))?;
         Ok(tested.all_passed())
     }
 
-    /// Ends with a signal alone, and then well: there is no other way to end it.
+    /// Ends with a signal, or once nobody reads what it says, and then well: there is no other way to end it.
     async fn keep_trying(&self, subject: &Subject, sandbox: &Sandbox) -> anyhow::Result<ExitCode> {
         let mut signals = Signals::listen().context("listening to signals")?;
         let mut watched = Watched { files: self.examples.iter().cloned().collect(), folder: None };
@@ -68,17 +69,18 @@ impl Test {
         let rounds = async {
             loop {
                 if let Err(error) = self.try_once(subject, sandbox).await {
-                    eprintln!("error: {error:#}");
+                    note(format_args!("error: {error:#}"));
                 }
-                println!("waiting for changes; Ctrl-C ends");
+                try_print("waiting for changes; Ctrl-C ends\n")?;
                 changes.next().await;
-                println!();
+                try_print("\n")?;
             }
         };
-        tokio::select! {
-            () = rounds => {}
-            () = async { while signals.next().await != Ask::Stop {} } => {}
-        }
+        let ended = tokio::select! {
+            ended = rounds => ended,
+            () = async { while signals.next().await != Ask::Stop {} } => Ok(()),
+        };
+        unless_unread(ended)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -70,7 +70,7 @@ fn is_loopback(host: &str) -> bool {
     let name = authority.host().to_ascii_lowercase();
     let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(&name);
     match address.parse::<IpAddr>() {
-        Ok(address) => address.is_loopback(),
+        Ok(address) => address.to_canonical().is_loopback(),
         Err(_) => name == "localhost" || name.ends_with(".localhost"),
     }
 }

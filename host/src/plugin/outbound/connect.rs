@@ -1,8 +1,10 @@
 //! Connections to the hosts that handlers send requests to: where a name may lead, and whom to trust.
 
 use super::Admitted;
+use crate::descriptors::is_reserved;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
@@ -45,6 +47,10 @@ async fn connect_tcp(admitted: &Admitted) -> Result<TcpStream, Error> {
             continue;
         }
         match TcpStream::connect(SocketAddr::new(address.ip(), *port)).await {
+            // Those that are left are the host's own.
+            Ok(stream) if is_reserved(stream.as_raw_fd()) => {
+                failure = Error::Connect(io::Error::other("as many descriptors are taken as calls may take"));
+            }
             Ok(stream) => return Ok(stream),
             Err(error) => failure = Error::Connect(error),
         }

@@ -2,6 +2,7 @@
 
 use super::tool::{Tool, is_installed, mark_installed, works};
 use super::world::{WIT, World};
+use crate::output::note;
 use anyhow::{Context, bail};
 use serde_json::Value;
 use std::path::Path;
@@ -39,7 +40,7 @@ fn install(directory: &Path) -> anyhow::Result<()> {
     if !lock.is_file() {
         Tool::new("npm", directory, INSTALL).args(["install"]).args(quiet).run()?;
     } else if !is_installed(&lock, &mark)? {
-        eprintln!("installing {LOCK} into {}", directory.join(MODULES).display());
+        note(format_args!("installing {LOCK} into {}", directory.join(MODULES).display()));
         if let Err(error) = Tool::new("npm", directory, INSTALL).args(["ci"]).args(quiet).run() {
             if !works("node", &["--version"]) {
                 bail!("node is missing: run `{INSTALL}`");

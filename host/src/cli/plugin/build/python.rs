@@ -2,6 +2,7 @@
 
 use super::tool::{Tool, is_installed, mark_installed, works};
 use super::world::{WIT, World};
+use crate::output::note;
 use anyhow::{Context, bail};
 use std::path::Path;
 
@@ -37,7 +38,7 @@ fn install(directory: &Path, environment: &Path) -> anyhow::Result<()> {
     if is_installed(&requirements, &mark)? {
         return Ok(());
     }
-    eprintln!("installing {REQUIREMENTS} into {}", environment.display());
+    note(format_args!("installing {REQUIREMENTS} into {}", environment.display()));
     let made = Tool::new("python3", directory, INSTALL).args(["-m", "venv", "--clear", ENVIRONMENT]).run();
     if let Err(error) = made {
         if works("python3", &["-c", "pass"]) && !works("python3", &["-c", "import ensurepip, venv"]) {

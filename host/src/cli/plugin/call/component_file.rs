@@ -7,6 +7,7 @@ use crate::cli::outcome::Outcome;
 use crate::cli::plugin::admin::printable;
 use crate::cli::plugin::sandbox::{Component, Sandbox, block_on};
 use crate::cli::shown::{field, metadata};
+use crate::output::print;
 use crate::plugin::{self, CallError, Examples, Message, Metadata, Plugin, Reply, Request, SingleCall};
 use anyhow::{Context, anyhow, ensure};
 use clap::Args;
@@ -154,28 +155,26 @@ impl Called {
         json["load_ms"] = json!(self.load.as_secs_f64() * 1_000.0);
         json["call_ms"] = json!(self.call.as_secs_f64() * 1_000.0);
         json["memory_bytes"] = json!(self.memory_bytes);
-        println!("{}", serde_json::to_string_pretty(&json)?);
-        Ok(())
+        print(serde_json::to_string_pretty(&json)? + "\n")
     }
 
     /// A message's body goes out as it is, and all else that there is to tell of it to stderr; replies as text.
     fn print(&self) -> anyhow::Result<()> {
-        let mut stdout = std::io::stdout().lock();
         match &self.answer {
             Answer::Message(Ok(Some(message))) => {
                 let Message { topic, metadata: pairs, body } = message;
                 let topic = if topic.is_empty() { String::new() } else { field("topic", topic) };
                 say(&(topic + &metadata(pairs)));
-                stdout.write_all(body)?;
-                if stdout.is_terminal() {
-                    stdout.write_all(b"\n")?;
+                print(body)?;
+                if std::io::stdout().is_terminal() {
+                    print("\n")?;
                 }
             }
             Answer::Message(Ok(None)) => say("filtered: there is no message\n"),
-            Answer::Replies(Ok(_)) => stdout.write_all(self.answer.outcome().text.as_bytes())?,
+            Answer::Replies(Ok(_)) => print(self.answer.outcome().text)?,
             Answer::Message(Err(_)) | Answer::Replies(Err(_)) => {}
         }
-        Ok(stdout.flush()?)
+        Ok(())
     }
 }
 

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct HostFlags {
     config: Config,
     named: Vec<Source>,
+    log_filter: Option<log::Filter>,
 }
 
 impl HostFlags {
@@ -26,8 +27,9 @@ impl HostFlags {
         if host.command.is_some() {
             bail!("what stands after -- are flags of a host, and no subcommand");
         }
+        let log_filter = host.serve.log_filter();
         let (config, named) = host.serve.settings().map_err(anyhow::Error::msg)?;
-        Ok(Self { config, named })
+        Ok(Self { config, named, log_filter })
     }
 }
 
@@ -44,9 +46,9 @@ impl OwnHost {
     /// Starts it with the plugin and those that the flags name; it prints where it is, as any host. When it has ended,
     /// `over` is told.
     pub(super) async fn start(flags: HostFlags, plugin: Source, over: CancellationToken) -> anyhow::Result<Self> {
-        let HostFlags { config, named } = flags;
+        let HostFlags { config, named, log_filter } = flags;
         let format = config.log.format;
-        let log = log::start(format);
+        let log = log::start(format, log_filter);
         let lines_lost = Arc::new(log.lines_lost());
         let named = std::iter::once(plugin).chain(named).collect();
         let app = App::build(config, named, lines_lost).await.map_err(|error| match error {
