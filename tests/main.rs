@@ -27,6 +27,7 @@ mod endurance;
 mod examples;
 mod handshakes;
 mod hostile;
+mod hostile_peers;
 mod http;
 mod http_handler;
 mod https;
