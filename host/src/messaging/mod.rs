@@ -27,6 +27,7 @@ pub mod key;
 mod key_file;
 mod line;
 mod log_file;
+mod log_limit;
 mod monitor;
 mod origin;
 mod outbox;
