@@ -37,6 +37,7 @@ mod publish_loop;
 mod publish_queue;
 pub mod publisher;
 mod refusals;
+mod renewal;
 pub mod requester;
 pub mod resend;
 mod retained;

@@ -2,6 +2,7 @@
 
 use super::envelope::Frames;
 use super::monitor::Descriptor;
+use crate::config::PEER_TEXT_LOG_BYTES_MAX;
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
@@ -91,6 +92,13 @@ fn refuse_foreign_file(path: &str) -> Result<(), String> {
         Ok(_) if UnixStream::connect(path).is_ok() => Err(cause(zmq::Error::EADDRINUSE)),
         _ => Ok(()),
     }
+}
+
+/// Text of a peer's own for a line of the log: the beginning of it, escaped.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    let shown = &bytes[..bytes.len().min(PEER_TEXT_LOG_BYTES_MAX)];
+    let rest = if shown.len() < bytes.len() { "…" } else { "" };
+    format!("{}{rest}", String::from_utf8_lossy(shown))
 }
 
 /// What an error of libzmq means, as a fragment.
