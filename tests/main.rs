@@ -37,6 +37,7 @@ mod half_closed;
 mod handshakes;
 mod heads;
 mod hostile;
+mod hostile_peers;
 mod http;
 mod http_handler;
 mod https;

@@ -68,10 +68,7 @@ impl RawPeer {
         loop {
             let (flags, body) = self.read_frame()?;
             if flags & COMMAND != 0 {
-                // After the name come two bytes of time to live, and what the PONG is to say again.
-                if let Some(context) = body.strip_prefix(b"\x04PING").and_then(|rest| rest.get(2..)) {
-                    self.write(&command("PONG", context))?;
-                }
+                self.answer(&body)?;
                 continue;
             }
             frames.push(body);
@@ -79,6 +76,26 @@ impl RawPeer {
                 return Ok(frames);
             }
         }
+    }
+
+    /// Waits for a heartbeat, and answers it. Messages are passed over.
+    pub fn receive_ping(&mut self) -> io::Result<()> {
+        loop {
+            let (flags, body) = self.read_frame()?;
+            if flags & COMMAND != 0 && self.answer(&body)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Answers a command if it is a PING. Returns whether it was.
+    fn answer(&mut self, command_body: &[u8]) -> io::Result<bool> {
+        // After the name come two bytes of time to live, and what the PONG is to say again.
+        let Some(context) = command_body.strip_prefix(b"\x04PING").and_then(|rest| rest.get(2..)) else {
+            return Ok(false);
+        };
+        self.write(&command("PONG", context))?;
+        Ok(true)
     }
 
     /// Reads and throws away until the other end closes the connection.
@@ -152,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_raw_peer_is_a_peer_like_another() {
-        let host = Setup::new().committed("echo").start();
+        let host = Setup::new().committed("echo").env("TIDEGATE_LOG", "debug").start();
         let mut dealer = RawPeer::connect(host.surface("frontend"), "DEALER", b"raw");
         let large = vec![b'x'; 300];
         dealer.send(&[b"", &large]).unwrap();

@@ -83,12 +83,34 @@ pub const ADMIN_CALL_BYTES_MAX: usize = 16 << 20;
 pub const ADMIN_CALLS_BYTES_MAX: usize = 256 << 20;
 /// A shorter token could be guessed.
 pub const TOKEN_BYTES_MIN: usize = 16;
-/// A subscription that a publisher takes in.
-pub const SUBSCRIPTION_BYTES_MAX: i64 = 64 << 10;
+/// A topic that anybody may subscribe to.
+pub const SUBSCRIPTION_BYTES_MAX: usize = 1 << 10;
+/// What a subscriber may send at once, so that a longer topic is told from what is no subscription at all.
+pub const SUBSCRIPTION_FRAME_BYTES_MAX: i64 = 64 << 10;
 /// Subscriptions of one peer.
-pub const SUBSCRIPTIONS_PER_PEER_MAX: usize = 10_000;
 /// The identity of a client, and of each proxy before it: libzmq takes no longer one.
 pub const IDENTITY_BYTES_MAX: usize = 255;
+pub const SUBSCRIPTIONS_PER_PEER_MAX: u64 = 10_000;
+/// The bytes of their topics, with 64 for each. libzmq takes up to fifty times that in memory.
+pub const SUBSCRIPTIONS_BYTES_PER_PEER_MAX: u64 = 2 << 20;
+/// The bytes of all topics of a publisher that differ, with 64 for each.
+pub const SUBSCRIPTIONS_BYTES_MAX: u64 = 16 << 20;
+/// What is taken from a subscriber before others have their turn: bytes of changes, with 64 for each. More wait at the peer.
+pub const SUBSCRIPTION_CHANGES_BYTES_AT_ONCE: u64 = 8 << 10;
+/// Changes of subscriptions that wait to be read for each peer; more wait at the peer.
+pub const SUBSCRIPTION_CHANGES_QUEUED_MAX: i32 = 128;
+/// What a subscriber may change as fast as it can: all that it may have, once, and the end of all that.
+pub const SUBSCRIPTION_CHANGES_BURST: u64 = 2 * SUBSCRIPTIONS_PER_PEER_MAX;
+/// The same in bytes, with 64 for each.
+pub const SUBSCRIPTION_CHANGES_BURST_BYTES: u64 = 2 * SUBSCRIPTIONS_BYTES_PER_PEER_MAX;
+/// What it may change for as long as it likes, where a change counts for a 20000th of the burst at least.
+pub const SUBSCRIPTION_CHANGES_BYTES_PER_SECOND: u64 = 128 << 10;
+/// Lines of the log about one host's connections that come and go, of each kind, in [`PEER_LOG_INTERVAL_MS`].
+pub const PEER_LOG_LINES_MAX: u64 = 20;
+/// After that time there are as many again, and how many were not written.
+pub const PEER_LOG_INTERVAL_MS: u64 = 10_000;
+/// How much of a peer's own text, a topic or an identity, a line of the log shows.
+pub const PEER_TEXT_LOG_BYTES_MAX: usize = 100;
 /// Requests of one client that wait to be read; more wait in the client.
 pub const REQUESTS_PER_CLIENT_MAX: i32 = 1_000;
 /// Peers of a socket whose queues the metrics tell of one by one: those with the longest.

@@ -40,7 +40,7 @@ pub struct PeerFigures {
     /// Its CURVE key in Z85, as soon as it has sent something.
     pub key: Option<String>,
     /// How many subscriptions it has.
-    pub subscriptions: usize,
+    pub subscriptions: u64,
     /// Messages queued to it in libzmq when that was last looked at.
     pub queue_messages: u64,
     /// Bytes of these, with what each frame takes in the queue.

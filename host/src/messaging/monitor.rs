@@ -4,9 +4,11 @@
 //! (`zmq_socket_monitor_versioned`, `zmq_socket_monitor_pipes_stats`). A message names the descriptor that it came by.
 
 use super::figures::{PeerFigures, SocketFigures};
-use super::refusals::{Refusal, Refusals};
+use super::log_limit::LogLimit;
+use super::refusals::{self, Refusal, Refusals};
 use super::socket;
 use super::socket_event::{self as event, Event};
+use crate::config::{PEER_LOG_INTERVAL_MS, PEER_LOG_LINES_MAX};
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::net::SocketAddr;
@@ -35,7 +37,9 @@ pub(super) struct Peer {
     /// The identity under which the frontend sends to it, as soon as a message of it was received.
     pub(super) identity: Option<Vec<u8>>,
     /// How many subscriptions it has.
-    pub(super) subscriptions: usize,
+    pub(super) subscriptions: u64,
+    /// It has subscribed to something, whether or not it still does.
+    pub(super) has_subscribed: bool,
     /// Messages queued to it when that was last looked at, their bytes, and whether that is all that has room.
     pub(super) queue_messages: u64,
     pub(super) queue_bytes: u64,
@@ -54,6 +58,11 @@ impl Peer {
     pub(super) fn address(&self) -> &str {
         address(&self.endpoint)
     }
+
+    /// The same; none over `ipc`.
+    fn socket_address(&self) -> Option<SocketAddr> {
+        socket_address(self.address())
+    }
 }
 
 /// The peers of one socket. Belongs to the thread that owns the socket.
@@ -64,6 +73,7 @@ pub(super) struct Monitor {
     peers: HashMap<Descriptor, Peer>,
     by_endpoint: HashMap<String, Descriptor>,
     refusals: Refusals,
+    lines: LogLimit<(String, &'static str)>,
     handshake_timeout: Duration,
     due: Instant,
 }
@@ -93,6 +103,7 @@ impl Monitor {
             peers: HashMap::new(),
             by_endpoint: HashMap::new(),
             refusals: Refusals::new(surface, curve),
+            lines: LogLimit::new(PEER_LOG_LINES_MAX, Duration::from_millis(PEER_LOG_INTERVAL_MS)),
             handshake_timeout: Duration::from_millis(handshake_ms.unsigned_abs().into()),
             due: Instant::now() + INTERVAL,
         })
@@ -171,6 +182,7 @@ impl Monitor {
             key: None,
             identity: None,
             subscriptions: 0,
+            has_subscribed: false,
             queue_messages: 0,
             queue_bytes: 0,
             is_full: false,
@@ -190,16 +202,24 @@ impl Monitor {
             self.by_endpoint.remove(remote);
         }
         self.figures.remove_peer(descriptor);
-        if !peer.established && !peer.refused {
+        // Over `ipc` it may be the next one that was told to be established.
+        let established = peer.established || peer.has_subscribed;
+        if !established && !peer.refused {
             // libzmq is mute about what it took for a peer of its first version.
             self.refuse(Refusal::Protocol, remote);
         }
-        peer.established.then_some((descriptor, peer))
+        established.then_some((descriptor, peer))
     }
 
     /// The peer behind a descriptor.
     pub(super) fn peer(&self, descriptor: Descriptor) -> Option<&Peer> {
         self.peers.get(&descriptor)
+    }
+
+    /// Whether a line about what a peer did is to be written, and how many like it were not since the last one: a host
+    /// that does it again and again has so many lines in a time.
+    pub(super) fn admit_line(&mut self, address: &str, what: &'static str) -> Option<u64> {
+        self.lines.admit((refusals::host(address).to_owned(), what), Instant::now())
     }
 
     fn refuse(&mut self, refusal: Refusal, remote: &str) {
@@ -278,20 +298,38 @@ impl Monitor {
 
     /// Ends a peer's connection, and says why. Over `ipc` a peer has no address by which it could be told from others, and
     /// stays.
-    pub(super) fn cut_off(&mut self, descriptor: Descriptor, why: &str) {
-        let Some(peer) = self.peers.get_mut(&descriptor).filter(|peer| !peer.ending) else { return };
-        let Some(address) = socket_address(peer.address()) else { return };
+    pub(super) fn cut_off(&mut self, descriptor: Descriptor, why: &'static str) {
+        if self.is_ending(descriptor) {
+            return;
+        }
+        let Some(address) = self.peers.get(&descriptor).and_then(Peer::socket_address) else { return };
         match beyond::cut_off(descriptor, address) {
-            Ok(true) => {
-                peer.ending = true;
-                let (surface, key) = (self.surface, peer.key.as_deref());
-                let Peer { queue_messages, queue_bytes, .. } = *peer;
-                tracing::warn!(surface, peer = %address, key, queue_messages, queue_bytes, "cut off: {why}");
-                self.figures.cut_off.fetch_add(1, Ordering::Relaxed);
-            }
+            Ok(true) => self.ends(descriptor, why),
             // It has gone by itself.
             Ok(false) => {}
             Err(error) => tracing::warn!(surface = self.surface, peer = %address, %error, "cutting off"),
+        }
+    }
+
+    /// As [`Monitor::cut_off`], of a subscriber that is served no more; it may keep a connection over `ipc`, but counts like
+    /// the others. Returns whether it has lost its connection.
+    pub(super) fn shut_out(&mut self, descriptor: Descriptor, why: &'static str) -> bool {
+        self.cut_off(descriptor, why);
+        let has_address = self.peers.get(&descriptor).and_then(Peer::socket_address).is_some();
+        if !has_address {
+            self.ends(descriptor, why);
+        }
+        has_address
+    }
+
+    fn ends(&mut self, descriptor: Descriptor, why: &'static str) {
+        let Some(peer) = self.peers.get_mut(&descriptor).filter(|peer| !peer.ending) else { return };
+        peer.ending = true;
+        self.figures.cut_off.fetch_add(1, Ordering::Relaxed);
+        let (surface, address, key) = (self.surface, peer.address(), peer.key.as_deref());
+        if let Some(repeats) = self.lines.admit((refusals::host(address).to_owned(), why), Instant::now()) {
+            let Peer { queue_messages, queue_bytes, .. } = *peer;
+            tracing::warn!(surface, peer = %address, key, queue_messages, queue_bytes, repeats, "cut off: {why}");
         }
     }
 }

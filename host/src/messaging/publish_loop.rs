@@ -1,18 +1,23 @@
 //! The publish loop: hands what is queued to libzmq, hears of subscribers, and deals with those that do not read.
 
+mod subscribers;
+
 use super::figures::SocketFigures;
 use super::keeper::Keeper;
 use super::monitor::{Descriptor, Monitor};
 use super::publish_queue::{Place, PublishQueue};
 use super::publisher::Settings;
+use super::renewal::Renewal;
 use super::retained::{Retained, RetainedMessages};
 use super::rush::Rush;
 use super::socket;
 use super::subscriptions::Subscriptions;
-use crate::config::{AUTHORIZED_KEYS_LOOK_MS, OnFull, SUBSCRIPTION_BYTES_MAX, SUBSCRIPTIONS_PER_PEER_MAX};
+use crate::config::{
+    AUTHORIZED_KEYS_LOOK_MS, OnFull, SUBSCRIPTION_BYTES_MAX, SUBSCRIPTION_CHANGES_BYTES_AT_ONCE,
+    SUBSCRIPTION_CHANGES_QUEUED_MAX, SUBSCRIPTION_FRAME_BYTES_MAX,
+};
 use crate::ledger::Reason;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use zmq_sys::beyond::{self, Switch};
 
@@ -40,6 +45,7 @@ pub(super) struct PublishLoop {
     settings: Settings,
     figures: Arc<SocketFigures>,
     subscriptions: Subscriptions,
+    renewal: Renewal,
     retained: Option<RetainedMessages>,
 }
 
@@ -54,11 +60,14 @@ impl PublishLoop {
         let mut socket = context.socket(zmq::XPUB).map_err(socket::cause)?;
         let set_options = || -> zmq::Result<()> {
             socket.set_sndhwm(socket::hwm(settings.queue_messages_max))?;
-            socket.set_maxmsgsize(SUBSCRIPTION_BYTES_MAX)?;
+            socket.set_rcvhwm(SUBSCRIPTION_CHANGES_QUEUED_MAX)?;
+            socket.set_maxmsgsize(SUBSCRIPTION_FRAME_BYTES_MAX)?;
             socket::set_patience(&socket, settings.heartbeat, settings.handshake_timeout)
         };
         set_options().map_err(socket::cause)?;
         socket::bound_queues(&mut socket, settings.peer_queue_bytes_max)?;
+        let (at_once, longest) = (SUBSCRIPTION_CHANGES_BYTES_AT_ONCE, SUBSCRIPTION_BYTES_MAX as u64);
+        beyond::bound_subscriptions(socket.as_mut_ptr(), at_once, longest).map_err(socket::raw_cause)?;
         // libzmq would drop a message for the one subscriber that is full, and tell nobody.
         let mut switches = vec![Switch::XpubNodrop];
         // To hand a retained message to one subscriber, its subscription must be ours to make.
@@ -83,6 +92,7 @@ impl PublishLoop {
             settings: Settings { on_full, ..settings.clone() },
             figures,
             subscriptions: Subscriptions::default(),
+            renewal: Renewal::new(Instant::now()),
             retained,
         };
         Ok((this, endpoint))
@@ -128,7 +138,8 @@ impl PublishLoop {
             Some(_) => Duration::from_millis(AUTHORIZED_KEYS_LOOK_MS),
             None => SLEEP_MAX,
         };
-        let due = self.monitor.due().saturating_duration_since(Instant::now()).min(sleep_max);
+        let due = self.renewal.due().min(self.monitor.due());
+        let due = due.saturating_duration_since(Instant::now()).min(sleep_max);
         let (socket, monitor) = (&self.socket, &self.monitor);
         let polled = self.queue.sleep(|woken| {
             let mut items =
@@ -155,100 +166,9 @@ impl PublishLoop {
         }
     }
 
-    fn hear(&mut self) -> zmq::Result<()> {
-        // Makes the socket take in what its connections did.
-        self.socket.get_events()?;
-        self.hear_monitor()?;
-        while let Some(received) = socket::receive_from(&self.socket, 1)? {
-            self.take_in(received);
-        }
-        self.figures.subscriptions.store(self.subscriptions.total() as u64, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn hear_monitor(&mut self) -> zmq::Result<()> {
-        for (descriptor, peer) in self.monitor.hear()? {
-            if let Some(retained) = &mut self.retained {
-                retained.gone(descriptor);
-            }
-            let (address, queue_messages) = (peer.address(), peer.queue_messages);
-            tracing::info!(peer = address, queue_messages, "subscriber gone");
-        }
-        Ok(())
-    }
-
-    /// A subscription is `1` and the topic, its end `0` and the topic.
-    fn take_in(&mut self, received: socket::Received) {
-        let socket::Received { frames, descriptor, key } = received;
-        let Some((&kind @ (0 | 1), topic)) = frames.first().and_then(|frame| frame.split_first()) else {
-            return tracing::debug!("a subscriber sent what is no subscription");
-        };
-        let subscribes = kind == 1;
-        if subscribes {
-            self.subscriptions.add(topic);
-        } else {
-            self.subscriptions.remove(topic);
-        }
-        if let Some(descriptor) = descriptor {
-            self.monitor.update(descriptor, |peer| {
-                peer.key.clone_from(&key);
-                let count = if subscribes { peer.subscriptions + 1 } else { peer.subscriptions.saturating_sub(1) };
-                peer.subscriptions = count;
-            });
-            self.look_at(descriptor, if subscribes { "subscribed" } else { "unsubscribed" }, topic);
-        }
-        let known = self.keeper.as_ref().is_none_or(|keeper| keeper.lets_in(key.as_deref()));
-        if let Some(descriptor) = descriptor.filter(|_| !known) {
-            self.monitor.cut_off(descriptor, "its key was removed just before it subscribed");
-        } else if self.retained.is_some() {
-            self.subscribe_by_hand(topic, subscribes, descriptor);
-        }
-    }
-
-    /// Logs what a peer did, and ends its connection if it has too many subscriptions.
-    fn look_at(&mut self, descriptor: Descriptor, what: &str, topic: &[u8]) {
-        let Some(peer) = self.monitor.peer(descriptor) else { return };
-        let (address, topic, total) = (peer.address(), String::from_utf8_lossy(topic), self.subscriptions.total());
-        tracing::info!(peer = address, ?topic, subscriptions = total, "{what}");
-        if peer.subscriptions > SUBSCRIPTIONS_PER_PEER_MAX {
-            self.monitor.cut_off(descriptor, "it has more subscriptions than a peer may have");
-        }
-    }
-
-    /// Makes the subscription that was received last, or ends it, and hands a new subscriber what is retained for it.
-    fn subscribe_by_hand(&mut self, topic: &[u8], subscribes: bool, descriptor: Option<Descriptor>) {
-        let pointer = self.socket.as_mut_ptr();
-        if let Err(code) = beyond::subscribe_last(pointer, topic, subscribes) {
-            return tracing::warn!(cause = socket::raw_cause(code), "subscribing a peer");
-        }
-        if !subscribes {
-            return;
-        }
-        let Some(message) = self.retained.as_mut().and_then(|retained| retained.hand_over(topic, descriptor)) else {
-            return;
-        };
-        // The switch makes the next message go to that peer alone; switching it off switches manual subscriptions off.
-        let sent =
-            beyond::set_switch(pointer, Switch::XpubManualLastValue, true).map_err(socket::raw_cause).and_then(|()| {
-                match send(&self.socket, &message.topic, &message.body) {
-                    // It has gone already.
-                    Ok(()) | Err(zmq::Error::EHOSTUNREACH) => Ok(()),
-                    Err(error) => Err(socket::cause(error)),
-                }
-            });
-        let restored = beyond::set_switch(pointer, Switch::XpubManualLastValue, false)
-            .and_then(|()| beyond::set_switch(pointer, Switch::XpubManual, true))
-            .map_err(socket::raw_cause);
-        if let Err(cause) = sent.and(restored) {
-            tracing::warn!(cause, "handing over a retained message");
-        }
-    }
-
     /// Hands one message to libzmq, or finds out why not.
     fn hand_over(&mut self, place: Place) {
-        let first_frame = if place.topic.is_empty() { &place.body[..] } else { place.topic.as_bytes() };
-        let wanted = self.subscriptions.wants(first_frame);
-        let sent = if wanted { self.send(&place) } else { Err(Reason::NoSubscriber) };
+        let sent = self.send(&place);
         if let Some(retained) = &mut self.retained {
             retained.keep(Retained { topic: (*place.topic).into(), body: place.body });
         }

@@ -1,12 +1,10 @@
 //! Refused handshakes: what stood in the way, what to do about it, and one line of the log for it.
 
-use std::collections::HashMap;
+use super::log_limit::LogLimit;
 use std::time::{Duration, Instant};
 
 /// A client whose handshake fails tries again ten times a second: one line in this time, per address and reason.
 const REPEATED_AFTER: Duration = Duration::from_secs(60);
-/// Addresses and reasons that are remembered.
-const REMEMBERED_MAX: usize = 1_000;
 
 /// Why a connection did not get past its handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,12 +98,12 @@ impl Refusal {
 pub(super) struct Refusals {
     surface: &'static str,
     curve: bool,
-    last: HashMap<(String, Refusal), (Instant, u64)>,
+    lines: LogLimit<(String, Refusal)>,
 }
 
 impl Refusals {
     pub(super) fn new(surface: &'static str, curve: bool) -> Self {
-        Self { surface, curve, last: HashMap::new() }
+        Self { surface, curve, lines: LogLimit::new(1, REPEATED_AFTER) }
     }
 
     /// Logs a refusal, unless the same one of the same host was logged a short while ago.
@@ -113,37 +111,16 @@ impl Refusals {
         if refusal == Refusal::Denied {
             return;
         }
-        if let Some(repeats) = self.admit(refusal, peer, now) {
+        if let Some(repeats) = self.lines.admit((host(peer).to_owned(), refusal), now) {
             let (surface, reason, advice) = (self.surface, refusal.as_str(), refusal.advice(self.curve));
             tracing::warn!(surface, peer, reason, repeats, "handshake refused: {advice}");
         }
     }
+}
 
-    /// How many were not logged since the last one was; none if this one is not to be logged either.
-    fn admit(&mut self, refusal: Refusal, peer: &str, now: Instant) -> Option<u64> {
-        // Every try comes from another port.
-        let host = peer.rsplit_once(':').map_or(peer, |(host, _)| host);
-        if self.last.len() >= REMEMBERED_MAX {
-            self.last.retain(|_, (logged, _)| now.duration_since(*logged) < REPEATED_AFTER);
-        }
-        if self.last.len() >= REMEMBERED_MAX {
-            self.last.clear();
-        }
-        match self.last.get_mut(&(host.to_owned(), refusal)) {
-            Some((logged, repeats)) if now.duration_since(*logged) < REPEATED_AFTER => {
-                *repeats += 1;
-                None
-            }
-            Some((logged, repeats)) => {
-                *logged = now;
-                Some(std::mem::take(repeats))
-            }
-            None => {
-                self.last.insert((host.to_owned(), refusal), (now, 0));
-                Some(0)
-            }
-        }
-    }
+/// Of an address; each connection comes from another port.
+pub(super) fn host(address: &str) -> &str {
+    address.rsplit_once(':').map_or(address, |(host, _)| host)
 }
 
 #[cfg(test)]
@@ -151,17 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_line_a_minute_per_host_and_reason() {
-        let mut refusals = Refusals::new("frontend", true);
-        let now = Instant::now();
-        assert_eq!(refusals.admit(Refusal::Protocol, "127.0.0.1:1", now), Some(0));
-        assert_eq!(refusals.admit(Refusal::Protocol, "127.0.0.1:2", now), None);
-        assert_eq!(refusals.admit(Refusal::TimedOut, "127.0.0.1:3", now), Some(0));
-        assert_eq!(refusals.admit(Refusal::Protocol, "127.0.0.2:3", now), Some(0));
-        assert_eq!(refusals.admit(Refusal::Protocol, "127.0.0.1:4", now + REPEATED_AFTER), Some(1));
-        for host in 0..3 * REMEMBERED_MAX {
-            refusals.admit(Refusal::Protocol, &format!("{host}:1"), now);
-            assert!(refusals.last.len() <= REMEMBERED_MAX);
-        }
+    fn all_ports_of_a_host_are_one() {
+        assert_eq!(["127.0.0.1:1", "[::1]:2", "/run/x.sock"].map(host), ["127.0.0.1", "[::1]", "/run/x.sock"]);
     }
 }

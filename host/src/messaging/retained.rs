@@ -3,6 +3,7 @@
 use super::monitor::Descriptor;
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// One message as it was published.
@@ -30,7 +31,7 @@ pub(super) struct RetainedMessages {
     bytes_max: usize,
     bytes: usize,
     sequence: u64,
-    by_topic: HashMap<Arc<str>, (u64, Retained)>,
+    by_topic: BTreeMap<Arc<str>, (u64, Retained)>,
     by_age: BTreeMap<u64, Arc<str>>,
     handed: HashMap<Descriptor, HashSet<Arc<str>>>,
 }
@@ -42,7 +43,7 @@ impl RetainedMessages {
             bytes_max,
             bytes: 0,
             sequence: 0,
-            by_topic: HashMap::new(),
+            by_topic: BTreeMap::new(),
             by_age: BTreeMap::new(),
             handed: HashMap::new(),
         }
@@ -71,18 +72,47 @@ impl RetainedMessages {
     /// What a peer that has just subscribed is handed, once: the message of that very topic, else the latest one that
     /// the subscription matches.
     pub(super) fn hand_over(&mut self, subscription: &[u8], to: Option<Descriptor>) -> Option<Retained> {
-        let exact = std::str::from_utf8(subscription).ok().and_then(|topic| self.by_topic.get(topic));
-        let exact = exact.filter(|(_, message)| message.first_frame().starts_with(subscription));
-        let (_, message) = exact.or_else(|| {
-            self.by_age
-                .values()
-                .rev()
-                .filter_map(|topic| self.by_topic.get(topic))
-                .find(|(_, message)| message.first_frame().starts_with(subscription))
-        })?;
-        let message = message.clone();
-        let once = to.is_none_or(|to| self.handed.entry(to).or_default().insert(Arc::clone(&message.topic)));
-        once.then_some(message)
+        let message = self.find(subscription)?.clone();
+        let Some(to) = to else { return Some(message) };
+        let handed = self.handed.entry(to).or_default();
+        // Those that were forgotten since: a peer must not make this grow by staying.
+        if handed.len() >= 2 * self.topics_max.max(1) {
+            handed.retain(|topic| self.by_topic.contains_key(topic));
+        }
+        handed.insert(Arc::clone(&message.topic)).then_some(message)
+    }
+
+    fn find(&self, subscription: &[u8]) -> Option<&Retained> {
+        let matches = |message: &Retained| message.first_frame().starts_with(subscription);
+        // The empty topic stands for none: such a message is matched by its body.
+        let without_topic = self.by_topic.get("").filter(|(_, message)| matches(message));
+        if let Some((_, message)) = without_topic.filter(|_| subscription.is_empty()) {
+            return Some(message);
+        }
+        // Of bytes that are no text only the whole part can be the beginning of one; the rest is compared.
+        let text = match std::str::from_utf8(subscription) {
+            Ok(text) => text,
+            Err(error) => std::str::from_utf8(&subscription[..error.valid_up_to()]).unwrap_or_default(),
+        };
+        let (mut latest, mut by_age) = (without_topic, self.by_age.values().rev());
+        let from_here = (Bound::Included(text), Bound::Unbounded);
+        for (topic, kept) in self.by_topic.range::<str, _>(from_here).skip_while(|(topic, _)| topic.is_empty()) {
+            if topic.as_bytes() == subscription {
+                return Some(&kept.1);
+            }
+            if !topic.starts_with(text) {
+                break;
+            }
+            if matches(&kept.1) && latest.is_none_or(|(sequence, _)| kept.0 > *sequence) {
+                latest = Some(kept);
+            }
+            // Where many match, one of the latest does: the search from that end is over sooner.
+            let next = by_age.next().and_then(|topic| self.by_topic.get(topic));
+            if let Some((_, message)) = next.filter(|(_, message)| matches(message)) {
+                return Some(message);
+            }
+        }
+        latest.map(|(_, message)| message)
     }
 
     /// The peer has gone; who comes next by its descriptor is another.
@@ -94,6 +124,7 @@ impl RetainedMessages {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn message(topic: &str, body: &str) -> Retained {
         Retained { topic: topic.into(), body: body.to_owned().into() }
@@ -130,5 +161,31 @@ mod tests {
         assert_eq!((retained.hand_over(b"c", None), retained.bytes), (None, 10));
         retained.keep(message("e", "1234567890"));
         assert_eq!((retained.by_topic.len(), retained.by_age.len(), retained.bytes), (0, 0, 0));
+    }
+
+    #[test]
+    fn what_a_peer_was_handed_is_bounded_too() {
+        let mut retained = RetainedMessages::new(2, 1000);
+        for number in 0..100 {
+            retained.keep(message(&format!("a{number}"), "1"));
+            assert!(retained.hand_over(b"a", Some(1)).is_some());
+            assert!(retained.handed[&1].len() <= 4);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn finds_what_a_search_from_the_latest_would(
+            published in proptest::collection::vec(("[aé]{0,3}", "[aé]{0,2}"), 0..8),
+            subscription in prop_oneof!["[aé]{0,3}".prop_map(String::into_bytes), Just(vec![0xc3]), Just(vec![b'a', 0xc3])],
+        ) {
+            let mut retained = RetainedMessages::new(6, 1000);
+            published.iter().for_each(|(topic, body)| retained.keep(message(topic, body)));
+            let latest_first = || retained.by_age.values().rev().map(|topic| &retained.by_topic[topic].1);
+            let exact = latest_first().find(|message| message.topic.as_bytes() == subscription);
+            let expected =
+                exact.or_else(|| latest_first().find(|message| message.first_frame().starts_with(&subscription)));
+            prop_assert_eq!(retained.find(&subscription), expected);
+        }
     }
 }

@@ -4,6 +4,7 @@ use super::envelope::Frames;
 use super::host_name::{self, HostName, is_ipv6};
 use super::ipc::{self, IpcAccess};
 use super::monitor::Descriptor;
+use crate::config::PEER_TEXT_LOG_BYTES_MAX;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -109,6 +110,13 @@ fn attach(
     // With it an address of IPv4 is told as one of IPv6, and a name stands for the latter alone if it has any.
     socket.set_ipv6(ipv6).map_err(cause)?;
     act(socket, endpoint).map_err(cause)
+}
+
+/// Text of a peer's own for a line of the log: the beginning of it, escaped.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    let shown = &bytes[..bytes.len().min(PEER_TEXT_LOG_BYTES_MAX)];
+    let rest = if shown.len() < bytes.len() { "…" } else { "" };
+    format!("{}{rest}", String::from_utf8_lossy(shown))
 }
 
 /// What an error of libzmq means, as a fragment.

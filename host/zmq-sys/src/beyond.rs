@@ -9,7 +9,7 @@
 use crate::ffi::zmq_errno;
 use crate::{
     ZMQ_PAIR, ZMQ_SUBSCRIBE, ZMQ_UNSUBSCRIBE, ZMQ_XPUB_MANUAL, ZMQ_XPUB_NODROP, ZMQ_XPUB_VERBOSER, zmq_curve_public,
-    zmq_setsockopt,
+    zmq_getsockopt, zmq_setsockopt,
 };
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
@@ -31,6 +31,11 @@ const ZMQ_XPUB_MANUAL_LAST_VALUE: u32 = 98;
 // Of `patches/queues.patch`.
 const TIDEGATE_QUEUE_BYTES_MAX: c_int = 10_000;
 const TIDEGATE_LOST: c_int = 10_001;
+// Of `patches/subscriptions.patch`.
+const TIDEGATE_XPUB_BOUNDS: c_int = 10_010;
+const TIDEGATE_XPUB_RENEW: c_int = 10_011;
+const TIDEGATE_XPUB_TOLD: c_int = 10_012;
+const TIDEGATE_XPUB_END: c_int = 10_013;
 const EVENT_VERSION: c_int = 2;
 const Z85_KEY_BYTES: usize = 40;
 
@@ -114,6 +119,66 @@ pub fn subscribe_last(socket: *mut c_void, topic: &[u8], on: bool) -> Result<(),
     let option = if on { ZMQ_SUBSCRIBE } else { ZMQ_UNSUBSCRIBE };
     // SAFETY: libzmq reads as many bytes as it is told there are.
     done(unsafe { zmq_setsockopt(socket, option as c_int, topic.as_ptr().cast(), topic.len()) })
+}
+
+/// What a topic counts for beside its bytes, where the bytes of topics are counted here.
+pub const TOPIC_OVERHEAD_BYTES: u64 = 64;
+
+/// Bounds what an XPUB socket takes from its peers, before it is bound: of each so many bytes of changes of subscriptions,
+/// with [`TOPIC_OVERHEAD_BYTES`] for each, until [`take_more`]; and no topic with more bytes than that. A longer one is
+/// received like others, and not subscribed to. When a peer goes, the end of its subscriptions is not received.
+///
+/// # Errors
+/// libzmq's error number.
+pub fn bound_subscriptions(socket: *mut c_void, bytes_at_once: u64, topic_bytes_max: u64) -> Result<(), c_int> {
+    let bounds = [bytes_at_once, topic_bytes_max];
+    // SAFETY: libzmq reads two integers of 64 bits from a pointer to as many.
+    done(unsafe { zmq_setsockopt(socket, TIDEGATE_XPUB_BOUNDS, (&raw const bounds).cast(), size_of_val(&bounds)) })
+}
+
+/// Has an XPUB socket take as much again from each of its peers.
+///
+/// # Errors
+/// libzmq's error number.
+pub fn take_more(socket: *mut c_void) -> Result<(), c_int> {
+    // SAFETY: libzmq reads nothing.
+    done(unsafe { zmq_setsockopt(socket, TIDEGATE_XPUB_RENEW, std::ptr::null(), 0) })
+}
+
+/// Who sent what was received last from an XPUB socket with [`bound_subscriptions`], and what that one has.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// libzmq's number of the connection, higher for each later one.
+    pub connection: u64,
+    /// How many topics it has subscribed to.
+    pub topics: u64,
+    /// Their bytes, with [`TOPIC_OVERHEAD_BYTES`] for each.
+    pub bytes: u64,
+    /// The same of all peers; a topic that several have subscribed to is counted once.
+    pub bytes_in_all: u64,
+}
+
+/// Asks for it.
+///
+/// # Errors
+/// libzmq's error number.
+pub fn told(socket: *mut c_void) -> Result<Told, c_int> {
+    let (mut told, mut size) = (Told::default(), size_of::<Told>());
+    // SAFETY: libzmq writes four integers of 64 bits to a pointer to as many.
+    done(unsafe { zmq_getsockopt(socket, TIDEGATE_XPUB_TOLD, (&raw mut told).cast(), &raw mut size) })?;
+    Ok(told)
+}
+
+/// Has an XPUB socket forget what a peer has subscribed to, and throw away what else it sends: at once all of it, if its
+/// connection is closed. Over `ipc`, where it cannot be, missing heartbeats end it.
+///
+/// # Errors
+/// libzmq's error number.
+pub fn end_subscriber(socket: *mut c_void, connection: u64, closed: bool) -> Result<(), c_int> {
+    let peer = [connection, u64::from(closed)];
+    // SAFETY: libzmq reads two integers of 64 bits from a pointer to as many.
+    done(unsafe { zmq_setsockopt(socket, TIDEGATE_XPUB_END, (&raw const peer).cast(), size_of_val(&peer)) })
 }
 
 /// Has libzmq tell of these events of a socket at an `inproc` endpoint, to which a PAIR socket connects. Each event is
