@@ -50,3 +50,4 @@ mod soak;
 mod structure;
 mod subscribe;
 mod swap;
+mod wiped;

@@ -78,6 +78,25 @@ fn what_a_call_in_flight_remembers_goes_with_its_generation() {
 
 /// Answers of a host with these flags: of a guest that draws, and of one that reads its clock twice.
 fn chance_and_time(flags: &[&str]) -> Vec<Vec<u8>> {
+#[test]
+fn stacks_of_any_size_fit_beside_each_other() {
+    let mut setup = Setup::new();
+    for index in 1..=24 {
+        let limits = format!("[plugins.p{index}.limits]\nstack_bytes_max = {}", 65_536 * index + 1);
+        setup = setup.plugin(&format!("p{index}"), &fixtures::filtering()).config(&limits);
+    }
+    let host = setup.plugin("deep", &fixtures::recursing()).start();
+    for index in 1..=24 {
+        assert_eq!(host.get(&format!("/p{index}/?param=x")).status, 204, "{index}");
+    }
+    assert_eq!(host.get("/deep/?param=x").status, 502);
+    // One thread makes all their guests yield.
+    let threads = std::fs::read_dir(format!("/proc/{}/task", host.process.id())).unwrap();
+    let names = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("comm")).unwrap_or_default());
+    assert_eq!(names.filter(|name| name.trim() == "epoch").count(), 1);
+    assert_eq!(host.stop(), 0);
+}
+
     let host = Setup::new()
         .plugin("draw", &fixtures::drawing())
         .plugin("clock", &fixtures::telling_time())

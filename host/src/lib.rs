@@ -31,3 +31,4 @@ pub mod oci;
 pub mod plugin;
 pub mod request_id;
 pub mod shutdown;
+mod swap;

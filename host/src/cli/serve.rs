@@ -5,6 +5,7 @@ use crate::app::{App, StartError};
 use crate::config::{Address, Config, Endpoint, GIVE_UP_MS, LogFormat, check_name};
 use crate::descriptors;
 use crate::plugin::Source;
+use crate::swap;
 use clap::{Args, CommandFactory, error::ErrorKind};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -95,6 +96,7 @@ impl Serve {
         let format = config.log.format;
         let log = log::start(format);
         descriptors::take_all(config.http.connections_max);
+        swap::tell();
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = match runtime.enable_all().event_interval(EVENT_INTERVAL).build() {
             Ok(runtime) => runtime,

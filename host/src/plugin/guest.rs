@@ -2,12 +2,14 @@
 //! sockets, environment and arguments, and for handlers wasi:http.
 
 use super::account::Account;
+use super::call::CallError;
 use super::chance::{Chance, Seed};
 use super::denied::{CountedStdin, add_counted_sockets};
 use super::growth::{Growth, HighWater};
 use super::guest_log::LogStream;
 use super::outbound::Outbound;
-use crate::config::{HANDLER_FIELDS_BYTES_MAX, RANDOM_BYTES_MAX, RESOURCES_MAX};
+use super::place::Place;
+use crate::config::{HANDLER_FIELDS_BYTES_MAX, INSTANCES_MAX, RANDOM_BYTES_MAX, RESOURCES_MAX};
 use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
@@ -41,6 +43,7 @@ pub(super) struct Guest {
     wasi: Option<Wasi>,
     http: Option<Http>,
     pub(super) growth: Growth,
+    _place: Place,
 }
 
 /// A guest's WASI, and the ends of it that the host holds.
@@ -58,22 +61,27 @@ struct Http {
 
 impl Guest {
     /// A store for a new instance, with its bounds set.
+    ///
+    /// # Errors
+    /// [`CallError::TooManyCalls`] when there are as many instances as may be.
     pub(super) fn store(
         engine: &wasmtime::Engine,
         account: &Arc<Account>,
         occasion: Occasion,
         memory: Arc<HighWater>,
-    ) -> Store<Self> {
+    ) -> Result<Store<Self>, CallError> {
+        let place = Place::take().ok_or(CallError::TooManyCalls(INSTANCES_MAX as usize))?;
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(RESOURCES_MAX);
         let limits = &account.limits;
         let growth = Growth::new(limits.memory_bytes_max, limits.table_elements_max, memory);
-        let guest = Self { account: Arc::clone(account), occasion, resources, wasi: None, http: None, growth };
+        let guest =
+            Self { account: Arc::clone(account), occasion, resources, wasi: None, http: None, growth, _place: place };
         let mut store = Store::new(engine, guest);
         store.limiter(|guest| &mut guest.growth);
         store.epoch_deadline_async_yield_and_update(1);
         Self::refill(&mut store);
-        store
+        Ok(store)
     }
 
     /// Makes the store of an instance that has served before ready for one more call.

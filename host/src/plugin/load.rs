@@ -2,9 +2,8 @@
 
 use super::account::Account;
 use super::call::CallError;
-use super::engine::{Engine, Kind, Runtime};
+use super::engine::{Engine, Runtime};
 use super::examples::{self, Examples};
-use super::file::memory_bytes;
 use super::loaded::Plugin;
 use super::type_check::TypeChecked;
 use crate::config::Limits;
@@ -166,12 +165,8 @@ impl Engine {
         if bytes.len() as u64 > max {
             return Err(LoadError::Read(format!("the component is larger than component_bytes_max {max}")));
         }
-        let memory_bytes = {
-            let bytes = Arc::clone(&bytes);
-            blocking(move || Ok(memory_bytes(&bytes))).await?
-        };
-        let kind = Kind::new(account.limits.stack_bytes_max, memory_bytes);
-        let runtime = self.runtime(kind).map_err(|error| LoadError::Compile(error.to_string()))?;
+        let stack_bytes_max = account.limits.stack_bytes_max;
+        let runtime = self.runtime(stack_bytes_max).map_err(|error| LoadError::Compile(error.to_string()))?;
         let started = Instant::now();
         let component = self.component(&bytes, &digest, &account.limits, &runtime).await?;
         let compile_time = started.elapsed();

@@ -56,7 +56,7 @@ impl Plugin {
     }
 
     /// A store for one instance, which notes in `memory` how much it takes.
-    pub(super) fn store(&self, occasion: Occasion, memory: Arc<HighWater>) -> Store<Guest> {
+    pub(super) fn store(&self, occasion: Occasion, memory: Arc<HighWater>) -> Result<Store<Guest>, CallError> {
         Guest::store(&self.runtime.wasmtime, &self.account, occasion, memory)
     }
 
@@ -115,7 +115,7 @@ impl Plugin {
         let call = Box::pin(async move {
             let _held = held;
             let handler = plugin.handler.as_ref().ok_or(CallError::NoRole("http-handler"))?;
-            let store = plugin.store(plugin.occasion(number), memory);
+            let store = plugin.store(plugin.occasion(number), memory)?;
             handler.handle(&plugin, store, request, outlet).await
         });
         self.bounded(call).await
@@ -129,7 +129,7 @@ impl Plugin {
     ) -> Result<wasmtime::Result<()>, CallError> {
         let plugin = Arc::clone(self);
         let call = Box::pin(async move {
-            let mut store = plugin.store(plugin.occasion(0), Arc::default());
+            let mut store = plugin.store(plugin.occasion(0), Arc::default())?;
             let started = component.instantiate_async(&mut store).await;
             let instance = plugin.unless_trapped(started, &store)?;
             if plugin.handler.is_some()

@@ -35,6 +35,7 @@ mod loaded;
 mod lost;
 mod origin;
 mod outbound;
+mod place;
 mod poll;
 mod response;
 mod single_call;
