@@ -2,6 +2,8 @@
 
 use crate::fixtures;
 use crate::harness::{Client, Host, Setup, wait_for};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 
 #[test]
 fn nothing_outlives_a_call() {
@@ -123,6 +125,23 @@ fn under_a_seed_the_same_messages_give_the_same_answers() {
     let unseeded = chance_and_time(&[]);
     assert_ne!(unseeded[0], chance_and_time(&[])[0]);
     assert_ne!(unseeded[1], seeded[1]);
+}
+
+#[test]
+fn a_trial_never_tells_what_a_message_draws() {
+    let host = Setup::new().plugin("x", &fixtures::drawing()).with(&["--seed=7"]).start();
+    let mut drawn = std::collections::BTreeSet::new();
+    for _ in 0..5 {
+        drawn.insert(host.get("/x/?param=x").body);
+        let answer = host.admin_request("POST", "/plugins/x/call", Some(br#"{"message": {"body": "x"}}"#)).json();
+        let message = &answer["message"];
+        drawn.insert(match message["body"].as_str() {
+            Some(text) => text.as_bytes().to_vec(),
+            None => BASE64_STANDARD.decode(message["body_base64"].as_str().unwrap()).unwrap(),
+        });
+    }
+    assert_eq!(drawn.len(), 10, "{drawn:?}");
+    assert_eq!(host.stop(), 0);
 }
 
 #[test]

@@ -22,7 +22,7 @@ use super::problem::{Problem, Refusal};
 use crate::config::{ADMIN_BODY_MS_MAX, ADMIN_CALL_BYTES_MAX, ADMIN_UPLOADS_MAX};
 use crate::ledger::{Ledger, Report};
 use crate::messaging::BrokerControl;
-use crate::plugin::{LoadError, Loaded, PutError, Slot, Slots, Stamp};
+use crate::plugin::{CallNumber, LoadError, Loaded, PutError, Slot, Slots, Stamp};
 use bytes::Buf;
 use futures_util::Stream;
 use serde::Serialize;
@@ -243,7 +243,7 @@ impl Admin {
                 let bound = ("the bound of a call,", ADMIN_CALL_BYTES_MAX);
                 let bytes = body::read(headers, body, bound, BODY_TIMEOUT).await?;
                 let number = self.calls.fetch_add(1, Ordering::Relaxed);
-                call::answer(&slot, &bytes, name.id.to_string(), number).await
+                call::answer(&slot, &bytes, name.id.to_string(), CallNumber::Trial(number)).await
             }
         }
     }

@@ -10,7 +10,7 @@ use super::{body, query};
 use crate::dead_letters::DeadLetters;
 use crate::ledger::{Hop, Reason};
 use crate::messaging::Publisher;
-use crate::plugin::{Answer, CallError, Message, Metadata, Role, Slot, Slots, Stamp, lost};
+use crate::plugin::{Answer, CallError, CallNumber, Message, Metadata, Role, Slot, Slots, Stamp, lost};
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
 use std::sync::Arc;
@@ -138,7 +138,7 @@ impl Public {
 
         let call = self.transform_hop.enter();
         let number = call.number();
-        let Answer { by, result, input } = slot.transform(message, number).await;
+        let Answer { by, result, input } = slot.transform(message, CallNumber::Message(number)).await;
         let answer = match result {
             Ok(returned) => {
                 call.out();

@@ -39,6 +39,17 @@ pub struct Reply {
     pub frames: Vec<Vec<u8>>,
 }
 
+/// Which one it is of all the calls that a host makes. The guest's chance is a function of it, so no two are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallNumber {
+    /// For the message with this number at its hop, from 1.
+    Message(u64),
+    /// To try the plugin out: with this number among all such calls of the host.
+    Trial(u64),
+    /// Of a load, which serves nobody: the probe, with 0, or an example, with its own from 1.
+    Load(u64),
+}
+
 /// Who answered a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {

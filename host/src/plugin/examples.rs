@@ -4,7 +4,7 @@
 
 mod difference;
 
-use super::call::{CallError, Message, Metadata, Reply, Request};
+use super::call::{CallError, CallNumber, Message, Metadata, Reply, Request};
 use super::loaded::Plugin;
 use crate::config::{EXAMPLES_MAX, EXAMPLES_MS_MAX};
 use base64::Engine as _;
@@ -155,7 +155,7 @@ impl Examples {
                 outcomes.push(Outcome::out_of_time(name));
                 return outcomes;
             }
-            let difference = example.try_on(plugin).await.err();
+            let difference = example.try_on(plugin, number(index)).await.err();
             outcomes.push(Outcome { name, difference });
         }
         for (index, example) in self.reply_policy.iter().enumerate() {
@@ -164,11 +164,16 @@ impl Examples {
                 outcomes.push(Outcome::out_of_time(name));
                 return outcomes;
             }
-            let difference = example.try_on(plugin).await.err();
+            let difference = example.try_on(plugin, number(index)).await.err();
             outcomes.push(Outcome { name, difference });
         }
         outcomes
     }
+}
+
+/// Of the example with this index in its list.
+fn number(index: usize) -> CallNumber {
+    CallNumber::Load(index as u64 + 1)
 }
 
 impl Outcome {
@@ -187,12 +192,12 @@ impl<I, O> Example<I, O> {
 }
 
 impl Example<MessageIn, MessageOut> {
-    async fn try_on(&self, plugin: &Arc<Plugin>) -> Result<(), String> {
+    async fn try_on(&self, plugin: &Arc<Plugin>, number: CallNumber) -> Result<(), String> {
         let MessageIn { topic, metadata, body } = &self.input;
         let message = Message { topic: topic.clone(), metadata: metadata.clone(), body: body.bytes()? };
         let MessageOut { topic, metadata, body, filtered, error, error_contains } = &self.expect;
         let Some(returned) = expected_end(
-            plugin.transform(Arc::new(message.into()), 0, Arc::default(), ()).await,
+            plugin.transform(Arc::new(message.into()), number, Arc::default(), ()).await,
             *error,
             error_contains,
         )?
@@ -221,14 +226,14 @@ impl Example<MessageIn, MessageOut> {
 }
 
 impl Example<RequestIn, RepliesOut> {
-    async fn try_on(&self, plugin: &Arc<Plugin>) -> Result<(), String> {
+    async fn try_on(&self, plugin: &Arc<Plugin>, number: CallNumber) -> Result<(), String> {
         let RequestIn { identity, metadata, frames } = &self.input;
         let identity = identity.as_ref().map_or_else(|| Ok(b"example".to_vec()), Content::bytes)?;
         let frames = frames.iter().map(Content::bytes).collect::<Result<_, _>>()?;
         let request = Request { identity, metadata: metadata.clone(), frames };
         let RepliesOut { replies_min, replies_max, delay_ms_min, delay_ms_max, frames, error, error_contains } =
             &self.expect;
-        let ended = plugin.replies(Arc::new(request.into()), 0, Arc::default(), ()).await;
+        let ended = plugin.replies(Arc::new(request.into()), number, Arc::default(), ()).await;
         let Some(replies) = expected_end(ended, *error, error_contains)? else { return Ok(()) };
         within("replies", replies.len(), *replies_min, *replies_max)?;
         for (index, Reply { delay_ms, frames: returned }) in replies.iter().enumerate() {

@@ -2,11 +2,12 @@
 //! sockets, environment and arguments, and for handlers wasi:http.
 
 use super::account::Account;
-use super::call::CallError;
-use super::chance::{Chance, Seed};
+use super::call::{CallError, CallNumber};
+use super::chance::{self, Chance, Seed};
 use super::denied::{CountedStdin, add_counted_sockets};
 use super::growth::{Growth, HighWater};
 use super::guest_log::LogStream;
+use super::load::Role;
 use super::outbound::Outbound;
 use super::place::Place;
 use crate::config::{HANDLER_FIELDS_BYTES_MAX, INSTANCES_MAX, RANDOM_BYTES_MAX, RESOURCES_MAX};
@@ -30,8 +31,9 @@ use wasi::logging::logging::{Host as LoggingHost, Level};
 pub(super) struct Occasion {
     pub(super) seed: Seed,
     pub(super) digest: Arc<str>,
-    /// Of the message at its hop, from 1; 0 for a probe or a trial.
-    pub(super) number: u64,
+    /// What is called; none of the roles for a probe.
+    pub(super) role: Option<Role>,
+    pub(super) number: CallNumber,
 }
 
 /// The data of one store, which lives as long as its instance: by default, for one call.
@@ -128,7 +130,7 @@ impl Wasi {
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)
-            .insecure_random_seed(chance.insecure_seed())
+            .insecure_random_seed(chance::insecure_seed(occasion))
             .insecure_random(chance.clone())
             .secure_random(chance.clone())
             .max_random_size(RANDOM_BYTES_MAX);

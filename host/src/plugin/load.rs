@@ -29,13 +29,20 @@ pub enum Role {
     HttpHandler,
 }
 
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Role {
+    /// Its name in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Transform => "transform",
             Self::ReplyPolicy => "reply-policy",
             Self::HttpHandler => "http-handler",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

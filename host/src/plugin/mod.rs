@@ -48,7 +48,7 @@ mod wasi_http;
 mod watch;
 
 pub use cache::Cache;
-pub use call::{Answer, CallError, Message, Metadata, Reply, Request, Stamp};
+pub use call::{Answer, CallError, CallNumber, Message, Metadata, Reply, Request, Stamp};
 pub use chance::Seed;
 pub use compiler::{SUBCOMMAND as COMPILER_SUBCOMMAND, own_program, run as run_compiler};
 pub use engine::{Engine, EngineError, Setup};

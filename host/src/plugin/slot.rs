@@ -3,7 +3,7 @@
 mod handling;
 
 use super::account::{Account, shortened};
-use super::call::{Answer, CallError, Message, Metadata, Reply, Request, Stamp};
+use super::call::{Answer, CallError, CallNumber, Message, Metadata, Reply, Request, Stamp};
 use super::engine::Engine;
 use super::health::{Trial, Verdict};
 use super::history::{Generation, History, NothingToGoBackTo};
@@ -176,8 +176,8 @@ impl Slot {
         self.history.roll_back()
     }
 
-    /// Calls the role `transform` of the generation that serves now; `number` is the message's at its hop.
-    pub async fn transform(&self, message: Message, number: u64) -> Answer<Option<Message>, Message> {
+    /// Calls the role `transform` of the generation that serves now; as `number` says.
+    pub async fn transform(&self, message: Message, number: CallNumber) -> Answer<Option<Message>, Message> {
         let passage = self.account.hop.enter();
         let Some(serving) = self.history.serving() else { return nobody(passage, message) };
         let input = Arc::new(TransformInput::from(message));
@@ -192,7 +192,7 @@ impl Slot {
     }
 
     /// Calls the role `reply-policy` of the generation that serves now, likewise.
-    pub async fn replies(&self, request: Request, number: u64) -> Answer<Vec<Reply>, Request> {
+    pub async fn replies(&self, request: Request, number: CallNumber) -> Answer<Vec<Reply>, Request> {
         let passage = self.account.hop.enter();
         let Some(serving) = self.history.serving() else { return nobody(passage, request) };
         let input = Arc::new(ReplyPolicyInput::from(request));

@@ -5,7 +5,7 @@ use crate::cli::outcome::Outcome;
 use crate::config::LogFormat;
 use crate::config::{Config, check_name};
 use crate::dead_letters::{Base64, By, Input, Letter};
-use crate::plugin::{Engine, Message, Request, Seed, Setup, Slots, Source, own_program};
+use crate::plugin::{CallNumber, Engine, Message, Request, Seed, Setup, Slots, Source, own_program};
 use anyhow::{Context, bail};
 use std::path::Path;
 
@@ -15,6 +15,7 @@ pub(super) fn call(letter: Letter, component: &Path, config: Option<&Path>) -> a
     let _log = std::env::var_os("TIDEGATE_LOG").map(|_| log::start(LogFormat::Text));
     let config = config.map_or_else(|| Ok(Config::default()), Config::read).map_err(anyhow::Error::msg)?;
     let Letter { by, route, seed, number, input, .. } = letter;
+    let number = CallNumber::Message(number);
     let name = by.as_ref().map_or(route, |by| by.plugin.clone());
     check_name(&name).map_err(anyhow::Error::msg)?;
     let setup = Setup {
