@@ -488,6 +488,15 @@ pub fn slow_policy(wait_ms: u64) -> Vec<u8> {
     )
 }
 
+/// Waits in a host call for an hour.
+pub fn waiting_policy() -> Vec<u8> {
+    reply_policy(
+        r#"(import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $timer (param i64) (result i32)))
+           (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))"#,
+        "(call $block (call $timer (i64.const 3600000000000))) (unreachable)",
+    )
+}
+
 /// Replies once with the request's own frames; if the first one begins with `w`, never, for it counts for ever.
 pub fn spinning_policy() -> Vec<u8> {
     reply_policy(

@@ -47,6 +47,7 @@ mod ship;
 mod shutdown;
 mod slow_peers;
 mod soak;
+mod starved;
 mod structure;
 mod subscribe;
 mod swap;

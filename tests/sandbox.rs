@@ -78,8 +78,6 @@ fn what_a_call_in_flight_remembers_goes_with_its_generation() {
     assert_eq!(host.stop(), 0);
 }
 
-/// Answers of a host with these flags: of a guest that draws, and of one that reads its clock twice.
-fn chance_and_time(flags: &[&str]) -> Vec<Vec<u8>> {
 #[test]
 fn stacks_of_any_size_fit_beside_each_other() {
     let mut setup = Setup::new();
@@ -99,6 +97,8 @@ fn stacks_of_any_size_fit_beside_each_other() {
     assert_eq!(host.stop(), 0);
 }
 
+/// Answers of a host with these flags: of a guest that draws, and of one that reads its clock twice.
+fn chance_and_time(flags: &[&str]) -> Vec<Vec<u8>> {
     let host = Setup::new()
         .plugin("draw", &fixtures::drawing())
         .plugin("clock", &fixtures::telling_time())

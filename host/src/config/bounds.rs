@@ -24,6 +24,12 @@ pub const ARTIFACT_BYTES_MAX: u64 = 2 << 30;
 pub const EXAMPLES_MAX: usize = 1_000;
 /// How long trying all of them may take.
 pub const EXAMPLES_MS_MAX: u64 = 30_000;
+/// How often a probe or an example is tried where the host is too busy for it.
+pub const BUSY_LOAD_TRIES: u32 = 5;
+/// The rest before the next try.
+pub const BUSY_LOAD_PAUSE_MS: u64 = 100;
+/// How often `compile_ms_max` has to pass for a compiler that gets less than half of the processor.
+pub const BUSY_COMPILE_PERIODS: u32 = 8;
 /// Generations that stay compiled beside the one that serves, to go back to.
 pub const PREVIOUS_GENERATIONS_MAX: usize = 2;
 /// Host resources (timers, streams) that one call may hold.

@@ -8,12 +8,13 @@ use super::denied::{CountedStdin, add_counted_sockets};
 use super::growth::{Growth, HighWater};
 use super::guest_log::LogStream;
 use super::load::Role;
+use super::meter;
 use super::outbound::Outbound;
 use super::place::Place;
 use crate::config::{HANDLER_FIELDS_BYTES_MAX, INSTANCES_MAX, RANDOM_BYTES_MAX, RESOURCES_MAX};
 use std::sync::Arc;
-use wasmtime::Store;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::WasiConfig;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -81,7 +82,12 @@ impl Guest {
             Self { account: Arc::clone(account), occasion, resources, wasi: None, http: None, growth, _place: place };
         let mut store = Store::new(engine, guest);
         store.limiter(|guest| &mut guest.growth);
+        // The first says that guests may yield, the second what they do then: it replaces the first's.
         store.epoch_deadline_async_yield_and_update(1);
+        store.epoch_deadline_callback(|_| {
+            meter::interrupted();
+            Ok(UpdateDeadline::Yield(1))
+        });
         Self::refill(&mut store);
         Ok(store)
     }

@@ -5,6 +5,7 @@ use super::call::CallError;
 use super::engine::{Engine, Runtime};
 use super::examples::{self, Examples};
 use super::loaded::Plugin;
+use super::patience::while_too_busy;
 use super::type_check::TypeChecked;
 use crate::config::Limits;
 use sha2::{Digest, Sha256};
@@ -61,6 +62,10 @@ pub enum LoadError {
     /// The bytes are no component, or one that the engine does not take.
     #[error("compile: {0}")]
     Compile(String),
+    /// The host had too much to do, which says nothing of the component.
+    #[error("{stage}: {text}")]
+    #[allow(missing_docs)]
+    Busy { stage: &'static str, text: String },
     /// The component's imports or exports are not those of the contract.
     #[error("type-check: {0}")]
     TypeCheck(String),
@@ -76,12 +81,20 @@ pub enum LoadError {
 }
 
 impl LoadError {
+    fn of_probe(error: CallError) -> Self {
+        if error.is_too_busy() {
+            return Self::Busy { stage: "probe", text: error.to_string() };
+        }
+        Self::Probe(error)
+    }
+
     /// The stage that refused.
     pub fn stage(&self) -> &'static str {
         match self {
             Self::Away(_) | Self::Pull(_) => "pull",
             Self::Read(_) => "read",
             Self::Compile(_) => "compile",
+            Self::Busy { stage, .. } => stage,
             Self::TypeCheck(_) => "type-check",
             Self::Probe(_) => "probe",
             Self::Examples(_) => "examples",
@@ -199,10 +212,9 @@ impl Engine {
             engine: self.clone(),
             runtime,
         });
-        plugin
-            .probe(typed.component)
+        while_too_busy(|| plugin.probe(typed.component.clone()))
             .await
-            .map_err(LoadError::Probe)?
+            .map_err(LoadError::of_probe)?
             .map_err(|error| LoadError::TypeCheck(format!("{error:#}")))?;
         keep_promises(&plugin, &examples).await?;
         Ok(plugin)
@@ -273,9 +285,12 @@ fn carried_examples(bytes: &[u8]) -> Result<Examples, LoadError> {
 
 /// Tries the plugin on its examples; one miss is enough.
 async fn keep_promises(plugin: &Arc<Plugin>, examples: &Examples) -> Result<(), LoadError> {
-    let differences: Vec<_> = examples
-        .try_on(plugin)
-        .await
+    let outcomes = examples.try_on(plugin).await;
+    if let Some(text) = outcomes.iter().find(|outcome| outcome.was_busy).and_then(|outcome| outcome.difference.clone())
+    {
+        return Err(LoadError::Busy { stage: "examples", text });
+    }
+    let differences: Vec<_> = outcomes
         .into_iter()
         .filter_map(|outcome| outcome.difference.map(|difference| format!("`{}`: {difference}", outcome.name)))
         .collect();

@@ -16,9 +16,9 @@ use hyper::Request;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::timeout;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+use tokio::time::timeout_at;
 use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
@@ -151,8 +151,14 @@ impl Plugin {
         call: Pin<Box<impl Future<Output = Result<T, CallError>> + Send + 'static>>,
     ) -> Result<T, CallError> {
         let deadline_ms = self.limits().call_deadline_ms;
-        let call = timeout(Duration::from_millis(deadline_ms), self.engine.lane.run(&self.account.cpu, call));
-        unless_panicked(async { call.await.unwrap_or(Err(CallError::DeadlineExceeded(deadline_ms))) }).await
+        let (share, began, deadline) = (&self.account.cpu, Instant::now(), Duration::from_millis(deadline_ms));
+        let meter = OnceLock::new();
+        let call = timeout_at((began + deadline).into(), self.engine.lane.run(share, call, began, &meter));
+        let too_late = || match meter.get() {
+            Some(meter) if meter.is_starved(share, deadline) => CallError::Starved(deadline_ms),
+            _ => CallError::DeadlineExceeded(deadline_ms),
+        };
+        unless_panicked(async { call.await.unwrap_or_else(|_| Err(too_late())) }).await
     }
 
     fn occasion(&self, role: Option<Role>, number: CallNumber) -> Occasion {

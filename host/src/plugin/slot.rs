@@ -3,7 +3,7 @@
 mod handling;
 
 use super::account::{Account, shortened};
-use super::call::{Answer, CallError, CallNumber, Message, Metadata, Reply, Request, Stamp};
+use super::call::{Answer, CallError, CallNumber, Ending, Message, Metadata, Reply, Request, Stamp};
 use super::engine::Engine;
 use super::health::{Trial, Verdict};
 use super::history::{Generation, History, NothingToGoBackTo};
@@ -119,7 +119,12 @@ impl Slot {
         if known {
             return Ok(None);
         }
-        self.load_candidate(engine, candidate, asked).await.map(Some)
+        let loaded = self.load_candidate(engine, candidate, asked).await;
+        if matches!(loaded, Err(LoadError::Busy { .. })) {
+            // The next look tries these bytes again.
+            *last_read = None;
+        }
+        loaded.map(Some)
     }
 
     /// Loads a component that someone handed in and swaps. With `persist` it then becomes the content of the source.
@@ -260,8 +265,8 @@ impl Slot {
             tracing::warn!(plugin, generation, request_id, ?error, "call failed");
         }
         if let Some(trial) = trial {
-            let broke_down = error.is_some_and(CallError::is_breakdown);
-            let may_go_on = match serving.health.ended(broke_down, trial) {
+            let ending = error.map_or(Ending::Well, CallError::ending);
+            let may_go_on = match serving.health.ended(ending, trial) {
                 Verdict::Well => true,
                 Verdict::Unfit => self.history.roll_back_newcomer(serving),
                 Verdict::KeepsFailing => false,
