@@ -170,13 +170,13 @@ fn what_is_too_long_is_refused() {
 fn as_many_requests_as_may_be_are_served_at_once() {
     let host = Setup::new()
         .committed("downcase")
-        .plugin("loop", &fixtures::looping())
+        .plugin("wait", &fixtures::waiting())
         .config("[http]\nrequests_max = 2")
-        .config("[plugins.loop.limits]\ncall_deadline_ms = 5000")
+        .config("[plugins.wait.limits]\ncall_deadline_ms = 5000")
         .start();
     std::thread::scope(|scope| {
-        let calls: Vec<_> = (0..2).map(|_| scope.spawn(|| host.get("/loop/?param=x").status)).collect();
-        crate::harness::wait_for("both calls", || (host.status("loop")["calls_in_flight"] == 2).then_some(()));
+        let calls: Vec<_> = (0..2).map(|_| scope.spawn(|| host.get("/wait/?param=x").status)).collect();
+        crate::harness::wait_for("both calls", || (host.status("wait")["calls_in_flight"] == 2).then_some(()));
         let answer = host.get("/downcase/?param=A");
         assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{}", answer.text());
         assert!(answer.text().contains("requests_max 2"), "{}", answer.text());

@@ -128,7 +128,7 @@ fn a_failed_call_sends_nothing_and_the_next_is_served() {
         (fixtures::replying(1, 60_001), "waits 60001 ms, over delay_ms_max 60000"),
         (fixtures::replying_without_frames(), "has no frames"),
         (fixtures::reply_policy("", "(unreachable)"), "wasm `unreachable` instruction executed"),
-        (fixtures::reply_policy("", "(loop (br 0)) (unreachable)"), "ran longer than call_deadline_ms 1000"),
+        (fixtures::waiting_policy(), "ran longer than call_deadline_ms 1000"),
     ] {
         let host = Setup::new().plugin("p", &policy).start();
         let socket = dealer(&host);

@@ -106,7 +106,7 @@ fn a_failure_is_told_with_its_reason() {
     File::of(&fixtures::erring(true, r"out of \1b[2J ink"))
         .call(&["a"])
         .failed(&["the plugin failed: out of \\u{1b}[2J"]);
-    File::of(&fixtures::looping()).call(&["a"]).failed(&["longer than call_deadline_ms 1000"]);
+    File::of(&fixtures::waiting()).call(&["a"]).failed(&["longer than call_deadline_ms 1000"]);
     let named = fixtures::transform("(func $cut_off (unreachable))", "(call $cut_off) (i32.const 16)");
     let ended = File::of(&named).call(&["a"]);
     ended.failed(&["the plugin trapped", "!cut_off", "`unreachable` instruction executed"]);

@@ -101,7 +101,7 @@ fn a_message_whose_call_traps_is_kept_whole() {
 #[test]
 fn each_way_in_which_a_plugin_breaks_down_has_its_letter() {
     let host = Setup::new()
-        .plugin("loop", &fixtures::looping())
+        .plugin("wait", &fixtures::waiting())
         .plugin("recurse", &fixtures::recursing())
         .plugin("grow", &fixtures::growing())
         .plugin("gigabyte", &fixtures::gigabyte())
@@ -109,7 +109,7 @@ fn each_way_in_which_a_plugin_breaks_down_has_its_letter() {
         .config("[limits]\ncall_deadline_ms = 500")
         .start();
     let ways = [
-        ("loop", "deadline-exceeded", "call_deadline_ms 500"),
+        ("wait", "deadline-exceeded", "call_deadline_ms 500"),
         ("recurse", "over-stack", "stack_bytes_max"),
         ("grow", "over-memory", "memory_bytes_max"),
         ("gigabyte", "over-output", "output_bytes_max"),
@@ -129,7 +129,7 @@ fn each_way_in_which_a_plugin_breaks_down_has_its_letter() {
 
 #[test]
 fn a_request_whose_call_fails_is_kept_whole() {
-    let policy = fixtures::reply_policy("", "(loop (br 0)) (unreachable)");
+    let policy = fixtures::waiting_policy();
     let host = Setup::new().plugin("p", &policy).config("[limits]\ncall_deadline_ms = 300").start();
     let socket = dealer(&host);
     socket.send_multipart([b"".as_slice(), b"", &any_bytes()], 0).unwrap();

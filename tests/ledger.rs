@@ -12,20 +12,20 @@ fn figures(entered: u64, out: u64, in_flight: u64, dropped: &Value) -> Value {
 
 #[test]
 fn a_call_in_flight_is_neither_out_nor_lost() {
-    let host = Setup::new().plugin("loop", &fixtures::looping()).start();
+    let host = Setup::new().plugin("wait", &fixtures::waiting()).start();
     let client = Client::new(&host);
-    let call = std::thread::spawn(move || client.request("GET", "/loop/?param=x", None).unwrap().status);
-    let ledger = wait_for("the call", || Some(host.ledger()).filter(|ledger| ledger["plugins"]["loop"]["in"] == 1));
+    let call = std::thread::spawn(move || client.request("GET", "/wait/?param=x", None).unwrap().status);
+    let ledger = wait_for("the call", || Some(host.ledger()).filter(|ledger| ledger["plugins"]["wait"]["in"] == 1));
     let in_flight = figures(1, 0, 1, &json!({}));
     assert_eq!(ledger["hops"]["http"], in_flight);
     assert_eq!(ledger["hops"]["transform"], in_flight);
-    assert_eq!(ledger["plugins"], json!({"loop": in_flight}));
+    assert_eq!(ledger["plugins"], json!({"wait": in_flight}));
 
     assert_eq!(call.join().unwrap(), 504);
     let late = figures(1, 0, 0, &json!({"deadline-exceeded": 1}));
     let ledger = host.ledger();
     assert_eq!(ledger["hops"]["http"], figures(1, 1, 0, &json!({})), "a 504 is an answer");
-    assert_eq!((&ledger["hops"]["transform"], &ledger["plugins"]["loop"]), (&late, &late));
+    assert_eq!((&ledger["hops"]["transform"], &ledger["plugins"]["wait"]), (&late, &late));
 }
 
 #[test]

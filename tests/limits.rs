@@ -1,13 +1,16 @@
 //! Whatever a plugin does, it harms its own request alone.
 
 use crate::fixtures;
-use crate::harness::{Client, Host, Setup};
+use crate::harness::{Client, Host, Setup, wait_for};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 #[track_caller]
 fn assert_failure(host: &Host, plugin: &str, status: u16, log: &str) {
-    let answer = host.get(&format!("/{plugin}/?param=x"));
+    // On a busy machine the host may have left it no time.
+    let answer = wait_for("time for it", || {
+        Some(host.get(&format!("/{plugin}/?param=x"))).filter(|answer| !answer.text().contains("the host is too busy"))
+    });
     assert_eq!(answer.status, status, "{plugin}: {}", answer.text());
     assert_eq!(answer.header("tidegate-plugin"), plugin);
     host.process.wait_for_line(&["call failed", &format!("plugin=\"{plugin}\""), log]);
@@ -37,7 +40,7 @@ fn hostile_plugins_have_their_status_and_their_line() {
 #[test]
 fn limits_are_per_plugin() {
     let host = Setup::new()
-        .plugin("short", &fixtures::looping())
+        .plugin("short", &fixtures::waiting())
         .plugin("small", &fixtures::growing())
         .plugin("wide", &fixtures::gigabyte())
         .plugin("tight", &fixtures::answering("", None))
@@ -57,11 +60,11 @@ fn limits_are_per_plugin() {
 #[test]
 fn as_many_calls_as_may_be_run_at_once() {
     let host = Setup::new()
-        .plugin("loop", &fixtures::looping())
-        .config("[plugins.loop.limits]\ncalls_max = 2\ncall_deadline_ms = 2000")
+        .plugin("wait", &fixtures::waiting())
+        .config("[plugins.wait.limits]\ncalls_max = 2\ncall_deadline_ms = 2000")
         .start();
     let mut statuses: Vec<u16> = std::thread::scope(|scope| {
-        let calls: Vec<_> = (0..4).map(|_| scope.spawn(|| host.get("/loop/?param=x").status)).collect();
+        let calls: Vec<_> = (0..4).map(|_| scope.spawn(|| host.get("/wait/?param=x").status)).collect();
         calls.into_iter().map(|call| call.join().unwrap()).collect()
     });
     statuses.sort_unstable();
@@ -82,7 +85,8 @@ fn a_loop_under_sixteen_connections_starves_nobody() {
             scope.spawn(|| {
                 let client = Client::new(&host);
                 while !enough.load(Ordering::Relaxed) {
-                    assert_eq!(client.request("GET", "/loop/?param=x", None).unwrap().status, 504);
+                    let status = client.request("GET", "/loop/?param=x", None).unwrap().status;
+                    assert!([503, 504].contains(&status), "{status}");
                 }
             });
         }

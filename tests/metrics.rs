@@ -99,16 +99,16 @@ fn they_agree_with_the_ledger() {
 
 #[test]
 fn latencies_are_of_the_calls_that_were_let_in() {
-    let config = "[plugins.loop.limits]\ncall_deadline_ms = 300\ncalls_max = 1";
-    let host = Setup::new().committed("downcase").plugin("loop", &fixtures::looping()).config(config).start();
+    let config = "[plugins.wait.limits]\ncall_deadline_ms = 300\ncalls_max = 1";
+    let host = Setup::new().committed("downcase").plugin("wait", &fixtures::waiting()).config(config).start();
     for _ in 0..3 {
         assert_eq!(host.get("/downcase/?param=A").status, 200);
     }
     let client = Client::new(&host);
-    let call = std::thread::spawn(move || client.request("GET", "/loop/?param=x", None).unwrap().status);
-    let in_flight = "tidegate_plugin_calls_in_flight{plugin=\"loop\"}";
+    let call = std::thread::spawn(move || client.request("GET", "/wait/?param=x", None).unwrap().status);
+    let in_flight = "tidegate_plugin_calls_in_flight{plugin=\"wait\"}";
     wait_for("the call", || (metrics(&host).value(in_flight) == 1.0).then_some(()));
-    assert_eq!((host.get("/loop/?param=x").status, call.join().unwrap()), (503, 504));
+    assert_eq!((host.get("/wait/?param=x").status, call.join().unwrap()), (503, 504));
 
     let metrics = metrics(&host);
     let duration =
@@ -117,14 +117,14 @@ fn latencies_are_of_the_calls_that_were_let_in() {
     assert!(duration("sum", "plugin=\"downcase\"") > 0.0);
     assert_eq!(duration("bucket", "le=\"10.0\",plugin=\"downcase\""), 3.0);
     assert!(
-        metrics.samples.contains_key("tidegate_plugin_call_duration_seconds_bucket{le=\"0.00001\",plugin=\"loop\"}"),
+        metrics.samples.contains_key("tidegate_plugin_call_duration_seconds_bucket{le=\"0.00001\",plugin=\"wait\"}"),
         "{:#?}",
         metrics.samples
     );
-    assert_eq!(metrics.value("tidegate_plugin_calls_total{plugin=\"loop\"}"), 2.0);
-    assert_eq!(duration("count", "plugin=\"loop\""), 1.0);
-    assert!(duration("sum", "plugin=\"loop\"") >= 0.3);
-    assert_eq!(duration("bucket", "le=\"0.25\",plugin=\"loop\""), 0.0);
+    assert_eq!(metrics.value("tidegate_plugin_calls_total{plugin=\"wait\"}"), 2.0);
+    assert_eq!(duration("count", "plugin=\"wait\""), 1.0);
+    assert!(duration("sum", "plugin=\"wait\"") >= 0.3);
+    assert_eq!(duration("bucket", "le=\"0.25\",plugin=\"wait\""), 0.0);
     assert_eq!(host.stop(), 0);
 }
 

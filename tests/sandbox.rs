@@ -2,6 +2,8 @@
 
 use crate::fixtures;
 use crate::harness::{Client, Host, Setup, wait_for};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 
 #[test]
 fn nothing_outlives_a_call() {
@@ -76,6 +78,25 @@ fn what_a_call_in_flight_remembers_goes_with_its_generation() {
     assert_eq!(host.stop(), 0);
 }
 
+#[test]
+fn stacks_of_any_size_fit_beside_each_other() {
+    let mut setup = Setup::new();
+    for index in 1..=24 {
+        let limits = format!("[plugins.p{index}.limits]\nstack_bytes_max = {}", 65_536 * index + 1);
+        setup = setup.plugin(&format!("p{index}"), &fixtures::filtering()).config(&limits);
+    }
+    let host = setup.plugin("deep", &fixtures::recursing()).start();
+    for index in 1..=24 {
+        assert_eq!(host.get(&format!("/p{index}/?param=x")).status, 204, "{index}");
+    }
+    assert_eq!(host.get("/deep/?param=x").status, 502);
+    // One thread makes all their guests yield.
+    let threads = std::fs::read_dir(format!("/proc/{}/task", host.process.id())).unwrap();
+    let names = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("comm")).unwrap_or_default());
+    assert_eq!(names.filter(|name| name.trim() == "epoch").count(), 1);
+    assert_eq!(host.stop(), 0);
+}
+
 /// Answers of a host with these flags: of a guest that draws, and of one that reads its clock twice.
 fn chance_and_time(flags: &[&str]) -> Vec<Vec<u8>> {
     let host = Setup::new()
@@ -104,6 +125,23 @@ fn under_a_seed_the_same_messages_give_the_same_answers() {
     let unseeded = chance_and_time(&[]);
     assert_ne!(unseeded[0], chance_and_time(&[])[0]);
     assert_ne!(unseeded[1], seeded[1]);
+}
+
+#[test]
+fn a_trial_never_tells_what_a_message_draws() {
+    let host = Setup::new().plugin("x", &fixtures::drawing()).with(&["--seed=7"]).start();
+    let mut drawn = std::collections::BTreeSet::new();
+    for _ in 0..5 {
+        drawn.insert(host.get("/x/?param=x").body);
+        let answer = host.admin_request("POST", "/plugins/x/call", Some(br#"{"message": {"body": "x"}}"#)).json();
+        let message = &answer["message"];
+        drawn.insert(match message["body"].as_str() {
+            Some(text) => text.as_bytes().to_vec(),
+            None => BASE64_STANDARD.decode(message["body_base64"].as_str().unwrap()).unwrap(),
+        });
+    }
+    assert_eq!(drawn.len(), 10, "{drawn:?}");
+    assert_eq!(host.stop(), 0);
 }
 
 #[test]

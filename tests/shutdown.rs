@@ -22,10 +22,10 @@ fn waiting_client(delay_ms: u32, config: &str) -> (Host, zmq::Socket) {
 
 #[test]
 fn a_request_in_flight_is_answered() {
-    let host = Setup::new().plugin("loop", &fixtures::looping()).start();
+    let host = Setup::new().plugin("wait", &fixtures::waiting()).start();
     let client = Client::new(&host);
-    let call = std::thread::spawn(move || client.request("GET", "/loop/?param=x", None).unwrap().status);
-    wait_for("the call", || (host.status("loop")["calls_in_flight"] == 1).then_some(()));
+    let call = std::thread::spawn(move || client.request("GET", "/wait/?param=x", None).unwrap().status);
+    wait_for("the call", || (host.status("wait")["calls_in_flight"] == 1).then_some(()));
     assert_eq!(host.stop(), 0);
     assert_eq!(call.join().unwrap(), 504);
 }
@@ -51,18 +51,18 @@ fn what_does_not_end_in_time_is_abandoned_and_said() {
 /// A call that runs on when the grace period is over is counted before the host ends, not left in flight.
 #[test]
 fn a_call_that_is_given_up_is_in_the_ledger() {
-    let config = "[shutdown]\ngrace_ms = 300\n[plugins.loop.limits]\ncall_deadline_ms = 60000";
-    let mut host = Setup::new().plugin("loop", &fixtures::looping()).config(config).start();
+    let config = "[shutdown]\ngrace_ms = 300\n[plugins.wait.limits]\ncall_deadline_ms = 60000";
+    let mut host = Setup::new().plugin("wait", &fixtures::waiting()).config(config).start();
     let client = Client::new(&host);
-    let call = std::thread::spawn(move || client.request("GET", "/loop/?param=x", None).is_err());
-    wait_for("the call", || (host.status("loop")["calls_in_flight"] == 1).then_some(()));
+    let call = std::thread::spawn(move || client.request("GET", "/wait/?param=x", None).is_err());
+    wait_for("the call", || (host.status("wait")["calls_in_flight"] == 1).then_some(()));
     host.process.signal("TERM");
     assert_eq!(host.process.wait().code(), Some(3));
     assert!(call.join().unwrap());
     let stderr = host.process.stderr();
     assert_balanced(&stderr);
     let ledger = at_exit(&stderr);
-    for figures in [&ledger["hops"]["http"], &ledger["hops"]["transform"], &ledger["plugins"]["loop"]] {
+    for figures in [&ledger["hops"]["http"], &ledger["hops"]["transform"], &ledger["plugins"]["wait"]] {
         assert_eq!(figures["dropped"]["abandoned"], 1, "{stderr}");
     }
 }

@@ -65,6 +65,8 @@ pub enum Reason {
     Rejected,
     /// libzmq refused the message for another reason.
     SendFailed,
+    /// The host left the call too little of the processor for its deadline.
+    Starved,
     /// A subscriber has no room for the message.
     SubscriberFull,
     /// Larger than the bounds on frames and their number.
@@ -110,6 +112,7 @@ impl Reason {
             Self::QueueFull => "queue-full",
             Self::Rejected => "rejected",
             Self::SendFailed => "send-failed",
+            Self::Starved => "starved",
             Self::SubscriberFull => "subscriber-full",
             Self::TooLarge => "too-large",
             Self::TooManyCalls => "too-many-calls",

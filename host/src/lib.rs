@@ -37,3 +37,4 @@ mod output;
 pub mod plugin;
 pub mod request_id;
 pub mod shutdown;
+mod swap;

@@ -89,7 +89,9 @@ fn memory_stays_flat_over_hostile_calls() {
             }
             let (name, _, _, status) = &mixture[call / CALLS_IN_A_ROW % mixture.len()];
             let answer = client.request("GET", &format!("/{name}/?param=HeLLo"), None).expect("an answer");
-            assert_eq!(answer.status, *status, "{name}: {}", answer.text());
+            // On a busy machine the host may have left a loop no time.
+            let is_busy = *status == 504 && answer.status == 503;
+            assert!(answer.status == *status || is_busy, "{name}: {} {}", answer.status, answer.text());
         }
     };
     let mut samples = Vec::new();

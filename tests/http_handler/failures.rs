@@ -2,8 +2,14 @@
 
 use super::{ask, foreign, handler_hop, setup};
 use crate::fixtures;
-use crate::harness::{Client, Process, Setup, tidegate, wait_for};
+use crate::harness::{Client, Host, Process, Setup, tidegate, wait_for};
 use serde_json::json;
+
+/// Calls that ended for this reason. What a busy machine leaves no time for its deadline counts as that.
+fn dropped(host: &Host, reason: &str) -> u64 {
+    let count = |reason| handler_hop(host)["dropped"][reason].as_u64().unwrap_or(0);
+    count(reason) + if reason == "deadline-exceeded" { count("starved") } else { 0 }
+}
 
 #[test]
 fn a_failure_before_anything_was_sent_has_its_status() {
@@ -18,7 +24,10 @@ fn a_failure_before_anything_was_sent_has_its_status() {
         ("length?99999999", 502, "over-output", "output_bytes_max"),
     ] {
         let before = handler_hop(&host)["dropped"][reason].as_u64().unwrap_or(0);
-        let answer = host.get(&format!("/h/{path}"));
+        // On a busy machine the host may have left it no time.
+        let answer = wait_for("time for it", || {
+            Some(host.get(&format!("/h/{path}"))).filter(|answer| !answer.text().contains("the host is too busy"))
+        });
         assert_eq!(answer.status, status, "{path}: {}", answer.text());
         assert!(answer.text().contains(detail), "{path}: {}", answer.text());
         let ledger = host.ledger();
@@ -44,11 +53,11 @@ fn a_failure_after_that_ends_the_connection() {
         ("h/length?4", "failed"),
         ("h/length?6", "failed"),
     ] {
-        let before = handler_hop(&host)["dropped"][reason].as_u64().unwrap_or(0);
+        let before = dropped(&host, reason);
         let broken = Client::new(&host).request("GET", &format!("/{path}"), None);
         // On a busy machine it may happen before anything was sent.
         assert!(broken.as_ref().map_or(true, |answer| answer.status >= 502), "{path}: {broken:?}");
-        wait_for("the end of the call", || (handler_hop(&host)["dropped"][reason] == before + 1).then_some(()));
+        wait_for("the end of the call", || (dropped(&host, reason) == before + 1).then_some(()));
     }
     let ledger = host.ledger();
     assert_eq!((&ledger["hops"]["http"]["out"], &ledger["hops"]["http"]["dropped"]), (&json!(6), &json!({})));
@@ -63,7 +72,7 @@ fn a_response_is_whole_though_its_handler_goes_on() {
     let host = setup().start();
     let answer = host.get("/h/afterwards");
     assert_eq!((answer.status, answer.text()), (200, "done"));
-    wait_for("the deadline", || (handler_hop(&host)["dropped"] == json!({"deadline-exceeded": 1})).then_some(()));
+    wait_for("the deadline", || (dropped(&host, "deadline-exceeded") == 1).then_some(()));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tidegate::config::Config;
-use tidegate::plugin::{Cache, Cause, Engine, Message, Seed, Setup, Slot, Slots, Source, own_program};
+use tidegate::plugin::{Cache, CallNumber, Cause, Engine, Message, Seed, Setup, Slot, Slots, Source, own_program};
 use tokio::runtime::Runtime;
 
 /// Of compiled components: each is loaded twice.
@@ -52,7 +52,11 @@ impl<'a> Caller<'a> {
             let mut answer = Vec::new();
             for body in bodies {
                 let message = Message { body, ..Message::default() };
-                let message = slot.transform(message, 1).await.result?.context("the message was filtered")?;
+                let message = slot
+                    .transform(message, CallNumber::Message(1))
+                    .await
+                    .result?
+                    .context("the message was filtered")?;
                 answer = std::hint::black_box(message).body;
             }
             Ok(answer)

@@ -5,6 +5,7 @@ use crate::app::{App, StartError};
 use crate::config::{Address, Config, Endpoint, GIVE_UP_MS, LogFormat, check_name};
 use crate::output;
 use crate::plugin::Source;
+use crate::swap;
 use clap::builder::BoolishValueParser;
 use clap::{Args, CommandFactory, error::ErrorKind};
 use std::path::PathBuf;
@@ -98,6 +99,7 @@ impl Serve {
         }
         let format = config.log.format;
         let log = log::start(format, filter);
+        swap::tell();
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = match runtime.enable_all().event_interval(EVENT_INTERVAL).build() {
             Ok(runtime) => runtime,

@@ -30,6 +30,12 @@ pub const ARTIFACT_BYTES_MAX: u64 = 2 << 30;
 pub const EXAMPLES_MAX: usize = 1_000;
 /// How long trying all of them may take.
 pub const EXAMPLES_MS_MAX: u64 = 30_000;
+/// How often a probe or an example is tried where the host is too busy for it.
+pub const BUSY_LOAD_TRIES: u32 = 5;
+/// The rest before the next try.
+pub const BUSY_LOAD_PAUSE_MS: u64 = 100;
+/// How often `compile_ms_max` has to pass for a compiler that gets less than half of the processor.
+pub const BUSY_COMPILE_PERIODS: u32 = 8;
 /// Generations that stay compiled beside the one that serves, to go back to.
 pub const PREVIOUS_GENERATIONS_MAX: usize = 2;
 /// Host resources (timers, streams) that one call may hold.
@@ -87,9 +93,9 @@ pub const TOKEN_BYTES_MIN: usize = 16;
 pub const SUBSCRIPTION_BYTES_MAX: usize = 1 << 10;
 /// What a subscriber may send at once, so that a longer topic is told from what is no subscription at all.
 pub const SUBSCRIPTION_FRAME_BYTES_MAX: i64 = 64 << 10;
-/// Subscriptions of one peer.
 /// The identity of a client, and of each proxy before it: libzmq takes no longer one.
 pub const IDENTITY_BYTES_MAX: usize = 255;
+/// Subscriptions of one peer.
 pub const SUBSCRIPTIONS_PER_PEER_MAX: u64 = 10_000;
 /// The bytes of their topics, with 64 for each. libzmq takes up to fifty times that in memory.
 pub const SUBSCRIPTIONS_BYTES_PER_PEER_MAX: u64 = 2 << 20;

@@ -22,7 +22,7 @@ use super::problem::{Problem, Refusal};
 use crate::config::{ADMIN_BODY_MS_MAX, ADMIN_CALL_BYTES_MAX, ADMIN_CALLS_BYTES_MAX, ADMIN_UPLOADS_MAX};
 use crate::ledger::{Ledger, Report};
 use crate::messaging::BrokerControl;
-use crate::plugin::{Cause, LoadError, Loaded, PutError, Slot, Slots, Stamp, UnloadError};
+use crate::plugin::{CallNumber, Cause, LoadError, Loaded, PutError, Slot, Slots, Stamp, UnloadError};
 use bytes::Buf;
 use futures_util::Stream;
 use serde::Serialize;
@@ -252,7 +252,7 @@ impl Admin {
                     body::read_within(&self.in_flight, headers, body, bound, BODY_TIMEOUT).await?;
                 let _room = self.in_flight.reserve(slot.output_bytes_max())?;
                 let number = self.calls.fetch_add(1, Ordering::Relaxed);
-                call::answer(&slot, &bytes, name.id.to_string(), number).await
+                call::answer(&slot, &bytes, name.id.to_string(), CallNumber::Trial(number)).await
             }
         }
     }

@@ -97,7 +97,9 @@ impl Problem {
             Self::Call(CallError::NoRole(_)) => StatusCode::NOT_FOUND,
             Self::Call(CallError::Rejected(_)) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Call(CallError::DeadlineExceeded(_)) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Call(CallError::EmptySlot | CallError::TooManyCalls(_) | CallError::Paused(_))
+            Self::Call(
+                CallError::EmptySlot | CallError::TooManyCalls(_) | CallError::Starved(_) | CallError::Paused(_),
+            )
             | Self::QueueFull
             | Self::Overloaded
             | Self::TooManyRequests(_)

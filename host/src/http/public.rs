@@ -14,7 +14,7 @@ use crate::config::Network;
 use crate::dead_letters::DeadLetters;
 use crate::ledger::{Hop, Reason};
 use crate::messaging::Publisher;
-use crate::plugin::{Answer, CallError, Message, Metadata, Role, Slot, Slots, Stamp, lost};
+use crate::plugin::{Answer, CallError, CallNumber, Message, Metadata, Role, Slot, Slots, Stamp, lost};
 use bytes::Buf;
 use futures_util::Stream;
 use std::sync::Arc;
@@ -138,7 +138,7 @@ impl Public {
 
         let call = self.transform_hop.enter().of_client();
         let number = call.number();
-        let Answer { by, result, input } = slot.transform(message, number).await;
+        let Answer { by, result, input } = slot.transform(message, CallNumber::Message(number)).await;
         let answer = match result {
             Ok(returned) => {
                 call.out();

@@ -6,7 +6,7 @@ use super::origin::Origin;
 use crate::byte_budget::Held;
 use crate::dead_letters::DeadLetters;
 use crate::ledger::{Passage, Reason};
-use crate::plugin::{Answer, CallError, Reply, Request, Slot, lost};
+use crate::plugin::{Answer, CallError, CallNumber, Reply, Request, Slot, lost};
 use crate::request_id::{RequestId, RequestIds};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -136,7 +136,7 @@ impl PolicyCall {
             self.request.iter().for_each(panic_if_asked);
             if let Some(request) = self.request.take() {
                 let (slot, number) = (Arc::clone(slot), self.passage.number());
-                let answering = async move { slot.replies(request, number).await };
+                let answering = async move { slot.replies(request, CallNumber::Message(number)).await };
                 self.answering = Some(match self.span.is_none() {
                     true => Box::pin(answering),
                     false => Box::pin(answering.instrument(self.span.clone())),

@@ -39,6 +39,17 @@ pub struct Reply {
     pub frames: Vec<Vec<u8>>,
 }
 
+/// Which one it is of all the calls that a host makes. The guest's chance is a function of it, so no two are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallNumber {
+    /// For the message with this number at its hop, from 1.
+    Message(u64),
+    /// To try the plugin out: with this number among all such calls of the host.
+    Trial(u64),
+    /// Of a load, which serves nobody: the probe, with 0, or an example, with its own from 1.
+    Load(u64),
+}
+
 /// Who answered a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
@@ -87,6 +98,9 @@ pub enum CallError {
     /// Instantiation, guest code and waits together took too long.
     #[error("the call ran longer than call_deadline_ms {0}")]
     DeadlineExceeded(u64),
+    /// The call did not end in time, and the host had left it less than a quarter of that time.
+    #[error("the host is too busy: of call_deadline_ms {0} it left the call less than a quarter; try again later")]
+    Starved(u64),
     /// The guest died of a refused growth of its memory.
     #[error("the plugin trapped after more memory than memory_bytes_max {0} was refused")]
     OverMemory(usize),
@@ -131,6 +145,7 @@ impl CallError {
             Self::Failed(_) => Reason::Failed,
             Self::Trapped(_) => Reason::Trapped,
             Self::DeadlineExceeded(_) => Reason::DeadlineExceeded,
+            Self::Starved(_) => Reason::Starved,
             Self::OverMemory(_) => Reason::OverMemory,
             Self::OverTable(_) => Reason::OverTable,
             Self::OverStack(_) => Reason::OverStack,
@@ -144,8 +159,8 @@ impl CallError {
         }
     }
 
-    /// Whether the plugin broke down or broke a bound, which nothing that it was asked excuses.
-    pub(super) fn is_breakdown(&self) -> bool {
+    /// What it says of the plugin.
+    pub(super) fn ending(&self) -> Ending {
         match self {
             Self::Trapped(_)
             | Self::DeadlineExceeded(_)
@@ -156,14 +171,30 @@ impl CallError {
             | Self::TooManyReplies { .. }
             | Self::DelayTooLong { .. }
             | Self::NoFrames(_)
-            | Self::NoResponse => true,
+            | Self::NoResponse => Ending::BrokeDown,
+            Self::Rejected(_) | Self::Failed(_) => Ending::Well,
             Self::EmptySlot
             | Self::NoRole(_)
             | Self::TooManyCalls(_)
-            | Self::Rejected(_)
-            | Self::Failed(_)
+            | Self::Starved(_)
             | Self::Panicked
-            | Self::Paused(_) => false,
+            | Self::Paused(_) => Ending::Untold,
         }
     }
+
+    /// Whether the host had too much to do for the call, which may do better later.
+    pub(super) fn is_too_busy(&self) -> bool {
+        matches!(self, Self::TooManyCalls(_) | Self::Starved(_))
+    }
+}
+
+/// What the end of a call says of the plugin that was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It answered, if only with an error.
+    Well,
+    /// It broke down or broke a bound, which nothing that it was asked excuses.
+    BrokeDown,
+    /// Nothing, for better or worse: the host kept the call from its end.
+    Untold,
 }

@@ -1,7 +1,9 @@
-//! Chance and time as a guest sees them: randomness that is a function of seed, digest and the message's number, and,
+//! Chance and time as a guest sees them: randomness that is a function of seed, digest and which call it is, and,
 //! under a seed that the user set, clocks that always tell the same.
 
+use super::call::CallNumber;
 use super::guest::Occasion;
+use super::load::Role;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Infallible, Rng, SeedableRng, TryRng};
 use sha2::{Digest, Sha256};
@@ -53,13 +55,6 @@ impl Chance {
         self.reads.store(0, Ordering::Relaxed);
     }
 
-    /// For `wasi:random/insecure-seed`, which is read once per instance.
-    pub(super) fn insecure_seed(&self) -> u128 {
-        let mut bytes = [0; 16];
-        self.clone().fill_bytes(&mut bytes);
-        u128::from_le_bytes(bytes)
-    }
-
     /// The clocks, if they are to repeat.
     pub(super) fn clock(&self) -> Option<SeededClock> {
         self.fixed.then(|| SeededClock { reads: Arc::clone(&self.reads) })
@@ -70,11 +65,33 @@ impl Chance {
     }
 }
 
+/// For `wasi:random/insecure-seed`, which is read once per instance.
+pub(super) fn insecure_seed(occasion: &Occasion) -> u128 {
+    let mut bytes = [0; 16];
+    stream(occasion, "insecure-seed").fill_bytes(&mut bytes);
+    u128::from_le_bytes(bytes)
+}
+
 fn generator(occasion: &Occasion) -> ChaCha20Rng {
+    stream(occasion, "random")
+}
+
+/// What no other call draws, nor this one for another `purpose`: each part is hashed with its length, so that no two lists of
+/// parts run together to the same bytes.
+fn stream(occasion: &Occasion, purpose: &str) -> ChaCha20Rng {
+    let Occasion { seed, digest, role, number } = occasion;
+    let (kind, number) = match number {
+        CallNumber::Message(number) => ("message", number),
+        CallNumber::Trial(number) => ("trial", number),
+        CallNumber::Load(number) => ("load", number),
+    };
+    let role = role.map_or("", Role::as_str);
+    let (seed, number) = (seed.value.to_be_bytes(), number.to_be_bytes());
     let mut hash = Sha256::new();
-    hash.update(occasion.seed.value.to_be_bytes());
-    hash.update(occasion.digest.as_bytes());
-    hash.update(occasion.number.to_be_bytes());
+    for part in [&seed, digest.as_bytes(), role.as_bytes(), kind.as_bytes(), &number, purpose.as_bytes()] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
     ChaCha20Rng::from_seed(hash.finalize().into())
 }
 
@@ -133,17 +150,34 @@ mod tests {
     use super::*;
 
     fn occasion(seed: Option<u64>, digest: &str, number: u64) -> Occasion {
-        Occasion { seed: Seed::new(seed), digest: digest.into(), number }
+        let number = CallNumber::Message(number);
+        Occasion { seed: Seed::new(seed), digest: digest.into(), role: Some(Role::Transform), number }
     }
 
     #[test]
-    fn chance_is_a_function_of_seed_digest_and_number() {
-        let draw = |seed, digest, number| Chance::new(&occasion(Some(seed), digest, number)).next_u64();
-        let first = draw(1, "a", 1);
-        assert_eq!(draw(1, "a", 1), first);
-        for other in [draw(2, "a", 1), draw(1, "b", 1), draw(1, "a", 2)] {
-            assert_ne!(other, first);
-        }
+    fn no_two_calls_draw_the_same_and_one_that_is_made_again_does() {
+        use CallNumber::{Load, Message, Trial};
+        let roles = [None, Some(Role::Transform), Some(Role::ReplyPolicy), Some(Role::HttpHandler)];
+        let numbers = [0, 1, 2].map(|number| [Message(number), Trial(number), Load(number)]).concat();
+        let draws = || {
+            let mut drawn = Vec::new();
+            for (seed, digest) in [(1, "a"), (2, "a"), (1, "b"), (1, "")] {
+                for (role, number) in
+                    roles.into_iter().flat_map(|role| numbers.iter().map(move |number| (role, *number)))
+                {
+                    let occasion = Occasion { seed: Seed::new(Some(seed)), digest: digest.into(), role, number };
+                    let mut chance = Chance::new(&occasion);
+                    let insecure = insecure_seed(&occasion).to_le_bytes();
+                    drawn.extend([chance.next_u64().to_le_bytes().to_vec(), insecure[..8].to_vec()]);
+                }
+            }
+            drawn
+        };
+        let drawn = draws();
+        assert_eq!(draws(), drawn);
+        let (count, distinct) = (drawn.len(), std::collections::BTreeSet::from_iter(drawn).len());
+        assert_eq!(distinct, count);
+        let first = Chance::new(&occasion(Some(1), "a", 1)).next_u64();
         let mut reused = Chance::new(&occasion(Some(1), "a", 7));
         reused.next_u64();
         reused.restart(&occasion(Some(1), "a", 1));

@@ -5,14 +5,14 @@
 //! [`REFUSED`] and the reason on stderr.
 
 use super::engine;
-use super::lane::give_way_to_others;
 use super::load::LoadError;
-use crate::config::{ARTIFACT_BYTES_MAX, COMPILES_ASKED_MAX, COMPILES_MAX, Limits};
+use crate::config::{ARTIFACT_BYTES_MAX, BUSY_COMPILE_PERIODS, COMPILES_ASKED_MAX, COMPILES_MAX, Limits};
 use crate::output::note;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,7 +106,7 @@ impl Compiler {
         else {
             return Err(LoadError::Compile("the compiler has no pipes".to_owned()));
         };
-        let (mut artifact, mut text) = (Vec::new(), Vec::new());
+        let (id, mut artifact, mut text) = (child.id(), Vec::new(), Vec::new());
         let conversation = async {
             let (_, read, _) = tokio::join!(
                 // A compiler that has refused no longer reads.
@@ -120,8 +120,17 @@ impl Compiler {
             read?;
             child.wait().await
         };
-        let Ok(ended) = timeout(Duration::from_millis(limits.compile_ms_max), conversation).await else {
-            return Err(too_long(limits));
+        let (period, mut periods) = (Duration::from_millis(limits.compile_ms_max), 1);
+        let ended = {
+            let mut conversation = pin!(conversation);
+            loop {
+                match timeout(period, &mut conversation).await {
+                    Ok(ended) => break ended,
+                    Err(_) if !is_starved(id, period) => return Err(too_long(limits)),
+                    Err(_) if periods == BUSY_COMPILE_PERIODS => return Err(too_busy(limits)),
+                    Err(_) => periods += 1,
+                }
+            }
         };
         let status = ended.map_err(|error| failed("talking to", error))?;
         if !status.success() {
@@ -136,6 +145,30 @@ impl Compiler {
 
 fn too_long(limits: &Limits) -> LoadError {
     LoadError::Compile(format!("compiling took longer than compile_ms_max {}", limits.compile_ms_max))
+}
+
+fn too_busy(limits: &Limits) -> LoadError {
+    let text = format!(
+        "the machine is too busy to compile it: in {BUSY_COMPILE_PERIODS} times compile_ms_max {} the compiler had the processor \
+         for less than half of one; load it again later",
+        limits.compile_ms_max
+    );
+    LoadError::Busy { stage: "compile", text }
+}
+
+/// Whether the system let a compiler run for less than half of the period that has passed. Where it does not tell: no.
+fn is_starved(compiler: Option<u32>, period: Duration) -> bool {
+    compiler.and_then(processor_time).is_some_and(|had| had * 2 < period)
+}
+
+/// What the threads of a process that are there now have had of the processor.
+fn processor_time(process: u32) -> Option<Duration> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten();
+    let nanos = threads.filter_map(|thread| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse().ok()
+    });
+    nanos.reduce(|sum: u64, nanos| sum + nanos).map(Duration::from_nanos)
 }
 
 /// Why a compiler ended without an artifact.
@@ -170,6 +203,19 @@ fn threads() -> usize {
     std::thread::available_parallelism()
         .map_or(1, |processors| processors.get().saturating_sub(1))
         .clamp(1, THREADS_MAX)
+}
+
+/// Gives this thread a priority below all others, where there is one.
+fn give_way_to_others() {
+    #[cfg(target_os = "linux")]
+    {
+        use thread_priority::ThreadPriority;
+        use thread_priority::unix::{
+            NormalThreadSchedulePolicy::Idle, ThreadSchedulePolicy::Normal, set_thread_priority_and_policy,
+            thread_native_id,
+        };
+        let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, Normal(Idle));
+    }
 }
 
 /// What [`SUBCOMMAND`] does: compiles the component on stdin. Returns the exit code.

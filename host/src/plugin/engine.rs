@@ -11,7 +11,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use wasmtime::component::Linker;
-use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails};
+use wasmtime::{
+    Config, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails,
+};
 
 /// What one component may be made of, so that no plugin's calls take the whole pool. Languages with a runtime need some
 /// dozen core instances, and of memories and tables one or two.
@@ -24,11 +26,12 @@ const MEMORIES_PER_COMPONENT: u32 = 2;
 const TABLES_PER_COMPONENT: u32 = 4;
 /// Memory that a pooled instance leaves in place, wiped, instead of giving it back to the system: four system calls
 /// and 20 µs of a fresh instance go away. Guests of the recipe in `plugins/` are smaller than this.
+///
+/// All of it is wiped, and all beyond it given back, whatever a call has written to. The system could be asked for the pages
+/// that were written (`pagemap_scan`), but it does not name those that it has swapped out or is moving at that moment, and
+/// the next call would read them.
 const MEMORY_KEEP_RESIDENT_BYTES: usize = 1 << 20;
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
-/// The same for a component whose memory is larger from the start, as those are that bring a language's runtime: of that
-/// only the pages are wiped that a call has written to, which the system has to be asked for.
-const LARGE_MEMORY_KEEP_RESIDENT_BYTES: usize = 4 << 20;
 /// Of a guest's stack, for the host's own code in calls that the guest makes.
 const HOST_STACK_BYTES: usize = 3 << 19;
 
@@ -41,8 +44,13 @@ pub struct Engine {
     pub(super) seed: Seed,
     largest: Limits,
     debug_info: bool,
-    runtimes: Arc<Mutex<BTreeMap<Kind, Runtime>>>,
+    /// By what their guests have of a stack, which is a setting of the whole of wasmtime.
+    runtimes: Arc<Mutex<BTreeMap<usize, Runtime>>>,
+    ticked: Arc<Ticked>,
 }
+
+/// The engines whose guests are made to yield.
+type Ticked = Mutex<Vec<EngineWeak>>;
 
 /// What the engine is set up with, beside the bounds of the plugins.
 pub struct Setup {
@@ -57,24 +65,7 @@ pub struct Setup {
     pub debug_info: bool,
 }
 
-/// What of a plugin is a setting of the whole of wasmtime.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Kind {
-    stack_bytes_max: usize,
-    has_large_memory: bool,
-}
-
-impl Kind {
-    /// Of a component whose memory begins with so much.
-    pub(super) fn new(stack_bytes_max: usize, memory_bytes: u64) -> Self {
-        // Where the system does not tell, wiping the whole would take longer than new pages.
-        let has_large_memory =
-            memory_bytes > MEMORY_KEEP_RESIDENT_BYTES as u64 && PoolingAllocationConfig::is_pagemap_scan_available();
-        Self { stack_bytes_max, has_large_memory }
-    }
-}
-
-/// wasmtime for plugins of one kind. Cheap to clone: every plugin has it.
+/// wasmtime for plugins with stacks of one size. Cheap to clone: every plugin has it.
 #[derive(Clone)]
 pub(super) struct Runtime {
     pub(super) wasmtime: wasmtime::Engine,
@@ -92,18 +83,22 @@ impl Engine {
     /// # Errors
     /// When the system does not grant the pool's address space (4 GiB an instance, not memory).
     pub fn new(largest: &Limits, setup: Setup) -> Result<Self, EngineError> {
-        let lane = SlowLane::start().map_err(|error| EngineError(format!("starting threads: {error}")))?;
+        let started = |error| EngineError(format!("starting threads: {error}"));
+        let lane = Arc::new(SlowLane::start().map_err(started)?);
+        let ticked = Arc::<Ticked>::default();
+        tick(&ticked, &lane).map_err(started)?;
         let engine = Self {
             compiler: Compiler::new(setup.compiler, setup.debug_info),
             // What it holds was compiled without.
             cache: setup.cache.filter(|_| !setup.debug_info),
-            lane: Arc::new(lane),
+            lane,
             seed: setup.seed,
             largest: largest.clone(),
             debug_info: setup.debug_info,
             runtimes: Arc::default(),
+            ticked,
         };
-        engine.runtime(Kind::new(largest.stack_bytes_max, 0))?;
+        engine.runtime(largest.stack_bytes_max)?;
         Ok(engine)
     }
 
@@ -112,21 +107,23 @@ impl Engine {
         self.seed
     }
 
-    /// The runtime for plugins of a kind.
-    pub(super) fn runtime(&self, kind: Kind) -> Result<Runtime, EngineError> {
+    /// The runtime for plugins whose guests may have so much of a stack, rounded up to a power of two: each has a pool, which
+    /// reserves 8 TiB of addresses, and they have to fit beside each other however many sizes there are.
+    pub(super) fn runtime(&self, stack_bytes_max: usize) -> Result<Runtime, EngineError> {
+        let stack_bytes = stack_bytes_max.next_power_of_two();
         let mut runtimes = self.runtimes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(runtime) = runtimes.get(&kind) {
+        if let Some(runtime) = runtimes.get(&stack_bytes) {
             return Ok(runtime.clone());
         }
-        let runtime = Runtime::new(&self.largest, kind, self.debug_info, &self.lane)
+        let runtime = Runtime::new(&self.largest, stack_bytes, self.debug_info)
             .map_err(|error| EngineError(format!("{error:#}")))?;
-        Ok(runtimes.entry(kind).or_insert(runtime).clone())
+        self.ticked.lock().unwrap_or_else(PoisonError::into_inner).push(runtime.wasmtime.weak());
+        Ok(runtimes.entry(stack_bytes).or_insert(runtime).clone())
     }
 }
 
 impl Runtime {
-    fn new(largest: &Limits, kind: Kind, debug_info: bool, lane: &Arc<SlowLane>) -> wasmtime::Result<Self> {
-        let Kind { stack_bytes_max, has_large_memory } = kind;
+    fn new(largest: &Limits, stack_bytes: usize, debug_info: bool) -> wasmtime::Result<Self> {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(INSTANCES_MAX)
             .total_stacks(INSTANCES_MAX)
@@ -144,17 +141,13 @@ impl Runtime {
             // Beyond wasmtime's hundred, a call takes over the memory of another plugin's, which costs as much as no pool.
             .max_unused_warm_slots(INSTANCES_MAX)
             .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES);
-        if has_large_memory {
-            pool.linear_memory_keep_resident(LARGE_MEMORY_KEEP_RESIDENT_BYTES).pagemap_scan(Enabled::Yes);
-        }
         let mut config = compile_settings(debug_info);
         config
-            .max_wasm_stack(stack_bytes_max)
-            .async_stack_size(stack_bytes_max + HOST_STACK_BYTES)
+            .max_wasm_stack(stack_bytes)
+            .async_stack_size(stack_bytes + HOST_STACK_BYTES)
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         let wasmtime = wasmtime::Engine::new(&config)?;
         let linker = Arc::new(guest::linker(&wasmtime)?);
-        tick(&wasmtime, lane)?;
         Ok(Self { wasmtime, linker })
     }
 }
@@ -167,14 +160,18 @@ pub(super) fn compile_settings(debug_info: bool) -> Config {
     config
 }
 
-/// Advances the epoch for as long as the engine lives, from a thread of its own: a runtime thread may be the one that
-/// has to be interrupted.
-fn tick(engine: &wasmtime::Engine, lane: &Arc<SlowLane>) -> std::io::Result<()> {
-    let (engine, lane) = (engine.weak(), Arc::downgrade(lane));
+/// Advances the epoch of all engines for as long as they live, from a thread of its own: a runtime thread may be the one
+/// that has to be interrupted.
+fn tick(ticked: &Arc<Ticked>, lane: &Arc<SlowLane>) -> std::io::Result<()> {
+    let (ticked, lane) = (Arc::downgrade(ticked), Arc::downgrade(lane));
     std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
+        while let Some(ticked) = ticked.upgrade() {
+            for engine in &*ticked.lock().unwrap_or_else(PoisonError::into_inner) {
+                if let Some(engine) = engine.upgrade() {
+                    engine.increment_epoch();
+                }
+            }
+            drop(ticked);
             let busy = lane.upgrade().is_some_and(|lane| lane.is_busy());
             std::thread::sleep(Duration::from_millis(if busy { BUSY_EPOCH_TICK_MS } else { EPOCH_TICK_MS }));
         }

@@ -4,8 +4,9 @@
 
 mod difference;
 
-use super::call::{CallError, Message, Metadata, Reply, Request};
+use super::call::{CallError, CallNumber, Message, Metadata, Reply, Request};
 use super::loaded::Plugin;
+use super::patience::while_too_busy;
 use crate::config::{EXAMPLES_MAX, EXAMPLES_MS_MAX};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -100,6 +101,20 @@ pub struct Outcome {
     pub name: String,
     /// Lines for people to read.
     pub difference: Option<String>,
+    /// The host had too much to do to try it, which says nothing of the plugin; no example after it was tried.
+    pub was_busy: bool,
+}
+
+/// Why an example is not kept.
+struct Miss {
+    difference: String,
+    was_busy: bool,
+}
+
+impl From<String> for Miss {
+    fn from(difference: String) -> Self {
+        Self { difference, was_busy: false }
+    }
 }
 
 impl Content {
@@ -155,8 +170,12 @@ impl Examples {
                 outcomes.push(Outcome::out_of_time(name));
                 return outcomes;
             }
-            let difference = example.try_on(plugin).await.err();
-            outcomes.push(Outcome { name, difference });
+            let outcome = Outcome::new(name, example.try_on(plugin, number(index)).await);
+            let was_busy = outcome.was_busy;
+            outcomes.push(outcome);
+            if was_busy {
+                return outcomes;
+            }
         }
         for (index, example) in self.reply_policy.iter().enumerate() {
             let name = example.title("reply-policy", index);
@@ -164,18 +183,33 @@ impl Examples {
                 outcomes.push(Outcome::out_of_time(name));
                 return outcomes;
             }
-            let difference = example.try_on(plugin).await.err();
-            outcomes.push(Outcome { name, difference });
+            let outcome = Outcome::new(name, example.try_on(plugin, number(index)).await);
+            let was_busy = outcome.was_busy;
+            outcomes.push(outcome);
+            if was_busy {
+                return outcomes;
+            }
         }
         outcomes
     }
 }
 
+/// Of the example with this index in its list.
+fn number(index: usize) -> CallNumber {
+    CallNumber::Load(index as u64 + 1)
+}
+
 impl Outcome {
+    fn new(name: String, tried: Result<(), Miss>) -> Self {
+        let (difference, was_busy) = tried.err().map(|miss| (miss.difference, miss.was_busy)).unzip();
+        Self { name, difference, was_busy: was_busy.unwrap_or(false) }
+    }
+
     fn out_of_time(name: String) -> Self {
         Self {
             name,
             difference: Some(format!("not tried: all examples together took longer than {EXAMPLES_MS_MAX} ms")),
+            was_busy: false,
         }
     }
 }
@@ -187,23 +221,20 @@ impl<I, O> Example<I, O> {
 }
 
 impl Example<MessageIn, MessageOut> {
-    async fn try_on(&self, plugin: &Arc<Plugin>) -> Result<(), String> {
+    async fn try_on(&self, plugin: &Arc<Plugin>, number: CallNumber) -> Result<(), Miss> {
         let MessageIn { topic, metadata, body } = &self.input;
         let message = Message { topic: topic.clone(), metadata: metadata.clone(), body: body.bytes()? };
         let MessageOut { topic, metadata, body, filtered, error, error_contains } = &self.expect;
-        let Some(returned) = expected_end(
-            plugin.transform(Arc::new(message.into()), 0, Arc::default(), ()).await,
-            *error,
-            error_contains,
-        )?
-        else {
-            return Ok(());
-        };
+        let message = Arc::new(message.into());
+        let ended = while_too_busy(|| plugin.transform(Arc::clone(&message), number, Arc::default(), ())).await;
+        let Some(returned) = expected_end(ended, *error, error_contains)? else { return Ok(()) };
         let message = match (returned, filtered) {
             (None, true) => return Ok(()),
-            (None, false) => return Err(difference("the answer", "a message", "none: the plugin filtered it")),
+            (None, false) => {
+                return Err(difference("the answer", "a message", "none: the plugin filtered it").into());
+            }
             (Some(message), true) => {
-                return Err(difference("the answer", "none: a filtered message", show(&message.body)));
+                return Err(difference("the answer", "none: a filtered message", show(&message.body)).into());
             }
             (Some(message), false) => message,
         };
@@ -221,14 +252,15 @@ impl Example<MessageIn, MessageOut> {
 }
 
 impl Example<RequestIn, RepliesOut> {
-    async fn try_on(&self, plugin: &Arc<Plugin>) -> Result<(), String> {
+    async fn try_on(&self, plugin: &Arc<Plugin>, number: CallNumber) -> Result<(), Miss> {
         let RequestIn { identity, metadata, frames } = &self.input;
         let identity = identity.as_ref().map_or_else(|| Ok(b"example".to_vec()), Content::bytes)?;
         let frames = frames.iter().map(Content::bytes).collect::<Result<_, _>>()?;
         let request = Request { identity, metadata: metadata.clone(), frames };
         let RepliesOut { replies_min, replies_max, delay_ms_min, delay_ms_max, frames, error, error_contains } =
             &self.expect;
-        let ended = plugin.replies(Arc::new(request.into()), 0, Arc::default(), ()).await;
+        let request = Arc::new(request.into());
+        let ended = while_too_busy(|| plugin.replies(Arc::clone(&request), number, Arc::default(), ())).await;
         let Some(replies) = expected_end(ended, *error, error_contains)? else { return Ok(()) };
         within("replies", replies.len(), *replies_min, *replies_max)?;
         for (index, Reply { delay_ms, frames: returned }) in replies.iter().enumerate() {
@@ -250,31 +282,31 @@ fn expected_end<T>(
     ended: Result<T, CallError>,
     error: Option<ErrorKind>,
     contains: &Option<String>,
-) -> Result<Option<T>, String> {
+) -> Result<Option<T>, Miss> {
     let (kind, text) = match ended {
         Ok(returned) => {
             return match error {
-                Some(error) => Err(difference("the end of the call", format!("the error {error:?}"), "an answer")),
+                Some(error) => {
+                    Err(difference("the end of the call", format!("the error {error:?}"), "an answer").into())
+                }
                 None => Ok(Some(returned)),
             };
         }
         Err(CallError::Rejected(text)) => (ErrorKind::Rejected, text),
         Err(CallError::Failed(text)) => (ErrorKind::Failed, text),
+        Err(busy) if busy.is_too_busy() => return Err(Miss { difference: busy.to_string(), was_busy: true }),
         Err(breakdown) => {
-            return Err(difference(
-                "the end of the call",
-                error.map_or("an answer".to_owned(), |error| format!("{error:?}")),
-                breakdown,
-            ));
+            let expected = error.map_or("an answer".to_owned(), |error| format!("{error:?}"));
+            return Err(difference("the end of the call", expected, breakdown).into());
         }
     };
     if error != Some(kind) {
         let expected = error.map_or("an answer".to_owned(), |error| format!("{error:?}"));
-        return Err(difference("the end of the call", expected, format!("{kind:?}: {text:?}")));
+        return Err(difference("the end of the call", expected, format!("{kind:?}: {text:?}")).into());
     }
     match contains {
         Some(part) if !text.contains(part) => {
-            Err(difference("the error's text", format!("something with {part:?}"), format!("{text:?}")))
+            Err(difference("the error's text", format!("something with {part:?}"), format!("{text:?}")).into())
         }
         _ => Ok(None),
     }

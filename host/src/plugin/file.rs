@@ -1,4 +1,4 @@
-//! A component as a file: written at once, its custom sections, its names, and what its memory begins with.
+//! A component as a file: written at once, its custom sections, and its names.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -138,21 +138,9 @@ pub fn component_names(bytes: &[u8]) -> Option<(Vec<String>, Vec<String>)> {
     is_component.then_some((imports, exports))
 }
 
-/// What the largest memory of a component's modules begins with, in bytes; 0 if it is in the text form, or none.
-pub(super) fn memory_bytes(bytes: &[u8]) -> u64 {
-    const PAGE_BYTES: u64 = 64 << 10;
-    let memories =
-        wasmparser::Parser::new(0).parse_all(bytes).map_while(Result::ok).filter_map(|payload| match payload {
-            wasmparser::Payload::MemorySection(memories) => Some(memories),
-            _ => None,
-        });
-    let pages = memories.flat_map(|memories| memories.into_iter().map_while(Result::ok)).map(|memory| memory.initial);
-    pages.max().unwrap_or(0).saturating_mul(PAGE_BYTES)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{component_names, is_unfinished, memory_bytes};
+    use super::{component_names, is_unfinished};
 
     #[test]
     fn a_file_is_unfinished_until_its_last_byte() {
@@ -179,14 +167,6 @@ mod tests {
             assert!(!is(other), "{other:?}");
         }
         assert!(!is_unfinished(directory.path()) && !is_unfinished(&directory.path().join("none")));
-    }
-
-    #[test]
-    fn the_largest_memory_is_found_in_whatever_module_it_is() {
-        let text = "(component (core module (memory 2)) (component (core module (memory 300) (memory 1))))";
-        assert_eq!(memory_bytes(&wat::parse_str(text).unwrap()), 300 * (64 << 10));
-        assert_eq!(memory_bytes(text.as_bytes()), 0);
-        assert_eq!(memory_bytes(&wat::parse_str("(component)").unwrap()), 0);
     }
 
     #[test]

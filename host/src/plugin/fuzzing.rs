@@ -3,7 +3,7 @@
 
 use super::account::Account;
 use super::cache;
-use super::call::{Message, Reply, Request};
+use super::call::{CallNumber, Message, Reply, Request};
 use super::load::{self, Candidate, LoadError, Role};
 use super::loaded::Plugin;
 use super::{Engine, Seed, Setup};
@@ -72,7 +72,7 @@ async fn call(plugin: &Arc<Plugin>) {
     if plugin.roles.contains(&Role::Transform) {
         let message = Message { topic: "topic".to_owned(), metadata: metadata.clone(), body: b"Body\xff".to_vec() };
         if let Ok(Some(Message { topic, metadata, body })) =
-            plugin.transform(Arc::new(message.into()), 1, Arc::default(), ()).await
+            plugin.transform(Arc::new(message.into()), CallNumber::Message(1), Arc::default(), ()).await
         {
             let pairs: usize = length(&metadata);
             assert!(topic.len() + pairs + body.len() <= max, "more than output_bytes_max");
@@ -80,7 +80,8 @@ async fn call(plugin: &Arc<Plugin>) {
     }
     if plugin.roles.contains(&Role::ReplyPolicy) {
         let request = Request { identity: vec![0, 255], metadata, frames: vec![vec![], b"Body\xff".to_vec()] };
-        if let Ok(replies) = plugin.replies(Arc::new(request.into()), 1, Arc::default(), ()).await {
+        if let Ok(replies) = plugin.replies(Arc::new(request.into()), CallNumber::Message(1), Arc::default(), ()).await
+        {
             let limits = plugin.limits();
             assert!(replies.len() <= limits.replies_max);
             let mut bytes = 0;

@@ -2,15 +2,19 @@
 //! sockets, environment and arguments, and for handlers wasi:http.
 
 use super::account::Account;
-use super::chance::{Chance, Seed};
+use super::call::{CallError, CallNumber};
+use super::chance::{self, Chance, Seed};
 use super::denied::{CountedStdin, add_counted_sockets};
 use super::growth::{Growth, HighWater};
 use super::guest_log::LogStream;
+use super::load::Role;
+use super::meter;
 use super::outbound::Outbound;
-use crate::config::{HANDLER_FIELDS_BYTES_MAX, RANDOM_BYTES_MAX, RESOURCES_MAX};
+use super::place::Place;
+use crate::config::{HANDLER_FIELDS_BYTES_MAX, INSTANCES_MAX, RANDOM_BYTES_MAX, RESOURCES_MAX};
 use std::sync::Arc;
-use wasmtime::Store;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::WasiConfig;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -28,8 +32,9 @@ use wasi::logging::logging::{Host as LoggingHost, Level};
 pub(super) struct Occasion {
     pub(super) seed: Seed,
     pub(super) digest: Arc<str>,
-    /// Of the message at its hop, from 1; 0 for a probe or a trial.
-    pub(super) number: u64,
+    /// What is called; none of the roles for a probe.
+    pub(super) role: Option<Role>,
+    pub(super) number: CallNumber,
 }
 
 /// The data of one store, which lives as long as its instance: by default, for one call.
@@ -41,6 +46,7 @@ pub(super) struct Guest {
     wasi: Option<Wasi>,
     http: Option<Http>,
     pub(super) growth: Growth,
+    _place: Place,
 }
 
 /// A guest's WASI, and the ends of it that the host holds.
@@ -58,22 +64,32 @@ struct Http {
 
 impl Guest {
     /// A store for a new instance, with its bounds set.
+    ///
+    /// # Errors
+    /// [`CallError::TooManyCalls`] when there are as many instances as may be.
     pub(super) fn store(
         engine: &wasmtime::Engine,
         account: &Arc<Account>,
         occasion: Occasion,
         memory: Arc<HighWater>,
-    ) -> Store<Self> {
+    ) -> Result<Store<Self>, CallError> {
+        let place = Place::take().ok_or(CallError::TooManyCalls(INSTANCES_MAX as usize))?;
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(RESOURCES_MAX);
         let limits = &account.limits;
         let growth = Growth::new(limits.memory_bytes_max, limits.table_elements_max, memory);
-        let guest = Self { account: Arc::clone(account), occasion, resources, wasi: None, http: None, growth };
+        let guest =
+            Self { account: Arc::clone(account), occasion, resources, wasi: None, http: None, growth, _place: place };
         let mut store = Store::new(engine, guest);
         store.limiter(|guest| &mut guest.growth);
+        // The first says that guests may yield, the second what they do then: it replaces the first's.
         store.epoch_deadline_async_yield_and_update(1);
+        store.epoch_deadline_callback(|_| {
+            meter::interrupted();
+            Ok(UpdateDeadline::Yield(1))
+        });
         Self::refill(&mut store);
-        store
+        Ok(store)
     }
 
     /// Makes the store of an instance that has served before ready for one more call.
@@ -120,7 +136,7 @@ impl Wasi {
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)
-            .insecure_random_seed(chance.insecure_seed())
+            .insecure_random_seed(chance::insecure_seed(occasion))
             .insecure_random(chance.clone())
             .secure_random(chance.clone())
             .max_random_size(RANDOM_BYTES_MAX);

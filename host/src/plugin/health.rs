@@ -1,5 +1,6 @@
 //! The health of one generation: whether it is on probation, and whether it is paused because it kept failing.
 
+use super::call::Ending;
 use crate::config::Rollback;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -69,17 +70,18 @@ impl Health {
         Ok(Trial(true))
     }
 
-    /// Takes note of how a call ended.
-    pub(super) fn ended(&self, broke_down: bool, trial: Trial) -> Verdict {
+    /// Takes note of how a call ended. A trial that tells nothing leaves the pause as it is: there is another one later.
+    pub(super) fn ended(&self, ending: Ending, trial: Trial) -> Verdict {
         // Calls that began before a pause end during it, and say nothing new.
-        if self.rules.failures == 0 || (self.paused.load(Ordering::Relaxed) && !trial.0) {
+        let says_nothing = ending == Ending::Untold || (self.paused.load(Ordering::Relaxed) && !trial.0);
+        if self.rules.failures == 0 || says_nothing {
             return Verdict::Well;
         }
         let on_probation = self.calls.load(Ordering::Relaxed) < self.rules.window;
         if on_probation {
             self.calls.fetch_add(1, Ordering::Relaxed);
         }
-        if !broke_down {
+        if ending == Ending::Well {
             // Written to only when it changes something: every call of the plugin shares this line of the caches.
             if self.in_a_row.load(Ordering::Relaxed) > 0 {
                 self.in_a_row.store(0, Ordering::Relaxed);
@@ -131,10 +133,14 @@ mod tests {
     const RULES: Rollback = Rollback { window: 9, failures: 3, pause_ms: 20, pause_ms_max: 50 };
     const ORDINARY: Trial = Trial(false);
 
+    fn ending(broke_down: bool) -> Ending {
+        if broke_down { Ending::BrokeDown } else { Ending::Well }
+    }
+
     #[test]
     fn a_newcomer_is_unfit_after_so_many_failures_in_its_window() {
         let health = Health::new(RULES, false);
-        let verdicts: Vec<_> = (1..=9).map(|call| health.ended(call % 3 == 0, ORDINARY)).collect();
+        let verdicts: Vec<_> = (1..=9).map(|call| health.ended(ending(call % 3 == 0), ORDINARY)).collect();
         assert_eq!(verdicts[8], Verdict::Unfit);
         assert!(verdicts[..8].iter().all(|verdict| *verdict == Verdict::Well));
         assert_eq!(health.on_probation(), (9, 3));
@@ -143,9 +149,9 @@ mod tests {
     #[test]
     fn a_proven_one_only_if_all_calls_fail() {
         let health = Health::new(RULES, true);
-        assert!((1..100).all(|call| health.ended(call % 3 != 0, ORDINARY) == Verdict::Well));
-        assert_eq!(health.ended(false, ORDINARY), Verdict::Well);
-        let verdicts = [0; 3].map(|_| health.ended(true, ORDINARY));
+        assert!((1..100).all(|call| health.ended(ending(call % 3 != 0), ORDINARY) == Verdict::Well));
+        assert_eq!(health.ended(Ending::Well, ORDINARY), Verdict::Well);
+        let verdicts = [0; 3].map(|_| health.ended(Ending::BrokeDown, ORDINARY));
         assert_eq!(verdicts, [Verdict::Well, Verdict::Well, Verdict::KeepsFailing]);
     }
 
@@ -167,18 +173,33 @@ mod tests {
         for length in [40, 50, 50] {
             let trial = wait_for_trial();
             assert!(health.admit().is_err(), "one trial at a time");
-            health.ended(true, trial);
+            health.ended(Ending::BrokeDown, trial);
             assert_eq!(health.pause(trial), Some(ms(length)));
         }
         let trial = wait_for_trial();
-        health.ended(false, trial);
+        health.ended(Ending::Well, trial);
         assert_eq!(health.paused_for(), None);
         assert_eq!(health.pause(ORDINARY), Some(ms(20)));
     }
 
     #[test]
+    fn what_the_host_is_at_fault_for_says_nothing() {
+        let health = Health::new(RULES, false);
+        assert_eq!(health.ended(Ending::BrokeDown, ORDINARY), Verdict::Well);
+        assert!((0..100).all(|_| health.ended(Ending::Untold, ORDINARY) == Verdict::Well));
+        assert_eq!(health.on_probation(), (1, 1));
+        // Nor does it end a pause, or a row of failures.
+        assert_eq!(health.ended(Ending::BrokeDown, ORDINARY), Verdict::Well);
+        assert_eq!(health.ended(Ending::Untold, ORDINARY), Verdict::Well);
+        assert_eq!(health.ended(Ending::BrokeDown, ORDINARY), Verdict::Unfit);
+        health.pause(ORDINARY);
+        assert_eq!(health.ended(Ending::Untold, Trial(true)), Verdict::Well);
+        assert!(health.paused_for().is_some());
+    }
+
+    #[test]
     fn both_can_be_switched_off() {
         let health = Health::new(Rollback { failures: 0, ..RULES }, false);
-        assert!((0..100).all(|_| health.ended(true, ORDINARY) == Verdict::Well));
+        assert!((0..100).all(|_| health.ended(Ending::BrokeDown, ORDINARY) == Verdict::Well));
     }
 }

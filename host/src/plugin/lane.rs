@@ -1,25 +1,27 @@
 //! The slow lane: where a call goes on once it turns out to be long, so that the short ones never wait for it.
 //!
 //! A call begins on the thread that asks for it. One that keeps the processor for longer than [`FAST_MAX`] moves to
-//! threads that the system lets run when nobody else wants to, and there all long calls of one plugin share a bounded
-//! part of the processor. So a plugin that loops costs the others little, and the price is paid by honest long calls: on
-//! a machine without any processor time to spare they run into their deadline first.
+//! threads that step back behind all others, and there all long calls of one plugin share a bounded part of the processor.
+//! So a plugin that loops costs the others little, and the price is paid by honest long calls: on a machine without any
+//! processor time to spare they run into their deadline first, which the [`Meter`] tells from a guest that is too slow.
 
-use crate::config::CPU_BURST_MS;
+use super::meter::{Meter, was_interrupted};
+use crate::config::{CPU_BURST_MS, EPOCH_TICK_MS};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
-#[cfg(target_os = "linux")]
-use thread_priority::ThreadPriority;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::sleep_until;
 
 /// The processor's time that a call may take before it is a long one: a thousand times what an ordinary guest takes, and
 /// more than most calls of one in Python.
 const FAST_MAX: Duration = Duration::from_millis(4);
+/// What the threads of the lane have against 0 of all others: a tenth of a processor that one of those keeps busy, so that
+/// a call of 20 ms takes 200. At 15 and 19 it misses its deadline there, and at 5 those that wake up for others wait longer.
+const NICE: i32 = 10;
 /// How much a long call uses before its plugin's share is looked at.
 const CHARGE_MIN: Duration = Duration::from_millis(1);
 
@@ -36,7 +38,7 @@ impl SlowLane {
             .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))
             .thread_name("slow-lane")
             .enable_all()
-            .on_thread_start(give_way_to_others)
+            .on_thread_start(step_back)
             .build()?;
         Ok(Self { runtime: Some(runtime), calls: AtomicUsize::new(0) })
     }
@@ -46,20 +48,28 @@ impl SlowLane {
         self.calls.load(Ordering::Relaxed) > 0
     }
 
-    /// Runs a call, here for as long as it is short. Dropping the future ends the call at its next tick.
-    pub(super) async fn run<T, F>(&self, share: &CpuShare, mut call: Pin<Box<F>>) -> T
+    /// Runs a call that `began` just now, here for as long as it is short. Dropping the future ends the call at its next tick.
+    /// The `meter` is there once the call did not end at once.
+    pub(super) async fn run<T, F>(
+        &self,
+        share: &CpuShare,
+        mut call: Pin<Box<F>>,
+        began: Instant,
+        meter: &OnceLock<Arc<Meter>>,
+    ) -> T
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
         // A plugin known for long calls does not get the first tick of each of them here.
         let begins_here = !share.is_long() && !share.in_debt(Instant::now);
-        if begins_here && let Some(output) = fast(&mut call, share).await {
+        if begins_here && let Some(output) = fast(&mut call, share, began, meter).await {
             return output;
         }
+        let meter = Arc::clone(meter.get_or_init(|| Arc::new(Meter::new(share))));
         let runtime = self.runtime.as_ref().expect("the lane is not being dropped");
         let _counted = Counted::new(&self.calls);
-        let task = runtime.spawn(slow(call, share.clone(), begins_here));
+        let task = runtime.spawn(slow(call, share.clone(), meter, begins_here));
         match AbortOnDrop(task).await {
             Ok(output) => output,
             // A panic in the host's part of the call; the caller deals with it as if it had happened there.
@@ -79,34 +89,47 @@ impl Drop for SlowLane {
     }
 }
 
-/// Gives this thread a priority below all others. A nice value would not do: the system lets a nice thread finish its
-/// slice, of some milliseconds, before another one that wakes up. Where there is no such priority the bound on the
-/// processor's time remains.
-pub(super) fn give_way_to_others() {
-    #[cfg(target_os = "linux")]
-    {
-        use thread_priority::unix::{
-            NormalThreadSchedulePolicy::Idle, ThreadSchedulePolicy::Normal, set_thread_priority_and_policy,
-            thread_native_id,
-        };
-        let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, Normal(Idle));
-    }
+/// Gives this thread a small share of a processor that others want too: not nothing, for whoever has the lane's locks would
+/// hold them up, and honest long calls would miss their deadlines. Where the system refuses, the bound on the processor's time
+/// remains.
+fn step_back() {
+    let _ = rustix::process::nice(NICE);
 }
 
 /// Polls the call until it ends, or turns out to be long. Only a call that did not end at once is metered: most never
 /// pay for a look at the clock.
-async fn fast<T>(call: &mut Pin<Box<impl Future<Output = T>>>, share: &CpuShare) -> Option<T> {
-    let mut used = None;
+async fn fast<T>(
+    call: &mut Pin<Box<impl Future<Output = T>>>,
+    share: &CpuShare,
+    began: Instant,
+    meter: &OnceLock<Arc<Meter>>,
+) -> Option<T> {
+    let mut used = Duration::ZERO;
     poll_fn(|context| {
-        let began = used.map(|_| thread_time());
-        let polled = call.as_mut().poll(context);
-        let total =
-            used.unwrap_or_default() + began.map_or(Duration::ZERO, |began| thread_time().saturating_sub(began));
-        used = Some(total);
+        let meter = match meter.get() {
+            Some(meter) => meter,
+            None => {
+                let (polled, was_interrupted) = was_interrupted(|| call.as_mut().poll(context));
+                if let Poll::Ready(output) = polled {
+                    return Poll::Ready(Some(output));
+                }
+                let meter = meter.get_or_init(|| Arc::new(Meter::new(share)));
+                if was_interrupted {
+                    // How much of a tick it had nobody has looked at; it matters where the deadline is hardly longer than one.
+                    meter.had(began.elapsed().min(Duration::from_millis(EPOCH_TICK_MS)) / 2);
+                    return Poll::Pending;
+                }
+                // It waits for something: polled once more, it tells the meter when it may go on.
+                meter
+            }
+        };
+        let began = thread_time();
+        let polled = meter.poll(call.as_mut(), context);
+        used += thread_time().saturating_sub(began);
         match polled {
             Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if total > FAST_MAX => {
-                share.charge(total, Instant::now());
+            Poll::Pending if used > FAST_MAX => {
+                share.charge(used, Instant::now());
                 share.long.store(true, Ordering::Relaxed);
                 Poll::Ready(None)
             }
@@ -118,15 +141,14 @@ async fn fast<T>(call: &mut Pin<Box<impl Future<Output = T>>>, share: &CpuShare)
 
 /// Polls the call tick by tick, with a rest after each in which its plugin's share comes to cover it. `moved` says that
 /// it was found to be long before.
-async fn slow<T>(mut call: Pin<Box<impl Future<Output = T>>>, share: CpuShare, moved: bool) -> T {
+async fn slow<T>(mut call: Pin<Box<impl Future<Output = T>>>, share: CpuShare, meter: Arc<Meter>, moved: bool) -> T {
     let mut used_so_far = Duration::ZERO;
     loop {
         let mut used = Duration::ZERO;
         let polled = poll_fn(|context| {
             let began = thread_time();
-            let polled = call.as_mut().poll(context);
-            let busy = thread_time().saturating_sub(began);
-            used += busy;
+            let polled = meter.poll(call.as_mut(), context);
+            used += thread_time().saturating_sub(began);
             match polled {
                 Poll::Ready(output) => Poll::Ready(Some(output)),
                 // It was interrupted rather than that it waits for something.
@@ -197,18 +219,27 @@ pub(super) struct CpuShare {
     /// Whether the last call that was looked at was long. Debt alone does not tell: on a busy machine the slow lane gets so
     /// little that there is none.
     long: Arc<AtomicBool>,
+    /// What was used so far, in nanoseconds.
+    used: Arc<AtomicU64>,
 }
 
 impl CpuShare {
     /// `percent` of one core.
     pub(super) fn new(percent: u32) -> Self {
-        Self { percent, paid: Arc::new(Mutex::new(Instant::now())), owes: Arc::default(), long: Arc::default() }
+        let paid = Arc::new(Mutex::new(Instant::now()));
+        Self { percent, paid, owes: Arc::default(), long: Arc::default(), used: Arc::default() }
+    }
+
+    /// The processor's time that long calls have used so far, with the rests that a share of less than a core makes of it.
+    pub(super) fn used(&self) -> Duration {
+        Duration::from_nanos(self.used.load(Ordering::Relaxed)) * 100 / self.percent.min(100)
     }
 
     /// Takes note of what was used, and says until when to rest.
-    fn charge(&self, used: Duration, now: Instant) -> Option<Instant> {
+    pub(super) fn charge(&self, used: Duration, now: Instant) -> Option<Instant> {
         let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
         self.owes.store(true, Ordering::Relaxed);
+        self.used.fetch_add(u64::try_from(used.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
         *paid = (*paid).max(now) + used * 100 / self.percent;
         let until = *paid - Duration::from_millis(CPU_BURST_MS);
         (until > now).then_some(until)
@@ -269,12 +300,14 @@ mod tests {
             }
             (before, std::thread::current().name().map(str::to_owned))
         });
-        let (before, after) = lane.run(&share, call).await;
+        let (before, after) = lane.run(&share, call, Instant::now(), &OnceLock::new()).await;
         assert_ne!(before.as_deref(), Some("slow-lane"));
         assert_eq!(after.as_deref(), Some("slow-lane"));
         // The next one is expected to be long too; it is not, so the one after it is trusted again.
-        let begins =
-            async || lane.run(&share, Box::pin(async { std::thread::current().name().map(str::to_owned) })).await;
+        let begins = async || {
+            let call = Box::pin(async { std::thread::current().name().map(str::to_owned) });
+            lane.run(&share, call, Instant::now(), &OnceLock::new()).await
+        };
         assert_eq!(begins().await.as_deref(), Some("slow-lane"));
         assert_ne!(begins().await.as_deref(), Some("slow-lane"));
     }

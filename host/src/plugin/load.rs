@@ -3,10 +3,10 @@
 use super::account::Account;
 use super::blocking::{blocking, reading};
 use super::call::CallError;
-use super::engine::{Engine, Kind, Runtime};
+use super::engine::{Engine, Runtime};
 use super::examples::{self, Examples};
-use super::file::memory_bytes;
 use super::loaded::Plugin;
+use super::patience::while_too_busy;
 use super::type_check::TypeChecked;
 use crate::config::Limits;
 use sha2::{Digest, Sha256};
@@ -30,13 +30,20 @@ pub enum Role {
     HttpHandler,
 }
 
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Role {
+    /// Its name in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Transform => "transform",
             Self::ReplyPolicy => "reply-policy",
             Self::HttpHandler => "http-handler",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -58,6 +65,10 @@ pub enum LoadError {
     /// The bytes are no component, or one that the engine does not take.
     #[error("compile: {0}")]
     Compile(String),
+    /// The host had too much to do, which says nothing of the component.
+    #[error("{stage}: {text}")]
+    #[allow(missing_docs)]
+    Busy { stage: &'static str, text: String },
     /// The component's imports or exports are not those of the contract.
     #[error("type-check: {0}")]
     TypeCheck(String),
@@ -76,12 +87,20 @@ pub enum LoadError {
 }
 
 impl LoadError {
+    fn of_probe(error: CallError) -> Self {
+        if error.is_too_busy() {
+            return Self::Busy { stage: "probe", text: error.to_string() };
+        }
+        Self::Probe(error)
+    }
+
     /// The stage that refused.
     pub fn stage(&self) -> &'static str {
         match self {
             Self::Away(_) | Self::Denied(_) | Self::Pull(_) => "pull",
             Self::Read(_) => "read",
             Self::Compile(_) => "compile",
+            Self::Busy { stage, .. } => stage,
             Self::TypeCheck(_) => "type-check",
             Self::Probe(_) => "probe",
             Self::Examples(_) => "examples",
@@ -177,12 +196,8 @@ impl Engine {
         if bytes.len() as u64 > max {
             return Err(LoadError::Read(format!("the component is larger than component_bytes_max {max}")));
         }
-        let memory_bytes = {
-            let bytes = Arc::clone(&bytes);
-            blocking(move || Ok(memory_bytes(&bytes))).await?
-        };
-        let kind = Kind::new(account.limits.stack_bytes_max, memory_bytes);
-        let runtime = self.runtime(kind).map_err(|error| LoadError::Compile(error.to_string()))?;
+        let stack_bytes_max = account.limits.stack_bytes_max;
+        let runtime = self.runtime(stack_bytes_max).map_err(|error| LoadError::Compile(error.to_string()))?;
         let started = Instant::now();
         let component = self.component(&bytes, &digest, &account.limits, &runtime, asked).await?;
         let compile_time = started.elapsed();
@@ -208,10 +223,9 @@ impl Engine {
             engine: self.clone(),
             runtime,
         });
-        plugin
-            .probe(typed.component)
+        while_too_busy(|| plugin.probe(typed.component.clone()))
             .await
-            .map_err(LoadError::Probe)?
+            .map_err(LoadError::of_probe)?
             .map_err(|error| LoadError::TypeCheck(format!("{error:#}")))?;
         keep_promises(&plugin, &examples).await?;
         Ok(plugin)
@@ -283,9 +297,12 @@ fn carried_examples(bytes: &[u8]) -> Result<Examples, LoadError> {
 
 /// Tries the plugin on its examples; one miss is enough.
 async fn keep_promises(plugin: &Arc<Plugin>, examples: &Examples) -> Result<(), LoadError> {
-    let differences: Vec<_> = examples
-        .try_on(plugin)
-        .await
+    let outcomes = examples.try_on(plugin).await;
+    if let Some(text) = outcomes.iter().find(|outcome| outcome.was_busy).and_then(|outcome| outcome.difference.clone())
+    {
+        return Err(LoadError::Busy { stage: "examples", text });
+    }
+    let differences: Vec<_> = outcomes
         .into_iter()
         .filter_map(|outcome| outcome.difference.map(|difference| format!("`{}`: {difference}", outcome.name)))
         .collect();

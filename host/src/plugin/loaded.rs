@@ -1,7 +1,7 @@
 //! A plugin: a component that has passed every stage of loading, and how its roles are called.
 
 use super::account::Account;
-use super::call::{CallError, Message, Reply};
+use super::call::{CallError, CallNumber, Message, Reply};
 use super::engine::{Engine, Runtime};
 use super::growth::{HighWater, Refused};
 use super::guest::{Guest, Occasion};
@@ -16,9 +16,9 @@ use hyper::Request;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::timeout;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+use tokio::time::timeout_at;
 use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
@@ -56,17 +56,16 @@ impl Plugin {
     }
 
     /// A store for one instance, which notes in `memory` how much it takes.
-    pub(super) fn store(&self, occasion: Occasion, memory: Arc<HighWater>) -> Store<Guest> {
+    pub(super) fn store(&self, occasion: Occasion, memory: Arc<HighWater>) -> Result<Store<Guest>, CallError> {
         Guest::store(&self.runtime.wasmtime, &self.account, occasion, memory)
     }
 
-    /// One call of the role `transform`; `number` is the message's at its hop, and `idle` are the instances of the
-    /// generation that serves it. `held` is let go when the guest has ended, which after a deadline may be a tick later
-    /// than the call.
+    /// One call of the role `transform`; `idle` are the instances of the generation that serves it. `held` is let go when the
+    /// guest has ended, which after a deadline may be a tick later than the call.
     pub(super) async fn transform(
         self: &Arc<Self>,
         message: Arc<TransformInput>,
-        number: u64,
+        number: CallNumber,
         idle: Arc<Idle>,
         held: impl Send + 'static,
     ) -> Result<Option<Message>, CallError> {
@@ -77,7 +76,8 @@ impl Plugin {
         let plugin = Arc::clone(self);
         let call = Box::pin(async move {
             let _held = held;
-            plugin.adapter.transform(&plugin, &idle, &message, plugin.occasion(number)).await
+            let occasion = plugin.occasion(Some(Role::Transform), number);
+            plugin.adapter.transform(&plugin, &idle, &message, occasion).await
         });
         self.bounded(call).await
     }
@@ -86,7 +86,7 @@ impl Plugin {
     pub(super) async fn replies(
         self: &Arc<Self>,
         request: Arc<ReplyPolicyInput>,
-        number: u64,
+        number: CallNumber,
         idle: Arc<Idle>,
         held: impl Send + 'static,
     ) -> Result<Vec<Reply>, CallError> {
@@ -97,7 +97,8 @@ impl Plugin {
         let plugin = Arc::clone(self);
         let call = Box::pin(async move {
             let _held = held;
-            plugin.adapter.replies(&plugin, &idle, &request, plugin.occasion(number)).await
+            let occasion = plugin.occasion(Some(Role::ReplyPolicy), number);
+            plugin.adapter.replies(&plugin, &idle, &request, occasion).await
         });
         self.bounded(call).await
     }
@@ -106,7 +107,7 @@ impl Plugin {
     pub(super) async fn handle(
         self: &Arc<Self>,
         request: Request<Bytes>,
-        number: u64,
+        number: CallNumber,
         memory: Arc<HighWater>,
         outlet: Outlet,
         held: impl Send + 'static,
@@ -115,7 +116,7 @@ impl Plugin {
         let call = Box::pin(async move {
             let _held = held;
             let handler = plugin.handler.as_ref().ok_or(CallError::NoRole("http-handler"))?;
-            let store = plugin.store(plugin.occasion(number), memory);
+            let store = plugin.store(plugin.occasion(Some(Role::HttpHandler), number), memory)?;
             handler.handle(&plugin, store, request, outlet).await
         });
         self.bounded(call).await
@@ -129,7 +130,7 @@ impl Plugin {
     ) -> Result<wasmtime::Result<()>, CallError> {
         let plugin = Arc::clone(self);
         let call = Box::pin(async move {
-            let mut store = plugin.store(plugin.occasion(0), Arc::default());
+            let mut store = plugin.store(plugin.occasion(None, CallNumber::Load(0)), Arc::default())?;
             let started = component.instantiate_async(&mut store).await;
             let instance = plugin.unless_trapped(started, &store)?;
             if plugin.handler.is_some()
@@ -150,12 +151,18 @@ impl Plugin {
         call: Pin<Box<impl Future<Output = Result<T, CallError>> + Send + 'static>>,
     ) -> Result<T, CallError> {
         let deadline_ms = self.limits().call_deadline_ms;
-        let call = timeout(Duration::from_millis(deadline_ms), self.engine.lane.run(&self.account.cpu, call));
-        unless_panicked(async { call.await.unwrap_or(Err(CallError::DeadlineExceeded(deadline_ms))) }).await
+        let (share, began, deadline) = (&self.account.cpu, Instant::now(), Duration::from_millis(deadline_ms));
+        let meter = OnceLock::new();
+        let call = timeout_at((began + deadline).into(), self.engine.lane.run(share, call, began, &meter));
+        let too_late = || match meter.get() {
+            Some(meter) if meter.is_starved(share, deadline) => CallError::Starved(deadline_ms),
+            _ => CallError::DeadlineExceeded(deadline_ms),
+        };
+        unless_panicked(async { call.await.unwrap_or_else(|_| Err(too_late())) }).await
     }
 
-    fn occasion(&self, number: u64) -> Occasion {
-        Occasion { seed: self.engine.seed, digest: Arc::clone(&self.digest), number }
+    fn occasion(&self, role: Option<Role>, number: CallNumber) -> Occasion {
+        Occasion { seed: self.engine.seed, digest: Arc::clone(&self.digest), role, number }
     }
 
     /// What a call returned, or why it returned nothing.

@@ -1,14 +1,14 @@
 //! One call of a plugin that serves nobody: what came of it, and what it took, for its author.
 
-use super::call::{CallError, Message, Reply, Request};
+use super::call::{CallError, CallNumber, Message, Reply, Request};
 use super::loaded::Plugin;
 use super::v0_1_0::Idle;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The number of the call at its hop: under a seed its chance is that of the first message of a host.
-const NUMBER: u64 = 1;
+/// Under a seed its chance is that of the first message of a host.
+const NUMBER: CallNumber = CallNumber::Message(1);
 
 /// A call that is over.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ mod loading;
 pub use loading::{Cause, Loaded, PutError};
 
 use super::account::{Account, shortened};
-use super::call::{Answer, CallError, Message, Metadata, Reply, Request, Stamp};
+use super::call::{Answer, CallError, CallNumber, Ending, Message, Metadata, Reply, Request, Stamp};
 use super::health::{Trial, Verdict};
 use super::history::{Generation, History, NothingToGoBackTo};
 use super::load::Role;
@@ -104,8 +104,8 @@ impl Slot {
         Ok(stamp)
     }
 
-    /// Calls the role `transform` of the generation that serves now; `number` is the message's at its hop.
-    pub async fn transform(&self, message: Message, number: u64) -> Answer<Option<Message>, Message> {
+    /// Calls the role `transform` of the generation that serves now; as `number` says.
+    pub async fn transform(&self, message: Message, number: CallNumber) -> Answer<Option<Message>, Message> {
         let passage = self.account.hop.enter().of_client();
         let Some(serving) = self.history.serving() else { return nobody(passage, message) };
         let input = Arc::new(TransformInput::from(message));
@@ -120,7 +120,7 @@ impl Slot {
     }
 
     /// Calls the role `reply-policy` of the generation that serves now, likewise.
-    pub async fn replies(&self, request: Request, number: u64) -> Answer<Vec<Reply>, Request> {
+    pub async fn replies(&self, request: Request, number: CallNumber) -> Answer<Vec<Reply>, Request> {
         let passage = self.account.hop.enter();
         let Some(serving) = self.history.serving() else { return nobody(passage, request) };
         let input = Arc::new(ReplyPolicyInput::from(request));
@@ -188,8 +188,8 @@ impl Slot {
             tracing::warn!(plugin, generation, request_id, ?error, "call failed");
         }
         if let Some(trial) = trial {
-            let broke_down = error.is_some_and(CallError::is_breakdown);
-            let may_go_on = match serving.health.ended(broke_down, trial) {
+            let ending = error.map_or(Ending::Well, CallError::ending);
+            let may_go_on = match serving.health.ended(ending, trial) {
                 Verdict::Well => true,
                 Verdict::Unfit => self.history.roll_back_newcomer(serving),
                 Verdict::KeepsFailing => false,

@@ -196,7 +196,7 @@ async fn instance<R: Role>(
     if let Some(instance) = idle.take(&occasion) {
         return Ok(instance);
     }
-    let mut store = plugin.store(occasion, Arc::clone(memory));
+    let mut store = plugin.store(occasion, Arc::clone(memory))?;
     let bindings = role.instantiate(&mut store).await;
     let bindings = plugin.unless_trapped(bindings, &store)?;
     Ok(Instance::fresh(store, bindings))

@@ -6,7 +6,7 @@ use crate::config::LogFormat;
 use crate::config::{Config, check_name};
 use crate::dead_letters::{Base64, By, Input, Letter};
 use crate::output::note;
-use crate::plugin::{Cause, Engine, Message, Request, Seed, Setup, Slots, Source, own_program};
+use crate::plugin::{CallNumber, Cause, Engine, Message, Request, Seed, Setup, Slots, Source, own_program};
 use anyhow::{Context, bail};
 use std::path::Path;
 
@@ -21,6 +21,7 @@ pub(super) fn call(
     let _log = log_filter.map(|filter| log::start(LogFormat::Text, Some(filter)));
     let config = config.map_or_else(|| Ok(Config::default()), Config::read).map_err(anyhow::Error::msg)?;
     let Letter { by, route, seed, number, input, .. } = letter;
+    let number = CallNumber::Message(number);
     let name = by.as_ref().map_or(route, |by| by.plugin.clone());
     check_name(&name).map_err(anyhow::Error::msg)?;
     let setup = Setup {

@@ -4,7 +4,7 @@ use super::json;
 use crate::config::IDENTITY_BYTES_MAX;
 use crate::http::answer::say_who;
 use crate::http::problem::Problem;
-use crate::plugin::{self, Answer, CallError, Metadata, Slot, Stamp};
+use crate::plugin::{self, Answer, CallError, CallNumber, Metadata, Slot, Stamp};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
@@ -74,8 +74,13 @@ enum Output {
     ReplyPolicy { replies: Vec<Reply> },
 }
 
-/// Calls the plugin as the body says. The call is the one of `number` at a hop of its own: it is no traffic.
-pub(super) async fn answer(slot: &Slot, body: &[u8], request_id: String, number: u64) -> Result<Response, Problem> {
+/// Calls the plugin as the body says. The call is the one of `number` among its like: it is no traffic.
+pub(super) async fn answer(
+    slot: &Slot,
+    body: &[u8],
+    request_id: String,
+    number: CallNumber,
+) -> Result<Response, Problem> {
     let call: Call =
         serde_json::from_slice(body).map_err(|error| Problem::Malformed(format!("the body is no call: {error}")))?;
     match (call.role.as_deref(), call.message, call.request) {

@@ -3,7 +3,7 @@
 
 use super::Slot;
 use crate::ledger::Passage;
-use crate::plugin::call::{CallError, Stamp};
+use crate::plugin::call::{CallError, CallNumber, Stamp};
 use crate::plugin::response::{ResponseBody, response_to};
 use bytes::Bytes;
 use hyper::Request;
@@ -39,7 +39,7 @@ impl Slot {
         let slot = Arc::clone(self);
         let call = async move {
             let memory = Arc::clone(&serving.idle.memory);
-            let handled = serving.plugin.handle(request, call.number(), memory, outlet, permit);
+            let handled = serving.plugin.handle(request, CallNumber::Message(call.number()), memory, outlet, permit);
             let result = slot.timed(handled).await;
             slot.settle(&serving, passage, result.as_ref().err(), Some(trial), &request_id);
             match &result {

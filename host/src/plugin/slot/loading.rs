@@ -118,7 +118,15 @@ impl Slot {
         if known && !asked {
             return Ok(None);
         }
-        self.load_candidate(engine, turn, fetched, asked).await.map(Some)
+        let loaded = self.load_candidate(engine, turn, fetched, asked).await;
+        if matches!(loaded, Err(LoadError::Busy { .. })) {
+            let mut read = loading.source.lock().await;
+            if read.turn == turn {
+                // The next look tries these bytes again.
+                read.digest = None;
+            }
+        }
+        loaded.map(Some)
     }
 
     /// Loads a component that someone hands in and swaps. With `persist` it then becomes the content of the source.

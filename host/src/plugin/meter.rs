@@ -1,0 +1,178 @@
+//! The meter of one call: for how long it waited by its own will, so that a guest that is slow can be told from a host that
+//! left it no time.
+
+use super::lane::CpuShare;
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+thread_local! {
+    static INTERRUPTED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Takes note that a tick of the engine made the guest yield that runs on this thread.
+pub(super) fn interrupted() {
+    INTERRUPTED.set(true);
+}
+
+/// Runs a guest for a while, and says whether a tick made it yield: otherwise it waits for something, or has ended.
+pub(super) fn was_interrupted<T>(run: impl FnOnce() -> T) -> (T, bool) {
+    INTERRUPTED.set(false);
+    (run(), INTERRUPTED.take())
+}
+
+/// Of a call that did not end at once.
+pub(super) struct Meter {
+    /// What the plugin's long calls had used of its share of the processor when this one began.
+    share_used: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    waited: Duration,
+    /// Since when it has been waiting now.
+    waits_since: Option<Instant>,
+    was_woken: bool,
+    waker: Option<Waker>,
+}
+
+impl Meter {
+    /// Of a call that begins.
+    pub(super) fn new(share: &CpuShare) -> Self {
+        Self { share_used: share.used(), state: Mutex::default() }
+    }
+
+    /// Counts time that the call had before it was metered.
+    pub(super) fn had(&self, time: Duration) {
+        self.lock().waited += time;
+    }
+
+    /// Polls the call, and takes note of when it begins to wait; when it may go on is noted by whoever wakes it, however
+    /// long it then takes until it does.
+    pub(super) fn poll<F: Future>(self: &Arc<Self>, call: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
+        {
+            let mut state = self.lock();
+            state.end_wait();
+            state.was_woken = false;
+            state.waker = Some(context.waker().clone());
+        }
+        let polled = call.poll(&mut Context::from_waker(&Waker::from(Arc::clone(self))));
+        let mut state = self.lock();
+        if polled.is_pending() && !state.was_woken {
+            state.waits_since = Some(Instant::now());
+        }
+        polled
+    }
+
+    /// Whether the host left the call too little of the time until its deadline: what it waited for by its own will, and what
+    /// the plugin's calls used of their share of the processor meanwhile, come to less than a quarter. So a guest that loops
+    /// is told from one that was left no time wherever fewer than four do so for each processor.
+    pub(super) fn is_starved(&self, share: &CpuShare, deadline: Duration) -> bool {
+        let mut state = self.lock();
+        state.end_wait();
+        (state.waited + share.used().saturating_sub(self.share_used)) * 4 < deadline
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is whole at every panic: each change is an assignment.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn end_wait(&mut self) {
+        if let Some(since) = self.waits_since.take() {
+            self.waited += since.elapsed();
+        }
+    }
+}
+
+impl Wake for Meter {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let waker = {
+            let mut state = self.lock();
+            state.end_wait();
+            state.was_woken = true;
+            state.waker.clone()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::{pending, poll_fn};
+    use std::pin::pin;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn poll_once(meter: &Arc<Meter>, call: Pin<&mut impl Future>) -> bool {
+        meter.poll(call, &mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[test]
+    fn what_a_call_waits_for_is_its_own_and_what_it_is_kept_waiting_for_is_not() {
+        let share = CpuShare::new(100);
+        let waits = Arc::new(Meter::new(&share));
+        let mut call = pin!(pending::<()>());
+        assert!(!poll_once(&waits, call.as_mut()));
+        std::thread::sleep(20 * MS);
+        assert!(!waits.is_starved(&share, 80 * MS));
+        assert!(waits.is_starved(&share, Duration::from_secs(3_600)));
+
+        let kept = Arc::new(Meter::new(&share));
+        let mut call = pin!(poll_fn(|context| {
+            // It could go on at once, as a guest can that was interrupted.
+            context.waker().wake_by_ref();
+            Poll::<()>::Pending
+        }));
+        assert!(!poll_once(&kept, call.as_mut()));
+        std::thread::sleep(20 * MS);
+        assert!(kept.is_starved(&share, MS));
+        // Of what the plugin's calls use of the processor, nobody was kept.
+        share.charge(20 * MS, Instant::now());
+        assert!(!kept.is_starved(&share, 80 * MS));
+    }
+
+    #[test]
+    fn a_wait_ends_when_it_is_woken_rather_than_when_it_goes_on() {
+        let share = CpuShare::new(100);
+        let meter = Arc::new(Meter::new(&share));
+        let mut waker = None;
+        let mut call = pin!(poll_fn(|context| {
+            waker = Some(context.waker().clone());
+            Poll::<()>::Pending
+        }));
+        assert!(!poll_once(&meter, call.as_mut()));
+        waker.take().expect("it was polled").wake();
+        std::thread::sleep(20 * MS);
+        assert!(meter.is_starved(&share, 20 * MS));
+    }
+
+    #[test]
+    fn a_small_share_is_used_up_by_little() {
+        let share = CpuShare::new(10);
+        let meter = Meter::new(&share);
+        share.charge(2 * MS, Instant::now());
+        assert!(!meter.is_starved(&share, 80 * MS));
+        assert!(meter.is_starved(&share, 81 * MS));
+    }
+
+    #[test]
+    fn only_the_tick_of_this_run_counts() {
+        interrupted();
+        assert_eq!(was_interrupted(|| 1), (1, false));
+        assert_eq!(was_interrupted(interrupted), ((), true));
+    }
+}

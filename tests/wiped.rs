@@ -1,0 +1,103 @@
+//! Every instance begins from nothing, whatever the one before it in its place left there and however that ended.
+
+use crate::fixtures::{self, LOOK, STAY, WAYS_TO_END};
+use crate::harness::{Host, Setup, wait_for};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+fn look(host: &Host, after: &str) {
+    let answer = host.post("/marks/", LOOK);
+    assert_eq!((answer.status, answer.text()), (200, "0"), "after {after}");
+}
+
+#[test]
+fn no_mark_outlives_a_call_whichever_way_it_ends() {
+    let config = "[rollback]\nfailures = 0\n[plugins.marks.limits]\ncall_deadline_ms = 200";
+    let host = Setup::new().plugin("marks", &fixtures::marking(0)).config(config).start();
+    for way in WAYS_TO_END.into_iter().cycle().take(5 * WAYS_TO_END.len()) {
+        let letter = way[0] as char;
+        let status = host.post("/marks/", way).status;
+        let expected: &[u16] = match letter {
+            'a' => &[200],
+            'r' => &[422],
+            'f' => &[204],
+            // On a busy machine it was the host that left it no time.
+            'l' => &[504, 503],
+            _ => &[502],
+        };
+        assert!(expected.contains(&status), "{letter}: {status}");
+        look(&host, &letter.to_string());
+    }
+    assert_eq!(host.stop(), 0);
+}
+
+/// Swap of 64 MiB, for as long as it is there.
+struct Swap(PathBuf);
+
+impl Swap {
+    /// None where this user or system may have none; says why.
+    fn new(directory: &Path) -> Option<Self> {
+        let file = directory.join("swap");
+        let path = file.to_str().unwrap();
+        // Without holes, which no swap may have.
+        std::fs::write(&file, vec![1; 64 << 20]).unwrap();
+        for command in [&["chmod", "600", path][..], &["mkswap", path], &["swapon", path]] {
+            let ended = Command::new(command[0]).args(&command[1..]).output();
+            if !ended.as_ref().is_ok_and(|ended| ended.status.success()) {
+                eprintln!("no swap, so nothing was swapped out: {command:?}: {ended:?}");
+                return None;
+            }
+        }
+        Some(Self(file))
+    }
+}
+
+impl Drop for Swap {
+    fn drop(&mut self) {
+        let _ = Command::new("swapoff").arg(&self.0).status();
+    }
+}
+
+/// Has the system swap out all private memory of a process, as it would when it is short of it. Python, since it takes a
+/// system call that only unsafe code can make.
+const PAGE_OUT: &str = r#"
+import ctypes, os, re, sys
+libc = ctypes.CDLL(None, use_errno=True)
+class Range(ctypes.Structure): _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+pid = int(sys.argv[1])
+descriptor = libc.syscall(434, pid, 0)
+assert descriptor >= 0, os.strerror(ctypes.get_errno())
+for line in open(f"/proc/{pid}/maps"):
+    first, last, mode = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line).groups()
+    base, length = int(first, 16), int(last, 16) - int(first, 16)
+    if mode.startswith("rw") and 65536 <= length <= 1 << 34:
+        libc.syscall(440, descriptor, ctypes.byref(Range(base, length)), 1, 21, 0)
+"#;
+
+fn page_out(process: u32) -> bool {
+    let ended = Command::new("python3").args(["-c", PAGE_OUT, &process.to_string()]).stderr(Stdio::null()).status();
+    ended.is_ok_and(|status| status.success())
+}
+
+#[test]
+fn no_mark_outlives_a_call_that_was_swapped_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(_swap) = Swap::new(directory.path()) else { return };
+    let config = "[plugins.marks.limits]\ncall_deadline_ms = 60000";
+    let host = Setup::new().plugin("marks", &fixtures::marking(200_000_000)).config(config).start();
+    host.process.wait_for_log("memory may be swapped out");
+    for _ in 0..3 {
+        std::thread::scope(|scope| {
+            let call = scope.spawn(|| host.post("/marks/", STAY).status);
+            wait_for("the call", || (host.status("marks")["calls_in_flight"] == 1).then_some(()));
+            if !page_out(host.process.id()) {
+                eprintln!("no python3, or no system call for it, so nothing was swapped out");
+            }
+            assert_eq!(call.join().unwrap(), 200);
+        });
+        for _ in 0..3 {
+            look(&host, "a call that was swapped out");
+        }
+    }
+    assert_eq!(host.stop(), 0);
+}
