@@ -49,9 +49,10 @@ impl KeyFile {
             Err(error) => return unreadable(error, stamp_now),
         };
         let (stamp, age) = (stamp(&metadata), age(&metadata));
+        let was_broken = before.is_some_and(|before| before.stamp == stamp && before.failure.is_some());
         let (key, failure) = match key {
             Ok(key) => (Some(key), None),
-            Err(_) if age < WRITTEN && !first => (before.and_then(|before| before.key.clone()), None),
+            Err(_) if age < WRITTEN && !first && !was_broken => (before.and_then(|before| before.key.clone()), None),
             Err(failure) => (None, Some(failure)),
         };
         Ok(Some(Self { stamp, settled: age >= GRAIN, key, failure }))
