@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 /// What is mended of libzmq. Each begins with why.
-const PATCHES: [&str; 4] = ["strlcpy", "timers", "queues", "xpub"];
+const PATCHES: [&str; 5] = ["strlcpy", "timers", "queues", "xpub", "router"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
