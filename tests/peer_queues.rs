@@ -178,19 +178,23 @@ fn what_is_not_taken_before_the_host_ends_is_counted() {
 #[test]
 fn what_makes_no_handshake_is_counted_with_what_it_missed() {
     // So much room that it is not cut off for another reason.
-    let host = publisher("[messaging]\nhandshake_timeout_ms = 1000\npeer_queue_bytes_max = 1073741824");
-    let mut garbage = RawPeer::connect_silently(host.surface("publish"));
-    // A message of ZMTP 1: libzmq takes whoever sends it for a peer that wants everything.
-    garbage.write(b"\x01\x00\x02\x00\x01").unwrap();
+    let host = publisher("[messaging]\nhandshake_timeout_ms = 2000\npeer_queue_bytes_max = 1073741824");
     let client = Client::new(&host);
-    wait_for("the end of it", || {
-        client.request("POST", "/plain/", Some(&vec![b'x'; LARGE])).unwrap();
-        host.process.stderr().contains("cut off: it has made no ZMTP 3 handshake in time").then_some(())
+    let body = vec![b'x'; MIB];
+    let ends = || host.process.stderr().matches("cut off: it has made no ZMTP 3 handshake in time").count();
+    // On a busy machine the system may have room for all that is published in the time of one.
+    wait_for("one that missed something", || {
+        let before = ends();
+        let mut garbage = RawPeer::connect_silently(host.surface("publish"));
+        // A message of ZMTP 1: libzmq takes whoever sends it for a peer that wants everything.
+        garbage.write(b"\x01\x00\x02\x00\x01").unwrap();
+        while ends() == before {
+            assert_eq!(client.request("POST", "/plain/", Some(&body)).unwrap().status, 200);
+        }
+        (cut_off(&host, "publish") > 0).then_some(())
     });
-    let out = host.ledger()["hops"]["publish"]["out"].as_u64().unwrap();
-    assert!(out > 0, "nothing went to it");
     host.process.wait_for_log("thrown away");
-    assert!(cut_off(&host, "publish") > 0);
+    assert!(host.ledger()["hops"]["publish"]["out"].as_u64() > Some(cut_off(&host, "publish")));
     assert_eq!(host.stop(), 0);
 }
 

@@ -6,7 +6,8 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 /// What is mended of libzmq. Each begins with why.
-const PATCHES: [&str; 8] = ["strlcpy", "timers", "queues", "xpub", "peers", "accept", "subscriptions", "heartbeats"];
+const PATCHES: [&str; 9] =
+    ["strlcpy", "timers", "queues", "xpub", "router", "peers", "accept", "subscriptions", "heartbeats"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
