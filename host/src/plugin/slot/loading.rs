@@ -30,8 +30,10 @@ pub enum Cause {
     /// A file was moved into place, whole. Bytes that were last read are left alone, and those that were rolled back are
     /// refused: so a stray file event never undoes what was done on purpose, and a bad file is complained of once.
     Arrived,
-    /// It may have changed. Likewise, and a file that is still being written is waited for.
+    /// It may have changed. Likewise, a file that is still being written is waited for, and nothing is said of one that is gone.
     Noticed,
+    /// The host starts. Likewise, but a file that is not there is refused.
+    Started,
 }
 
 /// What serves after a load.
@@ -81,11 +83,11 @@ impl Slot {
             }
             _place = loading.unasked.lock().await;
             let there = match (cause, self.file()) {
-                (Cause::Noticed, Some(file)) => until_finished(file).await,
+                (Cause::Noticed | Cause::Started, Some(file)) => until_finished(file).await,
                 _ => true,
             };
             loading.waits.store(false, Ordering::Relaxed);
-            if !there {
+            if !there && cause == Cause::Noticed {
                 return Ok(None);
             }
             // It stands for what the source holds now.
@@ -209,7 +211,7 @@ async fn until_finished(path: &Path) -> bool {
         let looked = reading(move || Ok(Fingerprint::of(&file).map(|state| (state, is_unfinished(&file))))).await;
         let file = match looked {
             Ok(Some((file, true))) => file,
-            Ok(None) => return seen.is_none(),
+            Ok(None) => return false,
             _ => return true,
         };
         let since = match seen {
