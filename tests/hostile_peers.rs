@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// What another subscriber may have to wait for a message, on a slow and busy machine. Without bounds it is for as long as
 /// somebody sends, and some time after.
-const DELAY_MAX: Duration = Duration::from_secs(2);
+const DELAY_MAX: Duration = Duration::from_secs(10);
 
 fn host(config: &str) -> Host {
     Setup::new().plugin("plain", &fixtures::answering("", None)).config(config).start()
@@ -62,7 +62,7 @@ fn publish_while(host: &Host, other: &mut RawPeer, mut goes_on: impl FnMut() -> 
         assert_eq!(client.request("POST", "/plain/", Some(b"message")).unwrap().status, 200);
         assert_eq!(other.receive().unwrap(), [b"message"]);
         assert!(sent.elapsed() < DELAY_MAX, "a message took {:?}", sent.elapsed());
-        assert!(started.elapsed() < PATIENCE, "it goes on and on:\n{}", host.process.stderr());
+        assert!(started.elapsed() < 2 * PATIENCE, "it goes on and on:\n{}", host.process.stderr());
     }
 }
 
@@ -303,11 +303,16 @@ fn a_peer_that_goes_while_its_queue_is_full_does_not_end_the_process() {
     socket.set_rcvhwm(1).unwrap();
     socket.set_heartbeat_ivl(20).unwrap();
     socket.set_heartbeat_timeout(PATIENCE.as_millis() as i32).unwrap();
+    socket.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
     socket.bind("tcp://127.0.0.1:*").unwrap();
     let endpoint = socket.get_last_endpoint().unwrap().unwrap();
     let mut peer = RawPeer::connect(&endpoint, "DEALER", b"");
     let mut other = RawPeer::connect(&endpoint, "DEALER", b"");
     peer.write(&frame(0, b"x").repeat(100)).unwrap();
+    // By the second heartbeat as much of it is read as there is room for.
+    for _ in 0..2 {
+        peer.receive_ping().unwrap();
+    }
     drop(peer);
     for _ in 0..10 {
         other.receive_ping().unwrap();

@@ -105,6 +105,9 @@ impl PublishLoop {
     /// Logs what a peer did: as news, that it is a subscriber from now on.
     fn log(&mut self, descriptor: Descriptor, change: Option<(bool, &[u8])>) {
         let Some(peer) = self.monitor.peer(descriptor) else { return };
+        if peer.has_subscribed && !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
         let (peer, is_news, total) = (peer.address().to_owned(), !peer.has_subscribed, self.subscriptions.total());
         match change {
             Some((true, topic)) if is_news => {
