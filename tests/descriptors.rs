@@ -36,6 +36,13 @@ fn closed(crowd: &mut [TcpStream]) -> usize {
     crowd.iter_mut().map(is_closed).filter(|closed| *closed).count()
 }
 
+/// Whether a caller at HTTP, who has said nothing yet, was told that there is no room.
+fn is_refused(caller: &mut TcpStream) -> bool {
+    let mut answer = [0; 256];
+    caller.set_nonblocking(true).unwrap();
+    caller.read(&mut answer).is_ok_and(|length| answer[..length].starts_with(b"HTTP/1.1 503 "))
+}
+
 /// Processor time that the host has used so far.
 fn processor_time(host: &Host) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", host.process.id())).unwrap();
@@ -112,8 +119,13 @@ fn a_crowd_of_peers_holds_up_nobody_who_is_in() {
     }
     let busy = (processor_time(&host) - used).as_secs_f64() / began.elapsed().as_secs_f64();
     assert!(busy < BUSY_MAX, "{busy} of a processor");
-    // A newcomer to HTTP has a place that peers cannot take.
+    // A newcomer to HTTP has a place that peers cannot take; with all of those taken the next one is told so.
     assert_eq!(host.get("/downcase/?param=AbC").status, 200);
+    let mut callers = crowd(host.surface("http"), 20);
+    wait_for("one that is refused", || callers.iter_mut().any(is_refused).then_some(()));
+    answers_soon(&host);
+    assert!(counted(&host, "tidegate_http_accepts_failed_total{surface=\"http\"}") > 0);
+    drop(callers);
     let refused = "tidegate_socket_handshakes_refused_total{socket=\"frontend\",reason=\"no-descriptors\"}";
     assert!(counted(&host, refused) > 0, "{}", host.admin("/metrics").text());
     let told = host.process.stderr().matches("as many descriptors are taken").count();

@@ -80,7 +80,14 @@ fn bind_by_name(socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
     for address in host.addresses().unwrap_or_default() {
         match bind(&host_name::at(endpoint, *address), address.is_ipv6()) {
             Ok(()) => return Ok(()),
-            Err(cause) => failed = failed.or(Some(format!("its address {address}: {cause}"))),
+            Err(why) => {
+                let why_here = format!("its address {address}: {why}");
+                // One that is taken is not made up for by another one, where nobody looks for it.
+                if why != cause(zmq::Error::EADDRNOTAVAIL) {
+                    return Err(why_here);
+                }
+                failed = failed.or(Some(why_here));
+            }
         }
     }
     // An interface may have addresses of IPv6 alone.

@@ -67,7 +67,7 @@ impl Surfaces {
         )?;
         counters(
             encoder,
-            ("http_accepts_failed", None, "Connections that the system did not hand over"),
+            ("http_accepts_failed", None, "Connections that came in vain, for want of a descriptor most of all"),
             self.each(|figures| &figures.accepts_failed),
         )?;
         counters(
