@@ -95,7 +95,7 @@ fn close(schema: &mut Value) {
 /// One plugin for each way in which a call ends, and one that does not load.
 fn host() -> Host {
     let setup = Setup::new().config(
-        "[plugins.loop.limits]\ncall_deadline_ms = 2000\ncalls_max = 1\n[plugins.tight.limits]\ncomponent_bytes_max = 100",
+        "[plugins.wait.limits]\ncall_deadline_ms = 2000\ncalls_max = 1\n[plugins.tight.limits]\ncomponent_bytes_max = 100",
     );
     let plugins = setup.path().join("plugins");
     std::fs::create_dir(&plugins).unwrap();
@@ -106,7 +106,7 @@ fn host() -> Host {
         ("filter", fixtures::filtering()),
         ("reject", fixtures::erring(false, "no")),
         ("fail", fixtures::erring(true, "no")),
-        ("loop", fixtures::looping()),
+        ("wait", fixtures::waiting()),
     ] {
         std::fs::write(plugins.join(format!("{name}.wasm")), component).unwrap();
     }
@@ -157,7 +157,7 @@ fn every_answer_is_as_documented() {
         ("post /plugins/{name}/call", "reject", Some(call), 422),
         ("post /plugins/{name}/call", "fail", Some(call), 502),
         ("post /plugins/{name}/call", "bad", Some(call), 503),
-        ("post /plugins/{name}/call", "loop", Some(call), 504),
+        ("post /plugins/{name}/call", "wait", Some(call), 504),
         ("delete /plugins/{name}", "reject", None, 200),
         ("delete /plugins/{name}", "reject", None, 404),
         ("delete /plugins/{name}", "echo", None, 409),

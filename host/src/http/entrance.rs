@@ -129,7 +129,7 @@ impl Entrance {
 
         let headers = response.headers_mut();
         // HTTP/2 ends a stream without its connection.
-        if line.pulse.is_http1() && !rest.is_read(waits).await {
+        if line.pulse.is_http1() && !rest.take_in(waits).await {
             line.pulse.set_unread();
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
