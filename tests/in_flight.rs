@@ -31,7 +31,7 @@ fn answers_that_nobody_takes_leave_no_room_for_more_than_the_bound() {
             break answer;
         }
         served.push(raw);
-        assert!(served.len() <= 4, "{} MiB are held", served.len() * BODY_BYTES >> 20);
+        assert!(served.len() <= 4, "{} MiB are held", (served.len() * BODY_BYTES) >> 20);
     };
     assert!(served.len() >= 2, "{refused:?}");
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")), "{refused:?}");
