@@ -10,8 +10,9 @@ struct Busy(Vec<Child>);
 impl Busy {
     fn with(each_processor: usize) -> Self {
         let count = each_processor * std::thread::available_parallelism().map_or(1, usize::from);
-        // The bound is for a test that is killed.
-        let spin = || Command::new("timeout").args(["60", "sh", "-c", "while :; do :; done"]).spawn().unwrap();
+        // The bound is for a test that is killed. A little nice, for the tests beside this one have deadlines too.
+        let spin = ["-n", "3", "timeout", "60", "sh", "-c", "while :; do :; done"];
+        let spin = || Command::new("nice").args(spin).spawn().unwrap();
         Self((0..count).map(|_| spin()).collect())
     }
 }
@@ -30,7 +31,7 @@ impl Drop for Busy {
 fn setup() -> Setup {
     Setup::new()
         .plugin("x", &fixtures::busy(25_000_000))
-        .config("[rollback]\nwindow = 100\nfailures = 5\n[limits]\ncall_deadline_ms = 200")
+        .config("[rollback]\nwindow = 100\nfailures = 3\n[limits]\ncall_deadline_ms = 200")
 }
 
 fn call(host: &Host) -> Answer {
@@ -56,17 +57,17 @@ fn a_plugin_is_neither_paused_nor_rolled_back_for_what_the_host_had_no_time_for(
     let host = setup().start();
     {
         let _busy = Busy::with(4);
-        starve(&host, 6);
+        starve(&host, 4);
         // A newcomer loads meanwhile, and is not sent back either.
         let newcomer = [&fixtures::busy(25_000_000)[..], &fixtures::custom_section("note", b"2")].concat();
         assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&newcomer)).json()["generation"], 2);
-        starve(&host, 6);
+        starve(&host, 4);
     }
     wait_for("time for a call", || (call(&host).status == 200).then_some(()));
     let status = host.status("x");
     assert_eq!((&status["state"], &status["generation"]), (&"serving".into(), &2.into()), "{status}");
     let reasons = status["failures"].as_object().unwrap();
-    assert!(reasons["starved"].as_u64() >= Some(12) && reasons.len() == 1, "{status}");
+    assert!(reasons["starved"].as_u64() >= Some(8) && reasons.len() == 1, "{status}");
     assert!(!host.directory.path().join("dead-letters.jsonl").exists(), "a caller that was told may send it again");
     assert_eq!(host.stop(), 0);
 }
