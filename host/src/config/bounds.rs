@@ -9,6 +9,8 @@ pub const SETTLE_MS: u64 = 50;
 pub const UNFINISHED_REST_MS: u64 = 5_000;
 /// How often the files are looked at in case the system reported no change (network file systems, renamed parents).
 pub const RESCAN_MS: u64 = 1_000;
+/// How soon a file is tried again for which the machine was too busy.
+pub const BUSY_RETRY_MS: u64 = 5_000;
 /// The longest that guest code holds a thread before it yields.
 pub const EPOCH_TICK_MS: u64 = 5;
 /// The same while long calls are about: each of them gives way to others so often. Ticking at this pace all the time

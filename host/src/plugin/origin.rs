@@ -122,6 +122,11 @@ impl Origin {
         known.last = known.resolved.take().or(known.last.take());
     }
 
+    /// Takes nothing as fetched: the next look is to fetch again what the reference stands for.
+    pub(super) fn forget(&self) {
+        self.known().last = None;
+    }
+
     fn remember(&self, artifact: Artifact) {
         self.known().last = Some(artifact);
     }

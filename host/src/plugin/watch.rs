@@ -7,10 +7,11 @@
 mod arrivals;
 mod way;
 
+use super::load::LoadError;
 use super::slot::{Cause, Slot};
 use super::slots::Slots;
 use super::sources::scan;
-use crate::config::{RESCAN_MS, SETTLE_MS};
+use crate::config::{BUSY_RETRY_MS, RESCAN_MS, SETTLE_MS};
 use arrivals::{Arrivals, Way};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -26,6 +27,7 @@ use way::Links;
 
 const RESCAN: Duration = Duration::from_millis(RESCAN_MS);
 const SETTLE: Duration = Duration::from_millis(SETTLE_MS);
+const BUSY_RETRY: Duration = Duration::from_millis(BUSY_RETRY_MS);
 
 /// Looks at the files of all slots.
 pub struct Watch {
@@ -219,7 +221,12 @@ impl Watch {
     /// Starts a load; a slow one holds back no other slot.
     fn load(&self, slot: &Arc<Slot>, cause: Cause) {
         let (slots, slot) = (Arc::clone(&self.slots), Arc::clone(slot));
-        tokio::spawn(async move { slots.load(&slot, cause).await });
+        tokio::spawn(async move {
+            // That the machine was too busy says nothing of the file, which will not change for it.
+            while matches!(slots.load(&slot, cause).await, Err(LoadError::Busy { .. })) {
+                sleep(BUSY_RETRY).await;
+            }
+        });
     }
 
     /// A file that is gone takes nothing with it that serves; `ever` is whether there was one.

@@ -126,6 +126,7 @@ impl Slot {
             if read.turn == turn {
                 // The next look tries these bytes again.
                 read.digest = None;
+                self.origin.forget();
             }
         }
         loaded.map(Some)
