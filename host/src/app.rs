@@ -10,7 +10,7 @@ use crate::dead_letters::{self, DeadLetters};
 use crate::http::admin::{Admin, Guard, LinesLost, Parts, Watched};
 use crate::http::public::Public;
 use crate::http::{Entrance, Figures, Gate, Routes, Server};
-use crate::ledger::{Ledger, Reason, Report};
+use crate::ledger::{Hop, Ledger, Reason, Report};
 use crate::messaging::{Broker, Curve, Publisher};
 use crate::plugin::{Seed, Slots, Source, Watch, poll};
 use crate::request_id::RequestIds;
@@ -214,9 +214,15 @@ impl App {
         if let Some(http) = http {
             let _ = http.await;
         }
-        // What HTTP did not finish by now is cut off with the process.
-        // Whose answer has begun is out of the first hop.
-        let http_abandoned = self.ledger.http.figures().in_flight.max(self.ledger.handler.figures().in_flight);
+        // What HTTP did not finish by now is cut off with the process. Whose answer has begun is out of the first hop.
+        let http_hops = [&self.ledger.http, &self.ledger.transform, &self.ledger.handler];
+        http_hops.iter().for_each(|hop| hop.close());
+        self.slots.close_books();
+        let given_up = |hop: &Hop| {
+            let figures = hop.figures();
+            figures.in_flight + figures.dropped(Reason::Abandoned)
+        };
+        let http_abandoned = given_up(&self.ledger.http).max(given_up(&self.ledger.handler));
         if let Some(broker) = broker {
             let _ = broker.await;
         }
