@@ -31,6 +31,7 @@ pub(super) fn settings(http: &config::Http) -> Settings {
     Settings {
         connections_max: http.connections_max,
         head_bytes_max: http.head_bytes_max,
+        headers_max: http.headers_max,
         streams_max: http.streams_max,
         patience: Patience {
             handshake: Duration::from_millis(http.handshake_timeout_ms),

@@ -53,7 +53,18 @@ pub const HTTP2_PING_MS: u64 = 20_000;
 /// How often the files of a certificate are looked at.
 pub const CERTIFICATE_LOOK_MS: u64 = 1_000;
 /// How long a connection that is to end may take for what it still has to say.
-pub const HTTP_LINGER_MS: u64 = 1_000;
+pub const HTTP_FAREWELL_MS: u64 = 1_000;
+/// A rest of a request's body that nobody wants, up to which it is read so that the connection can be used again.
+pub const HTTP_REST_BYTES_MAX: u64 = 64 << 10;
+/// How long an answer waits for such a rest.
+pub const HTTP_REST_MS_MAX: u64 = 100;
+/// How much of what a client still sends after its last answer is read and thrown away before its connection is closed:
+/// closing earlier would make its system throw the answer away.
+pub const HTTP_LINGER_BYTES_MAX: u64 = 256 << 20;
+/// How long that may take.
+pub const HTTP_LINGER_MS_MAX: u64 = 10_000;
+/// And how long the client may be silent meanwhile.
+pub const HTTP_LINGER_SILENCE_MS: u64 = 2_000;
 /// How much of a plugin's own text a caller is told.
 pub const REJECTED_TEXT_BYTES_MAX: usize = 1 << 10;
 /// How much a caller is told of why a component is refused; a component can make that text as long as it likes.

@@ -26,6 +26,9 @@ pub struct Http {
     /// Request line and headers together. (hyper takes no smaller bound.)
     #[serde(deserialize_with = "number::<_, _, 8_192, 16_777_216>")]
     pub head_bytes_max: usize,
+    /// Headers of a request.
+    #[serde(deserialize_with = "number::<_, _, 1, 10_000>")]
+    pub headers_max: usize,
     /// Path and query of a request.
     #[serde(deserialize_with = "number::<_, _, 1, 65_000>")]
     pub uri_bytes_max: usize,
@@ -68,6 +71,7 @@ impl Default for Http {
             token_file: None,
             body_bytes_max: 1 << 20,
             head_bytes_max: 64 << 10,
+            headers_max: 100,
             uri_bytes_max: 16 << 10,
             connections_max: 10_000,
             requests_max: 1_000,

@@ -145,13 +145,9 @@ impl Admin {
     }
 
     async fn answer<B: Buf>(&self, head: &Head, body: impl Stream<Item = Result<B, warp::Error>>) -> Response {
-        let mut body = std::pin::pin!(body);
         let answer = match self.route(head) {
-            Ok(route) => self.serve(route, head, body).await,
-            Err(problem) => {
-                body::discard(&head.headers, body.as_mut()).await;
-                Err(problem)
-            }
+            Ok(route) => self.serve(route, head, std::pin::pin!(body)).await,
+            Err(problem) => Err(problem),
         };
         let mut response = answer.unwrap_or_else(Problem::into_response);
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -7,12 +7,9 @@ use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::timeout;
 use warp::http::HeaderMap;
-use warp::http::header::{CONTENT_LENGTH, EXPECT};
+use warp::http::header::CONTENT_LENGTH;
 
-/// How much of a body that nobody wants is read all the same: closing on a client that still sends makes its system
-/// throw the answer away.
-const DISCARD_BYTES_MAX: usize = 64 << 20;
-const DISCARD_TIME_MAX: Duration = Duration::from_secs(1);
+/// What is announced takes no more memory than this before it comes.
 const ANNOUNCED_BYTES_MAX: usize = 1 << 20;
 
 /// The whole body, as long as it may be: `bound` has its name and its bytes. All of it may take `patience`: a client that
@@ -26,10 +23,8 @@ pub(super) async fn read<B: Buf>(
     let (name, bytes_max) = bound;
     let announced = announced(headers).unwrap_or(0);
     if announced > bytes_max {
-        discard(headers, body).await;
         return Err(Problem::BodyTooLarge(name, bytes_max));
     }
-    // What a client only announces takes no memory of note.
     let bytes = Vec::with_capacity(announced.min(ANNOUNCED_BYTES_MAX));
     timeout(patience, collect(body, bytes, bound)).await.map_err(|_| Problem::BodyTimeout)?
 }
@@ -43,7 +38,6 @@ async fn collect<B: Buf>(
         let mut piece =
             piece.map_err(|error| Problem::Malformed(format!("the body of the request ended early: {error}")))?;
         if bytes.len() + piece.remaining() > bytes_max {
-            drain(body).await;
             return Err(Problem::BodyTooLarge(name, bytes_max));
         }
         while piece.has_remaining() {
@@ -53,27 +47,6 @@ async fn collect<B: Buf>(
         }
     }
     Ok(bytes)
-}
-
-/// Takes in what is sent of a body that nobody wants.
-pub(super) async fn discard<B: Buf>(headers: &HeaderMap, body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>) {
-    // A client that waits for 100 Continue has sent nothing yet; reading would tell it to go on.
-    if announced(headers).is_none_or(|bytes| bytes <= DISCARD_BYTES_MAX) && !headers.contains_key(EXPECT) {
-        drain(body).await;
-    }
-}
-
-async fn drain<B: Buf>(mut body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>) {
-    let read = async {
-        let mut bytes = 0;
-        while let Some(Ok(piece)) = body.next().await {
-            bytes += piece.remaining();
-            if bytes > DISCARD_BYTES_MAX {
-                return;
-            }
-        }
-    };
-    let _ = timeout(DISCARD_TIME_MAX, read).await;
 }
 
 fn announced(headers: &HeaderMap) -> Option<usize> {

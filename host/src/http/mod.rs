@@ -10,14 +10,18 @@ mod body;
 mod connection;
 mod entrance;
 mod figures;
+mod framing;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod problem;
 pub mod public;
 mod pulse;
 mod query;
+mod refusals;
+mod request_body;
 mod server;
 mod shed;
+mod socket;
 mod tls;
 mod token;
 mod trace;

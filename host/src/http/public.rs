@@ -16,7 +16,6 @@ use futures_util::Stream;
 use std::sync::Arc;
 use std::time::Duration;
 use warp::Filter;
-use warp::host::Authority;
 use warp::http::header::CONTENT_TYPE;
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::path::FullPath;
@@ -52,7 +51,6 @@ pub struct Public {
 struct Head {
     method: Method,
     path: FullPath,
-    authority: Option<Authority>,
     query: String,
     headers: HeaderMap,
     name: RequestName,
@@ -68,17 +66,9 @@ impl Public {
         };
         let plugin = {
             let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-            let authority = warp::host::optional().or(warp::any().map(|| None)).unify();
-            let head = warp::method().and(warp::path::full()).and(authority).and(query);
+            let head = warp::method().and(warp::path::full()).and(query);
             let head = head.and(warp::header::headers_cloned()).and(warp::ext::get());
-            let head = head.map(|method, path, authority, query, headers, name| Head {
-                method,
-                path,
-                authority,
-                query,
-                headers,
-                name,
-            });
+            let head = head.map(|method, path, query, headers, name| Head { method, path, query, headers, name });
             warp::path::param().and(head).and(warp::body::stream()).then(move |name: String, head, body| {
                 let public = Arc::clone(&public);
                 // In a box: every filter around it would move the whole of the call along.
@@ -136,7 +126,7 @@ impl Public {
             Err(problem) => return problem.into_response(),
         };
 
-        let call = self.transform_hop.enter();
+        let call = self.transform_hop.enter().of_client();
         let number = call.number();
         let Answer { by, result, input } = slot.transform(message, number).await;
         let answer = match result {

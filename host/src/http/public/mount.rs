@@ -41,7 +41,7 @@ impl Public {
             Ok(request) => request,
             Err(problem) => return problem.into_response(),
         };
-        let call = self.handler_hop.enter();
+        let call = self.handler_hop.enter().of_client();
         let (by, result) = slot.handle(request, head.name.id, call).await;
         stamped(by, result.map(response).map_err(Problem::Call))
     }
@@ -50,7 +50,7 @@ impl Public {
     fn request(&self, name: &str, path: &str, head: &Head, body: Vec<u8>) -> Result<Request<Bytes>, Problem> {
         let path = if path.is_empty() { "/" } else { path };
         let question_mark = if head.query.is_empty() { "" } else { "?" };
-        let authority = head.authority.clone().unwrap_or_else(|| Authority::from_static("localhost"));
+        let authority = head.name.authority.clone().unwrap_or_else(|| Authority::from_static("localhost"));
         let uri = Uri::builder()
             .scheme(if self.is_https { "https" } else { "http" })
             .authority(authority)
