@@ -5,7 +5,7 @@ mod plugins;
 mod sockets;
 mod surfaces;
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Network};
 use crate::dead_letters::{self, DeadLetters};
 use crate::http::admin::{Admin, Guard, LinesLost, Parts, Watched};
 use crate::http::public::Public;
@@ -77,6 +77,7 @@ pub struct App {
     body_timeout: Duration,
     is_https: bool,
     has_token: bool,
+    trusted_gateways: Vec<Network>,
     uri_bytes_max: usize,
     grace: Duration,
     lines_lost: LinesLost,
@@ -129,6 +130,7 @@ impl App {
             body_timeout: Duration::from_millis(config.http.body_timeout_ms),
             is_https: config.http.tls_cert.is_some(),
             has_token: config.http.token_file.is_some(),
+            trusted_gateways: config.http.trusted_gateways.clone(),
             uri_bytes_max: config.http.uri_bytes_max,
             grace: Duration::from_millis(config.shutdown.grace_ms),
             lines_lost,
@@ -279,6 +281,7 @@ impl App {
             body_timeout: self.body_timeout,
             is_https: self.is_https,
             has_token: self.has_token,
+            trusted_gateways: self.trusted_gateways.clone(),
         }
     }
 

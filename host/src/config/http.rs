@@ -1,7 +1,7 @@
 //! The public HTTP surface: where it is, who may use it, and what its clients may take of it.
 
 use super::limits::number;
-use super::{Address, local};
+use super::{Address, Network, local};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -20,6 +20,9 @@ pub struct Http {
     /// A file that holds the token which callers must send as `Authorization: Bearer`; without it anybody may call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
+    /// Those whose word is passed on of where a request comes from: addresses and networks of gateways before the host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trusted_gateways: Vec<Network>,
     /// The body of a request.
     #[serde(deserialize_with = "number::<_, _, 0, 1_073_741_824>")]
     pub body_bytes_max: usize,
@@ -69,6 +72,7 @@ impl Default for Http {
             tls_cert: None,
             tls_key: None,
             token_file: None,
+            trusted_gateways: Vec::new(),
             body_bytes_max: 1 << 20,
             head_bytes_max: 64 << 10,
             headers_max: 100,

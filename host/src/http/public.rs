@@ -1,12 +1,14 @@
 //! The public surface: `/NAME/` calls the transform of a plugin, answers with its message and publishes it; or it is where
 //! a handler is mounted.
 
+mod fields;
 mod mount;
 
 use super::answer::{say_who, with_type};
 use super::entrance::{RequestName, Routes};
 use super::problem::Problem;
 use super::{body, query};
+use crate::config::Network;
 use crate::dead_letters::DeadLetters;
 use crate::ledger::{Hop, Reason};
 use crate::messaging::Publisher;
@@ -43,6 +45,8 @@ pub struct Public {
     pub body_timeout: Duration,
     /// Whether the surface is HTTPS.
     pub is_https: bool,
+    /// Whose word is passed on of where a request comes from.
+    pub trusted_gateways: Vec<Network>,
     /// Whether callers show a token of this surface.
     pub has_token: bool,
 }
@@ -177,7 +181,8 @@ impl Public {
         if let Some(trace) = &head.name.trace {
             metadata.push(("tidegate.traceparent".to_owned(), trace.as_str().to_owned()));
         }
-        if let Some(content_type) = head.headers.get(CONTENT_TYPE) {
+        let content_type = head.headers.get(CONTENT_TYPE);
+        if let Some(content_type) = content_type.filter(|_| !fields::is_of_connection(&head.headers, &CONTENT_TYPE)) {
             let text = content_type
                 .to_str()
                 .map_err(|_| Problem::Malformed("the content-type of the request is not plain ASCII".to_owned()))?;

@@ -1,8 +1,10 @@
 //! Where a handler of wasi:http is mounted: `/NAME/` and everything below it is its own.
 //!
 //! It sees the path below its mount, so that one which was written for the root of a host works as it is; where it is
-//! mounted, it can read from a header. (Spin hands the whole path to its components, and the rest in `spin-path-info`.)
+//! mounted, and by whom it is called, it can read from headers. (Spin hands the whole path to its components, and the rest in
+//! `spin-path-info`.)
 
+use super::fields::{self, Place};
 use super::{Head, Public, stamped};
 use crate::http::body;
 use crate::http::problem::Problem;
@@ -11,17 +13,11 @@ use bytes::{Buf, Bytes};
 use futures_util::Stream;
 use std::sync::Arc;
 use warp::Reply;
-use warp::http::header::{AUTHORIZATION, HeaderName};
+use warp::http::header::AUTHORIZATION;
 use warp::http::response::Parts;
 use warp::http::uri::Authority;
-use warp::http::{HeaderMap, HeaderValue, Request, Uri};
+use warp::http::{HeaderMap, Request, Uri};
 use warp::reply::Response;
-
-/// Where the handler is mounted.
-const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
-/// Where components for Spin look for the path below their route.
-const SPIN_PATH_INFO: HeaderName = HeaderName::from_static("spin-path-info");
-const TIDEGATE_REQUEST: HeaderName = HeaderName::from_static("tidegate-request");
 
 impl Public {
     /// Any request for a handler: `path` is what stands below its mount.
@@ -51,38 +47,36 @@ impl Public {
         let path = if path.is_empty() { "/" } else { path };
         let question_mark = if head.query.is_empty() { "" } else { "?" };
         let authority = head.name.authority.clone().unwrap_or_else(|| Authority::from_static("localhost"));
+        let target = format!("{path}{question_mark}{}", head.query);
+        let headers = self.headers(name, path, &target, head);
         let uri = Uri::builder()
-            .scheme(if self.is_https { "https" } else { "http" })
+            .scheme(self.scheme())
             .authority(authority)
-            .path_and_query(format!("{path}{question_mark}{}", head.query))
+            .path_and_query(target)
             .build()
             .map_err(|error| Problem::Malformed(format!("the path of the request: {error}")))?;
         let mut request = Request::new(Bytes::from(body));
         *request.method_mut() = head.method.clone();
         *request.uri_mut() = uri;
-        *request.headers_mut() = self.headers(name, path, head);
+        *request.headers_mut() = headers;
         Ok(request)
     }
 
     /// The request's headers, with what only the host may say in place of what the client said.
-    fn headers(&self, name: &str, path: &str, head: &Head) -> HeaderMap {
+    fn headers(&self, name: &str, path: &str, target: &str, head: &Head) -> HeaderMap {
         let mut headers = head.headers.clone();
         if self.has_token {
             // It opens this surface: no plugin needs to know it.
             headers.remove(AUTHORIZATION);
         }
-        let said = [
-            (PREFIX, format!("/{name}")),
-            (SPIN_PATH_INFO, path.to_owned()),
-            (TIDEGATE_REQUEST, head.name.id.to_string()),
-        ];
-        for (key, text) in said {
-            match HeaderValue::try_from(text) {
-                Ok(value) => headers.insert(key, value),
-                Err(_) => headers.remove(key),
-            };
-        }
+        let trusted = self.trusted_gateways.iter().any(|gateway| gateway.contains(head.name.from.ip()));
+        let place = Place { mount: name, path, target, scheme: self.scheme(), trusted };
+        fields::for_handler(&mut headers, &head.name, &place);
         headers
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.is_https { "https" } else { "http" }
     }
 }
 
@@ -93,5 +87,6 @@ fn response((head, body): (Parts, ResponseBody)) -> Response {
     };
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
+    fields::for_client(response.headers_mut());
     response
 }
