@@ -44,9 +44,9 @@ impl Raw {
         self.0.shutdown(Shutdown::Write).unwrap();
     }
 
-    /// The next answer, which says how long it is; none if the connection ended in order before its first byte.
+    /// The head of the next answer; none if the connection ended in order before its first byte.
     #[track_caller]
-    pub fn answer(&mut self) -> Option<RawAnswer> {
+    pub fn head(&mut self) -> Option<RawAnswer> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
@@ -58,7 +58,13 @@ impl Raw {
         }
         let head = String::from_utf8(head).unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut answer = RawAnswer { status, head, body: String::new() };
+        Some(RawAnswer { status, head, body: String::new() })
+    }
+
+    /// The next answer, which says how long it is; none if the connection ended in order before its first byte.
+    #[track_caller]
+    pub fn answer(&mut self) -> Option<RawAnswer> {
+        let mut answer = self.head()?;
         let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).unwrap();

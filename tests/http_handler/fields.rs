@@ -91,9 +91,9 @@ fn what_is_about_the_connection_ends_with_it() {
                   keep-alive: 1\r\nte: trailers\r\ntrailer: x\r\nproxy-connection: 1\r\nproxy-authorization: 1\r\nx-own: 1\r\n";
     let (from, seen) = seen(&host, fields);
     let names: Vec<_> = seen.iter().filter_map(|line| line.split_once(": ")).map(|(name, _)| name).collect();
-    for gone in [
-        "connection", "x-hop", "x-other", "keep-alive", "te", "trailer", "proxy-connection", "proxy-authorization",
-    ] {
+    for gone in
+        ["connection", "x-hop", "x-other", "keep-alive", "te", "trailer", "proxy-connection", "proxy-authorization"]
+    {
         assert!(!names.contains(&gone), "{gone} is in\n{seen:#?}");
     }
     // Nobody takes away what the host says.
