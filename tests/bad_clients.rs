@@ -114,7 +114,7 @@ fn echoing(http: &str) -> Host {
         .committed("downcase")
         .env("TIDEGATE_LOG", "debug")
         .config(&format!(
-            "[http]\nbody_bytes_max = 33554432\n{http}\n[plugins.echo.limits]\noutput_bytes_max = 67108864"
+            "[http]\nbody_bytes_max = 33554432\n{http}\n[plugins.echo.limits]\noutput_bytes_max = 67108864\ncall_deadline_ms = 60000"
         ))
         .with(&["--publish=none"])
         .start()

@@ -35,6 +35,7 @@ mod hostile;
 mod http;
 mod http_handler;
 mod https;
+mod in_flight;
 mod ipc;
 mod keygen;
 mod ledger;

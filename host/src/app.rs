@@ -9,7 +9,7 @@ use crate::config::{self, Config, Network};
 use crate::dead_letters::{self, DeadLetters};
 use crate::http::admin::{Admin, Guard, LinesLost, Parts, Watched};
 use crate::http::public::Public;
-use crate::http::{Entrance, Figures, Gate, Routes, Server};
+use crate::http::{Entrance, Figures, Gate, InFlightBudget, Routes, Server};
 use crate::ledger::{Hop, Ledger, Reason, Report};
 use crate::messaging::{Broker, Curve, Publisher};
 use crate::plugin::{Seed, Slots, Source, Watch, poll};
@@ -75,6 +75,7 @@ pub struct App {
     gate: Gate,
     body_bytes_max: usize,
     body_timeout: Duration,
+    in_flight: InFlightBudget,
     is_https: bool,
     has_token: bool,
     trusted_gateways: Vec<Network>,
@@ -128,6 +129,7 @@ impl App {
             request_ids,
             body_bytes_max: config.http.body_bytes_max,
             body_timeout: Duration::from_millis(config.http.body_timeout_ms),
+            in_flight: InFlightBudget::new(config.http.in_flight_bytes_max),
             is_https: config.http.tls_cert.is_some(),
             has_token: config.http.token_file.is_some(),
             trusted_gateways: config.http.trusted_gateways.clone(),
@@ -279,6 +281,7 @@ impl App {
             dead_letters: self.dead_letters.clone(),
             body_bytes_max: self.body_bytes_max,
             body_timeout: self.body_timeout,
+            in_flight: self.in_flight.clone(),
             is_https: self.is_https,
             has_token: self.has_token,
             trusted_gateways: self.trusted_gateways.clone(),

@@ -41,6 +41,9 @@ pub struct Http {
     /// Requests at the same time, until their answers are taken; more are answered 503.
     #[serde(deserialize_with = "number::<_, _, 1, 1_000_000>")]
     pub requests_max: usize,
+    /// Bodies of requests and answers that are held at the same time: what a call may return is reserved when it begins.
+    #[serde(deserialize_with = "number::<_, _, 1, 1_099_511_627_776>")]
+    pub in_flight_bytes_max: usize,
     /// Requests at the same time on one HTTP/2 connection.
     #[serde(deserialize_with = "number::<_, _, 1, 10_000>")]
     pub streams_max: u32,
@@ -79,6 +82,7 @@ impl Default for Http {
             uri_bytes_max: 16 << 10,
             connections_max: 10_000,
             requests_max: 1_000,
+            in_flight_bytes_max: 2 << 30,
             streams_max: 100,
             handshake_timeout_ms: 10_000,
             head_timeout_ms: 10_000,

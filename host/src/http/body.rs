@@ -1,9 +1,11 @@
 //! The body of a request: read whole, within bounds of bytes and time.
 
 use super::problem::Problem;
-use bytes::Buf;
+use crate::byte_budget::{ByteBudget, Held};
+use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 use warp::http::HeaderMap;
@@ -51,4 +53,55 @@ async fn collect<B: Buf>(
 
 fn announced(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// A body that was read, with its part of a budget.
+pub(super) struct InFlight {
+    pub(super) bytes: Vec<u8>,
+    pub(super) held: Held,
+}
+
+/// As [`read`], within a budget that all bodies share: what may come is reserved before it does.
+pub(super) async fn read_within<B: Buf>(
+    budget: &InFlightBudget,
+    headers: &HeaderMap,
+    body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
+    bound: (&'static str, usize),
+    patience: Duration,
+) -> Result<InFlight, Problem> {
+    let mut held = budget.reserve(announced(headers).unwrap_or(bound.1).min(bound.1))?;
+    let bytes = read(headers, body, bound, patience).await?;
+    held.settle(bytes.len());
+    Ok(InFlight { bytes, held })
+}
+
+/// What the bodies of requests and answers may take together.
+#[derive(Clone)]
+pub struct InFlightBudget {
+    budget: Arc<ByteBudget>,
+    bytes_max: usize,
+}
+
+impl InFlightBudget {
+    /// A budget of so many bytes.
+    pub fn new(bytes_max: usize) -> Self {
+        Self { budget: ByteBudget::new(bytes_max), bytes_max }
+    }
+
+    /// Room for a body that is to come, or for what a call may return.
+    pub(super) fn reserve(&self, bytes: usize) -> Result<Held, Problem> {
+        self.budget.reserve(bytes).ok_or(Problem::NoRoom(self.bytes_max))
+    }
+}
+
+/// Bytes that keep their part of the budget until the last piece of them is gone.
+pub(super) fn keep(bytes: impl AsRef<[u8]> + Send + 'static, mut held: Held) -> Bytes {
+    struct Kept<T>(T, #[expect(dead_code, reason = "it is held")] Held);
+    impl<T: AsRef<[u8]>> AsRef<[u8]> for Kept<T> {
+        fn as_ref(&self) -> &[u8] {
+            self.0.as_ref()
+        }
+    }
+    held.settle(bytes.as_ref().len());
+    Bytes::from_owner(Kept(bytes, held))
 }

@@ -26,6 +26,7 @@ mod tls;
 mod token;
 mod trace;
 
+pub use body::InFlightBudget;
 pub use entrance::{Entrance, Gate, Routes};
 pub use figures::{CutOff, Figures};
 pub use pulse::Patience;

@@ -5,15 +5,17 @@ mod fields;
 mod mount;
 
 use super::answer::{say_who, with_type};
+use super::body::{self, InFlight, InFlightBudget};
 use super::entrance::{RequestName, Routes};
 use super::problem::Problem;
-use super::{body, query};
+use super::query;
+use crate::byte_budget::Held;
 use crate::config::Network;
 use crate::dead_letters::DeadLetters;
 use crate::ledger::{Hop, Reason};
 use crate::messaging::Publisher;
 use crate::plugin::{Answer, CallError, Message, Metadata, Role, Slot, Slots, Stamp, lost};
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use futures_util::Stream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +43,8 @@ pub struct Public {
     pub dead_letters: DeadLetters,
     /// The bound on a request's body.
     pub body_bytes_max: usize,
+    /// What all bodies may take together, those of answers included.
+    pub in_flight: InFlightBudget,
     /// How long a body may take to come whole.
     pub body_timeout: Duration,
     /// Whether the surface is HTTPS.
@@ -125,8 +129,10 @@ impl Public {
             Ok(slot) => slot,
             Err(problem) => return problem.into_response(),
         };
-        let message = match self.message(&head, body).await {
-            Ok(message) => message,
+        let message = self.message(&head, body).await;
+        let reserved = message.and_then(|message| Ok((message, self.in_flight.reserve(slot.output_bytes_max())?)));
+        let ((message, _held), room) = match reserved {
+            Ok(reserved) => reserved,
             Err(problem) => return problem.into_response(),
         };
 
@@ -136,7 +142,7 @@ impl Public {
         let answer = match result {
             Ok(returned) => {
                 call.out();
-                self.answer(&head.method, returned)
+                self.answer(&head.method, returned, room)
             }
             Err(error) => {
                 call.dropped(error.reason());
@@ -168,13 +174,14 @@ impl Public {
         &self,
         head: &Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
-    ) -> Result<Message, Problem> {
+    ) -> Result<(Message, Option<Held>), Problem> {
         let pairs = query::pairs(&head.query).map_err(Problem::Malformed)?;
-        let (body, pairs) = if head.method == Method::POST {
-            let bound = ("body_bytes_max", self.body_bytes_max);
-            (body::read(&head.headers, std::pin::pin!(body), bound, self.body_timeout).await?, pairs)
+        let (body, pairs, held) = if head.method == Method::POST {
+            let InFlight { bytes, held } = self.body(head, body).await?;
+            (bytes, pairs, Some(held))
         } else {
-            parameter(pairs)?
+            let (body, pairs) = parameter(pairs)?;
+            (body, pairs, None)
         };
 
         let mut metadata: Metadata = vec![("tidegate.request-id".to_owned(), head.name.id.to_string())];
@@ -189,11 +196,21 @@ impl Public {
             metadata.push(("http.content-type".to_owned(), text.to_owned()));
         }
         metadata.extend(pairs.into_iter().map(|(name, value)| (format!("query.{name}"), value)));
-        Ok(Message { topic: String::new(), metadata, body })
+        Ok((Message { topic: String::new(), metadata, body }, held))
+    }
+
+    /// The body of a request, with its part of the budget.
+    async fn body<B: Buf>(
+        &self,
+        head: &Head,
+        body: impl Stream<Item = Result<B, warp::Error>>,
+    ) -> Result<InFlight, Problem> {
+        let bound = ("body_bytes_max", self.body_bytes_max);
+        body::read_within(&self.in_flight, &head.headers, std::pin::pin!(body), bound, self.body_timeout).await
     }
 
     /// What a returned message becomes: a place in the publish queue, then an answer. A HEAD publishes nothing.
-    fn answer(&self, method: &Method, returned: Option<Message>) -> Result<Response, Problem> {
+    fn answer(&self, method: &Method, returned: Option<Message>, room: Held) -> Result<Response, Problem> {
         let Some(message) = returned else {
             let mut response = Response::default();
             *response.status_mut() = StatusCode::NO_CONTENT;
@@ -205,7 +222,7 @@ impl Public {
             None => TEXT,
         };
         // The answer and the publisher have the same bytes, however many.
-        let body = Bytes::from(message.body);
+        let body = body::keep(message.body, room);
         if let Some(publisher) = self.publisher.as_ref().filter(|_| method != Method::HEAD) {
             publisher.publish(message.topic, body.clone()).map_err(|_| Problem::QueueFull)?;
         }

@@ -92,6 +92,11 @@ impl Slot {
         Status::of(self.source(), &self.account, self.history.told())
     }
 
+    /// What one call of it may return.
+    pub fn output_bytes_max(&self) -> usize {
+        self.account.limits.output_bytes_max
+    }
+
     /// What became of its calls, of all generations.
     pub fn figures(&self) -> Figures {
         self.account.hop.figures()

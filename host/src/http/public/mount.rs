@@ -6,11 +6,12 @@
 
 use super::fields::{self, Place};
 use super::{Head, Public, stamped};
-use crate::http::body;
+use crate::byte_budget::Held;
+use crate::http::body::{self, InFlight};
 use crate::http::problem::Problem;
 use crate::plugin::{ResponseBody, Slot};
 use bytes::{Buf, Bytes};
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use std::sync::Arc;
 use warp::Reply;
 use warp::http::header::AUTHORIZATION;
@@ -28,22 +29,20 @@ impl Public {
         head: Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Response {
-        let bound = ("body_bytes_max", self.body_bytes_max);
-        let request = match body::read(&head.headers, std::pin::pin!(body), bound, self.body_timeout).await {
-            Ok(body) => self.request(slot.name(), path, &head, body),
-            Err(problem) => Err(problem),
-        };
-        let request = match request {
-            Ok(request) => request,
+        let request = self.body(&head, body).await;
+        let request = request.and_then(|body| self.request(slot.name(), path, &head, body));
+        let reserved = request.and_then(|request| Ok((request, self.in_flight.reserve(slot.output_bytes_max())?)));
+        let (request, room) = match reserved {
+            Ok(reserved) => reserved,
             Err(problem) => return problem.into_response(),
         };
         let call = self.handler_hop.enter().of_client();
         let (by, result) = slot.handle(request, head.name.id, call).await;
-        stamped(by, result.map(response).map_err(Problem::Call))
+        stamped(by, result.map(|answer| response(answer, room)).map_err(Problem::Call))
     }
 
     /// The request as the handler sees it.
-    fn request(&self, name: &str, path: &str, head: &Head, body: Vec<u8>) -> Result<Request<Bytes>, Problem> {
+    fn request(&self, name: &str, path: &str, head: &Head, body: InFlight) -> Result<Request<Bytes>, Problem> {
         let path = if path.is_empty() { "/" } else { path };
         let question_mark = if head.query.is_empty() { "" } else { "?" };
         let authority = head.name.authority.clone().unwrap_or_else(|| Authority::from_static("localhost"));
@@ -55,7 +54,7 @@ impl Public {
             .path_and_query(target)
             .build()
             .map_err(|error| Problem::Malformed(format!("the path of the request: {error}")))?;
-        let mut request = Request::new(Bytes::from(body));
+        let mut request = Request::new(body::keep(body.bytes, body.held));
         *request.method_mut() = head.method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
@@ -80,10 +79,14 @@ impl Public {
     }
 }
 
-fn response((head, body): (Parts, ResponseBody)) -> Response {
+/// What is on its way holds all the room of its call.
+fn response((head, body): (Parts, ResponseBody), room: Held) -> Response {
     let mut response = match body {
-        ResponseBody::Whole(body) => Response::new(body.into()),
-        ResponseBody::Streamed(pieces) => warp::reply::stream(pieces).into_response(),
+        ResponseBody::Whole(body) => Response::new(body::keep(body, room).into()),
+        ResponseBody::Streamed(pieces) => {
+            let pieces = pieces.inspect(move |_| _ = &room);
+            warp::reply::stream(pieces).into_response()
+        }
     };
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
