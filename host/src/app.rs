@@ -129,7 +129,7 @@ impl App {
             request_ids,
             body_bytes_max: config.http.body_bytes_max,
             body_timeout: Duration::from_millis(config.http.body_timeout_ms),
-            in_flight: InFlightBudget::new(config.http.in_flight_bytes_max),
+            in_flight: InFlightBudget::new("in_flight_bytes_max", config.http.in_flight_bytes_max),
             is_https: config.http.tls_cert.is_some(),
             has_token: config.http.token_file.is_some(),
             trusted_gateways: config.http.trusted_gateways.clone(),

@@ -73,6 +73,8 @@ pub const REFUSED_TEXT_BYTES_MAX: usize = 16 << 10;
 pub const ADMIN_UPLOADS_MAX: usize = 8;
 /// The body of a call that is made through the admin surface.
 pub const ADMIN_CALL_BYTES_MAX: usize = 16 << 20;
+/// What all calls that are made through the admin surface may take and return at the same time.
+pub const ADMIN_CALLS_BYTES_MAX: usize = 256 << 20;
 /// A shorter token could be guessed.
 pub const TOKEN_BYTES_MIN: usize = 16;
 /// A subscription that a publisher takes in.

@@ -79,18 +79,19 @@ pub(super) async fn read_within<B: Buf>(
 #[derive(Clone)]
 pub struct InFlightBudget {
     budget: Arc<ByteBudget>,
+    name: &'static str,
     bytes_max: usize,
 }
 
 impl InFlightBudget {
-    /// A budget of so many bytes.
-    pub fn new(bytes_max: usize) -> Self {
-        Self { budget: ByteBudget::new(bytes_max), bytes_max }
+    /// A budget of so many bytes, by the name that callers are told.
+    pub fn new(name: &'static str, bytes_max: usize) -> Self {
+        Self { budget: ByteBudget::new(bytes_max), name, bytes_max }
     }
 
     /// Room for a body that is to come, or for what a call may return.
     pub(super) fn reserve(&self, bytes: usize) -> Result<Held, Problem> {
-        self.budget.reserve(bytes).ok_or(Problem::NoRoom(self.bytes_max))
+        self.budget.reserve(bytes).ok_or(Problem::NoRoom(self.name, self.bytes_max))
     }
 }
 

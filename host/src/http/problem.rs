@@ -31,8 +31,8 @@ pub(super) enum Problem {
     Overloaded,
     /// As many requests as may be are being answered.
     TooManyRequests(usize),
-    /// The bodies that are held take so many bytes, which is all that they may.
-    NoRoom(usize),
+    /// The bodies that are held have no more room within the bound of this name, in bytes.
+    NoRoom(&'static str, usize),
     /// The plugin gave nothing to send.
     Call(CallError),
     /// The plugin returned a `content-type` that no header can carry.
@@ -97,7 +97,7 @@ impl Problem {
             | Self::QueueFull
             | Self::Overloaded
             | Self::TooManyRequests(_)
-            | Self::NoRoom(_)
+            | Self::NoRoom(..)
             | Self::TooManyUploads => StatusCode::SERVICE_UNAVAILABLE,
             Self::Call(
                 CallError::Failed(_)
@@ -134,8 +134,8 @@ impl Problem {
             Self::Coding => "the body has another transfer-encoding than chunked; send it as it is".to_owned(),
             Self::Overloaded => "more requests come in than can be answered soon; nothing was done for this one".to_owned(),
             Self::TooManyRequests(max) => format!("as many requests as may be are being answered: requests_max {max}"),
-            Self::NoRoom(bytes_max) => format!(
-                "the bodies of requests and answers have no more room within in_flight_bytes_max {bytes_max}; nothing was done for this one"
+            Self::NoRoom(name, bytes_max) => format!(
+                "the bodies of requests and answers have no more room within {name} {bytes_max}; nothing was done for this one"
             ),
             Self::Call(CallError::Rejected(text)) => {
                 text[..text.floor_char_boundary(REJECTED_TEXT_BYTES_MAX)].to_owned()
