@@ -24,7 +24,7 @@ pub(super) struct Log {
 
 /// What of the log is wanted, as `tracing-subscriber` reads it: levels, for all or by target.
 #[derive(Clone, Debug)]
-pub(super) struct Filter(EnvFilter);
+pub(super) struct Filter(Box<EnvFilter>);
 
 impl FromStr for Filter {
     type Err = String;
@@ -40,7 +40,7 @@ impl FromStr for Filter {
                 ));
             }
         }
-        EnvFilter::builder().parse(text).map(Self).map_err(|error| error.to_string())
+        EnvFilter::builder().parse(text).map(|filter| Self(Box::new(filter))).map_err(|error| error.to_string())
     }
 }
 
@@ -50,7 +50,7 @@ pub(super) fn start(format: LogFormat, filter: Option<Filter>) -> Log {
     let stderr = CountedStderr { unwritten: Arc::clone(&unwritten) };
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).lossy(true).finish(stderr);
     let queue = writer.error_counter();
-    let filter = filter.map_or_else(|| EnvFilter::new("info"), |filter| filter.0);
+    let filter = filter.map_or_else(|| EnvFilter::new("info"), |filter| *filter.0);
     let filter = filter.add_directive(LOG_FILTER.parse().expect("it is one"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     match format {
