@@ -1,7 +1,7 @@
 //! The broker on request: paused, resumed and drained while clients wait, with nothing lost; and a worker that panics.
 
 use crate::fixtures;
-use crate::harness::{Host, PATIENCE, Setup, wait_for};
+use crate::harness::{EMPTY_REQUEST, Host, PATIENCE, Setup, wait_for};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -34,11 +34,11 @@ fn a_pause_holds_requests_back_and_replies_go_on() {
     wait_for_state(&host, "paused");
     assert!(host.admin("/readyz").text().contains("broker is paused"));
     // An empty body would be answered at once.
-    socket.send("", 0).unwrap();
+    socket.send_multipart(EMPTY_REQUEST, 0).unwrap();
     assert_eq!(socket.recv_bytes(0).unwrap(), b"late", "what fell due was sent");
     assert_eq!(host.ledger()["hops"]["policy"]["in"], 1, "nothing was read");
     tell(&host, "resume");
-    assert_eq!(socket.recv_bytes(0).unwrap(), b"");
+    assert_eq!(socket.recv_multipart(0).unwrap(), EMPTY_REQUEST);
     wait_for_state(&host, "running");
     assert_eq!(host.admin("/readyz").status, 200);
     assert_eq!(host.stop(), 0);
@@ -55,8 +55,8 @@ fn a_drain_is_over_when_the_last_reply_has_left() {
     assert_eq!(host.ledger()["hops"]["reply"]["out"], 1);
     assert_eq!(socket.recv_bytes(0).unwrap(), b"late");
     tell(&host, "resume");
-    socket.send("", 0).unwrap();
-    assert_eq!(socket.recv_bytes(0).unwrap(), b"");
+    socket.send_multipart(EMPTY_REQUEST, 0).unwrap();
+    assert_eq!(socket.recv_multipart(0).unwrap(), EMPTY_REQUEST);
     assert_eq!(host.stop(), 0);
 }
 

@@ -22,7 +22,10 @@ struct Guarded {
 
 impl Guarded {
     fn new(plugins: &[(&str, &[u8])]) -> Self {
-        let mut setup = Setup::new();
+        Self::of(Setup::new(), plugins)
+    }
+
+    fn of(mut setup: Setup, plugins: &[(&str, &[u8])]) -> Self {
         let (server, client) = (Pair::new(setup.path().join("server")), Pair::new(setup.path().join("client")));
         let keys = setup.path().join("authorized");
         fs::create_dir(&keys).unwrap();
@@ -319,6 +322,38 @@ fn a_directory_that_vanishes_leaves_the_last_list_in_force() {
     let errors = guarded.host.process.stderr().lines().filter(|line| line.contains("cannot be read")).count();
     assert_eq!(errors, 1);
     assert_echo(&guarded.authorized_dealer());
+    assert_eq!(guarded.host.stop(), 0);
+}
+
+/// A network file system whose server has gone keeps whoever looks at it, for as long as it likes.
+#[test]
+fn a_directory_that_hangs_holds_up_nobody() {
+    if !cfg!(debug_assertions) {
+        return;
+    }
+    let plugins: [(&str, &[u8]); 2] = [("echo", &echo()), ("downcase", &crate::harness::bytes("downcase"))];
+    let guarded = Guarded::of(Setup::new().env("TIDEGATE_FAULTS", "1"), &plugins);
+    guarded.authorize("client.key", &guarded.client);
+    let socket = guarded.authorized_dealer();
+    assert_echo(&socket);
+    let hanging = guarded.keys.join("tidegate-fault-hang");
+    fs::write(&hanging, "").unwrap();
+    guarded.host.process.wait_for_line(&["ERROR", "the directory of authorized keys does not answer", "keys=1"]);
+    let answer = guarded.host.admin("/readyz");
+    assert!(answer.status == 503 && answer.text().contains("the last list stays in force"), "{}", answer.text());
+
+    assert_echo(&socket);
+    assert_echo(&guarded.authorized_dealer());
+    let subscriber = guarded.command("subscribe", &[]);
+    guarded.publish_until_received(&subscriber);
+    // Nobody sees that yet.
+    fs::remove_file(guarded.keys.join("client.key")).unwrap();
+    assert_echo(&guarded.authorized_dealer());
+
+    fs::remove_file(&hanging).unwrap();
+    guarded.host.process.wait_for_log("the authorized keys can be read again");
+    guarded.host.process.wait_for_line(&["cut off", "surface=\"frontend\"", &guarded.client.public]);
+    assert_eq!(guarded.host.admin("/readyz").status, 200);
     assert_eq!(guarded.host.stop(), 0);
 }
 

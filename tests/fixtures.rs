@@ -203,6 +203,25 @@ pub fn replying(count: u32, delay_ms: u32) -> Vec<u8> {
     component("reply-policy-plugin", bytes.div_ceil(65536) + 1, 4096, &format!("{SET} {REPLIES} {instructions})"))
 }
 
+/// Replies `count` times, up to a thousand, with one frame of so many zeros, each after `delay_ms`.
+pub fn replying_at_length(count: u32, bytes: u32, delay_ms: u32) -> Vec<u8> {
+    let instructions = format!(
+        "(local $i i32) (local $at i32)
+         (i32.store (i32.const 1040) (i32.const 65536)) (i32.store (i32.const 1044) (i32.const {bytes}))
+         (local.set $at (i32.const 2048))
+         (loop $next
+            (i32.store (local.get $at) (i32.const {delay_ms}))
+            (i32.store offset=4 (local.get $at) (i32.const 1040))
+            (i32.store offset=8 (local.get $at) (i32.const 1))
+            (local.set $at (i32.add (local.get $at) (i32.const 12)))
+            (br_if $next (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const {count}))))
+         (call $set (i32.const 1) (i32.const 2048)) (call $set (i32.const 2) (i32.const {count}))
+         (i32.const 16)"
+    );
+    let pages = bytes.div_ceil(65536) + 2;
+    component("reply-policy-plugin", pages, 32768, &format!("{SET} {REPLIES} {instructions})"))
+}
+
 /// Has the right exports, and an import that no host of this contract offers.
 pub fn importing_unknown() -> Vec<u8> {
     wat::parse_str(
@@ -229,7 +248,18 @@ pub fn replying_late_unless_asked(delay_ms: u32) -> Vec<u8> {
     reply_policy("", &instructions)
 }
 
-/// Replies once, with no frames.
+/// Replies once, with a digit for how many frames the request has.
+pub fn counting_frames() -> Vec<u8> {
+    reply_policy(
+        "",
+        "(i32.store8 (i32.const 2048) (i32.add (i32.const 48) (local.get $frames_len)))
+         (i32.store (i32.const 1040) (i32.const 2048)) (i32.store (i32.const 1044) (i32.const 1))
+         (i32.store (i32.const 1028) (i32.const 1040)) (i32.store (i32.const 1032) (i32.const 1))
+         (call $set (i32.const 1) (i32.const 1024)) (call $set (i32.const 2) (i32.const 1))
+         (i32.const 16)",
+    )
+}
+
 /// Replies with the metadata of the request: name, value, name, value …
 pub fn telling_metadata() -> Vec<u8> {
     reply_policy(
@@ -241,6 +271,7 @@ pub fn telling_metadata() -> Vec<u8> {
     )
 }
 
+/// Replies once, with no frames.
 pub fn replying_without_frames() -> Vec<u8> {
     reply_policy(
         "",

@@ -31,6 +31,9 @@ pub fn bytes(name: &str) -> Vec<u8> {
 pub const DOWN: &str = "lower case of AbC is abc";
 pub const UP: &str = "upper case of AbC is ABC";
 
+/// What a DEALER sends, and gets back from an echo, where the body is one empty frame.
+pub const EMPTY_REQUEST: [&[u8]; 2] = [b"", b""];
+
 /// Variables of others that a machine may have and that change what the binary does, in capitals.
 const CHANGING: [&str; 17] = [
     "ALL_PROXY",

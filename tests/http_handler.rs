@@ -1,6 +1,7 @@
 //! Handlers of wasi:http, written for any host of that standard, run as they are: under the same bounds, swap and ledger.
 
 mod failures;
+mod fields;
 mod outbound;
 
 use crate::fixtures;

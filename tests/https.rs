@@ -4,11 +4,11 @@ use crate::fixtures;
 use crate::harness::{Host, PATIENCE, Setup, wait_for};
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
@@ -287,4 +287,85 @@ fn a_request_that_is_given_up_on_http_2_is_counted() {
     });
     wait_for("the end of the call", || (in_flight() == 0).then_some(()));
     assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn who_shuts_its_side_down_is_answered_with_or_without_a_farewell() {
+    let setup = setup("").plugin("loop", &fixtures::looping()).config("[plugins.loop.limits]\ncall_deadline_ms = 300");
+    let certificate = write(setup.path(), &pair());
+    let host = setup.start();
+    for (path, status) in [("/downcase/?param=A", 200), ("/loop/?param=x", 504)] {
+        for farewell in [true, false] {
+            let mut stream = connect(&host, &certificate);
+            write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+            stream.flush().unwrap();
+            if farewell {
+                stream.conn.send_close_notify();
+                while stream.conn.wants_write() {
+                    stream.conn.write_tls(&mut stream.sock).unwrap();
+                }
+            }
+            stream.sock.shutdown(Shutdown::Write).unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).unwrap();
+            let answer = String::from_utf8(answer).unwrap();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}, {farewell}: {answer}");
+        }
+    }
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn an_answer_before_the_body_is_read_on_both_protocols() {
+    let (host, certificate) = host("headers_max = 50");
+    let body = vec![b'x'; 900_000];
+    let mut stream = connect(&host, &certificate);
+    write!(stream, "POST /nowhere/ HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len()).unwrap();
+    stream.write_all(&body).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 404"), "{}", String::from_utf8_lossy(&answer));
+
+    http2(&host, &certificate, &h2::client::Builder::new(), async |requests| {
+        let mut requests = requests.ready().await.unwrap();
+        for _ in 0..3 {
+            let post = warp::http::Request::post("https://localhost/nowhere/").body(()).unwrap();
+            let (answer, mut sending) = requests.send_request(post, false).unwrap();
+            let _ = sending.send_data(body.clone().into(), true);
+            assert_eq!(answer.await.unwrap().status().as_u16(), 404);
+        }
+        // Heads have the same bounds, and no two names for one host.
+        let mut many = get("/");
+        (0..51).for_each(|_| _ = many.headers_mut().append("x", "y".parse().unwrap()));
+        let mut other = get("/");
+        other.headers_mut().insert("host", "example.org".parse().unwrap());
+        for (request, status) in [(many, 431), (other, 400), (get("/"), 200)] {
+            let answer = requests.send_request(request, true).unwrap().0.await.unwrap();
+            assert_eq!(answer.status().as_u16(), status);
+        }
+    });
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn what_has_no_request_does_not_hold_up_the_end() {
+    let (host, certificate) = host("");
+    let half = TcpStream::connect(address(&host)).unwrap();
+    let mut idle = connect(&host, &certificate);
+    ask(&mut idle).unwrap();
+    let mut unfinished = connect(&host, &certificate);
+    unfinished.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    unfinished.flush().unwrap();
+    let started = http2(&host, &certificate, &h2::client::Builder::new(), async |requests| {
+        let mut requests = requests.ready().await.unwrap();
+        assert_eq!(requests.send_request(get("/"), true).unwrap().0.await.unwrap().status().as_u16(), 200);
+        let started = Instant::now();
+        // From here on this client says nothing, not even that it is still there.
+        host.process.signal("TERM");
+        started
+    });
+    let mut host = host;
+    assert_eq!(host.wait(), 0);
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    drop((half, idle, unfinished));
 }

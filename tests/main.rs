@@ -8,6 +8,7 @@ mod client;
 mod fixtures;
 mod harness;
 mod process;
+mod raw_http;
 mod raw_peer;
 
 mod admin;
@@ -21,20 +22,26 @@ mod compile;
 mod components;
 mod curve;
 mod dead_letters;
+mod delayed_replies;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod develop;
 mod docs;
 #[cfg(target_os = "linux")]
 mod endurance;
+mod envelopes;
 #[cfg(target_os = "linux")]
 mod environment;
 mod examples;
+mod half_closed;
 mod handshakes;
+mod heads;
 mod hostile;
 mod http;
 mod http_handler;
 mod https;
+mod in_flight;
+mod ipc;
 mod keygen;
 mod ledger;
 mod limits;
@@ -57,3 +64,4 @@ mod soak;
 mod structure;
 mod subscribe;
 mod swap;
+mod unread_bodies;

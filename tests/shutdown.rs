@@ -2,7 +2,8 @@
 
 use crate::balance::at_exit;
 use crate::fixtures;
-use crate::harness::{Client, Host, PATIENCE, Setup, assert_balanced, wait_for};
+use crate::harness::{Client, EMPTY_REQUEST, Host, PATIENCE, Setup, assert_balanced, wait_for};
+use crate::raw_http::Raw;
 use std::time::{Duration, Instant};
 
 /// A client whose request `x` the broker has taken in, and which its policy answers after `delay_ms`.
@@ -14,8 +15,8 @@ fn waiting_client(delay_ms: u32, config: &str) -> (Host, zmq::Socket) {
     socket.connect(host.surface("frontend")).unwrap();
     socket.send("x", 0).unwrap();
     // This one is answered at once, and came in behind the other.
-    socket.send("", 0).unwrap();
-    assert_eq!(socket.recv_bytes(0).unwrap(), b"");
+    socket.send_multipart(EMPTY_REQUEST, 0).unwrap();
+    assert_eq!(socket.recv_multipart(0).unwrap(), EMPTY_REQUEST);
     (host, socket)
 }
 
@@ -94,4 +95,34 @@ fn idle_connections_do_not_hold_up_the_end() {
     let started = Instant::now();
     assert_eq!(host.stop(), 0);
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+/// What is no request yet holds up nobody, on either surface.
+#[test]
+fn unfinished_heads_do_not_hold_up_the_end() {
+    let host = Setup::new().committed("downcase").start();
+    let unfinished: Vec<_> = ["http", "admin"]
+        .into_iter()
+        .flat_map(|surface| ["G", "GET /livez HTTP/1.1\r\nhost: localhost\r\n", ""].map(|head| (surface, head)))
+        .map(|(surface, head)| {
+            let mut raw = Raw::connect(&host, surface);
+            raw.send(head);
+            raw
+        })
+        .collect();
+    // Behind a whole request, which is answered.
+    let behind: Vec<_> = [("http", "/downcase/?param=x"), ("admin", "/livez")]
+        .map(|(surface, path)| {
+            let mut raw = Raw::connect(&host, surface);
+            raw.send(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\nGET"));
+            assert_eq!(raw.answer().unwrap().status, 200);
+            raw
+        })
+        .into();
+    let started = Instant::now();
+    assert_eq!(host.stop(), 0);
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    for mut raw in unfinished.into_iter().chain(behind) {
+        assert_eq!(raw.rest(), b"");
+    }
 }

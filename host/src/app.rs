@@ -5,13 +5,13 @@ mod plugins;
 mod sockets;
 mod surfaces;
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Network};
 use crate::dead_letters::{self, DeadLetters};
 use crate::descriptors;
 use crate::http::admin::{Admin, Guard, LinesLost, Parts, Watched};
 use crate::http::public::Public;
-use crate::http::{Entrance, Figures, Gate, Routes, Server};
-use crate::ledger::{Ledger, Reason, Report};
+use crate::http::{Entrance, Figures, Gate, InFlightBudget, Routes, Server};
+use crate::ledger::{Hop, Ledger, Reason, Report};
 use crate::messaging::{Broker, Curve, Publisher, accept_below};
 use crate::output::try_print;
 use crate::plugin::{Seed, Slots, Source, Watch, poll};
@@ -76,8 +76,10 @@ pub struct App {
     gate: Gate,
     body_bytes_max: usize,
     body_timeout: Duration,
+    in_flight: InFlightBudget,
     is_https: bool,
     has_token: bool,
+    trusted_gateways: Vec<Network>,
     uri_bytes_max: usize,
     grace: Duration,
     lines_lost: LinesLost,
@@ -131,8 +133,10 @@ impl App {
             request_ids,
             body_bytes_max: config.http.body_bytes_max,
             body_timeout: Duration::from_millis(config.http.body_timeout_ms),
+            in_flight: InFlightBudget::new("in_flight_bytes_max", config.http.in_flight_bytes_max),
             is_https: config.http.tls_cert.is_some(),
             has_token: config.http.token_file.is_some(),
+            trusted_gateways: config.http.trusted_gateways.clone(),
             uri_bytes_max: config.http.uri_bytes_max,
             grace: Duration::from_millis(config.shutdown.grace_ms),
             lines_lost,
@@ -218,9 +222,15 @@ impl App {
         if let Some(http) = http {
             let _ = http.await;
         }
-        // What HTTP did not finish by now is cut off with the process.
-        // Whose answer has begun is out of the first hop.
-        let http_abandoned = self.ledger.http.figures().in_flight.max(self.ledger.handler.figures().in_flight);
+        // What HTTP did not finish by now is cut off with the process. Whose answer has begun is out of the first hop.
+        let http_hops = [&self.ledger.http, &self.ledger.transform, &self.ledger.handler];
+        http_hops.iter().for_each(|hop| hop.close());
+        self.slots.close_books();
+        let given_up = |hop: &Hop| {
+            let figures = hop.figures();
+            figures.in_flight + figures.dropped(Reason::Abandoned)
+        };
+        let http_abandoned = given_up(&self.ledger.http).max(given_up(&self.ledger.handler));
         if let Some(broker) = broker {
             let _ = broker.await;
         }
@@ -275,8 +285,10 @@ impl App {
             dead_letters: self.dead_letters.clone(),
             body_bytes_max: self.body_bytes_max,
             body_timeout: self.body_timeout,
+            in_flight: self.in_flight.clone(),
             is_https: self.is_https,
             has_token: self.has_token,
+            trusted_gateways: self.trusted_gateways.clone(),
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! At every hop `in = out + dropped + in flight`, at every moment that it is read: the figures of a hop change and are
 //! read under one lock. Whatever enters a hop holds a [`Passage`] until its end is known, so that nothing can leave
-//! uncounted: a passage that is let go without a verdict counts as [`Reason::Abandoned`].
+//! uncounted: a passage that is let go without a verdict counts as [`Reason::Abandoned`], or, as long as the host goes on and
+//! somebody waited for it, as [`Reason::ClientGone`].
 
 mod peer_queues;
 mod report;
@@ -12,13 +13,16 @@ pub use report::Report;
 
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Why something that came in at a hop did not go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// Its work was given up unfinished: the caller went away, or the grace period ended.
+    /// The host gave it up unfinished: the grace period ended, or a part of the host.
     Abandoned,
+    /// Who asked ended the connection before the answer.
+    ClientGone,
     /// The client does not read its replies, and its queue is full.
     ClientFull,
     /// The call of the plugin failed; the transform and policy hops say how.
@@ -35,8 +39,8 @@ pub enum Reason {
     KeyRemoved,
     /// As many dead letters as may wait to be written.
     LettersFull,
-    /// The message is not of the protocol's shape (no body, say).
-    Malformed,
+    /// An envelope with nothing in it, as a ROUTER sends it to find out who is there.
+    NoBody,
     /// A reply had nothing to send.
     NoFrames,
     /// The handler ended without a response.
@@ -69,6 +73,8 @@ pub enum Reason {
     TooManyCalls,
     /// More replies than one request may have.
     TooManyReplies,
+    /// As many replies wait for the client as may.
+    TooManyWaiting,
     /// The plugin trapped.
     Trapped,
     /// The client that the reply is for is no longer connected.
@@ -82,6 +88,7 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Abandoned => "abandoned",
+            Self::ClientGone => "client-gone",
             Self::ClientFull => "client-full",
             Self::CallFailed => "call-failed",
             Self::DeadlineExceeded => "deadline-exceeded",
@@ -90,7 +97,7 @@ impl Reason {
             Self::Failed => "failed",
             Self::KeyRemoved => "key-removed",
             Self::LettersFull => "letters-full",
-            Self::Malformed => "malformed",
+            Self::NoBody => "no-body",
             Self::NoFrames => "no-frames",
             Self::NoResponse => "no-response",
             Self::NoSubscriber => "no-subscriber",
@@ -107,6 +114,7 @@ impl Reason {
             Self::TooLarge => "too-large",
             Self::TooManyCalls => "too-many-calls",
             Self::TooManyReplies => "too-many-replies",
+            Self::TooManyWaiting => "too-many-waiting",
             Self::Trapped => "trapped",
             Self::Unroutable => "unroutable",
             Self::WriteFailed => "write-failed",
@@ -193,6 +201,7 @@ impl Figures {
 pub struct Hop {
     figures: Mutex<Figures>,
     peer_queues: PeerQueues,
+    closed: AtomicBool,
 }
 
 impl Hop {
@@ -203,7 +212,12 @@ impl Hop {
         figures.in_flight += 1;
         let number = figures.entered;
         drop(figures);
-        Passage { hop: Arc::clone(self), number, verdict: Err(Reason::Abandoned) }
+        Passage { hop: Arc::clone(self), number, verdict: None, of_client: false }
+    }
+
+    /// From now on whatever is let go is given up by the host, whoever waits for it.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
     }
 
     /// Counts one unit that came in and was dropped on the spot.
@@ -240,7 +254,8 @@ impl Hop {
 pub struct Passage {
     hop: Arc<Hop>,
     number: u64,
-    verdict: Result<(), Reason>,
+    verdict: Option<Result<(), Reason>>,
+    of_client: bool,
 }
 
 impl Passage {
@@ -249,22 +264,32 @@ impl Passage {
         self.number
     }
 
+    /// Somebody waits for it, and may give it up by going away.
+    pub fn of_client(mut self) -> Self {
+        self.of_client = true;
+        self
+    }
+
     /// The unit went out.
     pub fn out(mut self) {
-        self.verdict = Ok(());
+        self.verdict = Some(Ok(()));
     }
 
     /// The unit did not go out.
     pub fn dropped(mut self, reason: Reason) {
-        self.verdict = Err(reason);
+        self.verdict = Some(Err(reason));
     }
 }
 
 impl Drop for Passage {
     fn drop(&mut self) {
+        let given_up = match self.of_client && !self.hop.closed.load(Ordering::Relaxed) {
+            true => Reason::ClientGone,
+            false => Reason::Abandoned,
+        };
         let mut figures = self.hop.lock();
         figures.in_flight -= 1;
-        match self.verdict {
+        match self.verdict.unwrap_or(Err(given_up)) {
             Ok(()) => figures.out += 1,
             Err(reason) => *figures.dropped.entry(reason).or_default() += 1,
         }
@@ -293,5 +318,18 @@ mod tests {
         assert!(figures.balanced());
         inside.out();
         assert_eq!(hop.figures().in_flight, 0);
+    }
+
+    #[test]
+    fn a_client_gives_up_as_long_as_the_host_does_not() {
+        let hop = Arc::new(Hop::default());
+        drop(hop.enter().of_client());
+        let inside = hop.enter().of_client();
+        hop.close();
+        drop(inside);
+        drop(hop.enter().of_client());
+        hop.enter().of_client().out();
+        let figures = hop.figures();
+        assert_eq!((figures.dropped(Reason::ClientGone), figures.dropped(Reason::Abandoned), figures.out), (1, 2, 1));
     }
 }

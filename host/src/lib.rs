@@ -20,6 +20,7 @@
 
 pub mod app;
 mod append;
+mod byte_budget;
 pub mod cli;
 mod complaint;
 pub mod config;

@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 /// What is mended of libzmq. Each begins with why.
-const PATCHES: [&str; 5] = ["strlcpy", "timers", "queues", "xpub", "accept"];
+const PATCHES: [&str; 6] = ["strlcpy", "timers", "queues", "xpub", "peers", "accept"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

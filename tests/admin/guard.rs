@@ -84,8 +84,8 @@ fn a_request_without_a_host_is_refused() {
     let host = super::host();
     for (head, expected) in [
         ("GET /plugins HTTP/1.0\r\n\r\n", "403"),
-        ("GET /plugins HTTP/1.1\r\n\r\n", "403"),
-        ("GET /plugins HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n", "403"),
+        ("GET /plugins HTTP/1.1\r\n\r\n", "400"),
+        ("GET /plugins HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n", "400"),
         ("GET /plugins HTTP/1.0\r\nhost: localhost\r\n\r\n", "200"),
     ] {
         let mut stream = TcpStream::connect(host.surface("admin").trim_start_matches("http://")).unwrap();

@@ -67,12 +67,12 @@ fn a_response_is_whole_though_its_handler_goes_on() {
 }
 
 #[test]
-fn a_client_that_goes_away_abandons_its_call() {
+fn a_client_that_goes_away_ends_its_call() {
     let host = setup().config("[limits]\ncall_deadline_ms = 60000").start();
     let stream = ask(&host, "/h/drip?100000");
     wait_for("the call", || (handler_hop(&host)["in_flight"] == 1).then_some(()));
     drop(stream);
-    wait_for("its end", || (handler_hop(&host)["dropped"] == json!({"abandoned": 1})).then_some(()));
+    wait_for("its end", || (handler_hop(&host)["dropped"] == json!({"client-gone": 1})).then_some(()));
     assert_eq!(handler_hop(&host)["in_flight"], 0);
 }
 

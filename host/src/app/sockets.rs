@@ -1,11 +1,12 @@
 //! The ZeroMQ side of a host: its sockets as configured, and what is told of them.
 
 use super::{StartError, could_not_start};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::dead_letters::DeadLetters;
 use crate::http::admin::Check;
 use crate::ledger::Ledger;
 use crate::messaging::endpoint::is_exposed;
+use crate::messaging::ipc::{IpcAccess, group_number};
 use crate::messaging::publisher::RetainBounds;
 use crate::messaging::{Broker, BrokerState, Curve, Publisher, SocketFigures, broker, publisher};
 use crate::plugin::Slot;
@@ -23,6 +24,7 @@ pub(super) fn publisher(
     let retain = RetainBounds { topics_max: publisher.retain_topics_max, bytes_max: publisher.retain_bytes_max };
     let settings = publisher::Settings {
         endpoint,
+        ipc: ipc(messaging)?,
         queue_messages_max: messaging.queue_messages_max,
         queue_bytes_max: messaging.queue_bytes_max,
         peer_queue_bytes_max: messaging.peer_queue_bytes_max,
@@ -45,15 +47,28 @@ pub(super) fn broker(
     request_ids: &Arc<RequestIds>,
 ) -> Result<Broker, StartError> {
     let messaging = &config.messaging;
+    let (workers, bytes_max) = (messaging.workers, messaging.queue_bytes_max);
+    let output_bytes_max = config.limits_of(policy.name()).output_bytes_max;
+    if output_bytes_max.saturating_mul(workers) > bytes_max {
+        let calls = (bytes_max / output_bytes_max.max(1)).max(1);
+        tracing::warn!(
+            "frontend: {workers} workers may return {output_bytes_max} bytes each, and messaging.queue_bytes_max \
+             {bytes_max} has room for {calls}: no more calls run at a time; raise it, or lower output_bytes_max of {}",
+            policy.name()
+        );
+    }
     let settings = broker::Settings {
         endpoint: messaging.frontend.to_string(),
-        workers: messaging.workers,
+        ipc: ipc(messaging)?,
+        workers,
         frame_bytes_max: messaging.frame_bytes_max,
         frames_max: messaging.frames_max,
         queue_messages_max: messaging.queue_messages_max,
-        queue_bytes_max: messaging.queue_bytes_max,
+        queue_bytes_max: bytes_max,
+        output_bytes_max,
         peer_queue_bytes_max: messaging.peer_queue_bytes_max,
         on_full: config.broker.on_full,
+        envelope: config.broker.envelope,
         heartbeat: Duration::from_millis(messaging.heartbeat_ms),
         handshake_timeout: Duration::from_millis(messaging.handshake_timeout_ms),
         curve: curve.cloned(),
@@ -66,6 +81,12 @@ pub(super) fn broker(
         dead_letters: dead_letters.clone(),
     };
     Broker::start(settings, policy, runtime, hops, Arc::clone(request_ids)).map_err(could_not_start)
+}
+
+fn ipc(messaging: &config::Messaging) -> Result<IpcAccess, StartError> {
+    let group = messaging.ipc_group.as_deref().map(group_number).transpose();
+    let group = group.map_err(|cause| StartError::Usage(format!("messaging.ipc_group: {cause}")))?;
+    Ok(IpcAccess { mode: messaging.ipc_mode.0, group })
 }
 
 /// Says once that others can read and ask without being asked who they are.
@@ -106,6 +127,8 @@ pub(super) fn checks(
 ) -> Vec<Check> {
     let mut checks: Vec<Check> = Vec::new();
     if let Some(curve) = curve.cloned() {
+        let keys = Arc::clone(curve.keys());
+        checks.push(Box::new(move || keys.complaint()));
         checks.push(Box::new(move || {
             let lost = curve.gates_lost() > 0;
             lost.then(|| "the thread that looks CURVE keys up has died, and nobody is let in".to_owned())
@@ -120,7 +143,9 @@ pub(super) fn checks(
     }
     if let Some(control) = broker.map(|broker| Arc::clone(broker.control())) {
         checks.push(Box::new(move || match control.status().state {
-            BrokerState::Running => None,
+            BrokerState::Running => {
+                control.obstacle().map(|obstacle| format!("the frontend reads no requests: {obstacle}"))
+            }
             BrokerState::Paused => Some("the broker is paused".to_owned()),
             BrokerState::Draining => Some("the broker is draining".to_owned()),
             BrokerState::Drained => Some("the broker is drained".to_owned()),

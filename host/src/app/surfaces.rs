@@ -32,6 +32,7 @@ pub(super) fn settings(http: &config::Http, connections_max: usize, for_stranger
         connections_max,
         for_strangers,
         head_bytes_max: http.head_bytes_max,
+        headers_max: http.headers_max,
         streams_max: http.streams_max,
         patience: Patience {
             handshake: Duration::from_millis(http.handshake_timeout_ms),

@@ -53,7 +53,18 @@ pub const HTTP2_PING_MS: u64 = 20_000;
 /// How often the files of a certificate are looked at.
 pub const CERTIFICATE_LOOK_MS: u64 = 1_000;
 /// How long a connection that is to end may take for what it still has to say.
-pub const HTTP_LINGER_MS: u64 = 1_000;
+pub const HTTP_FAREWELL_MS: u64 = 1_000;
+/// A rest of a request's body that nobody wants, up to which it is read so that the connection can be used again.
+pub const HTTP_REST_BYTES_MAX: u64 = 64 << 10;
+/// How long an answer waits for such a rest.
+pub const HTTP_REST_MS_MAX: u64 = 100;
+/// How much of what a client still sends after its last answer is read and thrown away before its connection is closed:
+/// closing earlier would make its system throw the answer away.
+pub const HTTP_LINGER_BYTES_MAX: u64 = 256 << 20;
+/// How long that may take.
+pub const HTTP_LINGER_MS_MAX: u64 = 10_000;
+/// And how long the client may be silent meanwhile.
+pub const HTTP_LINGER_SILENCE_MS: u64 = 2_000;
 /// How much of a plugin's own text a caller is told.
 pub const REJECTED_TEXT_BYTES_MAX: usize = 1 << 10;
 /// How much a caller is told of why a component is refused; a component can make that text as long as it likes.
@@ -62,12 +73,16 @@ pub const REFUSED_TEXT_BYTES_MAX: usize = 16 << 10;
 pub const ADMIN_UPLOADS_MAX: usize = 8;
 /// The body of a call that is made through the admin surface.
 pub const ADMIN_CALL_BYTES_MAX: usize = 16 << 20;
+/// What all calls that are made through the admin surface may take and return at the same time.
+pub const ADMIN_CALLS_BYTES_MAX: usize = 256 << 20;
 /// A shorter token could be guessed.
 pub const TOKEN_BYTES_MIN: usize = 16;
 /// A subscription that a publisher takes in.
 pub const SUBSCRIPTION_BYTES_MAX: i64 = 64 << 10;
 /// Subscriptions of one peer.
 pub const SUBSCRIPTIONS_PER_PEER_MAX: usize = 10_000;
+/// The identity of a client, and of each proxy before it: libzmq takes no longer one.
+pub const IDENTITY_BYTES_MAX: usize = 255;
 /// Requests of one client that wait to be read; more wait in the client.
 pub const REQUESTS_PER_CLIENT_MAX: i32 = 1_000;
 /// Peers of a socket whose queues the metrics tell of one by one: those with the longest.
@@ -82,6 +97,8 @@ pub const KEY_FILE_BYTES_MAX: u64 = 16 << 10;
 pub const AUTHORIZED_KEYS_MAX: usize = 10_000;
 /// How often that directory is looked at.
 pub const AUTHORIZED_KEYS_LOOK_MS: u64 = 250;
+/// A look that takes longer is complained of: the file system hangs.
+pub const AUTHORIZED_KEYS_STALL_MS: u64 = 5_000;
 /// Peers and keys whose refusals are told apart at a time, so that each is logged once in a while.
 pub const DENIALS_REMEMBERED_MAX: usize = 1_000;
 /// For a connection to a registry to come about.

@@ -1,7 +1,7 @@
 //! The public HTTP surface: where it is, who may use it, and what its clients may take of it.
 
 use super::limits::number;
-use super::{Address, local};
+use super::{Address, Network, local};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -20,12 +20,18 @@ pub struct Http {
     /// A file that holds the token which callers must send as `Authorization: Bearer`; without it anybody may call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
+    /// Those whose word is passed on of where a request comes from: addresses and networks of gateways before the host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trusted_gateways: Vec<Network>,
     /// The body of a request.
     #[serde(deserialize_with = "number::<_, _, 0, 1_073_741_824>")]
     pub body_bytes_max: usize,
     /// Request line and headers together. (hyper takes no smaller bound.)
     #[serde(deserialize_with = "number::<_, _, 8_192, 16_777_216>")]
     pub head_bytes_max: usize,
+    /// Headers of a request.
+    #[serde(deserialize_with = "number::<_, _, 1, 10_000>")]
+    pub headers_max: usize,
     /// Path and query of a request.
     #[serde(deserialize_with = "number::<_, _, 1, 65_000>")]
     pub uri_bytes_max: usize,
@@ -35,6 +41,9 @@ pub struct Http {
     /// Requests at the same time, until their answers are taken; more are answered 503.
     #[serde(deserialize_with = "number::<_, _, 1, 1_000_000>")]
     pub requests_max: usize,
+    /// Bodies of requests and answers that are held at the same time: what a call may return is reserved when it begins.
+    #[serde(deserialize_with = "number::<_, _, 1, 1_099_511_627_776>")]
+    pub in_flight_bytes_max: usize,
     /// Requests at the same time on one HTTP/2 connection.
     #[serde(deserialize_with = "number::<_, _, 1, 10_000>")]
     pub streams_max: u32,
@@ -66,11 +75,14 @@ impl Default for Http {
             tls_cert: None,
             tls_key: None,
             token_file: None,
+            trusted_gateways: Vec::new(),
             body_bytes_max: 1 << 20,
             head_bytes_max: 64 << 10,
+            headers_max: 100,
             uri_bytes_max: 16 << 10,
             connections_max: 10_000,
             requests_max: 1_000,
+            in_flight_bytes_max: 2 << 30,
             streams_max: 100,
             handshake_timeout_ms: 10_000,
             head_timeout_ms: 10_000,

@@ -1,6 +1,7 @@
 //! The ZeroMQ sockets: where they bind, their bounds, and what becomes of what a peer has no room for.
 
 use super::address::Endpoint;
+use super::ipc::IpcMode;
 use super::limits::number;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,11 @@ pub struct Messaging {
     pub publish: Endpoint,
     /// Where the ROUTER socket binds.
     pub frontend: Endpoint,
+    /// The mode of sockets in the file system: whoever may write to one may connect to it.
+    pub ipc_mode: IpcMode,
+    /// The group of sockets in the file system, by name or number; the process' own if it is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipc_group: Option<String>,
     /// Worker threads of the broker.
     #[serde(deserialize_with = "number::<_, _, 1, 1_000>")]
     pub workers: usize,
@@ -21,13 +27,14 @@ pub struct Messaging {
     /// One frame of a message.
     #[serde(deserialize_with = "number::<_, _, 1, 1_073_741_824>")]
     pub frame_bytes_max: usize,
-    /// Frames of a request.
+    /// Frames of a request behind its envelope, and of the identities in that.
     #[serde(deserialize_with = "number::<_, _, 1, 65_536>")]
     pub frames_max: usize,
     /// Messages in each queue: to publish, to send later, and per slow peer.
     #[serde(deserialize_with = "number::<_, _, 1, 10_000_000>")]
     pub queue_messages_max: usize,
-    /// Bytes in the queue to publish, and in the one to send later.
+    /// Bytes in the queue to publish; in the one to send later, with what running calls may return; and in requests that wait
+    /// for a call.
     #[serde(deserialize_with = "number::<_, _, 1, 1_099_511_627_776>")]
     pub queue_bytes_max: usize,
     /// Bytes in the queue to each slow peer, and in the one from each.
@@ -47,6 +54,8 @@ impl Default for Messaging {
         Self {
             publish: Endpoint(Some("tcp://127.0.0.1:4444".to_owned())),
             frontend: Endpoint(Some("tcp://127.0.0.1:5570".to_owned())),
+            ipc_mode: IpcMode(0o700),
+            ipc_group: None,
             workers: 5,
             policy: None,
             frame_bytes_max: 16 << 20,
@@ -109,10 +118,23 @@ impl Default for Publisher {
 pub struct Broker {
     /// What becomes of a reply for which its client has no room.
     pub on_full: OnFull,
+    /// Where the envelope of a request ends and its body begins.
+    pub envelope: EnvelopeKind,
+}
+
+/// Which frames of a request are its envelope, and stand before each of its replies too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EnvelopeKind {
+    /// Those up to the first empty one, however many proxies have added theirs (RFC 28); without an empty one the identity.
+    Delimiter,
+    /// The identity, with an empty frame that comes directly behind it: for DEALER clients that send no delimiter and
+    /// bodies with empty frames in them.
+    Identity,
 }
 
 impl Default for Broker {
     fn default() -> Self {
-        Self { on_full: OnFull::DropNewest }
+        Self { on_full: OnFull::DropNewest, envelope: EnvelopeKind::Delimiter }
     }
 }

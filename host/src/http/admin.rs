@@ -16,10 +16,10 @@ pub use readiness::Check;
 use self::broker::Order;
 use self::metrics::Metrics;
 use super::answer::with_type;
-use super::body;
+use super::body::{self, InFlight, InFlightBudget};
 use super::entrance::{RequestName, Routes};
 use super::problem::{Problem, Refusal};
-use crate::config::{ADMIN_BODY_MS_MAX, ADMIN_CALL_BYTES_MAX, ADMIN_UPLOADS_MAX};
+use crate::config::{ADMIN_BODY_MS_MAX, ADMIN_CALL_BYTES_MAX, ADMIN_CALLS_BYTES_MAX, ADMIN_UPLOADS_MAX};
 use crate::ledger::{Ledger, Report};
 use crate::messaging::BrokerControl;
 use crate::plugin::{LoadError, Loaded, PutError, Slot, Slots, Stamp};
@@ -54,6 +54,7 @@ pub struct Admin {
     drain: Arc<Notify>,
     uploads: Arc<Semaphore>,
     calls: AtomicU64,
+    in_flight: InFlightBudget,
 }
 
 /// What the surface shows and changes.
@@ -126,6 +127,7 @@ impl Admin {
             drain,
             uploads: Arc::new(Semaphore::new(ADMIN_UPLOADS_MAX)),
             calls: AtomicU64::new(1),
+            in_flight: InFlightBudget::new("the bound of all calls,", ADMIN_CALLS_BYTES_MAX),
         }
     }
 
@@ -145,13 +147,9 @@ impl Admin {
     }
 
     async fn answer<B: Buf>(&self, head: &Head, body: impl Stream<Item = Result<B, warp::Error>>) -> Response {
-        let mut body = std::pin::pin!(body);
         let answer = match self.route(head) {
-            Ok(route) => self.serve(route, head, body).await,
-            Err(problem) => {
-                body::discard(&head.headers, body.as_mut()).await;
-                Err(problem)
-            }
+            Ok(route) => self.serve(route, head, std::pin::pin!(body)).await,
+            Err(problem) => Err(problem),
         };
         let mut response = answer.unwrap_or_else(Problem::into_response);
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -241,7 +239,9 @@ impl Admin {
             Route::Load(slot) => self.load(slot).await,
             Route::Call(slot) => {
                 let bound = ("the bound of a call,", ADMIN_CALL_BYTES_MAX);
-                let bytes = body::read(headers, body, bound, BODY_TIMEOUT).await?;
+                let InFlight { bytes, held: _held } =
+                    body::read_within(&self.in_flight, headers, body, bound, BODY_TIMEOUT).await?;
+                let _room = self.in_flight.reserve(slot.output_bytes_max())?;
                 let number = self.calls.fetch_add(1, Ordering::Relaxed);
                 call::answer(&slot, &bytes, name.id.to_string(), number).await
             }

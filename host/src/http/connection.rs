@@ -1,10 +1,12 @@
 //! One connection: its handshake, its protocol, and its end if its client takes its time.
 
-use super::entrance::Entrance;
+use super::entrance::{Door, Entrance, Line};
 use super::figures::{CutOff, Figures, OpenConnection};
-use super::pulse::{Felt, Patience, Pulse};
+use super::pulse::{Patience, Pulse};
+use super::refusals::Refusals;
+use super::socket::Socket;
 use super::tls::{HTTP_2, Tls};
-use crate::config::{HTTP_LINGER_MS, HTTP2_PING_MS};
+use crate::config::{HTTP_FAREWELL_MS, HTTP2_PING_MS};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
@@ -21,6 +23,10 @@ use tokio_util::sync::CancellationToken;
 
 /// The clock of the timers is no finer.
 const LOOK_MIN: Duration = Duration::from_millis(1);
+const FAREWELL: Duration = Duration::from_millis(HTTP_FAREWELL_MS);
+
+/// As many headers hyper takes by itself, and without memory of its own for each request.
+const HYPER_HEADERS_MAX: usize = 100;
 
 /// What all connections of a listener have in common.
 pub(super) struct Connections {
@@ -28,15 +34,20 @@ pub(super) struct Connections {
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) figures: Arc<Figures>,
     pub(super) patience: Patience,
+    pub(super) refusals: Arc<Refusals>,
     pub(super) http1: http1::Builder,
     pub(super) http2: http2::Builder<TokioExecutor>,
     pub(super) stopping: CancellationToken,
 }
 
-/// HTTP/1 with bounds. hyper's own timeout for heads would hold for idle connections too; [`Pulse`] tells them apart.
-pub(super) fn http1(head_bytes_max: usize) -> http1::Builder {
+/// HTTP/1 with bounds. hyper's own timeout for heads would hold for idle connections too; [`Pulse`] tells them apart. A
+/// client that shuts its side down is still answered.
+pub(super) fn http1(head_bytes_max: usize, headers_max: usize) -> http1::Builder {
     let mut http = http1::Builder::new();
-    http.header_read_timeout(None).max_buf_size(head_bytes_max);
+    http.header_read_timeout(None).half_close(true).max_buf_size(head_bytes_max).max_header_size(head_bytes_max);
+    if headers_max != HYPER_HEADERS_MAX {
+        http.max_headers(headers_max);
+    }
     http
 }
 
@@ -56,8 +67,7 @@ impl Connections {
     pub(super) async fn serve(&self, stream: TcpStream, from: SocketAddr) {
         let _open = OpenConnection::new(&self.figures);
         let Some(tls) = &self.tls else {
-            let pulse = Pulse::new(true);
-            return self.serve_http1(stream, pulse, from).await;
+            return self.serve_http1(stream, from).await;
         };
         let shaken = tokio::select! {
             () = self.stopping.cancelled() => return,
@@ -66,10 +76,10 @@ impl Connections {
         match shaken {
             Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) => {
                 let pulse = Pulse::new(false);
-                let door = self.entrance.door(Arc::clone(&pulse), Arc::clone(&self.figures));
-                self.watch(self.http2.serve_connection(TokioIo::new(stream), door), &pulse, from).await;
+                let (stream, door) = self.ends(stream, &pulse, from);
+                self.watch(self.http2.serve_connection(stream, door), &pulse, from).await;
             }
-            Ok(Ok(stream)) => self.serve_http1(stream, Pulse::new(true), from).await,
+            Ok(Ok(stream)) => self.serve_http1(stream, from).await,
             Ok(Err(error)) => {
                 self.figures.handshakes_failed.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(%from, %error, "TLS handshake failed");
@@ -81,13 +91,21 @@ impl Connections {
         }
     }
 
-    async fn serve_http1<S>(&self, stream: S, pulse: Arc<Pulse>, from: SocketAddr)
+    async fn serve_http1<S>(&self, stream: S, from: SocketAddr)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let door = self.entrance.door(Arc::clone(&pulse), Arc::clone(&self.figures));
-        let stream = TokioIo::new(Felt::new(stream, Arc::clone(&pulse)));
+        let pulse = Pulse::new(true);
+        let (stream, door) = self.ends(stream, &pulse, from);
         self.watch(self.http1.serve_connection(stream, door), &pulse, from).await;
+    }
+
+    /// What hyper stands between: the client, and who answers it.
+    fn ends<S>(&self, stream: S, pulse: &Arc<Pulse>, from: SocketAddr) -> (TokioIo<Socket<S>>, Door) {
+        let (pulse, refusals) = (Arc::clone(pulse), Arc::clone(&self.refusals));
+        let socket = Socket::new(stream, Arc::clone(&pulse), Arc::clone(&refusals));
+        let line = Line { pulse, figures: Arc::clone(&self.figures), refusals, from };
+        (TokioIo::new(socket), self.entrance.door(line))
     }
 
     /// Serves until the client ends it, takes too long, or the host ends.
@@ -98,7 +116,7 @@ impl Connections {
         let mut connection = pin!(connection);
         let mut stopping = pin!(self.stopping.cancelled());
         let mut look = pin!(sleep_until(pulse.due(self.patience, Instant::now()).into()));
-        let mut ending = false;
+        let mut ending = None;
         loop {
             tokio::select! {
                 biased;
@@ -108,19 +126,26 @@ impl Connections {
                     }
                     return;
                 }
-                () = &mut stopping, if !ending => {
-                    ending = true;
+                () = &mut stopping, if ending.is_none() => {
+                    let now = Instant::now();
+                    ending = Some(now);
                     connection.as_mut().graceful_shutdown();
+                    look.as_mut().reset(now.into());
                 }
                 () = &mut look => {
                     let now = Instant::now();
+                    if ending.is_some_and(|ending| is_over(pulse, ending, now)) {
+                        return;
+                    }
+                    let due = pulse.due(self.patience, now);
+                    let due = if ending.is_some() { due.min(now + FAREWELL) } else { due };
                     match pulse.exceeded(self.patience, now) {
-                        None => look.as_mut().reset((pulse.due(self.patience, now).max(now + LOOK_MIN)).into()),
+                        None => look.as_mut().reset(due.max(now + LOOK_MIN).into()),
                         // Nothing is lost with it, so the client may be told.
                         Some(CutOff::Idle) => {
                             self.cut_off(CutOff::Idle, from);
                             connection.as_mut().graceful_shutdown();
-                            let _ = timeout(Duration::from_millis(HTTP_LINGER_MS), connection).await;
+                            let _ = timeout(FAREWELL, connection).await;
                             return;
                         }
                         Some(reason) => return self.cut_off(reason, from),
@@ -134,4 +159,11 @@ impl Connections {
         self.figures.count_cut_off(reason);
         tracing::debug!(%from, reason = reason.as_str(), "connection cut off");
     }
+}
+
+/// Whether a connection of a host that ends since `ending` has nothing to wait for: without a whole head there is nothing to
+/// answer. A client of HTTP/2 is told which of its requests were seen, and gets some time to say that it heard.
+fn is_over(pulse: &Pulse, ending: Instant, now: Instant) -> bool {
+    let farewell = if pulse.is_http1() { Duration::ZERO } else { FAREWELL };
+    pulse.quits_since().is_some_and(|since| now.saturating_duration_since(since.max(ending)) >= farewell)
 }

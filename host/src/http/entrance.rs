@@ -2,8 +2,11 @@
 
 use super::answer_body::AnswerBody;
 use super::figures::{Figures, OpenRequest};
+use super::framing;
 use super::problem::Problem;
 use super::pulse::{Beat, Pulse};
+use super::refusals::Refusals;
+use super::request_body::RequestBody;
 use super::shed::Shed;
 use super::token::Token;
 use super::trace::Trace;
@@ -15,13 +18,15 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use warp::filters::BoxedFilter;
-use warp::http::header::{HeaderName, X_CONTENT_TYPE_OPTIONS};
+use warp::http::header::{CONNECTION, EXPECT, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use warp::http::uri::Authority;
 use warp::http::{HeaderValue, Request, Response, Uri};
 
 const TIDEGATE_REQUEST: HeaderName = HeaderName::from_static("tidegate-request");
@@ -54,11 +59,13 @@ pub struct Gate {
     token: Option<Arc<Token>>,
 }
 
-/// How a request is called, for whoever deals with it.
+/// How a request is called, whom it is for and where it comes from, for whoever deals with it.
 #[derive(Clone, Debug)]
 pub(super) struct RequestName {
     pub(super) id: Arc<str>,
     pub(super) trace: Option<Trace>,
+    pub(super) authority: Option<Authority>,
+    pub(super) from: SocketAddr,
 }
 
 impl Gate {
@@ -87,36 +94,45 @@ impl Gate {
 
 impl Entrance {
     /// The way in for the requests of one connection.
-    pub(super) fn door(self: &Arc<Self>, pulse: Arc<Pulse>, figures: Arc<Figures>) -> Door {
-        Door { entrance: Arc::clone(self), pulse, figures }
+    pub(super) fn door(self: &Arc<Self>, line: Line) -> Door {
+        Door { entrance: Arc::clone(self), line: Arc::new(line) }
     }
 
-    async fn answer(
-        &self,
-        mut request: Request<Incoming>,
-        beat: Beat,
-        figures: &Arc<Figures>,
-    ) -> Response<AnswerBody<AnyBody>> {
+    async fn answer(&self, request: Request<Incoming>, beat: Beat, line: &Line) -> Response<AnswerBody<AnyBody>> {
         let began = Instant::now();
+        let figures = &line.figures;
         let open = OpenRequest::new(figures);
-        let passage = self.gate.as_ref().map(|gate| gate.hop.enter());
+        let passage = self.gate.as_ref().map(|gate| gate.hop.enter().of_client());
         let trace = Trace::of(request.headers());
         let id = trace.as_ref().map_or_else(|| self.request_ids.next(), |trace| self.request_ids.next_in(trace.id()));
-        let name = RequestName { id: id.as_str().into(), trace };
+        let mut name = RequestName { id: id.as_str().into(), trace, authority: None, from: line.from };
         // The query stays out of the log: it is the message.
         let logged = tracing::enabled!(tracing::Level::DEBUG)
             .then(|| (request.method().clone(), request.uri().path().to_owned()));
+        let waits = request.headers().contains_key(EXPECT);
+        let (head, body) = request.into_parts();
+        let (body, rest) = RequestBody::new(body);
+        let mut request = Request::from_parts(head, body);
 
-        let (mut response, place) = match self.admit(&request, figures) {
-            Ok(place) => {
+        let (mut response, place) = match self.admit(&request, line) {
+            Ok((place, authority)) => {
+                name.authority = authority;
                 request.extensions_mut().insert(name.clone());
                 let routes = TowerToHyperService::new(warp::service(self.routes.clone()));
                 (routes.call(request).await.unwrap_or_else(|never| match never {}), place)
             }
-            Err(problem) => (problem.into_response(), None),
+            Err(problem) => {
+                drop(request);
+                (problem.into_response(), None)
+            }
         };
 
         let headers = response.headers_mut();
+        // HTTP/2 ends a stream without its connection.
+        if line.pulse.is_http1() && !rest.take_in(waits).await {
+            line.pulse.set_unread();
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(id) = HeaderValue::try_from(id) {
             headers.insert(TIDEGATE_REQUEST, id);
@@ -135,11 +151,21 @@ impl Entrance {
         response.map(|body| AnswerBody::new(Box::pin(body) as AnyBody, beat, open, place))
     }
 
-    fn admit<B>(&self, request: &Request<B>, figures: &Figures) -> Result<Option<OwnedSemaphorePermit>, Problem> {
-        let place = self.gate.as_ref().map(|gate| gate.admit(request, figures)).transpose()?;
+    /// The place of a request, and whom it is for.
+    fn admit<B>(
+        &self,
+        request: &Request<B>,
+        line: &Line,
+    ) -> Result<(Option<OwnedSemaphorePermit>, Option<Authority>), Problem> {
+        let place = self.gate.as_ref().map(|gate| gate.admit(request, &line.figures)).transpose()?;
+        // hyper counts those of HTTP/1.
+        if request.headers().len() > line.refusals.headers_max {
+            return Err(line.refusals.head_too_large());
+        }
+        let authority = framing::check(request)?;
         match uri_bytes(request.uri()) > self.uri_bytes_max {
             true => Err(Problem::UriTooLong(self.uri_bytes_max)),
-            false => Ok(place),
+            false => Ok((place, authority)),
         }
     }
 }
@@ -148,11 +174,18 @@ fn uri_bytes(uri: &Uri) -> usize {
     uri.path_and_query().map_or(0, |path_and_query| path_and_query.as_str().len())
 }
 
+/// One connection, as its requests know it.
+pub(super) struct Line {
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) figures: Arc<Figures>,
+    pub(super) refusals: Arc<Refusals>,
+    pub(super) from: SocketAddr,
+}
+
 /// The entrance as one connection sees it.
 pub(super) struct Door {
     entrance: Arc<Entrance>,
-    pulse: Arc<Pulse>,
-    figures: Arc<Figures>,
+    line: Arc<Line>,
 }
 
 impl Service<Request<Incoming>> for Door {
@@ -161,8 +194,8 @@ impl Service<Request<Incoming>> for Door {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let beat = self.pulse.begin();
-        let (entrance, figures) = (Arc::clone(&self.entrance), Arc::clone(&self.figures));
-        Box::pin(async move { Ok(entrance.answer(request, beat, &figures).await) })
+        let beat = self.line.pulse.begin();
+        let (entrance, line) = (Arc::clone(&self.entrance), Arc::clone(&self.line));
+        Box::pin(async move { Ok(entrance.answer(request, beat, &line).await) })
     }
 }

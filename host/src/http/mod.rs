@@ -10,18 +10,23 @@ mod body;
 mod connection;
 mod entrance;
 mod figures;
+mod framing;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod problem;
 pub mod public;
 mod pulse;
 mod query;
+mod refusals;
+mod request_body;
 mod server;
 mod shed;
+mod socket;
 mod tls;
 mod token;
 mod trace;
 
+pub use body::InFlightBudget;
 pub use entrance::{Entrance, Gate, Routes};
 pub use figures::{CutOff, Figures};
 pub use pulse::Patience;

@@ -23,10 +23,16 @@ pub(super) enum Problem {
     BodyTimeout,
     /// Path and query are longer than this many bytes.
     UriTooLong(usize),
+    /// Request line and headers are longer than this many bytes, or more than this many.
+    HeadTooLarge { bytes_max: usize, headers_max: usize },
+    /// The body has a transfer coding beside `chunked`.
+    Coding,
     /// Requests wait for too long as it is.
     Overloaded,
     /// As many requests as may be are being answered.
     TooManyRequests(usize),
+    /// The bodies that are held have no more room within the bound of this name, in bytes.
+    NoRoom(&'static str, usize),
     /// The plugin gave nothing to send.
     Call(CallError),
     /// The plugin returned a `content-type` that no header can carry.
@@ -82,6 +88,8 @@ impl Problem {
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge(..) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
+            Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Coding => StatusCode::NOT_IMPLEMENTED,
             Self::Call(CallError::NoRole(_)) => StatusCode::NOT_FOUND,
             Self::Call(CallError::Rejected(_)) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Call(CallError::DeadlineExceeded(_)) => StatusCode::GATEWAY_TIMEOUT,
@@ -89,6 +97,7 @@ impl Problem {
             | Self::QueueFull
             | Self::Overloaded
             | Self::TooManyRequests(_)
+            | Self::NoRoom(..)
             | Self::TooManyUploads => StatusCode::SERVICE_UNAVAILABLE,
             Self::Call(
                 CallError::Failed(_)
@@ -117,8 +126,17 @@ impl Problem {
             Self::UriTooLong(bytes_max) => {
                 format!("path and query are longer than uri_bytes_max {bytes_max}; send long text as the body of a POST")
             }
+            Self::HeadTooLarge { bytes_max, headers_max } => {
+                format!(
+                    "request line and headers are longer than head_bytes_max {bytes_max}, or more than headers_max {headers_max}"
+                )
+            }
+            Self::Coding => "the body has another transfer-encoding than chunked; send it as it is".to_owned(),
             Self::Overloaded => "more requests come in than can be answered soon; nothing was done for this one".to_owned(),
             Self::TooManyRequests(max) => format!("as many requests as may be are being answered: requests_max {max}"),
+            Self::NoRoom(name, bytes_max) => format!(
+                "the bodies of requests and answers have no more room within {name} {bytes_max}; nothing was done for this one"
+            ),
             Self::Call(CallError::Rejected(text)) => {
                 text[..text.floor_char_boundary(REJECTED_TEXT_BYTES_MAX)].to_owned()
             }
@@ -160,7 +178,7 @@ impl Problem {
     }
 
     /// The body of the answer.
-    fn body(&self) -> Bytes {
+    pub(super) fn body(&self) -> Bytes {
         let status = self.status();
         let mut body = serde_json::json!({
             "type": "about:blank",

@@ -1,22 +1,25 @@
 //! The public surface: `/NAME/` calls the transform of a plugin, answers with its message and publishes it; or it is where
 //! a handler is mounted.
 
+mod fields;
 mod mount;
 
 use super::answer::{say_who, with_type};
+use super::body::{self, InFlight, InFlightBudget};
 use super::entrance::{RequestName, Routes};
 use super::problem::Problem;
-use super::{body, query};
+use super::query;
+use crate::byte_budget::Held;
+use crate::config::Network;
 use crate::dead_letters::DeadLetters;
 use crate::ledger::{Hop, Reason};
 use crate::messaging::Publisher;
 use crate::plugin::{Answer, CallError, Message, Metadata, Role, Slot, Slots, Stamp, lost};
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use futures_util::Stream;
 use std::sync::Arc;
 use std::time::Duration;
 use warp::Filter;
-use warp::host::Authority;
 use warp::http::header::CONTENT_TYPE;
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::path::FullPath;
@@ -40,10 +43,14 @@ pub struct Public {
     pub dead_letters: DeadLetters,
     /// The bound on a request's body.
     pub body_bytes_max: usize,
+    /// What all bodies may take together, those of answers included.
+    pub in_flight: InFlightBudget,
     /// How long a body may take to come whole.
     pub body_timeout: Duration,
     /// Whether the surface is HTTPS.
     pub is_https: bool,
+    /// Whose word is passed on of where a request comes from.
+    pub trusted_gateways: Vec<Network>,
     /// Whether callers show a token of this surface.
     pub has_token: bool,
 }
@@ -52,7 +59,6 @@ pub struct Public {
 struct Head {
     method: Method,
     path: FullPath,
-    authority: Option<Authority>,
     query: String,
     headers: HeaderMap,
     name: RequestName,
@@ -68,17 +74,9 @@ impl Public {
         };
         let plugin = {
             let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-            let authority = warp::host::optional().or(warp::any().map(|| None)).unify();
-            let head = warp::method().and(warp::path::full()).and(authority).and(query);
+            let head = warp::method().and(warp::path::full()).and(query);
             let head = head.and(warp::header::headers_cloned()).and(warp::ext::get());
-            let head = head.map(|method, path, authority, query, headers, name| Head {
-                method,
-                path,
-                authority,
-                query,
-                headers,
-                name,
-            });
+            let head = head.map(|method, path, query, headers, name| Head { method, path, query, headers, name });
             warp::path::param().and(head).and(warp::body::stream()).then(move |name: String, head, body| {
                 let public = Arc::clone(&public);
                 // In a box: every filter around it would move the whole of the call along.
@@ -131,18 +129,20 @@ impl Public {
             Ok(slot) => slot,
             Err(problem) => return problem.into_response(),
         };
-        let message = match self.message(&head, body).await {
-            Ok(message) => message,
+        let message = self.message(&head, body).await;
+        let reserved = message.and_then(|message| Ok((message, self.in_flight.reserve(slot.output_bytes_max())?)));
+        let ((message, _held), room) = match reserved {
+            Ok(reserved) => reserved,
             Err(problem) => return problem.into_response(),
         };
 
-        let call = self.transform_hop.enter();
+        let call = self.transform_hop.enter().of_client();
         let number = call.number();
         let Answer { by, result, input } = slot.transform(message, number).await;
         let answer = match result {
             Ok(returned) => {
                 call.out();
-                self.answer(&head.method, returned)
+                self.answer(&head.method, returned, room)
             }
             Err(error) => {
                 call.dropped(error.reason());
@@ -174,31 +174,43 @@ impl Public {
         &self,
         head: &Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
-    ) -> Result<Message, Problem> {
+    ) -> Result<(Message, Option<Held>), Problem> {
         let pairs = query::pairs(&head.query).map_err(Problem::Malformed)?;
-        let (body, pairs) = if head.method == Method::POST {
-            let bound = ("body_bytes_max", self.body_bytes_max);
-            (body::read(&head.headers, std::pin::pin!(body), bound, self.body_timeout).await?, pairs)
+        let (body, pairs, held) = if head.method == Method::POST {
+            let InFlight { bytes, held } = self.body(head, body).await?;
+            (bytes, pairs, Some(held))
         } else {
-            parameter(pairs)?
+            let (body, pairs) = parameter(pairs)?;
+            (body, pairs, None)
         };
 
         let mut metadata: Metadata = vec![("tidegate.request-id".to_owned(), head.name.id.to_string())];
         if let Some(trace) = &head.name.trace {
             metadata.push(("tidegate.traceparent".to_owned(), trace.as_str().to_owned()));
         }
-        if let Some(content_type) = head.headers.get(CONTENT_TYPE) {
+        let content_type = head.headers.get(CONTENT_TYPE);
+        if let Some(content_type) = content_type.filter(|_| !fields::is_of_connection(&head.headers, &CONTENT_TYPE)) {
             let text = content_type
                 .to_str()
                 .map_err(|_| Problem::Malformed("the content-type of the request is not plain ASCII".to_owned()))?;
             metadata.push(("http.content-type".to_owned(), text.to_owned()));
         }
         metadata.extend(pairs.into_iter().map(|(name, value)| (format!("query.{name}"), value)));
-        Ok(Message { topic: String::new(), metadata, body })
+        Ok((Message { topic: String::new(), metadata, body }, held))
+    }
+
+    /// The body of a request, with its part of the budget.
+    async fn body<B: Buf>(
+        &self,
+        head: &Head,
+        body: impl Stream<Item = Result<B, warp::Error>>,
+    ) -> Result<InFlight, Problem> {
+        let bound = ("body_bytes_max", self.body_bytes_max);
+        body::read_within(&self.in_flight, &head.headers, std::pin::pin!(body), bound, self.body_timeout).await
     }
 
     /// What a returned message becomes: a place in the publish queue, then an answer. A HEAD publishes nothing.
-    fn answer(&self, method: &Method, returned: Option<Message>) -> Result<Response, Problem> {
+    fn answer(&self, method: &Method, returned: Option<Message>, room: Held) -> Result<Response, Problem> {
         let Some(message) = returned else {
             let mut response = Response::default();
             *response.status_mut() = StatusCode::NO_CONTENT;
@@ -210,7 +222,7 @@ impl Public {
             None => TEXT,
         };
         // The answer and the publisher have the same bytes, however many.
-        let body = Bytes::from(message.body);
+        let body = body::keep(message.body, room);
         if let Some(publisher) = self.publisher.as_ref().filter(|_| method != Method::HEAD) {
             publisher.publish(message.topic, body.clone()).map_err(|_| Problem::QueueFull)?;
         }

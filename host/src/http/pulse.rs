@@ -2,12 +2,8 @@
 
 use super::figures::CutOff;
 use std::collections::BTreeMap;
-use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +31,12 @@ struct State {
     /// When the first byte of a head came in that is not whole yet.
     head_since: Option<Instant>,
     requests: usize,
+    /// Requests so far, those that are open included.
+    requests_ever: u64,
+    /// Something that was written waits for the client to read.
+    blocked: bool,
+    /// The client may still send what nobody is going to read.
+    unread: bool,
     /// Answers that are being taken in, with the time of the last piece.
     answers: BTreeMap<u64, Instant>,
     answers_ever: u64,
@@ -49,6 +51,9 @@ impl Pulse {
                 // Who connects has something to ask.
                 head_since: Some(now),
                 requests: 0,
+                requests_ever: 0,
+                blocked: false,
+                unread: false,
                 answers: BTreeMap::new(),
                 answers_ever: 0,
             }),
@@ -61,6 +66,7 @@ impl Pulse {
         let mut state = self.lock();
         state.head_since = None;
         state.requests += 1;
+        state.requests_ever += 1;
         drop(state);
         Beat { pulse: Arc::clone(self), answer: None }
     }
@@ -94,7 +100,39 @@ impl Pulse {
         answers.chain(waits).fold(beginning, Instant::min)
     }
 
-    fn came_in(&self) {
+    /// Whether the connection speaks HTTP/1, of which each byte between two requests begins a head.
+    pub(super) fn is_http1(&self) -> bool {
+        self.bytes_begin_a_head
+    }
+
+    /// How many requests there were so far, if none is open.
+    pub(super) fn between_requests(&self) -> Option<u64> {
+        let state = self.lock();
+        (state.requests == 0).then_some(state.requests_ever)
+    }
+
+    /// Since when the client has had all that it is due: no request is open, and nothing waits to be read.
+    pub(super) fn quits_since(&self) -> Option<Instant> {
+        let state = self.lock();
+        (state.requests == 0 && !state.blocked).then_some(state.idle_since)
+    }
+
+    /// Whether something that was written waits for the client to read.
+    pub(super) fn set_blocked(&self, blocked: bool) {
+        self.lock().blocked = blocked;
+    }
+
+    /// The client may still send what nobody is going to read; so the connection is to close with care.
+    pub(super) fn set_unread(&self) {
+        self.lock().unread = true;
+    }
+
+    pub(super) fn has_unread(&self) -> bool {
+        self.lock().unread
+    }
+
+    /// Bytes came in.
+    pub(super) fn came_in(&self) {
         if self.bytes_begin_a_head {
             let mut state = self.lock();
             if state.requests == 0 && state.head_since.is_none() {
@@ -135,55 +173,6 @@ impl Drop for Beat {
             state.answers.remove(&number);
         }
         state.idle_since = Instant::now();
-    }
-}
-
-/// A stream whose incoming bytes its pulse knows of.
-pub(super) struct Felt<S> {
-    stream: S,
-    pulse: Arc<Pulse>,
-}
-
-impl<S> Felt<S> {
-    pub(super) fn new(stream: S, pulse: Arc<Pulse>) -> Self {
-        Self { stream, pulse }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Felt<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = into.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, into))?;
-        if into.filled().len() > before {
-            self.pulse.came_in();
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Felt<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }
 

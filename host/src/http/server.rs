@@ -4,6 +4,7 @@ use super::connection::{Connections, http1, http2};
 use super::entrance::Entrance;
 use super::figures::Figures;
 use super::pulse::Patience;
+use super::refusals::Refusals;
 use super::tls::Tls;
 use crate::complaint::Complaint;
 use crate::descriptors::is_reserved;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub for_strangers: bool,
     /// Request line and headers together.
     pub head_bytes_max: usize,
+    /// Headers of a request.
+    pub headers_max: usize,
     /// Requests at the same time on one HTTP/2 connection.
     pub streams_max: u32,
     /// How long a client may take.
@@ -87,12 +90,19 @@ impl Server {
     /// off what is left after `grace`.
     pub async fn serve(self, entrance: Entrance, stopping: CancellationToken, grace: Duration) {
         let Self { listener, settings, tls, figures, .. } = self;
+        let refusals = Refusals {
+            head_bytes_max: settings.head_bytes_max,
+            headers_max: settings.headers_max,
+            uri_bytes_max: entrance.uri_bytes_max,
+            figures: Arc::clone(&figures),
+        };
         let connections = Arc::new(Connections {
             entrance: Arc::new(entrance),
             tls: tls.clone(),
             figures: Arc::clone(&figures),
             patience: settings.patience,
-            http1: http1(settings.head_bytes_max),
+            refusals: Arc::new(refusals),
+            http1: http1(settings.head_bytes_max, settings.headers_max),
             http2: http2(settings.head_bytes_max, settings.streams_max),
             stopping: stopping.clone(),
         });

@@ -1,15 +1,15 @@
-//! The live list of the keys that are let in: what the files of a directory say, looked at again and again.
+//! The live list of the keys that are let in: what the files of a directory said when they were last looked at.
 
 use super::key_file::KeyFile;
-use crate::config::{AUTHORIZED_KEYS_LOOK_MS, AUTHORIZED_KEYS_MAX};
+use super::key_watch::Look;
+use crate::config::AUTHORIZED_KEYS_MAX;
 use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, TryLockError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A line of the log names so many files at most.
 const NAMED_MAX: usize = 10;
@@ -23,12 +23,13 @@ pub struct AuthorizedKeys {
     generation: AtomicU64,
     removals: AtomicU64,
     reload_failures: AtomicU64,
+    look: Look,
+    /// Belongs to whoever looks; nobody else takes it.
     looking: Mutex<Looking>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Looking {
-    last: Instant,
     files: BTreeMap<PathBuf, KeyFile>,
     failing: bool,
 }
@@ -42,7 +43,8 @@ impl AuthorizedKeys {
             generation: AtomicU64::new(0),
             removals: AtomicU64::new(0),
             reload_failures: AtomicU64::new(0),
-            looking: Mutex::new(Looking { last: Instant::now(), files: BTreeMap::new(), failing: false }),
+            look: Look::new(),
+            looking: Mutex::default(),
         };
         let files = this.scan(&BTreeMap::new(), true).map_err(|error| {
             let directory = directory.display();
@@ -55,7 +57,7 @@ impl AuthorizedKeys {
             tracing::warn!(%directory, "no key is authorized, so nobody is let in: put public keys there, one a file");
         }
         this.publish(&files);
-        this.looking.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).files = files;
+        this.looking().files = files;
         Ok(this)
     }
 
@@ -94,27 +96,40 @@ impl AuthorizedKeys {
         &self.directory
     }
 
-    /// Looks at the directory, unless that was done a moment ago.
-    pub fn look(&self) {
-        let mut looking = match self.looking.try_lock() {
-            Ok(looking) => looking,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // Somebody else is looking.
-            Err(TryLockError::WouldBlock) => return,
-        };
-        if looking.last.elapsed() < Duration::from_millis(AUTHORIZED_KEYS_LOOK_MS) {
-            return;
+    /// Why removed keys may still be let in; none where nothing is wrong.
+    pub fn complaint(&self) -> Option<String> {
+        let stalled = self.look.stalled()?;
+        let (directory, seconds) = (self.directory.display(), stalled.as_secs());
+        Some(format!("the authorized keys in {directory} have been read for {seconds} s: the last list stays in force"))
+    }
+
+    /// Says, once, that the directory hangs. For a thread that does not look at it.
+    pub(super) fn say_if_stalled(&self) {
+        if let Some(stalled) = self.look.stalled_untold() {
+            let (directory, keys, stalled_ms) = (self.directory.display(), self.count(), stalled.as_millis());
+            tracing::error!(
+                %directory, keys, stalled_ms,
+                "the directory of authorized keys does not answer: the last list stays in force; is its file system there?"
+            );
         }
+    }
+
+    /// Looks at the directory, which may take as long as its file system likes.
+    pub(super) fn look(&self) {
+        let mut looking = self.looking();
+        self.look.begin();
         let looked = self.scan(&looking.files, false);
-        looking.last = Instant::now();
+        let stalled = self.look.end();
         let directory = self.directory.display();
         match looked {
             Ok(files) => {
-                if std::mem::take(&mut looking.failing) {
+                if std::mem::take(&mut looking.failing) || stalled {
                     tracing::info!(%directory, "the authorized keys can be read again");
                 }
-                self.publish(&files);
-                looking.files = files;
+                if files != looking.files {
+                    self.publish(&files);
+                    looking.files = files;
+                }
             }
             Err(error) => {
                 self.reload_failures.fetch_add(1, Ordering::Relaxed);
@@ -129,6 +144,10 @@ impl AuthorizedKeys {
         }
     }
 
+    fn looking(&self) -> MutexGuard<'_, Looking> {
+        self.looking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What the directory holds now. Files that did not change since `known` are not read.
     fn scan(&self, known: &BTreeMap<PathBuf, KeyFile>, first: bool) -> io::Result<BTreeMap<PathBuf, KeyFile>> {
         let mut found = BTreeMap::new();
@@ -138,6 +157,8 @@ impl AuthorizedKeys {
                 continue;
             }
             let path = entry.path();
+            #[cfg(debug_assertions)]
+            super::key_watch::hang_if_asked(&path);
             let before = known.get(&path);
             if let Some(file) = KeyFile::examine(&path, before, first)? {
                 if let Some(cause) = file.news_of_failure(before) {
@@ -193,15 +214,10 @@ mod tests {
     use super::*;
     use crate::messaging::key::KeyPair;
     use std::os::unix::fs::symlink;
+    use std::time::{Duration, Instant};
 
     fn key() -> String {
         KeyPair::generate().expect("a pair").public
-    }
-
-    impl AuthorizedKeys {
-        fn last_look(&self) -> Instant {
-            self.looking.lock().expect("no panic").last
-        }
     }
 
     /// Looks until `condition` holds.
@@ -230,8 +246,8 @@ mod tests {
         // In place, as long as before, and likely within the same tick of the file system's clock.
         fs::write(&path, format!("{second}\n")).expect("a file");
         look_until(&keys, "rewritten", || keys.contains(&second) && !keys.contains(&first));
-        let (generation, looked) = (keys.generation(), keys.last_look());
-        look_until(&keys, "a look without a change", || keys.last_look() > looked);
+        let generation = keys.generation();
+        keys.look();
         assert_eq!(keys.generation(), generation);
 
         fs::rename(&path, directory.path().join(".hidden")).expect("renamed");

@@ -1,13 +1,16 @@
 //! The backend: requests that wait for a worker, and what has become of those that had one.
 //!
 //! No request is dealt out to a worker that is busy: whoever is free takes the one that has waited longest. A thread is
-//! woken when it sleeps and there is something for it, and only then; under load nobody sleeps.
+//! woken when it sleeps and there is something for it, and only then; under load nobody sleeps. A call begins only once there is
+//! room for all that it may return.
 
-use super::exchange::{Done, Task};
+use super::exchange::{Done, Job, Task};
+use super::policy::PolicyCall;
+use crate::byte_budget::ByteBudget;
 use std::collections::VecDeque;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Between the broker loop, which submits and collects, and its workers, which take and finish.
 pub(super) struct Backend {
@@ -15,11 +18,17 @@ pub(super) struct Backend {
     call: Condvar,
     finished: Mutex<Finished>,
     bell: PipeWriter,
+    /// Of replies that are made, wait, or may yet be made.
+    budget: Arc<ByteBudget>,
+    /// What one call may return.
+    output_bytes_max: usize,
 }
 
 #[derive(Default)]
 struct Waiting {
-    tasks: VecDeque<Task>,
+    /// Calls that have begun elsewhere, and have their room.
+    begun: VecDeque<Box<PolicyCall>>,
+    jobs: VecDeque<Job>,
     /// Workers that sleep.
     resting: usize,
     /// Those of them that were called and are not up yet.
@@ -38,34 +47,42 @@ struct Finished {
 pub(super) struct Bell(PipeReader);
 
 impl Backend {
-    pub(super) fn open() -> io::Result<(Self, Bell)> {
+    pub(super) fn open(budget: Arc<ByteBudget>, output_bytes_max: usize) -> io::Result<(Self, Bell)> {
         let (ears, bell) = io::pipe()?;
-        let this = Self { waiting: Mutex::default(), call: Condvar::new(), finished: Mutex::default(), bell };
-        Ok((this, Bell(ears)))
+        let (waiting, finished) = (Mutex::default(), Mutex::default());
+        Ok((Self { waiting, call: Condvar::new(), finished, bell, budget, output_bytes_max }, Bell(ears)))
     }
 
     /// Puts a request at the end of those that wait. Wakes nobody.
-    pub(super) fn submit(&self, task: Task) {
-        self.waiting().tasks.push_back(task);
+    pub(super) fn submit(&self, job: Job) {
+        self.waiting().jobs.push_back(job);
     }
 
-    /// Puts one in front that has begun, and wakes a worker for it.
-    pub(super) fn submit_first(&self, task: Task) {
+    /// Puts a call in front that has begun, and wakes a worker for it.
+    pub(super) fn submit_begun(&self, call: Box<PolicyCall>) {
         let mut waiting = self.waiting();
-        waiting.tasks.push_front(task);
+        waiting.begun.push_back(call);
         self.call_up(waiting, 1);
     }
 
     /// How many wait.
     pub(super) fn len(&self) -> usize {
-        self.waiting().tasks.len()
+        self.waiting().len()
     }
 
-    /// Sees to it that so many workers are up, if there are as many, beside those that are busy.
+    /// Whether there is room for what one more call may return.
+    pub(super) fn has_room(&self) -> bool {
+        self.budget.has_room_for(self.output_bytes_max)
+    }
+
+    /// Sees to it that so many workers are up, if there are as many, beside those that are busy; none where nothing can
+    /// begin.
     pub(super) fn muster(&self, workers: usize) {
         let waiting = self.waiting();
-        let missing = workers.saturating_sub(waiting.called);
-        self.call_up(waiting, missing);
+        if !waiting.begun.is_empty() || self.has_room() {
+            let missing = workers.saturating_sub(waiting.called);
+            self.call_up(waiting, missing);
+        }
     }
 
     fn call_up(&self, mut waiting: MutexGuard<'_, Waiting>, workers: usize) {
@@ -82,13 +99,36 @@ impl Backend {
     /// calls at a time than workers.
     pub(super) fn needs_stand_in(&self) -> bool {
         let waiting = self.waiting();
-        waiting.resting > waiting.called && !waiting.tasks.is_empty()
+        waiting.resting > waiting.called && self.can_begin(&waiting)
+    }
+
+    /// Whether something waits for which a worker rests that nobody has called.
+    pub(super) fn needs_worker(&self) -> bool {
+        let waiting = self.waiting();
+        waiting.resting > waiting.called && waiting.len() > waiting.called && self.can_begin(&waiting)
+    }
+
+    fn can_begin(&self, waiting: &Waiting) -> bool {
+        !waiting.begun.is_empty() || !waiting.jobs.is_empty() && self.has_room()
     }
 
     /// For the loop: the request that has waited longest, if a worker rests.
     pub(super) fn take_as_stand_in(&self) -> Option<Task> {
         let mut waiting = self.waiting();
-        if waiting.resting > waiting.called { waiting.tasks.pop_front() } else { None }
+        if waiting.resting > waiting.called { self.next(&mut waiting) } else { None }
+    }
+
+    /// The task that has waited longest, if there is room for what comes of it. Under the lock, so that no two look for room
+    /// at the same moment.
+    fn next(&self, waiting: &mut Waiting) -> Option<Task> {
+        if let Some(call) = waiting.begun.pop_front() {
+            return Some(Task::GoOn(call));
+        }
+        if waiting.jobs.is_empty() {
+            return None;
+        }
+        let held = self.budget.reserve(self.output_bytes_max)?;
+        waiting.jobs.pop_front().map(|job| Task::Begin(job, held))
     }
 
     /// For a worker: the same, once there is one; none once the broker has ended.
@@ -98,7 +138,7 @@ impl Backend {
             if waiting.ended {
                 return None;
             }
-            if let Some(task) = waiting.tasks.pop_front() {
+            if let Some(task) = self.next(&mut waiting) {
                 return Some(task);
             }
             waiting.resting += 1;
@@ -139,7 +179,7 @@ impl Backend {
     pub(super) fn end(&self) {
         let mut waiting = self.waiting();
         waiting.ended = true;
-        let given_up = std::mem::take(&mut waiting.tasks);
+        let given_up = (std::mem::take(&mut waiting.begun), std::mem::take(&mut waiting.jobs));
         drop(waiting);
         drop(given_up);
         self.call.notify_all();
@@ -151,6 +191,12 @@ impl Backend {
 
     fn finished(&self) -> MutexGuard<'_, Finished> {
         self.finished.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn len(&self) -> usize {
+        self.begun.len() + self.jobs.len()
     }
 }
 
@@ -170,31 +216,37 @@ impl AsRawFd for Bell {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::EnvelopeKind;
     use crate::ledger::{Hop, Reason};
     use crate::messaging::envelope::Envelope;
     use crate::messaging::exchange::Job;
     use std::sync::Arc;
     use std::time::Duration;
 
+    fn open() -> (Backend, Bell) {
+        Backend::open(ByteBudget::new(1_000), 10).expect("a pipe")
+    }
+
     fn job(hop: &Arc<Hop>) -> Job {
-        let (envelope, body) = Envelope::split(vec![b"id".to_vec(), b"x".to_vec()]).expect("whole");
+        let (envelope, body) =
+            Envelope::split(vec![b"id".to_vec(), b"x".to_vec()], EnvelopeKind::Delimiter, 1).expect("whole");
         Job { passage: hop.enter(), key: None, envelope, body }
     }
 
     fn end(Job { passage, envelope, .. }: Job) -> Done {
-        Done { passage, envelope, verdict: Err(Reason::Rejected), took: Duration::ZERO }
+        Done { passage, envelope, verdict: Err(Reason::Rejected), request_bytes: 0, took: Duration::ZERO }
     }
 
     /// A wake-up that was lost would make this wait for ever.
     #[test]
     fn all_that_is_submitted_is_done_by_somebody() {
         const REQUESTS: usize = 20_000;
-        let (backend, mut bell) = Backend::open().expect("a pipe");
+        let (backend, mut bell) = open();
         let hop = Arc::new(Hop::default());
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
-                    while let Some(Task::Begin(job)) = backend.take() {
+                    while let Some(Task::Begin(job, _held)) = backend.take() {
                         backend.finish(end(job));
                     }
                 });
@@ -203,11 +255,11 @@ mod tests {
             while done.len() < REQUESTS {
                 // Batches of many sizes, so that everybody falls asleep now and then.
                 for _ in 0..(submitted % 7).min(REQUESTS - submitted).max(usize::from(submitted < REQUESTS)) {
-                    backend.submit(Task::Begin(job(&hop)));
+                    backend.submit(job(&hop));
                     submitted += 1;
                 }
                 if submitted % 3 == 0
-                    && let Some(Task::Begin(job)) = backend.take_as_stand_in()
+                    && let Some(Task::Begin(job, _held)) = backend.take_as_stand_in()
                 {
                     done.push_back(end(job));
                 }
@@ -224,19 +276,37 @@ mod tests {
 
     #[test]
     fn the_loop_takes_nothing_while_every_worker_is_busy() {
-        let (backend, _bell) = Backend::open().expect("a pipe");
+        let (backend, _bell) = open();
         let hop = Arc::new(Hop::default());
-        backend.submit(Task::Begin(job(&hop)));
+        backend.submit(job(&hop));
         assert!(backend.take_as_stand_in().is_none());
         backend.waiting().resting = 1;
         assert!(backend.take_as_stand_in().is_some());
     }
 
     #[test]
-    fn what_waits_at_the_end_is_given_up() {
-        let (backend, _bell) = Backend::open().expect("a pipe");
+    fn nothing_begins_without_room_for_what_it_may_return() {
+        let budget = ByteBudget::new(1_000);
+        let (backend, _bell) = Backend::open(Arc::clone(&budget), 500).expect("a pipe");
         let hop = Arc::new(Hop::default());
-        backend.submit(Task::Begin(job(&hop)));
+        (0..3).for_each(|_| backend.submit(job(&hop)));
+        backend.waiting().resting = 3;
+        let (first, second) = (backend.take_as_stand_in().expect("room"), backend.take_as_stand_in().expect("room"));
+        assert!(!backend.has_room() && !backend.needs_stand_in() && !backend.needs_worker());
+        assert!(backend.take_as_stand_in().is_none());
+        backend.muster(3);
+        assert_eq!(backend.waiting().called, 0);
+        drop(first);
+        assert!(backend.needs_worker());
+        assert!(backend.take_as_stand_in().is_some());
+        drop(second);
+    }
+
+    #[test]
+    fn what_waits_at_the_end_is_given_up() {
+        let (backend, _bell) = open();
+        let hop = Arc::new(Hop::default());
+        backend.submit(job(&hop));
         backend.end();
         assert!(backend.take().is_none());
         assert_eq!(hop.figures().dropped(Reason::Abandoned), 1);

@@ -6,10 +6,12 @@ use super::broker_loop::{BrokerLoop, Parts};
 use super::curve::Curve;
 use super::dispatch::Dispatch;
 use super::figures::SocketFigures;
+use super::ipc::IpcAccess;
 use super::policy::Policy;
 use super::socket::{self, BindError};
 use super::worker::Worker;
-use crate::config::OnFull;
+use crate::byte_budget::ByteBudget;
+use crate::config::{EnvelopeKind, OnFull};
 use crate::dead_letters::DeadLetters;
 use crate::ledger::Hop;
 use crate::plugin::Slot;
@@ -29,16 +31,22 @@ pub struct Settings {
     pub workers: usize,
     /// The largest frame of a request in bytes; libzmq closes the connection of a client that sends a larger one.
     pub frame_bytes_max: usize,
-    /// The most frames that a request may have after its envelope.
+    /// The most frames that a request may have after its envelope, and the most identities in that.
     pub frames_max: usize,
     /// With so many replies waiting for their time no request is read; and libzmq holds as many for one slow client.
     pub queue_messages_max: usize,
-    /// Replies of so many bytes waiting have the same effect.
+    /// The same of their bytes, and of what calls that run may return; and of the bytes of requests that wait for a call.
     pub queue_bytes_max: usize,
     /// The bytes that libzmq holds for one slow client, and of requests that one client has waiting.
     pub peer_queue_bytes_max: usize,
+    /// What one call may return.
+    pub output_bytes_max: usize,
     /// What becomes of a reply for which its client has no room.
     pub on_full: OnFull,
+    /// Where the envelope of a request ends.
+    pub envelope: EnvelopeKind,
+    /// Who may connect, where the endpoint is in the file system.
+    pub ipc: IpcAccess,
     /// How often a silent connection is asked whether it is still there; zero for never.
     pub heartbeat: Duration,
     /// How long a client may take for its handshake.
@@ -83,7 +91,9 @@ impl Broker {
         let context = zmq::Context::new();
         let endpoint = settings.endpoint.clone();
         let failed = |cause: String| BindError { role: "ROUTER", endpoint: endpoint.clone(), cause };
-        let (backend, bell) = Backend::open().map_err(|error| failed(format!("making a pipe: {error}")))?;
+        let budget = ByteBudget::new(settings.queue_bytes_max);
+        let (backend, bell) = Backend::open(budget, settings.output_bytes_max)
+            .map_err(|error| failed(format!("making a pipe: {error}")))?;
         let backend = Arc::new(backend);
         let control = Arc::new(BrokerControl::new(context.clone(), settings.workers));
         let figures = Arc::new(SocketFigures::after(&hops.reply));
@@ -95,14 +105,14 @@ impl Broker {
             runtime: runtime.clone(),
             give_up: give_up.clone(),
         };
-        let workers = settings.workers;
+        let (workers, bytes_max) = (settings.workers, settings.queue_bytes_max);
 
         let parts = Parts {
             settings,
             hops,
             control: Arc::clone(&control),
             figures: Arc::clone(&figures),
-            dispatch: Dispatch::new(Arc::clone(&backend), bell, policy, workers),
+            dispatch: Dispatch::new(Arc::clone(&backend), bell, policy, workers, bytes_max),
             runtime,
         };
         let open = move || BrokerLoop::open(&context, parts);
@@ -157,9 +167,6 @@ impl Broker {
 
 /// Ends every wait on a socket of this context with `ETERM`, and waits until all of them are closed.
 fn terminate(mut context: zmq::Context) {
-    // When its last clone goes, the zmq crate terminates a context once more, though libzmq has freed it by then. So one
-    // clone, a pointer's worth of memory, never goes.
-    std::mem::forget(context.clone());
     while context.destroy() == Err(zmq::Error::EINTR) {}
 }
 

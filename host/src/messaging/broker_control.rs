@@ -1,5 +1,6 @@
 //! What can be asked of a running broker: pause, resume, drain, and how it does.
 
+use super::reading::Obstacle;
 use super::socket;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -71,11 +72,17 @@ pub(super) struct BrokerGauges {
     pub(super) requests_in_flight: AtomicU64,
     pub(super) replies_scheduled: AtomicU64,
     pub(super) replies_held: AtomicU64,
+    /// An [`Obstacle`], or 0.
+    obstacle: AtomicU8,
 }
 
 impl BrokerGauges {
     pub(super) fn state(&self) -> BrokerState {
         STATES[usize::from(self.state.load(Ordering::Relaxed)) % STATES.len()]
+    }
+
+    pub(super) fn set_obstacle(&self, obstacle: Option<Obstacle>) {
+        self.obstacle.store(obstacle.map_or(0, |obstacle| obstacle as u8), Ordering::Relaxed);
     }
 
     pub(super) fn set_state(&self, state: BrokerState) {
@@ -122,6 +129,11 @@ impl BrokerControl {
             replies_scheduled: read(replies_scheduled),
             replies_held: read(replies_held),
         }
+    }
+
+    /// Why it reads no requests although nobody has told it so; none where it reads, or has paused for less than a second.
+    pub fn obstacle(&self) -> Option<&'static str> {
+        Obstacle::from_u8(self.gauges.obstacle.load(Ordering::Relaxed)).map(Obstacle::as_str)
     }
 
     /// Makes the broker read no requests until it is resumed. Replies that fall due are sent.

@@ -2,15 +2,18 @@
 
 use super::broker::{Hops, Settings};
 use super::broker_control::{self, BrokerControl, BrokerState, Command};
+use super::client_shares::Share;
 use super::dispatch::Dispatch;
-use super::envelope::Envelope;
-use super::exchange::{Done, Job, Replies};
+use super::envelope::{Envelope, NoRequest};
+use super::exchange::{Done, Job, Replies, reply_bytes};
 use super::figures::SocketFigures;
 use super::frontend::Frontend;
 use super::outbox::{Due, Next, Outbound, Outbox};
-use super::schedule::Schedule;
+use super::reading::{Obstacle, Reading};
 use super::socket::{self, Received};
-use crate::ledger::{Passage, Reason};
+use super::waiting_replies::{Waiting, WaitingReplies};
+use crate::complaint::Complaint;
+use crate::ledger::Reason;
 use crate::plugin::Reply;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -36,17 +39,12 @@ pub(super) struct BrokerLoop {
     dispatch: Dispatch,
     /// Where the policy's calls run.
     runtime: Handle,
-    schedule: Schedule<Waiting>,
-    scheduled_bytes: usize,
+    waiting: WaitingReplies,
     outbox: Outbox,
+    reading: Reading,
     /// The end of the grace period, once told to end.
     deadline: Option<Instant>,
-}
-
-/// A reply that waits for its time.
-struct Waiting {
-    reply: Outbound,
-    passage: Passage,
+    failures: Complaint,
 }
 
 /// What a loop is made of, beside its sockets.
@@ -72,12 +70,16 @@ impl BrokerLoop {
             control,
             dispatch,
             runtime,
-            schedule: Schedule::new(),
-            scheduled_bytes: 0,
+            waiting: WaitingReplies::new(
+                Share { replies: settings.queue_messages_max, bytes: settings.queue_bytes_max },
+                Instant::now(),
+            ),
             outbox: Outbox::new(settings.on_full, figures, hops.dead_letters.clone()),
+            reading: Reading::default(),
             settings,
             hops,
             deadline: None,
+            failures: Complaint::default(),
         };
         Ok((this, endpoint))
     }
@@ -87,13 +89,23 @@ impl BrokerLoop {
         let runtime = self.runtime.clone();
         let _inside = runtime.enter();
         while !self.drained() {
-            if let Err(error) = self.turn() {
-                // What fails here is a socket; what fails with one message is dealt with where it happens.
-                tracing::error!(%error, "broker ends");
-                break;
+            match self.turn() {
+                Ok(()) => {}
+                // Somebody has ended it.
+                Err(zmq::Error::ETERM) => {
+                    tracing::error!("broker ends");
+                    break;
+                }
+                // Nothing that a peer does may end the others' traffic.
+                Err(error) => {
+                    if let Some(times) = self.failures.note(Instant::now()) {
+                        tracing::error!(%error, times, "a socket of the broker failed; it goes on");
+                    }
+                    std::thread::sleep(RETRY);
+                }
             }
         }
-        let (requests, replies) = (self.dispatch.in_flight(), self.schedule.len());
+        let (requests, replies) = (self.dispatch.in_flight(), self.waiting.len());
         if requests + replies > 0 {
             tracing::warn!(requests, replies, "abandoned at the end of the grace period");
         }
@@ -107,7 +119,7 @@ impl BrokerLoop {
     /// Whether the loop was told to end, and nothing more can be sent within its grace period.
     fn drained(&self) -> bool {
         self.deadline.is_some_and(|deadline| {
-            let nothing_falls_due = self.schedule.next_due().is_none_or(|due| due > deadline);
+            let nothing_falls_due = self.waiting.next_due().is_none_or(|due| due > deadline);
             let nothing_left = self.dispatch.in_flight() == 0 && self.outbox.len() == 0 && nothing_falls_due;
             Instant::now() >= deadline || nothing_left
         })
@@ -118,10 +130,17 @@ impl BrokerLoop {
         self.deadline.is_none()
             && self.control.gauges.state() == BrokerState::Running
             && self.dispatch.has_room()
-            && self.schedule.len() + self.outbox.len() < self.settings.queue_messages_max
-            && self.scheduled_bytes < self.settings.queue_bytes_max
+            && self.obstacle().is_none()
+    }
+
+    /// What keeps requests from being read though nobody has said so.
+    fn obstacle(&self) -> Option<Obstacle> {
+        if self.waiting.is_full() {
+            Some(Obstacle::ScheduleFull)
+        } else {
             // Replies are held only where the policy is that everybody waits.
-            && self.outbox.len() == 0
+            (self.outbox.len() > 0).then_some(Obstacle::ClientFull)
+        }
     }
 
     /// Waits until something can be done, and does a bounded part of it in each direction.
@@ -140,6 +159,7 @@ impl BrokerLoop {
         self.dispatch.collect(bell_rang);
         self.answer();
         self.send_due();
+        self.drop_lost();
         if frontend {
             self.read_requests()?;
         }
@@ -156,7 +176,8 @@ impl BrokerLoop {
     fn wait(&self) -> Duration {
         let now = Instant::now();
         let retry = (self.outbox.len() > 0).then(|| now + RETRY);
-        let times = [self.schedule.next_due(), self.deadline, retry].into_iter().flatten();
+        let times = [self.waiting.next_due(), self.waiting.look_due(), self.reading.due(), self.deadline, retry];
+        let times = times.into_iter().flatten();
         times.fold(self.frontend.due(now), Instant::min).saturating_duration_since(now)
     }
 
@@ -183,12 +204,20 @@ impl BrokerLoop {
     }
 
     /// Writes down how the broker does.
-    fn tell(&self) {
+    fn tell(&mut self) {
         let gauges = &self.control.gauges;
+        let obstacle = self.obstacle();
+        let is_news = obstacle.is_some() || self.reading.is_hindered();
+        if is_news
+            && self.deadline.is_none()
+            && let Some(obstacle) = self.reading.note(obstacle, Instant::now())
+        {
+            gauges.set_obstacle(obstacle);
+        }
         gauges.requests_in_flight.store(self.dispatch.in_flight() as u64, Ordering::Relaxed);
-        gauges.replies_scheduled.store(self.schedule.len() as u64, Ordering::Relaxed);
+        gauges.replies_scheduled.store(self.waiting.len() as u64, Ordering::Relaxed);
         gauges.replies_held.store(self.outbox.len() as u64, Ordering::Relaxed);
-        let done = self.dispatch.in_flight() == 0 && self.schedule.len() + self.outbox.len() == 0;
+        let done = self.dispatch.in_flight() == 0 && self.waiting.len() + self.outbox.len() == 0;
         if done && gauges.state() == BrokerState::Draining {
             self.change_state(BrokerState::Drained);
         }
@@ -197,8 +226,7 @@ impl BrokerLoop {
     /// Frontend → backend.
     fn read_requests(&mut self) -> zmq::Result<()> {
         for _ in 0..BATCH {
-            // Identity, delimiter, and one frame over the bound to tell that it is over.
-            let frames_max = self.settings.frames_max.saturating_add(3);
+            let frames_max = Envelope::frames_read(self.settings.frames_max);
             let Some(received) = self.frontend.receive(frames_max)? else { break };
             self.admit(received);
             if !self.dispatch.has_room() {
@@ -213,17 +241,16 @@ impl BrokerLoop {
         if !self.frontend.lets_in(key.as_deref()) {
             return passage.dropped(Reason::KeyRemoved);
         }
-        match Envelope::split(message) {
-            None => {
+        let Settings { envelope: kind, frames_max, .. } = self.settings;
+        match Envelope::split(message, kind, frames_max) {
+            Ok((envelope, body)) => self.dispatch.submit(Job { passage, key, envelope, body }),
+            Err(NoRequest::NoBody) => {
                 tracing::debug!("request without a body");
-                passage.dropped(Reason::Malformed);
+                passage.dropped(Reason::NoBody);
             }
-            Some((_, body)) if body.len() > self.settings.frames_max => {
-                tracing::debug!(frames_max = self.settings.frames_max, "request with more frames than allowed");
+            Err(NoRequest::TooManyFrames) => {
+                tracing::debug!(frames_max, "request with more frames than allowed");
                 passage.dropped(Reason::TooLarge);
-            }
-            Some((envelope, body)) => {
-                self.dispatch.submit(Job { passage, key, envelope, body });
             }
         }
     }
@@ -241,35 +268,57 @@ impl BrokerLoop {
         }
     }
 
-    fn schedule(&mut self, envelope: Envelope, Replies { origin, replies }: Replies) {
+    fn schedule(&mut self, envelope: Envelope, Replies { origin, replies, held }: Replies) {
+        let delayed = delayed(&replies);
+        let admits = delayed.replies == 0 || self.waiting.admits(&envelope.identity, delayed, Instant::now());
         let mut delay = Duration::ZERO;
+        let (mut left, mut held) = (replies.len(), Some(held));
         let ways_back = std::iter::repeat_n((envelope, origin), replies.len());
-        for (Reply { delay_ms, frames }, (envelope, origin)) in replies.into_iter().zip(ways_back) {
+        for (reply, (envelope, origin)) in replies.into_iter().zip(ways_back) {
             // A reply waits for the one before it, the first one from now on.
-            delay += Duration::from_millis(delay_ms.into());
-            let reply = Outbound { envelope, frames, origin };
+            delay += Duration::from_millis(reply.delay_ms.into());
+            left -= 1;
+            let held = if left == 0 { held.take() } else { held.as_mut().map(|held| held.split(reply_bytes(&reply))) };
+            let reply = Outbound { envelope, frames: reply.frames, origin, held };
+            if !admits {
+                // None of them: what a policy answers is whole or not at all.
+                let cause = "as many replies wait for the client as may".to_owned();
+                self.outbox.give_up(reply, self.hops.schedule.enter(), Reason::TooManyWaiting, cause);
+                continue;
+            }
             if delay.is_zero() {
                 self.hops.schedule.pass();
                 self.send(reply);
                 continue;
             }
-            self.scheduled_bytes += reply.bytes();
-            self.schedule.add(Instant::now() + delay, Waiting { reply, passage: self.hops.schedule.enter() });
+            self.waiting.add(Instant::now() + delay, Waiting { reply, passage: self.hops.schedule.enter() });
         }
     }
 
     /// Schedule → frontend.
     fn send_due(&mut self) {
         self.outbox.retry(self.frontend.socket());
-        if self.schedule.len() == 0 {
+        if self.waiting.len() == 0 {
             return;
         }
         let now = Instant::now();
         for _ in 0..BATCH {
-            let Some(Waiting { reply, passage }) = self.schedule.take_due(now) else { return };
-            self.scheduled_bytes -= reply.bytes();
+            let Some(Waiting { reply, passage }) = self.waiting.take_due(now) else { return };
             passage.out();
             self.send(reply);
+        }
+    }
+
+    /// Gives up what waits for clients that have gone, where room is short.
+    fn drop_lost(&mut self) {
+        if self.waiting.look_due().is_none() {
+            return;
+        }
+        for Waiting { reply, passage } in self.waiting.take_lost(Instant::now(), |identity| self.frontend.has(identity))
+        {
+            passage.out();
+            let cause = socket::cause(zmq::Error::EHOSTUNREACH);
+            self.outbox.give_up(reply, self.hops.reply.enter(), Reason::Unroutable, cause);
         }
     }
 
@@ -279,6 +328,12 @@ impl BrokerLoop {
             self.frontend.cut_off(&identity);
         }
     }
+}
+
+/// What is not to be sent at once.
+fn delayed(replies: &[Reply]) -> Share {
+    let replies = replies.iter().skip_while(|reply| reply.delay_ms == 0);
+    replies.fold(Share::default(), |share, reply| share.plus(Share { replies: 1, bytes: reply_bytes(reply) }))
 }
 
 fn open_control(context: &zmq::Context) -> Result<zmq::Socket, String> {

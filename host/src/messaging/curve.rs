@@ -4,6 +4,7 @@ use super::authorized_keys::AuthorizedKeys;
 use super::denials::Denials;
 use super::gate::Gate;
 use super::key::{KeyPair, warning_if_open_to_others};
+use super::key_watch;
 use super::socket;
 use super::zap::{DOMAIN, Guarding};
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ impl Curve {
             tracing::warn!("{warning}");
         }
         let keys = Arc::new(AuthorizedKeys::load(authorized_keys_dir)?);
+        key_watch::start(&keys).map_err(|error| format!("starting to watch the authorized keys: {error}"))?;
         tracing::info!(keys = keys.count(), "CURVE is on: clients need --server-key '{}'", pair.public);
         let guarding = Guarding { keys, denials: Denials::default(), lost: AtomicUsize::new(0) };
         Ok(Self { pair, guarding: Arc::new(guarding) })

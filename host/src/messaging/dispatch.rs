@@ -30,14 +30,34 @@ pub(super) struct Dispatch {
     helpers_max: usize,
     /// Requests that have no end yet, or one that nobody has taken note of.
     in_flight: usize,
+    /// What their bodies take in memory.
+    in_flight_bytes: usize,
+    in_flight_bytes_max: usize,
     done: VecDeque<Done>,
 }
 
 impl Dispatch {
-    pub(super) fn new(backend: Arc<Backend>, bell: Bell, policy: Policy, workers: usize) -> Self {
+    pub(super) fn new(
+        backend: Arc<Backend>,
+        bell: Bell,
+        policy: Policy,
+        workers: usize,
+        in_flight_bytes_max: usize,
+    ) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let helpers_max = processors.saturating_sub(BUSY_THREADS);
-        Self { backend, bell, policy, pace: Pace::new(), workers, helpers_max, in_flight: 0, done: VecDeque::new() }
+        Self {
+            backend,
+            bell,
+            policy,
+            pace: Pace::new(),
+            workers,
+            helpers_max,
+            in_flight: 0,
+            in_flight_bytes: 0,
+            in_flight_bytes_max,
+            done: VecDeque::new(),
+        }
     }
 
     /// Requests that were submitted, and of which the end was not taken.
@@ -46,14 +66,17 @@ impl Dispatch {
     }
 
     /// Whether one more request may come: one for each worker and one that waits for it, so that few wait here; and some
-    /// more of those that are done in no time.
+    /// more of those that are done in no time. And only if what it may return has room too.
     pub(super) fn has_room(&self) -> bool {
         self.in_flight < 2 * self.workers + if self.pace.is_short() { SHORT_CALLS_MAX } else { 0 }
+            && self.in_flight_bytes < self.in_flight_bytes_max
+            && self.backend.has_room()
     }
 
     pub(super) fn submit(&mut self, job: Job) {
         self.in_flight += 1;
-        self.backend.submit(Task::Begin(job));
+        self.in_flight_bytes += job.bytes();
+        self.backend.submit(job);
     }
 
     /// Ready when workers have done something, if the loop [rests](Self::may_rest).
@@ -63,8 +86,9 @@ impl Dispatch {
 
     /// Whether there is nothing to do here, until the bell rings or requests come.
     pub(super) fn may_rest(&self) -> bool {
-        let stands_in = self.pace.is_short() && self.backend.needs_stand_in();
-        !stands_in && self.backend.lie_down()
+        // Room that became free while nobody looked is one more reason to look.
+        let is_needed = if self.pace.is_short() { self.backend.needs_stand_in() } else { self.backend.needs_worker() };
+        !is_needed && self.backend.lie_down()
     }
 
     /// After a wait: takes in what workers have done.
@@ -88,7 +112,7 @@ impl Dispatch {
             && let Some(task) = self.backend.take_as_stand_in()
         {
             let asked = match task {
-                Task::Begin(job) => self.policy.ask(job),
+                Task::Begin(job, held) => self.policy.ask(job, held),
                 Task::GoOn(call) => Err(call),
             };
             match asked {
@@ -100,7 +124,7 @@ impl Dispatch {
                 // It waits for something, or has used up its tick.
                 Err(call) => {
                     self.pace.note(Duration::MAX);
-                    self.backend.submit_first(Task::GoOn(call));
+                    self.backend.submit_begun(call);
                 }
             }
         }
@@ -114,6 +138,7 @@ impl Dispatch {
     pub(super) fn take_done(&mut self) -> Option<Done> {
         let done = self.done.pop_front()?;
         self.in_flight -= 1;
+        self.in_flight_bytes -= done.request_bytes;
         Some(done)
     }
 }

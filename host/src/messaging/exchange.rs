@@ -3,6 +3,7 @@
 use super::envelope::{Envelope, Frames};
 use super::origin::Origin;
 use super::policy::PolicyCall;
+use crate::byte_budget::Held;
 use crate::ledger::{Passage, Reason};
 use crate::plugin::Reply;
 use std::time::Duration;
@@ -18,10 +19,17 @@ pub(super) struct Job {
     pub(super) body: Frames,
 }
 
+impl Job {
+    /// What its body takes in memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        frames_bytes(&self.body)
+    }
+}
+
 /// What there is to do for a request.
 pub(super) enum Task {
-    /// To ask the policy.
-    Begin(Job),
+    /// To ask the policy, with room for what it may return.
+    Begin(Job, Held),
     /// To wait for its answer, which did not come at once.
     GoOn(Box<PolicyCall>),
 }
@@ -31,6 +39,8 @@ pub(super) struct Done {
     pub(super) passage: Passage,
     pub(super) envelope: Envelope,
     pub(super) verdict: Result<Replies, Reason>,
+    /// What the body of the request took in memory.
+    pub(super) request_bytes: usize,
     /// For how long the policy kept a thread, as far as that is known.
     pub(super) took: Duration,
 }
@@ -39,4 +49,18 @@ pub(super) struct Done {
 pub(super) struct Replies {
     pub(super) origin: Origin,
     pub(super) replies: Vec<Reply>,
+    /// The room that they take.
+    pub(super) held: Held,
+}
+
+/// A reply in memory beside its frames, about: its place in the schedule, its way back.
+const REPLY_BYTES: usize = 256;
+
+/// What a reply takes in memory until it is sent, about.
+pub(super) fn reply_bytes(reply: &Reply) -> usize {
+    REPLY_BYTES + frames_bytes(&reply.frames)
+}
+
+fn frames_bytes(frames: &[Vec<u8>]) -> usize {
+    frames.iter().map(|frame| size_of::<Vec<u8>>() + frame.len()).sum()
 }

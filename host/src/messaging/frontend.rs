@@ -9,6 +9,7 @@ use crate::config::{AUTHORIZED_KEYS_LOOK_MS, OnFull, REQUESTS_PER_CLIENT_MAX};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use zmq_sys::beyond;
 
 /// Belongs to the broker's thread.
 pub(super) struct Frontend {
@@ -44,7 +45,7 @@ impl Frontend {
         socket::bound_queues(&mut socket, settings.peer_queue_bytes_max)?;
         let keeper = settings.curve.as_ref().map(|curve| Keeper::guard(curve, context, &mut socket)).transpose()?;
         let monitor = Monitor::attach(context, &mut socket, "frontend", keeper.is_some(), Arc::clone(&figures))?;
-        let endpoint = socket::bind(&socket, &settings.endpoint)?;
+        let endpoint = socket::bind_guarded(&socket, &settings.endpoint, settings.ipc)?;
         let knows_clients = settings.on_full == OnFull::CutOff || keeper.is_some();
         Ok((Self { monitor, keeper, socket, knows_clients, clients: HashMap::new(), figures }, endpoint))
     }
@@ -87,6 +88,11 @@ impl Frontend {
             });
             self.clients.insert(identity.clone(), descriptor);
         }
+    }
+
+    /// Whether a client of this identity is there.
+    pub(super) fn has(&mut self, identity: &[u8]) -> bool {
+        beyond::has_peer(self.socket.as_mut_ptr(), identity)
     }
 
     /// Whether a request with this key is taken in.

@@ -1,19 +1,24 @@
 //! Fuzzing of what is read from frames: envelopes, and lines of the log.
 
-use super::envelope::{Envelope, Frames};
+use super::envelope::{Envelope, Frames, NoRequest};
 use super::line::{self, LineWriter};
+use crate::config::EnvelopeKind;
 use std::time::UNIX_EPOCH;
 
 /// Takes the bytes for the frames of a message, each after its length.
 pub fn frames(bytes: &[u8]) {
+    const FRAMES_MAX: usize = 16;
     let message = split(bytes);
-    match Envelope::split(message.clone()) {
-        Some((envelope, body)) => {
-            assert!(!body.is_empty());
-            assert!(envelope.around(&body).eq(message.iter().map(Vec::as_slice)));
-            assert_eq!(envelope.join(body), message);
+    for kind in [EnvelopeKind::Delimiter, EnvelopeKind::Identity] {
+        match Envelope::split(message.clone(), kind, FRAMES_MAX) {
+            Ok((envelope, body)) => {
+                assert!((1..=FRAMES_MAX).contains(&body.len()));
+                assert!(envelope.around(&body).eq(message.iter().map(Vec::as_slice)));
+                assert_eq!(envelope.join(body), message);
+            }
+            Err(NoRequest::NoBody) => assert!(message.len() < 2 || message.last().is_some_and(Vec::is_empty)),
+            Err(NoRequest::TooManyFrames) => assert!(message.len() > FRAMES_MAX),
         }
-        None => assert!(message.len() < 2),
     }
 }
 

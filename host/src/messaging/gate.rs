@@ -2,6 +2,7 @@
 
 use super::socket;
 use super::zap::Guarding;
+use crate::complaint::Complaint;
 use crate::config::AUTHORIZED_KEYS_LOOK_MS;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
@@ -9,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where libzmq asks, in each context.
 const ENDPOINT: &str = "inproc://zeromq.zap.01";
@@ -105,6 +106,7 @@ impl Keeper {
 
     fn answer_until_told(&mut self) -> zmq::Result<()> {
         let look_interval = Duration::from_millis(AUTHORIZED_KEYS_LOOK_MS);
+        let mut failures = Complaint::default();
         loop {
             let control = zmq::PollItem::from_fd(self.control.as_raw_fd(), zmq::POLLIN);
             let mut items = [control, self.socket.as_poll_item(zmq::POLLIN)];
@@ -113,13 +115,24 @@ impl Keeper {
             if !control.is_empty() && self.is_told_to_stop() {
                 return Ok(());
             }
-            self.guarding.keys.look();
-            if !asked.is_empty()
-                && let Some(frames) = socket::receive_now(&self.socket, FRAMES_MAX)?
-            {
-                socket::send(&self.socket, &self.guarding.answer(&frames), 0)?;
+            self.guarding.keys.say_if_stalled();
+            if !asked.is_empty() {
+                match self.answer() {
+                    // Whoever asked is refused by libzmq, and the next one is answered.
+                    Err(error) if error != zmq::Error::ETERM => {
+                        if let Some(times) = failures.note(Instant::now()) {
+                            tracing::warn!(%error, times, "answering ZAP");
+                        }
+                    }
+                    answered => answered?,
+                }
             }
         }
+    }
+
+    fn answer(&self) -> zmq::Result<()> {
+        let Some(frames) = socket::receive_now(&self.socket, FRAMES_MAX)? else { return Ok(()) };
+        socket::send(&self.socket, &self.guarding.answer(&frames), 0)
     }
 
     fn is_told_to_stop(&mut self) -> bool {
@@ -138,7 +151,6 @@ mod tests {
     use crate::messaging::curve::Curve;
     use crate::messaging::key::KeyPair;
     use std::fs;
-    use std::time::Instant;
 
     /// A ROUTER that is guarded, and one client that is authorized.
     struct Guarded {
@@ -231,8 +243,6 @@ mod tests {
     #[test]
     fn it_ends_with_its_context_and_after_it() {
         let Guarded { curve, mut context, gate, router, directory: _directory, .. } = Guarded::new();
-        // When its last clone goes, the zmq crate terminates a context once more.
-        std::mem::forget(context.clone());
         drop(router);
         context.destroy().expect("terminated");
         gate.stop();

@@ -28,9 +28,7 @@ impl Keeper {
     /// Ends the connections of peers whose key was removed. A peer that has said nothing yet may be one of them; if it is
     /// not, it comes back and is let in.
     pub(super) fn make_rounds(&mut self, monitor: &mut Monitor) {
-        let keys = self.curve.keys();
-        keys.look();
-        let removals = keys.removals();
+        let removals = self.curve.keys().removals();
         if std::mem::replace(&mut self.removals, removals) != removals {
             for descriptor in monitor.select(|peer| !self.lets_in(peer.key.as_deref())) {
                 monitor.cut_off(descriptor, "a key was removed, and this peer has not shown another one");

@@ -18,7 +18,7 @@ const WRITTEN: Duration = Duration::from_millis(200);
 type Stamp = (u64, u64, u64, i64, i64);
 
 /// What is known of a file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct KeyFile {
     stamp: Stamp,
     /// It had rested when it was read.

@@ -4,6 +4,7 @@ use super::envelope::{Envelope, Frames};
 use super::figures::SocketFigures;
 use super::origin::Origin;
 use super::socket;
+use crate::byte_budget::Held;
 use crate::config::OnFull;
 use crate::dead_letters::DeadLetters;
 use crate::ledger::{Passage, Reason};
@@ -17,6 +18,8 @@ pub(super) struct Outbound {
     pub(super) frames: Frames,
     /// What its dead letter has to tell.
     pub(super) origin: Origin,
+    /// The room that it takes until it is sent.
+    pub(super) held: Option<Held>,
 }
 
 impl Outbound {
@@ -75,7 +78,7 @@ impl Outbox {
             }
             Some(due) => {
                 let identity = due.reply.envelope.identity.clone();
-                self.give_up(due, Reason::ClientFull, zmq::Error::EAGAIN);
+                self.give_up(due.reply, due.passage, Reason::ClientFull, socket::cause(zmq::Error::EAGAIN));
                 if self.on_full == OnFull::CutOff { Next::CutOff(identity) } else { Next::Nothing }
             }
         }
@@ -115,19 +118,24 @@ impl Outbox {
                 due.passage.out();
             }
             Err(zmq::Error::EAGAIN) => return Some(due),
-            Err(error @ zmq::Error::EHOSTUNREACH) => self.give_up(due, Reason::Unroutable, error),
             Err(error) => {
-                tracing::warn!(%error, "sending a reply");
-                self.give_up(due, Reason::SendFailed, error);
+                let reason = match error {
+                    zmq::Error::EHOSTUNREACH => Reason::Unroutable,
+                    _ => Reason::SendFailed,
+                };
+                if reason == Reason::SendFailed {
+                    tracing::warn!(%error, "sending a reply");
+                }
+                self.give_up(due.reply, due.passage, reason, socket::cause(error));
             }
         }
         None
     }
 
-    /// The end of a reply that could not be sent.
-    fn give_up(&self, due: Due, reason: Reason, error: zmq::Error) {
-        due.passage.dropped(reason);
-        let Outbound { envelope, frames, origin } = due.reply;
-        self.dead_letters.write(origin.lost(envelope.join(frames), reason, socket::cause(error)));
+    /// The end of a reply that cannot be sent, and why.
+    pub(super) fn give_up(&self, reply: Outbound, passage: Passage, reason: Reason, cause: String) {
+        passage.dropped(reason);
+        let Outbound { envelope, frames, origin, .. } = reply;
+        self.dead_letters.write(origin.lost(envelope.join(frames), reason, cause));
     }
 }

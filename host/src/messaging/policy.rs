@@ -1,8 +1,9 @@
 //! The policy as the broker asks it: one call per request, begun on any thread and ended there or on another.
 
 use super::envelope::Envelope;
-use super::exchange::{Done, Job, Replies};
+use super::exchange::{Done, Job, Replies, reply_bytes};
 use super::origin::Origin;
+use crate::byte_budget::Held;
 use crate::dead_letters::DeadLetters;
 use crate::ledger::{Passage, Reason};
 use crate::plugin::{Answer, CallError, Reply, Request, Slot, lost};
@@ -47,14 +48,17 @@ pub(super) struct PolicyCall {
     request: Option<Request>,
     answering: Option<Answering>,
     took: Duration,
+    request_bytes: usize,
+    /// Room for what it may return.
+    held: Held,
 }
 
 impl Policy {
     /// Asks, on a thread inside the runtime. The end, if that comes at once: a guest that does not wait for anything runs
     /// until it returns or one tick of the engine has passed. Else the call, to be waited for.
-    pub(super) fn ask(&self, job: Job) -> Result<Done, Box<PolicyCall>> {
+    pub(super) fn ask(&self, job: Job, held: Held) -> Result<Done, Box<PolicyCall>> {
         let began = Instant::now();
-        let mut call = PolicyCall::new(self.request_ids.next_id(), job);
+        let mut call = PolicyCall::new(self.request_ids.next_id(), job, held);
         let polled = call.poll(&self.slot, &mut Context::from_waker(Waker::noop()));
         call.took = began.elapsed();
         match polled {
@@ -76,11 +80,12 @@ impl Policy {
     }
 
     fn conclude(&self, call: PolicyCall, outcome: Outcome) -> Done {
-        let PolicyCall { passage, envelope, id, request, took, .. } = call;
+        let PolicyCall { passage, envelope, id, request, took, request_bytes, mut held, .. } = call;
         let number = passage.number();
         let verdict = match outcome {
             Outcome::Answered(Answer { by, result: Ok(replies), .. }) => {
-                Ok(Replies { origin: Origin { id, number, by }, replies })
+                held.settle(replies.iter().map(reply_bytes).sum());
+                Ok(Replies { origin: Origin { id, number, by }, replies, held })
             }
             Outcome::Answered(Answer { by, result: Err(error), input }) => {
                 // Nobody else will tell: the client has no status to learn it from.
@@ -106,19 +111,22 @@ impl Policy {
             }
             Outcome::GivenUp => Err(Reason::Abandoned),
         };
-        Done { passage, envelope, verdict, took }
+        Done { passage, envelope, verdict, request_bytes, took }
     }
 }
 
 impl PolicyCall {
-    fn new(id: RequestId, Job { passage, key, envelope, body }: Job) -> Self {
+    fn new(id: RequestId, job: Job, held: Held) -> Self {
+        let request_bytes = job.bytes();
+        let Job { passage, key, envelope, body } = job;
         // What the log says of the request names the key too.
         let span = key.as_ref().map_or_else(Span::none, |key| tracing::info_span!("request", curve_key = key));
         let mut metadata = Vec::with_capacity(2);
         metadata.push(("tidegate.request-id".to_owned(), id.to_string()));
         metadata.extend(key.map(|key| ("tidegate.curve-key".to_owned(), key)));
         let request = Some(Request { identity: envelope.identity.clone(), metadata, frames: body });
-        Self { passage, envelope, id, span, request, answering: None, took: Duration::ZERO }
+        let took = Duration::ZERO;
+        Self { passage, envelope, id, span, request, answering: None, took, request_bytes, held }
     }
 
     /// A panic is the host's fault, and no reason to serve with one thread less.

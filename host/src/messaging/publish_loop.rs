@@ -68,7 +68,7 @@ impl PublishLoop {
         }
         let keeper = settings.curve.as_ref().map(|curve| Keeper::guard(curve, &context, &mut socket)).transpose()?;
         let monitor = Monitor::attach(&context, &mut socket, "publish", keeper.is_some(), Arc::clone(&figures))?;
-        let endpoint = socket::bind(&socket, &settings.endpoint)?;
+        let endpoint = socket::bind_guarded(&socket, &settings.endpoint, settings.ipc)?;
         // Over `ipc` the one that is full cannot be told from the others, and each message would have to find that out.
         let on_full = match settings.on_full {
             OnFull::CutOff if endpoint.starts_with("ipc://") => OnFull::DropNewest,

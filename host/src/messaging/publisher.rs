@@ -2,6 +2,7 @@
 
 use super::curve::Curve;
 use super::figures::SocketFigures;
+use super::ipc::IpcAccess;
 use super::publish_loop::PublishLoop;
 use super::publish_queue::{Place, PublishQueue, QueueFull};
 use super::socket::{self, BindError};
@@ -27,6 +28,8 @@ pub struct Settings {
     pub on_full: OnFull,
     /// Keeps the last message of each topic for later subscribers, within these bounds.
     pub retain: Option<RetainBounds>,
+    /// Who may connect, where the endpoint is in the file system.
+    pub ipc: IpcAccess,
     /// How often a silent connection is asked whether it is still there; zero for never.
     pub heartbeat: Duration,
     /// How long a client may take for its handshake.
@@ -116,6 +119,7 @@ mod tests {
             peer_queue_bytes_max: 1 << 30,
             on_full: OnFull::CutOff,
             retain: None,
+            ipc: IpcAccess { mode: 0o700, group: None },
             heartbeat: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(5),
             curve: None,

@@ -27,6 +27,11 @@ impl<T> Schedule<T> {
         (first.key().0 <= now).then(|| first.remove())
     }
 
+    /// Takes out every item for which `is_meant` says so, whenever it is due.
+    pub(super) fn take_where(&mut self, is_meant: impl Fn(&T) -> bool) -> Vec<T> {
+        self.items.extract_if(.., |_, item| is_meant(item)).map(|(_, item)| item).collect()
+    }
+
     /// When the next item is due; none while nothing waits.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.items.first_key_value().map(|((due, _), _)| *due)
@@ -58,6 +63,15 @@ mod tests {
         assert_eq!(schedule.take_due(start + Duration::from_millis(10)), None);
         assert_eq!((schedule.len(), schedule.take_due(start + Duration::from_secs(1))), (1, Some("late")));
         assert_eq!(schedule.next_due(), None);
+    }
+
+    #[test]
+    fn what_is_meant_leaves_and_the_rest_stays_in_order() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new();
+        (0..6).for_each(|number| schedule.add(start, number));
+        assert_eq!(schedule.take_where(|number| number % 2 == 0), [0, 2, 4]);
+        assert_eq!(std::iter::from_fn(|| schedule.take_due(start)).collect::<Vec<_>>(), [1, 3, 5]);
     }
 
     proptest! {

@@ -2,11 +2,8 @@
 
 use super::envelope::Frames;
 use super::host_name::{self, HostName, is_ipv6};
+use super::ipc::{self, IpcAccess};
 use super::monitor::Descriptor;
-use std::fs;
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::UnixStream;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -58,9 +55,8 @@ const BACKLOG: i32 = 4_096;
 
 /// Binds a socket. Returns the real endpoint, in which a wildcard port is a number; on failure the cause.
 pub(super) fn bind(socket: &zmq::Socket, endpoint: &str) -> Result<String, String> {
-    if let Some(path) = endpoint.strip_prefix("ipc://") {
-        refuse_foreign_file(path)?;
-    }
+    ipc::check_length(endpoint)?;
+    ipc::refuse_foreign_file(endpoint)?;
     socket.set_backlog(BACKLOG).map_err(cause)?;
     bind_by_name(socket, endpoint)?;
     match socket.get_last_endpoint() {
@@ -68,6 +64,11 @@ pub(super) fn bind(socket: &zmq::Socket, endpoint: &str) -> Result<String, Strin
         Ok(Err(_)) => Ok(endpoint.to_owned()),
         Err(error) => Err(cause(error)),
     }
+}
+
+/// As [`bind`]; where that is in the file system, such that no others may connect than `access` says.
+pub(super) fn bind_guarded(socket: &zmq::Socket, endpoint: &str, access: IpcAccess) -> Result<String, String> {
+    ipc::bind_guarded(endpoint, access, || bind(socket, endpoint))
 }
 
 /// Binds to the first address of a name that is one of this machine's; else to what libzmq knows, addresses and interfaces.
@@ -111,22 +112,10 @@ fn attach(
     ipv6: bool,
     act: fn(&zmq::Socket, &str) -> zmq::Result<()>,
 ) -> Result<(), String> {
+    ipc::check_length(endpoint)?;
     // With it an address of IPv4 is told as one of IPv6, and a name stands for the latter alone if it has any.
     socket.set_ipv6(ipv6).map_err(cause)?;
-    // The zmq crate panics at an error number that it does not know: a path below a file (ENOTDIR), say.
-    match catch_unwind(AssertUnwindSafe(|| act(socket, endpoint))) {
-        Ok(done) => done.map_err(cause),
-        Err(panic) => Err(panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "unknown error".to_owned())),
-    }
-}
-
-/// libzmq deletes whatever lies at the path that it binds to: allow that for an abandoned socket only.
-fn refuse_foreign_file(path: &str) -> Result<(), String> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if !found.file_type().is_socket() => Err("the path exists and is not a socket".to_owned()),
-        Ok(_) if UnixStream::connect(path).is_ok() => Err(cause(zmq::Error::EADDRINUSE)),
-        _ => Ok(()),
-    }
+    act(socket, endpoint).map_err(cause)
 }
 
 /// What an error of libzmq means, as a fragment.
@@ -280,4 +269,41 @@ pub(super) fn send_frames<'a>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The zmq crate panics at a number that it does not know, on the thread that owns the socket.
+    #[test]
+    fn no_error_number_makes_the_crate_panic() {
+        use zmq_sys::errno::{EFSM, STAND_IN, known_to_the_crate};
+        for number in (-1..10_000).chain(EFSM - 100..EFSM + 100) {
+            let _ = zmq::Error::from_raw(known_to_the_crate(number)).message();
+        }
+        assert_eq!(known_to_the_crate(zmq_sys::errno::EAGAIN), zmq_sys::errno::EAGAIN);
+        // A connection that was reset, a path below a file.
+        assert_eq!((known_to_the_crate(104), known_to_the_crate(20)), (STAND_IN, STAND_IN));
+    }
+
+    #[test]
+    fn an_error_that_the_crate_does_not_know_is_told_as_the_system_tells_it() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let socket = zmq::Context::new().socket(zmq::ROUTER).expect("a socket");
+        let below = format!("ipc://{}/socket", file.path().display());
+        assert_eq!(bind(&socket, &below), Err("not a directory".to_owned()));
+        assert_eq!(bind(&socket, "ipc:///nowhere/at/all"), Err("no such directory".to_owned()));
+        // It can be used afterwards.
+        bind(&socket, "tcp://127.0.0.1:*").expect("a free port");
+    }
+
+    #[test]
+    fn a_context_that_was_terminated_may_have_clones() {
+        let mut context = zmq::Context::new();
+        let clone = context.clone();
+        context.destroy().expect("no sockets");
+        drop((context, clone));
+        zmq::Context::new().socket(zmq::PAIR).expect("a socket of another one");
+    }
 }

@@ -274,6 +274,7 @@ mod tests {
             peer_queue_bytes_max: 1 << 30,
             on_full: crate::config::OnFull::Block,
             retain: None,
+            ipc: crate::messaging::ipc::IpcAccess { mode: 0o700, group: None },
             heartbeat: Duration::ZERO,
             handshake_timeout: Duration::from_secs(5),
             curve: None,

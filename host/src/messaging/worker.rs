@@ -29,7 +29,7 @@ impl Worker {
 
     fn serve(&self, task: Task) -> Done {
         let begun = match task {
-            Task::Begin(job) => self.policy.ask(job),
+            Task::Begin(job, held) => self.policy.ask(job, held),
             Task::GoOn(call) => Err(call),
         };
         begun.unwrap_or_else(|call| self.runtime.block_on(self.policy.wait_for(call, self.give_up.cancelled())))

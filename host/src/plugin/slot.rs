@@ -92,9 +92,18 @@ impl Slot {
         Status::of(self.source(), &self.account, self.history.told())
     }
 
+    /// What one call of it may return.
+    pub fn output_bytes_max(&self) -> usize {
+        self.account.limits.output_bytes_max
+    }
+
     /// What became of its calls, of all generations.
     pub fn figures(&self) -> Figures {
         self.account.hop.figures()
+    }
+
+    pub(super) fn close_books(&self) {
+        self.account.hop.close();
     }
 
     /// How long those took that were let in, in seconds.
@@ -178,7 +187,7 @@ impl Slot {
 
     /// Calls the role `transform` of the generation that serves now; `number` is the message's at its hop.
     pub async fn transform(&self, message: Message, number: u64) -> Answer<Option<Message>, Message> {
-        let passage = self.account.hop.enter();
+        let passage = self.account.hop.enter().of_client();
         let Some(serving) = self.history.serving() else { return nobody(passage, message) };
         let input = Arc::new(TransformInput::from(message));
         let (result, trial) = match self.admit(&serving) {

@@ -64,6 +64,11 @@ impl Slots {
         self.all().iter().map(|slot| (slot.name().to_owned(), slot.figures())).collect()
     }
 
+    /// The host ends: calls that are let go from now on are given up by it, not by who asked.
+    pub fn close_books(&self) {
+        self.all().iter().for_each(|slot| slot.close_books());
+    }
+
     /// The slot of a source, made empty if the name is new.
     pub fn add(&self, source: Source) -> Arc<Slot> {
         self.register(self.empty(source))

@@ -6,9 +6,10 @@
 
 #![allow(clippy::not_unsafe_ptr_arg_deref, reason = "libzmq checks what it is handed before it uses it")]
 
+use crate::ffi::zmq_errno;
 use crate::{
     ZMQ_PAIR, ZMQ_SUBSCRIBE, ZMQ_UNSUBSCRIBE, ZMQ_XPUB_MANUAL, ZMQ_XPUB_NODROP, ZMQ_XPUB_VERBOSER, zmq_curve_public,
-    zmq_errno, zmq_setsockopt,
+    zmq_setsockopt,
 };
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
@@ -43,6 +44,7 @@ unsafe extern "C" {
         kind: c_int,
     ) -> c_int;
     fn tidegate_socket_pipes_stats(socket: *mut c_void) -> c_int;
+    fn tidegate_socket_peer_state(socket: *mut c_void, identity: *const c_void, size: usize) -> c_int;
 }
 
 /// Options that are switched on or off.
@@ -131,6 +133,12 @@ pub fn monitor(socket: *mut c_void, endpoint: &CStr, events: u64) -> Result<(), 
 pub fn pipes_stats(socket: *mut c_void) -> Result<(), c_int> {
     // SAFETY: no pointer but the socket's goes in.
     done(unsafe { tidegate_socket_pipes_stats(socket) })
+}
+
+/// Whether a ROUTER has a peer of this identity, which has not gone; see `patches/peers.patch`.
+pub fn has_peer(socket: *mut c_void, identity: &[u8]) -> bool {
+    // SAFETY: libzmq reads as many bytes as it is told there are.
+    unsafe { tidegate_socket_peer_state(socket, identity.as_ptr().cast(), identity.len()) >= 0 }
 }
 
 /// Ends the TCP connection behind a descriptor of libzmq's, if it still is the one to `peer`: libzmq closes descriptors

@@ -36,3 +36,20 @@ pub const ENOTCONN_ALT: i32 = own(15);
 pub const ETIMEDOUT_ALT: i32 = own(16);
 pub const EHOSTUNREACH_ALT: i32 = own(17);
 pub const ENETRESET_ALT: i32 = own(18);
+
+/// What stands for a number that the `zmq` crate does not know: one that libzmq itself has no use for here, since whoever
+/// uses it does so through safe functions.
+pub const STAND_IN: i32 = EFAULT;
+
+/// The number itself, or [`STAND_IN`]: the `zmq` crate panics at numbers that are not among these.
+pub const fn known_to_the_crate(number: i32) -> i32 {
+    match number {
+        EACCES | EADDRINUSE | EAGAIN | EBUSY | ECONNREFUSED | EFAULT | EHOSTUNREACH | EINPROGRESS | EINTR | EINVAL
+        | EMFILE | EMSGSIZE | ENAMETOOLONG | ENODEV | ENOENT | ENOMEM | ENOTCONN | ENOTSOCK | EPROTO
+        | EPROTONOSUPPORT | ENOTSUP | ENOBUFS | ENETDOWN | EADDRNOTAVAIL => number,
+        ENOTSUP_ALT | EPROTONOSUPPORT_ALT | ENOBUFS_ALT | ENETDOWN_ALT | EADDRINUSE_ALT | EADDRNOTAVAIL_ALT
+        | ECONNREFUSED_ALT | EINPROGRESS_ALT | ENOTSOCK_ALT | EMSGSIZE_ALT => number,
+        EFSM | ENOCOMPATPROTO | ETERM | EMTHREAD => number,
+        _ => STAND_IN,
+    }
+}

@@ -1,6 +1,7 @@
 //! A call of a plugin for trying it out: JSON in, what it returned as JSON out; nothing is published or sent.
 
 use super::json;
+use crate::config::IDENTITY_BYTES_MAX;
 use crate::http::answer::say_who;
 use crate::http::problem::Problem;
 use crate::plugin::{self, Answer, CallError, Metadata, Slot, Stamp};
@@ -12,7 +13,6 @@ use warp::reply::Response;
 
 /// Who asks, where the call does not say.
 const IDENTITY: &[u8] = b"admin";
-const IDENTITY_BYTES_MAX: usize = 255;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,27 +1,24 @@
 //! Where a handler of wasi:http is mounted: `/NAME/` and everything below it is its own.
 //!
 //! It sees the path below its mount, so that one which was written for the root of a host works as it is; where it is
-//! mounted, it can read from a header. (Spin hands the whole path to its components, and the rest in `spin-path-info`.)
+//! mounted, and by whom it is called, it can read from headers. (Spin hands the whole path to its components, and the rest in
+//! `spin-path-info`.)
 
+use super::fields::{self, Place};
 use super::{Head, Public, stamped};
-use crate::http::body;
+use crate::byte_budget::Held;
+use crate::http::body::{self, InFlight};
 use crate::http::problem::Problem;
 use crate::plugin::{ResponseBody, Slot};
 use bytes::{Buf, Bytes};
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use std::sync::Arc;
 use warp::Reply;
-use warp::http::header::{AUTHORIZATION, HeaderName};
+use warp::http::header::AUTHORIZATION;
 use warp::http::response::Parts;
 use warp::http::uri::Authority;
-use warp::http::{HeaderMap, HeaderValue, Request, Uri};
+use warp::http::{HeaderMap, Request, Uri};
 use warp::reply::Response;
-
-/// Where the handler is mounted.
-const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
-/// Where components for Spin look for the path below their route.
-const SPIN_PATH_INFO: HeaderName = HeaderName::from_static("spin-path-info");
-const TIDEGATE_REQUEST: HeaderName = HeaderName::from_static("tidegate-request");
 
 impl Public {
     /// Any request for a handler: `path` is what stands below its mount.
@@ -32,66 +29,67 @@ impl Public {
         head: Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Response {
-        let bound = ("body_bytes_max", self.body_bytes_max);
-        let request = match body::read(&head.headers, std::pin::pin!(body), bound, self.body_timeout).await {
-            Ok(body) => self.request(slot.name(), path, &head, body),
-            Err(problem) => Err(problem),
-        };
-        let request = match request {
-            Ok(request) => request,
+        let request = self.body(&head, body).await;
+        let request = request.and_then(|body| self.request(slot.name(), path, &head, body));
+        let reserved = request.and_then(|request| Ok((request, self.in_flight.reserve(slot.output_bytes_max())?)));
+        let (request, room) = match reserved {
+            Ok(reserved) => reserved,
             Err(problem) => return problem.into_response(),
         };
-        let call = self.handler_hop.enter();
+        let call = self.handler_hop.enter().of_client();
         let (by, result) = slot.handle(request, head.name.id, call).await;
-        stamped(by, result.map(response).map_err(Problem::Call))
+        stamped(by, result.map(|answer| response(answer, room)).map_err(Problem::Call))
     }
 
     /// The request as the handler sees it.
-    fn request(&self, name: &str, path: &str, head: &Head, body: Vec<u8>) -> Result<Request<Bytes>, Problem> {
+    fn request(&self, name: &str, path: &str, head: &Head, body: InFlight) -> Result<Request<Bytes>, Problem> {
         let path = if path.is_empty() { "/" } else { path };
         let question_mark = if head.query.is_empty() { "" } else { "?" };
-        let authority = head.authority.clone().unwrap_or_else(|| Authority::from_static("localhost"));
+        let authority = head.name.authority.clone().unwrap_or_else(|| Authority::from_static("localhost"));
+        let target = format!("{path}{question_mark}{}", head.query);
+        let headers = self.headers(name, path, &target, head);
         let uri = Uri::builder()
-            .scheme(if self.is_https { "https" } else { "http" })
+            .scheme(self.scheme())
             .authority(authority)
-            .path_and_query(format!("{path}{question_mark}{}", head.query))
+            .path_and_query(target)
             .build()
             .map_err(|error| Problem::Malformed(format!("the path of the request: {error}")))?;
-        let mut request = Request::new(Bytes::from(body));
+        let mut request = Request::new(body::keep(body.bytes, body.held));
         *request.method_mut() = head.method.clone();
         *request.uri_mut() = uri;
-        *request.headers_mut() = self.headers(name, path, head);
+        *request.headers_mut() = headers;
         Ok(request)
     }
 
     /// The request's headers, with what only the host may say in place of what the client said.
-    fn headers(&self, name: &str, path: &str, head: &Head) -> HeaderMap {
+    fn headers(&self, name: &str, path: &str, target: &str, head: &Head) -> HeaderMap {
         let mut headers = head.headers.clone();
         if self.has_token {
             // It opens this surface: no plugin needs to know it.
             headers.remove(AUTHORIZATION);
         }
-        let said = [
-            (PREFIX, format!("/{name}")),
-            (SPIN_PATH_INFO, path.to_owned()),
-            (TIDEGATE_REQUEST, head.name.id.to_string()),
-        ];
-        for (key, text) in said {
-            match HeaderValue::try_from(text) {
-                Ok(value) => headers.insert(key, value),
-                Err(_) => headers.remove(key),
-            };
-        }
+        let trusted = self.trusted_gateways.iter().any(|gateway| gateway.contains(head.name.from.ip()));
+        let place = Place { mount: name, path, target, scheme: self.scheme(), trusted };
+        fields::for_handler(&mut headers, &head.name, &place);
         headers
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.is_https { "https" } else { "http" }
     }
 }
 
-fn response((head, body): (Parts, ResponseBody)) -> Response {
+/// What is on its way holds all the room of its call.
+fn response((head, body): (Parts, ResponseBody), room: Held) -> Response {
     let mut response = match body {
-        ResponseBody::Whole(body) => Response::new(body.into()),
-        ResponseBody::Streamed(pieces) => warp::reply::stream(pieces).into_response(),
+        ResponseBody::Whole(body) => Response::new(body::keep(body, room).into()),
+        ResponseBody::Streamed(pieces) => {
+            let pieces = pieces.inspect(move |_| _ = &room);
+            warp::reply::stream(pieces).into_response()
+        }
     };
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
+    fields::for_client(response.headers_mut());
     response
 }

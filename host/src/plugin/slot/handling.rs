@@ -19,7 +19,7 @@ impl Slot {
         request_id: Arc<str>,
         call: Passage,
     ) -> (Option<Arc<Stamp>>, Result<(Parts, ResponseBody), CallError>) {
-        let passage = self.account.hop.enter();
+        let passage = self.account.hop.enter().of_client();
         let Some(serving) = self.history.serving() else {
             let error = CallError::EmptySlot;
             passage.dropped(error.reason());

@@ -1,0 +1,151 @@
+//! Which header fields pass between a client and a handler: none that are about one connection, and none that only the host or
+//! a gateway before it can know, unless they come from a gateway that is trusted.
+
+use crate::http::entrance::RequestName;
+use std::net::SocketAddr;
+use warp::http::header::{CONNECTION, HeaderName};
+use warp::http::{HeaderMap, HeaderValue};
+
+/// What is about one connection (RFC 9110, 7.6.1), whether `Connection` names it or not.
+const OF_CONNECTION: [&str; 10] = [
+    "connection",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+/// What only this host says.
+const OF_HOST: [&str; 2] = ["tidegate-", "spin-"];
+/// What gateways and content networks say of a client, by the beginning of the name …
+const OF_GATEWAY_FAMILIES: [&str; 12] = [
+    "x-forwarded-",
+    "x-original-",
+    "x-envoy-",
+    "x-azure-",
+    "x-appengine-",
+    "x-vercel-",
+    "x-amzn-",
+    "cf-",
+    "cloudfront-",
+    "fastly-",
+    "fly-",
+    "ssl-client-",
+];
+/// … or by the whole of it.
+const OF_GATEWAY: [&str; 10] = [
+    "forwarded",
+    "x-forwarded",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-remote-addr",
+    "x-rewrite-url",
+    "x-scheme",
+    "client-ip",
+    "true-client-ip",
+];
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Where a request came in.
+pub(super) struct Place<'a> {
+    /// The name of the plugin.
+    pub(super) mount: &'a str,
+    /// What stands below the mount, with the `/` that it begins with.
+    pub(super) path: &'a str,
+    /// Path and query below the mount.
+    pub(super) target: &'a str,
+    pub(super) scheme: &'static str,
+    /// Whether the other end of the connection may say where the request comes from.
+    pub(super) trusted: bool,
+}
+
+/// Takes out of a request what does not pass, and puts in what the host knows.
+pub(super) fn for_handler(headers: &mut HeaderMap, name: &RequestName, place: &Place<'_>) {
+    let Place { mount, path, target, scheme, trusted } = place;
+    strip_connection(headers);
+    strip(headers, |field| {
+        let field = field.replace('_', "-");
+        begins(&field, &OF_HOST)
+            || !trusted && (begins(&field, &OF_GATEWAY_FAMILIES) || OF_GATEWAY.contains(&field.as_str()))
+    });
+
+    let mut say = |field: HeaderName, text: String| match HeaderValue::try_from(text) {
+        Ok(value) => _ = headers.insert(field, value),
+        Err(_) => _ = headers.remove(field),
+    };
+    let own = HeaderName::from_static;
+    say(own("tidegate-request"), name.id.to_string());
+    say(own("x-forwarded-prefix"), format!("/{mount}"));
+    // As Spin's components expect them.
+    say(own("spin-path-info"), (*path).to_owned());
+    say(own("spin-component-route"), format!("/{mount}"));
+    say(own("spin-matched-route"), format!("/{mount}/..."));
+    say(own("spin-raw-component-route"), format!("/{mount}/..."));
+    say(own("spin-base-path"), "/".to_owned());
+    let peer = SocketAddr::new(name.from.ip().to_canonical(), name.from.port());
+    say(own("spin-client-addr"), peer.to_string());
+    if let Some(authority) = &name.authority {
+        say(own("spin-full-url"), format!("{scheme}://{authority}/{mount}{target}"));
+    }
+
+    // A gateway's word stands; its own address is added as gateways do it.
+    let before: Vec<String> =
+        headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok().map(str::to_owned)).collect();
+    let chain = before.into_iter().chain([peer.ip().to_string()]).collect::<Vec<_>>().join(", ");
+    let mut say = |field: HeaderName, text: String| {
+        if let Ok(value) = HeaderValue::try_from(text) {
+            headers.insert(field, value);
+        }
+    };
+    say(FORWARDED_FOR, chain);
+    if !headers.contains_key(FORWARDED_PROTO) {
+        headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
+    }
+    if let Some(authority) = name.authority.as_ref().filter(|_| !headers.contains_key(FORWARDED_HOST))
+        && let Ok(value) = HeaderValue::try_from(authority.as_str())
+    {
+        headers.insert(FORWARDED_HOST, value);
+    }
+}
+
+/// Takes out of a handler's response what is about the connection, which is the host's, and what only the host says.
+pub(super) fn for_client(headers: &mut HeaderMap) {
+    strip_connection(headers);
+    strip(headers, |field| begins(field, &OF_HOST));
+}
+
+/// Whether `Connection` names a field, which then is for this connection alone.
+pub(super) fn is_of_connection(headers: &HeaderMap, field: &HeaderName) -> bool {
+    options(headers).any(|option| option.eq_ignore_ascii_case(field.as_str()))
+}
+
+fn options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',').map(str::trim))
+}
+
+fn strip_connection(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = options(headers).filter_map(|option| option.parse().ok()).collect();
+    for field in named.into_iter().chain(OF_CONNECTION.map(HeaderName::from_static)) {
+        headers.remove(field);
+    }
+}
+
+fn strip(headers: &mut HeaderMap, is_stripped: impl Fn(&str) -> bool) {
+    let stripped: Vec<HeaderName> = headers.keys().filter(|field| is_stripped(field.as_str())).cloned().collect();
+    for field in stripped {
+        headers.remove(field);
+    }
+}
+
+fn begins(field: &str, families: &[&str]) -> bool {
+    families.iter().any(|family| field.starts_with(family))
+}

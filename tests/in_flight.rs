@@ -1,0 +1,84 @@
+//! The bodies that the host holds, of requests and of answers that nobody takes, have a bound in bytes.
+
+use crate::fixtures;
+use crate::harness::{Host, Setup, root, wait_for};
+use crate::raw_http::{Raw, RawAnswer};
+use std::io::Read;
+
+const BODY_BYTES: usize = 12 << 20;
+const SECTION: &str =
+    "[http]\nbody_bytes_max = 16777216\nin_flight_bytes_max = 41943040\n[limits]\ncall_deadline_ms = 60000";
+
+/// A client that asks for a large answer and reads no more than its head.
+fn unread(host: &Host) -> (Raw, RawAnswer) {
+    let mut raw = Raw::connect(host, "http");
+    raw.send(format!("POST /echo/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {BODY_BYTES}\r\n\r\n"));
+    raw.send(vec![b'x'; BODY_BYTES]);
+    let answer = raw.head().expect("an answer");
+    (raw, answer)
+}
+
+#[test]
+fn answers_that_nobody_takes_leave_no_room_for_more_than_the_bound() {
+    let setup = Setup::new().plugin("echo", &fixtures::echoing(40 << 20)).config(SECTION);
+    let host = setup.with(&["--publish=none"]).start();
+    let mut served = Vec::new();
+    let refused = loop {
+        let (mut raw, answer) = unread(&host);
+        if answer.status != 200 {
+            let words = String::from_utf8(raw.rest()).unwrap();
+            assert!(words.contains("in_flight_bytes_max 41943040"), "{answer:?}: {words}");
+            break answer;
+        }
+        served.push(raw);
+        assert!(served.len() <= 4, "{} MiB are held", (served.len() * BODY_BYTES) >> 20);
+    };
+    assert!(served.len() >= 2, "{refused:?}");
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")), "{refused:?}");
+    // Who takes an answer makes room, and so does who goes away.
+    let mut first = served.remove(0);
+    let mut body = Vec::new();
+    first.0.read_to_end(&mut body).unwrap();
+    assert_eq!(body.len(), BODY_BYTES);
+    served.truncate(1);
+    wait_for("room", || (unread(&host).1.status == 200).then_some(()));
+    drop(served);
+    wait_for("more room", || (unread(&host).1.status == 200).then_some(()));
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_response_that_is_streamed_holds_its_room_until_it_is_taken() {
+    let handler = std::fs::read(root().join("tests/fixtures/handler.wasm")).unwrap();
+    let config = "[limits]\ncall_deadline_ms = 60000\n[http]\nin_flight_bytes_max = 20971520";
+    let host = Setup::new().plugin("h", &handler).config(config).with(&["--frontend=none"]).start();
+    let mut raw = Raw::connect(&host, "http");
+    raw.send("GET /h/stream?16000000 HTTP/1.1\r\nhost: x\r\n\r\n");
+    wait_for("the end of the call", || (host.ledger()["hops"]["handler"]["out"] == 1).then_some(()));
+    let refused = host.get("/h/");
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "1"), "{}", refused.text());
+    drop(raw);
+    wait_for("room", || (host.get("/h/").status == 200).then_some(()));
+}
+
+#[test]
+fn many_small_answers_at_once_need_no_room_to_speak_of() {
+    const CLIENTS: usize = 400;
+    let host =
+        Setup::new().committed("downcase").config("[limits]\ncalls_max = 1000\n[http]\nqueue_delay_ms_max = 0").start();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let mut raw = Raw::connect(&host, "http");
+            raw.send("POST /downcase/ HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n");
+            raw.send("A");
+            raw
+        })
+        .collect();
+    wait_for("all of them", || (host.ledger()["hops"]["http"]["in_flight"] == CLIENTS).then_some(()));
+    for mut raw in clients {
+        raw.send("B");
+        let answer = raw.answer().unwrap();
+        assert_eq!((answer.status, answer.body.as_str()), (200, "lower case of AB is ab"), "{answer:?}");
+    }
+    assert_eq!(host.stop(), 0);
+}

@@ -1,0 +1,93 @@
+//! An HTTP client that writes what it is told, byte for byte, and reads what comes.
+
+use crate::harness::{Host, PATIENCE};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+/// One connection.
+pub struct Raw(pub TcpStream);
+
+/// One answer, as far as a test wants to know it.
+#[derive(Debug)]
+pub struct RawAnswer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl RawAnswer {
+    /// The value of a header; none if it is not there.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let named = |line: &&str| line.split_once(':').is_some_and(|(found, _)| found.eq_ignore_ascii_case(name));
+        self.head.lines().find(named).and_then(|line| line.split_once(':')).map(|(_, value)| value.trim())
+    }
+}
+
+impl Raw {
+    /// Connects to a surface: `http` or `admin`.
+    pub fn connect(host: &Host, surface: &str) -> Self {
+        let stream = TcpStream::connect(host.surface(surface).split_once("://").unwrap().1).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self(stream)
+    }
+
+    /// Sends all of it.
+    #[track_caller]
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Says that nothing more comes.
+    pub fn half_close(&self) {
+        self.0.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// The head of the next answer; none if the connection ended in order before its first byte.
+    #[track_caller]
+    pub fn head(&mut self) -> Option<RawAnswer> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            match self.0.read(&mut byte) {
+                Ok(0) if head.is_empty() => return None,
+                Ok(1) => head.push(byte[0]),
+                other => panic!("{other:?} after {}", String::from_utf8_lossy(&head)),
+            }
+        }
+        let head = String::from_utf8(head).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Some(RawAnswer { status, head, body: String::new() })
+    }
+
+    /// The next answer, which says how long it is; none if the connection ended in order before its first byte.
+    #[track_caller]
+    pub fn answer(&mut self) -> Option<RawAnswer> {
+        let mut answer = self.head()?;
+        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).unwrap();
+        answer.body = String::from_utf8(body).unwrap();
+        Some(answer)
+    }
+
+    /// The one answer that is left, after which the host closes.
+    #[track_caller]
+    pub fn last_answer(&mut self) -> RawAnswer {
+        let answer = self.answer().expect("an answer");
+        assert_eq!(self.rest(), b"", "after {answer:?}");
+        answer
+    }
+
+    /// What comes until the host ends the connection, in whatever way.
+    #[track_caller]
+    pub fn rest(&mut self) -> Vec<u8> {
+        let mut all = Vec::new();
+        match self.0.read_to_end(&mut all) {
+            Ok(_) => all,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => all,
+            Err(error) => panic!("the connection is not ended: {error}"),
+        }
+    }
+}
