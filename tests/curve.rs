@@ -164,10 +164,10 @@ fn whoever_lacks_the_right_keys_gets_nothing_through() {
     process.wait_for_line(&["handshake refused", "surface=\"frontend\"", "peer=\"127.0.0.1:", "no CURVE"]);
     let _stays = plain_greeting(&guarded.host);
     process.wait_for_line(&["handshake refused", "surface=\"frontend\"", "peer=\"127.0.0.1:", "speaks no CURVE"]);
-    let metrics = guarded.host.admin("/metrics");
     for reason in ["denied", "wrong-server-key", "other-mechanism"] {
         let name = format!("tidegate_socket_handshakes_refused_total{{socket=\"frontend\",reason=\"{reason}\"}}");
-        assert!(metrics.text().contains(&name), "{}", metrics.text());
+        // Whoever looks keys up says so first, and the socket hears of it afterwards.
+        wait_for(&name, || guarded.host.admin("/metrics").text().contains(&name).then_some(()));
     }
     assert_echo(&guarded.authorized_dealer());
     for (index, socket) in refused.iter().enumerate() {
