@@ -96,6 +96,8 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
         ("plugin list", &[&admin, "--json"]),
         ("plugin load", &["downcase", &downcase, &admin]),
         ("plugin rollback", &["downcase", &admin]),
+        // The policy of the frontend, which stays.
+        ("plugin unload", &["echo", &admin]),
         ("plugin push", &[&downcase, "localhost:1/x:1"]),
         ("plugin pull", &["localhost:1/x:1"]),
         ("dead-letters list", &[]),
