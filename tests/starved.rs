@@ -10,8 +10,9 @@ struct Busy(Vec<Child>);
 impl Busy {
     fn with(each_processor: usize) -> Self {
         let count = each_processor * std::thread::available_parallelism().map_or(1, usize::from);
-        // The bound is for a test that is killed. A little nice, for the tests beside this one have deadlines too.
-        let spin = ["-n", "3", "timeout", "60", "sh", "-c", "while :; do :; done"];
+        // The bound, in seconds of a processor, is for a test that is killed. A little nice, for the tests beside this one
+        // have deadlines too.
+        let spin = ["-n", "3", "sh", "-c", "ulimit -t 60; while :; do :; done"];
         let spin = || Command::new("nice").args(spin).spawn().unwrap();
         Self((0..count).map(|_| spin()).collect())
     }
@@ -20,8 +21,7 @@ impl Busy {
 impl Drop for Busy {
     fn drop(&mut self) {
         for child in &mut self.0 {
-            // To `timeout`, which passes it on, as nothing could a kill.
-            let _ = Command::new("kill").arg(child.id().to_string()).status();
+            let _ = child.kill();
             let _ = child.wait();
         }
     }
