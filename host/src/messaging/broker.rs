@@ -157,17 +157,12 @@ impl Broker {
         self.give_up.cancel();
         self.backend.end();
         if let Some(context) = self.control.take_context() {
-            terminate(context);
+            socket::terminate(context);
         }
         for worker in self.workers {
             join(worker, "worker");
         }
     }
-}
-
-/// Ends every wait on a socket of this context with `ETERM`, and waits until all of them are closed.
-fn terminate(mut context: zmq::Context) {
-    while context.destroy() == Err(zmq::Error::EINTR) {}
 }
 
 fn join(thread: JoinHandle<()>, name: &str) {

@@ -242,9 +242,9 @@ mod tests {
 
     #[test]
     fn it_ends_with_its_context_and_after_it() {
-        let Guarded { curve, mut context, gate, router, directory: _directory, .. } = Guarded::new();
+        let Guarded { curve, context, gate, router, directory: _directory, .. } = Guarded::new();
         drop(router);
-        context.destroy().expect("terminated");
+        socket::terminate(context);
         gate.stop();
         assert_eq!(curve.gates_lost(), 0);
     }

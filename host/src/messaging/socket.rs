@@ -119,11 +119,18 @@ fn attach(
     act(socket, endpoint).map_err(cause)
 }
 
+/// Ends every wait on a socket of this context with `ETERM`, and waits until all of them are closed.
+pub(super) fn terminate(mut context: zmq::Context) {
+    while context.destroy() == Err(zmq::Error::EINTR) {}
+    // With its last clone the crate would terminate it once more, though libzmq has freed it.
+    std::mem::forget(context);
+}
+
 /// Text of a peer's own for a line of the log: the beginning of it, escaped.
 pub(super) fn shown(bytes: &[u8]) -> String {
     let shown = &bytes[..bytes.len().min(PEER_TEXT_LOG_BYTES_MAX)];
     let rest = if shown.len() < bytes.len() { "…" } else { "" };
-    format!("{}{rest}", String::from_utf8_lossy(shown))
+    format!("{}{rest}", shown.escape_ascii())
 }
 
 /// What an error of libzmq means, as a fragment.
@@ -308,10 +315,10 @@ mod tests {
 
     #[test]
     fn a_context_that_was_terminated_may_have_clones() {
-        let mut context = zmq::Context::new();
+        let context = zmq::Context::new();
         let clone = context.clone();
-        context.destroy().expect("no sockets");
-        drop((context, clone));
+        terminate(context);
+        drop(clone);
         zmq::Context::new().socket(zmq::PAIR).expect("a socket of another one");
     }
 }

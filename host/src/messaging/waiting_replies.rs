@@ -3,6 +3,7 @@
 use super::client_shares::{ClientShares, Share};
 use super::outbox::Outbound;
 use super::schedule::Schedule;
+use super::socket;
 use crate::byte_budget::Held;
 use crate::complaint::Complaint;
 use crate::ledger::Passage;
@@ -13,9 +14,6 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// Looking may take this part of the time.
 const LOOK_PARTS: u32 = 20;
-
-/// How much of an identity a line of the log shows.
-const IDENTITY_SHOWN_BYTES: usize = 32;
 
 /// A reply that waits for its time.
 pub(super) struct Waiting {
@@ -57,7 +55,7 @@ impl WaitingReplies {
     pub(super) fn admits(&mut self, identity: &[u8], more: Share, now: Instant) -> bool {
         let admits = self.shares.admits(identity, more);
         if !admits && let Some(times) = self.refusals.note(now) {
-            let identity = identity[..identity.len().min(IDENTITY_SHOWN_BYTES)].escape_ascii().to_string();
+            let identity = socket::shown(identity);
             let Share { replies, bytes } = self.shares.all();
             tracing::warn!(
                 identity,

@@ -12,7 +12,7 @@ pub mod mended;
 
 pub use ffi::*;
 // These stand before those of the same names.
-pub use mended::{zmq_ctx_new, zmq_ctx_term, zmq_errno, zmq_strerror};
+pub use mended::{zmq_errno, zmq_strerror};
 
 /// A descriptor that `zmq_poll` can wait for.
 pub type RawFd = std::ffi::c_int;

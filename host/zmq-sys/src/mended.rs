@@ -2,20 +2,11 @@
 
 use crate::{errno, ffi};
 use std::cell::Cell;
-use std::collections::BTreeSet;
-use std::ffi::{c_char, c_int, c_void};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::ffi::{c_char, c_int};
 
 thread_local! {
     /// What the last [`errno::STAND_IN`] of this thread stood for.
     static STOOD_FOR: Cell<c_int> = const { Cell::new(errno::STAND_IN) };
-}
-
-/// Contexts that were terminated, by address, until libzmq makes another one there.
-static TERMINATED: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
-
-fn terminated() -> MutexGuard<'static, BTreeSet<usize>> {
-    TERMINATED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The number of this thread's last error, as far as the `zmq` crate knows it: it panics at any other, of which the system
@@ -43,35 +34,6 @@ pub unsafe fn zmq_strerror(number: c_int) -> *const c_char {
     unsafe { ffi::zmq_strerror(number) }
 }
 
-/// Makes a context.
-///
-/// # Safety
-/// It has nothing to be kept; it is unsafe as libzmq's own is.
-pub unsafe fn zmq_ctx_new() -> *mut c_void {
-    // SAFETY: takes nothing.
-    let context = unsafe { ffi::zmq_ctx_new() };
-    terminated().remove(&context.addr());
-    context
-}
-
-/// Terminates a context, unless that was done: the `zmq` crate does it once more when the last clone of one goes that was
-/// terminated by hand, though libzmq has freed it by then.
-///
-/// # Safety
-/// `context` is from [`zmq_ctx_new`], and no two threads terminate it at the same time.
-pub unsafe fn zmq_ctx_term(context: *mut c_void) -> c_int {
-    // Beforehand: once libzmq has freed it, another thread's may be made at its place.
-    if !terminated().insert(context.addr()) {
-        return 0;
-    }
-    // SAFETY: it lives, as the caller promises and the list shows.
-    let code = unsafe { ffi::zmq_ctx_term(context) };
-    if code != 0 {
-        terminated().remove(&context.addr());
-    }
-    code
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,17 +56,5 @@ mod tests {
             CStr::from_ptr(zmq_strerror(zmq_errno())).to_string_lossy().into_owned()
         };
         assert_eq!(text, "Bad address");
-    }
-
-    #[test]
-    fn a_context_is_terminated_once() {
-        // SAFETY: one thread uses them.
-        unsafe {
-            let context = zmq_ctx_new();
-            assert_eq!((zmq_ctx_term(context), zmq_ctx_term(context)), (0, 0));
-            let another = zmq_ctx_new();
-            assert!(!terminated().contains(&another.addr()));
-            assert_eq!(zmq_ctx_term(another), 0);
-        }
     }
 }
