@@ -36,6 +36,7 @@ mod examples;
 mod half_closed;
 mod handshakes;
 mod heads;
+mod heartbeats;
 mod hostile;
 mod hostile_peers;
 mod http;

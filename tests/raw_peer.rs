@@ -88,6 +88,16 @@ impl RawPeer {
         }
     }
 
+    /// The next command that is no PING, which is answered. Messages are passed over.
+    pub fn receive_command(&mut self) -> io::Result<Vec<u8>> {
+        loop {
+            let (flags, body) = self.read_frame()?;
+            if flags & COMMAND != 0 && !self.answer(&body)? {
+                return Ok(body);
+            }
+        }
+    }
+
     /// Answers a command if it is a PING. Returns whether it was.
     fn answer(&mut self, command_body: &[u8]) -> io::Result<bool> {
         // After the name come two bytes of time to live, and what the PONG is to say again.
