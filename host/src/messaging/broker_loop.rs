@@ -176,7 +176,9 @@ impl BrokerLoop {
     fn wait(&self) -> Duration {
         let now = Instant::now();
         let retry = (self.outbox.len() > 0).then(|| now + RETRY);
-        let times = [self.waiting.next_due(), self.waiting.look_due(), self.reading.due(), self.deadline, retry];
+        // Nothing is told of it any more once the loop is to end.
+        let reading = self.reading.due().filter(|_| self.deadline.is_none());
+        let times = [self.waiting.next_due(), self.waiting.look_due(), reading, self.deadline, retry];
         let times = times.into_iter().flatten();
         times.fold(self.frontend.due(now), Instant::min).saturating_duration_since(now)
     }
@@ -269,7 +271,7 @@ impl BrokerLoop {
     }
 
     fn schedule(&mut self, envelope: Envelope, Replies { origin, replies, held }: Replies) {
-        let delayed = delayed(&replies);
+        let delayed = delayed(&envelope, &replies);
         let admits = delayed.replies == 0 || self.waiting.admits(&envelope.identity, delayed, Instant::now());
         let mut delay = Duration::ZERO;
         let (mut left, mut held) = (replies.len(), Some(held));
@@ -278,7 +280,8 @@ impl BrokerLoop {
             // A reply waits for the one before it, the first one from now on.
             delay += Duration::from_millis(reply.delay_ms.into());
             left -= 1;
-            let held = if left == 0 { held.take() } else { held.as_mut().map(|held| held.split(reply_bytes(&reply))) };
+            let bytes = reply_bytes(&envelope, &reply);
+            let held = if left == 0 { held.take() } else { held.as_mut().map(|held| held.split(bytes)) };
             let reply = Outbound { envelope, frames: reply.frames, origin, held };
             if !admits {
                 // None of them: what a policy answers is whole or not at all.
@@ -331,9 +334,9 @@ impl BrokerLoop {
 }
 
 /// What is not to be sent at once.
-fn delayed(replies: &[Reply]) -> Share {
+fn delayed(envelope: &Envelope, replies: &[Reply]) -> Share {
     let replies = replies.iter().skip_while(|reply| reply.delay_ms == 0);
-    replies.fold(Share::default(), |share, reply| share.plus(Share { replies: 1, bytes: reply_bytes(reply) }))
+    replies.fold(Share::default(), |share, reply| share.plus(Share { replies: 1, bytes: reply_bytes(envelope, reply) }))
 }
 
 fn open_control(context: &zmq::Context) -> Result<zmq::Socket, String> {

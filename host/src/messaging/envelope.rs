@@ -1,5 +1,6 @@
 //! The envelope of a request: taken off before its frames go to the policy, put back around each reply.
 
+use super::exchange::frames_bytes;
 use crate::config::{EnvelopeKind, IDENTITY_BYTES_MAX};
 use std::sync::Arc;
 
@@ -56,6 +57,11 @@ impl Envelope {
             frames if frames > frames_max => Err(NoRequest::TooManyFrames),
             _ => Ok((Self { identity, route, delimited: hops.is_some() }, body)),
         }
+    }
+
+    /// What it takes in memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.identity.len() + self.route.as_ref().map_or(0, |route| frames_bytes(route))
     }
 
     /// How many frames of a message have to be read to tell that it has too many.

@@ -20,9 +20,9 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// What its body takes in memory, about.
+    /// What it takes in memory, about.
     pub(super) fn bytes(&self) -> usize {
-        frames_bytes(&self.body)
+        self.envelope.bytes() + frames_bytes(&self.body)
     }
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Done {
     pub(super) passage: Passage,
     pub(super) envelope: Envelope,
     pub(super) verdict: Result<Replies, Reason>,
-    /// What the body of the request took in memory.
+    /// What the request took in memory.
     pub(super) request_bytes: usize,
     /// For how long the policy kept a thread, as far as that is known.
     pub(super) took: Duration,
@@ -53,14 +53,15 @@ pub(super) struct Replies {
     pub(super) held: Held,
 }
 
-/// A reply in memory beside its frames, about: its place in the schedule, its way back.
+/// A reply in memory beside its envelope and frames, about: its place in the schedule.
 const REPLY_BYTES: usize = 256;
 
 /// What a reply takes in memory until it is sent, about.
-pub(super) fn reply_bytes(reply: &Reply) -> usize {
-    REPLY_BYTES + frames_bytes(&reply.frames)
+pub(super) fn reply_bytes(envelope: &Envelope, reply: &Reply) -> usize {
+    REPLY_BYTES + envelope.bytes() + frames_bytes(&reply.frames)
 }
 
-fn frames_bytes(frames: &[Vec<u8>]) -> usize {
+/// What frames take in memory, about.
+pub(super) fn frames_bytes(frames: &[Vec<u8>]) -> usize {
     frames.iter().map(|frame| size_of::<Vec<u8>>() + frame.len()).sum()
 }

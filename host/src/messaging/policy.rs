@@ -84,7 +84,7 @@ impl Policy {
         let number = passage.number();
         let verdict = match outcome {
             Outcome::Answered(Answer { by, result: Ok(replies), .. }) => {
-                held.settle(replies.iter().map(reply_bytes).sum());
+                held.settle(replies.iter().map(|reply| reply_bytes(&envelope, reply)).sum());
                 Ok(Replies { origin: Origin { id, number, by }, replies, held })
             }
             Outcome::Answered(Answer { by, result: Err(error), input }) => {
