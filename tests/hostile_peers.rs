@@ -80,6 +80,7 @@ fn floods() -> Vec<(&'static str, Vec<u8>)> {
         ("messages", frame(0, b"nothing that a publisher knows")),
         ("empty messages", frame(0, b"")),
         ("a message that never ends", of_many_frames),
+        ("with heartbeats in between", [both(b"x"), command("PING", b"\0\0")].concat()),
     ]
 }
 
@@ -296,27 +297,69 @@ fn whoever_cannot_be_cut_off_is_not_listened_to() {
     assert_eq!(host.stop(), 0);
 }
 
-/// libzmq would fail an assertion at the next heartbeat, and end the process.
+/// What is left to be read of a subscriber must not keep it, and what is queued to it, in the way of others.
 #[test]
-fn a_peer_that_goes_while_its_queue_is_full_does_not_end_the_process() {
-    let socket = zmq::Context::new().socket(zmq::ROUTER).unwrap();
-    socket.set_linger(0).unwrap();
-    socket.set_rcvhwm(1).unwrap();
-    socket.set_heartbeat_ivl(20).unwrap();
-    socket.set_heartbeat_timeout(PATIENCE.as_millis() as i32).unwrap();
-    socket.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
-    socket.bind("tcp://127.0.0.1:*").unwrap();
-    let endpoint = socket.get_last_endpoint().unwrap().unwrap();
-    let mut peer = RawPeer::connect(&endpoint, "DEALER", b"");
-    let mut other = RawPeer::connect(&endpoint, "DEALER", b"");
-    peer.write(&frame(0, b"x").repeat(100)).unwrap();
-    // By the second heartbeat as much of it is read as there is room for.
-    for _ in 0..2 {
-        peer.receive_ping().unwrap();
+fn a_full_subscriber_that_has_more_to_say_is_cut_off_at_once() {
+    for retain in [false, true] {
+        let host = host(&format!("[messaging]\npeer_queue_bytes_max = 1048576\n[publisher]\nretain = {retain}"));
+        let mut other = other(&host);
+        let body = [b"message".as_slice(), &[0; 200_000]].concat();
+        let client = Client::new(&host);
+        for round in 0..3 {
+            let mut full = connect(&host);
+            full.write(&subscription(true, b"")).unwrap();
+            wait_for("its subscription", || (subscriptions(&host) == 2).then_some(()));
+            // As much as it may at once, in less time than is needed to take it.
+            full.write(&[subscription(true, b"x"), subscription(false, b"x")].concat().repeat(9_500)).unwrap();
+            while cut_off(&host) == round {
+                assert_eq!(client.request("POST", "/plain/", Some(&body)).unwrap().status, 200);
+                assert_eq!(other.receive().unwrap(), [&body[..]]);
+            }
+            wait_for("its end", || (subscriptions(&host) == 1).then_some(()));
+        }
+        assert_eq!(host.ledger()["hops"]["publish"]["dropped"], serde_json::json!({}));
+        assert_eq!(host.stop(), 0);
     }
-    drop(peer);
-    for _ in 0..10 {
-        other.receive_ping().unwrap();
+}
+
+#[test]
+fn whoever_announces_too_much_again_and_again_fills_no_log() {
+    const TIMES: u64 = 150;
+    let host = Setup::new().committed("echo").start();
+    for (surface, kind) in [("publish", "SUB"), ("frontend", "DEALER")] {
+        for _ in 0..TIMES {
+            let mut peer = RawPeer::connect(host.surface(surface), kind, b"");
+            // The head of a frame of a terabyte.
+            peer.write(b"\x02\0\0\x01\0\0\0\0\0").unwrap();
+            peer.wait_for_end();
+        }
     }
-    assert_eq!(socket.recv_multipart(0).unwrap()[1], b"x");
+    let total = |socket: &str| metric(&host, &format!("tidegate_socket_peers_cut_off_total{{socket=\"{socket}\"}}"));
+    wait_for("all of them", || (total("publish") + total("frontend") == 2 * TIMES).then_some(()));
+    let lines = host.process.stderr().matches("cut off: it sent a larger message than a peer may send").count();
+    assert!((2..100).contains(&lines), "{lines}");
+    assert_eq!(host.stop(), 0);
+}
+
+/// A frame must not keep more in memory than itself, such as the buffer that it came in.
+#[test]
+fn a_queue_of_short_frames_takes_little_more_than_its_bound() {
+    const BOUND: usize = 4 << 20;
+    let host = Setup::new().committed("echo").config(&format!("[messaging]\npeer_queue_bytes_max = {BOUND}")).start();
+    let before = resident_mib(&host);
+    let mut peer = RawPeer::connect(host.surface("frontend"), "DEALER", b"");
+    // No message of them has an end, and the host reads each by itself: it has to answer before the next one.
+    let (short, mut most) = ([frame(1, &[b'x'; 34]), command("PING", b"\0\0")].concat(), 0);
+    for number in 0.. {
+        if peer.write(&short).and_then(|()| peer.receive_command()).is_err() {
+            break;
+        }
+        if number % 1_000 == 0 {
+            most = most.max(resident_mib(&host));
+        }
+    }
+    host.process.wait_for_log("cut off: it sent a larger message than a peer may send");
+    let grown = most.saturating_sub(before);
+    assert!(grown < 24, "{grown} MiB");
+    assert_eq!(host.stop(), 0);
 }

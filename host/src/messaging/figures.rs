@@ -18,7 +18,8 @@ pub struct SocketFigures {
     pub bytes_out: AtomicU64,
     /// Subscriptions at present.
     pub subscriptions: AtomicU64,
-    /// Peers whose connection was ended because they did not read, or because their key was taken off the list.
+    /// Peers whose connection or service was ended: they did not read, sent or changed more than a peer may, made no
+    /// handshake, or their key was taken off the list.
     pub cut_off: AtomicU64,
     /// What went with the queues of its peers.
     pub peer_queues: PeerQueues,

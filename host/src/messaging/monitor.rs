@@ -152,11 +152,17 @@ impl Monitor {
             // A moment after the peer is known to have gone. libzmq has counted it.
             event::LOST => {
                 let (surface, peer, messages) = (self.surface, address(remote), value);
-                tracing::warn!(surface, peer, messages, "thrown away: what was queued to a peer that has gone");
+                let what = "thrown away: what was queued to a peer that has gone";
+                if let Some(repeats) = self.admit_line(peer, what) {
+                    tracing::warn!(surface, peer, messages, repeats, "{what}");
+                }
             }
             event::TOO_LARGE => {
-                let (surface, peer) = (self.surface, address(remote));
-                tracing::warn!(surface, peer, "cut off: it sent a larger message than a peer may send");
+                let (surface, peer, why) =
+                    (self.surface, address(remote), "it sent a larger message than a peer may send");
+                if let Some(repeats) = self.admit_line(peer, why) {
+                    tracing::warn!(surface, peer, repeats, "cut off: {why}");
+                }
                 self.figures.cut_off.fetch_add(1, Ordering::Relaxed);
             }
             event::FAILED_NO_DETAIL | event::FAILED_PROTOCOL | event::FAILED_AUTH => {
@@ -202,13 +208,11 @@ impl Monitor {
             self.by_endpoint.remove(remote);
         }
         self.figures.remove_peer(descriptor);
-        // Over `ipc` it may be the next one that was told to be established.
-        let established = peer.established || peer.has_subscribed;
-        if !established && !peer.refused {
+        if !peer.established && !peer.refused {
             // libzmq is mute about what it took for a peer of its first version.
             self.refuse(Refusal::Protocol, remote);
         }
-        established.then_some((descriptor, peer))
+        peer.established.then_some((descriptor, peer))
     }
 
     /// The peer behind a descriptor.
@@ -232,6 +236,8 @@ impl Monitor {
     pub(super) fn update(&mut self, descriptor: Descriptor, change: impl FnOnce(&mut Peer)) {
         let Some(peer) = self.peers.get_mut(&descriptor) else { return };
         change(peer);
+        // Over `ipc` it may be the next one that was told to be.
+        peer.established |= peer.has_subscribed || peer.identity.is_some();
         if peer.established {
             let figures = PeerFigures {
                 address: peer.address().to_owned(),
@@ -312,14 +318,12 @@ impl Monitor {
     }
 
     /// As [`Monitor::cut_off`], of a subscriber that is served no more; it may keep a connection over `ipc`, but counts like
-    /// the others. Returns whether it has lost its connection.
-    pub(super) fn shut_out(&mut self, descriptor: Descriptor, why: &'static str) -> bool {
+    /// the others.
+    pub(super) fn shut_out(&mut self, descriptor: Descriptor, why: &'static str) {
         self.cut_off(descriptor, why);
-        let has_address = self.peers.get(&descriptor).and_then(Peer::socket_address).is_some();
-        if !has_address {
+        if self.peers.get(&descriptor).and_then(Peer::socket_address).is_none() {
             self.ends(descriptor, why);
         }
-        has_address
     }
 
     fn ends(&mut self, descriptor: Descriptor, why: &'static str) {
@@ -375,7 +379,7 @@ mod tests {
                                 peer.set_subscribe(b"").expect("a subscription");
                             }
                             peer.connect(&endpoint).expect("a connection");
-                            if kind == zmq::DEALER || kind == zmq::ROUTER {
+                            if kind == zmq::ROUTER {
                                 let _ = peer.send("x", zmq::DONTWAIT);
                             }
                             std::thread::sleep(Duration::from_micros(700));

@@ -170,7 +170,7 @@ impl PublishLoop {
     fn hand_over(&mut self, place: Place) {
         let sent = self.send(&place);
         if let Some(retained) = &mut self.retained {
-            retained.keep(Retained { topic: (*place.topic).into(), body: place.body });
+            retained.keep(Retained { topic: place.topic.as_bytes().into(), body: place.body });
         }
         match sent {
             Ok(()) => place.passage.out(),
@@ -186,7 +186,7 @@ impl PublishLoop {
         };
         let mut vain_attempts = 0;
         loop {
-            match send(&self.socket, &place.topic, &place.body) {
+            match send(&self.socket, place.topic.as_bytes(), &place.body) {
                 Ok(()) => {
                     self.figures.count_out(place.bytes());
                     return Ok(());
@@ -238,8 +238,8 @@ impl PublishLoop {
 }
 
 /// `[topic, body]`, or `[body]` without a topic.
-fn send(socket: &zmq::Socket, topic: &str, body: &[u8]) -> zmq::Result<()> {
-    let frames = [topic.as_bytes(), body];
+fn send(socket: &zmq::Socket, topic: &[u8], body: &[u8]) -> zmq::Result<()> {
+    let frames = [topic, body];
     let message = if topic.is_empty() { &frames[1..] } else { &frames[..] };
     socket::send(socket, message, zmq::DONTWAIT)
 }

@@ -9,14 +9,14 @@ use std::sync::Arc;
 /// One message as it was published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Retained {
-    pub(super) topic: Arc<str>,
+    pub(super) topic: Arc<[u8]>,
     pub(super) body: Bytes,
 }
 
 impl Retained {
     /// What a subscription is a prefix of: the topic, or the body of a message without one.
     fn first_frame(&self) -> &[u8] {
-        if self.topic.is_empty() { &self.body } else { self.topic.as_bytes() }
+        if self.topic.is_empty() { &self.body } else { &self.topic }
     }
 
     fn bytes(&self) -> usize {
@@ -31,9 +31,9 @@ pub(super) struct RetainedMessages {
     bytes_max: usize,
     bytes: usize,
     sequence: u64,
-    by_topic: BTreeMap<Arc<str>, (u64, Retained)>,
-    by_age: BTreeMap<u64, Arc<str>>,
-    handed: HashMap<Descriptor, HashSet<Arc<str>>>,
+    by_topic: BTreeMap<Arc<[u8]>, (u64, Retained)>,
+    by_age: BTreeMap<u64, Arc<[u8]>>,
+    handed: HashMap<Descriptor, HashSet<Arc<[u8]>>>,
 }
 
 impl RetainedMessages {
@@ -62,7 +62,7 @@ impl RetainedMessages {
         }
     }
 
-    fn forget(&mut self, topic: &str) {
+    fn forget(&mut self, topic: &[u8]) {
         if let Some((sequence, message)) = self.by_topic.remove(topic) {
             self.by_age.remove(&sequence);
             self.bytes -= message.bytes();
@@ -85,25 +85,20 @@ impl RetainedMessages {
     fn find(&self, subscription: &[u8]) -> Option<&Retained> {
         let matches = |message: &Retained| message.first_frame().starts_with(subscription);
         // The empty topic stands for none: such a message is matched by its body.
-        let without_topic = self.by_topic.get("").filter(|(_, message)| matches(message));
+        let without_topic = self.by_topic.get(&[][..]).filter(|(_, message)| matches(message));
         if let Some((_, message)) = without_topic.filter(|_| subscription.is_empty()) {
             return Some(message);
         }
-        // Of bytes that are no text only the whole part can be the beginning of one; the rest is compared.
-        let text = match std::str::from_utf8(subscription) {
-            Ok(text) => text,
-            Err(error) => std::str::from_utf8(&subscription[..error.valid_up_to()]).unwrap_or_default(),
-        };
         let (mut latest, mut by_age) = (without_topic, self.by_age.values().rev());
-        let from_here = (Bound::Included(text), Bound::Unbounded);
-        for (topic, kept) in self.by_topic.range::<str, _>(from_here).skip_while(|(topic, _)| topic.is_empty()) {
-            if topic.as_bytes() == subscription {
+        let from_here = (Bound::Included(subscription), Bound::Unbounded);
+        for (topic, kept) in self.by_topic.range::<[u8], _>(from_here).skip_while(|(topic, _)| topic.is_empty()) {
+            if **topic == *subscription {
                 return Some(&kept.1);
             }
-            if !topic.starts_with(text) {
+            if !topic.starts_with(subscription) {
                 break;
             }
-            if matches(&kept.1) && latest.is_none_or(|(sequence, _)| kept.0 > *sequence) {
+            if latest.is_none_or(|(sequence, _)| kept.0 > *sequence) {
                 latest = Some(kept);
             }
             // Where many match, one of the latest does: the search from that end is over sooner.
@@ -127,7 +122,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn message(topic: &str, body: &str) -> Retained {
-        Retained { topic: topic.into(), body: body.to_owned().into() }
+        Retained { topic: topic.as_bytes().into(), body: body.to_owned().into() }
     }
 
     #[test]
@@ -182,7 +177,7 @@ mod tests {
             let mut retained = RetainedMessages::new(6, 1000);
             published.iter().for_each(|(topic, body)| retained.keep(message(topic, body)));
             let latest_first = || retained.by_age.values().rev().map(|topic| &retained.by_topic[topic].1);
-            let exact = latest_first().find(|message| message.topic.as_bytes() == subscription);
+            let exact = latest_first().find(|message| *message.topic == *subscription);
             let expected =
                 exact.or_else(|| latest_first().find(|message| message.first_frame().starts_with(&subscription)));
             prop_assert_eq!(retained.find(&subscription), expected);

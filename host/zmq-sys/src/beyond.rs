@@ -86,7 +86,7 @@ pub fn set_switch(socket: *mut c_void, switch: Switch, on: bool) -> Result<(), c
 }
 
 /// Bounds, for a socket without connections, the queue to each peer in bytes, and the queue from it: of messages, with 64
-/// bytes for each frame. A queue is full that has reached the bound, so an empty one takes a message of any size. A peer
+/// bytes for each frame, or 128 for one of more than 33 bytes. A queue is full that has reached the bound, so an empty one takes a message of any size. A peer
 /// that sends more than that and still no end of its message loses its connection.
 ///
 /// # Errors
@@ -170,15 +170,13 @@ pub fn told(socket: *mut c_void) -> Result<Told, c_int> {
     Ok(told)
 }
 
-/// Has an XPUB socket forget what a peer has subscribed to, and throw away what else it sends: at once all of it, if its
-/// connection is closed. Over `ipc`, where it cannot be, missing heartbeats end it.
+/// Has an XPUB socket forget what a peer has subscribed to, and throw away what else it sends.
 ///
 /// # Errors
 /// libzmq's error number.
-pub fn end_subscriber(socket: *mut c_void, connection: u64, closed: bool) -> Result<(), c_int> {
-    let peer = [connection, u64::from(closed)];
-    // SAFETY: libzmq reads two integers of 64 bits from a pointer to as many.
-    done(unsafe { zmq_setsockopt(socket, TIDEGATE_XPUB_END, (&raw const peer).cast(), size_of_val(&peer)) })
+pub fn end_subscriber(socket: *mut c_void, connection: u64) -> Result<(), c_int> {
+    // SAFETY: libzmq reads 64 bits from a pointer to as many.
+    done(unsafe { zmq_setsockopt(socket, TIDEGATE_XPUB_END, (&raw const connection).cast(), size_of::<u64>()) })
 }
 
 /// Has libzmq tell of these events of a socket at an `inproc` endpoint, to which a PAIR socket connects. Each event is

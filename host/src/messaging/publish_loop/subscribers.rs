@@ -6,11 +6,13 @@ use crate::messaging::monitor::Descriptor;
 use crate::messaging::socket;
 use crate::messaging::subscriptions::Excess;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use zmq_sys::beyond::{self, Switch};
 
 /// After so many changes of subscriptions the loop publishes again.
 const CHANGES: usize = 256;
+/// The same after so much time: what is retained has to be searched for some of them.
+const TURN: Duration = Duration::from_millis(2);
 
 impl PublishLoop {
     /// Takes in a bounded number of changes: the messages are to have their turn.
@@ -19,18 +21,19 @@ impl PublishLoop {
         // Makes the socket take in what its connections did.
         self.socket.get_events()?;
         self.hear_monitor()?;
-        let mut changes = 0;
-        while changes < CHANGES
-            && let Some(received) = socket::receive_from(&self.socket, 1)?
-        {
-            self.take_in(received)?;
-            changes += 1;
+        let (mut now, mut changes, mut more) = (began, 0, true);
+        while more && changes < CHANGES && now - began < TURN {
+            match socket::receive_from(&self.socket, 1)? {
+                Some(received) => self.take_in(received)?,
+                None => more = false,
+            }
+            changes += usize::from(more);
+            now = Instant::now();
         }
-        let now = Instant::now();
         if changes > 0 {
             self.renewal.spend(now - began);
         }
-        if changes < CHANGES && self.renewal.due() <= now {
+        if !more && self.renewal.due() <= now {
             if let Err(code) = beyond::take_more(self.socket.as_mut_ptr()) {
                 tracing::warn!(cause = socket::raw_cause(code), "looking at subscribers");
             }
@@ -94,8 +97,8 @@ impl PublishLoop {
             peer.has_subscribed |= change.is_some_and(|(subscribes, _)| subscribes);
         });
         if let Some(Excess { peer, connection, why }) = excess {
-            let closed = self.monitor.shut_out(peer, why);
-            if let Err(code) = beyond::end_subscriber(self.socket.as_mut_ptr(), connection, closed) {
+            self.monitor.shut_out(peer, why);
+            if let Err(code) = beyond::end_subscriber(self.socket.as_mut_ptr(), connection) {
                 tracing::warn!(cause = socket::raw_cause(code), "looking at subscribers");
             }
         }
@@ -151,5 +154,54 @@ impl PublishLoop {
         if let Err(cause) = sent.and(restored) {
             tracing::warn!(cause, "handing over a retained message");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zmq::Error::EHOSTUNREACH;
+
+    const PATIENCE_MS: i32 = 60_000;
+
+    fn subscriber(endpoint: &str, topic: &[u8]) -> zmq::Socket {
+        let socket = zmq::Context::new().socket(zmq::SUB).expect("a socket");
+        socket.set_rcvtimeo(PATIENCE_MS).expect("patience");
+        socket.set_subscribe(topic).expect("a subscription");
+        socket.connect(endpoint).expect("a connection");
+        socket
+    }
+
+    /// libzmq would look at what it has freed, and hand it to everybody.
+    #[test]
+    fn a_message_for_a_subscriber_that_has_gone_is_for_nobody() {
+        let mut socket = zmq::Context::new().socket(zmq::XPUB).expect("a socket");
+        let pointer = socket.as_mut_ptr();
+        let set = |switch, on| beyond::set_switch(pointer, switch, on).expect("a switch");
+        socket.set_rcvtimeo(PATIENCE_MS).expect("patience");
+        beyond::bound_subscriptions(pointer, 1 << 20, 1 << 10).expect("bounds");
+        set(Switch::XpubNodrop, true);
+        set(Switch::XpubManual, true);
+        let endpoint = socket::bind(&socket, "tcp://127.0.0.1:*").expect("a free port");
+        let (gone, other) = (subscriber(&endpoint, b"gone"), subscriber(&endpoint, b"a"));
+        for _ in 0..2 {
+            let subscription = socket.recv_bytes(0).expect("a subscription");
+            beyond::subscribe_last(pointer, &subscription[1..], true).expect("a subscriber");
+        }
+
+        gone.set_subscribe(b"ab").expect("one more");
+        assert_eq!(socket.poll(zmq::POLLIN, PATIENCE_MS.into()), Ok(1));
+        drop(gone);
+        while send(&socket, b"gone", b"") != Err(EHOSTUNREACH) {
+            std::thread::yield_now();
+        }
+        assert_eq!(socket.recv_bytes(0).expect("its last word"), b"\x01ab");
+        beyond::subscribe_last(pointer, b"ab", true).expect("nobody to subscribe");
+        set(Switch::XpubManualLastValue, true);
+        assert_eq!(send(&socket, b"ab", b"for who has gone"), Err(EHOSTUNREACH));
+        set(Switch::XpubManualLastValue, false);
+        set(Switch::XpubManual, true);
+        send(&socket, b"a", b"for the other").expect("room");
+        assert_eq!(other.recv_multipart(0).expect("a message"), [&b"a"[..], b"for the other"]);
     }
 }
