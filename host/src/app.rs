@@ -148,6 +148,9 @@ impl App {
             lines_lost,
             signals,
         };
+        if this.http.is_some() {
+            surfaces::warn_of_room(&config, &this.slots);
+        }
         if this.curve.is_none() {
             sockets::warn_if_exposed(this.publisher.as_deref(), this.broker.as_ref());
         }
