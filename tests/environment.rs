@@ -40,10 +40,10 @@ fn what_is_set_and_empty_is_unset() {
     let (code, stdout, stderr) = run(directory.path(), &["--print-config"], &all);
     assert_eq!((code, stdout, stderr.as_str()), (Some(0), usual, ""));
     // Where a subcommand reads one too.
+    let list = |variables: &[(&str, &str)]| run(directory.path(), &["plugin", "list"], variables);
     for name in ["TIDEGATE_ADMIN", "TIDEGATE_ADMIN_TOKEN_FILE"] {
-        let (code, _, stderr) = run(directory.path(), &["plugin", "list"], &[(name, "")]);
-        assert_eq!(code, Some(1));
-        assert!(stderr.contains("http://127.0.0.1:5001"), "{name}: {stderr}");
+        // Whoever listens where a host does by default, or nobody.
+        assert_eq!(list(&[(name, "")]), list(&[]), "{name}");
     }
 }
 
