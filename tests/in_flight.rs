@@ -75,12 +75,25 @@ fn a_response_that_is_streamed_holds_its_room_until_it_is_taken() {
 
 #[test]
 fn a_response_that_is_streamed_holds_no_more_than_it_is() {
-    // Of what a call may return there would be room for two.
-    let host = streaming(40 << 20);
-    let mut all: Vec<Raw> = (0..4).map(|_| untaken(&host, 4_000_000)).collect();
+    // Of what calls may return there is room for three; the system's buffers take some of what they do return.
+    let host = streaming(60 << 20);
+    let mut all: Vec<Raw> = (0..4).map(|_| untaken(&host, 12_000_000)).collect();
     all.truncate(1);
     assert_eq!(all.remove(0).head().unwrap().status, 200);
     assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn the_start_says_where_a_plugin_may_run_more_calls_than_there_is_room_for() {
+    let host = Setup::new().committed("downcase").config("[http]\nin_flight_bytes_max = 100663296").start();
+    host.process.wait_for_line(&[
+        "WARN",
+        "downcase may run 64 calls that return 16777216 bytes each",
+        "has room for 4",
+    ]);
+    let host = Setup::new().committed("downcase").start();
+    assert_eq!(host.get("/downcase/?param=A").status, 200);
+    assert!(!host.process.stderr().contains("may run"), "{}", host.process.stderr());
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub(super) fn settings(http: &config::Http, connections_max: usize, for_stranger
 /// Says where a plugin may run more calls than there is room for at the public surface.
 pub(super) fn warn_of_room(config: &Config, slots: &Slots) {
     let bytes_max = config.http.in_flight_bytes_max;
-    for slot in slots.all() {
+    for slot in slots.all().iter().filter(|_| config.http.address.0.is_some()) {
         let Limits { calls_max, output_bytes_max, .. } = config.limits_of(slot.name());
         let room = bytes_max / 3 * 2;
         if output_bytes_max.saturating_mul(calls_max) > room {
