@@ -214,3 +214,13 @@ fn the_soft_limit_is_raised_at_the_start() {
     process.signal("TERM");
     assert_eq!(process.wait().code(), Some(0));
 }
+
+#[test]
+fn idle_callers_of_the_admin_surface_make_way() {
+    let never = "[http]\nhead_timeout_ms = 3600000\nidle_timeout_ms = 3600000";
+    let host = Setup::new().committed("downcase").files_max(FILES_MAX).config(never).start();
+    // More than there are places, which are an eighth of the descriptors; the next waits behind them.
+    let silent = crowd(host.surface("admin"), FILES_MAX as usize / 4);
+    assert_eq!(host.admin("/livez").status, 200);
+    drop(silent);
+}

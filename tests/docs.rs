@@ -2,5 +2,6 @@
 
 mod contract;
 mod links;
+mod outputs;
 mod troubleshooting;
 mod tutorial;

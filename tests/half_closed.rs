@@ -9,19 +9,19 @@ use serde_json::json;
 const GET: &str = "GET /downcase/?param=A HTTP/1.1\r\nhost: x\r\n\r\n";
 const A: &str = "lower case of A is a";
 /// Longer than any test waits.
-const LONG: &str = "[plugins.loop.limits]\ncall_deadline_ms = 120000";
+const LONG: &str = "[plugins.wait.limits]\ncall_deadline_ms = 120000";
 
-fn looping(config: &str) -> Host {
-    Setup::new().plugin("loop", &fixtures::looping()).committed("downcase").config(config).start()
+fn waiting(config: &str) -> Host {
+    Setup::new().plugin("wait", &fixtures::waiting()).committed("downcase").config(config).start()
 }
 
 fn running(host: &Host) -> u64 {
-    host.status("loop")["calls_in_flight"].as_u64().unwrap()
+    host.status("wait")["calls_in_flight"].as_u64().unwrap()
 }
 
 #[test]
 fn it_is_answered() {
-    let mut host = looping("[plugins.loop.limits]\ncall_deadline_ms = 300");
+    let mut host = waiting("[plugins.wait.limits]\ncall_deadline_ms = 300");
     let post = "POST /downcase/ HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nA";
     let chunked = "POST /downcase/ HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\nA\r\n0\r\n\r\n";
     let old = "GET /downcase/?param=A HTTP/1.0\r\n\r\n";
@@ -39,12 +39,12 @@ fn it_is_answered() {
 
     // Behind a call that takes its time, and with another request behind that.
     let mut raw = Raw::connect(&host, "http");
-    raw.send(format!("GET /loop/?param=x HTTP/1.1\r\nhost: x\r\n\r\n{GET}"));
+    raw.send(format!("GET /wait/?param=x HTTP/1.1\r\nhost: x\r\n\r\n{GET}"));
     raw.half_close();
     assert_eq!(raw.answer().map(|answer| answer.status), Some(504));
     assert_eq!(raw.last_answer().body, A);
     let mut raw = Raw::connect(&host, "http");
-    raw.send("GET /loop/?param=x HTTP/1.1\r\nhost: x\r\n\r\n");
+    raw.send("GET /wait/?param=x HTTP/1.1\r\nhost: x\r\n\r\n");
     wait_for("the call", || (running(&host) == 1).then_some(()));
     raw.half_close();
     assert_eq!(raw.last_answer().status, 504);
@@ -63,7 +63,7 @@ fn it_is_answered() {
 
 #[test]
 fn half_a_request_is_none() {
-    let host = looping("");
+    let host = waiting("");
     let mut raw = Raw::connect(&host, "http");
     raw.send("GET /downcase/?param=A HTTP/1.1\r\nhost: x\r\n");
     raw.half_close();
@@ -84,7 +84,7 @@ fn half_a_request_is_none() {
 
 #[test]
 fn one_without_a_request_is_closed_at_once() {
-    let host = looping("[http]\nidle_timeout_ms = 3600000\nhead_timeout_ms = 3600000");
+    let host = waiting("[http]\nidle_timeout_ms = 3600000\nhead_timeout_ms = 3600000");
     let mut silent = Raw::connect(&host, "http");
     let mut served = Raw::connect(&host, "http");
     served.send(GET);
@@ -97,30 +97,30 @@ fn one_without_a_request_is_closed_at_once() {
 
 #[test]
 fn one_that_is_broken_off_gives_its_call_up() {
-    let mut host = looping(LONG);
+    let mut host = waiting(LONG);
     let mut raw = Raw::connect(&host, "http");
     // Who closes with something unread breaks the connection off.
     raw.send(GET);
     wait_for("its answer", || (host.ledger()["hops"]["http"]["out"] == 1).then_some(()));
     raw.0.peek(&mut [0]).unwrap();
-    raw.send("GET /loop/?param=x HTTP/1.1\r\nhost: x\r\n\r\n");
+    raw.send("GET /wait/?param=x HTTP/1.1\r\nhost: x\r\n\r\n");
     wait_for("the call", || (running(&host) == 1).then_some(()));
     drop(raw);
     wait_for("its end", || (running(&host) == 0).then_some(()));
     let gone = json!({"in": 1, "out": 0, "in_flight": 0, "dropped": {"client-gone": 1}});
     let ledger = host.ledger();
-    assert_eq!((&ledger["plugins"]["loop"], &ledger["hops"]["http"]["dropped"]), (&gone, &json!({"client-gone": 1})));
+    assert_eq!((&ledger["plugins"]["wait"], &ledger["hops"]["http"]["dropped"]), (&gone, &json!({"client-gone": 1})));
     assert_eq!(host.stop_and_tell().0, 0);
 }
 
 #[test]
 fn one_that_is_closed_in_order_may_still_be_read() {
-    let host = looping("[plugins.loop.limits]\ncall_deadline_ms = 300");
+    let host = waiting("[plugins.wait.limits]\ncall_deadline_ms = 300");
     let mut raw = Raw::connect(&host, "http");
-    raw.send("GET /loop/?param=x HTTP/1.1\r\nhost: x\r\n\r\n");
+    raw.send("GET /wait/?param=x HTTP/1.1\r\nhost: x\r\n\r\n");
     wait_for("the call", || (running(&host) == 1).then_some(()));
     drop(raw);
     let out = json!({"in": 1, "out": 1, "in_flight": 0, "dropped": {}});
     wait_for("its end", || (host.ledger()["hops"]["http"] == out).then_some(()));
-    assert_eq!(host.status("loop")["failures"], json!({"deadline-exceeded": 1}));
+    assert_eq!(host.status("wait")["failures"], json!({"deadline-exceeded": 1}));
 }

@@ -265,15 +265,15 @@ fn an_answer_has_to_be_taken_on_http_2_too() {
 #[test]
 fn a_request_that_is_given_up_on_http_2_is_counted() {
     let setup =
-        setup("").plugin("loop", &fixtures::looping()).config("[plugins.loop.limits]\ncall_deadline_ms = 60000");
+        setup("").plugin("wait", &fixtures::waiting()).config("[plugins.wait.limits]\ncall_deadline_ms = 60000");
     let certificate = write(setup.path(), &pair());
     let host = setup.start();
-    let in_flight = || host.status("loop")["calls_in_flight"].as_u64().unwrap();
+    let in_flight = || host.status("wait")["calls_in_flight"].as_u64().unwrap();
     http2(&host, &certificate, &h2::client::Builder::new(), async |requests| {
         let mut requests = requests.ready().await.unwrap();
         // A stream that is reset, then one whose connection is gone.
         for reset in [true, false] {
-            let mut answer = requests.send_request(get("/loop/?param=x"), true).unwrap().0;
+            let mut answer = requests.send_request(get("/wait/?param=x"), true).unwrap().0;
             while in_flight() == 0 {
                 let _ = tokio::time::timeout(Duration::from_millis(5), &mut answer).await;
             }
@@ -291,10 +291,10 @@ fn a_request_that_is_given_up_on_http_2_is_counted() {
 
 #[test]
 fn who_shuts_its_side_down_is_answered_with_or_without_a_farewell() {
-    let setup = setup("").plugin("loop", &fixtures::looping()).config("[plugins.loop.limits]\ncall_deadline_ms = 300");
+    let setup = setup("").plugin("wait", &fixtures::waiting()).config("[plugins.wait.limits]\ncall_deadline_ms = 300");
     let certificate = write(setup.path(), &pair());
     let host = setup.start();
-    for (path, status) in [("/downcase/?param=A", 200), ("/loop/?param=x", 504)] {
+    for (path, status) in [("/downcase/?param=A", 200), ("/wait/?param=x", 504)] {
         for farewell in [true, false] {
             let mut stream = connect(&host, &certificate);
             write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();

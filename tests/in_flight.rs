@@ -47,18 +47,91 @@ fn answers_that_nobody_takes_leave_no_room_for_more_than_the_bound() {
     assert_eq!(host.stop(), 0);
 }
 
+/// A client that asks for so many bytes as a stream and takes none of them, once they are written.
+fn untaken(host: &Host, bytes: usize) -> Raw {
+    let before = host.ledger()["hops"]["handler"]["out"].as_u64().unwrap();
+    let mut raw = Raw::connect(host, "http");
+    raw.send(format!("GET /h/stream?{bytes} HTTP/1.1\r\nhost: x\r\n\r\n"));
+    wait_for("the end of the call", || (host.ledger()["hops"]["handler"]["out"] == before + 1).then_some(()));
+    raw
+}
+
+fn streaming(in_flight_bytes_max: usize) -> Host {
+    let handler = std::fs::read(root().join("tests/fixtures/handler.wasm")).unwrap();
+    let config = format!("[limits]\ncall_deadline_ms = 60000\n[http]\nin_flight_bytes_max = {in_flight_bytes_max}");
+    Setup::new().plugin("h", &handler).config(&config).with(&["--frontend=none"]).start()
+}
+
 #[test]
 fn a_response_that_is_streamed_holds_its_room_until_it_is_taken() {
-    let handler = std::fs::read(root().join("tests/fixtures/handler.wasm")).unwrap();
-    let config = "[limits]\ncall_deadline_ms = 60000\n[http]\nin_flight_bytes_max = 20971520";
-    let host = Setup::new().plugin("h", &handler).config(config).with(&["--frontend=none"]).start();
-    let mut raw = Raw::connect(&host, "http");
-    raw.send("GET /h/stream?16000000 HTTP/1.1\r\nhost: x\r\n\r\n");
-    wait_for("the end of the call", || (host.ledger()["hops"]["handler"]["out"] == 1).then_some(()));
+    // Whoever is alone is let in; what the system's buffers take of it is not held.
+    let host = streaming(4 << 20);
+    let raw = untaken(&host, 16_000_000);
     let refused = host.get("/h/");
     assert_eq!((refused.status, refused.header("retry-after")), (503, "1"), "{}", refused.text());
     drop(raw);
     wait_for("room", || (host.get("/h/").status == 200).then_some(()));
+}
+
+#[test]
+fn a_response_that_is_streamed_holds_no_more_than_it_is() {
+    // Of what calls may return there is room for three; the system's buffers take some of what they do return.
+    let host = streaming(60 << 20);
+    let mut all: Vec<Raw> = (0..4).map(|_| untaken(&host, 12_000_000)).collect();
+    all.truncate(1);
+    assert_eq!(all.remove(0).head().unwrap().status, 200);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn the_start_says_where_a_plugin_may_run_more_calls_than_there_is_room_for() {
+    let host = Setup::new().committed("downcase").config("[http]\nin_flight_bytes_max = 100663296").start();
+    host.process.wait_for_line(&[
+        "WARN",
+        "downcase may run 64 calls that return 16777216 bytes each",
+        "has room for 4",
+    ]);
+    let host = Setup::new().committed("downcase").start();
+    assert_eq!(host.get("/downcase/?param=A").status, 200);
+    assert!(!host.process.stderr().contains("may run"), "{}", host.process.stderr());
+}
+
+#[test]
+fn slow_plugins_leave_room_for_others() {
+    // For six calls.
+    let config = "[limits]\ncall_deadline_ms = 60000\n[http]\nin_flight_bytes_max = 100663296";
+    let setup = Setup::new().plugin("slow", &fixtures::waiting()).plugin("slower", &fixtures::waiting());
+    let host = setup.committed("downcase").config(config).start();
+    let mut running = Vec::new();
+    for (name, calls) in [("slow", 4), ("slower", 1)] {
+        for call in 1..=calls {
+            let mut raw = Raw::connect(&host, "http");
+            raw.send(format!("GET /{name}/?param=x HTTP/1.1\r\nhost: x\r\n\r\n"));
+            wait_for("the call", || (host.status(name)["calls_in_flight"] == call).then_some(()));
+            running.push(raw);
+        }
+        let refused = host.get(&format!("/{name}/?param=x"));
+        assert_eq!((refused.status, refused.header("retry-after")), (503, "1"), "{}", refused.text());
+        assert!(refused.text().contains("in_flight_bytes_max 100663296"), "{}", refused.text());
+    }
+    assert_eq!(host.get("/downcase/?param=A").status, 200);
+    let metrics = host.admin("/metrics");
+    let counted = "tidegate_http_requests_over_bytes_total{surface=\"http\"} 2\n";
+    assert!(metrics.text().contains(counted), "{}", metrics.text());
+}
+
+#[test]
+fn a_body_that_is_announced_and_does_not_come_takes_no_room() {
+    let host = Setup::new().committed("downcase").config(SECTION).start();
+    let clients: Vec<Raw> = (0..4)
+        .map(|_| {
+            let mut raw = Raw::connect(&host, "http");
+            raw.send("POST /downcase/ HTTP/1.1\r\nhost: x\r\ncontent-length: 16777216\r\n\r\n");
+            raw
+        })
+        .collect();
+    wait_for("all of them", || (host.ledger()["hops"]["http"]["in_flight"] == clients.len()).then_some(()));
+    assert_eq!(host.get("/downcase/?param=A").status, 200);
 }
 
 #[test]

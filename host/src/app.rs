@@ -148,6 +148,7 @@ impl App {
             lines_lost,
             signals,
         };
+        surfaces::warn_of_room(&config, &this.slots);
         if this.curve.is_none() {
             sockets::warn_if_exposed(this.publisher.as_deref(), this.broker.as_ref());
         }
@@ -269,7 +270,6 @@ impl App {
         drain: &Arc<Notify>,
     ) -> Admin {
         let (publisher, broker) = (self.publisher.as_ref(), self.broker.as_ref());
-        let lines_lost = Arc::clone(&self.lines_lost);
         Admin::new(Parts {
             slots: Arc::clone(&self.slots),
             guard,
@@ -280,7 +280,7 @@ impl App {
                 sockets: sockets::figures(publisher, broker),
                 surfaces,
                 curve: self.curve.clone(),
-                lines_lost,
+                lines_lost: Arc::clone(&self.lines_lost),
             },
             broker: broker.map(|broker| Arc::clone(broker.control())),
             drain: Arc::clone(drain),

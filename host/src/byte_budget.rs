@@ -1,5 +1,6 @@
 //! A bound on bytes that is reserved from before the work and settled after it, so that nothing is made without room for it.
 
+use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,10 +14,15 @@ pub(crate) struct ByteBudget {
     reserved: AtomicUsize,
 }
 
+/// What one of several has of a budget, with all its parts. Each is to leave half as much as it has to the others.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Share(Arc<AtomicUsize>);
+
 /// A part of a budget, which goes back to it when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Held {
     budget: Arc<ByteBudget>,
+    share: Option<Share>,
     bytes: usize,
     is_settled: bool,
 }
@@ -33,13 +39,15 @@ impl ByteBudget {
 
     /// Reserves so many bytes; none where there is no room for them. Where several try at the same moment, all may fail.
     pub(crate) fn reserve(self: &Arc<Self>, bytes: usize) -> Option<Held> {
-        let alone = self.reserved.fetch_add(1, Ordering::Relaxed) == 0;
-        let more = |taken: usize| self.admits(taken, bytes, alone).then(|| taken.saturating_add(bytes));
-        if self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
-            self.reserved.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        Some(Held { budget: Arc::clone(self), bytes, is_settled: false })
+        self.reserve_of(None, bytes)
+    }
+
+    /// As [`Self::reserve`], of a share: it gets no more where less than half of what it has already would be left. So one
+    /// that holds for long what it gets has two thirds of what the others leave, and whoever comes next still finds room.
+    pub(crate) fn reserve_of(self: &Arc<Self>, share: Option<&Share>, bytes: usize) -> Option<Held> {
+        self.reserved.fetch_add(1, Ordering::Relaxed);
+        let mut held = Held { budget: Arc::clone(self), share: share.cloned(), bytes: 0, is_settled: false };
+        held.grow(bytes).then_some(held)
     }
 
     /// Whoever is alone is let in as long as anything is left: what may become larger than that could never be done else.
@@ -49,13 +57,34 @@ impl ByteBudget {
 }
 
 impl Held {
+    /// Reserves so many bytes more for a part that is not settled; false, and no change, where there is no room for them. A
+    /// part that is alone has all that it wants, as if it had reserved that at once.
+    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
+        let (budget, own) = (&self.budget, self.bytes);
+        let alone = budget.reserved.load(Ordering::Relaxed) == 1;
+        let of_share = self.share.as_ref().map_or(0, |share| share.0.fetch_add(bytes, Ordering::Relaxed));
+        let more = |taken: usize| {
+            let admitted = budget.admits(taken, bytes.saturating_add(of_share / 2), false)
+                || alone && budget.admits(taken - own, bytes, true);
+            admitted.then(|| taken.saturating_add(bytes))
+        };
+        let grown = budget.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
+        match &self.share {
+            _ if grown => self.bytes += bytes,
+            Some(share) => _ = share.0.fetch_sub(bytes, Ordering::Relaxed),
+            None => {}
+        }
+        grown
+    }
+
     /// The work is done, and so many bytes are left of it.
     pub(crate) fn settle(&mut self, bytes: usize) {
-        let taken = &self.budget.taken;
-        match bytes.checked_sub(self.bytes) {
-            Some(more) => taken.fetch_add(more, Ordering::Relaxed),
-            None => taken.fetch_sub(self.bytes - bytes, Ordering::Relaxed),
-        };
+        for count in [Some(&self.budget.taken), self.share.as_ref().map(|share| &*share.0)].into_iter().flatten() {
+            match bytes.checked_sub(self.bytes) {
+                Some(more) => count.fetch_add(more, Ordering::Relaxed),
+                None => count.fetch_sub(self.bytes - bytes, Ordering::Relaxed),
+            };
+        }
         self.bytes = bytes;
         if !std::mem::replace(&mut self.is_settled, true) {
             self.budget.reserved.fetch_sub(1, Ordering::Relaxed);
@@ -67,11 +96,23 @@ impl Held {
         self.bytes
     }
 
-    /// Makes so many bytes of a part that is settled, or as many as it has, a part of their own.
+    /// Makes so many bytes of a part, or as many as it has, a settled part of their own.
     pub(crate) fn split(&mut self, bytes: usize) -> Self {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
-        Self { budget: Arc::clone(&self.budget), bytes, is_settled: true }
+        Self { budget: Arc::clone(&self.budget), share: self.share.clone(), bytes, is_settled: true }
+    }
+
+    /// Bytes that keep this part, settled, until the last piece of them is gone.
+    pub(crate) fn keep(mut self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
+        struct Kept<T>(T, #[expect(dead_code, reason = "it is held")] Held);
+        impl<T: AsRef<[u8]>> AsRef<[u8]> for Kept<T> {
+            fn as_ref(&self) -> &[u8] {
+                self.0.as_ref()
+            }
+        }
+        self.settle(bytes.as_ref().len());
+        Bytes::from_owner(Kept(bytes, self))
     }
 }
 
@@ -110,6 +151,37 @@ mod tests {
         let mut larger = budget.reserve(1_000).expect("alone again");
         larger.settle(1);
         assert!(!budget.has_room_for(1) && budget.reserve(1).is_none(), "nothing is left");
+    }
+
+    #[test]
+    fn a_share_gets_no_more_than_it_leaves_to_the_others() {
+        let (budget, slow, other) = (ByteBudget::new(100), Share::default(), Share::default());
+        let take = |share: &Share| budget.reserve_of(Some(share), 10);
+        let parts: Vec<Held> = std::iter::from_fn(|| take(&slow)).collect();
+        assert_eq!(parts.len(), 7, "two thirds, and what was begun");
+        let mut others: Vec<Held> = std::iter::from_fn(|| take(&other)).collect();
+        assert_eq!(others.len(), 2, "two thirds of what is left");
+        assert!(take(&Share::default()).is_some(), "the next");
+        // What is given back counts for both.
+        others.truncate(1);
+        others[0].settle(5);
+        drop(parts);
+        assert_eq!((slow.0.load(Ordering::Relaxed), other.0.load(Ordering::Relaxed)), (0, 5));
+        assert_eq!(std::iter::from_fn(|| take(&slow)).take(9).collect::<Vec<_>>().len(), 6);
+        drop(others);
+        assert!(budget.reserve_of(Some(&slow), 1_000).is_some(), "alone");
+    }
+
+    #[test]
+    fn a_part_grows_within_the_bound_and_alone_past_it() {
+        let budget = ByteBudget::new(100);
+        let (mut first, mut second) = (budget.reserve(0).expect("room"), budget.reserve(40).expect("room"));
+        assert!(first.grow(60) && !first.grow(1) && !second.grow(1), "neither is alone");
+        drop(second);
+        assert!(first.grow(1_000) && first.grow(1_000), "alone");
+        assert!(budget.reserve(0).is_none(), "nothing is left");
+        drop(first);
+        assert_eq!((budget.taken.load(Ordering::Relaxed), budget.reserved.load(Ordering::Relaxed)), (0, 0));
     }
 
     #[test]

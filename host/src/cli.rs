@@ -103,7 +103,8 @@ fn with_variable(mut said: clap::Error) -> clap::Error {
     if let (Some(flag), Some(value)) = (text(ContextKind::InvalidArg), text(ContextKind::InvalidValue))
         && let Some(name) = variable_of(&built, &flag)
         && std::env::var(&name).is_ok_and(|held| held == value || held.split(',').any(|part| part == value))
-        && !std::env::args().any(|argument| argument.split(['=', ' ']).next() == flag.split(['=', ' ']).next())
+        && !std::env::args_os()
+            .any(|argument| argument.to_string_lossy().split(['=', ' ']).next() == flag.split(['=', ' ']).next())
     {
         let told = format!("this is the value of the variable {name}");
         said.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![told.into()]));

@@ -10,8 +10,11 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 /// What a host has open without any connection: sockets, signals, files that are watched.
 const IDLE: u64 = 48;
-/// The most that is kept for the host's own work: compilers and their pipes, files, the admin surface.
+/// The most that is kept for the host's own work where there are few: compilers and their pipes, files, the admin surface.
 const OWN_MAX: u64 = 128;
+/// The part of all that is kept for it where there are many, and the most: callers of the admin surface grow in number too.
+const OWN_PART: u64 = 16;
+const OWN_MANY: u64 = 2_048;
 /// What HTTP leaves to ZeroMQ peers where there is enough; they leave half as much to it.
 const PEERS: u64 = 1_024;
 
@@ -35,7 +38,7 @@ impl Shares {
     /// Of `available` descriptors a quarter is the host's own, up to a bound. Of what strangers get, HTTP leaves half to ZeroMQ
     /// peers and these leave a quarter to it, up to bounds too: a crowd at one side does not shut out the other.
     fn of(available: u64, connections_max: usize) -> Self {
-        let own = (available / 4).min(OWN_MAX);
+        let own = (available / 4).min((available / OWN_PART).clamp(OWN_MAX, OWN_MANY));
         let strangers = available.saturating_sub(own);
         let places = strangers.saturating_sub(IDLE).max(4);
         let number = |count: u64| RawFd::try_from(count).unwrap_or(RawFd::MAX);
@@ -91,7 +94,8 @@ mod tests {
         for available in [128, 256, 1_024, 4_096, 1_048_576] {
             let Shares { http_max, admin_max, peers_below, strangers_below } = Shares::of(available, 10_000);
             let own = available - u64::from(strangers_below.unsigned_abs());
-            assert!(own == OWN_MAX.min(available / 4) && admin_max as u64 == own / 2, "{available}");
+            let expected = if available < 4_096 { OWN_MAX.min(available / 4) } else { OWN_MANY.min(available / 16) };
+            assert!(own == expected && admin_max as u64 == own / 2, "{available}");
             // A crowd of peers leaves some connections, and one of connections some peers.
             assert!(strangers_below - peers_below >= 12, "{available}");
             assert!(u64::from(peers_below.unsigned_abs()) >= IDLE + http_max as u64 + 12, "{available}");
@@ -108,7 +112,7 @@ mod tests {
         let warning_of = |available, max| warning(available, max, Shares::of(available, max));
         assert_eq!(warning_of(u64::MAX, 10_000), None);
         assert_eq!(warning_of(1_048_576, 10_000), None);
-        assert_eq!(warning_of(11_200, 10_000), None);
+        assert_eq!(warning_of(11_820, 10_000), None);
         assert_eq!(warning_of(128, 24), None);
         let warning = warning_of(1_024, 10_000).expect("a warning");
         assert!(warning.contains("1024 files: HTTP gets 424 connections in place of the 10000"), "{warning}");

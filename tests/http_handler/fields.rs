@@ -73,7 +73,8 @@ fn a_gateway_that_is_trusted_is_believed() {
     for (gateways, trusted) in [("'127.0.0.0/8'", true), ("'::1', '127.0.0.1'", true), ("'192.0.2.0/24'", false)] {
         let host = setup().config(&format!("[http]\ntrusted_gateways = [{gateways}]")).start();
         let fields = "x-forwarded-for: 192.0.2.7\r\nx-forwarded-proto: https\r\nx-real-ip: 192.0.2.7\r\n\
-                      x-forwarded-prefix: /forged\r\nspin-client-addr: forged\r\n";
+                      x-forwarded-prefix: /forged\r\nspin-client-addr: forged\r\nX_Forwarded_For: forged\r\n\
+                      X-Real_IP: forged\r\n";
         let (from, seen) = seen(&host, fields);
         let believed = ["x-forwarded-for: 192.0.2.7, 127.0.0.1", "x-forwarded-proto: https", "x-real-ip: 192.0.2.7"];
         for line in believed {

@@ -1,9 +1,10 @@
 //! The HTTP surfaces: what the configuration makes of them.
 
 use super::{StartError, could_not_start};
-use crate::config::{self, Address};
+use crate::config::{self, Address, Config, Limits};
 use crate::http::{Figures, Gate, Patience, Server, Settings, Shed, Tls, Token};
 use crate::ledger::Hop;
+use crate::plugin::Slots;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,24 @@ pub(super) fn settings(http: &config::Http, connections_max: usize, for_stranger
             answer: Duration::from_millis(http.answer_timeout_ms),
             idle: Duration::from_millis(http.idle_timeout_ms),
         },
+    }
+}
+
+/// Says where a plugin may run more calls than there is room for at the public surface.
+pub(super) fn warn_of_room(config: &Config, slots: &Slots) {
+    let bytes_max = config.http.in_flight_bytes_max;
+    for slot in slots.all().iter().filter(|_| config.http.address.0.is_some()) {
+        let Limits { calls_max, output_bytes_max, .. } = config.limits_of(slot.name());
+        let room = bytes_max / 3 * 2;
+        if output_bytes_max.saturating_mul(calls_max) > room {
+            tracing::warn!(
+                "{} may run {calls_max} calls that return {output_bytes_max} bytes each, and two thirds of \
+                 http.in_flight_bytes_max {bytes_max} has room for {}: the next are answered 503; raise it, or lower \
+                 calls_max or output_bytes_max",
+                slot.name(),
+                room / output_bytes_max.max(1)
+            );
+        }
     }
 }
 

@@ -58,7 +58,7 @@ pub const CPU_BURST_MS: u64 = 100;
 pub const LOG_LINE_BYTES_MAX: usize = 4 << 10;
 /// Random bytes of one host call.
 pub const RANDOM_BYTES_MAX: u64 = 1 << 20;
-/// How often it is said that dead letters are being lost.
+/// How often the same complaint is made: dead letters that are lost, connections that are refused.
 pub const COMPLAINT_INTERVAL_MS: u64 = 60_000;
 /// For the body of a request to the admin surface to come whole: components are large, and lines may be slow.
 pub const ADMIN_BODY_MS_MAX: u64 = 600_000;
@@ -66,6 +66,8 @@ pub const ADMIN_BODY_MS_MAX: u64 = 600_000;
 pub const HTTP2_PING_MS: u64 = 20_000;
 /// How often the files of a certificate are looked at.
 pub const CERTIFICATE_LOOK_MS: u64 = 1_000;
+/// What an idle connection of the admin surface gets once all places there are taken.
+pub const HTTP_WAY_MADE_MS: u64 = 1_000;
 /// How long a connection that is to end may take for what it still has to say.
 pub const HTTP_FAREWELL_MS: u64 = 1_000;
 /// A rest of a request's body that nobody wants, up to which it is read so that the connection can be used again.

@@ -40,11 +40,17 @@ impl FromStr for Network {
         };
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
         let bits_max = if address.is_ipv4() { 32 } else { 128 };
-        let bits = match length {
+        let bits: u8 = match length {
             Some(length) => length.parse().ok().filter(|bits| *bits <= bits_max).ok_or_else(wrong)?,
             None => bits_max,
         };
-        Ok(Self { address, bits })
+        // As addresses are compared: one of IPv4 that is written as IPv6 has 96 bits before its own.
+        match address.to_canonical() {
+            address @ IpAddr::V4(_) if bits_max == 128 => {
+                Ok(Self { address, bits: bits.checked_sub(96).ok_or_else(wrong)? })
+            }
+            address => Ok(Self { address, bits }),
+        }
     }
 }
 
@@ -81,6 +87,8 @@ mod tests {
             ("10.0.0.0/8", "10.255.0.1"),
             ("10.0.0.7", "10.0.0.7"),
             ("10.0.0.7", "::ffff:10.0.0.7"),
+            ("::ffff:10.0.0.7", "10.0.0.7"),
+            ("::ffff:10.0.0.0/104", "10.255.0.1"),
             ("0.0.0.0/0", "192.0.2.1"),
             ("fd00::/8", "fdff::1"),
             ("::1", "::1"),
@@ -91,13 +99,24 @@ mod tests {
         for (network, address) in [
             ("10.0.0.0/8", "11.0.0.1"),
             ("10.0.0.7", "10.0.0.8"),
+            ("::ffff:10.0.0.0/104", "11.0.0.1"),
             ("0.0.0.0/0", "::1"),
             ("::/0", "10.0.0.1"),
             ("fd00::/8", "fe00::1"),
         ] {
             assert!(!has(network, address), "{address} is in {network}");
         }
-        for wrong in ["", "x", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "fd00::/129", "10.0.0/8", "10.0.0.0/8/8"] {
+        for wrong in [
+            "",
+            "x",
+            "10.0.0.0/33",
+            "10.0.0.0/",
+            "10.0.0.0/-1",
+            "fd00::/129",
+            "10.0.0/8",
+            "10.0.0.0/8/8",
+            "::ffff:0.0.0.0/95",
+        ] {
             let error = wrong.parse::<Network>().expect_err(wrong);
             assert!(error.contains(wrong), "{error}");
         }

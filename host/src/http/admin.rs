@@ -249,8 +249,8 @@ impl Admin {
             Route::Call(slot) => {
                 let bound = ("the bound of a call,", ADMIN_CALL_BYTES_MAX);
                 let InFlight { bytes, held: _held } =
-                    body::read_within(&self.in_flight, headers, body, bound, BODY_TIMEOUT).await?;
-                let _room = self.in_flight.reserve(slot.output_bytes_max())?;
+                    body::read_within((&self.in_flight, None), headers, body, bound, BODY_TIMEOUT).await?;
+                let _room = self.in_flight.reserve(None, slot.output_bytes_max())?;
                 let number = self.calls.fetch_add(1, Ordering::Relaxed);
                 call::answer(&slot, &bytes, name.id.to_string(), CallNumber::Trial(number)).await
             }

@@ -1,8 +1,8 @@
 //! The body of a request: read whole, within bounds of bytes and time.
 
 use super::problem::Problem;
-use crate::byte_budget::{ByteBudget, Held};
-use bytes::{Buf, Bytes};
+use crate::byte_budget::{ByteBudget, Held, Share};
+use bytes::Buf;
 use futures_util::{Stream, StreamExt};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use warp::http::HeaderMap;
 use warp::http::header::CONTENT_LENGTH;
 
-/// What is announced takes no more memory than this before it comes.
-const ANNOUNCED_BYTES_MAX: usize = 1 << 20;
+/// The memory of a body that begins to come. It is doubled when that is full: what is announced takes none before it comes.
+const BEGUN_BYTES: usize = 64 << 10;
 
 /// The whole body, as long as it may be: `bound` has its name and its bytes. All of it may take `patience`: a client that
 /// sends a byte now and then gets no more time than one that sends none.
@@ -22,25 +22,34 @@ pub(super) async fn read<B: Buf>(
     bound: (&'static str, usize),
     patience: Duration,
 ) -> Result<Vec<u8>, Problem> {
-    let (name, bytes_max) = bound;
-    let announced = announced(headers).unwrap_or(0);
-    if announced > bytes_max {
-        return Err(Problem::BodyTooLarge(name, bytes_max));
-    }
-    let bytes = Vec::with_capacity(announced.min(ANNOUNCED_BYTES_MAX));
-    timeout(patience, collect(body, bytes, bound)).await.map_err(|_| Problem::BodyTimeout)?
+    timeout(patience, collect(headers, body, bound, |_| Ok(()))).await.map_err(|_| Problem::BodyTimeout)?
 }
 
+/// `make_room` is asked for each piece of memory before it is taken.
 async fn collect<B: Buf>(
+    headers: &HeaderMap,
     mut body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
-    mut bytes: Vec<u8>,
     (name, bytes_max): (&'static str, usize),
+    mut make_room: impl FnMut(usize) -> Result<(), Problem>,
 ) -> Result<Vec<u8>, Problem> {
+    let expected = announced(headers).unwrap_or(bytes_max);
+    if expected > bytes_max {
+        return Err(Problem::BodyTooLarge(name, bytes_max));
+    }
+    let mut bytes = Vec::new();
+    let mut capacity = 0;
     while let Some(piece) = body.next().await {
         let mut piece =
             piece.map_err(|error| Problem::Malformed(format!("the body of the request ended early: {error}")))?;
-        if bytes.len() + piece.remaining() > bytes_max {
+        let length = bytes.len() + piece.remaining();
+        if length > bytes_max {
             return Err(Problem::BodyTooLarge(name, bytes_max));
+        }
+        if length > capacity {
+            let wanted = (2 * capacity).max(BEGUN_BYTES).min(expected).max(length);
+            make_room(wanted - capacity)?;
+            bytes.reserve_exact(wanted - bytes.len());
+            capacity = wanted;
         }
         while piece.has_remaining() {
             let chunk = piece.chunk();
@@ -61,16 +70,19 @@ pub(super) struct InFlight {
     pub(super) held: Held,
 }
 
-/// As [`read`], within a budget that all bodies share: what may come is reserved before it does.
+/// As [`read`], within a budget that all bodies share, and of the share of whom the body is for: room is reserved for what
+/// comes before it is stored, and none for what is only announced.
 pub(super) async fn read_within<B: Buf>(
-    budget: &InFlightBudget,
+    (budget, share): (&InFlightBudget, Option<&Share>),
     headers: &HeaderMap,
     body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
     bound: (&'static str, usize),
     patience: Duration,
 ) -> Result<InFlight, Problem> {
-    let mut held = budget.reserve(announced(headers).unwrap_or(bound.1).min(bound.1))?;
-    let bytes = read(headers, body, bound, patience).await?;
+    let mut held = budget.reserve(share, 0)?;
+    let make_room = |bytes| if held.grow(bytes) { Ok(()) } else { Err(budget.no_room()) };
+    let bytes = collect(headers, body, bound, make_room);
+    let bytes = timeout(patience, bytes).await.map_err(|_| Problem::BodyTimeout)??;
     held.settle(bytes.len());
     Ok(InFlight { bytes, held })
 }
@@ -89,20 +101,12 @@ impl InFlightBudget {
         Self { budget: ByteBudget::new(bytes_max), name, bytes_max }
     }
 
-    /// Room for a body that is to come, or for what a call may return.
-    pub(super) fn reserve(&self, bytes: usize) -> Result<Held, Problem> {
-        self.budget.reserve(bytes).ok_or(Problem::NoRoom(self.name, self.bytes_max))
+    /// Room for a body that is to come, or for what a call may return; of a share, where there are several.
+    pub(super) fn reserve(&self, share: Option<&Share>, bytes: usize) -> Result<Held, Problem> {
+        self.budget.reserve_of(share, bytes).ok_or_else(|| self.no_room())
     }
-}
 
-/// Bytes that keep their part of the budget until the last piece of them is gone.
-pub(super) fn keep(bytes: impl AsRef<[u8]> + Send + 'static, mut held: Held) -> Bytes {
-    struct Kept<T>(T, #[expect(dead_code, reason = "it is held")] Held);
-    impl<T: AsRef<[u8]>> AsRef<[u8]> for Kept<T> {
-        fn as_ref(&self) -> &[u8] {
-            self.0.as_ref()
-        }
+    fn no_room(&self) -> Problem {
+        Problem::NoRoom(self.name, self.bytes_max)
     }
-    held.settle(bytes.as_ref().len());
-    Bytes::from_owner(Kept(bytes, held))
 }

@@ -6,7 +6,7 @@ use super::pulse::{Patience, Pulse};
 use super::refusals::Refusals;
 use super::socket::Socket;
 use super::tls::{HTTP_2, Tls};
-use crate::config::{HTTP_FAREWELL_MS, HTTP2_PING_MS};
+use crate::config::{HTTP_FAREWELL_MS, HTTP_WAY_MADE_MS, HTTP2_PING_MS};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
@@ -18,11 +18,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// The clock of the timers is no finer.
 const LOOK_MIN: Duration = Duration::from_millis(1);
+/// What an idle client gets, and how often it is looked at, where it makes way for others.
+const WAY_MADE: Duration = Duration::from_millis(HTTP_WAY_MADE_MS);
 const FAREWELL: Duration = Duration::from_millis(HTTP_FAREWELL_MS);
 
 /// As many headers hyper takes by itself, and without memory of its own for each request.
@@ -38,6 +41,11 @@ pub(super) struct Connections {
     pub(super) http1: http1::Builder,
     pub(super) http2: http2::Builder<TokioExecutor>,
     pub(super) stopping: CancellationToken,
+    /// For as many as may be open at the same time.
+    pub(super) places: Arc<Semaphore>,
+    /// Whether a client that does nothing makes way for others where no place is left: whoever asks how the host is must not
+    /// wait for those who only hold a connection.
+    pub(super) makes_way: bool,
 }
 
 /// HTTP/1 with bounds. hyper's own timeout for heads would hold for idle connections too; [`Pulse`] tells them apart. A
@@ -108,6 +116,21 @@ impl Connections {
         (TokioIo::new(socket), self.entrance.door(line))
     }
 
+    /// What a client may take its time over, at this moment.
+    fn patience(&self) -> Patience {
+        let usual = self.patience;
+        match self.makes_way && self.places.available_permits() == 0 {
+            true => Patience { head: usual.head.min(WAY_MADE), idle: usual.idle.min(WAY_MADE), ..usual },
+            false => usual,
+        }
+    }
+
+    /// When a connection is to be looked at again.
+    fn due(&self, pulse: &Pulse, now: Instant) -> Instant {
+        let due = pulse.due(self.patience(), now);
+        if self.makes_way { due.min(now + WAY_MADE) } else { due }
+    }
+
     /// Serves until the client ends it, takes too long, or the host ends.
     async fn watch<C>(&self, connection: C, pulse: &Pulse, from: SocketAddr)
     where
@@ -115,7 +138,7 @@ impl Connections {
     {
         let mut connection = pin!(connection);
         let mut stopping = pin!(self.stopping.cancelled());
-        let mut look = pin!(sleep_until(pulse.due(self.patience, Instant::now()).into()));
+        let mut look = pin!(sleep_until(self.due(pulse, Instant::now()).into()));
         let mut ending = None;
         loop {
             tokio::select! {
@@ -137,9 +160,9 @@ impl Connections {
                     if ending.is_some_and(|ending| is_over(pulse, ending, now)) {
                         return;
                     }
-                    let due = pulse.due(self.patience, now);
+                    let due = self.due(pulse, now);
                     let due = if ending.is_some() { due.min(now + FAREWELL) } else { due };
-                    match pulse.exceeded(self.patience, now) {
+                    match pulse.exceeded(self.patience(), now) {
                         None => look.as_mut().reset(due.max(now + LOOK_MIN).into()),
                         // Nothing is lost with it, so the client may be told.
                         Some(CutOff::Idle) => {
@@ -162,8 +185,23 @@ impl Connections {
 }
 
 /// Whether a connection of a host that ends since `ending` has nothing to wait for: without a whole head there is nothing to
-/// answer. A client of HTTP/2 is told which of its requests were seen, and gets some time to say that it heard.
+/// answer. A client of HTTP/2 is told which of its requests were seen, and gets some time to say that it heard; so does one
+/// that may still send, for an end in the midst of that could destroy its last answer on the way.
 fn is_over(pulse: &Pulse, ending: Instant, now: Instant) -> bool {
-    let farewell = if pulse.is_http1() { Duration::ZERO } else { FAREWELL };
+    let farewell = if pulse.is_http1() && !pulse.has_unread() { Duration::ZERO } else { FAREWELL };
     pulse.quits_since().is_some_and(|since| now.saturating_duration_since(since.max(ending)) >= farewell)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_still_send_gets_time_at_the_end_of_the_host() {
+        let (pulse, now) = (Pulse::new(true), Instant::now());
+        assert!(is_over(&pulse, now, now));
+        pulse.set_unread();
+        assert!(!is_over(&pulse, now, now + FAREWELL / 2));
+        assert!(is_over(&pulse, now, now + 2 * FAREWELL));
+    }
 }

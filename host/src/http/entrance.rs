@@ -3,7 +3,7 @@
 use super::answer_body::AnswerBody;
 use super::figures::{Figures, OpenRequest};
 use super::framing;
-use super::problem::Problem;
+use super::problem::{OverBytes, Problem};
 use super::pulse::{Beat, Pulse};
 use super::refusals::Refusals;
 use super::request_body::RequestBody;
@@ -139,6 +139,9 @@ impl Entrance {
         }
         let status = response.status().as_u16();
         figures.count_answer(status);
+        if response.extensions().get::<OverBytes>().is_some() {
+            figures.requests_over_bytes.fetch_add(1, Ordering::Relaxed);
+        }
         if let Some((method, route)) = logged {
             let by = response.extensions().get::<Arc<Stamp>>();
             let (plugin, generation) = (by.map(|by| &by.plugin), by.map(|by| by.generation));

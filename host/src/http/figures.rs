@@ -42,7 +42,7 @@ pub struct Figures {
     pub connections_open: AtomicU64,
     /// Connections that were accepted.
     pub connections_accepted: AtomicU64,
-    /// Connections that the system did not hand over, for want of descriptors, say.
+    /// Connections that the system did not hand over, and those that it did and that were refused: for want of descriptors, say.
     pub accepts_failed: AtomicU64,
     /// TLS handshakes that failed, those that took too long included.
     pub handshakes_failed: AtomicU64,
@@ -52,6 +52,8 @@ pub struct Figures {
     pub requests_shed: AtomicU64,
     /// Requests that were answered 503 because there were `requests_max` already.
     pub requests_over_max: AtomicU64,
+    /// Requests that were answered 503 because all bodies together had no room for theirs or its answer.
+    pub requests_over_bytes: AtomicU64,
     /// Certificates that were put in force while the host ran.
     pub certificates_reloaded: AtomicU64,
     /// Changes of a certificate's files that could not be put in force.
@@ -70,6 +72,7 @@ impl Default for Figures {
             requests_open: AtomicU64::default(),
             requests_shed: AtomicU64::default(),
             requests_over_max: AtomicU64::default(),
+            requests_over_bytes: AtomicU64::default(),
             certificates_reloaded: AtomicU64::default(),
             certificate_reloads_failed: AtomicU64::default(),
             answers: (0..STATUSES).map(|_| AtomicU64::default()).collect(),

@@ -67,6 +67,10 @@ pub(super) enum Problem {
     Host,
 }
 
+/// Marks an answer for whoever counts those that say [`Problem::NoRoom`].
+#[derive(Clone)]
+pub(super) struct OverBytes;
+
 /// A component that was not loaded.
 #[derive(Debug)]
 pub(super) struct Refusal {
@@ -219,6 +223,9 @@ impl Problem {
             Self::NoToken | Self::NoAdminToken => headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             _ => None,
         };
+        if matches!(self, Self::NoRoom(..)) {
+            response.extensions_mut().insert(OverBytes);
+        }
         response
     }
 }

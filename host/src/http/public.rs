@@ -129,8 +129,8 @@ impl Public {
             Ok(slot) => slot,
             Err(problem) => return problem.into_response(),
         };
-        let message = self.message(&head, body).await;
-        let reserved = message.and_then(|message| Ok((message, self.in_flight.reserve(slot.output_bytes_max())?)));
+        let message = self.message(&slot, &head, body).await;
+        let reserved = message.and_then(|message| Ok((message, self.room(&slot)?)));
         let ((message, _held), room) = match reserved {
             Ok(reserved) => reserved,
             Err(problem) => return problem.into_response(),
@@ -172,12 +172,13 @@ impl Public {
     /// The message that a request stands for: of a GET its parameter, of a POST its body.
     async fn message<B: Buf>(
         &self,
+        slot: &Slot,
         head: &Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Result<(Message, Option<Held>), Problem> {
         let pairs = query::pairs(&head.query).map_err(Problem::Malformed)?;
         let (body, pairs, held) = if head.method == Method::POST {
-            let InFlight { bytes, held } = self.body(head, body).await?;
+            let InFlight { bytes, held } = self.body(slot, head, body).await?;
             (bytes, pairs, Some(held))
         } else {
             let (body, pairs) = parameter(pairs)?;
@@ -202,11 +203,18 @@ impl Public {
     /// The body of a request, with its part of the budget.
     async fn body<B: Buf>(
         &self,
+        slot: &Slot,
         head: &Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Result<InFlight, Problem> {
         let bound = ("body_bytes_max", self.body_bytes_max);
-        body::read_within(&self.in_flight, &head.headers, std::pin::pin!(body), bound, self.body_timeout).await
+        let budget = (&self.in_flight, Some(slot.room()));
+        body::read_within(budget, &head.headers, std::pin::pin!(body), bound, self.body_timeout).await
+    }
+
+    /// Room for what a call may return.
+    fn room(&self, slot: &Slot) -> Result<Held, Problem> {
+        self.in_flight.reserve(Some(slot.room()), slot.output_bytes_max())
     }
 
     /// What a returned message becomes: a place in the publish queue, then an answer. A HEAD publishes nothing.
@@ -222,7 +230,7 @@ impl Public {
             None => TEXT,
         };
         // The answer and the publisher have the same bytes, however many.
-        let body = body::keep(message.body, room);
+        let body = room.keep(message.body);
         if let Some(publisher) = self.publisher.as_ref().filter(|_| method != Method::HEAD) {
             publisher.publish(message.topic, body.clone()).map_err(|_| Problem::QueueFull)?;
         }

@@ -122,9 +122,12 @@ impl Pulse {
         self.lock().blocked = blocked;
     }
 
-    /// The client may still send what nobody is going to read; so the connection is to close with care.
+    /// The client may still send what nobody is going to read; so the connection is to close with care. No head comes any
+    /// more: how long the end may take has bounds of its own.
     pub(super) fn set_unread(&self) {
-        self.lock().unread = true;
+        let mut state = self.lock();
+        state.unread = true;
+        state.head_since = None;
     }
 
     pub(super) fn has_unread(&self) -> bool {
@@ -135,7 +138,7 @@ impl Pulse {
     pub(super) fn came_in(&self) {
         if self.bytes_begin_a_head {
             let mut state = self.lock();
-            if state.requests == 0 && state.head_since.is_none() {
+            if state.requests == 0 && state.head_since.is_none() && !state.unread {
                 state.head_since = Some(Instant::now());
             }
         }
@@ -230,6 +233,15 @@ mod tests {
         drop(pulse.begin());
         let look = due(Instant::now() + Duration::from_secs(55));
         assert!(!late(look - Duration::from_secs(1)) && late(look));
+    }
+
+    #[test]
+    fn what_nobody_is_going_to_read_is_no_head() {
+        let pulse = Pulse::new(true);
+        pulse.came_in();
+        pulse.set_unread();
+        pulse.came_in();
+        assert_eq!((exceeded(&pulse, 59), exceeded(&pulse, 61)), (None, Some(CutOff::Idle)));
     }
 
     #[test]

@@ -105,6 +105,8 @@ impl Server {
             http1: http1(settings.head_bytes_max, settings.headers_max),
             http2: http2(settings.head_bytes_max, settings.streams_max),
             stopping: stopping.clone(),
+            places: Arc::new(Semaphore::new(settings.connections_max)),
+            makes_way: !settings.for_strangers,
         });
         let tasks = TaskTracker::new();
         let accepting = accept_all(&listener, settings, &connections, &tasks);
@@ -129,10 +131,9 @@ impl Server {
 
 /// Accepts connections for ever, each into a task of its own.
 async fn accept_all(listener: &TcpListener, settings: Settings, connections: &Arc<Connections>, tasks: &TaskTracker) {
-    let places = Arc::new(Semaphore::new(settings.connections_max));
     let mut complaint = Complaint::default();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(place) = Arc::clone(&connections.places).acquire_owned().await else { return };
         let failed = match listener.accept().await {
             Ok((stream, _)) if settings.for_strangers && is_reserved(stream.as_raw_fd()) => {
                 refuse(&stream, connections.tls.is_some());

@@ -118,7 +118,7 @@ impl<S: AsyncRead + Unpin> Socket<S> {
         while !self.ended {
             let mut into = ReadBuf::uninit(&mut space);
             match self.poll_stream(context, &mut into) {
-                Poll::Pending if closing.bytes == 0 && !self.pulse.has_unread() => return Poll::Ready(()),
+                Poll::Pending if !self.pulse.has_unread() => return Poll::Ready(()),
                 Poll::Pending => {
                     ready!(Closing::poll(self.closing.insert(closing), context));
                     return Poll::Ready(());
@@ -127,6 +127,9 @@ impl<S: AsyncRead + Unpin> Socket<S> {
                 Poll::Ready(Ok(())) => {}
             }
             let now = Instant::now();
+            if !into.filled().is_empty() {
+                self.pulse.set_unread();
+            }
             closing.bytes += into.filled().len() as u64;
             closing.silence.as_mut().reset((now + patience).min(closing.until));
             if closing.bytes > HTTP_LINGER_BYTES_MAX || now >= closing.until {

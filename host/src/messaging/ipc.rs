@@ -5,7 +5,7 @@ use rustix::fs::Mode;
 use rustix::process::umask;
 use std::fs::{self, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt, lchown};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
 use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, PoisonError};
 
@@ -87,7 +87,11 @@ pub(super) fn bind_guarded(
         bound?
     };
     let path = path_of(&bound).unwrap_or_default();
-    if let Some(group) = access.group {
+    // Where the directory gives its own group to what is made in it, nothing is left to be done, and a filter of system calls
+    // may forbid it.
+    if let Some(group) = access.group
+        && fs::symlink_metadata(path).map_or(true, |found| found.gid() != group)
+    {
         lchown(path, None, Some(group)).map_err(|error| format!("giving it to the group {group}: {error}"))?;
     }
     let mode = access.mode;

@@ -2,6 +2,7 @@
 
 use super::guest_log::{Admission, LineBudget};
 use super::lane::CpuShare;
+use crate::byte_budget::Share;
 use crate::config::{Grant, LOG_LINE_BYTES_MAX, Limits, OUTBOUND_REQUESTS_MAX};
 use crate::ledger::Hop;
 use prometheus_client::metrics::histogram::Histogram;
@@ -29,6 +30,8 @@ pub(super) struct Account {
     /// Places for such requests.
     pub(super) outbound_places: Arc<Semaphore>,
     pub(super) calls: Arc<Semaphore>,
+    /// Its share of what the bodies of HTTP may take.
+    pub(super) room: Share,
     /// Where every call is counted: of all generations, those that were refused and trials included.
     pub(super) hop: Arc<Hop>,
     /// How long calls took that were let in, in seconds.
@@ -76,6 +79,7 @@ impl Account {
             outbound,
             outbound_places: Arc::new(Semaphore::new(OUTBOUND_REQUESTS_MAX)),
             calls: Arc::new(Semaphore::new(limits.calls_max)),
+            room: Share::default(),
             hop: Arc::default(),
             latency: Histogram::new(LATENCY_BUCKETS_SECONDS),
             cpu: CpuShare::new(limits.cpu_percent_max),

@@ -2,18 +2,23 @@
 //! piece.
 //!
 //! The host takes in what the guest writes as fast as it comes, up to `output_bytes_max`: so a client that reads slowly
-//! keeps no instance, and its slowness is not held against the plugin.
+//! keeps no instance, and its slowness is not held against the plugin. What is not sent yet keeps its part of the room that
+//! was reserved for the call, and what can no longer be written gives its part back.
+
+mod channel;
 
 use super::call::CallError;
-use bytes::{Bytes, BytesMut};
+use crate::byte_budget::Held;
+use bytes::Bytes;
+use channel::Channel;
 use futures_util::Stream;
 use hyper::header::{CONTENT_LENGTH, HeaderMap};
 use hyper::http::response::Parts;
 use hyper::{Method, StatusCode};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use tokio::task::JoinHandle;
 
 /// The body of a response.
@@ -46,21 +51,9 @@ pub struct Pieces {
     call: JoinHandle<Result<(), CallError>>,
 }
 
-#[derive(Default)]
-struct Channel(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    head: Option<Parts>,
-    /// What was written and not taken yet: in one piece, for a guest may write byte by byte.
-    written: BytesMut,
-    end: Option<Result<(), BrokenOff>>,
-    reader: Option<Waker>,
-}
-
-/// Both ends of the response to a request of this method.
-pub(super) fn response_to(method: Method) -> (Outlet, Inlet) {
-    let channel = Arc::<Channel>::default();
+/// Both ends of the response to a request of this method, with room for all of it.
+pub(super) fn response_to(method: Method, room: Held) -> (Outlet, Inlet) {
+    let channel = Channel::new(room);
     (Outlet(Arc::clone(&channel)), Inlet { channel, method })
 }
 
@@ -72,23 +65,6 @@ pub(super) fn announced(headers: &HeaderMap) -> Option<u64> {
 /// Whether such a response has no body, whatever its handler writes and announces.
 pub(super) fn is_bodiless(method: &Method, status: StatusCode) -> bool {
     method == Method::HEAD || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
-}
-
-impl Channel {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is whole at every panic: each change is a few assignments.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        let mut state = self.lock();
-        change(&mut state);
-        let reader = state.reader.take();
-        drop(state);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
-    }
 }
 
 impl Outlet {
@@ -104,13 +80,13 @@ impl Outlet {
 
     /// The body is whole.
     pub(super) fn end(self) {
-        self.0.change(|state| state.end = Some(Ok(())));
+        self.0.change(|state| state.end(Ok(())));
     }
 }
 
 impl Drop for Outlet {
     fn drop(&mut self) {
-        self.0.change(|state| _ = state.end.get_or_insert(Err(BrokenOff)));
+        self.0.change(|state| state.end(Err(BrokenOff)));
     }
 }
 
@@ -140,7 +116,7 @@ impl Inlet {
             },
         };
         let head = head.ok_or(CallError::NoResponse)?;
-        let body = self.channel.lock().written.split().freeze();
+        let body = self.channel.lock().take();
         Ok((head, ResponseBody::Whole(body)))
     }
 
@@ -162,7 +138,7 @@ impl Stream for Pieces {
         let channel = Arc::clone(&self.channel);
         let mut state = channel.lock();
         if !state.written.is_empty() {
-            let piece = state.written.split().freeze();
+            let piece = state.take();
             self.left = self.left.map(|left| left.saturating_sub(piece.len() as u64));
             return Poll::Ready(Some(Ok(piece)));
         }
@@ -189,12 +165,17 @@ impl Drop for Pieces {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::byte_budget::ByteBudget;
     use futures_util::StreamExt;
     use hyper::Response;
     use tokio::sync::oneshot;
 
     fn head(status: u16) -> Parts {
         Response::builder().status(status).body(()).unwrap().into_parts().0
+    }
+
+    fn response_to(method: Method) -> (Outlet, Inlet) {
+        super::response_to(method, ByteBudget::new(100).reserve(100).unwrap())
     }
 
     #[tokio::test]

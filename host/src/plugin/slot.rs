@@ -13,6 +13,7 @@ use super::load::Role;
 use super::origin::Origin;
 use super::status::Status;
 use super::v0_1_0::{ReplyPolicyInput, TransformInput};
+use crate::byte_budget::Share;
 use crate::config::{LOG_LINE_BYTES_MAX, Place, Rollback};
 use crate::ledger::{Figures, Passage, Reason};
 use loading::Loading;
@@ -85,6 +86,11 @@ impl Slot {
     /// What one call of it may return.
     pub fn output_bytes_max(&self) -> usize {
         self.account.limits.output_bytes_max
+    }
+
+    /// What its requests, calls and answers have of the room that all bodies of HTTP share.
+    pub(crate) fn room(&self) -> &Share {
+        &self.account.room
     }
 
     /// What became of its calls, of all generations.

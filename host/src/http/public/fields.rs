@@ -72,9 +72,10 @@ pub(super) fn for_handler(headers: &mut HeaderMap, name: &RequestName, place: &P
     let Place { mount, path, target, scheme, trusted } = place;
     strip_connection(headers);
     strip(headers, |field| {
-        let field = field.replace('_', "-");
-        begins(&field, &OF_HOST)
-            || !trusted && (begins(&field, &OF_GATEWAY_FAMILIES) || OF_GATEWAY.contains(&field.as_str()))
+        let spelt = field.replace('_', "-");
+        let of_gateway = begins(&spelt, &OF_GATEWAY_FAMILIES) || OF_GATEWAY.contains(&spelt.as_str());
+        // No gateway writes underscores, and one that sets a field may pass such a spelling of it on from a client.
+        begins(&spelt, &OF_HOST) || of_gateway && (!trusted || spelt != field)
     });
 
     let mut say = |field: HeaderName, text: String| match HeaderValue::try_from(text) {

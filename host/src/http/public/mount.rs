@@ -6,12 +6,11 @@
 
 use super::fields::{self, Place};
 use super::{Head, Public, stamped};
-use crate::byte_budget::Held;
-use crate::http::body::{self, InFlight};
+use crate::http::body::InFlight;
 use crate::http::problem::Problem;
 use crate::plugin::{ResponseBody, Slot};
 use bytes::{Buf, Bytes};
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 use std::sync::Arc;
 use warp::Reply;
 use warp::http::header::AUTHORIZATION;
@@ -29,16 +28,16 @@ impl Public {
         head: Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Response {
-        let request = self.body(&head, body).await;
+        let request = self.body(slot, &head, body).await;
         let request = request.and_then(|body| self.request(slot.name(), path, &head, body));
-        let reserved = request.and_then(|request| Ok((request, self.in_flight.reserve(slot.output_bytes_max())?)));
+        let reserved = request.and_then(|request| Ok((request, self.room(slot)?)));
         let (request, room) = match reserved {
             Ok(reserved) => reserved,
             Err(problem) => return problem.into_response(),
         };
         let call = self.handler_hop.enter().of_client();
-        let (by, result) = slot.handle(request, head.name.id, call).await;
-        stamped(by, result.map(|answer| response(answer, room)).map_err(Problem::Call))
+        let (by, result) = slot.handle(request, head.name.id, call, room).await;
+        stamped(by, result.map(response).map_err(Problem::Call))
     }
 
     /// The request as the handler sees it.
@@ -54,7 +53,7 @@ impl Public {
             .path_and_query(target)
             .build()
             .map_err(|error| Problem::Malformed(format!("the path of the request: {error}")))?;
-        let mut request = Request::new(body::keep(body.bytes, body.held));
+        let mut request = Request::new(body.held.keep(body.bytes));
         *request.method_mut() = head.method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
@@ -79,14 +78,10 @@ impl Public {
     }
 }
 
-/// What is on its way holds all the room of its call.
-fn response((head, body): (Parts, ResponseBody), room: Held) -> Response {
+fn response((head, body): (Parts, ResponseBody)) -> Response {
     let mut response = match body {
-        ResponseBody::Whole(body) => Response::new(body::keep(body, room).into()),
-        ResponseBody::Streamed(pieces) => {
-            let pieces = pieces.inspect(move |_| _ = &room);
-            warp::reply::stream(pieces).into_response()
-        }
+        ResponseBody::Whole(body) => Response::new(body.into()),
+        ResponseBody::Streamed(pieces) => warp::reply::stream(pieces).into_response(),
     };
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;

@@ -2,6 +2,7 @@
 //! they end.
 
 use super::Slot;
+use crate::byte_budget::Held;
 use crate::ledger::Passage;
 use crate::plugin::call::{CallError, CallNumber, Stamp};
 use crate::plugin::response::{ResponseBody, response_to};
@@ -12,12 +13,13 @@ use std::sync::Arc;
 
 impl Slot {
     /// Calls the role `http-handler` of the generation that serves now. `call` is the passage at its hop, which ends as the
-    /// call does: that may be after this has returned the beginning of the response.
-    pub async fn handle(
+    /// call does: that may be after this has returned the beginning of the response. `room` is for all that it may return.
+    pub(crate) async fn handle(
         self: &Arc<Self>,
         request: Request<Bytes>,
         request_id: Arc<str>,
         call: Passage,
+        room: Held,
     ) -> (Option<Arc<Stamp>>, Result<(Parts, ResponseBody), CallError>) {
         let passage = self.account.hop.enter().of_client();
         let Some(serving) = self.history.serving() else {
@@ -35,7 +37,7 @@ impl Slot {
                 return (by, Err(error));
             }
         };
-        let (outlet, inlet) = response_to(request.method().clone());
+        let (outlet, inlet) = response_to(request.method().clone(), room);
         let slot = Arc::clone(self);
         let call = async move {
             let memory = Arc::clone(&serving.idle.memory);

@@ -51,6 +51,15 @@ impl Surfaces {
             encoder,
             ("http_requests_over_max", None, "Requests answered 503 because there were requests_max already"),
             self.each(|figures| &figures.requests_over_max),
+        )?;
+        counters(
+            encoder,
+            (
+                "http_requests_over_bytes",
+                None,
+                "Requests answered 503 because bodies had no room in in_flight_bytes_max",
+            ),
+            self.each(|figures| &figures.requests_over_bytes),
         )
     }
 
