@@ -36,6 +36,8 @@ mod examples;
 mod half_closed;
 mod handshakes;
 mod heads;
+#[cfg(target_os = "linux")]
+mod held_up;
 mod hostile;
 mod hostile_peers;
 mod http;

@@ -198,7 +198,7 @@ mod tests {
         let meter = Meter::new(&share);
         meter.rests(Instant::now() + 20 * MS);
         std::thread::sleep(300 * MS);
-        assert!(!meter.is_starved(&share, 80 * MS));
+        assert!(!meter.is_starved(&share, 70 * MS));
         assert!(meter.is_starved(&share, 81 * MS));
     }
 
