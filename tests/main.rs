@@ -37,6 +37,8 @@ mod half_closed;
 mod handshakes;
 mod heads;
 mod heartbeats;
+#[cfg(target_os = "linux")]
+mod held_up;
 mod hostile;
 mod hostile_peers;
 mod http;

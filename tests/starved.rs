@@ -3,35 +3,43 @@
 use crate::fixtures;
 use crate::harness::{Answer, Host, Setup, wait_for};
 use std::process::{Child, Command};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Programs that take all the time of all processors, for as long as this is there.
-struct Busy(Vec<Child>);
+struct Busy {
+    programs: Vec<Child>,
+    // The tests here would starve each other.
+    _alone: MutexGuard<'static, ()>,
+}
 
 impl Busy {
     fn with(each_processor: usize) -> Self {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let count = each_processor * std::thread::available_parallelism().map_or(1, usize::from);
         // The bound, in seconds of a processor, is for a test that is killed. A little nice, for the tests beside this one
         // have deadlines too.
         let spin = ["-n", "3", "sh", "-c", "ulimit -t 60; while :; do :; done"];
         let spin = || Command::new("nice").args(spin).spawn().unwrap();
-        Self((0..count).map(|_| spin()).collect())
+        Self { programs: (0..count).map(|_| spin()).collect(), _alone: alone }
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        for child in &mut self.0 {
+        for child in &mut self.programs {
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 }
 
-/// Takes some 25 ms of the processor, which is less of its deadline than would be held against it.
+/// Takes up to 25 ms of the processor: with room for a machine that is slower, less than the quarter of its deadline that would
+/// be held against it.
 fn setup() -> Setup {
     Setup::new()
         .plugin("x", &fixtures::busy(25_000_000))
-        .config("[rollback]\nwindow = 100\nfailures = 3\n[limits]\ncall_deadline_ms = 200")
+        .config("[rollback]\nwindow = 100\nfailures = 3\n[limits]\ncall_deadline_ms = 400")
 }
 
 fn call(host: &Host) -> Answer {
@@ -45,7 +53,7 @@ fn starve(host: &Host, calls: usize) {
         let answer = call(host);
         if answer.status != 200 {
             assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{}", answer.text());
-            assert!(answer.text().contains("the host is too busy: of call_deadline_ms 200"), "{}", answer.text());
+            assert!(answer.text().contains("the host is too busy: of call_deadline_ms"), "{}", answer.text());
             starved += 1;
         }
         (starved == calls).then_some(())
@@ -56,7 +64,7 @@ fn starve(host: &Host, calls: usize) {
 fn a_plugin_is_neither_paused_nor_rolled_back_for_what_the_host_had_no_time_for() {
     let host = setup().start();
     {
-        let _busy = Busy::with(4);
+        let _busy = Busy::with(8);
         starve(&host, 4);
         // A newcomer loads meanwhile, and is not sent back either.
         let newcomer = [&fixtures::busy(25_000_000)[..], &fixtures::custom_section("note", b"2")].concat();
@@ -73,16 +81,37 @@ fn a_plugin_is_neither_paused_nor_rolled_back_for_what_the_host_had_no_time_for(
 }
 
 #[test]
+fn calls_that_are_starved_at_the_same_time_add_up_to_no_breakdown() {
+    const CALLERS: usize = 16;
+    // Each needs more than it gets here, and less than a quarter of its deadline.
+    let host = Setup::new()
+        .plugin("x", &fixtures::busy(100_000_000))
+        .config("[rollback]\nwindow = 100\nfailures = 3\n[limits]\ncall_deadline_ms = 1000")
+        .start();
+    {
+        let _busy = Busy::with(8);
+        std::thread::scope(|scope| (0..CALLERS).for_each(|_| drop(scope.spawn(|| starve(&host, 2)))));
+    }
+    let status = host.status("x");
+    assert_eq!((&status["state"], &status["pauses"]), (&"serving".into(), &0.into()), "{status}");
+    let reasons = status["failures"].as_object().unwrap();
+    assert!(reasons["starved"].as_u64() >= Some(2 * CALLERS as u64) && reasons.len() == 1, "{status}");
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
 fn long_calls_end_on_a_busy_machine() {
     let host = Setup::new()
-        .plugin("x", &fixtures::busy(20_000_000))
+        // Some percent of the time until its deadline, and more than threads get that run when nothing else wants to.
+        .plugin("x", &fixtures::busy(150_000_000))
         .config("[plugins.x.limits]\ncall_deadline_ms = 5000")
         .start();
     let _busy = Busy::with(1);
-    for _ in 0..10 {
-        let answer = call(&host);
-        assert_eq!(answer.status, 200, "{}", answer.text());
-    }
-    assert_eq!(host.status("x")["failures"], serde_json::json!({}));
+    let statuses: Vec<u16> = (0..10).map(|_| call(&host).status).collect();
+    // What else runs on the machine may take the time of some, and nothing worse comes of it.
+    let ended = statuses.iter().filter(|status| **status == 200).count();
+    assert!(ended >= 3 && statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
+    let starved = &host.status("x")["failures"]["starved"];
+    assert_eq!(starved.as_u64().unwrap_or(0), 10 - ended as u64);
     assert_eq!(host.stop(), 0);
 }

@@ -266,3 +266,34 @@ fn no_request_fails_while_files_flip_and_break() {
     assert!(changes > FLIPS / 4, "answers changed {changes} times");
     assert_eq!(host.stop(), 0);
 }
+
+#[test]
+fn a_file_that_comes_right_after_what_was_handed_in_is_loaded() {
+    let setup = Setup::new();
+    let plugins = setup.path().join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    let host = setup.start();
+    for number in 0..3 {
+        let name = format!("x{number}");
+        assert_eq!(host.admin_request("PUT", &format!("/plugins/{name}"), Some(&bytes("downcase"))).status, 200);
+        rename_over(&plugins.join(format!("{name}.wasm")), &bytes("upcase"));
+        wait_for("the file", || (host.get(&format!("/{name}/?param=AbC")).text() == UP).then_some(()));
+    }
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_file_that_could_not_be_written_is_still_what_it_was() {
+    let host = host();
+    let kept = [bytes("upcase"), fixtures::custom_section("note", b"kept")].concat();
+    // A folder in the place of the file that is written first.
+    let in_the_way = host.plugin_path("x").with_extension(format!("wasm.{}.tmp", host.process.id()));
+    std::fs::create_dir(&in_the_way).unwrap();
+    assert_eq!(host.admin_request("PUT", "/plugins/x?persist=true", Some(&kept)).status, 500);
+    wait_for_generation(&host, 2, UP);
+    assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&bytes("downcase"))).status, 200);
+    wait_for_generation(&host, 3, DOWN);
+    std::fs::write(host.plugin_path("x"), &kept).unwrap();
+    wait_for_generation(&host, 4, UP);
+    assert_eq!(host.stop(), 0);
+}

@@ -84,18 +84,21 @@ fn what_was_unloaded_stays_so_until_somebody_wants_it() {
 #[test]
 fn calls_in_flight_end_on_what_was_unloaded() {
     let host = Setup::new()
-        .plugin("x", &fixtures::waiting())
+        .plugin("x", &bytes("downcase"))
         .committed("downcase")
-        .config("[limits]\ncall_deadline_ms = 3000")
+        .config("[limits]\ncall_deadline_ms = 3000\n[rollback]\nfailures = 1")
         .start();
+    assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&fixtures::waiting())).status, 200);
     std::thread::scope(|scope| {
         let call = scope.spawn(|| host.get("/x/?param=AbC"));
         wait_for("the call", || (host.status("x")["calls_in_flight"] == 1).then_some(()));
         let gone = host.admin_request("DELETE", "/plugins/x", None).json();
         let answered = call.join().unwrap();
-        assert_eq!((answered.status, answered.header("tidegate-generation")), (504, "1"), "{}", answered.text());
+        assert_eq!((answered.status, answered.header("tidegate-generation")), (504, "2"), "{}", answered.text());
         assert_eq!(gone["calls_in_flight"], 1);
     });
+    // Nothing goes back to an earlier generation there: the next one has its number.
+    assert!(!host.process.stderr().contains("rolled back"), "{}", host.process.stderr());
     assert_eq!(host.get("/x/?param=AbC").status, 404);
     let counted = host.ledger()["plugins"]["x"].clone();
     assert_eq!(counted, json!({"in": 1, "out": 0, "in_flight": 0, "dropped": {"deadline-exceeded": 1}}));

@@ -13,11 +13,12 @@ const METHODS: [&str; 6] = ["get", "put", "post", "delete", "patch", "options"];
 const UNFIT: [u16; 4] = [400, 414, 431, 501];
 
 /// Documented, and not to be had without a wait of 30 seconds, a broken host, or a registry that stands still.
-const NOT_PROVOKED: [&str; 6] = [
+const NOT_PROVOKED: [&str; 7] = [
     "post /plugins/{name}/call 408",
     "post /plugins/{name}/call 500",
     "post /plugins/{name}/load 409",
     "post /plugins/{name}/load 500",
+    "post /plugins/{name}/load 503",
     "put /plugins/{name} 408",
     "put /plugins/{name} 409",
 ];

@@ -29,6 +29,7 @@ struct Shared {
 struct State {
     component: Vec<u8>,
     holds_back: bool,
+    holds_tags: bool,
     /// The credentials that a token is given for, and whether one is asked for at all.
     login: Option<String>,
     /// How many tokens were given, and which of them are taken.
@@ -80,6 +81,12 @@ impl RawRegistry {
         self.shared.changed.notify_all();
     }
 
+    /// From now on it does not say what a tag stands for, until this is called with false.
+    pub fn holds_tags(&self, holds_tags: bool) {
+        self.shared.lock().holds_tags = holds_tags;
+        self.shared.changed.notify_all();
+    }
+
     /// From now on it takes tokens alone, and gives them for these credentials: base64 of USER:PASSWORD.
     pub fn asks_for(&self, login: &str) {
         let mut state = self.shared.lock();
@@ -102,6 +109,7 @@ impl RawRegistry {
 impl Drop for RawRegistry {
     fn drop(&mut self) {
         self.holds_back(false);
+        self.holds_tags(false);
     }
 }
 
@@ -124,6 +132,10 @@ impl Shared {
         }
         let (method, path) = (head.next().unwrap_or_default(), head.next().unwrap_or_default().to_owned());
         self.lock().asked.push(Asked { path: path.clone(), who: who.clone(), at: Instant::now() });
+        if path.contains("/manifests/") {
+            let held = self.changed.wait_timeout_while(self.lock(), WATCHDOG, |state| state.holds_tags);
+            drop(held.unwrap());
+        }
         let (status, headers, body) = self.answer(&path, &who, address);
         let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
         let _ = client.write_all(head.as_bytes());
@@ -153,7 +165,8 @@ impl Shared {
         if path.starts_with("/token") {
             let known = state.login.as_ref().is_some_and(|login| who == format!("Basic {login}"));
             if !known || !state.gives_tokens {
-                return ("401 Unauthorized", String::new(), b"who are you".to_vec());
+                let refused = json!({"errors": [{"code": "UNAUTHORIZED", "message": "who are you"}]});
+                return ("401 Unauthorized", String::new(), refused.to_string().into());
             }
             state.tokens += 1;
             let token = format!("token-{}", state.tokens);

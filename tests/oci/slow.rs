@@ -70,6 +70,22 @@ fn a_fix_waits_for_no_registry_and_is_not_undone_by_it() {
 }
 
 #[test]
+fn a_tag_that_moves_after_a_fix_is_news_though_it_was_asked_about_before() {
+    let registry = RawRegistry::start(&bytes("downcase"));
+    let host = host_of(&registry.reference("x")).start();
+    registry.holds_tags(true);
+    let before = registry.asked("/manifests/").len();
+    wait_for("a look at the tag", || (registry.asked("/manifests/").len() > before).then_some(()));
+    assert_eq!(put(&host, "x", &fix(1)), 2);
+    let moved = fix(2);
+    registry.moves_to(&moved);
+    registry.holds_tags(false);
+    let digest = tidegate::plugin::digest(&moved);
+    wait_for("what the tag stands for", || (host.status("x")["digest"] == digest.as_str()).then_some(()));
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
 fn whoever_asked_for_what_comes_too_late_is_told() {
     let registry = RawRegistry::start(&bytes("downcase"));
     let host = host_of(&registry.reference("x")).config("[plugins.x]\npoll_ms = 0").start();

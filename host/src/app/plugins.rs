@@ -61,8 +61,14 @@ fn cache(config: &config::Cache) -> Option<Arc<Cache>> {
 
 /// A plugin that was named has to load; one that was found may fail, and leaves an empty slot.
 pub(super) async fn load(slots: &Arc<Slots>, sources: Vec<Source>, scanned: bool) -> Result<(), StartError> {
-    // All at the same time: each waits for its compiler.
-    let loads = slots.add_all(sources).into_iter().map(async |slot| (slots.load(&slot, Cause::Started).await, slot));
+    // All at the same time: each waits for its compiler. What was found on a machine that is too busy is tried again later.
+    let loads = slots.add_all(sources).into_iter().map(async |slot| {
+        let outcome = match scanned {
+            true => slots.load(&slot, Cause::Started).await,
+            false => slots.load_in_time(&slot, Cause::Started).await,
+        };
+        (outcome, slot)
+    });
     for (outcome, slot) in join_all(loads).await {
         match outcome {
             Err(error) if !scanned => {

@@ -36,7 +36,7 @@ pub const EXAMPLES_MS_MAX: u64 = 30_000;
 pub const BUSY_LOAD_TRIES: u32 = 5;
 /// The rest before the next try.
 pub const BUSY_LOAD_PAUSE_MS: u64 = 100;
-/// How often `compile_ms_max` has to pass for a compiler that gets less than half of the processor.
+/// How often `compile_ms_max` has to pass for a compiler that does not get the processor for one of them.
 pub const BUSY_COMPILE_PERIODS: u32 = 8;
 /// Generations that stay compiled beside the one that serves, to go back to.
 pub const PREVIOUS_GENERATIONS_MAX: usize = 2;

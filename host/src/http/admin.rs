@@ -303,10 +303,11 @@ fn persist(query: &str) -> Result<bool, Problem> {
 }
 
 fn refused(plugin: String, error: &LoadError) -> Problem {
-    if matches!(error, LoadError::Superseded) {
-        return Problem::Superseded(format!("{plugin} is not loaded: {error}"));
+    match error {
+        LoadError::Superseded => Problem::Superseded(format!("{plugin} is not loaded: {error}")),
+        LoadError::Busy { .. } => Problem::TooBusy(format!("{plugin} is not loaded: {error}")),
+        _ => Problem::Refused(Refusal { plugin, stage: error.stage(), reason: error.to_string() }),
     }
-    Problem::Refused(Refusal { plugin, stage: error.stage(), reason: error.to_string() })
 }
 
 /// `persisted`: whether the source holds what serves, so that the next start loads it again.

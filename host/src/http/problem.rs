@@ -57,6 +57,8 @@ pub(super) enum Problem {
     NothingToGoBackTo(String),
     /// What was asked for later took effect before the component was loaded.
     Superseded(String),
+    /// The host has too much to do to load a component.
+    TooBusy(String),
     /// The plugin is needed.
     NotUnloaded(String),
     /// As many components as may be are being taken in.
@@ -102,13 +104,18 @@ impl Problem {
             Self::Call(CallError::Rejected(_)) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Call(CallError::DeadlineExceeded(_)) => StatusCode::GATEWAY_TIMEOUT,
             Self::Call(
-                CallError::EmptySlot | CallError::TooManyCalls(_) | CallError::Starved(_) | CallError::Paused(_),
+                CallError::EmptySlot
+                | CallError::TooManyCalls(_)
+                | CallError::NoRoom(_)
+                | CallError::Starved(_)
+                | CallError::Paused(_),
             )
             | Self::QueueFull
             | Self::Overloaded
             | Self::TooManyRequests(_)
             | Self::NoRoom(..)
-            | Self::TooManyUploads => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::TooManyUploads
+            | Self::TooBusy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Call(
                 CallError::Failed(_)
                 | CallError::Trapped(_)
@@ -170,7 +177,9 @@ impl Problem {
             }
             Self::NoPlugin(name) => format!("no plugin is named {name}; GET /plugins lists them"),
             Self::Refused(refusal) => refusal.reason[..refusal.reason.floor_char_boundary(REFUSED_TEXT_BYTES_MAX)].into(),
-            Self::NothingToGoBackTo(text) | Self::Superseded(text) | Self::NotUnloaded(text) => text.clone(),
+            Self::NothingToGoBackTo(text) | Self::Superseded(text) | Self::TooBusy(text) | Self::NotUnloaded(text) => {
+                text.clone()
+            }
             Self::TooManyUploads => {
                 format!("{ADMIN_UPLOADS_MAX} components are being loaded already; send this one again later")
             }

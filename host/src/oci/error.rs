@@ -22,6 +22,10 @@ pub enum Error {
 /// The longest text of a registry that is told on.
 const TEXT_BYTES_MAX: usize = 300;
 
+/// Words of those that give no token for the credentials that they were shown.
+const NO: [&str; 9] =
+    ["unauthorized", "unauthenticated", "denied", "forbidden", "incorrect", "invalid", "credential", "password", "401"];
+
 impl Error {
     /// What went wrong with this registry; `is_plain` where it was spoken to without TLS.
     pub(super) fn of(registry: &str, is_plain: bool, error: OciDistributionError) -> Self {
@@ -31,7 +35,9 @@ impl Error {
             E::RequestError(error) => Self::silent(registry, is_plain, &root(&error)),
             E::IoError(error) if is_wrong_digest(&error) => Self::refused(registry, &causes(&error)),
             E::IoError(error) => Self::silent(registry, is_plain, &root(&error)),
-            E::AuthenticationFailure(text) => Self::refused(registry, &format!("no token is given: {text}")),
+            E::AuthenticationFailure(text) => {
+                Self::Unavailable(format!("registry {registry} gives no token: {}: try again later", shown(&text)))
+            }
             E::RegistryError { envelope, .. } => Self::told(registry, &envelope),
             E::ServerError { code: 404, .. } => Self::absent(registry),
             E::ServerError { code, message, .. } if code >= 500 || code == 429 => {
@@ -95,6 +101,11 @@ impl Error {
         match error {
             E::UnauthorizedError { .. } | E::ServerError { code: 401 | 403, .. } => true,
             E::RegistryError { envelope, .. } => has(envelope, &[OciErrorCode::Unauthorized, OciErrorCode::Denied]),
+            // The same for every status but 200, that of a service which is down included: what it says has to tell.
+            E::AuthenticationFailure(text) => {
+                let text = text.to_lowercase();
+                NO.iter().any(|word| text.contains(word))
+            }
             _ => false,
         }
     }
@@ -193,6 +204,14 @@ mod tests {
         assert!(matches!(of(server(404)), Error::Refused(text) if text.contains("push it")));
         let denied = OciDistributionError::UnauthorizedError { url: String::new() };
         assert!(Error::is_denial(&denied) && Error::is_denial(&server(403)) && !Error::is_denial(&server(404)));
+        let token = |text: &str| OciDistributionError::AuthenticationFailure(text.to_owned());
+        for text in [r#"{"errors":[{"code":"UNAUTHORIZED"}]}"#, r#"{"details":"incorrect username or password"}"#] {
+            assert!(Error::is_denial(&token(text)), "{text}");
+        }
+        for text in ["<h1>503 Service Temporarily Unavailable</h1>", r#"{"errors":[{"code":"TOOMANYREQUESTS"}]}"#, ""] {
+            assert!(!Error::is_denial(&token(text)), "{text}");
+            assert!(matches!(of(token(text)), Error::Unavailable(said) if said.contains(text)), "{text}");
+        }
         let cut = OciDistributionError::IoError(std::io::Error::other("connection reset"));
         assert!(matches!(of(cut), Error::Unavailable(text) if text.contains("does not answer: connection reset")));
         let digest = DigestError::VerificationError { expected: "a".to_owned(), actual: "b".to_owned() };

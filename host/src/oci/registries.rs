@@ -159,12 +159,13 @@ impl Registries {
             }
         }
         let client = self.new_client(reference).await?;
-        match client.auth(&image, &login.auth, operation).await {
-            Err(OciDistributionError::AuthenticationFailure(text)) => {
-                return Err(Error::denied_to(reference, &login, Some(&text)));
-            }
-            Err(error) => return Err(self.failed(reference, error)),
-            Ok(_) => {}
+        if let Err(error) = client.auth(&image, &login.auth, operation).await {
+            return Err(match &error {
+                OciDistributionError::AuthenticationFailure(text) if Error::is_denial(&error) => {
+                    Error::denied_to(reference, &login, Some(text))
+                }
+                _ => self.failed(reference, error),
+            });
         }
         let answer = question(client.clone(), image, login.auth.clone()).await;
         if answer.as_ref().is_err_and(Error::is_denial) {

@@ -86,6 +86,9 @@ pub enum CallError {
     /// The bound on concurrent calls is reached.
     #[error("as many calls as may be are running already: calls_max {0}, over all plugins {INSTANCES_MAX}")]
     TooManyCalls(usize),
+    /// The system gave the host nothing for one more instance.
+    #[error("the system has no room for one more call: {0}; try again later")]
+    NoRoom(String),
     /// The plugin says that the input is at fault; this is for the caller to read.
     #[error("{0}")]
     Rejected(String),
@@ -140,7 +143,7 @@ impl CallError {
     pub fn reason(&self) -> Reason {
         match self {
             Self::EmptySlot | Self::NoRole(_) => Reason::EmptySlot,
-            Self::TooManyCalls(_) => Reason::TooManyCalls,
+            Self::TooManyCalls(_) | Self::NoRoom(_) => Reason::TooManyCalls,
             Self::Rejected(_) => Reason::Rejected,
             Self::Failed(_) => Reason::Failed,
             Self::Trapped(_) => Reason::Trapped,
@@ -176,6 +179,7 @@ impl CallError {
             Self::EmptySlot
             | Self::NoRole(_)
             | Self::TooManyCalls(_)
+            | Self::NoRoom(_)
             | Self::Starved(_)
             | Self::Panicked
             | Self::Paused(_) => Ending::Untold,
@@ -184,7 +188,7 @@ impl CallError {
 
     /// Whether the host had too much to do for the call, which may do better later.
     pub(super) fn is_too_busy(&self) -> bool {
-        matches!(self, Self::TooManyCalls(_) | Self::Starved(_))
+        matches!(self, Self::TooManyCalls(_) | Self::NoRoom(_) | Self::Starved(_))
     }
 }
 

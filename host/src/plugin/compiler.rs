@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
@@ -120,15 +120,17 @@ impl Compiler {
             read?;
             child.wait().await
         };
-        let (period, mut periods) = (Duration::from_millis(limits.compile_ms_max), 1);
+        let period = Duration::from_millis(limits.compile_ms_max);
+        let (at_last, mut rest) = (Instant::now() + period * BUSY_COMPILE_PERIODS, period);
         let ended = {
             let mut conversation = pin!(conversation);
             loop {
-                match timeout(period, &mut conversation).await {
+                match timeout(rest, &mut conversation).await {
                     Ok(ended) => break ended,
-                    Err(_) if !is_starved(id, period) => return Err(too_long(limits)),
-                    Err(_) if periods == BUSY_COMPILE_PERIODS => return Err(too_busy(limits)),
-                    Err(_) => periods += 1,
+                    Err(_) => rest = still_due(id, period).ok_or_else(|| too_long(limits))?,
+                }
+                if Instant::now() >= at_last {
+                    return Err(too_busy(limits));
                 }
             }
         };
@@ -150,15 +152,18 @@ fn too_long(limits: &Limits) -> LoadError {
 fn too_busy(limits: &Limits) -> LoadError {
     let text = format!(
         "the machine is too busy to compile it: in {BUSY_COMPILE_PERIODS} times compile_ms_max {} the compiler had the processor \
-         for less than half of one; load it again later",
+         for less than one of them; load it again later",
         limits.compile_ms_max
     );
     LoadError::Busy { stage: "compile", text }
 }
 
-/// Whether the system let a compiler run for less than half of the period that has passed. Where it does not tell: no.
-fn is_starved(compiler: Option<u32>, period: Duration) -> bool {
-    compiler.and_then(processor_time).is_some_and(|had| had * 2 < period)
+/// What the system still owes to a compiler that is to have the processor for so long; none if that is hardly anything, and
+/// where it does not tell.
+fn still_due(compiler: Option<u32>, period: Duration) -> Option<Duration> {
+    let due = period.saturating_sub(compiler.and_then(processor_time)?);
+    // Starting it takes a part of the time on any machine, and none of the processor.
+    (due > period / 10).then_some(due)
 }
 
 /// What the threads of a process that are there now have had of the processor.

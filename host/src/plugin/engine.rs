@@ -108,7 +108,8 @@ impl Engine {
     }
 
     /// The runtime for plugins whose guests may have so much of a stack, rounded up to a power of two: each has a pool, which
-    /// reserves 8 TiB of addresses, and they have to fit beside each other however many sizes there are.
+    /// reserves 8 TiB of addresses, and they have to fit beside each other however many sizes there are. Of instances there are
+    /// [`INSTANCES_MAX`] in all pools together; the memory that each pool keeps of those that ended adds up.
     pub(super) fn runtime(&self, stack_bytes_max: usize) -> Result<Runtime, EngineError> {
         let stack_bytes = stack_bytes_max.next_power_of_two();
         let mut runtimes = self.runtimes.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,8 +11,10 @@ use crate::config::{EXAMPLES_MAX, EXAMPLES_MS_MAX};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use difference::{difference, same, same_bytes, show, within};
+use futures_util::FutureExt;
 use serde::Deserialize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// The custom section of a component that holds its examples.
@@ -163,31 +165,24 @@ impl Examples {
     /// Tries the plugin on each, in order, under its own bounds. The last outcome may be that time ran out.
     pub async fn try_on(&self, plugin: &Arc<Plugin>) -> Vec<Outcome> {
         let deadline = Instant::now() + Duration::from_millis(EXAMPLES_MS_MAX);
+        let was_busy = &AtomicBool::new(false);
+        let transform = self.transform.iter().enumerate().map(|(index, example)| {
+            (example.title("transform", index), example.try_on(plugin, number(index), was_busy).boxed())
+        });
+        let reply_policy = self.reply_policy.iter().enumerate().map(|(index, example)| {
+            (example.title("reply-policy", index), example.try_on(plugin, number(index), was_busy).boxed())
+        });
         let mut outcomes = Vec::new();
-        for (index, example) in self.transform.iter().enumerate() {
-            let name = example.title("transform", index);
+        for (name, tried) in transform.chain(reply_policy) {
             if Instant::now() > deadline {
-                outcomes.push(Outcome::out_of_time(name));
-                return outcomes;
+                outcomes.push(Outcome::out_of_time(name, was_busy.load(Ordering::Relaxed)));
+                break;
             }
-            let outcome = Outcome::new(name, example.try_on(plugin, number(index)).await);
-            let was_busy = outcome.was_busy;
+            let outcome = Outcome::new(name, tried.await);
+            let is_last = outcome.was_busy;
             outcomes.push(outcome);
-            if was_busy {
-                return outcomes;
-            }
-        }
-        for (index, example) in self.reply_policy.iter().enumerate() {
-            let name = example.title("reply-policy", index);
-            if Instant::now() > deadline {
-                outcomes.push(Outcome::out_of_time(name));
-                return outcomes;
-            }
-            let outcome = Outcome::new(name, example.try_on(plugin, number(index)).await);
-            let was_busy = outcome.was_busy;
-            outcomes.push(outcome);
-            if was_busy {
-                return outcomes;
+            if is_last {
+                break;
             }
         }
         outcomes
@@ -205,12 +200,10 @@ impl Outcome {
         Self { name, difference, was_busy: was_busy.unwrap_or(false) }
     }
 
-    fn out_of_time(name: String) -> Self {
-        Self {
-            name,
-            difference: Some(format!("not tried: all examples together took longer than {EXAMPLES_MS_MAX} ms")),
-            was_busy: false,
-        }
+    /// `was_busy` is whether any try before it was kept from its end by the host: then the host took the time.
+    fn out_of_time(name: String, was_busy: bool) -> Self {
+        let difference = format!("not tried: all examples together took longer than {EXAMPLES_MS_MAX} ms");
+        Self { name, difference: Some(difference), was_busy }
     }
 }
 
@@ -221,12 +214,13 @@ impl<I, O> Example<I, O> {
 }
 
 impl Example<MessageIn, MessageOut> {
-    async fn try_on(&self, plugin: &Arc<Plugin>, number: CallNumber) -> Result<(), Miss> {
+    async fn try_on(&self, plugin: &Arc<Plugin>, number: CallNumber, was_busy: &AtomicBool) -> Result<(), Miss> {
         let MessageIn { topic, metadata, body } = &self.input;
         let message = Message { topic: topic.clone(), metadata: metadata.clone(), body: body.bytes()? };
         let MessageOut { topic, metadata, body, filtered, error, error_contains } = &self.expect;
         let message = Arc::new(message.into());
-        let ended = while_too_busy(|| plugin.transform(Arc::clone(&message), number, Arc::default(), ())).await;
+        let call = || plugin.transform(Arc::clone(&message), number, Arc::default(), ());
+        let ended = while_too_busy(call, was_busy).await;
         let Some(returned) = expected_end(ended, *error, error_contains)? else { return Ok(()) };
         let message = match (returned, filtered) {
             (None, true) => return Ok(()),
@@ -252,7 +246,7 @@ impl Example<MessageIn, MessageOut> {
 }
 
 impl Example<RequestIn, RepliesOut> {
-    async fn try_on(&self, plugin: &Arc<Plugin>, number: CallNumber) -> Result<(), Miss> {
+    async fn try_on(&self, plugin: &Arc<Plugin>, number: CallNumber, was_busy: &AtomicBool) -> Result<(), Miss> {
         let RequestIn { identity, metadata, frames } = &self.input;
         let identity = identity.as_ref().map_or_else(|| Ok(b"example".to_vec()), Content::bytes)?;
         let frames = frames.iter().map(Content::bytes).collect::<Result<_, _>>()?;
@@ -260,7 +254,8 @@ impl Example<RequestIn, RepliesOut> {
         let RepliesOut { replies_min, replies_max, delay_ms_min, delay_ms_max, frames, error, error_contains } =
             &self.expect;
         let request = Arc::new(request.into());
-        let ended = while_too_busy(|| plugin.replies(Arc::clone(&request), number, Arc::default(), ())).await;
+        let call = || plugin.replies(Arc::clone(&request), number, Arc::default(), ());
+        let ended = while_too_busy(call, was_busy).await;
         let Some(replies) = expected_end(ended, *error, error_contains)? else { return Ok(()) };
         within("replies", replies.len(), *replies_min, *replies_max)?;
         for (index, Reply { delay_ms, frames: returned }) in replies.iter().enumerate() {

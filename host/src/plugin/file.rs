@@ -1,7 +1,7 @@
 //! A component as a file: written at once, its custom sections, and its names.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// Writes under another name first: whoever watches the file must not see half of it.
@@ -38,18 +38,19 @@ pub(super) fn make_room(directory: &Path, extension: &str, bytes_max: u64) {
 }
 
 /// Whether a file looks like one that somebody is still writing: it is empty, or what its beginning announces is not all there.
-/// Blocks. A file that cannot be read does not look so.
-pub(super) fn is_unfinished(path: &Path) -> bool {
+/// Blocks. A file that cannot be read does not look so, nor one over its bound, which is refused in any case.
+pub(super) fn is_unfinished(path: &Path, bytes_max: u64) -> bool {
     // Looked at before it is opened: opening a FIFO would wait for a writer.
-    let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
-    is_file && File::open(path).and_then(|mut file| ends_early(&mut file)).unwrap_or(false)
+    let length = std::fs::metadata(path).ok().filter(|metadata| metadata.is_file()).map(|metadata| metadata.len());
+    length.is_some_and(|length| length <= bytes_max)
+        && File::open(path).and_then(|file| ends_early(&mut BufReader::new(file))).unwrap_or(false)
 }
 
-/// Looks at the head of each section alone, however large they are.
-fn ends_early(file: &mut File) -> std::io::Result<bool> {
+/// Looks at the head of each section alone, however large they are, and however small: many of those are read at once.
+fn ends_early(file: &mut BufReader<File>) -> std::io::Result<bool> {
     const HEADER: [u8; 4] = *b"\0asm";
     const HEADER_BYTES: u64 = 8;
-    let length = file.metadata()?.len();
+    let length = file.get_ref().metadata()?.len();
     let header = read_at(file, 0, HEADER_BYTES)?;
     if header.iter().all(|byte| *byte == 0) {
         // Also one of which only the room is there yet.
@@ -59,10 +60,13 @@ fn ends_early(file: &mut File) -> std::io::Result<bool> {
     if header[..announced] != HEADER[..announced] {
         return is_open_text(file, length);
     }
-    let mut end = HEADER_BYTES;
+    let (mut end, mut position) = (HEADER_BYTES, header.len() as u64);
     while end < length {
         // Its number, and its size in at most five bytes.
-        let head = read_at(file, end, 6)?;
+        file.seek_relative(end.cast_signed() - position.cast_signed())?;
+        let mut head = Vec::with_capacity(6);
+        Read::take(&mut *file, 6).read_to_end(&mut head)?;
+        position = end + head.len() as u64;
         let (Some(&id), Some((size, size_bytes))) = (head.first(), head.get(1..).and_then(leb128)) else {
             return Ok(head.len() < 6);
         };
@@ -82,14 +86,14 @@ fn leb128(bytes: &[u8]) -> Option<(u32, u64)> {
 }
 
 /// Whether a component in its text form lacks its end.
-fn is_open_text(file: &mut File, length: u64) -> std::io::Result<bool> {
+fn is_open_text(file: &mut BufReader<File>, length: u64) -> std::io::Result<bool> {
     const PART_BYTES: u64 = 1 << 10;
     let head = read_at(file, 0, PART_BYTES)?;
     let tail = read_at(file, length.saturating_sub(PART_BYTES), PART_BYTES)?;
     Ok(head.trim_ascii_start().starts_with(b"(") && !tail.trim_ascii_end().ends_with(b")"))
 }
 
-fn read_at(file: &mut File, position: u64, bytes_max: u64) -> std::io::Result<Vec<u8>> {
+fn read_at(file: &mut BufReader<File>, position: u64, bytes_max: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(position))?;
     Read::take(file, bytes_max).read_to_end(&mut bytes)?;
@@ -148,7 +152,7 @@ mod tests {
         let path = directory.path().join("x.wasm");
         let is = |bytes: &[u8]| {
             std::fs::write(&path, bytes).unwrap();
-            is_unfinished(&path)
+            is_unfinished(&path, 100_000)
         };
         let text = "(component (core module (memory 2)) (component (core module (memory 300))))";
         let whole = wat::parse_str(text).unwrap();
@@ -166,7 +170,10 @@ mod tests {
         for other in [&b"garbage"[..], b"\0asm\x0d\0\x01\0\x01\xff\xff\xff\xff\xff\xff", b"\x7fELF"] {
             assert!(!is(other), "{other:?}");
         }
-        assert!(!is_unfinished(directory.path()) && !is_unfinished(&directory.path().join("none")));
+        // Sections without end, over the bound and within it.
+        let sections = [&whole[..8], &[1, 0].repeat(50_000)[..]].concat();
+        assert!(!is(&sections) && is(&sections[..99_999]) && !is(&[&sections[..], &[1]].concat()));
+        assert!(!is_unfinished(directory.path(), 1) && !is_unfinished(&directory.path().join("none"), 1));
     }
 
     #[test]

@@ -58,8 +58,10 @@ struct Past {
     last_generation: u64,
     /// The newest turn that took effect; what was asked for before it no longer does.
     in_force: Turn,
-    /// The name was unloaded, and nothing takes effect any more.
+    /// The name was unloaded or forgotten, and nothing takes effect any more.
     ended: bool,
+    /// It was forgotten, which nobody asked for.
+    forgotten: bool,
     /// What there is to go back to, the latest first, still compiled.
     previous: VecDeque<(Arc<Stamp>, Arc<Plugin>)>,
     /// Digests that were rolled back because they kept failing.
@@ -133,8 +135,13 @@ impl History {
         if empty && self.serving.load().is_some() {
             return None;
         }
-        past.ended = true;
+        (past.ended, past.forgotten) = (true, empty);
         Some(past.last_generation)
+    }
+
+    /// Whether it was ended because it was empty, rather than on demand.
+    pub(super) fn was_forgotten(&self) -> bool {
+        self.lock().forgotten
     }
 
     fn confirm_within(&self, past: &mut Past, turn: Turn, digest: &str) -> Option<Arc<Stamp>> {
@@ -157,12 +164,12 @@ impl History {
         Ok(stamp)
     }
 
-    /// Takes a newcomer that is unfit out of service, if it is still the one that serves. False if there is nothing to
+    /// Takes a newcomer that is unfit out of service, if it is still the one that serves and was not unloaded. False if there is nothing to
     /// go back to.
     pub(super) fn roll_back_newcomer(&self, newcomer: &Generation) -> bool {
         let mut past = self.lock();
         let serving = self.serving.load().as_ref().map(|serving| serving.stamp.generation);
-        if serving != Some(newcomer.stamp.generation) {
+        if past.ended || serving != Some(newcomer.stamp.generation) {
             return true;
         }
         let Ok(stamp) = self.go_back(&mut past) else { return false };
@@ -190,9 +197,9 @@ impl History {
         self.lock().condemned.contains(digest)
     }
 
-    /// Takes note of a refused load. What came too late was not refused.
+    /// Takes note of a refused load. What came too late was not refused, nor what the host had no time for.
     pub(super) fn refused(&self, digest: Option<String>, error: &LoadError) {
-        if matches!(error, LoadError::Superseded) {
+        if matches!(error, LoadError::Superseded | LoadError::Busy { .. }) {
             return;
         }
         self.lock().last_refused = Some(Refused::now(digest, error.stage(), error.to_string()));

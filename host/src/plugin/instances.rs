@@ -1,6 +1,7 @@
 //! Instances of one generation and role: a fresh one per call, or, where the user opted in, one that has served before.
 
 use super::guest::{Guest, Occasion};
+use super::place::Place;
 use std::sync::{Mutex, PoisonError};
 use wasmtime::Store;
 
@@ -36,13 +37,13 @@ impl<B> Instances<B> {
         Some(instance)
     }
 
-    /// Keeps an instance whose call returned, if it may serve again. One that trapped or was interrupted must not come
+    /// Keeps an instance whose call returned, if it may serve again and takes no place that others may need soon. One that trapped or was interrupted must not come
     /// here: its memory may hold anything.
     pub(super) fn give_back(&self, mut instance: Instance<B>) {
         instance.served += 1;
         let guest = instance.store.data();
         guest.end_lines();
-        if instance.served < guest.account.reuse {
+        if instance.served < guest.account.reuse && !Place::are_scarce() {
             self.lock().push(instance);
         }
     }

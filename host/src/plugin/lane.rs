@@ -123,9 +123,8 @@ async fn fast<T>(
                 meter
             }
         };
-        let began = thread_time();
-        let polled = meter.poll(call.as_mut(), context);
-        used += thread_time().saturating_sub(began);
+        let (polled, took) = meter.poll(call.as_mut(), context);
+        used += took;
         match polled {
             Poll::Ready(output) => Poll::Ready(Some(output)),
             Poll::Pending if used > FAST_MAX => {
@@ -146,9 +145,8 @@ async fn slow<T>(mut call: Pin<Box<impl Future<Output = T>>>, share: CpuShare, m
     loop {
         let mut used = Duration::ZERO;
         let polled = poll_fn(|context| {
-            let began = thread_time();
-            let polled = meter.poll(call.as_mut(), context);
-            used += thread_time().saturating_sub(began);
+            let (polled, took) = meter.poll(call.as_mut(), context);
+            used += took;
             match polled {
                 Poll::Ready(output) => Poll::Ready(Some(output)),
                 // It was interrupted rather than that it waits for something.
@@ -164,16 +162,13 @@ async fn slow<T>(mut call: Pin<Box<impl Future<Output = T>>>, share: CpuShare, m
             return output;
         }
         match rest_until {
-            Some(until) => sleep_until(until.into()).await,
+            Some(until) => {
+                meter.rests(until);
+                sleep_until(until.into()).await;
+            }
             None => tokio::task::yield_now().await,
         }
     }
-}
-
-/// The processor's time of this thread. The clock on the wall would charge a guest for what others used.
-fn thread_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// Counts one call for as long as it is there.
@@ -263,6 +258,7 @@ impl CpuShare {
 
 #[cfg(test)]
 mod tests {
+    use super::super::meter::thread_time;
     use super::*;
 
     #[test]

@@ -223,7 +223,7 @@ impl Engine {
             engine: self.clone(),
             runtime,
         });
-        while_too_busy(|| plugin.probe(typed.component.clone()))
+        while_too_busy(|| plugin.probe(typed.component.clone()), &Default::default())
             .await
             .map_err(LoadError::of_probe)?
             .map_err(|error| LoadError::TypeCheck(format!("{error:#}")))?;

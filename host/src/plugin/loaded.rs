@@ -179,6 +179,9 @@ impl Plugin {
         if error.is::<PoolConcurrencyLimitError>() {
             return Err(CallError::TooManyCalls(INSTANCES_MAX as usize));
         }
+        if is_of_system(&error) {
+            return Err(CallError::NoRoom(format!("{error:#}")));
+        }
         if error.downcast_ref::<Trap>() == Some(&Trap::StackOverflow) {
             return Err(CallError::OverStack(limits.stack_bytes_max));
         }
@@ -195,6 +198,12 @@ impl Plugin {
     }
 }
 
+/// Whether the system refused something that wasmtime asked it for, memory for another instance above all. A guest has no such
+/// errors: what it is refused it is told of.
+fn is_of_system(error: &wasmtime::Error) -> bool {
+    error.is::<rustix::io::Errno>() || error.is::<std::io::Error>()
+}
+
 /// What a call came to, be it a panic of the host's.
 async fn unless_panicked<T>(call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
     AssertUnwindSafe(call).catch_unwind().await.unwrap_or(Err(CallError::Panicked))
@@ -203,6 +212,14 @@ async fn unless_panicked<T>(call: impl Future<Output = Result<T, CallError>>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_system_refuses_is_told_from_a_trap() {
+        let no_memory = || rustix::io::Errno::NOMEM;
+        assert!(is_of_system(&wasmtime::Error::new(no_memory()).context("making an instance")));
+        assert!(is_of_system(&std::io::Error::from(no_memory()).into()));
+        assert!(!is_of_system(&wasmtime::Error::new(Trap::UnreachableCodeReached).context("error while executing")));
+    }
 
     #[tokio::test]
     async fn a_panic_ends_the_call_and_nothing_else() {

@@ -1,5 +1,5 @@
-//! The meter of one call: for how long it waited by its own will, so that a guest that is slow can be told from a host that
-//! left it no time.
+//! The meter of one call: what it had of the processor, and for how long it waited by its own will, so that a guest that is
+//! slow can be told from a host that left it no time.
 
 use super::lane::CpuShare;
 use std::cell::Cell;
@@ -33,9 +33,10 @@ pub(super) struct Meter {
 
 #[derive(Default)]
 struct State {
-    waited: Duration,
-    /// Since when it has been waiting now.
-    waits_since: Option<Instant>,
+    /// The time that is the call's own: on the processor, in waits that it chose, and in rests for its plugin's share.
+    own: Duration,
+    /// Since when it has been waiting now, and until when that is its own.
+    waits: Option<(Instant, Option<Instant>)>,
     was_woken: bool,
     waker: Option<Waker>,
 }
@@ -48,33 +49,47 @@ impl Meter {
 
     /// Counts time that the call had before it was metered.
     pub(super) fn had(&self, time: Duration) {
-        self.lock().waited += time;
+        self.lock().own += time;
+    }
+
+    /// Takes note that the call rests from now on, since its plugin has used up its share of the processor. That it is
+    /// polled later than it might be is not its own doing.
+    pub(super) fn rests(&self, until: Instant) {
+        self.lock().waits = Some((Instant::now(), Some(until)));
     }
 
     /// Polls the call, and takes note of when it begins to wait; when it may go on is noted by whoever wakes it, however
-    /// long it then takes until it does.
-    pub(super) fn poll<F: Future>(self: &Arc<Self>, call: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
+    /// long it then takes until it does. Also returns what it used of the processor.
+    pub(super) fn poll<F: Future>(
+        self: &Arc<Self>,
+        call: Pin<&mut F>,
+        context: &mut Context<'_>,
+    ) -> (Poll<F::Output>, Duration) {
         {
             let mut state = self.lock();
             state.end_wait();
             state.was_woken = false;
             state.waker = Some(context.waker().clone());
         }
+        let began = thread_time();
         let polled = call.poll(&mut Context::from_waker(&Waker::from(Arc::clone(self))));
+        let used = thread_time().saturating_sub(began);
         let mut state = self.lock();
+        state.own += used;
         if polled.is_pending() && !state.was_woken {
-            state.waits_since = Some(Instant::now());
+            state.waits = Some((Instant::now(), None));
         }
-        polled
+        (polled, used)
     }
 
-    /// Whether the host left the call too little of the time until its deadline: what it waited for by its own will, and what
-    /// the plugin's calls used of their share of the processor meanwhile, come to less than a quarter. So a guest that loops
-    /// is told from one that was left no time wherever fewer than four do so for each processor.
+    /// Whether the host left the call too little of the time until its deadline: less than a quarter was the call's own. Calls
+    /// that kept each other from more are not starved, as many as loop at once: their plugin had its share of the processor
+    /// meanwhile, or three quarters of it.
     pub(super) fn is_starved(&self, share: &CpuShare, deadline: Duration) -> bool {
         let mut state = self.lock();
         state.end_wait();
-        (state.waited + share.used().saturating_sub(self.share_used)) * 4 < deadline
+        let used = share.used().saturating_sub(self.share_used);
+        state.own * 4 < deadline && used * 4 < deadline * 3
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -85,10 +100,17 @@ impl Meter {
 
 impl State {
     fn end_wait(&mut self) {
-        if let Some(since) = self.waits_since.take() {
-            self.waited += since.elapsed();
+        if let Some((since, until)) = self.waits.take() {
+            let now = Instant::now();
+            self.own += until.map_or(now, |until| until.min(now)).saturating_duration_since(since);
         }
     }
+}
+
+/// The processor's time of this thread. The clock on the wall would charge a guest for what others used.
+pub(super) fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 impl Wake for Meter {
@@ -118,7 +140,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn poll_once(meter: &Arc<Meter>, call: Pin<&mut impl Future>) -> bool {
-        meter.poll(call, &mut Context::from_waker(Waker::noop())).is_ready()
+        meter.poll(call, &mut Context::from_waker(Waker::noop())).0.is_ready()
     }
 
     #[test]
@@ -138,11 +160,8 @@ mod tests {
             Poll::<()>::Pending
         }));
         assert!(!poll_once(&kept, call.as_mut()));
-        std::thread::sleep(20 * MS);
-        assert!(kept.is_starved(&share, MS));
-        // Of what the plugin's calls use of the processor, nobody was kept.
-        share.charge(20 * MS, Instant::now());
-        assert!(!kept.is_starved(&share, 80 * MS));
+        std::thread::sleep(300 * MS);
+        assert!(kept.is_starved(&share, 1_000 * MS));
     }
 
     #[test]
@@ -156,16 +175,30 @@ mod tests {
         }));
         assert!(!poll_once(&meter, call.as_mut()));
         waker.take().expect("it was polled").wake();
-        std::thread::sleep(20 * MS);
-        assert!(meter.is_starved(&share, 20 * MS));
+        std::thread::sleep(300 * MS);
+        assert!(meter.is_starved(&share, 1_000 * MS));
     }
 
     #[test]
-    fn a_small_share_is_used_up_by_little() {
+    fn the_time_of_other_calls_is_not_its_own_unless_they_had_all_there_is() {
         let share = CpuShare::new(10);
         let meter = Meter::new(&share);
-        share.charge(2 * MS, Instant::now());
+        meter.had(20 * MS);
         assert!(!meter.is_starved(&share, 80 * MS));
+        // Of a tenth of a processor, 100 ms take 10.
+        share.charge(7 * MS, Instant::now());
+        assert!(meter.is_starved(&share, 100 * MS));
+        share.charge(MS, Instant::now());
+        assert!(!meter.is_starved(&share, 100 * MS));
+    }
+
+    #[test]
+    fn a_rest_for_its_plugins_share_is_its_own_until_it_is_over() {
+        let share = CpuShare::new(100);
+        let meter = Meter::new(&share);
+        meter.rests(Instant::now() + 20 * MS);
+        std::thread::sleep(300 * MS);
+        assert!(!meter.is_starved(&share, 70 * MS));
         assert!(meter.is_starved(&share, 81 * MS));
     }
 

@@ -3,6 +3,7 @@
 use super::blocking::blocking;
 use super::copies::Copies;
 use super::load::{Candidate, LoadError};
+use super::turn::Turn;
 use crate::config::{Place, Reference};
 use crate::oci::{Artifact, Error, Registries};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,19 +38,21 @@ impl Origin {
     }
 
     /// What is there; none if it was pulled last time already, and nobody `asked`. While nothing `serves`, a copy stands in
-    /// for a registry that does not answer.
+    /// for a registry that does not answer. What nobody asked for has its turn from the moment at which the registry says what
+    /// a reference stands for: so it is behind what was asked for before the tag moved, and nothing else.
     pub(super) async fn fetch(
         &self,
         plugin: &str,
         bytes_max: u64,
         asked: bool,
         serves: bool,
+        turn: &mut Turn,
     ) -> Result<Option<Candidate>, LoadError> {
         let reference = match &self.place {
             Place::File(path) => return Candidate::read(path, bytes_max).await.map(Some),
             Place::Registry(reference) => reference,
         };
-        let pulled = match self.pull(reference, bytes_max, asked).await {
+        let pulled = match self.pull(reference, bytes_max, asked, turn).await {
             Ok(pulled) => pulled,
             Err(Error::Unavailable(why)) if !serves => Some(self.stand_in(plugin, reference, bytes_max, why).await?),
             Err(Error::Unavailable(why)) => return Err(LoadError::Away(why)),
@@ -69,7 +72,13 @@ impl Origin {
         Ok(Some(Candidate { artifact: Some(digest), ..candidate }))
     }
 
-    async fn pull(&self, reference: &Reference, bytes_max: u64, asked: bool) -> Result<Option<Pulled>, Error> {
+    async fn pull(
+        &self,
+        reference: &Reference,
+        bytes_max: u64,
+        asked: bool,
+        turn: &mut Turn,
+    ) -> Result<Option<Pulled>, Error> {
         let last = self.known().last.clone();
         // A digest stands for the same thing for ever.
         if !reference.is_tag()
@@ -78,6 +87,9 @@ impl Origin {
             return Ok(Some(pulled));
         }
         let artifact = self.registries.resolve(reference, last.as_ref()).await?;
+        if !asked {
+            *turn = Turn::next();
+        }
         self.known().resolved = Some(artifact.clone());
         if !asked && last.is_some_and(|last| last.component == artifact.component) {
             self.remember(artifact);

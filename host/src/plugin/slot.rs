@@ -78,6 +78,11 @@ impl Slot {
         self.history.end(empty)
     }
 
+    /// Whether its name was freed though nobody asked for that.
+    pub(super) fn was_forgotten(&self) -> bool {
+        self.history.was_forgotten()
+    }
+
     /// What its name has, whatever serves.
     pub(super) fn account(&self) -> &Arc<Account> {
         &self.account

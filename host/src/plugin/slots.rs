@@ -12,7 +12,7 @@ use super::load::{Candidate, LoadError};
 use super::origin::Origin;
 use super::slot::{Cause, Loaded, PutError, Slot};
 use super::sources::Source;
-use crate::config::{Config, LOG_LINE_BYTES_MAX, PLUGINS_DIRECTORY, Place, SLOTS_MAX, check_name};
+use crate::config::{BUSY_RETRY_MS, Config, LOG_LINE_BYTES_MAX, PLUGINS_DIRECTORY, Place, SLOTS_MAX, check_name};
 use crate::ledger::Figures;
 use crate::oci::Registries;
 use arc_swap::ArcSwap;
@@ -158,6 +158,17 @@ impl Slots {
         self.config.limits_of(name).component_bytes_max
     }
 
+    /// As [`Slots::load`], again and again while the machine is too busy for it: that says nothing of the component, which will
+    /// not change for it.
+    pub async fn load_in_time(&self, slot: &Arc<Slot>, cause: Cause) -> Result<Option<Loaded>, LoadError> {
+        loop {
+            match self.load(slot, cause).await {
+                Err(LoadError::Busy { .. }) => tokio::time::sleep(Duration::from_millis(BUSY_RETRY_MS)).await,
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// Loads a component's bytes; with `persist` it then writes them to the source, at once. A name that is new becomes
     /// a slot, with its source in `./plugins`, once the component is found to be good.
     pub async fn put(&self, name: &str, bytes: Vec<u8>, persist: bool) -> Result<Loaded, PutError> {
@@ -187,9 +198,15 @@ impl Slots {
         outcome
     }
 
-    async fn put_into(&self, slot: Arc<Slot>, bytes: Vec<u8>, persist: bool) -> Result<Loaded, PutError> {
+    async fn put_into(&self, mut slot: Arc<Slot>, bytes: Vec<u8>, persist: bool) -> Result<Loaded, PutError> {
         let candidate = Candidate::new(Arc::new(bytes)).await?;
-        let outcome = slot.put(&self.engine, candidate.clone(), persist).await;
+        let mut outcome = slot.put(&self.engine, candidate.clone(), persist).await;
+        if matches!(outcome, Err(PutError::Load(LoadError::Superseded))) && slot.was_forgotten() {
+            // Meanwhile the file went that the slot was made for, and the slot with it: what is put needs neither.
+            let source = Source { name: slot.name().to_owned(), place: slot.source().clone() };
+            slot = self.arriving(&mut self.others(), source);
+            outcome = slot.put(&self.engine, candidate.clone(), persist).await;
+        }
         if !matches!(outcome, Err(PutError::Load(_)))
             && let Some(other) = self.arrived(&slot)
         {

@@ -7,11 +7,10 @@
 mod arrivals;
 mod way;
 
-use super::load::LoadError;
 use super::slot::{Cause, Slot};
 use super::slots::Slots;
 use super::sources::scan;
-use crate::config::{BUSY_RETRY_MS, RESCAN_MS, SETTLE_MS};
+use crate::config::{RESCAN_MS, SETTLE_MS};
 use arrivals::{Arrivals, Way};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -27,7 +26,6 @@ use way::Links;
 
 const RESCAN: Duration = Duration::from_millis(RESCAN_MS);
 const SETTLE: Duration = Duration::from_millis(SETTLE_MS);
-const BUSY_RETRY: Duration = Duration::from_millis(BUSY_RETRY_MS);
 
 /// Looks at the files of all slots.
 pub struct Watch {
@@ -178,7 +176,7 @@ impl Watch {
         let file = slot.file().and_then(Fingerprint::of);
         let seen = self.seen.get(slot.name());
         // What was handed in under a new name stays until the file changes that is there already.
-        let handed_in = seen.is_none() && slot.was_handed_in();
+        let handed_in = seen.is_none() && slot.was_handed_in_beside(file);
         let at_rest = handed_in || seen.is_some_and(|seen| seen.file == file);
         let settled = handed_in || (at_rest && seen.is_some_and(|seen| seen.settled));
         let ever = file.is_some() || seen.is_some_and(|seen| seen.ever);
@@ -221,12 +219,7 @@ impl Watch {
     /// Starts a load; a slow one holds back no other slot.
     fn load(&self, slot: &Arc<Slot>, cause: Cause) {
         let (slots, slot) = (Arc::clone(&self.slots), Arc::clone(slot));
-        tokio::spawn(async move {
-            // That the machine was too busy says nothing of the file, which will not change for it.
-            while matches!(slots.load(&slot, cause).await, Err(LoadError::Busy { .. })) {
-                sleep(BUSY_RETRY).await;
-            }
-        });
+        tokio::spawn(async move { slots.load_in_time(&slot, cause).await });
     }
 
     /// A file that is gone takes nothing with it that serves; `ever` is whether there was one.

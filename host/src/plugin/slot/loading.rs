@@ -13,8 +13,8 @@ use crate::plugin::load::{Candidate, LoadError};
 use crate::plugin::turn::Turn;
 use crate::plugin::watch::Fingerprint;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::sleep;
@@ -58,6 +58,8 @@ pub(super) struct Loading {
     waits: AtomicBool,
     /// The source was looked at.
     looked: AtomicBool,
+    /// The file as it was when the first component was handed in.
+    beside: OnceLock<Option<Fingerprint>>,
     /// Held while a file is read or written, and over no registry and no compiler.
     source: Mutex<Read>,
 }
@@ -67,12 +69,15 @@ pub(super) struct Loading {
 struct Read {
     turn: Turn,
     digest: Option<Arc<str>>,
+    /// The host was too busy to load them: the next look tries them again, in their turn.
+    is_due: bool,
 }
 
 impl Slot {
     /// Loads the source and swaps. None if there is nothing to tell: bytes that nobody asked for were left alone.
     pub(in crate::plugin) async fn load(&self, engine: &Engine, cause: Cause) -> Result<Option<Loaded>, LoadError> {
         let (asked, loading) = (cause == Cause::Asked, &self.loading);
+        let bytes_max = self.account.limits.component_bytes_max;
         let mut turn = Turn::next();
         let _place: MutexGuard<()>;
         if asked {
@@ -83,20 +88,22 @@ impl Slot {
             }
             _place = loading.unasked.lock().await;
             let there = match (cause, self.file()) {
-                (Cause::Noticed | Cause::Started, Some(file)) => until_finished(file).await,
+                (Cause::Noticed | Cause::Started, Some(file)) => until_finished(file, bytes_max).await,
                 _ => true,
             };
             loading.waits.store(false, Ordering::Relaxed);
             if !there && cause == Cause::Noticed {
                 return Ok(None);
             }
-            // It stands for what the source holds now.
-            turn = Turn::next();
         }
         loading.looked.store(true, Ordering::Relaxed);
         let held = if self.file().is_some() { Some(loading.source.lock().await) } else { None };
-        let (bytes_max, serves) = (self.account.limits.component_bytes_max, self.history.serving().is_some());
-        let fetched = match self.origin.fetch(self.name(), bytes_max, asked, serves).await {
+        if !asked {
+            // It stands for what the source holds now; that of a registry has one later still.
+            turn = Turn::next();
+        }
+        let serves = self.history.serving().is_some();
+        let fetched = match self.origin.fetch(self.name(), bytes_max, asked, serves, &mut turn).await {
             Ok(Some(candidate)) => candidate,
             Ok(None) => return Ok(None),
             Err(error) => {
@@ -112,20 +119,24 @@ impl Slot {
             Some(held) => held,
             None => loading.source.lock().await,
         };
-        let known = read.digest.as_ref() == Some(&fetched.digest);
+        let known = !asked && read.digest.as_ref() == Some(&fetched.digest);
+        let is_due = known && read.is_due;
+        if is_due {
+            // What was asked for since then is not undone by another try.
+            turn = read.turn;
+        }
         if read.turn <= turn {
-            *read = Read { turn, digest: Some(Arc::clone(&fetched.digest)) };
+            *read = Read { turn, digest: Some(Arc::clone(&fetched.digest)), is_due: false };
         }
         drop(read);
-        if known && !asked {
+        if known && !is_due {
             return Ok(None);
         }
         let loaded = self.load_candidate(engine, turn, fetched, asked).await;
         if matches!(loaded, Err(LoadError::Busy { .. })) {
             let mut read = loading.source.lock().await;
-            if read.turn == turn {
-                // The next look tries these bytes again.
-                read.digest = None;
+            if read.turn == turn && !self.history.is_superseded(turn) {
+                read.is_due = true;
                 self.origin.forget();
             }
         }
@@ -140,30 +151,56 @@ impl Slot {
         persist: bool,
     ) -> Result<Loaded, PutError> {
         let source = persist.then(|| self.writable()).transpose()?;
-        let _place = self.loading.handed_in.lock().await;
+        self.look_beside().await;
+        let place = self.loading.handed_in.lock().await;
         let turn = Turn::next();
         let kept = source.map(|path| (path, candidate.clone()));
         let loaded = self.load_candidate(engine, turn, candidate, true).await?;
         self.origin.leave_alone();
+        // The next one does not wait for the disk.
+        drop(place);
         if let Some((path, candidate)) = kept {
-            let mut read = self.loading.source.lock().await;
-            // Before the file is there: the notice of it must find nothing new.
-            *read = Read { turn, digest: Some(candidate.digest) };
-            let written = tokio::task::spawn_blocking(move || {
-                // A new plugin's may not be there yet.
-                path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-                crate::plugin::write_at_once(&path, &candidate.bytes)
-            })
-            .await;
-            let written = written.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
-            written.map_err(|error| PutError::Persist(format!("writing {}: {error}", self.source())))?;
+            self.keep(path, candidate).await?;
         }
         Ok(loaded)
     }
 
-    /// Whether what serves was handed in, and the source was never looked at.
-    pub(in crate::plugin) fn was_handed_in(&self) -> bool {
-        !self.loading.looked.load(Ordering::Relaxed) && self.history.serving().is_some()
+    /// Makes what serves the content of the source, unless something else serves by now.
+    async fn keep(&self, path: PathBuf, candidate: Candidate) -> Result<(), PutError> {
+        let mut read = self.loading.source.lock().await;
+        let turn = Turn::next();
+        if self.history.confirm(turn, &candidate.digest).is_none() {
+            return Err(LoadError::Superseded.into());
+        }
+        // Before the file is there: the notice of it must find nothing new.
+        let written = Read { turn, digest: Some(candidate.digest), is_due: false };
+        let before = std::mem::replace(&mut *read, written);
+        let written = tokio::task::spawn_blocking(move || {
+            // A new plugin's may not be there yet.
+            path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+            crate::plugin::write_at_once(&path, &candidate.bytes)
+        })
+        .await;
+        written.unwrap_or_else(|panic| Err(std::io::Error::other(panic))).map_err(|error| {
+            *read = before;
+            PutError::Persist(format!("writing {}: {error}", self.source()))
+        })
+    }
+
+    /// Takes note of the file that is there before anything is handed in.
+    async fn look_beside(&self) {
+        if let Some(path) = self.file().map(Path::to_owned).filter(|_| self.loading.beside.get().is_none()) {
+            let file = tokio::task::spawn_blocking(move || Fingerprint::of(&path)).await.unwrap_or_default();
+            let _ = self.loading.beside.set(file);
+        }
+    }
+
+    /// Whether what serves was handed in, and the source was never looked at and is such a file as there was then.
+    pub(in crate::plugin) fn was_handed_in_beside(&self, file: Option<Fingerprint>) -> bool {
+        let loading = &self.loading;
+        !loading.looked.load(Ordering::Relaxed)
+            && loading.beside.get() == Some(&file)
+            && self.history.serving().is_some()
     }
 
     /// The file that a component can be kept in.
@@ -205,11 +242,12 @@ impl Slot {
 
 /// Waits while a file looks half written, until it has rested so long that nobody can be at it. False if it is gone by then:
 /// whoever wrote it thought better of it.
-async fn until_finished(path: &Path) -> bool {
+async fn until_finished(path: &Path, bytes_max: u64) -> bool {
     let mut seen: Option<(Fingerprint, Instant)> = None;
     loop {
         let file = path.to_owned();
-        let looked = reading(move || Ok(Fingerprint::of(&file).map(|state| (state, is_unfinished(&file))))).await;
+        let looked =
+            reading(move || Ok(Fingerprint::of(&file).map(|state| (state, is_unfinished(&file, bytes_max))))).await;
         let file = match looked {
             Ok(Some((file, true))) => file,
             Ok(None) => return false,
