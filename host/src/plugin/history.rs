@@ -164,8 +164,8 @@ impl History {
         Ok(stamp)
     }
 
-    /// Takes a newcomer that is unfit out of service, if it is still the one that serves and was not unloaded. False if there is nothing to
-    /// go back to.
+    /// Takes a newcomer that is unfit out of service, if it is still the one that serves and was not unloaded. False if there
+    /// is nothing to go back to.
     pub(super) fn roll_back_newcomer(&self, newcomer: &Generation) -> bool {
         let mut past = self.lock();
         let serving = self.serving.load().as_ref().map(|serving| serving.stamp.generation);

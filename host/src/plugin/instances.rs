@@ -37,8 +37,8 @@ impl<B> Instances<B> {
         Some(instance)
     }
 
-    /// Keeps an instance whose call returned, if it may serve again and takes no place that others may need soon. One that trapped or was interrupted must not come
-    /// here: its memory may hold anything.
+    /// Keeps an instance whose call returned, if it may serve again and takes no place that others may need soon. One that
+    /// trapped or was interrupted must not come here: its memory may hold anything.
     pub(super) fn give_back(&self, mut instance: Instance<B>) {
         instance.served += 1;
         let guest = instance.store.data();
