@@ -1,5 +1,6 @@
 //! A bound on bytes that is reserved from before the work and settled after it, so that nothing is made without room for it.
 
+use crate::config::BODY_BYTES_UNCOUNTED;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -103,15 +104,20 @@ impl Held {
         Self { budget: Arc::clone(&self.budget), share: self.share.clone(), bytes, is_settled: true }
     }
 
-    /// Bytes that keep this part, settled, until the last piece of them is gone.
-    pub(crate) fn keep(mut self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
-        struct Kept<T>(T, #[expect(dead_code, reason = "it is held")] Held);
-        impl<T: AsRef<[u8]>> AsRef<[u8]> for Kept<T> {
+    /// Bytes that keep this part, settled, until the last piece of them is gone. Few of them keep nothing: there are as many
+    /// bodies as requests at most, and to count each would cost what it takes to send it.
+    pub(crate) fn keep(mut self, bytes: impl Into<Bytes>) -> Bytes {
+        struct Kept(Bytes, #[expect(dead_code, reason = "it is held")] Held);
+        impl AsRef<[u8]> for Kept {
             fn as_ref(&self) -> &[u8] {
-                self.0.as_ref()
+                &self.0
             }
         }
-        self.settle(bytes.as_ref().len());
+        let bytes = bytes.into();
+        if bytes.len() <= BODY_BYTES_UNCOUNTED {
+            return bytes;
+        }
+        self.settle(bytes.len());
         Bytes::from_owner(Kept(bytes, self))
     }
 }

@@ -74,6 +74,8 @@ pub const HTTP_FAREWELL_MS: u64 = 1_000;
 pub const HTTP_REST_BYTES_MAX: u64 = 64 << 10;
 /// How long an answer waits for such a rest.
 pub const HTTP_REST_MS_MAX: u64 = 100;
+/// A body that is whole and has no more bytes than these is bounded by the count of requests alone.
+pub const BODY_BYTES_UNCOUNTED: usize = 16 << 10;
 /// How much of what a client still sends after its last answer is read and thrown away before its connection is closed:
 /// closing earlier would make its system throw the answer away.
 pub const HTTP_LINGER_BYTES_MAX: u64 = 256 << 20;
