@@ -68,7 +68,7 @@ fn a_newcomer_that_traps_on_every_third_call_is_rolled_back_by_itself() {
     let status = host.status("x");
     assert_eq!((&status["generation"], &status["digest"], &status["rollbacks"]), (&3.into(), &old, &1.into()));
     assert_eq!(status["last_refused"]["stage"], "probation");
-    host.process.wait_for_line(&["rolled back: generation 2 failed too often", "breakdowns=5"]);
+    host.process.wait_for_log("rolled back: generation 2 failed too often");
 
     // The file still holds the newcomer; only someone who asks for it gets it again.
     std::fs::write(host.plugin_path("x"), b"something else for a moment").unwrap();

@@ -102,8 +102,9 @@ fn bad_files_change_nothing_and_are_complained_of_once() {
     host.process.wait_for_log("SIGHUP");
     rename_over(&path, &good);
     wait_for_generation(&host, 2, UP);
-    let complaints = host.process.stderr().lines().filter(|line| line.contains("not loaded")).count();
-    assert_eq!(complaints, 9);
+    // That the machine was too busy for one of them for a while is no complaint.
+    let is_complaint = |line: &&str| line.contains("not loaded") && !line.contains("the host is too busy");
+    assert_eq!(host.process.stderr().lines().filter(is_complaint).count(), 9);
     assert_eq!(host.stop(), 0);
 }
 

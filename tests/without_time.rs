@@ -1,4 +1,6 @@
 //! What the machine is too busy for is not held against a plugin, and long calls get a part of it all the same.
+//!
+//! The tests here come last by name: what keeps the machine busy would hold up the others.
 
 use crate::fixtures;
 use crate::harness::{Answer, Host, Setup, wait_for};
