@@ -87,6 +87,9 @@ pub const HTTP_LINGER_SILENCE_MS: u64 = 2_000;
 pub const REJECTED_TEXT_BYTES_MAX: usize = 1 << 10;
 /// How much a caller is told of why a component is refused; a component can make that text as long as it likes.
 pub const REFUSED_TEXT_BYTES_MAX: usize = 16 << 10;
+/// Connections of a surface that may wait to be accepted; the system bounds it further. With the hundred or so that libraries
+/// ask for, clients that come all at once are made to try again, a second later each time.
+pub const BACKLOG: u32 = 4_096;
 /// Components that the admin surface takes in at the same time; each is held in memory.
 pub const ADMIN_UPLOADS_MAX: usize = 8;
 /// The body of a call that is made through the admin surface.

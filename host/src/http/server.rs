@@ -7,13 +7,14 @@ use super::pulse::Patience;
 use super::refusals::Refusals;
 use super::tls::Tls;
 use crate::complaint::Complaint;
+use crate::config::BACKLOG;
 use crate::descriptors::is_reserved;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -70,7 +71,7 @@ impl Server {
             };
             format!("binding {surface} to {address}: {cause}")
         };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = listen(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self { listener, address, settings, tls: tls.map(Arc::new), figures: Arc::default() })
     }
@@ -127,6 +128,15 @@ impl Server {
         // What is cut off stays in the ledger as in flight, which is how the end of the run knows of it.
         let _ = timeout(grace, tasks.wait()).await;
     }
+}
+
+/// As tokio's own, but for the backlog.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // So that a host which is started anew finds its port free.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Accepts connections for ever, each into a task of its own.

@@ -4,7 +4,7 @@ use super::envelope::Frames;
 use super::host_name::{self, HostName, is_ipv6};
 use super::ipc::{self, IpcAccess};
 use super::monitor::Descriptor;
-use crate::config::PEER_TEXT_LOG_BYTES_MAX;
+use crate::config::{BACKLOG, PEER_TEXT_LOG_BYTES_MAX};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -50,15 +50,11 @@ pub(super) fn spawn_owner<S, T: Send + 'static>(
     }
 }
 
-/// Connections that may wait to be accepted; the system bounds it further. With libzmq's own hundred, clients that come all
-/// at once are made to try again, a second later each time.
-const BACKLOG: i32 = 4_096;
-
 /// Binds a socket. Returns the real endpoint, in which a wildcard port is a number; on failure the cause.
 pub(super) fn bind(socket: &zmq::Socket, endpoint: &str) -> Result<String, String> {
     ipc::check_length(endpoint)?;
     ipc::refuse_foreign_file(endpoint)?;
-    socket.set_backlog(BACKLOG).map_err(cause)?;
+    socket.set_backlog(BACKLOG as i32).map_err(cause)?;
     bind_by_name(socket, endpoint)?;
     match socket.get_last_endpoint() {
         Ok(Ok(real)) => Ok(real),
