@@ -157,12 +157,13 @@ def five_frames():
 
 
 def empty_messages():
-    """A lone empty frame is a body."""
+    """An empty body stands behind a delimiter; a lone empty frame is no request, and not answered."""
     with Host("echo") as host:
         socket = host.socket(zmq.DEALER)
         for _ in range(3):
             socket.send(b"")
-            assert socket.recv_multipart() == [b""]
+            socket.send_multipart([b"", b""])
+            assert socket.recv_multipart() == [b"", b""]
 
 
 def hundred_dealers():
