@@ -9,8 +9,13 @@ use wit_parser::{PackageId, Resolve};
 static CONTRACT: LazyLock<(Resolve, PackageId)> = LazyLock::new(|| {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(root().join("wit")).expect("wit/ is well-formed");
+    resolve.push_str("both.wit", BOTH_ROLES).expect("a world of both roles");
     (resolve, package)
 });
+
+/// The world of a component that has both roles.
+const BOTH_ROLES: &str = "package tidegate:tests;
+    world both-roles { include tidegate:plugin/transform-plugin@0.1.0; include tidegate:plugin/reply-policy-plugin@0.1.0; }";
 
 /// A component of `world` around the fields of a core module, which has a memory of `pages` and an allocator that
 /// hands out what is left above `heap`.
@@ -151,6 +156,21 @@ pub fn counting() -> Vec<u8> {
          (call $set (i32.const 1) (i32.const 1))
          (call $set (i32.const 6) (i32.const 1024)) (call $set (i32.const 7) (i32.const 1))
          (i32.const 16)",
+    )
+}
+
+/// As [`counting`], in so little memory that its instances are reset.
+pub fn counting_in_place() -> Vec<u8> {
+    component(
+        "transform-plugin",
+        1,
+        4096,
+        &format!(
+            "(global $calls (mut i32) (i32.const 0)) {SET} {TRANSFORM}
+             (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+             (i32.store8 (i32.const 1024) (i32.add (global.get $calls) (i32.const 48))) {})",
+            returning("(i32.const 1024)", "(i32.const 1)")
+        ),
     )
 }
 
@@ -302,7 +322,7 @@ pub fn trapping_on(byte: u8) -> Vec<u8> {
 }
 
 /// `ok(some(message))` with the body that stands there.
-fn returning(at: &str, length: &str) -> String {
+pub fn returning(at: &str, length: &str) -> String {
     format!(
         "(call $set (i32.const 1) (i32.const 1))
          (call $set (i32.const 6) {at}) (call $set (i32.const 7) {length})

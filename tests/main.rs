@@ -59,6 +59,7 @@ mod overload;
 mod peer_queues;
 mod publish;
 mod requests;
+mod reset;
 mod rollback;
 mod sandbox;
 mod ship;

@@ -18,7 +18,7 @@ mod table;
 
 use crate::environment;
 use crate::output::{note, unless_unread};
-use crate::plugin::{COMPILER_SUBCOMMAND, run_compiler};
+use crate::plugin::{COMPILER_SUBCOMMAND, CompilerFlags, run_compiler};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -62,10 +62,8 @@ enum Command {
     Compile {
         memory_bytes_max: u64,
         cpu_seconds_max: u64,
-        #[arg(long)]
-        give_way: bool,
-        #[arg(long)]
-        debug_info: bool,
+        #[command(flatten)]
+        flags: CompilerFlags,
     },
 }
 
@@ -131,8 +129,8 @@ impl Cli {
             Some(Command::Health(args)) => health::run(args),
             Some(Command::Completions(args)) => completions::run(args),
             Some(Command::Man(args)) => man::run(args),
-            Some(Command::Compile { memory_bytes_max, cpu_seconds_max, give_way, debug_info }) => {
-                Ok(ExitCode::from(run_compiler(memory_bytes_max, cpu_seconds_max, give_way, debug_info)))
+            Some(Command::Compile { memory_bytes_max, cpu_seconds_max, flags }) => {
+                Ok(ExitCode::from(run_compiler(memory_bytes_max, cpu_seconds_max, flags)))
             }
         }
     }

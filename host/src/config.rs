@@ -161,7 +161,10 @@ pub struct Plugin {
     /// How often it is looked whether the tag has moved that it comes by, if not every `oci.poll_ms`; 0 for never.
     #[serde(deserialize_with = "between::<_, _, 0, 86_400_000>", skip_serializing_if = "Option::is_none")]
     pub poll_ms: Option<u64>,
-    /// How many calls one instance may serve before it is thrown away; 1, the default, is a fresh one per call.
+    /// What an instance is when a call begins, as long as `reuse` is 1.
+    pub isolation: Isolation,
+    /// How many calls one instance may serve before it is thrown away, with all that it remembers; 1, the default, is none but
+    /// its own.
     #[serde(deserialize_with = "number::<_, _, 1, 4_294_967_295>")]
     pub reuse: u32,
     /// The hosts that a handler may send requests to; none by default.
@@ -173,10 +176,22 @@ pub struct Plugin {
     pub settings: BTreeMap<String, String>,
 }
 
+/// What the instance is that a call begins in; either way it is in the state of a new one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Isolation {
+    /// One that served before and was reset, where it is proven that nothing can be left in it; a new one elsewhere.
+    #[default]
+    Reset,
+    /// A new one.
+    Fresh,
+}
+
 impl Default for Plugin {
     fn default() -> Self {
         let (limits, settings) = Default::default();
-        Self { path: None, poll_ms: None, reuse: 1, outbound: Vec::new(), limits, settings }
+        let isolation = Isolation::default();
+        Self { path: None, poll_ms: None, isolation, reuse: 1, outbound: Vec::new(), limits, settings }
     }
 }
 
@@ -223,6 +238,11 @@ impl Config {
     pub fn poll_of(&self, name: &str) -> Option<Duration> {
         let own = self.plugins.get(name).and_then(|plugin| plugin.poll_ms);
         Some(own.unwrap_or(self.oci.poll_ms)).filter(|&length_ms| length_ms > 0).map(Duration::from_millis)
+    }
+
+    /// What an instance of a plugin is when a call begins.
+    pub fn isolation_of(&self, name: &str) -> Isolation {
+        self.plugins.get(name).map_or_else(Isolation::default, |plugin| plugin.isolation)
     }
 
     /// How many calls one instance of a plugin may serve.

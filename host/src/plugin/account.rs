@@ -3,7 +3,7 @@
 use super::guest_log::{Admission, LineBudget};
 use super::lane::CpuShare;
 use crate::byte_budget::Share;
-use crate::config::{Grant, LOG_LINE_BYTES_MAX, Limits, OUTBOUND_REQUESTS_MAX};
+use crate::config::{self, Grant, LOG_LINE_BYTES_MAX, Limits, OUTBOUND_REQUESTS_MAX};
 use crate::ledger::Hop;
 use prometheus_client::metrics::histogram::Histogram;
 use std::collections::BTreeMap;
@@ -23,6 +23,8 @@ pub(super) struct Account {
     pub(super) name: String,
     pub(super) limits: Limits,
     pub(super) settings: Arc<WasiConfigVariables>,
+    /// What an instance is to be when a call begins, as long as `reuse` is 1.
+    isolation: config::Isolation,
     /// How many calls one instance may serve.
     pub(super) reuse: u32,
     /// The hosts that its guests may send requests to.
@@ -37,6 +39,8 @@ pub(super) struct Account {
     /// How long calls took that were let in, in seconds.
     pub(super) latency: Histogram,
     pub(super) cpu: CpuShare,
+    /// Instances that were made: for calls, probes and examples.
+    pub(super) instances_made: AtomicU64,
     lines: LineBudget,
     failure_lines: LineBudget,
     pub(super) denied: Denied,
@@ -69,12 +73,14 @@ impl Account {
         name: String,
         limits: Limits,
         settings: BTreeMap<String, String>,
+        isolation: config::Isolation,
         reuse: u32,
         outbound: Vec<Grant>,
     ) -> Self {
         Self {
             name,
             settings: Arc::new(WasiConfigVariables::from_iter(settings)),
+            isolation,
             reuse,
             outbound,
             outbound_places: Arc::new(Semaphore::new(OUTBOUND_REQUESTS_MAX)),
@@ -83,11 +89,17 @@ impl Account {
             hop: Arc::default(),
             latency: Histogram::new(LATENCY_BUCKETS_SECONDS),
             cpu: CpuShare::new(limits.cpu_percent_max),
+            instances_made: AtomicU64::new(0),
             lines: LineBudget::new(limits.log_lines_per_second_max),
             failure_lines: LineBudget::new(limits.log_lines_per_second_max),
             denied: Denied::default(),
             limits,
         }
+    }
+
+    /// Whether its components are to be given what resets their instances.
+    pub(super) fn resets(&self) -> bool {
+        self.reuse == 1 && self.isolation == config::Isolation::Reset
     }
 
     /// Writes one line of the guest to the log. `{:?}` escapes what could forge lines or move a terminal's cursor.

@@ -5,13 +5,15 @@
 //! has broken. Its name is derived from the component's digest and all that decides on the code.
 
 use super::engine::{Runtime, compile_settings};
+use super::isolation::Isolation;
 use super::load::{adopt_file, hex};
+use super::reset;
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
 use std::fs::{File, Metadata, Permissions};
 use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -65,6 +67,9 @@ impl Cache {
         let mut hasher = Fingerprint(Sha256::new());
         let engine = wasmtime::Engine::new(&compile_settings(false)).map_err(|error| format!("{error:#}"))?;
         engine.precompile_compatibility_hash().hash(&mut hasher);
+        for source in reset::SOURCES {
+            hasher.write(source.as_bytes());
+        }
         let engine = hex(&hasher.0.finalize());
         Ok(Self { directory, bytes_max, engine, written: AtomicU64::new(0) })
     }
@@ -77,18 +82,19 @@ impl Cache {
         self.bytes_max
     }
 
-    /// The compiled form of the component with this digest, if there is a sound one.
-    pub(super) fn get(&self, digest: &str, runtime: &Runtime) -> Option<Component> {
-        let path = self.path(digest);
+    /// The compiled form of the component with this digest, if there is a sound one; `reset` says whether its instances are
+    /// to be reset if they can.
+    pub(super) fn get(&self, digest: &str, reset: bool, runtime: &Runtime) -> Option<(Component, Isolation)> {
+        let path = self.path(digest, reset);
         let file = File::from(
             rustix::fs::open(&path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).ok()?,
         );
-        let component = sound(&file).and_then(|()| adopt_file(runtime, &path));
-        match component {
-            Ok(component) => {
+        let compiled = sound(&file).and_then(|()| Ok((adopt_file(runtime, &path)?, isolation_of(&file)?)));
+        match compiled {
+            Ok(compiled) => {
                 // The time of its last use, by which old entries go.
                 let _ = file.set_modified(SystemTime::now());
-                Some(component)
+                Some(compiled)
             }
             Err(reason) => {
                 tracing::warn!(entry = %path.display(), reason, "compile cache: an unusable entry is made anew");
@@ -99,11 +105,11 @@ impl Cache {
     }
 
     /// Keeps what a component compiled to. A failure is logged and costs no more than the next compilation.
-    pub(super) fn put(&self, digest: &str, artifact: &[u8]) {
+    pub(super) fn put(&self, digest: &str, reset: bool, artifact: &[u8]) {
         if artifact.len() as u64 + CHECKSUM_BYTES as u64 > self.bytes_max {
             return;
         }
-        let path = self.path(digest);
+        let path = self.path(digest, reset);
         // Two plugins, or two hosts, may have the same component.
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
@@ -115,8 +121,9 @@ impl Cache {
         self.make_room();
     }
 
-    fn path(&self, digest: &str) -> PathBuf {
-        let name = Sha256::new().chain_update(digest).chain_update(&self.engine).finalize();
+    fn path(&self, digest: &str, reset: bool) -> PathBuf {
+        let name =
+            Sha256::new().chain_update(digest).chain_update(&self.engine).chain_update([u8::from(reset)]).finalize();
         self.directory.join(hex(&name)).with_extension(EXTENSION)
     }
 
@@ -159,6 +166,16 @@ pub(super) fn sound(mut file: &File) -> Result<(), String> {
     let mut checksum = [0; CHECKSUM_BYTES];
     file.read_exact(&mut checksum).map_err(failed)?;
     if hasher.finalize() == checksum { Ok(()) } else { Err("its checksum is wrong".to_owned()) }
+}
+
+/// What an entry says of its instances, between the code and the checksum.
+fn isolation_of(file: &File) -> Result<Isolation, String> {
+    let failed = |error: std::io::Error| error.to_string();
+    let end = file.metadata().map_err(failed)?.len().saturating_sub(CHECKSUM_BYTES as u64);
+    let length = end.min(Isolation::END_BYTES_MAX as u64);
+    let mut bytes = vec![0; length as usize];
+    file.read_exact_at(&mut bytes, end - length).map_err(failed)?;
+    Isolation::at_end_of(&bytes).ok_or_else(|| "it does not say what its instances are".to_owned())
 }
 
 /// Turns what the engine hashes into a name that no other engine has.

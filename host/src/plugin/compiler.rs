@@ -5,7 +5,9 @@
 //! [`REFUSED`] and the reason on stderr.
 
 use super::engine;
+use super::isolation::Isolation;
 use super::load::LoadError;
+use super::reset::resettable;
 use crate::config::{ARTIFACT_BYTES_MAX, BUSY_COMPILE_PERIODS, COMPILES_ASKED_MAX, COMPILES_MAX, Limits};
 use crate::output::note;
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -29,11 +31,15 @@ const REFUSED: u8 = 4;
 const GIVE_WAY: &str = "--give-way";
 /// Has a compiler keep what a component says of its sources.
 const DEBUG_INFO: &str = "--debug-info";
+/// Has a compiler add what resets the component's instances, if it can.
+const RESET: &str = "--reset";
 /// How long a compiler gives way before another one takes its place that does not. Most components are compiled in a part of
 /// it, and where the traffic leaves no time at all, a swap must not wait for the end of that.
 const GIVE_WAY_MAX: Duration = Duration::from_millis(250);
 /// What a compiler has that does not give way: less than the traffic.
 const NICE: i32 = 5;
+/// Why an instance is new where nobody wanted it to be reset.
+const NOT_ASKED: &str = "isolation = \"fresh\"";
 const STDERR_BYTES_MAX: u64 = 64 << 10;
 /// The address space that the process has before it compiles, and more for each of its threads: a stack, and what the
 /// allocator lays by for it.
@@ -63,26 +69,33 @@ impl Compiler {
         }
     }
 
-    /// What the component compiles to, which no other program has had in hand. `asked` is whether someone waits for it:
-    /// those have places that a directory full of large files does not take.
-    pub(super) async fn compile(&self, component: &[u8], limits: &Limits, asked: bool) -> Result<Vec<u8>, LoadError> {
+    /// What the component compiles to, which no other program has had in hand; at its end stands what its instances are, which
+    /// are `reset` if they can be. `asked` is whether someone waits for it: those have places that a directory full of large
+    /// files does not take.
+    pub(super) async fn compile(
+        &self,
+        component: &[u8],
+        limits: &Limits,
+        reset: bool,
+        asked: bool,
+    ) -> Result<Vec<u8>, LoadError> {
         if cfg!(fuzzing) {
             // A fuzzer looks for new paths in its own process only.
-            return artifact(component, self.debug_info).map_err(LoadError::Compile);
+            return artifact(component, reset, self.debug_info).map_err(LoadError::Compile);
         }
         let places = if asked { &self.places_asked } else { &self.places };
         let Ok(_place) = places.acquire().await else { std::future::pending().await };
         // A nice process still finishes its slice, of some milliseconds, before whoever wakes up for a request.
         if Duration::from_millis(limits.compile_ms_max) > GIVE_WAY_MAX
-            && let Ok(ended) = timeout(GIVE_WAY_MAX, self.run(component, limits, true)).await
+            && let Ok(ended) = timeout(GIVE_WAY_MAX, self.run(component, limits, reset, true)).await
         {
             return ended;
         }
-        self.run(component, limits, false).await
+        self.run(component, limits, reset, false).await
     }
 
     /// One compiler from its start to its end; it dies when nobody waits for it any more.
-    async fn run(&self, component: &[u8], limits: &Limits, gives_way: bool) -> Result<Vec<u8>, LoadError> {
+    async fn run(&self, component: &[u8], limits: &Limits, reset: bool, gives_way: bool) -> Result<Vec<u8>, LoadError> {
         let failed = |what: &str, error: std::io::Error| {
             LoadError::Compile(format!("{what} the compiler {}: {error}", self.program.display()))
         };
@@ -92,6 +105,7 @@ impl Compiler {
             .arg(limits.compile_ms_max.div_ceil(1_000).to_string())
             .args(gives_way.then_some(GIVE_WAY))
             .args(self.debug_info.then_some(DEBUG_INFO))
+            .args(reset.then_some(RESET))
             // Nothing of ours for a hostile file to find there.
             .env_clear()
             .env("RAYON_NUM_THREADS", threads().to_string())
@@ -223,12 +237,26 @@ fn give_way_to_others() {
     }
 }
 
+/// What [`SUBCOMMAND`] does with its flags.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Flags {
+    /// Below all else that runs
+    #[arg(long)]
+    give_way: bool,
+    /// With what the component says of its sources
+    #[arg(long)]
+    debug_info: bool,
+    /// With what resets its instances
+    #[arg(long)]
+    reset: bool,
+}
+
 /// What [`SUBCOMMAND`] does: compiles the component on stdin. Returns the exit code.
-pub fn run(memory_bytes_max: u64, cpu_seconds_max: u64, gives_way: bool, debug_info: bool) -> u8 {
-    if gives_way {
+pub fn run(memory_bytes_max: u64, cpu_seconds_max: u64, flags: Flags) -> u8 {
+    if flags.give_way {
         give_way_to_others();
     }
-    match compile(memory_bytes_max, cpu_seconds_max, debug_info) {
+    match compile(memory_bytes_max, cpu_seconds_max, flags) {
         Ok(()) => 0,
         Err(error) => {
             note(error);
@@ -237,23 +265,32 @@ pub fn run(memory_bytes_max: u64, cpu_seconds_max: u64, gives_way: bool, debug_i
     }
 }
 
-fn compile(memory_bytes_max: u64, cpu_seconds_max: u64, debug_info: bool) -> Result<(), String> {
+fn compile(memory_bytes_max: u64, cpu_seconds_max: u64, flags: Flags) -> Result<(), String> {
     bound_this_process(memory_bytes_max, cpu_seconds_max).map_err(|error| format!("limiting the compiler: {error}"))?;
     let mut component = Vec::new();
     std::io::stdin().read_to_end(&mut component).map_err(|error| format!("reading the component: {error}"))?;
-    let artifact = artifact(&component, debug_info)?;
+    let artifact = artifact(&component, flags.reset, flags.debug_info)?;
     std::io::stdout().write_all(&artifact).map_err(|error| format!("writing what was compiled: {error}"))
 }
 
 /// What a component compiles to, with no bound on time and memory but those of this process.
-fn artifact(component: &[u8], debug_info: bool) -> Result<Vec<u8>, String> {
+fn artifact(component: &[u8], reset: bool, debug_info: bool) -> Result<Vec<u8>, String> {
     refuse_what_is_no_component(component)?;
     let mut settings = engine::compile_settings(debug_info);
     // A single other thread would only be waited for.
     settings.parallel_compilation(threads() > 1);
     let engine = wasmtime::Engine::new(&settings).map_err(|error| format!("{error:#}"))?;
     let binary = wat::parse_bytes(component).map_err(|error| error.to_string())?;
-    engine.precompile_component(&binary).map_err(|error| format!("{error:#}"))
+    let compiled = |binary: &[u8]| engine.precompile_component(binary).map_err(|error| format!("{error:#}"));
+    let resettable =
+        if reset { resettable(&binary).map_err(|obstacle| obstacle.to_string()) } else { Err(NOT_ASKED.to_owned()) };
+    // What is added to a sound component compiles; should it ever not, the component serves as it is.
+    let (mut code, isolation) = match resettable.and_then(|resettable| compiled(&resettable)) {
+        Ok(code) => (code, Isolation::Reset),
+        Err(reason) => (compiled(&binary)?, Isolation::fresh(reason)),
+    };
+    isolation.append_to(&mut code);
+    Ok(code)
 }
 
 fn bound_this_process(memory_bytes_max: u64, cpu_seconds_max: u64) -> rustix::io::Result<()> {

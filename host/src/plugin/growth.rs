@@ -35,6 +35,8 @@ pub(super) struct Growth {
     memory_bytes_max: usize,
     table_elements: usize,
     table_elements_max: usize,
+    /// Bytes and elements with which the instance began.
+    initial: (usize, usize),
     high_water: Arc<HighWater>,
     /// What was last refused, to explain a trap that follows.
     pub(super) refused: Option<Refused>,
@@ -42,7 +44,25 @@ pub(super) struct Growth {
 
 impl Growth {
     pub(super) fn new(memory_bytes_max: usize, table_elements_max: usize, high_water: Arc<HighWater>) -> Self {
-        Self { memory_bytes: 0, memory_bytes_max, table_elements: 0, table_elements_max, high_water, refused: None }
+        Self {
+            memory_bytes: 0,
+            memory_bytes_max,
+            table_elements: 0,
+            table_elements_max,
+            initial: (0, 0),
+            high_water,
+            refused: None,
+        }
+    }
+
+    /// Takes note that the instance has been made.
+    pub(super) fn begin(&mut self) {
+        self.initial = (self.memory_bytes, self.table_elements);
+    }
+
+    /// Whether the guest has had, or asked for, more than it began with.
+    pub(super) fn has_changed(&self) -> bool {
+        self.refused.is_some() || self.initial != (self.memory_bytes, self.table_elements)
     }
 
     /// Adds to a sum over all memories (or tables), unless that takes it over its bound.

@@ -13,6 +13,7 @@ use super::outbound::Outbound;
 use super::place::Place;
 use crate::config::{HANDLER_FIELDS_BYTES_MAX, INSTANCES_MAX, RANDOM_BYTES_MAX, RESOURCES_MAX};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -74,6 +75,7 @@ impl Guest {
         memory: Arc<HighWater>,
     ) -> Result<Store<Self>, CallError> {
         let place = Place::take().ok_or(CallError::TooManyCalls(INSTANCES_MAX as usize))?;
+        account.instances_made.fetch_add(1, Ordering::Relaxed);
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(RESOURCES_MAX);
         let limits = &account.limits;
@@ -101,6 +103,19 @@ impl Guest {
             wasi.chance.restart(&occasion);
         }
         guest.occasion = occasion;
+    }
+
+    /// Takes back what the host has for an instance whose memories and globals were reset, so that it finds as little there as
+    /// a new one. False if the call has left a mark that stays: memory that has grown does not shrink, and of a resource that
+    /// it was given the number is seen by the next one, also when it was handed back.
+    pub(super) fn reset(&mut self) -> bool {
+        self.end_lines();
+        (self.wasi, self.http) = (None, None);
+        // Only a table that was used takes anything in that may hold nothing.
+        self.resources.set_max_capacity(0);
+        let was_used = !self.resources.is_empty() || self.resources.push(()).is_ok();
+        self.resources.set_max_capacity(RESOURCES_MAX);
+        !was_used && !self.growth.has_changed()
     }
 
     fn refill(store: &mut Store<Self>) {

@@ -1,11 +1,15 @@
-//! Instances of one generation and role: a fresh one per call, or, where the user opted in, one that has served before.
+//! Instances of one generation and role: a new one per call, or one that has served and was reset, or, where the user opted
+//! in, one that still remembers what it served.
 
 use super::guest::{Guest, Occasion};
+use super::isolation::Isolation;
+use super::loaded::Plugin;
 use super::place::Place;
-use std::sync::{Mutex, PoisonError};
+use super::reset_check::State;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use wasmtime::Store;
 
-/// The instances that wait for another call; none by default.
+/// The instances that wait for another call.
 pub(super) struct Instances<B> {
     idle: Mutex<Vec<Instance<B>>>,
 }
@@ -15,6 +19,8 @@ pub(super) struct Instance<B> {
     pub(super) store: Store<Guest>,
     pub(super) bindings: B,
     served: u32,
+    /// Where it is checked that nothing is left: what it was when it was new.
+    state: Option<State>,
 }
 
 impl<B> Default for Instances<B> {
@@ -24,8 +30,9 @@ impl<B> Default for Instances<B> {
 }
 
 impl<B> Instance<B> {
-    pub(super) fn fresh(store: Store<Guest>, bindings: B) -> Self {
-        Self { store, bindings, served: 0 }
+    pub(super) fn new(mut store: Store<Guest>, bindings: B, state: Option<State>) -> Self {
+        store.data_mut().growth.begin();
+        Self { store, bindings, served: 0, state }
     }
 }
 
@@ -39,16 +46,31 @@ impl<B> Instances<B> {
 
     /// Keeps an instance whose call returned, if it may serve again and takes no place that others may need soon. One that
     /// trapped or was interrupted must not come here: its memory may hold anything.
-    pub(super) fn give_back(&self, mut instance: Instance<B>) {
-        instance.served += 1;
-        let guest = instance.store.data();
-        guest.end_lines();
-        if instance.served < guest.account.reuse && !Place::are_scarce() {
+    pub(super) async fn give_back(&self, mut instance: Instance<B>, plugin: &Plugin) {
+        instance.served = instance.served.saturating_add(1);
+        let may_serve = !Place::are_scarce()
+            && match plugin.isolation {
+                // Its memories and globals are as they were: the guest's own function has ended with that.
+                Isolation::Reset => instance.store.data_mut().reset() && self.lock().len() < idle_max(),
+                Isolation::Fresh(_) => false,
+                Isolation::Reused(calls) => {
+                    instance.store.data().end_lines();
+                    instance.served < calls
+                }
+            };
+        if may_serve && State::is_unchanged(&mut instance.state, &mut instance.store, plugin).await {
             self.lock().push(instance);
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Instance<B>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Instance<B>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many instances wait that were reset. Calls that are short run one on each processor; what a burst of long ones has
+/// made is worth less to the next burst than its memory.
+fn idle_max() -> usize {
+    static MAX: OnceLock<usize> = OnceLock::new();
+    *MAX.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from) * 2)
 }

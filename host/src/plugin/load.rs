@@ -5,6 +5,7 @@ use super::blocking::{blocking, reading};
 use super::call::CallError;
 use super::engine::{Engine, Runtime};
 use super::examples::{self, Examples};
+use super::isolation::Isolation;
 use super::loaded::Plugin;
 use super::patience::while_too_busy;
 use super::type_check::TypeChecked;
@@ -170,7 +171,7 @@ impl Engine {
         examples: Option<Examples>,
     ) -> Result<Arc<Plugin>, LoadError> {
         let candidate = Candidate::read(path, limits.component_bytes_max).await?;
-        let account = Account::new(name.to_owned(), limits, settings, 1, Vec::new());
+        let account = Account::new(name.to_owned(), limits, settings, Default::default(), 1, Vec::new());
         self.load_with(&Arc::new(account), candidate, examples, true).await
     }
 
@@ -199,7 +200,7 @@ impl Engine {
         let stack_bytes_max = account.limits.stack_bytes_max;
         let runtime = self.runtime(stack_bytes_max).map_err(|error| LoadError::Compile(error.to_string()))?;
         let started = Instant::now();
-        let component = self.component(&bytes, &digest, &account.limits, &runtime, asked).await?;
+        let (component, isolation) = self.component(&bytes, &digest, account, &runtime, asked).await?;
         let compile_time = started.elapsed();
         let (typed, examples) = {
             let (runtime, bytes) = (runtime.clone(), Arc::clone(&bytes));
@@ -217,6 +218,7 @@ impl Engine {
             imports: typed.imports,
             examples: examples.count(),
             compile_time,
+            isolation: if account.reuse > 1 { Isolation::Reused(account.reuse) } else { isolation },
             adapter: typed.adapter,
             handler: typed.handler,
             account: Arc::clone(account),
@@ -231,29 +233,32 @@ impl Engine {
         Ok(plugin)
     }
 
-    /// The compiled component, from the cache or from a compiler.
+    /// The compiled component, from the cache or from a compiler, and what its instances are.
     async fn component(
         &self,
         bytes: &Arc<Vec<u8>>,
         digest: &Arc<str>,
-        limits: &Limits,
+        account: &Account,
         runtime: &Runtime,
         asked: bool,
-    ) -> Result<Component, LoadError> {
+    ) -> Result<(Component, Isolation), LoadError> {
+        let reset = account.resets();
         if let Some(cache) = &self.cache {
             let (cache, digest, runtime) = (Arc::clone(cache), Arc::clone(digest), runtime.clone());
-            if let Some(component) = blocking(move || Ok(cache.get(&digest, &runtime))).await? {
-                return Ok(component);
+            if let Some(compiled) = blocking(move || Ok(cache.get(&digest, reset, &runtime))).await? {
+                return Ok(compiled);
             }
         }
-        let artifact = self.compiler.compile(bytes, limits, asked).await?;
+        let artifact = self.compiler.compile(bytes, &account.limits, reset, asked).await?;
         let (cache, digest, runtime) = (self.cache.clone(), Arc::clone(digest), runtime.clone());
         blocking(move || {
             let component = adopt(&runtime, Compiled::Bytes(&artifact)).map_err(LoadError::Compile)?;
+            let isolation = Isolation::at_end_of(&artifact)
+                .ok_or_else(|| LoadError::Compile("the compiler did not end what it wrote".to_owned()))?;
             if let Some(cache) = cache {
-                cache.put(&digest, &artifact);
+                cache.put(&digest, reset, &artifact);
             }
-            Ok(component)
+            Ok((component, isolation))
         })
         .await
     }

@@ -5,6 +5,7 @@ use super::call::{CallError, CallNumber, Message, Reply};
 use super::engine::{Engine, Runtime};
 use super::growth::{HighWater, Refused};
 use super::guest::{Guest, Occasion};
+use super::isolation::Isolation;
 use super::load::Role;
 use super::response::Outlet;
 use super::v0_1_0::{self, Adapter, Idle, ReplyPolicyInput, TransformInput};
@@ -38,6 +39,8 @@ pub struct Plugin {
     pub examples: usize,
     /// How long compiling took, or fetching what was compiled before.
     pub compile_time: Duration,
+    /// What its instances are when a call begins in them.
+    pub isolation: Isolation,
     pub(super) adapter: Adapter,
     pub(super) handler: Option<Handler>,
     pub(super) account: Arc<Account>,
@@ -48,6 +51,10 @@ pub struct Plugin {
 impl Plugin {
     pub(super) fn limits(&self) -> &Limits {
         &self.account.limits
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.account.name
     }
 
     /// The version of the contract that it was built against; none if it is a handler and nothing else.

@@ -223,8 +223,9 @@ impl Slots {
             Some(unloaded) => (Arc::clone(&unloaded.account), unloaded.last_generation),
             None => {
                 let (limits, settings) = (self.config.limits_of(&name), self.config.settings_of(&name));
-                let (reuse, outbound) = (self.config.reuse_of(&name), self.config.outbound_of(&name));
-                (Arc::new(Account::new(name, limits, settings, reuse, outbound)), 0)
+                let (isolation, reuse) = (self.config.isolation_of(&name), self.config.reuse_of(&name));
+                let outbound = self.config.outbound_of(&name);
+                (Arc::new(Account::new(name, limits, settings, isolation, reuse, outbound)), 0)
             }
         };
         Arc::new(Slot::new(origin, account, self.config.rollback, last_generation))

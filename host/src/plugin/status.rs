@@ -6,6 +6,7 @@ use super::load::Role;
 use crate::config::{Limits, Place};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 /// What a slot does at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -44,6 +45,10 @@ pub struct Status {
     pub roles: Vec<Role>,
     /// The interfaces with functions that it imports.
     pub imports: Vec<String>,
+    /// What its instances are when a call begins in them.
+    pub instances: Option<String>,
+    /// How many were made since the start, of all generations; those for probes and examples included.
+    pub instances_made: u64,
     /// How many calls one instance serves.
     pub reuse: u32,
     /// Its bounds.
@@ -104,6 +109,8 @@ impl Status {
             contract: plugin.and_then(|plugin| plugin.contract()),
             roles: plugin.map(|plugin| plugin.roles.clone()).unwrap_or_default(),
             imports: plugin.map(|plugin| plugin.imports.clone()).unwrap_or_default(),
+            instances: plugin.map(|plugin| plugin.isolation.to_string()),
+            instances_made: account.instances_made.load(Ordering::Relaxed),
             reuse: account.reuse,
             limits: account.limits.clone(),
             calls: calls.entered,

@@ -9,8 +9,8 @@ use super::guest::{Guest, Occasion};
 use super::instances::{Instance, Instances};
 use super::load;
 use super::loaded::Plugin;
+use super::reset_check::State;
 use crate::config::Limits;
-use std::future::Future;
 use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
@@ -35,9 +35,9 @@ mod reply_policy_role {
 }
 
 use reply_policy_role::exports::tidegate::plugin::reply_policy as wit_policy;
-use reply_policy_role::{ReplyPolicyRole, ReplyPolicyRolePre};
+use reply_policy_role::{ReplyPolicyRole, ReplyPolicyRoleIndices};
 use transform_role::exports::tidegate::plugin::transform as wit_transform;
-use transform_role::{TransformRole, TransformRolePre};
+use transform_role::{TransformRole, TransformRoleIndices};
 
 /// What goes into a call, in this version's types. A call shares it with whoever makes the call, who gets it back where
 /// there is no answer: after a deadline the call itself may live for a tick longer.
@@ -50,8 +50,9 @@ pub(super) const VERSION: &str = "0.1.0";
 
 /// A component that is known to export the roles that it has in this version's types.
 pub(super) struct Adapter {
-    transform: Option<TransformRolePre<Guest>>,
-    reply_policy: Option<ReplyPolicyRolePre<Guest>>,
+    component: InstancePre<Guest>,
+    transform: Option<TransformRoleIndices>,
+    reply_policy: Option<ReplyPolicyRoleIndices>,
 }
 
 /// What the instances of one generation share, and those that wait for another call. They go with it: what a guest
@@ -67,12 +68,12 @@ pub(super) struct Idle {
 impl Adapter {
     /// Holds the component's exports for `roles` to the contract's types.
     pub(super) fn new(component: &InstancePre<Guest>, roles: &[load::Role]) -> wasmtime::Result<Self> {
-        let mut adapter = Self { transform: None, reply_policy: None };
+        let mut adapter = Self { component: component.clone(), transform: None, reply_policy: None };
         if roles.contains(&load::Role::Transform) {
-            adapter.transform = Some(TransformRolePre::new(component.clone())?);
+            adapter.transform = Some(TransformRoleIndices::new(component)?);
         }
         if roles.contains(&load::Role::ReplyPolicy) {
-            adapter.reply_policy = Some(ReplyPolicyRolePre::new(component.clone())?);
+            adapter.reply_policy = Some(ReplyPolicyRoleIndices::new(component)?);
         }
         Ok(adapter)
     }
@@ -101,11 +102,11 @@ impl Adapter {
         occasion: Occasion,
     ) -> Result<Option<Message>, CallError> {
         let role = self.transform.as_ref().ok_or(CallError::NoRole("transform"))?;
-        let mut instance = instance(role, &idle.transform, &idle.memory, plugin, occasion).await?;
+        let mut instance = instance(&self.component, role, &idle.transform, &idle.memory, plugin, occasion).await?;
         let Instance { store, bindings, .. } = &mut instance;
         let returned = bindings.tidegate_plugin_transform().call_transform(&mut *store, input).await;
         let output = plugin.unless_trapped(returned, store)?;
-        idle.transform.give_back(instance);
+        idle.transform.give_back(instance, plugin).await;
         let output = output.map_err(|error| match error {
             wit_transform::Error::Rejected(text) => CallError::Rejected(text),
             wit_transform::Error::Failed(text) => CallError::Failed(text),
@@ -122,11 +123,11 @@ impl Adapter {
         occasion: Occasion,
     ) -> Result<Vec<Reply>, CallError> {
         let role = self.reply_policy.as_ref().ok_or(CallError::NoRole("reply-policy"))?;
-        let mut instance = instance(role, &idle.reply_policy, &idle.memory, plugin, occasion).await?;
+        let mut instance = instance(&self.component, role, &idle.reply_policy, &idle.memory, plugin, occasion).await?;
         let Instance { store, bindings, .. } = &mut instance;
         let returned = bindings.tidegate_plugin_reply_policy().call_replies(&mut *store, input).await;
         let output = plugin.unless_trapped(returned, store)?;
-        idle.reply_policy.give_back(instance);
+        idle.reply_policy.give_back(instance, plugin).await;
         let replies = output.map_err(|error| match error {
             wit_policy::Error::Rejected(text) => CallError::Rejected(text),
             wit_policy::Error::Failed(text) => CallError::Failed(text),
@@ -162,31 +163,32 @@ impl From<ReplyPolicyInput> for Request {
     }
 }
 
-/// What both roles have in common: an instance of the component, of which the role's functions are known.
-trait Role: Sync {
-    type Bindings: Send;
+/// What both roles have in common: where their functions are in an instance of the component.
+trait Role {
+    type Bindings;
 
-    fn instantiate(&self, store: &mut Store<Guest>) -> impl Future<Output = wasmtime::Result<Self::Bindings>> + Send;
+    fn bindings(&self, store: &mut Store<Guest>, instance: &ComponentInstance) -> wasmtime::Result<Self::Bindings>;
 }
 
-impl Role for TransformRolePre<Guest> {
+impl Role for TransformRoleIndices {
     type Bindings = TransformRole;
 
-    fn instantiate(&self, store: &mut Store<Guest>) -> impl Future<Output = wasmtime::Result<TransformRole>> + Send {
-        self.instantiate_async(store)
+    fn bindings(&self, store: &mut Store<Guest>, instance: &ComponentInstance) -> wasmtime::Result<TransformRole> {
+        self.load(store, instance)
     }
 }
 
-impl Role for ReplyPolicyRolePre<Guest> {
+impl Role for ReplyPolicyRoleIndices {
     type Bindings = ReplyPolicyRole;
 
-    fn instantiate(&self, store: &mut Store<Guest>) -> impl Future<Output = wasmtime::Result<ReplyPolicyRole>> + Send {
-        self.instantiate_async(store)
+    fn bindings(&self, store: &mut Store<Guest>, instance: &ComponentInstance) -> wasmtime::Result<ReplyPolicyRole> {
+        self.load(store, instance)
     }
 }
 
 /// An instance for one call: one that waits for it, or a fresh one.
 async fn instance<R: Role>(
+    component: &InstancePre<Guest>,
     role: &R,
     idle: &Instances<R::Bindings>,
     memory: &Arc<HighWater>,
@@ -197,9 +199,14 @@ async fn instance<R: Role>(
         return Ok(instance);
     }
     let mut store = plugin.store(occasion, Arc::clone(memory))?;
-    let bindings = role.instantiate(&mut store).await;
-    let bindings = plugin.unless_trapped(bindings, &store)?;
-    Ok(Instance::fresh(store, bindings))
+    let made = async {
+        let instance = component.instantiate_async(&mut store).await?;
+        let state = State::of(&mut store, &instance, plugin).await?;
+        Ok((role.bindings(&mut store, &instance)?, state))
+    };
+    let made = made.await;
+    let (bindings, state) = plugin.unless_trapped(made, &store)?;
+    Ok(Instance::new(store, bindings, state))
 }
 
 fn check_bounds(replies: &[Reply], limits: &Limits) -> Result<(), CallError> {

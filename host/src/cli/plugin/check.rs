@@ -28,6 +28,7 @@ struct Report {
     contract: Option<&'static str>,
     roles: Vec<String>,
     imports: Vec<String>,
+    instances: String,
     examples: usize,
     compile_ms: f64,
 }
@@ -57,6 +58,7 @@ impl Report {
             contract: plugin.contract(),
             roles: plugin.roles.iter().map(ToString::to_string).collect(),
             imports: plugin.imports.clone(),
+            instances: plugin.isolation.to_string(),
             examples: plugin.examples,
             compile_ms: plugin.compile_time.as_micros() as f64 / 1_000.0,
         }
@@ -65,10 +67,10 @@ impl Report {
     fn text(&self) -> String {
         let list = |items: &[String]| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
         let contract = self.contract.map(|version| format!("tidegate:plugin@{version}"));
-        let Self { name, digest, size_bytes, examples, compile_ms, .. } = self;
+        let Self { name, digest, size_bytes, instances, examples, compile_ms, .. } = self;
         format!(
             "name: {name}\ndigest: {digest}\nsize: {size_bytes} bytes\ncontract: {}\nroles: {}\nimports: {}\n\
-             examples: {examples} passed\ncompile time: {compile_ms:.1} ms\n",
+             instances: {instances}\nexamples: {examples} passed\ncompile time: {compile_ms:.1} ms\n",
             contract.as_deref().unwrap_or("wasi:http@0.2"),
             list(&self.roles),
             list(&self.imports),
