@@ -71,5 +71,6 @@ mod subscribe;
 mod swap;
 mod unload;
 mod unread_bodies;
+mod warm;
 mod wiped;
 mod without_time;

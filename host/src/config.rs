@@ -167,6 +167,9 @@ pub struct Plugin {
     /// its own.
     #[serde(deserialize_with = "number::<_, _, 1, 4_294_967_295>")]
     pub reuse: u32,
+    /// How many new instances wait for calls, made while nothing else runs; 0, the default, is none.
+    #[serde(deserialize_with = "number::<_, _, 0, 100>")]
+    pub warm: u32,
     /// The hosts that a handler may send requests to; none by default.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outbound: Vec<Grant>,
@@ -187,11 +190,28 @@ pub enum Isolation {
     Fresh,
 }
 
+/// What is said of the instances of one plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instances {
+    /// What one is when a call begins, as long as `reuse` is 1.
+    pub isolation: Isolation,
+    /// How many calls one may serve.
+    pub reuse: u32,
+    /// How many new ones wait.
+    pub warm: u32,
+}
+
+impl Default for Instances {
+    fn default() -> Self {
+        Self { isolation: Isolation::default(), reuse: 1, warm: 0 }
+    }
+}
+
 impl Default for Plugin {
     fn default() -> Self {
         let (limits, settings) = Default::default();
-        let isolation = Isolation::default();
-        Self { path: None, poll_ms: None, isolation, reuse: 1, outbound: Vec::new(), limits, settings }
+        let Instances { isolation, reuse, warm } = Instances::default();
+        Self { path: None, poll_ms: None, isolation, reuse, warm, outbound: Vec::new(), limits, settings }
     }
 }
 
@@ -240,14 +260,10 @@ impl Config {
         Some(own.unwrap_or(self.oci.poll_ms)).filter(|&length_ms| length_ms > 0).map(Duration::from_millis)
     }
 
-    /// What an instance of a plugin is when a call begins.
-    pub fn isolation_of(&self, name: &str) -> Isolation {
-        self.plugins.get(name).map_or_else(Isolation::default, |plugin| plugin.isolation)
-    }
-
-    /// How many calls one instance of a plugin may serve.
-    pub fn reuse_of(&self, name: &str) -> u32 {
-        self.plugins.get(name).map_or(1, |plugin| plugin.reuse)
+    /// What the instances of a plugin are.
+    pub fn instances_of(&self, name: &str) -> Instances {
+        let of = |plugin: &Plugin| Instances { isolation: plugin.isolation, reuse: plugin.reuse, warm: plugin.warm };
+        self.plugins.get(name).map_or_else(Instances::default, of)
     }
 
     /// The hosts that a plugin may send requests to.

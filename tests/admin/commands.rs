@@ -73,7 +73,7 @@ fn a_list_is_a_table_or_json() {
     let table = output(&host, &["list"]);
     let lines: Vec<&str> = table.lines().collect();
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    let heads = ["NAME", "STATE", "GENERATION", "DIGEST", "ROLES", "CALLS", "FAILURES", "SOURCE"];
+    let heads = ["NAME", "STATE", "GENERATION", "DIGEST", "ROLES", "INSTANCES", "CALLS", "FAILURES", "SOURCE"];
     assert_eq!(words(lines[0]), heads, "{table}");
     assert_eq!(words(lines[1])[..3], ["downcase", "serving", "1"], "{table}");
     assert_eq!(words(lines[2])[4], "reply-policy", "{table}");

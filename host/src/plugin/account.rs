@@ -27,6 +27,8 @@ pub(super) struct Account {
     isolation: config::Isolation,
     /// How many calls one instance may serve.
     pub(super) reuse: u32,
+    /// How many new instances are to wait for calls.
+    pub(super) warm: u32,
     /// The hosts that its guests may send requests to.
     pub(super) outbound: Vec<Grant>,
     /// Places for such requests.
@@ -73,15 +75,15 @@ impl Account {
         name: String,
         limits: Limits,
         settings: BTreeMap<String, String>,
-        isolation: config::Isolation,
-        reuse: u32,
+        instances: config::Instances,
         outbound: Vec<Grant>,
     ) -> Self {
         Self {
             name,
             settings: Arc::new(WasiConfigVariables::from_iter(settings)),
-            isolation,
-            reuse,
+            isolation: instances.isolation,
+            reuse: instances.reuse,
+            warm: instances.warm,
             outbound,
             outbound_places: Arc::new(Semaphore::new(OUTBOUND_REQUESTS_MAX)),
             calls: Arc::new(Semaphore::new(limits.calls_max)),

@@ -49,7 +49,8 @@ impl Loader {
     pub fn load(&self, bytes: &[u8]) {
         self.runtime.block_on(async {
             // A new one each time, so that no input pays for the processor's time of another.
-            let account = Arc::new(Account::new("fuzzed".to_owned(), limits(), BTreeMap::new(), 1, Vec::new()));
+            let account =
+                Arc::new(Account::new("fuzzed".to_owned(), limits(), BTreeMap::new(), Default::default(), Vec::new()));
             let candidate = Candidate::new(Arc::new(bytes.to_vec())).await.expect("a digest");
             match self.engine.load(&account, candidate, true).await {
                 Ok(plugin) => {

@@ -105,6 +105,11 @@ impl Guest {
         guest.occasion = occasion;
     }
 
+    /// Whether an instance has asked for nothing of WASI so far.
+    pub(super) fn has_asked_nothing(&self) -> bool {
+        self.wasi.is_none() && self.http.is_none()
+    }
+
     /// Takes back what the host has for an instance whose memories and globals were reset, so that it finds as little there as
     /// a new one. False if the call has left a mark that stays: memory that has grown does not shrink, and of a resource that
     /// it was given the number is seen by the next one, also when it was handed back.

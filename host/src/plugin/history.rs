@@ -240,7 +240,9 @@ impl History {
             artifact: plugin.artifact.as_deref().map(str::to_owned),
         });
         let health = Health::new(self.rules, proven);
-        let generation = Generation { stamp: Arc::clone(&stamp), plugin, health, idle: Arc::default() };
+        let idle = Arc::default();
+        plugin.keep_warm(&idle);
+        let generation = Generation { stamp: Arc::clone(&stamp), plugin, health, idle };
         (stamp, self.serving.swap(Some(Arc::new(generation))))
     }
 

@@ -6,7 +6,8 @@ use super::isolation::Isolation;
 use super::loaded::Plugin;
 use super::place::Place;
 use super::reset_check::State;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use super::v0_1_0::Idle;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use wasmtime::Store;
 
 /// The instances that wait for another call.
@@ -30,8 +31,7 @@ impl<B> Default for Instances<B> {
 }
 
 impl<B> Instance<B> {
-    pub(super) fn new(mut store: Store<Guest>, bindings: B, state: Option<State>) -> Self {
-        store.data_mut().growth.begin();
+    pub(super) fn new(store: Store<Guest>, bindings: B, state: Option<State>) -> Self {
         Self { store, bindings, served: 0, state }
     }
 }
@@ -46,7 +46,7 @@ impl<B> Instances<B> {
 
     /// Keeps an instance whose call returned, if it may serve again and takes no place that others may need soon. One that
     /// trapped or was interrupted must not come here: its memory may hold anything.
-    pub(super) async fn give_back(&self, mut instance: Instance<B>, plugin: &Plugin) {
+    pub(super) async fn give_back(&self, mut instance: Instance<B>, plugin: &Plugin, idle: &Arc<Idle>) {
         instance.served = instance.served.saturating_add(1);
         let may_serve = !Place::are_scarce()
             && match plugin.isolation {
@@ -60,6 +60,8 @@ impl<B> Instances<B> {
             };
         if may_serve && State::is_unchanged(&mut instance.state, &mut instance.store, plugin).await {
             self.lock().push(instance);
+        } else {
+            plugin.let_go(idle, instance.store);
         }
     }
 

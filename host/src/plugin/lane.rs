@@ -48,6 +48,11 @@ impl SlowLane {
         self.calls.load(Ordering::Relaxed) > 0
     }
 
+    /// Does something behind all calls.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.as_ref().expect("the lane is not being dropped").spawn(work);
+    }
+
     /// Runs a call that `began` just now, here for as long as it is short. Dropping the future ends the call at its next tick.
     /// The `meter` is there once the call did not end at once.
     pub(super) async fn run<T, F>(

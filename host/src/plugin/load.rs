@@ -171,7 +171,7 @@ impl Engine {
         examples: Option<Examples>,
     ) -> Result<Arc<Plugin>, LoadError> {
         let candidate = Candidate::read(path, limits.component_bytes_max).await?;
-        let account = Account::new(name.to_owned(), limits, settings, Default::default(), 1, Vec::new());
+        let account = Account::new(name.to_owned(), limits, settings, Default::default(), Vec::new());
         self.load_with(&Arc::new(account), candidate, examples, true).await
     }
 
@@ -219,13 +219,14 @@ impl Engine {
             examples: examples.count(),
             compile_time,
             isolation: if account.reuse > 1 { Isolation::Reused(account.reuse) } else { isolation },
+            component: typed.component,
             adapter: typed.adapter,
             handler: typed.handler,
             account: Arc::clone(account),
             engine: self.clone(),
             runtime,
         });
-        while_too_busy(|| plugin.probe(typed.component.clone()), &Default::default())
+        while_too_busy(|| plugin.probe(), &Default::default())
             .await
             .map_err(LoadError::of_probe)?
             .map_err(|error| LoadError::TypeCheck(format!("{error:#}")))?;

@@ -41,6 +41,7 @@ pub struct Plugin {
     pub compile_time: Duration,
     /// What its instances are when a call begins in them.
     pub isolation: Isolation,
+    pub(super) component: InstancePre<Guest>,
     pub(super) adapter: Adapter,
     pub(super) handler: Option<Handler>,
     pub(super) account: Arc<Account>,
@@ -115,7 +116,7 @@ impl Plugin {
         self: &Arc<Self>,
         request: Request<Bytes>,
         number: CallNumber,
-        memory: Arc<HighWater>,
+        idle: Arc<Idle>,
         outlet: Outlet,
         held: impl Send + 'static,
     ) -> Result<(), CallError> {
@@ -123,22 +124,19 @@ impl Plugin {
         let call = Box::pin(async move {
             let _held = held;
             let handler = plugin.handler.as_ref().ok_or(CallError::NoRole("http-handler"))?;
-            let store = plugin.store(plugin.occasion(Some(Role::HttpHandler), number), memory)?;
-            handler.handle(&plugin, store, request, outlet).await
+            let new = plugin.new_instance(&idle, plugin.occasion(Some(Role::HttpHandler), number)).await?;
+            handler.handle(&plugin, &idle, new, request, outlet).await
         });
         self.bounded(call).await
     }
 
     /// Instantiates once, under the bounds of a call, to see that the component starts. Only an instance shows whether
     /// its functions are of the contract's types, which is the inner result.
-    pub(super) async fn probe(
-        self: &Arc<Self>,
-        component: InstancePre<Guest>,
-    ) -> Result<wasmtime::Result<()>, CallError> {
+    pub(super) async fn probe(self: &Arc<Self>) -> Result<wasmtime::Result<()>, CallError> {
         let plugin = Arc::clone(self);
         let call = Box::pin(async move {
             let mut store = plugin.store(plugin.occasion(None, CallNumber::Load(0)), Arc::default())?;
-            let started = component.instantiate_async(&mut store).await;
+            let started = plugin.component.instantiate_async(&mut store).await;
             let instance = plugin.unless_trapped(started, &store)?;
             if plugin.handler.is_some()
                 && let Err(error) = Handler::check_function(&mut store, &instance)
@@ -168,7 +166,7 @@ impl Plugin {
         unless_panicked(async { call.await.unwrap_or_else(|_| Err(too_late())) }).await
     }
 
-    fn occasion(&self, role: Option<Role>, number: CallNumber) -> Occasion {
+    pub(super) fn occasion(&self, role: Option<Role>, number: CallNumber) -> Occasion {
         Occasion { seed: self.engine.seed, digest: Arc::clone(&self.digest), role, number }
     }
 

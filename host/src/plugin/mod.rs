@@ -52,6 +52,7 @@ mod status;
 mod turn;
 mod type_check;
 mod v0_1_0;
+mod warm;
 mod wasi_http;
 mod watch;
 
@@ -69,6 +70,8 @@ pub use loaded::Plugin;
 pub use lost::lost;
 pub use outbound::LOG_FILTER;
 pub use poll::poll;
+#[cfg(fuzzing)]
+pub(crate) use reset::fuzzing as reset_fuzzing;
 pub use response::{BrokenOff, Pieces, ResponseBody};
 pub use single_call::SingleCall;
 pub use slot::{Cause, Loaded, PutError, Slot};

@@ -49,5 +49,7 @@ impl State {
 
 fn is_wanted() -> bool {
     static WANTED: OnceLock<bool> = OnceLock::new();
-    *WANTED.get_or_init(|| cfg!(debug_assertions) || std::env::var_os(VERIFY).is_some_and(|value| value == "1"))
+    *WANTED.get_or_init(|| {
+        cfg!(any(debug_assertions, fuzzing)) || std::env::var_os(VERIFY).is_some_and(|value| value == "1")
+    })
 }

@@ -223,9 +223,8 @@ impl Slots {
             Some(unloaded) => (Arc::clone(&unloaded.account), unloaded.last_generation),
             None => {
                 let (limits, settings) = (self.config.limits_of(&name), self.config.settings_of(&name));
-                let (isolation, reuse) = (self.config.isolation_of(&name), self.config.reuse_of(&name));
-                let outbound = self.config.outbound_of(&name);
-                (Arc::new(Account::new(name, limits, settings, isolation, reuse, outbound)), 0)
+                let (instances, outbound) = (self.config.instances_of(&name), self.config.outbound_of(&name));
+                (Arc::new(Account::new(name, limits, settings, instances, outbound)), 0)
             }
         };
         Arc::new(Slot::new(origin, account, self.config.rollback, last_generation))

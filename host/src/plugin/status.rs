@@ -2,6 +2,7 @@
 
 use super::account::Account;
 use super::history::{Refused, Told};
+use super::isolation::Isolation;
 use super::load::Role;
 use crate::config::{Limits, Place};
 use serde::Serialize;
@@ -46,9 +47,14 @@ pub struct Status {
     /// The interfaces with functions that it imports.
     pub imports: Vec<String>,
     /// What its instances are when a call begins in them.
-    pub instances: Option<String>,
+    #[serde(rename = "instances", serialize_with = "told")]
+    pub isolation: Option<Isolation>,
     /// How many were made since the start, of all generations; those for probes and examples included.
     pub instances_made: u64,
+    /// New ones that wait for their first call.
+    pub instances_warm: Option<usize>,
+    /// How many are to.
+    pub warm: u32,
     /// How many calls one instance serves.
     pub reuse: u32,
     /// Its bounds.
@@ -86,6 +92,11 @@ pub struct Previous {
     pub digest: String,
 }
 
+/// As people read it.
+fn told<S: serde::Serializer>(isolation: &Option<Isolation>, serializer: S) -> Result<S::Ok, S::Error> {
+    isolation.as_ref().map(ToString::to_string).serialize(serializer)
+}
+
 impl Status {
     pub(super) fn of(source: &Place, account: &Account, told: Told) -> Self {
         let serving = told.serving.as_deref();
@@ -109,8 +120,10 @@ impl Status {
             contract: plugin.and_then(|plugin| plugin.contract()),
             roles: plugin.map(|plugin| plugin.roles.clone()).unwrap_or_default(),
             imports: plugin.map(|plugin| plugin.imports.clone()).unwrap_or_default(),
-            instances: plugin.map(|plugin| plugin.isolation.to_string()),
+            isolation: plugin.map(|plugin| plugin.isolation.clone()),
             instances_made: account.instances_made.load(Ordering::Relaxed),
+            instances_warm: serving.map(|generation| generation.idle.warm.ready()),
+            warm: account.warm,
             reuse: account.reuse,
             limits: account.limits.clone(),
             calls: calls.entered,

@@ -9,7 +9,7 @@ use super::guest::{Guest, Occasion};
 use super::instances::{Instance, Instances};
 use super::load;
 use super::loaded::Plugin;
-use super::reset_check::State;
+use super::warm::{New, Warm};
 use crate::config::Limits;
 use std::sync::Arc;
 use wasmtime::Store;
@@ -50,7 +50,6 @@ pub(super) const VERSION: &str = "0.1.0";
 
 /// A component that is known to export the roles that it has in this version's types.
 pub(super) struct Adapter {
-    component: InstancePre<Guest>,
     transform: Option<TransformRoleIndices>,
     reply_policy: Option<ReplyPolicyRoleIndices>,
 }
@@ -61,6 +60,8 @@ pub(super) struct Adapter {
 pub(super) struct Idle {
     transform: Instances<TransformRole>,
     reply_policy: Instances<ReplyPolicyRole>,
+    /// New ones, for whichever role is called next.
+    pub(super) warm: Warm,
     /// The most memory that any instance took since the generation began.
     pub(super) memory: Arc<HighWater>,
 }
@@ -68,7 +69,7 @@ pub(super) struct Idle {
 impl Adapter {
     /// Holds the component's exports for `roles` to the contract's types.
     pub(super) fn new(component: &InstancePre<Guest>, roles: &[load::Role]) -> wasmtime::Result<Self> {
-        let mut adapter = Self { component: component.clone(), transform: None, reply_policy: None };
+        let mut adapter = Self { transform: None, reply_policy: None };
         if roles.contains(&load::Role::Transform) {
             adapter.transform = Some(TransformRoleIndices::new(component)?);
         }
@@ -97,16 +98,16 @@ impl Adapter {
     pub(super) async fn transform(
         &self,
         plugin: &Plugin,
-        idle: &Idle,
+        idle: &Arc<Idle>,
         input: &TransformInput,
         occasion: Occasion,
     ) -> Result<Option<Message>, CallError> {
         let role = self.transform.as_ref().ok_or(CallError::NoRole("transform"))?;
-        let mut instance = instance(&self.component, role, &idle.transform, &idle.memory, plugin, occasion).await?;
+        let mut instance = instance(role, &idle.transform, idle, plugin, occasion).await?;
         let Instance { store, bindings, .. } = &mut instance;
         let returned = bindings.tidegate_plugin_transform().call_transform(&mut *store, input).await;
         let output = plugin.unless_trapped(returned, store)?;
-        idle.transform.give_back(instance, plugin).await;
+        idle.transform.give_back(instance, plugin, idle).await;
         let output = output.map_err(|error| match error {
             wit_transform::Error::Rejected(text) => CallError::Rejected(text),
             wit_transform::Error::Failed(text) => CallError::Failed(text),
@@ -118,16 +119,16 @@ impl Adapter {
     pub(super) async fn replies(
         &self,
         plugin: &Plugin,
-        idle: &Idle,
+        idle: &Arc<Idle>,
         input: &ReplyPolicyInput,
         occasion: Occasion,
     ) -> Result<Vec<Reply>, CallError> {
         let role = self.reply_policy.as_ref().ok_or(CallError::NoRole("reply-policy"))?;
-        let mut instance = instance(&self.component, role, &idle.reply_policy, &idle.memory, plugin, occasion).await?;
+        let mut instance = instance(role, &idle.reply_policy, idle, plugin, occasion).await?;
         let Instance { store, bindings, .. } = &mut instance;
         let returned = bindings.tidegate_plugin_reply_policy().call_replies(&mut *store, input).await;
         let output = plugin.unless_trapped(returned, store)?;
-        idle.reply_policy.give_back(instance, plugin).await;
+        idle.reply_policy.give_back(instance, plugin, idle).await;
         let replies = output.map_err(|error| match error {
             wit_policy::Error::Rejected(text) => CallError::Rejected(text),
             wit_policy::Error::Failed(text) => CallError::Failed(text),
@@ -186,26 +187,20 @@ impl Role for ReplyPolicyRoleIndices {
     }
 }
 
-/// An instance for one call: one that waits for it, or a fresh one.
+/// An instance for one call: one that was reset or is used again, or a new one.
 async fn instance<R: Role>(
-    component: &InstancePre<Guest>,
     role: &R,
-    idle: &Instances<R::Bindings>,
-    memory: &Arc<HighWater>,
+    instances: &Instances<R::Bindings>,
+    idle: &Idle,
     plugin: &Plugin,
     occasion: Occasion,
 ) -> Result<Instance<R::Bindings>, CallError> {
-    if let Some(instance) = idle.take(&occasion) {
+    if let Some(instance) = instances.take(&occasion) {
         return Ok(instance);
     }
-    let mut store = plugin.store(occasion, Arc::clone(memory))?;
-    let made = async {
-        let instance = component.instantiate_async(&mut store).await?;
-        let state = State::of(&mut store, &instance, plugin).await?;
-        Ok((role.bindings(&mut store, &instance)?, state))
-    };
-    let made = made.await;
-    let (bindings, state) = plugin.unless_trapped(made, &store)?;
+    let New { mut store, instance, state } = plugin.new_instance(idle, occasion).await?;
+    let bindings = role.bindings(&mut store, &instance);
+    let bindings = plugin.unless_trapped(bindings, &store)?;
     Ok(Instance::new(store, bindings, state))
 }
 

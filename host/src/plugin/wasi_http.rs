@@ -5,17 +5,20 @@ use super::call::CallError;
 use super::guest::Guest;
 use super::loaded::Plugin;
 use super::response::{Outlet, announced, is_bodiless};
+use super::v0_1_0::Idle;
+use super::warm::New;
 use bytes::Bytes;
 use futures_util::future::try_join;
 use http_body_util::{BodyExt, Full};
 use hyper::http::uri;
 use hyper::{Method, Request, Response};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre, Resource};
 use wasmtime::error::Context;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
-use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
+use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyIndices};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
@@ -28,11 +31,11 @@ pub(super) const VERSION: &str = "0.2";
 type Answer = Result<Response<HyperOutgoingBody>, ErrorCode>;
 
 /// A component that is known to export the role.
-pub(super) struct Handler(ProxyPre<Guest>);
+pub(super) struct Handler(ProxyIndices);
 
 impl Handler {
     pub(super) fn new(component: &InstancePre<Guest>) -> wasmtime::Result<Self> {
-        Ok(Self(ProxyPre::new(component.clone())?))
+        Ok(Self(ProxyIndices::new(component)?))
     }
 
     /// Holds the function of an instance to the standard's types.
@@ -44,20 +47,23 @@ impl Handler {
     pub(super) async fn handle(
         &self,
         plugin: &Plugin,
-        mut store: Store<Guest>,
+        idle: &Arc<Idle>,
+        New { mut store, instance, .. }: New,
         request: Request<Bytes>,
         outlet: Outlet,
     ) -> Result<(), CallError> {
         let method = request.method().clone();
-        let started = self.0.instantiate_async(&mut store).await;
-        let proxy = plugin.unless_trapped(started, &store)?;
+        let proxy = self.0.load(&mut store, &instance);
+        let proxy = plugin.unless_trapped(proxy, &store)?;
         let (answer, answered) = oneshot::channel();
         let resources = resources(store.data_mut().http(), request, answer);
         let (request, outparam) = plugin.unless_trapped(resources, &store)?;
         let guest = async move {
             let returned = proxy.wasi_http_incoming_handler().call_handle(&mut store, request, outparam).await;
-            // The store goes here, and with it all that the guest has left open.
-            plugin.unless_trapped(returned, &store)
+            let ended = plugin.unless_trapped(returned, &store);
+            // And with it goes all that the guest has left open.
+            plugin.let_go(idle, store);
+            ended
         };
         let response = take(answered, outlet, &method, plugin.limits().output_bytes_max);
         try_join(guest, response).await.map(drop)

@@ -23,7 +23,8 @@ impl List {
 /// A table, and below it what was last refused.
 fn show(plugins: &[Value]) -> String {
     let rows = plugins.iter().map(row).collect();
-    let mut shown = table(["NAME", "STATE", "GENERATION", "DIGEST", "ROLES", "CALLS", "FAILURES", "SOURCE"], rows);
+    let mut shown =
+        table(["NAME", "STATE", "GENERATION", "DIGEST", "ROLES", "INSTANCES", "CALLS", "FAILURES", "SOURCE"], rows);
     for plugin in plugins {
         if let Some(refused) = plugin.get("last_refused").filter(|refused| !refused.is_null()) {
             let (name, at) = (text(plugin, "name"), text(refused, "at"));
@@ -33,7 +34,7 @@ fn show(plugins: &[Value]) -> String {
     shown
 }
 
-fn row(plugin: &Value) -> [String; 8] {
+fn row(plugin: &Value) -> [String; 9] {
     let number = |key: &str| plugin.get(key).and_then(Value::as_u64);
     let roles: Vec<&str> = items(plugin, "roles").iter().filter_map(Value::as_str).collect();
     let failures = plugin.get("failures").and_then(Value::as_object);
@@ -44,10 +45,20 @@ fn row(plugin: &Value) -> [String; 8] {
         number("generation").map_or("-".to_owned(), |generation| generation.to_string()),
         short(text(plugin, "digest")).to_owned(),
         if roles.is_empty() { "-".to_owned() } else { roles.join(",") },
+        instances(plugin),
         number("calls").unwrap_or_default().to_string(),
         failures.to_string(),
         printable(&source(plugin)),
     ]
+}
+
+/// What they are when a call begins, and how many new ones wait.
+fn instances(plugin: &Value) -> String {
+    let kind = text(plugin, "instances").split(' ').next().unwrap_or_default();
+    match plugin.get("instances_warm").and_then(Value::as_u64) {
+        Some(warm) if plugin.get("warm").and_then(Value::as_u64) > Some(0) => format!("{kind},{warm}-warm"),
+        _ => kind.to_owned(),
+    }
 }
 
 /// Where it comes from; behind a tag, what it stood for when it was loaded.

@@ -40,8 +40,8 @@ impl Slot {
         let (outlet, inlet) = response_to(request.method().clone(), room);
         let slot = Arc::clone(self);
         let call = async move {
-            let memory = Arc::clone(&serving.idle.memory);
-            let handled = serving.plugin.handle(request, CallNumber::Message(call.number()), memory, outlet, permit);
+            let idle = Arc::clone(&serving.idle);
+            let handled = serving.plugin.handle(request, CallNumber::Message(call.number()), idle, outlet, permit);
             let result = slot.timed(handled).await;
             slot.settle(&serving, passage, result.as_ref().err(), Some(trial), &request_id);
             match &result {

@@ -42,6 +42,7 @@ impl Collector for Plugins {
             ),
             told.iter().filter_map(|plugin| Some((labels(plugin), plugin.memory_bytes_high_water?))),
         )?;
+        instances(&mut encoder, &told)?;
         generations(&mut encoder, &told)
     }
 }
@@ -83,6 +84,26 @@ fn by_kind<'a>(
     counts: &'a std::collections::BTreeMap<&'static str, u64>,
 ) -> impl Iterator<Item = ([(&'static str, &'a str); 2], u64)> {
     counts.iter().map(|(kind, count)| ([("plugin", &*plugin.name), ("kind", *kind)], *count))
+}
+
+fn instances(encoder: &mut DescriptorEncoder, told: &[Status]) -> fmt::Result {
+    counters(
+        encoder,
+        ("plugin_instances_made", None, "Instances that were made: for calls, probes and examples"),
+        told.iter().map(|plugin| (labels(plugin), plugin.instances_made)),
+    )?;
+    gauges(
+        encoder,
+        ("plugin_instances_warm", None, "New instances that wait for their first call"),
+        told.iter().filter_map(|plugin| Some((labels(plugin), plugin.instances_warm?))),
+    )?;
+    infos(
+        encoder,
+        ("plugin_instances", None, "What the instances are when a call begins: reset, fresh or reused"),
+        told.iter().filter_map(|plugin| {
+            Some([("plugin", plugin.name.clone()), ("kind", plugin.isolation.as_ref()?.as_str().to_owned())])
+        }),
+    )
 }
 
 fn generations(encoder: &mut DescriptorEncoder, told: &[Status]) -> fmt::Result {
