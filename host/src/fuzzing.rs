@@ -5,3 +5,4 @@ pub use crate::config::fuzzing::config;
 pub use crate::http::fuzzing::query;
 pub use crate::messaging::fuzzing::{frames, line};
 pub use crate::plugin::fuzzing::{Loader, cache};
+pub use crate::plugin::reset_fuzzing::reset;

@@ -12,6 +12,8 @@
 
 mod component;
 mod functions;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod glue;
 mod module;
 mod obstacle;
