@@ -1,23 +1,42 @@
-//! Every instance begins from nothing, whatever the one before it in its place left there and however that ended.
+//! Every call begins from nothing, whatever the one before it in its instance or its place left there and however that ended.
 
 use crate::fixtures::{self, LOOK, STAY, WAYS_TO_END};
 use crate::harness::{Host, Setup, wait_for};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn look(host: &Host, after: &str) {
+/// A plugin whose instances are new, and one whose instances are reset.
+const PLUGINS: [&str; 2] = ["made-anew", "in-place"];
+
+/// A host with both, which are busy for so many steps when they are asked to [`STAY`].
+fn host(steps: u32, config: &str, deadline_ms: u64) -> Host {
+    let [anew, in_place] = PLUGINS;
+    let setup = Setup::new()
+        .plugin(anew, &fixtures::marking(steps))
+        .plugin(in_place, &fixtures::marking_in_place(steps))
+        .config(config);
+    let limit = |name| format!("[plugins.{name}.limits]\ncall_deadline_ms = {deadline_ms}");
+    let host = setup.config(&PLUGINS.map(limit).join("\n")).start();
+    assert_eq!(host.status(in_place)["instances"], "reset in place");
+    assert_ne!(host.status(anew)["instances"], "reset in place");
+    host
+}
+
+fn look(host: &Host, plugin: &str, after: &str) {
     // A busy machine may leave it no time, since the plugin is known for long calls by then.
-    let answer = wait_for("time to look", || Some(host.post("/marks/", LOOK)).filter(|answer| answer.status != 503));
-    assert_eq!((answer.status, answer.text()), (200, "0"), "after {after}");
+    let answer = wait_for("time to look", || {
+        Some(host.post(&format!("/{plugin}/"), LOOK)).filter(|answer| answer.status != 503)
+    });
+    assert_eq!((answer.status, answer.text()), (200, "0"), "{plugin} after {after}");
 }
 
 #[test]
 fn no_mark_outlives_a_call_whichever_way_it_ends() {
-    let config = "[rollback]\nfailures = 0\n[plugins.marks.limits]\ncall_deadline_ms = 200";
-    let host = Setup::new().plugin("marks", &fixtures::marking(0)).config(config).start();
-    for way in WAYS_TO_END.into_iter().cycle().take(5 * WAYS_TO_END.len()) {
+    let host = host(0, "[rollback]\nfailures = 0", 200);
+    let ways = WAYS_TO_END.into_iter().cycle().take(5 * WAYS_TO_END.len());
+    for (way, plugin) in ways.flat_map(|way| PLUGINS.map(|plugin| (way, plugin))) {
         let letter = way[0] as char;
-        let status = host.post("/marks/", way).status;
+        let status = host.post(&format!("/{plugin}/"), way).status;
         let expected: &[u16] = match letter {
             'a' => &[200],
             'r' => &[422],
@@ -27,7 +46,7 @@ fn no_mark_outlives_a_call_whichever_way_it_ends() {
             _ => &[502],
         };
         assert!(expected.contains(&status), "{letter}: {status}");
-        look(&host, &letter.to_string());
+        look(&host, plugin, &letter.to_string());
     }
     assert_eq!(host.stop(), 0);
 }
@@ -95,13 +114,12 @@ fn swapped_out(process: u32) -> u64 {
 fn no_mark_outlives_a_call_that_was_swapped_out() {
     let directory = tempfile::tempdir().unwrap();
     let Some(_swap) = Swap::new(directory.path()) else { return };
-    let config = "[plugins.marks.limits]\ncall_deadline_ms = 60000";
-    let host = Setup::new().plugin("marks", &fixtures::marking(3_000_000_000)).config(config).start();
+    let host = host(3_000_000_000, "", 60_000);
     host.process.wait_for_log("memory may be swapped out");
-    for _ in 0..3 {
+    for plugin in PLUGINS.into_iter().cycle().take(4) {
         std::thread::scope(|scope| {
-            let call = scope.spawn(|| host.post("/marks/", STAY).status);
-            wait_for("the call", || (host.status("marks")["calls_in_flight"] == 1).then_some(()));
+            let call = scope.spawn(|| host.post(&format!("/{plugin}/"), STAY).status);
+            wait_for("the call", || (host.status(plugin)["calls_in_flight"] == 1).then_some(()));
             let before = swapped_out(host.process.id());
             page_out(host.process.id());
             let after = swapped_out(host.process.id());
@@ -110,10 +128,12 @@ fn no_mark_outlives_a_call_that_was_swapped_out() {
             if after <= before {
                 eprintln!("nothing was swapped out: {before} KiB before, {after} KiB after");
             }
-            assert_eq!(call.join().unwrap(), 200);
+            // Cut off on a busy machine it leaves as many marks.
+            let status = call.join().unwrap();
+            assert!(matches!(status, 200 | 503 | 504), "{status}");
         });
         for _ in 0..3 {
-            look(&host, "a call that was swapped out");
+            look(&host, plugin, "a call that was swapped out");
         }
     }
     assert_eq!(host.stop(), 0);
