@@ -13,8 +13,7 @@ fn wait_until_warm(host: &Host, name: &str, count: u64) {
 
 #[test]
 fn calls_find_instances_that_were_made_before_and_remember_nothing() {
-    // Too large to be reset.
-    let host = Setup::new().plugin("x", &fixtures::counting()).config("[plugins.x]\nwarm = 3").start();
+    let host = Setup::new().plugin("x", &fixtures::counting()).config("[plugins.x]\nisolation = \"fresh\"\nwarm = 3").start();
     assert_eq!(host.status("x")["warm"], 3);
     wait_until_warm(&host, "x", 3);
     std::thread::scope(|scope| {
@@ -41,7 +40,7 @@ fn calls_find_instances_that_were_made_before_and_remember_nothing() {
 
 #[test]
 fn those_of_a_generation_go_with_it() {
-    let host = Setup::new().plugin("x", &fixtures::counting()).config("[plugins.x]\nwarm = 2").start();
+    let host = Setup::new().plugin("x", &fixtures::counting()).config("[plugins.x]\nisolation = \"fresh\"\nwarm = 2").start();
     wait_until_warm(&host, "x", 2);
     let other = [&fixtures::answering("t", None)[..], &fixtures::custom_section("note", b"2")].concat();
     assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&other)).json()["generation"], 2);
@@ -66,7 +65,7 @@ fn chance_and_time_are_those_of_the_call_and_not_of_the_wait() {
             })
             .collect()
     };
-    assert_eq!(answers("[plugins.draw]\nwarm = 2\n[plugins.clock]\nwarm = 2", 2), answers("", 0));
+    assert_eq!(answers("[plugins.draw]\nisolation = \"fresh\"\nwarm = 2\n[plugins.clock]\nisolation = \"fresh\"\nwarm = 2", 2), answers("", 0));
 }
 
 #[test]
@@ -76,7 +75,7 @@ fn what_asks_the_host_as_it_starts_is_made_when_it_is_called() {
            (func $start (drop (call $draw))) (start $start)"#,
         "(i32.const 16)",
     );
-    let host = Setup::new().plugin("x", &asking).config("[plugins.x]\nwarm = 2").start();
+    let host = Setup::new().plugin("x", &asking).config("[plugins.x]\nisolation = \"fresh\"\nwarm = 2").start();
     host.process.wait_for_line(&["not kept warm", "plugin=\"x\""]);
     assert_eq!((host.get("/x/?param=x").status, warm(&host, "x")), (204, 0));
     assert_eq!(host.stop(), 0);

@@ -7,6 +7,7 @@ use super::growth::{HighWater, Refused};
 use super::guest::{Guest, Occasion};
 use super::isolation::Isolation;
 use super::load::Role;
+use super::meter::Meter;
 use super::response::Outlet;
 use super::v0_1_0::{self, Adapter, Idle, ReplyPolicyInput, TransformInput};
 use super::wasi_http::Handler;
@@ -14,10 +15,11 @@ use crate::config::{INSTANCES_MAX, Limits};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use hyper::Request;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::time::timeout_at;
 use wasmtime::component::InstancePre;
@@ -157,13 +159,20 @@ impl Plugin {
     ) -> Result<T, CallError> {
         let deadline_ms = self.limits().call_deadline_ms;
         let (share, began, deadline) = (&self.account.cpu, Instant::now(), Duration::from_millis(deadline_ms));
-        let meter = OnceLock::new();
-        let call = timeout_at((began + deadline).into(), self.engine.lane.run(share, call, began, &meter));
+        let meter = OnceLock::<Arc<Meter>>::new();
         let too_late = || match meter.get() {
             Some(meter) if meter.is_starved(share, deadline) => CallError::Starved(deadline_ms),
             _ => CallError::DeadlineExceeded(deadline_ms),
         };
-        unless_panicked(async { call.await.unwrap_or_else(|_| Err(too_late())) }).await
+        unless_panicked(async {
+            let mut call = pin!(self.engine.lane.run(share, call, began, &meter));
+            // Most end at once, and need no timer.
+            if let Poll::Ready(ended) = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
+                return ended;
+            }
+            timeout_at((began + deadline).into(), call).await.unwrap_or_else(|_| Err(too_late()))
+        })
+        .await
     }
 
     pub(super) fn occasion(&self, role: Option<Role>, number: CallNumber) -> Occasion {

@@ -24,8 +24,9 @@ type Run = TypedFunc<(u64,), (u64,)>;
 /// around it can be reset.
 pub fn reset(module: &[u8], arguments: &[u64]) -> bool {
     let component = component(module);
+    // References to what a garbage collector has are valid, and not for this engine.
+    let Ok(fresh) = Compiled::new(&ENGINE, &component) else { return false };
     let Ok(resettable) = resettable(&component) else { return false };
-    let fresh = Compiled::new(&ENGINE, &component).expect("a sound component");
     let reset = Compiled::new(&ENGINE, &resettable).expect("what is added to a sound component is sound");
     // Where a start function traps there is no instance.
     let Some(mut instance) = Instance::new(&reset) else { return true };
