@@ -1,7 +1,7 @@
 //! The ledger: what came in at each hop, what went out, and why the rest did not.
 //!
-//! At every hop `in = out + dropped + in flight`, at every moment that it is read: the figures of a hop change and are
-//! read under one lock. Whatever enters a hop holds a [`Passage`] until its end is known, so that nothing can leave
+//! At every hop `in = out + dropped + in flight`, at every moment that it is read: a thread changes the figures of a hop under
+//! a lock of its own, and who reads them holds all of these. Whatever enters a hop holds a [`Passage`] until its end is known, so that nothing can leave
 //! uncounted: a passage that is let go without a verdict counts as [`Reason::Abandoned`], or, as long as the host goes on and
 //! somebody waited for it, as [`Reason::ClientGone`].
 

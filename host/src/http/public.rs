@@ -136,8 +136,8 @@ impl Public {
             Err(problem) => return problem.into_response(),
         };
 
-        let call = self.transform_hop.enter().of_client();
-        let number = call.number();
+        let (call, number) = self.transform_hop.enter_numbered();
+        let call = call.of_client();
         let Answer { by, result, input } = slot.transform(message, CallNumber::Message(number)).await;
         let answer = match result {
             Ok(returned) => {

@@ -1,41 +1,63 @@
 //! One hop: what counts, and the passage that each unit holds while it is inside.
 
 use super::{Figures, PeerQueues, Reason};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The counters of one hop.
+/// Threads share a shard only where there are more of them than this.
+const SHARDS: usize = 16;
+
+/// The counters of one hop. Each thread counts in a shard of its own, so that threads do not wait for each other; who reads
+/// the figures locks all shards at once, and so has them as of one moment.
 #[derive(Debug, Default)]
 pub struct Hop {
-    figures: Mutex<Figures>,
+    shards: [Arc<Shard>; SHARDS],
+    /// Of units that are numbered: the last one's.
+    number: AtomicU64,
     peer_queues: PeerQueues,
+}
+
+/// What one thread counts in, on cache lines that are no other's. A passage ends in the shard that it entered by, on
+/// whatever thread: so each shard is balanced, and none has less than nothing in flight.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Shard {
+    figures: Mutex<Figures>,
     closed: AtomicBool,
 }
 
 impl Hop {
     /// Counts one unit in; what is returned counts its end.
-    pub fn enter(self: &Arc<Self>) -> Passage {
-        let mut figures = self.lock();
+    pub fn enter(&self) -> Passage {
+        let shard = self.shard();
+        let mut figures = shard.lock();
         figures.entered += 1;
         figures.in_flight += 1;
-        let number = figures.entered;
         drop(figures);
-        Passage { hop: Arc::clone(self), number, verdict: None, of_client: false }
+        Passage { shard: Arc::clone(shard), verdict: None, of_client: false }
+    }
+
+    /// The same, with the number of the unit among all that entered so, from 1. All threads draw from one counter: it is for
+    /// hops at which something depends on the number, and all units of such a hop enter so.
+    pub fn enter_numbered(&self) -> (Passage, u64) {
+        let number = self.number.fetch_add(1, Ordering::Relaxed) + 1;
+        (self.enter(), number)
     }
 
     /// From now on whatever is let go is given up by the host, whoever waits for it.
     pub fn close(&self) {
-        self.closed.store(true, Ordering::Relaxed);
+        self.shards.iter().for_each(|shard| shard.closed.store(true, Ordering::Relaxed));
     }
 
     /// Counts one unit that came in and was dropped on the spot.
-    pub fn refuse(self: &Arc<Self>, reason: Reason) {
+    pub fn refuse(&self, reason: Reason) {
         self.enter().dropped(reason);
     }
 
     /// Counts one unit that came in and went out on the spot.
     pub fn pass(&self) {
-        let mut figures = self.lock();
+        let mut figures = self.shard().lock();
         figures.entered += 1;
         figures.out += 1;
     }
@@ -47,31 +69,53 @@ impl Hop {
 
     /// All figures as of one moment.
     pub fn figures(&self) -> Figures {
-        self.lock().clone()
+        // Nobody else holds two of these locks, so nobody waits in a circle.
+        let shards = self.shards.each_ref().map(|shard| shard.lock());
+        let mut whole = Figures::default();
+        for figures in &shards {
+            whole.entered += figures.entered;
+            whole.out += figures.out;
+            whole.in_flight += figures.in_flight;
+            for (reason, count) in &figures.dropped {
+                *whole.dropped.entry(*reason).or_default() += count;
+            }
+        }
+        whole
     }
 
+    fn shard(&self) -> &Arc<Shard> {
+        &self.shards[own_shard()]
+    }
+}
+
+impl Shard {
     fn lock(&self) -> MutexGuard<'_, Figures> {
         // The figures are whole at every panic: each change is a few additions.
         self.figures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// The shard of the thread that asks, the same at every hop: each thread that counts gets the next one.
+fn own_shard() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local!(static OWN: Cell<Option<usize>> = const { Cell::new(None) });
+    OWN.get().unwrap_or_else(|| {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        OWN.set(Some(next));
+        next
+    })
+}
+
 /// One unit inside a hop, from its entry to its end.
 #[derive(Debug)]
 #[must_use = "a passage that is dropped counts as abandoned"]
 pub struct Passage {
-    hop: Arc<Hop>,
-    number: u64,
+    shard: Arc<Shard>,
     verdict: Option<Result<(), Reason>>,
     of_client: bool,
 }
 
 impl Passage {
-    /// Which one it is of all that came in, from 1.
-    pub fn number(&self) -> u64 {
-        self.number
-    }
-
     /// Somebody waits for it, and may give it up by going away.
     pub fn of_client(mut self) -> Self {
         self.of_client = true;
@@ -91,11 +135,11 @@ impl Passage {
 
 impl Drop for Passage {
     fn drop(&mut self) {
-        let given_up = match self.of_client && !self.hop.closed.load(Ordering::Relaxed) {
+        let given_up = match self.of_client && !self.shard.closed.load(Ordering::Relaxed) {
             true => Reason::ClientGone,
             false => Reason::Abandoned,
         };
-        let mut figures = self.hop.lock();
+        let mut figures = self.shard.lock();
         figures.in_flight -= 1;
         match self.verdict.unwrap_or(Err(given_up)) {
             Ok(()) => figures.out += 1,
@@ -107,10 +151,13 @@ impl Drop for Passage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+    use std::sync::mpsc;
+    use std::thread;
 
     #[test]
     fn every_end_is_counted_once() {
-        let hop = Arc::new(Hop::default());
+        let hop = Hop::default();
         hop.enter().out();
         hop.enter().dropped(Reason::TooLarge);
         drop(hop.enter());
@@ -130,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_client_gives_up_as_long_as_the_host_does_not() {
-        let hop = Arc::new(Hop::default());
+        let hop = Hop::default();
         drop(hop.enter().of_client());
         let inside = hop.enter().of_client();
         hop.close();
@@ -139,5 +186,76 @@ mod tests {
         hop.enter().of_client().out();
         let figures = hop.figures();
         assert_eq!((figures.dropped(Reason::ClientGone), figures.dropped(Reason::Abandoned), figures.out), (1, 2, 1));
+    }
+
+    #[test]
+    fn a_passage_may_end_on_another_thread_and_after_its_hop() {
+        let hop = Hop::default();
+        let passages: Vec<_> = (0..3).map(|_| hop.enter()).collect();
+        let (first, rest) = thread::scope(|scope| {
+            let ending = scope.spawn(|| {
+                let mut passages = passages.into_iter();
+                let first = passages.next();
+                passages.next().expect("the second").out();
+                (first, passages)
+            });
+            ending.join().expect("no panic")
+        });
+        let figures = hop.figures();
+        assert_eq!((figures.entered, figures.out, figures.in_flight), (3, 1, 2));
+        drop(hop);
+        drop((first, rest));
+    }
+
+    /// More threads than shards enter, and end what others entered, while one reads.
+    #[test]
+    fn it_is_balanced_and_never_goes_back_whoever_enters_ends_and_reads() {
+        const THREADS: u64 = SHARDS as u64 + 3;
+        const EACH: u64 = 5_000;
+        let hop = Hop::default();
+        let (give, take) = mpsc::channel::<Passage>();
+        thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let (hop, give) = (&hop, give.clone());
+                scope.spawn(move || {
+                    for unit in 0..EACH {
+                        match (thread + unit) % 4 {
+                            0 => hop.enter().out(),
+                            1 => hop.refuse(Reason::QueueFull),
+                            2 => hop.pass(),
+                            _ => give.send(hop.enter()).expect("somebody takes it"),
+                        }
+                    }
+                });
+            }
+            drop(give);
+            scope.spawn(move || take.into_iter().for_each(Passage::out));
+            scope.spawn(|| {
+                let mut before = Figures::default();
+                while before.entered < THREADS * EACH || before.in_flight > 0 {
+                    let now = hop.figures();
+                    assert!(now.balanced(), "{now:?}");
+                    let ended = |figures: &Figures| figures.out + figures.dropped(Reason::QueueFull);
+                    assert!(now.entered >= before.entered && ended(&now) >= ended(&before), "{before:?} {now:?}");
+                    before = now;
+                }
+            });
+        });
+        let figures = hop.figures();
+        assert_eq!((figures.entered, figures.in_flight), (THREADS * EACH, 0));
+        assert!(figures.balanced(), "{figures:?}");
+    }
+
+    #[test]
+    fn numbers_are_drawn_once_and_without_a_gap() {
+        let hop = Hop::default();
+        let draw = || (0..1_000).map(|_| hop.enter_numbered().1).collect::<Vec<_>>();
+        let numbers = thread::scope(|scope| {
+            let threads = [(); 4].map(|()| scope.spawn(draw));
+            threads.map(|thread| thread.join().expect("no panic"))
+        });
+        assert!(numbers.iter().all(|numbers| numbers.is_sorted()), "a thread's own come in order");
+        let all: BTreeSet<u64> = numbers.into_iter().flatten().collect();
+        assert_eq!((all.len(), all.first(), all.last()), (4_000, Some(&1), Some(&4_000)));
     }
 }

@@ -230,7 +230,8 @@ mod tests {
     fn job(hop: &Arc<Hop>) -> Job {
         let (envelope, body) =
             Envelope::split(vec![b"id".to_vec(), b"x".to_vec()], EnvelopeKind::Delimiter, 1).expect("whole");
-        Job { passage: hop.enter(), key: None, envelope, body }
+        let (passage, number) = hop.enter_numbered();
+        Job { passage, number, key: None, envelope, body }
     }
 
     fn end(Job { passage, envelope, .. }: Job) -> Done {

@@ -239,13 +239,13 @@ impl BrokerLoop {
     }
 
     fn admit(&mut self, Received { frames: message, key, .. }: Received) {
-        let passage = self.hops.policy.enter();
+        let (passage, number) = self.hops.policy.enter_numbered();
         if !self.frontend.lets_in(key.as_deref()) {
             return passage.dropped(Reason::KeyRemoved);
         }
         let Settings { envelope: kind, frames_max, .. } = self.settings;
         match Envelope::split(message, kind, frames_max) {
-            Ok((envelope, body)) => self.dispatch.submit(Job { passage, key, envelope, body }),
+            Ok((envelope, body)) => self.dispatch.submit(Job { passage, number, key, envelope, body }),
             Err(NoRequest::NoBody) => {
                 tracing::debug!("request without a body");
                 passage.dropped(Reason::NoBody);

@@ -12,6 +12,8 @@ use std::time::Duration;
 pub(super) struct Job {
     /// Through the policy hop.
     pub(super) passage: Passage,
+    /// Which one it is of all that came to that hop.
+    pub(super) number: u64,
     /// The CURVE key that its sender showed, in Z85.
     pub(super) key: Option<String>,
     pub(super) envelope: Envelope,

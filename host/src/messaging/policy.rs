@@ -41,6 +41,7 @@ type Answering = Pin<Box<dyn Future<Output = Answer<Vec<Reply>, Request>> + Send
 /// A call that has begun.
 pub(super) struct PolicyCall {
     passage: Passage,
+    number: u64,
     envelope: Envelope,
     id: RequestId,
     span: Span,
@@ -80,8 +81,7 @@ impl Policy {
     }
 
     fn conclude(&self, call: PolicyCall, outcome: Outcome) -> Done {
-        let PolicyCall { passage, envelope, id, request, took, request_bytes, mut held, .. } = call;
-        let number = passage.number();
+        let PolicyCall { passage, number, envelope, id, request, took, request_bytes, mut held, .. } = call;
         let verdict = match outcome {
             Outcome::Answered(Answer { by, result: Ok(replies), .. }) => {
                 held.settle(replies.iter().map(|reply| reply_bytes(&envelope, reply)).sum());
@@ -118,7 +118,7 @@ impl Policy {
 impl PolicyCall {
     fn new(id: RequestId, job: Job, held: Held) -> Self {
         let request_bytes = job.bytes();
-        let Job { passage, key, envelope, body } = job;
+        let Job { passage, number, key, envelope, body } = job;
         // What the log says of the request names the key too.
         let span = key.as_ref().map_or_else(Span::none, |key| tracing::info_span!("request", curve_key = key));
         let mut metadata = Vec::with_capacity(2);
@@ -126,7 +126,7 @@ impl PolicyCall {
         metadata.extend(key.map(|key| ("tidegate.curve-key".to_owned(), key)));
         let request = Some(Request { identity: envelope.identity.clone(), metadata, frames: body });
         let took = Duration::ZERO;
-        Self { passage, envelope, id, span, request, answering: None, took, request_bytes, held }
+        Self { passage, number, envelope, id, span, request, answering: None, took, request_bytes, held }
     }
 
     /// A panic is the host's fault, and no reason to serve with one thread less.
@@ -135,7 +135,7 @@ impl PolicyCall {
             #[cfg(debug_assertions)]
             self.request.iter().for_each(panic_if_asked);
             if let Some(request) = self.request.take() {
-                let (slot, number) = (Arc::clone(slot), self.passage.number());
+                let (slot, number) = (Arc::clone(slot), self.number);
                 let answering = async move { slot.replies(request, CallNumber::Message(number)).await };
                 self.answering = Some(match self.span.is_none() {
                     true => Box::pin(answering),

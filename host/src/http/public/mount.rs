@@ -35,8 +35,8 @@ impl Public {
             Ok(reserved) => reserved,
             Err(problem) => return problem.into_response(),
         };
-        let call = self.handler_hop.enter().of_client();
-        let (by, result) = slot.handle(request, head.name.id, call, room).await;
+        let (call, number) = self.handler_hop.enter_numbered();
+        let (by, result) = slot.handle(request, head.name.id, (call.of_client(), number), room).await;
         stamped(by, result.map(response).map_err(Problem::Call))
     }
 

@@ -12,13 +12,13 @@ use hyper::http::response::Parts;
 use std::sync::Arc;
 
 impl Slot {
-    /// Calls the role `http-handler` of the generation that serves now. `call` is the passage at its hop, which ends as the
-    /// call does: that may be after this has returned the beginning of the response. `room` is for all that it may return.
+    /// Calls the role `http-handler` of the generation that serves now. `call` is the passage at its hop, and its number; it ends
+    /// as the call does: that may be after this has returned the beginning of the response. `room` is for all that it may return.
     pub(crate) async fn handle(
         self: &Arc<Self>,
         request: Request<Bytes>,
         request_id: Arc<str>,
-        call: Passage,
+        (call, number): (Passage, u64),
         room: Held,
     ) -> (Option<Arc<Stamp>>, Result<(Parts, ResponseBody), CallError>) {
         let passage = self.account.hop.enter().of_client();
@@ -41,7 +41,7 @@ impl Slot {
         let slot = Arc::clone(self);
         let call = async move {
             let idle = Arc::clone(&serving.idle);
-            let handled = serving.plugin.handle(request, CallNumber::Message(call.number()), idle, outlet, permit);
+            let handled = serving.plugin.handle(request, CallNumber::Message(number), idle, outlet, permit);
             let result = slot.timed(handled).await;
             slot.settle(&serving, passage, result.as_ref().err(), Some(trial), &request_id);
             match &result {
