@@ -1,8 +1,11 @@
 //! Names for requests, which the log, a plugin, a dead letter and the caller have in common.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Of the name of a request in a trace, which is the longest: 32 digits, `-`, and 16 at most.
+const TEXT_BYTES_MAX: usize = 49;
 
 /// Gives each request of a run its own name, and runs different ones: `RUN-NUMBER` in hexadecimal.
 #[derive(Debug)]
@@ -37,13 +40,15 @@ impl RequestIds {
         RequestId { run: self.run, number: self.next.fetch_add(1, Ordering::Relaxed) }
     }
 
-    /// The next name, as text.
-    pub fn next(&self) -> String {
-        self.next_id().to_string()
-    }
-
-    /// The next name, of a request that belongs to a trace of others: `TRACE-NUMBER`.
-    pub fn next_in(&self, trace: &str) -> String {
-        format!("{trace}-{:x}", self.next.fetch_add(1, Ordering::Relaxed))
+    /// The next name, as text; of a request that belongs to a `trace` of others, `TRACE-NUMBER`.
+    pub fn next(&self, trace: Option<&str>) -> String {
+        let RequestId { run, number } = self.next_id();
+        let mut text = String::with_capacity(TEXT_BYTES_MAX);
+        // Writing to a text does not fail.
+        let _ = match trace {
+            Some(trace) => write!(text, "{trace}-{number:x}"),
+            None => write!(text, "{run:016x}-{number:x}"),
+        };
+        text
     }
 }

@@ -17,7 +17,8 @@ use self::broker::Order;
 use self::metrics::Metrics;
 use super::answer::with_type;
 use super::body::{self, InFlight, InFlightBudget};
-use super::entrance::{RequestName, Routes};
+use super::entrance::Routes;
+use super::head::Head;
 use super::problem::{Problem, Refusal};
 use crate::config::{ADMIN_BODY_MS_MAX, ADMIN_CALL_BYTES_MAX, ADMIN_CALLS_BYTES_MAX, ADMIN_UPLOADS_MAX};
 use crate::ledger::{Ledger, Report};
@@ -33,8 +34,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use warp::Filter;
 use warp::http::header::CACHE_CONTROL;
-use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use warp::path::FullPath;
+use warp::http::{HeaderValue, Method, StatusCode};
 use warp::reply::Response;
 
 const OPENAPI: &str = include_str!("openapi.json");
@@ -73,15 +73,6 @@ pub struct Parts {
     pub broker: Option<Arc<BrokerControl>>,
     /// Notified when the host is asked to end.
     pub drain: Arc<Notify>,
-}
-
-/// What came in, apart from the body.
-struct Head {
-    method: Method,
-    path: FullPath,
-    query: String,
-    headers: HeaderMap,
-    name: RequestName,
 }
 
 /// What a request asks for, when it may ask for it.
@@ -135,12 +126,9 @@ impl Admin {
     /// The routes, for a [`super::Server`].
     pub fn routes(self) -> Routes {
         let admin = Arc::new(self);
-        let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-        let head = warp::method().and(warp::path::full()).and(query).and(warp::header::headers_cloned());
-        let head = head.and(warp::ext::get());
-        let head = head.map(|method, path, query, headers, name| Head { method, path, query, headers, name });
-        head.and(warp::body::stream())
-            .then(move |head, body| {
+        warp::ext::get()
+            .and(warp::body::stream())
+            .then(move |head: Arc<Head>, body| {
                 let admin = Arc::clone(&admin);
                 async move { admin.answer(&head, body).await }
             })
@@ -160,17 +148,17 @@ impl Admin {
     /// The guard first, then the path, then the method: a stranger learns nothing, and an unknown route wins over a
     /// wrong method.
     fn route(&self, head: &Head) -> Result<Route, Problem> {
-        let path = head.path.as_str();
+        let path = head.path();
         let segments: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').skip(1).collect();
         // Whoever watches the host has neither a token nor a say in its headers.
         if !matches!(segments[..], ["livez" | "readyz"]) {
-            self.guard.check(&head.headers)?;
+            self.guard.check(&head.parts.headers)?;
         }
-        let get = |route| match head.method {
+        let get = |route| match head.parts.method {
             Method::GET | Method::HEAD => Ok(route),
             _ => Err(Problem::Method("GET, HEAD")),
         };
-        let post = |route| if head.method == Method::POST { Ok(route) } else { Err(Problem::Method("POST")) };
+        let post = |route| if head.parts.method == Method::POST { Ok(route) } else { Err(Problem::Method("POST")) };
         match segments[..] {
             ["livez"] => get(Route::Live),
             ["readyz"] => get(Route::Ready),
@@ -181,10 +169,10 @@ impl Admin {
             ["broker", order] => post(Route::Broker(Some(Order::named(order).ok_or(Problem::NoAdminRoute)?))),
             ["drain"] => post(Route::Drain),
             ["plugins"] => get(Route::List),
-            ["plugins", name] => match head.method {
+            ["plugins", name] => match head.parts.method {
                 Method::GET | Method::HEAD => Ok(Route::Show(self.slot(name)?)),
                 Method::PUT => {
-                    let persist = persist(&head.query)?;
+                    let persist = persist(head.query())?;
                     let place = Arc::clone(&self.uploads).try_acquire_owned();
                     let place = place.map_err(|_| Problem::TooManyUploads)?;
                     Ok(Route::Put { name: name.to_owned(), persist, place })
@@ -208,7 +196,7 @@ impl Admin {
     async fn serve<B: Buf>(
         &self,
         route: Route,
-        Head { headers, name, .. }: &Head,
+        Head { parts, id, .. }: &Head,
         body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
     ) -> Result<Response, Problem> {
         match route {
@@ -218,7 +206,7 @@ impl Admin {
             Route::Ledger => json(&Report::new(&self.ledger, self.slots.figures())),
             Route::Metrics => {
                 // A thousand plugins are a megabyte, which is no work for a thread that carries traffic.
-                let (metrics, headers) = (Arc::clone(&self.metrics), headers.clone());
+                let (metrics, headers) = (Arc::clone(&self.metrics), parts.headers.clone());
                 let answer = tokio::task::spawn_blocking(move || metrics.answer(&headers));
                 answer.await.unwrap_or(Err(Problem::Host))
             }
@@ -233,7 +221,7 @@ impl Admin {
             Route::Show(slot) => json(&slot.status()),
             Route::Put { name, persist, place } => {
                 let bound = usize::try_from(self.slots.component_bytes_max(&name)).unwrap_or(usize::MAX);
-                let bytes = body::read(headers, body, ("component_bytes_max", bound), BODY_TIMEOUT).await?;
+                let bytes = body::read(&parts.headers, body, ("component_bytes_max", bound), BODY_TIMEOUT).await?;
                 self.put(name, bytes, persist, place).await
             }
             Route::Unload(name) => match self.slots.unload(&name).await {
@@ -249,10 +237,10 @@ impl Admin {
             Route::Call(slot) => {
                 let bound = ("the bound of a call,", ADMIN_CALL_BYTES_MAX);
                 let InFlight { bytes, held: _held } =
-                    body::read_within((&self.in_flight, None), headers, body, bound, BODY_TIMEOUT).await?;
+                    body::read_within((&self.in_flight, None), &parts.headers, body, bound, BODY_TIMEOUT).await?;
                 let _room = self.in_flight.reserve(None, slot.output_bytes_max())?;
                 let number = self.calls.fetch_add(1, Ordering::Relaxed);
-                call::answer(&slot, &bytes, name.id.to_string(), CallNumber::Trial(number)).await
+                call::answer(&slot, &bytes, id.clone(), CallNumber::Trial(number)).await
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::plugin::Stamp;
 use bytes::Bytes;
-use warp::http::header::{CONTENT_TYPE, HeaderName};
+use warp::http::header::{CONTENT_TYPE, HeaderName, InvalidHeaderValue};
 use warp::http::{HeaderMap, HeaderValue};
 use warp::reply::Response;
 
@@ -16,15 +16,15 @@ pub(super) fn with_type(body: impl Into<Bytes>, content_type: HeaderValue) -> Re
 
 /// Says which plugin gave the result.
 pub(super) fn say_who(headers: &mut HeaderMap, by: &Stamp) {
-    let mut say = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
+    let mut say = |name: &'static str, value: Result<HeaderValue, InvalidHeaderValue>| {
+        if let Ok(value) = value {
             headers.insert(HeaderName::from_static(name), value);
         }
     };
-    say("tidegate-plugin", &by.plugin);
-    say("tidegate-generation", &by.generation.to_string());
-    say("tidegate-digest", &by.digest);
+    say("tidegate-plugin", HeaderValue::from_str(&by.plugin));
+    say("tidegate-generation", HeaderValue::try_from(by.generation.to_string()));
+    say("tidegate-digest", HeaderValue::from_str(&by.digest));
     if let Some(artifact) = &by.artifact {
-        say("tidegate-artifact", artifact);
+        say("tidegate-artifact", HeaderValue::from_str(artifact));
     }
 }

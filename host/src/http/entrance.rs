@@ -3,6 +3,7 @@
 use super::answer_body::AnswerBody;
 use super::figures::{Figures, OpenRequest};
 use super::framing;
+use super::head::Head;
 use super::problem::{OverBytes, Problem};
 use super::pulse::{Beat, Pulse};
 use super::refusals::Refusals;
@@ -13,8 +14,7 @@ use super::trace::Trace;
 use crate::ledger::Hop;
 use crate::plugin::Stamp;
 use crate::request_id::RequestIds;
-use http_body::Body;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
@@ -26,13 +26,22 @@ use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use warp::filters::BoxedFilter;
 use warp::http::header::{CONNECTION, EXPECT, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use warp::http::request::Parts;
 use warp::http::uri::Authority;
 use warp::http::{HeaderValue, Request, Response, Uri};
 
 const TIDEGATE_REQUEST: HeaderName = HeaderName::from_static("tidegate-request");
 
-/// The body of an answer; warp's type has no name.
-type AnyBody = Pin<Box<dyn Body<Data = Bytes, Error = warp::Error> + Send>>;
+/// The body of an answer; warp's type has no name of its own.
+type RouteBody = <warp::reply::Response as HasBody>::Body;
+
+pub(super) trait HasBody {
+    type Body;
+}
+
+impl<B> HasBody for Response<B> {
+    type Body = B;
+}
 
 /// What a surface serves.
 pub type Routes = BoxedFilter<(warp::reply::Response,)>;
@@ -59,15 +68,6 @@ pub struct Gate {
     token: Option<Arc<Token>>,
 }
 
-/// How a request is called, whom it is for and where it comes from, for whoever deals with it.
-#[derive(Clone, Debug)]
-pub(super) struct RequestName {
-    pub(super) id: Arc<str>,
-    pub(super) trace: Option<Trace>,
-    pub(super) authority: Option<Authority>,
-    pub(super) from: SocketAddr,
-}
-
 impl Gate {
     /// A gate that counts at `hop`, lets `requests_max` in at a time, and of those only who shows the `token`, if there
     /// is one.
@@ -76,8 +76,8 @@ impl Gate {
     }
 
     /// The place that a request has until its answer is taken. What costs least is asked first: a flood must not pay.
-    fn admit<B>(&self, request: &Request<B>, figures: &Figures) -> Result<OwnedSemaphorePermit, Problem> {
-        if self.shed.sheds(request.uri().path(), Instant::now()) {
+    fn admit(&self, head: &Parts, figures: &Figures) -> Result<OwnedSemaphorePermit, Problem> {
+        if self.shed.sheds(head.uri.path(), Instant::now()) {
             figures.requests_shed.fetch_add(1, Ordering::Relaxed);
             return Err(Problem::Overloaded);
         }
@@ -86,7 +86,7 @@ impl Gate {
             Problem::TooManyRequests(self.requests_max)
         })?;
         match &self.token {
-            Some(token) if !token.is_shown(request.headers()) => Err(Problem::NoToken),
+            Some(token) if !token.is_shown(&head.headers) => Err(Problem::NoToken),
             _ => Ok(place),
         }
     }
@@ -98,31 +98,31 @@ impl Entrance {
         Door { entrance: Arc::clone(self), line: Arc::new(line) }
     }
 
-    async fn answer(&self, request: Request<Incoming>, beat: Beat, line: &Line) -> Response<AnswerBody<AnyBody>> {
+    async fn answer(&self, request: Request<Incoming>, beat: Beat, line: &Line) -> Response<AnswerBody<RouteBody>> {
         let began = Instant::now();
         let figures = &line.figures;
         let open = OpenRequest::new(figures);
         let passage = self.gate.as_ref().map(|gate| gate.hop.enter().of_client());
-        let trace = Trace::of(request.headers());
-        let id = trace.as_ref().map_or_else(|| self.request_ids.next(), |trace| self.request_ids.next_in(trace.id()));
-        let mut name = RequestName { id: id.as_str().into(), trace, authority: None, from: line.from };
+        let (parts, body) = request.into_parts();
+        let trace = Trace::of(&parts.headers);
+        let id = self.request_ids.next(trace.as_ref().map(Trace::id));
+        let own_name = HeaderValue::from_str(&id);
         // The query stays out of the log: it is the message.
         let logged = tracing::enabled!(tracing::Level::DEBUG)
-            .then(|| (request.method().clone(), request.uri().path().to_owned()));
-        let waits = request.headers().contains_key(EXPECT);
-        let (head, body) = request.into_parts();
+            .then(|| (id.clone(), parts.method.clone(), parts.uri.path().to_owned()));
+        let waits = parts.headers.contains_key(EXPECT);
         let (body, rest) = RequestBody::new(body);
-        let mut request = Request::from_parts(head, body);
 
-        let (mut response, place) = match self.admit(&request, line) {
+        let (mut response, place) = match self.admit(&parts, line) {
             Ok((place, authority)) => {
-                name.authority = authority;
-                request.extensions_mut().insert(name.clone());
+                let mut request = Request::new(body);
+                // Whole, and once: what a route needs of it, it reads there.
+                request.extensions_mut().insert(Arc::new(Head { parts, id, trace, authority, from: line.from }));
                 let routes = TowerToHyperService::new(warp::service(self.routes.clone()));
                 (routes.call(request).await.unwrap_or_else(|never| match never {}), place)
             }
             Err(problem) => {
-                drop(request);
+                drop(body);
                 (problem.into_response(), None)
             }
         };
@@ -134,7 +134,7 @@ impl Entrance {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if let Ok(id) = HeaderValue::try_from(id) {
+        if let Ok(id) = own_name {
             headers.insert(TIDEGATE_REQUEST, id);
         }
         let status = response.status().as_u16();
@@ -142,31 +142,27 @@ impl Entrance {
         if response.extensions().get::<OverBytes>().is_some() {
             figures.requests_over_bytes.fetch_add(1, Ordering::Relaxed);
         }
-        if let Some((method, route)) = logged {
+        if let Some((request_id, method, route)) = logged {
             let by = response.extensions().get::<Arc<Stamp>>();
             let (plugin, generation) = (by.map(|by| &by.plugin), by.map(|by| by.generation));
-            let (request_id, duration_ms) = (&*name.id, began.elapsed().as_micros() as f64 / 1e3);
+            let duration_ms = began.elapsed().as_micros() as f64 / 1e3;
             tracing::debug!(request_id, %method, ?route, status, plugin, generation, duration_ms, "answered");
         }
         if let Some(passage) = passage {
             passage.out();
         }
-        response.map(|body| AnswerBody::new(Box::pin(body) as AnyBody, beat, open, place))
+        response.map(|body| AnswerBody::new(body, beat, open, place))
     }
 
     /// The place of a request, and whom it is for.
-    fn admit<B>(
-        &self,
-        request: &Request<B>,
-        line: &Line,
-    ) -> Result<(Option<OwnedSemaphorePermit>, Option<Authority>), Problem> {
-        let place = self.gate.as_ref().map(|gate| gate.admit(request, &line.figures)).transpose()?;
+    fn admit(&self, head: &Parts, line: &Line) -> Result<(Option<OwnedSemaphorePermit>, Option<Authority>), Problem> {
+        let place = self.gate.as_ref().map(|gate| gate.admit(head, &line.figures)).transpose()?;
         // hyper counts those of HTTP/1.
-        if request.headers().len() > line.refusals.headers_max {
+        if head.headers.len() > line.refusals.headers_max {
             return Err(line.refusals.head_too_large());
         }
-        let authority = framing::check(request)?;
-        match uri_bytes(request.uri()) > self.uri_bytes_max {
+        let authority = framing::check(head)?;
+        match uri_bytes(&head.uri) > self.uri_bytes_max {
             true => Err(Problem::UriTooLong(self.uri_bytes_max)),
             false => Ok((place, authority)),
         }
@@ -192,7 +188,7 @@ pub(super) struct Door {
 }
 
 impl Service<Request<Incoming>> for Door {
-    type Response = Response<AnswerBody<AnyBody>>;
+    type Response = Response<AnswerBody<RouteBody>>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 

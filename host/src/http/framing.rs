@@ -2,25 +2,26 @@
 
 use super::problem::Problem;
 use warp::http::header::{HOST, TRANSFER_ENCODING};
+use warp::http::request::Parts;
 use warp::http::uri::Authority;
-use warp::http::{HeaderMap, HeaderValue, Method, Request, Version};
+use warp::http::{HeaderMap, HeaderValue, Method, Version};
 
 /// Whom the request is for, if it says so: by its target, else by its `Host`.
 ///
 /// # Errors
 /// The head is one that a server has to refuse, or that two servers could understand in two ways.
-pub(super) fn check<B>(request: &Request<B>) -> Result<Option<Authority>, Problem> {
-    let (uri, headers, version) = (request.uri(), request.headers(), request.version());
-    let host = host(headers, version)?;
+pub(super) fn check(head: &Parts) -> Result<Option<Authority>, Problem> {
+    let Parts { method, uri, headers, version, .. } = head;
+    let host = host(headers, *version)?;
     check_coding(headers)?;
     let Some(authority) = uri.authority() else { return Ok(host) };
-    if uri.scheme().is_none() && request.method() != Method::CONNECT {
+    if uri.scheme().is_none() && *method != Method::CONNECT {
         return Err(malformed("the target of the request is no path; it begins with /"));
     }
     if authority.as_str().contains('@') {
         return Err(malformed("the target of the request names a user; leave out what stands before the @"));
     }
-    if version == Version::HTTP_2 && host.is_some_and(|host| host != *authority) {
+    if *version == Version::HTTP_2 && host.is_some_and(|host| host != *authority) {
         return Err(malformed("the Host header is another one than :authority; leave it out"));
     }
     Ok(Some(authority.clone()))

@@ -13,6 +13,7 @@ mod figures;
 mod framing;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod head;
 mod problem;
 pub mod public;
 mod pulse;

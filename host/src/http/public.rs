@@ -6,9 +6,10 @@ mod mount;
 
 use super::answer::{say_who, with_type};
 use super::body::{self, InFlight, InFlightBudget};
-use super::entrance::{RequestName, Routes};
+use super::entrance::Routes;
+use super::head::Head;
 use super::problem::Problem;
-use super::query;
+use super::query::{self, Pairs};
 use crate::byte_budget::Held;
 use crate::config::Network;
 use crate::dead_letters::DeadLetters;
@@ -21,8 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use warp::Filter;
 use warp::http::header::CONTENT_TYPE;
-use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use warp::path::FullPath;
+use warp::http::{HeaderValue, Method, StatusCode};
 use warp::reply::Response;
 
 const PLUGIN_METHODS: &str = "GET, HEAD, POST";
@@ -55,42 +55,43 @@ pub struct Public {
     pub has_token: bool,
 }
 
-/// What came in, apart from the body.
-struct Head {
-    method: Method,
-    path: FullPath,
-    query: String,
-    headers: HeaderMap,
-    name: RequestName,
-}
-
 impl Public {
     /// The routes, for a [`super::Server`].
     pub fn routes(self) -> Routes {
         let public = Arc::new(self);
-        let index = {
-            let public = Arc::clone(&public);
-            warp::path::end().and(warp::method()).map(move |method: Method| public.index(&method))
-        };
-        let plugin = {
-            let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-            let head = warp::method().and(warp::path::full()).and(query);
-            let head = head.and(warp::header::headers_cloned()).and(warp::ext::get());
-            let head = head.map(|method, path, query, headers, name| Head { method, path, query, headers, name });
-            warp::path::param().and(head).and(warp::body::stream()).then(move |name: String, head, body| {
+        warp::ext::get()
+            .and(warp::body::stream())
+            .then(move |head: Arc<Head>, body| {
                 let public = Arc::clone(&public);
-                // In a box: every filter around it would move the whole of the call along.
-                Box::pin(async move { public.plugin(&name, head, body).await })
+                async move { public.answer(&head, body).await.unwrap_or_else(Problem::into_response) }
             })
-        };
-        let elsewhere = warp::any().map(move || Problem::NoRoute.into_response());
-        index.or(plugin).unify().or(elsewhere).unify().boxed()
+            .boxed()
+    }
+
+    async fn answer<B: Buf>(
+        &self,
+        head: &Head,
+        body: impl Stream<Item = Result<B, warp::Error>>,
+    ) -> Result<Response, Problem> {
+        let path = head.path().strip_prefix('/').unwrap_or(head.path());
+        if path.is_empty() {
+            return self.index(&head.parts.method);
+        }
+        let (name, below) = path.split_at(path.find('/').unwrap_or(path.len()));
+        let slot = self.slots.get(name).ok_or(Problem::NoRoute)?;
+        match slot.has_role(Role::HttpHandler) {
+            Some(true) => self.handler(&slot, below, head, body).await,
+            // It may be a handler's: who knows once it is loaded.
+            None if !is_end(below) => Err(Problem::Call(CallError::EmptySlot)),
+            _ if !is_end(below) => Err(Problem::NoRoute),
+            _ => self.transform(&slot, head, body).await,
+        }
     }
 
     /// `GET /`: name, version, routes.
-    fn index(&self, method: &Method) -> Response {
+    fn index(&self, method: &Method) -> Result<Response, Problem> {
         if method != Method::GET && method != Method::HEAD {
-            return Problem::Method(INDEX_METHODS).into_response();
+            return Err(Problem::Method(INDEX_METHODS));
         }
         let mut text = format!("Tidegate {}\n", env!("CARGO_PKG_VERSION"));
         for slot in self.slots.all() {
@@ -103,38 +104,19 @@ impl Public {
                 None => text += &format!("/{}/ (not loaded)\n", slot.name()),
             }
         }
-        with_type(text, TEXT)
+        Ok(with_type(text, TEXT))
     }
 
-    /// `/NAME/`, and what is below it.
-    async fn plugin<B: Buf>(
+    /// `/NAME/` of a transform.
+    async fn transform<B: Buf>(
         &self,
-        name: &str,
-        head: Head,
+        slot: &Slot,
+        head: &Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
-    ) -> Response {
-        let below = head.path.as_str().get(1 + name.len()..).unwrap_or_default().to_owned();
-        if let Some(slot) = self.slots.get(name) {
-            match slot.has_role(Role::HttpHandler) {
-                Some(true) => return self.handler(&slot, &below, head, body).await,
-                // It may be a handler's: who knows once it is loaded.
-                None if !is_end(&below) => return Problem::Call(CallError::EmptySlot).into_response(),
-                _ => {}
-            }
-        }
-        if !is_end(&below) {
-            return Problem::NoRoute.into_response();
-        }
-        let slot = match self.route(name, &head.method) {
-            Ok(slot) => slot,
-            Err(problem) => return problem.into_response(),
-        };
-        let message = self.message(&slot, &head, body).await;
-        let reserved = message.and_then(|message| Ok((message, self.room(&slot)?)));
-        let ((message, _held), room) = match reserved {
-            Ok(reserved) => reserved,
-            Err(problem) => return problem.into_response(),
-        };
+    ) -> Result<Response, Problem> {
+        check_method(slot, &head.parts.method)?;
+        let (message, _held) = self.message(slot, head, body).await?;
+        let room = self.room(slot)?;
 
         let (call, number) = self.transform_hop.enter_numbered();
         let call = call.of_client();
@@ -142,31 +124,18 @@ impl Public {
         let answer = match result {
             Ok(returned) => {
                 call.out();
-                self.answer(&head.method, returned, room)
+                self.reply(&head.parts.method, returned, room)
             }
             Err(error) => {
                 call.dropped(error.reason());
                 if is_dead_letter(error.reason()) {
                     let input = input.unwrap_or_default();
-                    self.dead_letters.write(lost(name, number, by.as_deref(), &error, input));
+                    self.dead_letters.write(lost(slot.name(), number, by.as_deref(), &error, input));
                 }
                 Err(Problem::Call(error))
             }
         };
-        stamped(by, answer)
-    }
-
-    /// The slot that a request is for. An unknown route wins over a wrong method.
-    fn route(&self, name: &str, method: &Method) -> Result<Arc<Slot>, Problem> {
-        let slot = self.slots.get(name).ok_or(Problem::NoRoute)?;
-        let is_transform = slot.has_role(Role::Transform);
-        if is_transform == Some(false) {
-            return Err(Problem::NoRoute);
-        }
-        if ![Method::GET, Method::HEAD, Method::POST].contains(method) {
-            return Err(Problem::Method(PLUGIN_METHODS));
-        }
-        is_transform.map(|_| slot).ok_or(Problem::Call(CallError::EmptySlot))
+        Ok(stamped(by, answer))
     }
 
     /// The message that a request stands for: of a GET its parameter, of a POST its body.
@@ -176,27 +145,29 @@ impl Public {
         head: &Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Result<(Message, Option<Held>), Problem> {
-        let pairs = query::pairs(&head.query).map_err(Problem::Malformed)?;
-        let (body, pairs, held) = if head.method == Method::POST {
+        let mut pairs = query::pairs(head.query()).map_err(Problem::Malformed)?;
+        let (body, held) = if head.parts.method == Method::POST {
             let InFlight { bytes, held } = self.body(slot, head, body).await?;
-            (bytes, pairs, Some(held))
+            (bytes, Some(held))
         } else {
-            let (body, pairs) = parameter(pairs)?;
-            (body, pairs, None)
+            (parameter(&mut pairs)?, None)
         };
 
-        let mut metadata: Metadata = vec![("tidegate.request-id".to_owned(), head.name.id.to_string())];
-        if let Some(trace) = &head.name.trace {
+        // Beside the pairs of the query there are three at most.
+        let mut metadata = Metadata::with_capacity(3 + pairs.len());
+        metadata.push(("tidegate.request-id".to_owned(), head.id.clone()));
+        if let Some(trace) = &head.trace {
             metadata.push(("tidegate.traceparent".to_owned(), trace.as_str().to_owned()));
         }
-        let content_type = head.headers.get(CONTENT_TYPE);
-        if let Some(content_type) = content_type.filter(|_| !fields::is_of_connection(&head.headers, &CONTENT_TYPE)) {
+        let headers = &head.parts.headers;
+        let content_type = headers.get(CONTENT_TYPE);
+        if let Some(content_type) = content_type.filter(|_| !fields::is_of_connection(headers, &CONTENT_TYPE)) {
             let text = content_type
                 .to_str()
                 .map_err(|_| Problem::Malformed("the content-type of the request is not plain ASCII".to_owned()))?;
             metadata.push(("http.content-type".to_owned(), text.to_owned()));
         }
-        metadata.extend(pairs.into_iter().map(|(name, value)| (format!("query.{name}"), value)));
+        metadata.extend(pairs.into_iter().map(|(name, value)| (format!("query.{name}"), value.into_owned())));
         Ok((Message { topic: String::new(), metadata, body }, held))
     }
 
@@ -209,7 +180,7 @@ impl Public {
     ) -> Result<InFlight, Problem> {
         let bound = ("body_bytes_max", self.body_bytes_max);
         let budget = (&self.in_flight, Some(slot.room()));
-        body::read_within(budget, &head.headers, std::pin::pin!(body), bound, self.body_timeout).await
+        body::read_within(budget, &head.parts.headers, std::pin::pin!(body), bound, self.body_timeout).await
     }
 
     /// Room for what a call may return.
@@ -218,7 +189,7 @@ impl Public {
     }
 
     /// What a returned message becomes: a place in the publish queue, then an answer. A HEAD publishes nothing.
-    fn answer(&self, method: &Method, returned: Option<Message>, room: Held) -> Result<Response, Problem> {
+    fn reply(&self, method: &Method, returned: Option<Message>, room: Held) -> Result<Response, Problem> {
         let Some(message) = returned else {
             let mut response = Response::default();
             *response.status_mut() = StatusCode::NO_CONTENT;
@@ -235,6 +206,16 @@ impl Public {
             publisher.publish(message.topic, body.clone()).map_err(|_| Problem::QueueFull)?;
         }
         Ok(with_type(body, content_type))
+    }
+}
+
+/// Whether a slot takes such a request. An unknown route wins over a wrong method.
+fn check_method(slot: &Slot, method: &Method) -> Result<(), Problem> {
+    match slot.has_role(Role::Transform) {
+        Some(false) => Err(Problem::NoRoute),
+        _ if ![Method::GET, Method::HEAD, Method::POST].contains(method) => Err(Problem::Method(PLUGIN_METHODS)),
+        Some(true) => Ok(()),
+        None => Err(Problem::Call(CallError::EmptySlot)),
     }
 }
 
@@ -259,13 +240,12 @@ fn is_dead_letter(reason: Reason) -> bool {
 }
 
 /// Takes the one parameter out of a query's pairs.
-fn parameter(pairs: Metadata) -> Result<(Vec<u8>, Metadata), Problem> {
-    let (mut parameters, rest): (Metadata, Metadata) =
-        pairs.into_iter().partition(|(name, _)| name == "param" || name == "Param");
+fn parameter(pairs: &mut Pairs<'_>) -> Result<Vec<u8>, Problem> {
+    let mut parameters = pairs.extract_if(.., |(name, _)| name == "param" || name == "Param");
     let malformed = |detail: &str| Err(Problem::Malformed(detail.to_owned()));
-    match (parameters.pop(), parameters.is_empty()) {
-        (Some((_, value)), true) => Ok((value.into_bytes(), rest)),
-        (Some(_), false) => malformed("the query has more than one param; send one"),
+    match (parameters.next(), parameters.next()) {
+        (Some((_, value)), None) => Ok(value.into_owned().into_bytes()),
+        (Some(_), Some(_)) => malformed("the query has more than one param; send one"),
         (None, _) => malformed("the query has no param; send ?param=TEXT, or a body with POST"),
     }
 }

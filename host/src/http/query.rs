@@ -3,12 +3,15 @@
 use percent_encoding::percent_decode;
 use std::borrow::Cow;
 
+/// Names and values; what is written as it reads is not copied.
+pub(super) type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
 /// The pairs of a query in order. `+` is a space, the rest is percent-encoded UTF-8; a name without `=` has an empty
 /// value, and empty pieces between two `&` are no pairs.
 ///
 /// # Errors
 /// Says which piece is broken, for the caller to read.
-pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, String> {
+pub(super) fn pairs(query: &str) -> Result<Pairs<'_>, String> {
     query
         .split('&')
         .filter(|piece| !piece.is_empty())
@@ -19,7 +22,7 @@ pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, String> {
         .collect()
 }
 
-fn decoded(text: &str) -> Result<String, String> {
+fn decoded(text: &str) -> Result<Cow<'_, str>, String> {
     let mut rest = text;
     // The decoder takes a broken sequence for plain text; a `%` that two hexadecimal digits do not follow is a mistake.
     while let Some((_, after)) = rest.split_once('%') {
@@ -31,10 +34,17 @@ fn decoded(text: &str) -> Result<String, String> {
         }
         rest = after;
     }
-    let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
-    let decoded = percent_decode(spaced.as_bytes()).decode_utf8();
-    match decoded {
-        Ok(decoded) => Ok(decoded.into_owned()),
+    if !text.contains(['+', '%']) {
+        return Ok(text.into());
+    }
+    let mut bytes = Vec::with_capacity(text.len() + 1);
+    for word in text.split('+') {
+        bytes.extend(percent_decode(word.as_bytes()));
+        bytes.push(b' ');
+    }
+    bytes.pop();
+    match String::from_utf8(bytes) {
+        Ok(decoded) => Ok(decoded.into()),
         Err(_) => Err(format!("`{text}` in the query is not UTF-8; send other bytes as the body of a POST")),
     }
 }
@@ -47,7 +57,7 @@ mod tests {
     fn pairs_are_decoded_in_order() {
         let read = pairs("param=He+L%4Co&&a=1&a=2&flag&%C3%A9=%2B&=x&b=c=d").unwrap();
         let expected = [("param", "He LLo"), ("a", "1"), ("a", "2"), ("flag", ""), ("é", "+"), ("", "x"), ("b", "c=d")];
-        assert_eq!(read, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(read, expected.map(|(name, value)| (name.into(), value.into())));
         assert_eq!(pairs("").unwrap(), []);
     }
 

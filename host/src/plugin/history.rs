@@ -94,6 +94,11 @@ impl History {
         self.serving.load_full()
     }
 
+    /// Whether it has this role; none if none serves.
+    pub(super) fn has_role(&self, role: Role) -> Option<bool> {
+        self.serving.load().as_ref().map(|generation| generation.plugin.roles.contains(&role))
+    }
+
     /// Whether something that was asked for later has taken effect.
     pub(super) fn is_superseded(&self, turn: Turn) -> bool {
         self.lock().is_superseded(turn)

@@ -64,7 +64,7 @@ impl Slot {
 
     /// Whether the serving generation has this role; none if the slot is empty.
     pub fn has_role(&self, role: Role) -> Option<bool> {
-        self.history.serving().map(|generation| generation.plugin.roles.contains(&role))
+        self.history.has_role(role)
     }
 
     /// All that is to be told of it.

@@ -1,7 +1,7 @@
 //! Which header fields pass between a client and a handler: none that are about one connection, and none that only the host or
 //! a gateway before it can know, unless they come from a gateway that is trusted.
 
-use crate::http::entrance::RequestName;
+use crate::http::head::Head;
 use std::net::SocketAddr;
 use warp::http::header::{CONNECTION, HeaderName};
 use warp::http::{HeaderMap, HeaderValue};
@@ -68,7 +68,7 @@ pub(super) struct Place<'a> {
 }
 
 /// Takes out of a request what does not pass, and puts in what the host knows.
-pub(super) fn for_handler(headers: &mut HeaderMap, name: &RequestName, place: &Place<'_>) {
+pub(super) fn for_handler(headers: &mut HeaderMap, head: &Head, place: &Place<'_>) {
     let Place { mount, path, target, scheme, trusted } = place;
     strip_connection(headers);
     strip(headers, |field| {
@@ -83,7 +83,7 @@ pub(super) fn for_handler(headers: &mut HeaderMap, name: &RequestName, place: &P
         Err(_) => _ = headers.remove(field),
     };
     let own = HeaderName::from_static;
-    say(own("tidegate-request"), name.id.to_string());
+    say(own("tidegate-request"), head.id.clone());
     say(own("x-forwarded-prefix"), format!("/{mount}"));
     // As Spin's components expect them.
     say(own("spin-path-info"), (*path).to_owned());
@@ -91,9 +91,9 @@ pub(super) fn for_handler(headers: &mut HeaderMap, name: &RequestName, place: &P
     say(own("spin-matched-route"), format!("/{mount}/..."));
     say(own("spin-raw-component-route"), format!("/{mount}/..."));
     say(own("spin-base-path"), "/".to_owned());
-    let peer = SocketAddr::new(name.from.ip().to_canonical(), name.from.port());
+    let peer = SocketAddr::new(head.from.ip().to_canonical(), head.from.port());
     say(own("spin-client-addr"), peer.to_string());
-    if let Some(authority) = &name.authority {
+    if let Some(authority) = &head.authority {
         say(own("spin-full-url"), format!("{scheme}://{authority}/{mount}{target}"));
     }
 
@@ -110,7 +110,7 @@ pub(super) fn for_handler(headers: &mut HeaderMap, name: &RequestName, place: &P
     if !headers.contains_key(FORWARDED_PROTO) {
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
     }
-    if let Some(authority) = name.authority.as_ref().filter(|_| !headers.contains_key(FORWARDED_HOST))
+    if let Some(authority) = head.authority.as_ref().filter(|_| !headers.contains_key(FORWARDED_HOST))
         && let Ok(value) = HeaderValue::try_from(authority.as_str())
     {
         headers.insert(FORWARDED_HOST, value);

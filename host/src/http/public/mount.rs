@@ -5,8 +5,9 @@
 //! `spin-path-info`.)
 
 use super::fields::{self, Place};
-use super::{Head, Public, stamped};
+use super::{Public, stamped};
 use crate::http::body::InFlight;
+use crate::http::head::Head;
 use crate::http::problem::Problem;
 use crate::plugin::{ResponseBody, Slot};
 use bytes::{Buf, Bytes};
@@ -25,27 +26,23 @@ impl Public {
         &self,
         slot: &Arc<Slot>,
         path: &str,
-        head: Head,
+        head: &Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
-    ) -> Response {
-        let request = self.body(slot, &head, body).await;
-        let request = request.and_then(|body| self.request(slot.name(), path, &head, body));
-        let reserved = request.and_then(|request| Ok((request, self.room(slot)?)));
-        let (request, room) = match reserved {
-            Ok(reserved) => reserved,
-            Err(problem) => return problem.into_response(),
-        };
+    ) -> Result<Response, Problem> {
+        let body = self.body(slot, head, body).await?;
+        let request = self.request(slot.name(), path, head, body)?;
+        let room = self.room(slot)?;
         let (call, number) = self.handler_hop.enter_numbered();
-        let (by, result) = slot.handle(request, head.name.id, (call.of_client(), number), room).await;
-        stamped(by, result.map(response).map_err(Problem::Call))
+        let (by, result) = slot.handle(request, head.id.clone(), (call.of_client(), number), room).await;
+        Ok(stamped(by, result.map(response).map_err(Problem::Call)))
     }
 
     /// The request as the handler sees it.
     fn request(&self, name: &str, path: &str, head: &Head, body: InFlight) -> Result<Request<Bytes>, Problem> {
         let path = if path.is_empty() { "/" } else { path };
-        let question_mark = if head.query.is_empty() { "" } else { "?" };
-        let authority = head.name.authority.clone().unwrap_or_else(|| Authority::from_static("localhost"));
-        let target = format!("{path}{question_mark}{}", head.query);
+        let question_mark = if head.query().is_empty() { "" } else { "?" };
+        let authority = head.authority.clone().unwrap_or_else(|| Authority::from_static("localhost"));
+        let target = format!("{path}{question_mark}{}", head.query());
         let headers = self.headers(name, path, &target, head);
         let uri = Uri::builder()
             .scheme(self.scheme())
@@ -54,7 +51,7 @@ impl Public {
             .build()
             .map_err(|error| Problem::Malformed(format!("the path of the request: {error}")))?;
         let mut request = Request::new(body.held.keep(body.bytes));
-        *request.method_mut() = head.method.clone();
+        *request.method_mut() = head.parts.method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         Ok(request)
@@ -62,14 +59,14 @@ impl Public {
 
     /// The request's headers, with what only the host may say in place of what the client said.
     fn headers(&self, name: &str, path: &str, target: &str, head: &Head) -> HeaderMap {
-        let mut headers = head.headers.clone();
+        let mut headers = head.parts.headers.clone();
         if self.has_token {
             // It opens this surface: no plugin needs to know it.
             headers.remove(AUTHORIZATION);
         }
-        let trusted = self.trusted_gateways.iter().any(|gateway| gateway.contains(head.name.from.ip()));
+        let trusted = self.trusted_gateways.iter().any(|gateway| gateway.contains(head.from.ip()));
         let place = Place { mount: name, path, target, scheme: self.scheme(), trusted };
-        fields::for_handler(&mut headers, &head.name, &place);
+        fields::for_handler(&mut headers, head, &place);
         headers
     }
 

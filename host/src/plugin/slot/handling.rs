@@ -17,7 +17,7 @@ impl Slot {
     pub(crate) async fn handle(
         self: &Arc<Self>,
         request: Request<Bytes>,
-        request_id: Arc<str>,
+        request_id: String,
         (call, number): (Passage, u64),
         room: Held,
     ) -> (Option<Arc<Stamp>>, Result<(Parts, ResponseBody), CallError>) {
