@@ -2,7 +2,7 @@
 
 use crate::options::Options;
 use crate::report::Report;
-use crate::{broker, call, host, http, publish, scale, start, swap};
+use crate::{broker, call, host, http, ledger, path, publish, scale, start, swap};
 use anyhow::{Result, ensure};
 
 /// What a subcommand runs.
@@ -14,6 +14,8 @@ const COMPARISONS: &[(&str, Comparison)] = &[
     ("broker", broker::run),
     ("publish", publish::run),
     ("call", |options| call::run(&call::Call { options: options.clone(), guests: None })),
+    ("ledger", ledger::run),
+    ("path", path::run),
     ("swap", swap::run),
     ("start", start::run),
     ("scale", |options| scale::run(&scale::Options { common: options.clone(), only: None })),

@@ -1,5 +1,6 @@
 //! One call: what it costs with the logic compiled in, in Tidegate and in extism, without HTTP around it.
 
+use crate::example;
 use crate::figures::Summary;
 use crate::host;
 use crate::options::Options;
@@ -124,17 +125,7 @@ fn held(table: &Table, index: usize, size: &str) -> Vec<Ratio> {
 
 /// The program that links the host, with whatever guests there are.
 fn own(call: &Call, skipped: &mut Vec<String>) -> Result<Program> {
-    let program = match &call.options.host {
-        None => {
-            eprintln!("building the calls of the host");
-            host::cargo_build(host::root(), &["-p", "host", "--example", "calls"], "calls")?
-        }
-        Some(host) => {
-            let beside = host.with_file_name("examples").join("calls");
-            ensure!(beside.exists(), "{} is missing: cargo build -p host --example calls", beside.display());
-            beside
-        }
-    };
+    let program = example::build(call.options.host.as_deref(), "calls", &[])?;
     let mut arguments = vec![host::root().join("plugins/downcase.wasm").into_os_string()];
     for language in ["javascript", "python"] {
         let guest = call.guests.as_ref().map(|guests| guests.join(language).with_extension("wasm"));

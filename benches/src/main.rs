@@ -5,16 +5,19 @@ mod broker;
 mod call;
 mod chart;
 mod client;
+mod example;
 mod figures;
 mod host;
 mod http;
 mod idle;
 mod launch;
+mod ledger;
 mod load;
 mod machine;
 mod neighbours;
 mod options;
 mod overload;
+mod path;
 mod peer;
 mod process;
 mod processor_time;
@@ -78,6 +81,10 @@ enum Comparison {
     Tap(tap::Arguments),
     /// What one call costs in-process: native, reused, fresh, and in extism
     Call(call::Call),
+    /// What a passage through a hop of the ledger costs, with more and more threads on the same hop
+    Ledger(Options),
+    /// How often memory is taken for one request, beyond what hyper and warp take
+    Path(Options),
 }
 
 fn main() -> ExitCode {
@@ -96,6 +103,8 @@ fn main() -> ExitCode {
         Comparison::Load(arguments) => load::run(&arguments).map(|()| true),
         Comparison::Tap(arguments) => tap::run(&arguments).map(|()| true),
         Comparison::Call(call) => tell(&call.options, call::run(&call)),
+        Comparison::Ledger(options) => tell(&options, ledger::run(&options)),
+        Comparison::Path(options) => tell(&options, path::run(&options)),
     };
     match measured {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,0 +1,144 @@
+//! How often memory is taken for one request to `/NAME/`, by all threads of the process: with warp and nothing else, and in the
+//! host with the logic compiled in (feature `compiled-in`), with an instance that is used again, and as it comes.
+//!
+//! An example of the package `host`, so that it links the very library that the host is. It writes a line for each contender:
+//! its name, a tab, and allocations. The client is in the same process and takes no memory.
+
+#[path = "../../plugins/downcase/src/logic.rs"]
+mod downcase;
+
+use anyhow::{Context, Result, ensure};
+use percent_encoding::percent_decode_str;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use std::alloc::System;
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tidegate::app::App;
+use tidegate::cli;
+use tidegate::config::{Address, Config, Endpoint, Plugin};
+use tidegate::plugin::{COMPILER_SUBCOMMAND, Source};
+use tokio::runtime::Runtime;
+use warp::Filter;
+
+#[global_allocator]
+static MEMORY: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// As of a browser or wrk: one header, and a parameter that has to be decoded.
+const PARAMETER: &str = "Hello%20World%20MiXeD";
+const ANSWER: &[u8] = b"lower case of Hello World MiXeD is hello world mixed";
+/// For whatever is made once.
+const WARM_UP: u32 = 2_000;
+const REQUESTS: u32 = 20_000;
+/// What a host gets to bind its sockets, and a subscriber to connect.
+const START: Duration = Duration::from_secs(1);
+
+fn main() -> Result<ExitCode> {
+    // The engine starts its own program to compile.
+    if std::env::args().nth(1).as_deref() == Some(COMPILER_SUBCOMMAND) {
+        return Ok(cli::run());
+    }
+    let component = std::env::args().nth(1).context("say where the component of downcase is")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    print("warp alone", allocations(bare_warp(&runtime)?, "downcase")?);
+    for publish in [false, true] {
+        let http = host(&runtime, component.as_ref(), publish)?;
+        let named = |contender: &str| format!("{contender}{}", if publish { ", published" } else { "" });
+        if cfg!(feature = "compiled-in") {
+            print(&named("compiled in"), allocations(http, "downcase")?);
+        }
+        print(&named("reused"), allocations(http, "reused")?);
+        print(&named("default"), allocations(http, "default")?);
+    }
+    // The hosts serve until a signal.
+    std::process::exit(0)
+}
+
+fn print(contender: &str, allocations: f64) {
+    println!("{contender}\t{allocations:.1}");
+}
+
+/// The same route in warp, with the logic inline.
+fn bare_warp(runtime: &Runtime) -> Result<SocketAddr> {
+    let address = free_address()?;
+    let route = warp::path("downcase").and(warp::path::end()).and(warp::query::raw()).map(|query: String| {
+        let parameter = percent_decode_str(query.strip_prefix("param=").unwrap_or_default());
+        let answer = downcase::answer(&parameter.collect::<Vec<u8>>())
+            .and_then(|answer| String::from_utf8(answer).map_err(|error| error.to_string()));
+        answer.unwrap_or_else(|error| error)
+    });
+    runtime.spawn(warp::serve(route).run(address));
+    std::thread::sleep(START);
+    Ok(address)
+}
+
+/// A host in this process, with the component under the names of its contenders.
+fn host(runtime: &Runtime, component: &Path, publish: bool) -> Result<SocketAddr> {
+    let (address, publish_endpoint) = (free_address()?, format!("tcp://{}", free_address()?));
+    let cache = tempfile::tempdir()?;
+    let mut config = Config::default();
+    config.http.address = Address(Some(address));
+    config.admin.address = Address(None);
+    config.cache.directory = Some(cache.path().to_owned());
+    config.messaging.frontend = Endpoint(None);
+    config.messaging.publish = Endpoint(publish.then(|| publish_endpoint.clone()));
+    config.plugins = BTreeMap::from([("reused".to_owned(), Plugin { reuse: u32::MAX, ..Plugin::default() })]);
+    let source = |name: &str| Source { name: name.to_owned(), place: component.to_owned().into() };
+    let named = ["downcase", "reused", "default"].map(source).to_vec();
+    let app = runtime.block_on(App::build(config, named, Arc::new(|| [("", 0); 2])));
+    let app = app.map_err(|error| anyhow::anyhow!("the host does not start: {error:?}"))?;
+    runtime.spawn(app.run());
+    if publish {
+        std::thread::spawn(move || subscribe(&publish_endpoint));
+    }
+    std::thread::sleep(START);
+    Ok(address)
+}
+
+/// Takes all that is published.
+fn subscribe(endpoint: &str) -> zmq::Result<()> {
+    let socket = zmq::Context::new().socket(zmq::SUB)?;
+    socket.set_subscribe(b"")?;
+    socket.connect(endpoint)?;
+    let mut message = zmq::Message::new();
+    loop {
+        socket.recv(&mut message, 0)?;
+    }
+}
+
+/// On average of many requests over one connection.
+fn allocations(server: SocketAddr, name: &str) -> Result<f64> {
+    let mut stream = TcpStream::connect(server).with_context(|| format!("connecting to {server}"))?;
+    let request = format!("GET /{name}/?param={PARAMETER} HTTP/1.1\r\nhost: {server}\r\n\r\n");
+    for _ in 0..WARM_UP {
+        exchange(&mut stream, request.as_bytes())?;
+    }
+    let before = MEMORY.stats();
+    for _ in 0..REQUESTS {
+        exchange(&mut stream, request.as_bytes())?;
+    }
+    let after = MEMORY.stats();
+    let taken = after.allocations + after.reallocations - before.allocations - before.reallocations;
+    Ok(taken as f64 / f64::from(REQUESTS))
+}
+
+/// One request and its answer.
+fn exchange(stream: &mut TcpStream, request: &[u8]) -> Result<()> {
+    stream.write_all(request)?;
+    let (mut answer, mut bytes) = ([0; 1024], 0);
+    while !answer[..bytes].ends_with(ANSWER) {
+        let read = stream.read(&mut answer[bytes..])?;
+        ensure!(read > 0, "no answer but {}", String::from_utf8_lossy(&answer[..bytes]));
+        bytes += read;
+    }
+    Ok(())
+}
+
+/// One that nobody listens at: a host tells where it is bound only at its stdout.
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
