@@ -102,7 +102,7 @@ impl App {
         let curve_files = config.curve.files().map_err(StartError::Usage)?;
         let (token, tls) = (surfaces::token(&config.http)?, surfaces::tls(&config.http)?);
         let (sources, scanned) = plugins::sources(&config, named)?;
-        let engine = plugins::engine(&config)?;
+        let engine = plugins::engine(&config, sources.len())?;
         let seed = engine.seed();
         let slots = Arc::new(Slots::new(engine, config.clone(), scanned.is_some()));
         plugins::load(&slots, sources, scanned.is_some()).await?;

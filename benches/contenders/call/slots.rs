@@ -26,8 +26,13 @@ impl<'a> Caller<'a> {
     pub fn new(runtime: &'a Runtime) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let cache = Cache::open(directory.path(), CACHE_BYTES_MAX).map_err(|error| anyhow!("{error}"))?;
-        let setup =
-            Setup { compiler: own_program()?, cache: Some(Arc::new(cache)), seed: Seed::new(None), debug_info: false };
+        let setup = Setup {
+            plugins: 1,
+            compiler: own_program()?,
+            cache: Some(Arc::new(cache)),
+            seed: Seed::new(None),
+            debug_info: false,
+        };
         let engine = Engine::new(&Config::default().limits_largest(), setup)?;
         Ok(Self { runtime, engine, _cache: directory })
     }

@@ -33,8 +33,9 @@ pub(super) fn sources(config: &Config, named: Vec<Source>) -> Result<(Vec<Source
     Ok((sources, Some(directory.to_owned())))
 }
 
-pub(super) fn engine(config: &Config) -> Result<Engine, StartError> {
+pub(super) fn engine(config: &Config, plugins: usize) -> Result<Engine, StartError> {
     let setup = plugin::Setup {
+        plugins,
         compiler: plugin::own_program().context("finding this program, which compiles plugins")?,
         cache: cache(&config.cache),
         seed: Seed::new(config.seed),

@@ -25,13 +25,19 @@ const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
 const MEMORIES_PER_COMPONENT: u32 = 2;
 const TABLES_PER_COMPONENT: u32 = 4;
 /// Memory that a pooled instance leaves in place, wiped, instead of giving it back to the system: four system calls
-/// and 20 µs of a fresh instance go away. Guests of the recipe in `plugins/` are smaller than this.
+/// and 20 µs of a fresh instance go away. Guests of the recipe in `plugins/` are smaller than this. Of larger ones, wiping
+/// more takes longer than getting it anew: with 1 MiB, a call of one with 2 MiB took 48 µs instead of 28.
 ///
 /// All of it is wiped, and all beyond it given back, whatever a call has written to. The system could be asked for the pages
 /// that were written (`pagemap_scan`), but it does not name those that it has swapped out or is moving at that moment, and
 /// the next call would read them.
-const MEMORY_KEEP_RESIDENT_BYTES: usize = 1 << 20;
+const MEMORY_KEEP_RESIDENT_BYTES: usize = 128 << 10;
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
+/// Memories in place beyond one for each plugin: for plugins that come later, and for what swaps leave. Each of them in time
+/// holds as much as the largest plugin that ever had it left there.
+const SPARE_MEMORIES: usize = 15;
+/// wasmtime divides its pool among the processors, but among no more than so many.
+const POOL_PARTS_MAX: usize = 16;
 /// Of a guest's stack, for the host's own code in calls that the guest makes.
 const HOST_STACK_BYTES: usize = 3 << 19;
 
@@ -43,6 +49,7 @@ pub struct Engine {
     pub(super) lane: Arc<SlowLane>,
     pub(super) seed: Seed,
     largest: Limits,
+    memories_in_place_max: u32,
     debug_info: bool,
     /// By what their guests have of a stack, which is a setting of the whole of wasmtime.
     runtimes: Arc<Mutex<BTreeMap<usize, Runtime>>>,
@@ -54,6 +61,8 @@ type Ticked = Mutex<Vec<EngineWeak>>;
 
 /// What the engine is set up with, beside the bounds of the plugins.
 pub struct Setup {
+    /// How many plugins it is for. There may come more, but then calls of several in turn take over each other's memory.
+    pub plugins: usize,
     /// The program that compiles; see [`super::own_program`].
     pub compiler: PathBuf,
     /// Where compiled components are kept.
@@ -94,6 +103,7 @@ impl Engine {
             lane,
             seed: setup.seed,
             largest: largest.clone(),
+            memories_in_place_max: memories_in_place_max(setup.plugins),
             debug_info: setup.debug_info,
             runtimes: Arc::default(),
             ticked,
@@ -116,7 +126,7 @@ impl Engine {
         if let Some(runtime) = runtimes.get(&stack_bytes) {
             return Ok(runtime.clone());
         }
-        let runtime = Runtime::new(&self.largest, stack_bytes, self.debug_info)
+        let runtime = Runtime::new(&self.largest, self.memories_in_place_max, stack_bytes, self.debug_info)
             .map_err(|error| EngineError(format!("{error:#}")))?;
         self.ticked.lock().unwrap_or_else(PoisonError::into_inner).push(runtime.wasmtime.weak());
         Ok(runtimes.entry(stack_bytes).or_insert(runtime).clone())
@@ -124,7 +134,12 @@ impl Engine {
 }
 
 impl Runtime {
-    fn new(largest: &Limits, stack_bytes: usize, debug_info: bool) -> wasmtime::Result<Self> {
+    fn new(
+        largest: &Limits,
+        memories_in_place_max: u32,
+        stack_bytes: usize,
+        debug_info: bool,
+    ) -> wasmtime::Result<Self> {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(INSTANCES_MAX)
             .total_stacks(INSTANCES_MAX)
@@ -139,8 +154,7 @@ impl Runtime {
             .max_memory_size(largest.memory_bytes_max)
             .table_elements(largest.table_elements_max)
             .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT_BYTES)
-            // Beyond wasmtime's hundred, a call takes over the memory of another plugin's, which costs as much as no pool.
-            .max_unused_warm_slots(INSTANCES_MAX)
+            .max_unused_warm_slots(memories_in_place_max)
             .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES);
         let mut config = compile_settings(debug_info);
         config
@@ -151,6 +165,15 @@ impl Runtime {
         let linker = Arc::new(guest::linker(&wasmtime)?);
         Ok(Self { wasmtime, linker })
     }
+}
+
+/// How many memories stay in place that no call uses. With fewer than there are plugins, asked in turn, a call takes over the
+/// memory of another plugin's, which costs as much as no pool. But until there are as many, wasmtime takes one that nobody ever
+/// had before one of a plugin that was retired, so each swap leaves one behind for each thread.
+fn memories_in_place_max(plugins: usize) -> u32 {
+    let parts = std::thread::available_parallelism().map_or(1, usize::from).min(POOL_PARTS_MAX);
+    let wanted = plugins.saturating_add(SPARE_MEMORIES).saturating_mul(parts);
+    u32::try_from(wanted).map_or(INSTANCES_MAX, |wanted| wanted.min(INSTANCES_MAX))
 }
 
 /// What decides on the code that a component compiles to; the same in the compiler's process and in the host.

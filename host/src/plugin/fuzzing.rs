@@ -36,8 +36,8 @@ pub struct Loader {
 
 impl Default for Loader {
     fn default() -> Self {
-        let setup =
-            Setup { compiler: PathBuf::new(), cache: None, seed: Seed { value: 1, fixed: true }, debug_info: false };
+        let seed = Seed { value: 1, fixed: true };
+        let setup = Setup { plugins: 1, compiler: PathBuf::new(), cache: None, seed, debug_info: false };
         let engine = Engine::new(&limits(), setup).expect("an engine");
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         Self { engine, runtime }

@@ -25,6 +25,7 @@ pub(super) fn call(
     let name = by.as_ref().map_or(route, |by| by.plugin.clone());
     check_name(&name).map_err(anyhow::Error::msg)?;
     let setup = Setup {
+        plugins: 1,
         compiler: own_program().context("finding this program, which compiles")?,
         cache: None,
         seed: Seed { value: seed.value, fixed: seed.fixed },

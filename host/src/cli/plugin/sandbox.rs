@@ -32,6 +32,7 @@ impl Sandbox {
     pub(super) fn new(seed: Option<u64>) -> anyhow::Result<Self> {
         let limits = Limits::default();
         let setup = Setup {
+            plugins: 1,
             compiler: own_program().context("finding this program, which compiles")?,
             // What is told of the compilation is true of this one.
             cache: None,
