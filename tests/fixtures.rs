@@ -333,12 +333,12 @@ pub fn returning(at: &str, length: &str) -> String {
 /// How much memory [`hoarding`] and [`searching`] take, in pages, and from where on.
 const TAKEN: &str = "(drop (memory.grow (i32.const 16)))";
 
-/// Leaves its mark all over its memory.
+/// Leaves its mark all over its memory, in what the host wipes in place and in what it gives back.
 pub fn hoarding() -> Vec<u8> {
     transform(
         "",
         &format!(
-            "{TAKEN} (memory.fill (i32.const 131072) (i32.const 170) (i32.const 1048576))
+            "{TAKEN} (memory.fill (i32.const 65536) (i32.const 170) (i32.const 1114112))
              (i32.store8 (i32.const 1024) (i32.const 48)) {}",
             returning("(i32.const 1024)", "(i32.const 1)")
         ),
@@ -351,7 +351,7 @@ pub fn searching() -> Vec<u8> {
         "",
         &format!(
             "(local $at i32) (local $found i64)
-             {TAKEN} (local.set $at (i32.const 131072))
+             {TAKEN} (local.set $at (i32.const 65536))
              (loop
                 (local.set $found (i64.or (local.get $found) (i64.load (local.get $at))))
                 (local.set $at (i32.add (local.get $at) (i32.const 8)))
