@@ -60,6 +60,8 @@ mod peer_queues;
 mod publish;
 mod requests;
 mod reset;
+#[cfg(target_os = "linux")]
+mod retired;
 mod rollback;
 mod sandbox;
 mod ship;

@@ -109,6 +109,14 @@ impl Drop for Process {
     }
 }
 
+/// The memory that a process holds.
+#[cfg(target_os = "linux")]
+pub fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process that has not ended");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a process that has memory");
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
 pub fn signal(pid: u32, name: &str) {
     // Not with `kill`, which is not on every machine.
     let signal = match name {

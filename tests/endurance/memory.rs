@@ -1,19 +1,20 @@
 //! The resident memory of a process, over time.
 
+use crate::process::resident_kib;
 use std::time::{Duration, Instant};
 
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Samples of one process, in KiB.
 pub struct Memory {
-    status: String,
+    pid: u32,
     began: Instant,
     samples: Vec<(Duration, u64)>,
 }
 
 impl Memory {
     pub fn of(pid: u32) -> Self {
-        Self { status: format!("/proc/{pid}/status"), began: Instant::now(), samples: Vec::new() }
+        Self { pid, began: Instant::now(), samples: Vec::new() }
     }
 
     /// Takes a sample, if it is time for one.
@@ -22,9 +23,7 @@ impl Memory {
         if self.samples.last().is_some_and(|(last, _)| at < *last + INTERVAL) {
             return;
         }
-        let status = std::fs::read_to_string(&self.status).expect("a process that has not ended");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a process that has memory");
-        self.samples.push((at, line.split_whitespace().nth(1).unwrap().parse().unwrap()));
+        self.samples.push((at, resident_kib(self.pid)));
     }
 
     /// The medians of each tenth of the time until now.
