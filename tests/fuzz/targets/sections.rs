@@ -33,7 +33,7 @@ fn is_sound(bytes: &[u8]) -> bool {
     use wasmparser::Payload::{ComponentSection, ModuleSection};
     let nested_end_within = Parser::new(0).parse_all(bytes).all(|payload| match payload {
         Ok(ModuleSection { unchecked_range, .. } | ComponentSection { unchecked_range, .. }) => {
-            unchecked_range.end <= bytes.len() as u64
+            unchecked_range.end <= bytes.len()
         }
         payload => payload.is_ok(),
     });

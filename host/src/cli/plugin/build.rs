@@ -102,7 +102,7 @@ fn encode(name: &str, bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
     ComponentEncoder::default()
         .validate(true)
         .module(&bytes)
-        .and_then(|encoder| encoder.encode())
+        .and_then(|mut encoder| encoder.encode())
         .with_context(|| format!("making a component of {name}"))
 }
 
