@@ -62,7 +62,7 @@ fn payloads(binary: &[u8]) -> impl Iterator<Item = wasmparser::Result<(Payload<'
         if let Payload::ModuleSection { unchecked_range: range, .. }
         | Payload::ComponentSection { unchecked_range: range, .. } = &payload
         {
-            let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX).min(rest.len());
+            let length = range.len().min(rest.len());
             (inner, rest) = rest.split_at(length);
         }
         Some(Ok((payload, inner)))
@@ -262,7 +262,7 @@ impl Writer<'_, '_> {
                         let module = module.instrumented().map_err(Error::UserError)?;
                         component.section(&ModuleSection(&module));
                     } else {
-                        let data = &binary[range.start as usize..range.end as usize];
+                        let data = &binary[range];
                         component.section(&wasm_encoder::RawSection { id: 1, data });
                     }
                 }

@@ -54,12 +54,12 @@ pub(super) struct Data<'a> {
 impl<'a> Module<'a> {
     /// Reads the module that `parser` is at the beginning of; `number` is its place among those of the component.
     pub(super) fn read(parser: Parser, bytes: &'a [u8], number: usize) -> Result<Self, Obstacle> {
-        let base = parser.offset();
+        let base = parser.offset() as usize;
         let mut module = Self { name: format!("core module {number}"), ..Self::default() };
         for payload in parser.parse_all(bytes) {
             let payload = payload.map_err(Obstacle::Feature)?;
             if let Some((id, range)) = payload.as_section() {
-                module.sections.push(id, &bytes[(range.start - base) as usize..(range.end - base) as usize]);
+                module.sections.push(id, &bytes[range.start - base..range.end - base]);
             }
             module.take(payload).map_err(Obstacle::Feature)?;
         }

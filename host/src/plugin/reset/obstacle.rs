@@ -10,10 +10,10 @@ pub(in crate::plugin) enum Obstacle {
     LargeMemory { bytes: u64 },
     /// Tables are not written again, so nothing may change them once an instance has been made.
     #[error("{module}: {instruction} at {offset:#x} changes a table")]
-    TableChange { module: String, instruction: &'static str, offset: u64 },
+    TableChange { module: String, instruction: &'static str, offset: usize },
     /// A segment that was dropped cannot be brought back.
     #[error("{module}: {instruction} at {offset:#x} drops a segment")]
-    DroppedSegment { module: String, instruction: &'static str, offset: u64 },
+    DroppedSegment { module: String, instruction: &'static str, offset: usize },
     /// What a start function does must be the same each time that it runs, and runs again at each reset: one that calls
     /// the host, or what a table holds, or grows a memory, may do something else the second time.
     #[error("{module}: the start function reaches {what}")]
