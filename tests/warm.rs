@@ -13,7 +13,8 @@ fn wait_until_warm(host: &Host, name: &str, count: u64) {
 
 #[test]
 fn calls_find_instances_that_were_made_before_and_remember_nothing() {
-    let host = Setup::new().plugin("x", &fixtures::counting()).config("[plugins.x]\nisolation = \"fresh\"\nwarm = 3").start();
+    let host =
+        Setup::new().plugin("x", &fixtures::counting()).config("[plugins.x]\nisolation = \"fresh\"\nwarm = 3").start();
     assert_eq!(host.status("x")["warm"], 3);
     wait_until_warm(&host, "x", 3);
     std::thread::scope(|scope| {
@@ -40,7 +41,8 @@ fn calls_find_instances_that_were_made_before_and_remember_nothing() {
 
 #[test]
 fn those_of_a_generation_go_with_it() {
-    let host = Setup::new().plugin("x", &fixtures::counting()).config("[plugins.x]\nisolation = \"fresh\"\nwarm = 2").start();
+    let host =
+        Setup::new().plugin("x", &fixtures::counting()).config("[plugins.x]\nisolation = \"fresh\"\nwarm = 2").start();
     wait_until_warm(&host, "x", 2);
     let other = [&fixtures::answering("t", None)[..], &fixtures::custom_section("note", b"2")].concat();
     assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&other)).json()["generation"], 2);
@@ -65,7 +67,10 @@ fn chance_and_time_are_those_of_the_call_and_not_of_the_wait() {
             })
             .collect()
     };
-    assert_eq!(answers("[plugins.draw]\nisolation = \"fresh\"\nwarm = 2\n[plugins.clock]\nisolation = \"fresh\"\nwarm = 2", 2), answers("", 0));
+    assert_eq!(
+        answers("[plugins.draw]\nisolation = \"fresh\"\nwarm = 2\n[plugins.clock]\nisolation = \"fresh\"\nwarm = 2", 2),
+        answers("", 0)
+    );
 }
 
 #[test]

@@ -4,11 +4,9 @@
 //! An example of the package `host`, so that it links the very library that the host is. It writes a line for each contender:
 //! its name, a tab, and allocations. The client is in the same process and takes no memory.
 
-#[path = "../../plugins/downcase/src/logic.rs"]
-mod downcase;
+mod route;
 
 use anyhow::{Context, Result, ensure};
-use percent_encoding::percent_decode_str;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use std::alloc::System;
 use std::collections::BTreeMap;
@@ -23,7 +21,6 @@ use tidegate::cli;
 use tidegate::config::{Address, Config, Endpoint, Plugin};
 use tidegate::plugin::{COMPILER_SUBCOMMAND, Source};
 use tokio::runtime::Runtime;
-use warp::Filter;
 
 #[global_allocator]
 static MEMORY: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -65,13 +62,7 @@ fn print(contender: &str, allocations: f64) {
 /// The same route in warp, with the logic inline.
 fn bare_warp(runtime: &Runtime) -> Result<SocketAddr> {
     let address = free_address()?;
-    let route = warp::path("downcase").and(warp::path::end()).and(warp::query::raw()).map(|query: String| {
-        let parameter = percent_decode_str(query.strip_prefix("param=").unwrap_or_default());
-        let answer = downcase::answer(&parameter.collect::<Vec<u8>>())
-            .and_then(|answer| String::from_utf8(answer).map_err(|error| error.to_string()));
-        answer.unwrap_or_else(|error| error)
-    });
-    runtime.spawn(warp::serve(route).run(address));
+    runtime.spawn(warp::serve(route::downcase()).run(address));
     std::thread::sleep(START);
     Ok(address)
 }

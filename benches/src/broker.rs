@@ -55,7 +55,7 @@ pub fn run(options: &Options) -> Result<Report> {
     let p50 = table("round trip at a window of 1, p50", "µs", |measured| &measured.p50_us);
     let p99 = table("round trip at a window of 1, p99", "µs", |measured| &measured.p99_us);
     report.ratios = ratios("replies", &replies, Target::AtLeast(1.0));
-    report.ratios.extend(ratios("p50", &p50, Target::AtMost(1.05)));
+    report.ratios.extend(ratios("p50", &p50, Target::AtMost(0.9)));
     report.tables = vec![replies, cpu, p50, p99];
     Ok(report)
 }

@@ -1,5 +1,6 @@
 //! The HTTP path: `/downcase/` with everything on, against the logic compiled in and against what else one could run.
 
+mod bare;
 mod contender;
 mod demo;
 mod tidegate;
@@ -17,7 +18,7 @@ use anyhow::{Context, Result, ensure};
 use contender::{Contender, Running};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use tidegate::{COMPILED_IN, COMPILED_IN_SILENT, REUSED, TIDEGATE, TIDEGATE_SILENT};
+use tidegate::{COMPILED_IN, COMPILED_IN_SILENT, FRESH, REUSED, TIDEGATE, TIDEGATE_SILENT};
 
 const PATH: &str = "/downcase/?param=Hello%20World%20MiXeD";
 const BODY: &[u8] = b"lower case of Hello World MiXeD is hello world mixed";
@@ -55,6 +56,10 @@ pub fn run(options: &Options) -> Result<Report> {
     let mut report = Report::new("http", &[]);
     let (mut contenders, missing) = tidegate::contenders(options)?;
     report.skipped.extend(missing);
+    match bare::contender(options) {
+        Ok(bare) => contenders.push(bare),
+        Err(error) => report.skipped.push(format!("{}: {error:#}", bare::BARE_WARP)),
+    }
     for others in [demo::contenders(&options.python), wasmtime::contenders(&options.wasmtime)] {
         match others {
             Ok(others) => contenders.extend(others),
@@ -90,7 +95,7 @@ fn about(load: &Load) -> Vec<String> {
     let (name, seconds, rate) = (load.generator.name(), load.span.as_secs(), load.rate.unwrap_or_default());
     let percent = RATE_PART * 100.0;
     vec![
-        format!("GET {PATH} on {CONNECTIONS} connections over loopback; plugins/downcase.wasm, a fresh instance per call"),
+        format!("GET {PATH} on {CONNECTIONS} connections over loopback; plugins/downcase.wasm, every call isolated unless said otherwise"),
         "with PUB on, one libzmq subscriber in a process of its own takes and counts every message; contenders take turns"
             .to_owned(),
         format!("throughput: closed loop, {seconds} s, by {name}; processor time is that of all processes of the server"),
@@ -191,8 +196,9 @@ fn fill(report: &mut Report, contenders: &[Contender], turns: &[Vec<Turn>]) {
 
     let at_least = |id, to, least| throughput.ratio(id, TIDEGATE, to, Some(Target::AtLeast(least)));
     let targets = [
-        at_least("P1", COMPILED_IN, 0.9),
-        at_least("P2", TIDEGATE_SILENT, 0.85),
+        at_least("P1", COMPILED_IN, 0.92),
+        throughput.ratio("P1b", TIDEGATE_SILENT, bare::BARE_WARP, Some(Target::AtLeast(0.85))),
+        at_least("P2", TIDEGATE_SILENT, 0.92),
         at_least("P3", wasmtime::AS_IT_COMES, 6.0),
         at_least("P3", wasmtime::RECIPE, 2.5),
         at_least("P3", wasmtime::REUSED, 1.0),
@@ -200,6 +206,7 @@ fn fill(report: &mut Report, contenders: &[Contender], turns: &[Vec<Turn>]) {
         at_least("P3", demo::GUNICORN, 12.0),
         throughput.ratio("", TIDEGATE_SILENT, COMPILED_IN_SILENT, None),
         throughput.ratio("", REUSED, COMPILED_IN, None),
+        throughput.ratio("", FRESH, COMPILED_IN, None),
     ];
     report.ratios.extend(targets.into_iter().flatten());
     let processor_ratio = processor.ratio("", TIDEGATE, COMPILED_IN, None);

@@ -59,14 +59,15 @@ fn main() -> Result<ExitCode> {
             }),
         },
     ];
+    let own: &[&str] = &["tidegate-reused", "tidegate-default", "tidegate-fresh"];
     for (names, prefix, component) in [
-        (["tidegate-reused", "tidegate-fresh"], "", Some(program.downcase.clone())),
-        (["javascript-reused", "javascript-fresh"], "downcase:", program.javascript),
-        (["python-reused", "python-fresh"], "downcase:", program.python),
+        (own, "", Some(program.downcase.clone())),
+        (&["javascript-reused", "javascript-fresh"], "downcase:", program.javascript),
+        (&["python-reused", "python-fresh"], "downcase:", program.python),
     ] {
         let Some(component) = component else { continue };
         for name in names {
-            let slot = caller.load(name, &component, name.ends_with("-reused"))?;
+            let slot = caller.load(name, &component)?;
             let caller = &caller;
             let calls = Box::new(move |bodies| caller.calls(&slot, bodies));
             contenders.push(Contender { name, prefix, calls });

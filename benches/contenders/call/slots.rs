@@ -4,7 +4,7 @@ use anyhow::{Context, Result, anyhow};
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
-use tidegate::config::Config;
+use tidegate::config::{Config, Isolation};
 use tidegate::plugin::{Cache, CallNumber, Cause, Engine, Message, Seed, Setup, Slot, Slots, Source, own_program};
 use tokio::runtime::Runtime;
 
@@ -37,10 +37,15 @@ impl<'a> Caller<'a> {
         Ok(Self { runtime, engine, _cache: directory })
     }
 
-    /// A slot with the component, under the default bounds.
-    pub fn load(&self, name: &'static str, component: &Path, reuse: bool) -> Result<Arc<Slot>> {
+    /// A slot with the component, under the default bounds, whose instances are what its name ends with.
+    pub fn load(&self, name: &'static str, component: &Path) -> Result<Arc<Slot>> {
         let mut config = Config::default();
-        config.plugins.entry(name.to_owned()).or_default().reuse = if reuse { REUSE } else { 1 };
+        let plugin = config.plugins.entry(name.to_owned()).or_default();
+        match name.rsplit_once('-') {
+            Some((_, "reused")) => plugin.reuse = REUSE,
+            Some((_, "fresh")) => plugin.isolation = Isolation::Fresh,
+            _ => {}
+        }
         let slots = Slots::new(self.engine.clone(), config, false);
         let slot = slots.add_all(vec![Source { name: name.to_owned(), place: component.to_owned().into() }]).pop();
         let slot = slot.context("the component has no slot")?;

@@ -9,11 +9,12 @@ use std::path::Path;
 
 pub const TIDEGATE: &str = "tidegate";
 pub const TIDEGATE_SILENT: &str = "tidegate, no PUB";
+pub const FRESH: &str = "tidegate, fresh instances";
 pub const REUSED: &str = "tidegate, instance reused";
 pub const COMPILED_IN: &str = "logic compiled in";
 pub const COMPILED_IN_SILENT: &str = "logic compiled in, no PUB";
 
-/// All five; or three, and why the others are missing.
+/// All of them; or those with plugins, and why the others are missing.
 pub fn contenders(options: &Options) -> Result<(Vec<Contender>, Option<String>)> {
     // This one first: both are built to one place.
     let compiled_in = match (&options.compiled_in, &options.host) {
@@ -25,6 +26,7 @@ pub fn contenders(options: &Options) -> Result<(Vec<Contender>, Option<String>)>
     let mut contenders = vec![
         contender(TIDEGATE, &host, true, ""),
         contender(TIDEGATE_SILENT, &host, false, ""),
+        contender(FRESH, &host, true, "[plugins.downcase]\nisolation = \"fresh\"\n"),
         contender(REUSED, &host, true, &format!("[plugins.downcase]\nreuse = {REUSE}\n")),
     ];
     let Some(compiled_in) = compiled_in else {

@@ -11,7 +11,7 @@ pub const REUSED: &str = "wasmtime serve, recipe, instance reused";
 
 /// What the host's own pool is set to; see host/src/plugin/engine.rs.
 const POOL: [&str; 3] =
-    ["-Opooling-allocator=y", "-Opooling-memory-keep-resident=1048576", "-Opooling-table-keep-resident=65536"];
+    ["-Opooling-allocator=y", "-Opooling-memory-keep-resident=131072", "-Opooling-table-keep-resident=65536"];
 
 /// The three; or what is missing.
 pub fn contenders(wasmtime: &Path) -> Result<Vec<Contender>, String> {
