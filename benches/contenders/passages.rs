@@ -10,11 +10,12 @@ use std::thread;
 use std::time::Instant;
 use tidegate::ledger::{Figures, Hop};
 
-/// By all threads together.
-const PASSAGES: u32 = 4_000_000;
+/// Of each thread in one turn: few milliseconds, in which it is seldom interrupted.
+const PASSAGES: u32 = 200_000;
+const TURNS: usize = 60;
 
 fn main() -> std::io::Result<()> {
-    let processors = thread::available_parallelism()?.get() as u32;
+    let processors = thread::available_parallelism()?.get();
     let (hop, locked) = (Hop::default(), Arc::new(Mutex::new(Figures::default())));
     for threads in [1, 2, 4, 8] {
         let name = |contender: &str| format!("{contender}, {threads} thread{}", if threads == 1 { "" } else { "s" });
@@ -33,18 +34,27 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// The time that one passage takes its thread. Threads that have to share processors get what they would have of their own.
-fn passage_ns(threads: u32, processors: u32, passage: &(dyn Fn() + Sync)) -> f64 {
-    let start = Barrier::new(threads as usize + 1);
-    let began = thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                start.wait();
-                (0..PASSAGES / threads).for_each(|_| passage());
-            });
-        }
+/// The time that one passage takes its thread, while so many make them: of turns that all threads begin together, from the first
+/// beginning to the last end, by the quarter that others disturbed least. Threads that share processors get what they would have
+/// of their own.
+fn passage_ns(threads: usize, processors: usize, passage: &(dyn Fn() + Sync)) -> f64 {
+    let start = Barrier::new(threads);
+    let turn = || {
         start.wait();
-        Instant::now()
+        let began = Instant::now();
+        (0..PASSAGES).for_each(|_| passage());
+        (began, Instant::now())
+    };
+    let of_thread = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| [(); TURNS].map(|()| turn()))).collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
     });
-    began.elapsed().as_nanos() as f64 * f64::from(threads.min(processors)) / f64::from(PASSAGES)
+    let whole = |turn: usize| {
+        let (began, ended): (Vec<_>, Vec<_>) = of_thread.iter().map(|turns| turns[turn]).unzip();
+        began.iter().min().zip(ended.iter().max()).map(|(began, ended)| *ended - *began)
+    };
+    let mut turns: Vec<_> = (0..TURNS).filter_map(whole).collect();
+    turns.sort();
+    let share = threads.min(processors) as f64 / threads as f64;
+    turns[turns.len() / 4].as_nanos() as f64 * share / f64::from(PASSAGES)
 }

@@ -7,10 +7,9 @@ use crate::report::{Ratio, Report, Table};
 use crate::row::Target;
 use anyhow::{Context, Result};
 
-const ABOUT: [&str; 3] = [
-    "passage   entered and gone out; the time that it takes its thread, with four million by all threads together",
+const ABOUT: [&str; 2] = [
+    "passage   entered and gone out; the time that it takes its thread, in turns of 200,000 that all threads begin together",
     "hop       tidegate::ledger::Hop, as the host counts with; one lock: the same figures behind one mutex for all threads",
-    "          threads that have to share processors get what they would have of their own",
 ];
 const ONE: &str = "hop, 1 thread";
 const TWO: &str = "hop, 2 threads";

@@ -198,7 +198,8 @@ async fn instance<R: Role>(
     if let Some(instance) = instances.take(&occasion) {
         return Ok(instance);
     }
-    let New { mut store, instance, state } = plugin.new_instance(idle, occasion).await?;
+    // In a box of its own: every call would have room for it, and take that from a slower part of the allocator.
+    let New { mut store, instance, state } = Box::pin(plugin.new_instance(idle, occasion)).await?;
     let bindings = role.bindings(&mut store, &instance);
     let bindings = plugin.unless_trapped(bindings, &store)?;
     Ok(Instance::new(store, bindings, state))

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
 use tokio::time::sleep;
@@ -44,6 +44,7 @@ pub struct Watch {
 
 /// What was last seen of one slot's file.
 struct Seen {
+    of: Weak<Slot>,
     file: Option<Fingerprint>,
     /// Whether it was loaded (or refused) in this state.
     settled: bool,
@@ -174,7 +175,7 @@ impl Watch {
 
     fn look_at(&mut self, slot: &Arc<Slot>) -> bool {
         let file = slot.file().and_then(Fingerprint::of);
-        let seen = self.seen.get(slot.name());
+        let seen = self.seen_of(slot);
         // What was handed in under a new name stays until the file changes that is there already.
         let handed_in = seen.is_none() && slot.was_handed_in_beside(file);
         let at_rest = handed_in || seen.is_some_and(|seen| seen.file == file);
@@ -187,8 +188,14 @@ impl Watch {
                 None => self.gone(slot, ever),
             }
         }
-        self.seen.insert(slot.name().to_owned(), Seen { file, settled: at_rest, ever, arrived, moved });
+        let of = Arc::downgrade(slot);
+        self.seen.insert(slot.name().to_owned(), Seen { of, file, settled: at_rest, ever, arrived, moved });
         at_rest
+    }
+
+    /// What was seen of the file of this slot; what was seen for one that had the name before it says nothing of it.
+    fn seen_of(&self, slot: &Arc<Slot>) -> Option<&Seen> {
+        self.seen.get(slot.name()).filter(|seen| std::ptr::eq(seen.of.as_ptr(), Arc::as_ptr(slot)))
     }
 
     /// Loads at once what the system says is whole. A file that comes again and again is left to the look at all of them,
@@ -197,7 +204,7 @@ impl Watch {
         for (path, way) in self.arrivals.take() {
             for name in self.leads_to.get(&path).into_iter().flatten() {
                 let Some(slot) = self.slots.get(name) else { continue };
-                let seen = self.seen.get(name);
+                let seen = self.seen_of(&slot);
                 let file = slot.file().and_then(Fingerprint::of);
                 let moved = file.filter(|_| way == Way::Moved);
                 let known = seen.is_some_and(|seen| seen.file == file && seen.settled);
@@ -207,7 +214,8 @@ impl Watch {
                 }
                 if !lately {
                     self.load(&slot, if moved.is_some() { Cause::Arrived } else { Cause::Noticed });
-                    let seen = Seen { file, settled: true, ever: true, arrived: Some(Instant::now()), moved };
+                    let (of, arrived) = (Arc::downgrade(&slot), Some(Instant::now()));
+                    let seen = Seen { of, file, settled: true, ever: true, arrived, moved };
                     self.seen.insert(name.clone(), seen);
                 } else if let Some(seen) = self.seen.get_mut(name) {
                     seen.moved = moved;
