@@ -117,7 +117,14 @@ fn compile(source: &Path, out: &Path) {
     }
     // Where there is one, a thread is woken by a counter in the kernel; otherwise by a byte through a pair of sockets.
     let of_system: &[&str] = match variable("CARGO_CFG_TARGET_OS").as_str() {
-        "linux" => &["ZMQ_HAVE_LINUX", "ZMQ_IOTHREAD_POLLER_USE_EPOLL", "ZMQ_HAVE_EVENTFD", "ZMQ_HAVE_EVENTFD_CLOEXEC"],
+        "linux" => &[
+            "ZMQ_HAVE_LINUX",
+            "ZMQ_IOTHREAD_POLLER_USE_EPOLL",
+            // What this process starts, compilers of plugins among it, inherits nothing of libzmq's.
+            "ZMQ_IOTHREAD_POLLER_USE_EPOLL_CLOEXEC",
+            "ZMQ_HAVE_EVENTFD",
+            "ZMQ_HAVE_EVENTFD_CLOEXEC",
+        ],
         _ => &["ZMQ_IOTHREAD_POLLER_USE_KQUEUE"],
     };
     for name in of_system {
@@ -132,11 +139,7 @@ fn compile(source: &Path, out: &Path) {
     });
     // The same archive each time, whatever the order in the directory.
     files.sort();
-    // In one: what takes time is the headers, which each of them would read again.
-    let whole: String = files.iter().map(|file| format!("#include \"{}\"\n", file.display())).collect();
-    let file = out.join("zmq.cpp");
-    fs::write(&file, whole).unwrap_or_else(|error| panic!("writing {}: {error}", file.display()));
-    build.file(file).out_dir(out).compile("zmq");
+    build.files(files).out_dir(out).compile("zmq");
     println!("cargo:rustc-link-search=native={}", sodium("LIB").display());
     println!("cargo:rustc-link-lib=static=sodium");
 }
