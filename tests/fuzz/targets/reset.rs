@@ -19,7 +19,8 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn calls(bytes: &mut Unstructured) -> Result<()> {
-    let arguments: Vec<u64> = (0..bytes.int_in_range(2..=CALLS_MAX)?).map(|_| bytes.arbitrary()).collect::<Result<_>>()?;
+    let arguments: Vec<u64> =
+        (0..bytes.int_in_range(2..=CALLS_MAX)?).map(|_| bytes.arbitrary()).collect::<Result<_>>()?;
     let config = Config {
         exports: Some(EXPORTS.clone()),
         // Whatever adds no state of another kind: the rest is refused anyway.
