@@ -5,7 +5,7 @@
 //! host holds for it. For a component in which no instruction changes a table or drops a segment ([`Obstacle`] is the list of
 //! what is looked for), memories and globals are all there is, and both are written again from what the component itself says
 //! of them: each core module gets a function that does that for its own ([`functions`]), and each function that the component
-//! lifts gets a post-return that calls all of them, after the guest's own ([`component`]). A start function runs again as well,
+//! lifts gets a post-return that calls all of them, after the guest's own ([`writer`]). A start function runs again as well,
 //! if it does nothing but compute ([`start`]). What the host holds is made anew by the host.
 //!
 //! The component gets one more export, [`STATE`], a hash over all that is reset, so that it can be seen that nothing was left.
@@ -19,6 +19,7 @@ mod module;
 mod obstacle;
 mod sections;
 mod start;
+mod writer;
 
 pub(super) use obstacle::Obstacle;
 
@@ -29,7 +30,7 @@ use wasmparser::{Validator, WasmFeatures};
 pub(super) const STATE: &str = "tidegate-state";
 
 /// All that decides on what a component is given, beside the component.
-pub(super) const SOURCES: [&str; 8] = [
+pub(super) const SOURCES: [&str; 9] = [
     include_str!("mod.rs"),
     include_str!("component.rs"),
     include_str!("functions.rs"),
@@ -38,6 +39,7 @@ pub(super) const SOURCES: [&str; 8] = [
     include_str!("obstacle.rs"),
     include_str!("sections.rs"),
     include_str!("start.rs"),
+    include_str!("writer.rs"),
 ];
 
 /// The most that all memories of a component may begin with. Up to here it costs less to write them anew than to make an
@@ -66,7 +68,7 @@ pub(super) fn resettable(binary: &[u8]) -> Result<Vec<u8>, Obstacle> {
         module.check_functions()?;
     }
     start::check(&component)?;
-    component.instrumented(types.as_ref())
+    writer::instrumented(&component, types.as_ref())
 }
 
 #[cfg(test)]
