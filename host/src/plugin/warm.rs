@@ -86,13 +86,11 @@ impl Plugin {
     /// Lets go of an instance that has served.
     pub(super) fn let_go(&self, idle: &Arc<Idle>, store: Store<Guest>) {
         let warm = self.account.warm as usize;
-        // No more than are made meanwhile, so that they do not add up.
-        if warm == 0 || idle.warm.ending.fetch_add(1, Ordering::Relaxed) >= warm {
-            if warm > 0 {
-                idle.warm.ending.fetch_sub(1, Ordering::Relaxed);
-            }
+        // No more than are made meanwhile, so that they do not add up. One more or less does not matter.
+        if idle.warm.ending.load(Ordering::Relaxed) >= warm {
             return;
         }
+        idle.warm.ending.fetch_add(1, Ordering::Relaxed);
         let idle = Arc::clone(idle);
         self.engine.lane.spawn(async move {
             drop(store);
