@@ -1,7 +1,9 @@
 //! Every call begins from nothing, whatever the one before it in its instance or its place left there and however that ended.
 
-use crate::fixtures::{self, LOOK, STAY, WAYS_TO_END};
+mod marks;
+
 use crate::harness::{Host, Setup, wait_for};
+use marks::{LOOK, STAY, WAYS_TO_END, marking, marking_in_place};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,10 +13,7 @@ const PLUGINS: [&str; 2] = ["made-anew", "in-place"];
 /// A host with both, which are busy for so many steps when they are asked to [`STAY`].
 fn host(steps: u32, config: &str, deadline_ms: u64) -> Host {
     let [anew, in_place] = PLUGINS;
-    let setup = Setup::new()
-        .plugin(anew, &fixtures::marking(steps))
-        .plugin(in_place, &fixtures::marking_in_place(steps))
-        .config(config);
+    let setup = Setup::new().plugin(anew, &marking(steps)).plugin(in_place, &marking_in_place(steps)).config(config);
     let limit = |name| format!("[plugins.{name}.limits]\ncall_deadline_ms = {deadline_ms}");
     let host = setup.config(&PLUGINS.map(limit).join("\n")).start();
     assert_eq!(host.status(in_place)["instances"], "reset in place");
