@@ -15,7 +15,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tidegate::app::App;
 use tidegate::cli;
 use tidegate::config::{Address, Config, Endpoint, Plugin};
@@ -31,8 +31,9 @@ const ANSWER: &[u8] = b"lower case of Hello World MiXeD is hello world mixed";
 /// For whatever is made once.
 const WARM_UP: u32 = 2_000;
 const REQUESTS: u32 = 20_000;
-/// What a host gets to bind its sockets, and a subscriber to connect.
-const START: Duration = Duration::from_secs(1);
+/// What a server gets to listen, and how often it is looked whether it does.
+const START_MAX: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_millis(10);
 
 fn main() -> Result<ExitCode> {
     // The engine starts its own program to compile.
@@ -63,7 +64,6 @@ fn print(contender: &str, allocations: f64) {
 fn bare_warp(runtime: &Runtime) -> Result<SocketAddr> {
     let address = free_address()?;
     runtime.spawn(warp::serve(route::downcase()).run(address));
-    std::thread::sleep(START);
     Ok(address)
 }
 
@@ -84,9 +84,9 @@ fn host(runtime: &Runtime, component: &Path, publish: bool) -> Result<SocketAddr
     let app = app.map_err(|error| anyhow::anyhow!("the host does not start: {error:?}"))?;
     runtime.spawn(app.run());
     if publish {
+        // It has connected long before the warm-up is over.
         std::thread::spawn(move || subscribe(&publish_endpoint));
     }
-    std::thread::sleep(START);
     Ok(address)
 }
 
@@ -103,7 +103,7 @@ fn subscribe(endpoint: &str) -> zmq::Result<()> {
 
 /// On average of many requests over one connection.
 fn allocations(server: SocketAddr, name: &str) -> Result<f64> {
-    let mut stream = TcpStream::connect(server).with_context(|| format!("connecting to {server}"))?;
+    let mut stream = connect(server)?;
     let request = format!("GET /{name}/?param={PARAMETER} HTTP/1.1\r\nhost: {server}\r\n\r\n");
     for _ in 0..WARM_UP {
         exchange(&mut stream, request.as_bytes())?;
@@ -115,6 +115,17 @@ fn allocations(server: SocketAddr, name: &str) -> Result<f64> {
     let after = MEMORY.stats();
     let taken = after.allocations + after.reallocations - before.allocations - before.reallocations;
     Ok(taken as f64 / f64::from(REQUESTS))
+}
+
+/// A connection to a server that may not listen yet.
+fn connect(server: SocketAddr) -> Result<TcpStream> {
+    let began = Instant::now();
+    loop {
+        match TcpStream::connect(server) {
+            Err(_) if began.elapsed() < START_MAX => std::thread::sleep(LOOK),
+            ended => return ended.with_context(|| format!("connecting to {server}")),
+        }
+    }
 }
 
 /// One request and its answer.
