@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use zmq_sys::{accept, beyond};
+use zmq_sys::{accept, beyond, connection};
 
 /// How often all peers are looked at, if they are not more than so many; with more of them in proportion less often.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -309,7 +309,7 @@ impl Monitor {
             return;
         }
         let Some(address) = self.peers.get(&descriptor).and_then(Peer::socket_address) else { return };
-        match beyond::cut_off(descriptor, address) {
+        match connection::cut_off(descriptor, address) {
             Ok(true) => self.ends(descriptor, why),
             // It has gone by itself.
             Ok(false) => {}

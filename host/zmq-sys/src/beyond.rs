@@ -12,9 +12,6 @@ use crate::{
     zmq_getsockopt, zmq_setsockopt,
 };
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::io;
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -202,29 +199,6 @@ pub fn pipes_stats(socket: *mut c_void) -> Result<(), c_int> {
 pub fn has_peer(socket: *mut c_void, identity: &[u8]) -> bool {
     // SAFETY: libzmq reads as many bytes as it is told there are.
     unsafe { tidegate_socket_peer_state(socket, identity.as_ptr().cast(), identity.len()) >= 0 }
-}
-
-/// Ends the TCP connection behind a descriptor of libzmq's, if it still is the one to `peer`: libzmq closes descriptors
-/// in its own time, and the system gives their numbers to others.
-///
-/// Returns whether it was.
-///
-/// # Errors
-/// When the system refuses.
-pub fn cut_off(descriptor: c_int, peer: SocketAddr) -> io::Result<bool> {
-    if descriptor < 0 {
-        return Ok(false);
-    }
-    // SAFETY: a number that names no descriptor makes the system refuse to duplicate it, and nothing else.
-    let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
-    // The duplicate names this connection for as long as it is open, whatever becomes of the number.
-    let Ok(owned) = borrowed.try_clone_to_owned() else { return Ok(false) };
-    let stream = TcpStream::from(owned);
-    let is_it = stream.peer_addr().is_ok_and(|found| (found.ip(), found.port()) == (peer.ip(), peer.port()));
-    if is_it {
-        stream.shutdown(Shutdown::Both)?;
-    }
-    Ok(is_it)
 }
 
 /// The public key that belongs to a secret one, both in Z85; none where that is no key.

@@ -6,6 +6,7 @@ extern crate libsodium_sys as _;
 
 pub mod accept;
 pub mod beyond;
+pub mod connection;
 pub mod errno;
 mod ffi;
 pub mod mended;
