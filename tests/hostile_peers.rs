@@ -99,7 +99,7 @@ fn whoever_changes_subscriptions_without_end_is_cut_off_and_holds_up_nobody() {
         let floods = floods();
         let flooding = floods.len() as u64;
         let over = AtomicBool::new(false);
-        std::thread::scope(|scope| {
+        let all_cut_off = std::thread::scope(|scope| {
             for (_, what) in &floods {
                 let (mut peer, many, over) = (connect(&host), what.repeat(100_000 / what.len()), &over);
                 scope.spawn(move || while !over.load(Ordering::Relaxed) && peer.write(&many).is_ok() {});
@@ -107,7 +107,10 @@ fn whoever_changes_subscriptions_without_end_is_cut_off_and_holds_up_nobody() {
             // Also if a message does not come: the floods end with this.
             let _end = End(&over);
             publish_while(&host, &mut other, || cut_off(&host) < flooding);
+            Instant::now()
         });
+        // Each of them has heard of it by now, also if it was waiting for room.
+        assert!(all_cut_off.elapsed() < DELAY_MAX, "they went on for {:?}", all_cut_off.elapsed());
         let told =
             || host.process.stderr().matches("cut off: it changes its subscriptions faster than a peer may").count();
         // The log is written a moment after what it tells of.

@@ -15,7 +15,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use zmq_sys::{accept, beyond, connection};
+use zmq_sys::connection::{self, Unsent};
+use zmq_sys::{accept, beyond};
 
 /// How often all peers are looked at, if they are not more than so many; with more of them in proportion less often.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -305,11 +306,15 @@ impl Monitor {
     /// Ends a peer's connection, and says why. Over `ipc` a peer has no address by which it could be told from others, and
     /// stays.
     pub(super) fn cut_off(&mut self, descriptor: Descriptor, why: &'static str) {
+        self.end(descriptor, why, Unsent::Delivered);
+    }
+
+    fn end(&mut self, descriptor: Descriptor, why: &'static str, unsent: Unsent) {
         if self.is_ending(descriptor) {
             return;
         }
         let Some(address) = self.peers.get(&descriptor).and_then(Peer::socket_address) else { return };
-        match connection::cut_off(descriptor, address) {
+        match connection::cut_off(descriptor, address, unsent) {
             Ok(true) => self.ends(descriptor, why),
             // It has gone by itself.
             Ok(false) => {}
@@ -317,10 +322,10 @@ impl Monitor {
         }
     }
 
-    /// As [`Monitor::cut_off`], of a subscriber that is served no more; it may keep a connection over `ipc`, but counts like
-    /// the others.
+    /// As [`Monitor::cut_off`], of a subscriber that is served no more for what it sends: it may not wait for room to send
+    /// more. Over `ipc` it may keep its connection, but counts like the others.
     pub(super) fn shut_out(&mut self, descriptor: Descriptor, why: &'static str) {
-        self.cut_off(descriptor, why);
+        self.end(descriptor, why, Unsent::Dropped);
         if self.peers.get(&descriptor).and_then(Peer::socket_address).is_none() {
             self.ends(descriptor, why);
         }
