@@ -280,9 +280,9 @@ fn a_hostile_policy_sends_nothing_and_is_counted() {
 #[test]
 fn damaged_copies_of_a_good_component_are_refused_or_whole() {
     let good = bytes("downcase");
-    let cuts = (1024..good.len()).step_by(1024).map(|at| (format!("cut-{at}"), good[..at].to_vec()));
+    let cuts = (1024..good.len()).step_by(2048).map(|at| (format!("cut-{at}"), good[..at].to_vec()));
     let cuts: Vec<_> = cuts.collect();
-    let places = noise(3, 3 * 64);
+    let places = noise(3, 3 * 32);
     let flips = places.chunks(3).map(|place| {
         let at = usize::from_be_bytes([0, 0, 0, 0, 0, place[0], place[1], place[2]]) % (good.len() * 8);
         let mut bytes = good.clone();

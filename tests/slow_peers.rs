@@ -12,10 +12,20 @@ fn host(config: &str) -> Host {
     Setup::new().plugin("plain", &fixtures::answering("", None)).config(config).start()
 }
 
-/// A SUB socket to everything, of which the host knows.
+/// A SUB socket, of which the host knows.
 fn subscriber(host: &Host, topic: &[u8]) -> zmq::Socket {
+    connect(host, topic, 1_000)
+}
+
+/// One to everything that holds little in its own queue, for a test in which it does not read.
+fn sleeper(host: &Host) -> zmq::Socket {
+    connect(host, b"", 1)
+}
+
+fn connect(host: &Host, topic: &[u8], queue_max: i32) -> zmq::Socket {
     let before = subscriptions(host);
     let socket = zmq::Context::new().socket(zmq::SUB).unwrap();
+    socket.set_rcvhwm(queue_max).unwrap();
     socket.set_subscribe(topic).unwrap();
     socket.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
     socket.connect(host.surface("publish")).unwrap();
@@ -98,7 +108,7 @@ fn a_stopped_subscriber_is_cut_off_and_starves_nobody() {
 #[test]
 fn the_newest_message_is_dropped_and_counted_where_the_policy_says_so() {
     let host = host("[messaging]\nqueue_messages_max = 100\n[publisher]\non_full = 'drop-newest'");
-    let sleeper = subscriber(&host, b"");
+    let sleeper = sleeper(&host);
     let dropped = |host: &Host| host.ledger()["hops"]["publish"]["dropped"]["subscriber-full"].as_u64().unwrap_or(0);
     let sent = publish_until(&host, |status| {
         assert_eq!(status, 200);
@@ -114,7 +124,7 @@ fn the_newest_message_is_dropped_and_counted_where_the_policy_says_so() {
 #[test]
 fn a_full_queue_is_answered_with_503_where_the_policy_is_to_wait() {
     let host = host("[messaging]\nqueue_messages_max = 100\n[publisher]\non_full = 'block'");
-    let sleeper = subscriber(&host, b"");
+    let sleeper = sleeper(&host);
     let mut published = 0;
     publish_until(&host, |status| {
         published += u64::from(status == 200);
@@ -133,7 +143,7 @@ fn a_full_queue_is_answered_with_503_where_the_policy_is_to_wait() {
 #[test]
 fn bytes_that_wait_to_be_published_have_a_bound() {
     let host = host("[messaging]\nqueue_messages_max = 100\nqueue_bytes_max = 1000000\n[publisher]\non_full = 'block'");
-    let _sleeper = subscriber(&host, b"");
+    let _sleeper = sleeper(&host);
     publish_until(&host, |status| status == 503);
     // Three of them have a place, and all others are at the subscriber.
     assert!(host.ledger()["hops"]["publish"]["in_flight"].as_u64().unwrap() <= 4);

@@ -12,7 +12,7 @@ const ROUTES: [&str; 2] = ["x", "y"];
 
 /// How long the load lasts; the promise is made for 60.
 fn seconds() -> u64 {
-    std::env::var("TIDEGATE_SOAK_SECONDS").map_or(12, |text| text.parse().expect("a number of seconds"))
+    std::env::var("TIDEGATE_SOAK_SECONDS").map_or(6, |text| text.parse().expect("a number of seconds"))
 }
 
 /// By which way a component comes.

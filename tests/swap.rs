@@ -222,8 +222,8 @@ fn a_file_that_is_written_in_pieces_is_waited_for() {
 
 #[test]
 fn no_request_fails_while_files_flip_and_break() {
-    const FLIPS: u32 = 100;
-    const TIME: Duration = Duration::from_secs(20);
+    const FLIPS: u32 = 50;
+    const TIME: Duration = Duration::from_secs(10);
     // The clients ask for all that they can get, which on a busy machine is overload: that has tests of its own.
     let host = Setup::new().plugin("x", &bytes("downcase")).config("[http]\nqueue_delay_ms_max = 0").start();
     let path = host.plugin_path("x");
