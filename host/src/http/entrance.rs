@@ -99,7 +99,6 @@ impl Entrance {
     }
 
     async fn answer(&self, request: Request<Incoming>, beat: Beat, line: &Line) -> Response<AnswerBody<RouteBody>> {
-        let began = Instant::now();
         let figures = &line.figures;
         let open = OpenRequest::new(figures);
         let passage = self.gate.as_ref().map(|gate| gate.hop.enter().of_client());
@@ -109,7 +108,7 @@ impl Entrance {
         let own_name = HeaderValue::from_str(&id);
         // The query stays out of the log: it is the message.
         let logged = tracing::enabled!(tracing::Level::DEBUG)
-            .then(|| (id.clone(), parts.method.clone(), parts.uri.path().to_owned()));
+            .then(|| (Instant::now(), id.clone(), parts.method.clone(), parts.uri.path().to_owned()));
         let waits = parts.headers.contains_key(EXPECT);
         let (body, rest) = RequestBody::new(body);
 
@@ -142,7 +141,7 @@ impl Entrance {
         if response.extensions().get::<OverBytes>().is_some() {
             figures.requests_over_bytes.fetch_add(1, Ordering::Relaxed);
         }
-        if let Some((request_id, method, route)) = logged {
+        if let Some((began, request_id, method, route)) = logged {
             let by = response.extensions().get::<Arc<Stamp>>();
             let (plugin, generation) = (by.map(|by| &by.plugin), by.map(|by| by.generation));
             let duration_ms = began.elapsed().as_micros() as f64 / 1e3;

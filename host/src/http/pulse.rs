@@ -1,7 +1,6 @@
 //! The pulse of a connection: what its client is taking its time over, and since when.
 
 use super::figures::CutOff;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,9 +36,8 @@ struct State {
     blocked: bool,
     /// The client may still send what nobody is going to read.
     unread: bool,
-    /// Answers that are being taken in, with the time of the last piece.
-    answers: BTreeMap<u64, Instant>,
-    answers_ever: u64,
+    /// Answers that are being taken in, by number, with the time of the last piece; on HTTP/1 there is one at most.
+    answers: Vec<(u64, Instant)>,
 }
 
 impl Pulse {
@@ -54,8 +52,7 @@ impl Pulse {
                 requests_ever: 0,
                 blocked: false,
                 unread: false,
-                answers: BTreeMap::new(),
-                answers_ever: 0,
+                answers: Vec::new(),
             }),
             bytes_begin_a_head,
         })
@@ -67,15 +64,14 @@ impl Pulse {
         state.head_since = None;
         state.requests += 1;
         state.requests_ever += 1;
-        drop(state);
-        Beat { pulse: Arc::clone(self), answer: None }
+        Beat { pulse: Arc::clone(self), number: state.requests_ever }
     }
 
     /// What the client took too long over by `now`, if anything.
     pub(super) fn exceeded(&self, patience: Patience, now: Instant) -> Option<CutOff> {
         let state = self.lock();
         let over = |since: Instant, bound: Duration| now.saturating_duration_since(since) > bound;
-        if state.answers.values().any(|&taken| over(taken, patience.answer)) {
+        if state.answers.iter().any(|&(_, taken)| over(taken, patience.answer)) {
             Some(CutOff::Answer)
         } else if state.requests > 0 {
             None
@@ -93,7 +89,7 @@ impl Pulse {
     pub(super) fn due(&self, patience: Patience, now: Instant) -> Instant {
         let state = self.lock();
         let beginning = now + patience.head.min(patience.answer).min(patience.idle);
-        let answers = state.answers.values().map(|&taken| taken + patience.answer);
+        let answers = state.answers.iter().map(|&(_, taken)| taken + patience.answer);
         let head = state.head_since.map(|since| since + patience.head);
         let waits = [head, Some(state.idle_since + patience.idle)].into_iter().flatten();
         let waits = waits.filter(|_| state.requests == 0);
@@ -153,18 +149,17 @@ impl Pulse {
 /// One request of a connection.
 pub(super) struct Beat {
     pulse: Arc<Pulse>,
-    answer: Option<u64>,
+    number: u64,
 }
 
 impl Beat {
     /// A piece of the answer was taken, or the answer begins.
     pub(super) fn taken(&mut self) {
-        let mut state = self.pulse.lock();
-        let number = *self.answer.get_or_insert(state.answers_ever);
-        if number == state.answers_ever {
-            state.answers_ever += 1;
+        let (mut state, now) = (self.pulse.lock(), Instant::now());
+        match state.answers.iter_mut().find(|(number, _)| *number == self.number) {
+            Some((_, taken)) => *taken = now,
+            None => state.answers.push((self.number, now)),
         }
-        state.answers.insert(number, Instant::now());
     }
 }
 
@@ -172,9 +167,7 @@ impl Drop for Beat {
     fn drop(&mut self) {
         let mut state = self.pulse.lock();
         state.requests -= 1;
-        if let Some(number) = self.answer {
-            state.answers.remove(&number);
-        }
+        state.answers.retain(|(number, _)| *number != self.number);
         state.idle_since = Instant::now();
     }
 }
