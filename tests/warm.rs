@@ -98,3 +98,46 @@ fn a_handler_is_kept_warm_too() {
     }
     assert_eq!(host.stop(), 0);
 }
+
+/// Writes to each page of its memory, which is 8 MiB.
+#[cfg(target_os = "linux")]
+fn writing_all_over() -> Vec<u8> {
+    use fixtures::{SET, TRANSFORM, component};
+    let fields = format!(
+        "{SET} {TRANSFORM} (local $at i32)
+            (local.set $at (i32.const 65536))
+            (loop
+                (i32.store (local.get $at) (i32.const 1))
+                (local.set $at (i32.add (local.get $at) (i32.const 4096)))
+                (br_if 0 (i32.lt_u (local.get $at) (i32.const 8388608))))
+            (i32.const 16))"
+    );
+    component("transform-plugin", 128, 4096, &fields)
+}
+
+/// The system hands out a page when it is first written to, and counts that.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_call_finds_the_memory_of_its_instance_in_place() {
+    const CALLS: u64 = 10;
+    let faults = |host: &Host| {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", host.process.id())).unwrap();
+        stat.rsplit_once(')').unwrap().1.split_whitespace().nth(7).unwrap().parse::<u64>().unwrap()
+    };
+    let faults_per_call = |config: &str, count| {
+        let host = Setup::new().plugin("x", &writing_all_over()).config(config).start();
+        let call = || {
+            wait_until_warm(&host, "x", count);
+            assert_eq!(host.get("/x/?param=x").status, 204);
+        };
+        // As many memories come to be as are in use and made at the same time.
+        (0..CALLS).for_each(|_| call());
+        let before = faults(&host);
+        (0..CALLS).for_each(|_| call());
+        let taken = faults(&host) - before;
+        assert_eq!(host.stop(), 0);
+        taken / CALLS
+    };
+    let (cold, warm) = (faults_per_call("", 0), faults_per_call("[plugins.x]\nwarm = 1", 1));
+    assert!(cold > 1_000 && warm < 500, "{cold} page faults a call, {warm} where an instance waits");
+}

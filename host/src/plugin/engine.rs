@@ -31,6 +31,9 @@ const TABLES_PER_COMPONENT: u32 = 4;
 /// All of it is wiped, and all beyond it given back, whatever a call has written to. The system could be asked for the pages
 /// that were written (`pagemap_scan`), but it does not name those that it has swapped out or is moving at that moment, and
 /// the next call would read them.
+///
+/// Where instances are kept warm, no call waits for the wiping, and all of a memory is left in place: a call would be given page
+/// after page as it writes, which was more than half of one in JavaScript.
 const MEMORY_KEEP_RESIDENT_BYTES: usize = 128 << 10;
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
 /// Memories in place beyond one for each plugin: for plugins that come later, and for what swaps leave. Each of them in time
@@ -51,8 +54,8 @@ pub struct Engine {
     largest: Limits,
     memories_in_place_max: u32,
     debug_info: bool,
-    /// By what their guests have of a stack, which is a setting of the whole of wasmtime.
-    runtimes: Arc<Mutex<BTreeMap<usize, Runtime>>>,
+    /// By what their guests have of a stack, and by whether instances are kept warm: settings of the whole of wasmtime.
+    runtimes: Arc<Mutex<BTreeMap<(usize, bool), Runtime>>>,
     ticked: Arc<Ticked>,
 }
 
@@ -108,7 +111,7 @@ impl Engine {
             runtimes: Arc::default(),
             ticked,
         };
-        engine.runtime(largest.stack_bytes_max)?;
+        engine.runtime(largest.stack_bytes_max, false)?;
         Ok(engine)
     }
 
@@ -117,30 +120,39 @@ impl Engine {
         self.seed
     }
 
-    /// The runtime for plugins whose guests may have so much of a stack, rounded up to a power of two: each has a pool, which
-    /// reserves 8 TiB of addresses, and they have to fit beside each other however many sizes there are. Of instances there are
-    /// [`INSTANCES_MAX`] in all pools together; the memory that each pool keeps of those that ended adds up.
-    pub(super) fn runtime(&self, stack_bytes_max: usize) -> Result<Runtime, EngineError> {
+    /// The runtime for plugins whose guests may have so much of a stack, rounded up to a power of two, and that keep instances
+    /// warm or do not: each has a pool, which reserves 8 TiB of addresses, and they have to fit beside each other however many
+    /// sizes there are. Of instances there are [`INSTANCES_MAX`] in all pools together; the memory that each pool keeps of those
+    /// that ended adds up.
+    pub(super) fn runtime(&self, stack_bytes_max: usize, keeps_warm: bool) -> Result<Runtime, EngineError> {
         let stack_bytes = stack_bytes_max.next_power_of_two();
         let mut runtimes = self.runtimes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(runtime) = runtimes.get(&stack_bytes) {
+        if let Some(runtime) = runtimes.get(&(stack_bytes, keeps_warm)) {
             return Ok(runtime.clone());
         }
-        let runtime = Runtime::new(&self.largest, self.memories_in_place_max, stack_bytes, self.debug_info)
+        let Limits { memory_bytes_max, table_elements_max, .. } = self.largest;
+        let (memory_bytes, table_bytes, in_place_max) = match keeps_warm {
+            true => (memory_bytes_max, table_elements_max * size_of::<usize>(), processors() as u32),
+            false => (MEMORY_KEEP_RESIDENT_BYTES, TABLE_KEEP_RESIDENT_BYTES, self.memories_in_place_max),
+        };
+        let mut pool = PoolingAllocationConfig::new();
+        pool.linear_memory_keep_resident(memory_bytes)
+            .table_keep_resident(table_bytes)
+            .max_unused_warm_slots(in_place_max);
+        let runtime = Runtime::new(&self.largest, pool, stack_bytes, self.debug_info)
             .map_err(|error| EngineError(format!("{error:#}")))?;
         self.ticked.lock().unwrap_or_else(PoisonError::into_inner).push(runtime.wasmtime.weak());
-        Ok(runtimes.entry(stack_bytes).or_insert(runtime).clone())
+        Ok(runtimes.entry((stack_bytes, keeps_warm)).or_insert(runtime).clone())
     }
 }
 
 impl Runtime {
     fn new(
         largest: &Limits,
-        memories_in_place_max: u32,
+        mut pool: PoolingAllocationConfig,
         stack_bytes: usize,
         debug_info: bool,
     ) -> wasmtime::Result<Self> {
-        let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(INSTANCES_MAX)
             .total_stacks(INSTANCES_MAX)
             .total_memories(INSTANCES_MAX * MEMORIES_PER_COMPONENT)
@@ -152,10 +164,7 @@ impl Runtime {
             .max_memories_per_module(MEMORIES_PER_COMPONENT_MAX)
             .max_tables_per_module(TABLES_PER_COMPONENT_MAX)
             .max_memory_size(largest.memory_bytes_max)
-            .table_elements(largest.table_elements_max)
-            .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT_BYTES)
-            .max_unused_warm_slots(memories_in_place_max)
-            .table_keep_resident(TABLE_KEEP_RESIDENT_BYTES);
+            .table_elements(largest.table_elements_max);
         let mut config = compile_settings(debug_info);
         config
             .max_wasm_stack(stack_bytes)
@@ -167,11 +176,15 @@ impl Runtime {
     }
 }
 
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// How many memories stay in place that no call uses. With fewer than there are plugins, asked in turn, a call takes over the
 /// memory of another plugin's, which costs as much as no pool. But until there are as many, wasmtime takes one that nobody ever
 /// had before one of a plugin that was retired, so each swap leaves one behind for each thread.
 fn memories_in_place_max(plugins: usize) -> u32 {
-    let parts = std::thread::available_parallelism().map_or(1, usize::from).min(POOL_PARTS_MAX);
+    let parts = processors().min(POOL_PARTS_MAX);
     let wanted = plugins.saturating_add(SPARE_MEMORIES).saturating_mul(parts);
     u32::try_from(wanted).map_or(INSTANCES_MAX, |wanted| wanted.min(INSTANCES_MAX))
 }

@@ -197,8 +197,8 @@ impl Engine {
         if bytes.len() as u64 > max {
             return Err(LoadError::Read(format!("the component is larger than component_bytes_max {max}")));
         }
-        let stack_bytes_max = account.limits.stack_bytes_max;
-        let runtime = self.runtime(stack_bytes_max).map_err(|error| LoadError::Compile(error.to_string()))?;
+        let runtime = self.runtime(account.limits.stack_bytes_max, account.warm > 0);
+        let runtime = runtime.map_err(|error| LoadError::Compile(error.to_string()))?;
         let started = Instant::now();
         let (component, isolation) = self.component(&bytes, &digest, account, &runtime, asked).await?;
         let compile_time = started.elapsed();
