@@ -22,6 +22,7 @@ pub mod app;
 mod append;
 mod byte_budget;
 pub mod cli;
+pub mod clients;
 mod complaint;
 pub mod config;
 pub mod dead_letters;

@@ -1,6 +1,6 @@
 //! `tidegate keygen`: a CURVE key pair in a directory, for a host or for a client.
 
-use crate::messaging::key::KeyPair;
+use crate::messaging::curve::key::KeyPair;
 use crate::output::print;
 use anyhow::{Context, anyhow, bail};
 use std::fs::{self, DirBuilder, OpenOptions};

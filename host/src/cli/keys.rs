@@ -1,7 +1,7 @@
 //! The flags with which a client speaks CURVE.
 
 use crate::messaging::ClientKeys;
-use crate::messaging::key::{KeyPair, public_key, warning_if_open_to_others};
+use crate::messaging::curve::key::{KeyPair, public_key, warning_if_open_to_others};
 use crate::output::note;
 use std::path::Path;
 

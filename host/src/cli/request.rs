@@ -1,8 +1,8 @@
 //! `tidegate request`: the demo's DEALER clients, which ask the broker and time its replies.
 
 use super::keys::Keys;
-use crate::messaging::endpoint::check_peer;
-use crate::messaging::requester::{self, Settings};
+use crate::clients::requester::{self, Settings};
+use crate::messaging::socket::endpoint::check_peer;
 use crate::output::print;
 use std::process::ExitCode;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! `tidegate subscribe`: prints what is published, and appends it to a log.
 
 use super::keys::Keys;
-use crate::messaging::endpoint::check_peer;
-use crate::messaging::subscriber::{Settings, Subscriber};
+use crate::clients::subscriber::{Settings, Subscriber};
+use crate::messaging::socket::endpoint::check_peer;
 use crate::output::note;
 use std::path::PathBuf;
 use std::process::ExitCode;

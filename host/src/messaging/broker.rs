@@ -1,26 +1,44 @@
 //! The broker: ROUTER frontend, backend and N workers, with the policy behind them.
 
-use super::backend::Backend;
-use super::broker_control::BrokerControl;
-use super::broker_loop::{BrokerLoop, Parts};
+mod backend;
+mod broker_loop;
+mod client_shares;
+mod control;
+mod dispatch;
+pub(crate) mod envelope;
+mod exchange;
+mod frontend;
+mod origin;
+mod outbox;
+mod pace;
+mod policy;
+mod schedule;
+mod waiting_replies;
+mod worker;
+
+pub use control::{BrokerControl, BrokerState, BrokerStatus};
+
 use super::curve::Curve;
-use super::dispatch::Dispatch;
-use super::figures::SocketFigures;
-use super::ipc::IpcAccess;
-use super::policy::Policy;
+use super::socket::figures::SocketFigures;
+use super::socket::ipc::IpcAccess;
 use super::socket::{self, BindError};
-use super::worker::Worker;
 use crate::byte_budget::ByteBudget;
 use crate::config::{EnvelopeKind, OnFull};
 use crate::dead_letters::DeadLetters;
 use crate::ledger::Hop;
 use crate::plugin::Slot;
 use crate::request_id::RequestIds;
+use backend::Backend;
+use broker_loop::{BrokerLoop, Parts};
+
+use dispatch::Dispatch;
+use policy::Policy;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
+use worker::Worker;
 
 /// Where the broker binds, and its bounds.
 #[derive(Clone, Debug)]

@@ -1,16 +1,28 @@
 //! CURVE on the host's side: its key, the list of keys that it lets in, and what both mean for a socket.
 
-use super::authorized_keys::AuthorizedKeys;
-use super::denials::Denials;
-use super::gate::Gate;
-use super::key::{KeyPair, warning_if_open_to_others};
-use super::key_watch;
+mod authenticator;
+mod authorized_keys;
+pub(crate) mod client_keys;
+mod denials;
+pub(crate) mod keeper;
+pub(crate) mod key;
+mod key_file;
+mod key_watch;
+mod zap;
+
+pub use authorized_keys::AuthorizedKeys;
+pub use client_keys::ClientKeys;
+
 use super::socket;
-use super::zap::{DOMAIN, Guarding};
+use authenticator::Gate;
+
+use denials::Denials;
+use key::{KeyPair, warning_if_open_to_others};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use zap::{DOMAIN, Guarding};
 use zmq_sys::beyond::{self, Switch};
 
 /// What sockets are guarded with. Clones share the list and the counts.

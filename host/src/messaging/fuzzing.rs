@@ -1,7 +1,7 @@
 //! Fuzzing of what is read from frames: envelopes, and lines of the log.
 
-use super::envelope::{Envelope, Frames, NoRequest};
-use super::line::{self, LineWriter};
+use super::broker::envelope::{Envelope, Frames, NoRequest};
+use crate::clients::line::{self, LineWriter};
 use crate::config::EnvelopeKind;
 use std::time::UNIX_EPOCH;
 

@@ -1,14 +1,23 @@
 //! The publisher: a bounded queue in front of the one thread that owns the XPUB socket.
 
+mod batching;
+mod publish_loop;
+mod publish_queue;
+mod renewal;
+mod retained;
+mod subscriptions;
+
+pub use publish_queue::QueueFull;
+
 use super::curve::Curve;
-use super::figures::SocketFigures;
-use super::ipc::IpcAccess;
-use super::publish_loop::PublishLoop;
-use super::publish_queue::{Place, PublishQueue, QueueFull};
+use super::socket::figures::SocketFigures;
+use super::socket::ipc::IpcAccess;
 use super::socket::{self, BindError};
 use crate::config::OnFull;
 use crate::ledger::Hop;
 use bytes::Bytes;
+use publish_loop::PublishLoop;
+use publish_queue::{Place, PublishQueue};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};

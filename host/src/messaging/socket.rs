@@ -1,10 +1,22 @@
 //! What is done to any socket, without libzmq's traps: own, bind, poll, receive, send.
 
-use super::envelope::Frames;
-use super::host_name::{self, HostName, is_ipv6};
-use super::ipc::{self, IpcAccess};
-use super::monitor::Descriptor;
+pub(crate) mod endpoint;
+mod event;
+pub(crate) mod figures;
+pub(crate) mod host_name;
+pub(crate) mod ipc;
+mod log_limit;
+pub(crate) mod monitor;
+pub(crate) mod reading;
+mod refusals;
+
+pub use figures::{PeerFigures, SocketFigures};
+
+use super::broker::envelope::Frames;
 use crate::config::{BACKLOG, PEER_TEXT_LOG_BYTES_MAX};
+use host_name::{HostName, is_ipv6};
+use ipc::IpcAccess;
+use monitor::Descriptor;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -25,7 +37,7 @@ pub struct BindError {
 /// Starts the thread that owns a socket: `open` makes it there, `run` uses it until it closes.
 ///
 /// Returns once `open` has: with the thread and what `open` tells of the socket, or with the cause of its failure.
-pub(super) fn spawn_owner<S, T: Send + 'static>(
+pub(crate) fn spawn_owner<S, T: Send + 'static>(
     name: &str,
     open: impl FnOnce() -> Result<(S, T), String> + Send + 'static,
     run: impl FnOnce(S) + Send + 'static,
@@ -51,7 +63,7 @@ pub(super) fn spawn_owner<S, T: Send + 'static>(
 }
 
 /// Binds a socket. Returns the real endpoint, in which a wildcard port is a number; on failure the cause.
-pub(super) fn bind(socket: &zmq::Socket, endpoint: &str) -> Result<String, String> {
+pub(crate) fn bind(socket: &zmq::Socket, endpoint: &str) -> Result<String, String> {
     ipc::check_length(endpoint)?;
     ipc::refuse_foreign_file(endpoint)?;
     socket.set_backlog(BACKLOG as i32).map_err(cause)?;
@@ -64,7 +76,7 @@ pub(super) fn bind(socket: &zmq::Socket, endpoint: &str) -> Result<String, Strin
 }
 
 /// As [`bind`]; where that is in the file system, such that no others may connect than `access` says.
-pub(super) fn bind_guarded(socket: &zmq::Socket, endpoint: &str, access: IpcAccess) -> Result<String, String> {
+pub(crate) fn bind_guarded(socket: &zmq::Socket, endpoint: &str, access: IpcAccess) -> Result<String, String> {
     ipc::bind_guarded(endpoint, access, || bind(socket, endpoint))
 }
 
@@ -94,12 +106,12 @@ fn bind_by_name(socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
 }
 
 /// Connects a socket to an endpoint without a name; on failure returns the cause.
-pub(super) fn connect(socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
+pub(crate) fn connect(socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
     connect_by(socket, endpoint, is_ipv6(endpoint))
 }
 
 /// Connects a socket, to a name by its first address of the one family or the other.
-pub(super) fn connect_by(socket: &zmq::Socket, endpoint: &str, ipv6: bool) -> Result<(), String> {
+pub(crate) fn connect_by(socket: &zmq::Socket, endpoint: &str, ipv6: bool) -> Result<(), String> {
     attach(socket, endpoint, ipv6, zmq::Socket::connect)
 }
 
@@ -116,21 +128,21 @@ fn attach(
 }
 
 /// Ends every wait on a socket of this context with `ETERM`, and waits until all of them are closed.
-pub(super) fn terminate(mut context: zmq::Context) {
+pub(crate) fn terminate(mut context: zmq::Context) {
     while context.destroy() == Err(zmq::Error::EINTR) {}
     // With its last clone the crate would terminate it once more, though libzmq has freed it.
     std::mem::forget(context);
 }
 
 /// Text of a peer's own for a line of the log: the beginning of it, escaped.
-pub(super) fn shown(bytes: &[u8]) -> String {
+pub(crate) fn shown(bytes: &[u8]) -> String {
     let shown = &bytes[..bytes.len().min(PEER_TEXT_LOG_BYTES_MAX)];
     let rest = if shown.len() < bytes.len() { "…" } else { "" };
     format!("{}{rest}", shown.escape_ascii())
 }
 
 /// What an error of libzmq means, as a fragment.
-pub(super) fn cause(error: zmq::Error) -> String {
+pub(crate) fn cause(error: zmq::Error) -> String {
     match error {
         zmq::Error::EADDRINUSE => "address in use".to_owned(),
         zmq::Error::EADDRNOTAVAIL | zmq::Error::ENODEV => "not an address of this machine".to_owned(),
@@ -142,23 +154,23 @@ pub(super) fn cause(error: zmq::Error) -> String {
 }
 
 /// What an error number of libzmq's means, as a fragment.
-pub(super) fn raw_cause(code: i32) -> String {
+pub(crate) fn raw_cause(code: i32) -> String {
     std::io::Error::from_raw_os_error(code).to_string().to_lowercase()
 }
 
 /// A bound as libzmq takes it.
-pub(super) fn hwm(messages_max: usize) -> i32 {
+pub(crate) fn hwm(messages_max: usize) -> i32 {
     i32::try_from(messages_max).unwrap_or(i32::MAX)
 }
 
 /// Bounds the queue to each peer and the one from it in bytes, for a socket without peers.
-pub(super) fn bound_queues(socket: &mut zmq::Socket, bytes_max: usize) -> Result<(), String> {
+pub(crate) fn bound_queues(socket: &mut zmq::Socket, bytes_max: usize) -> Result<(), String> {
     beyond::bound_queues(socket.as_mut_ptr(), bytes_max as u64).map_err(raw_cause)
 }
 
 /// How patient a bound socket is with its peers: silent connections are asked after `heartbeat` whether they are still
 /// there (zero for never), and ended when they have not answered in three times that.
-pub(super) fn set_patience(socket: &zmq::Socket, heartbeat: Duration, handshake: Duration) -> zmq::Result<()> {
+pub(crate) fn set_patience(socket: &zmq::Socket, heartbeat: Duration, handshake: Duration) -> zmq::Result<()> {
     let ms = |time: Duration| i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
     socket.set_heartbeat_ivl(ms(heartbeat))?;
     socket.set_heartbeat_timeout(ms(heartbeat * 3))?;
@@ -166,7 +178,7 @@ pub(super) fn set_patience(socket: &zmq::Socket, heartbeat: Duration, handshake:
 }
 
 /// Waits until an item is ready or `timeout` has passed; none waits for ever. Like any wait it may end early.
-pub(super) fn poll(items: &mut [zmq::PollItem<'_>], timeout: Option<Duration>) -> zmq::Result<()> {
+pub(crate) fn poll(items: &mut [zmq::PollItem<'_>], timeout: Option<Duration>) -> zmq::Result<()> {
     // Rounded up: with a wait of 0 ms for a rest of some µs a loop would spin.
     let timeout_ms = timeout.map_or(-1, |wait| i64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(i64::MAX));
     match zmq::poll(items, timeout_ms) {
@@ -176,12 +188,12 @@ pub(super) fn poll(items: &mut [zmq::PollItem<'_>], timeout: Option<Duration>) -
 }
 
 /// The next message, waiting for it. Ends with `ETERM` when the context is terminated.
-pub(super) fn receive(socket: &zmq::Socket) -> zmq::Result<Frames> {
+pub(crate) fn receive(socket: &zmq::Socket) -> zmq::Result<Frames> {
     receive_with(socket, 0, usize::MAX)
 }
 
 /// The next message that is there already; none if there is none. Of its frames only `frames_max` are kept.
-pub(super) fn receive_now(socket: &zmq::Socket, frames_max: usize) -> zmq::Result<Option<Frames>> {
+pub(crate) fn receive_now(socket: &zmq::Socket, frames_max: usize) -> zmq::Result<Option<Frames>> {
     match receive_with(socket, zmq::DONTWAIT, frames_max) {
         Ok(frames) => Ok(Some(frames)),
         Err(zmq::Error::EAGAIN) => Ok(None),
@@ -190,7 +202,7 @@ pub(super) fn receive_now(socket: &zmq::Socket, frames_max: usize) -> zmq::Resul
 }
 
 /// Receives the next frame that is there already in the place of the one before it. Returns whether there was one.
-pub(super) fn receive_into(socket: &zmq::Socket, frame: &mut zmq::Message) -> zmq::Result<bool> {
+pub(crate) fn receive_into(socket: &zmq::Socket, frame: &mut zmq::Message) -> zmq::Result<bool> {
     loop {
         match socket.recv(frame, zmq::DONTWAIT) {
             Ok(()) => return Ok(true),
@@ -203,16 +215,16 @@ pub(super) fn receive_into(socket: &zmq::Socket, frame: &mut zmq::Message) -> zm
 
 /// A message with where it came from.
 #[derive(Debug)]
-pub(super) struct Received {
-    pub(super) frames: Frames,
+pub(crate) struct Received {
+    pub(crate) frames: Frames,
     /// Of the connection, as long as it lasts.
-    pub(super) descriptor: Option<Descriptor>,
+    pub(crate) descriptor: Option<Descriptor>,
     /// The CURVE key that its sender showed, in Z85.
-    pub(super) key: Option<String>,
+    pub(crate) key: Option<String>,
 }
 
 /// As [`receive_now`], with where the message came from.
-pub(super) fn receive_from(socket: &zmq::Socket, frames_max: usize) -> zmq::Result<Option<Received>> {
+pub(crate) fn receive_from(socket: &zmq::Socket, frames_max: usize) -> zmq::Result<Option<Received>> {
     let (mut descriptor, mut key) = (None, None);
     let look = |first: &mut zmq::Message| {
         // What `ZMQ_SRCFD` reads.
@@ -260,12 +272,12 @@ fn receive_looking(
 ///
 /// Each frame is copied, because the zmq crate lets go of a frame whose sending a signal interrupted: SIGHUP, which
 /// users send to a host with traffic, would lose messages.
-pub(super) fn send<F: AsRef<[u8]>>(socket: &zmq::Socket, message: &[F], flags: i32) -> zmq::Result<()> {
+pub(crate) fn send<F: AsRef<[u8]>>(socket: &zmq::Socket, message: &[F], flags: i32) -> zmq::Result<()> {
     send_frames(socket, message.iter().map(AsRef::as_ref), flags)
 }
 
 /// As [`send`], of frames that stand in different places.
-pub(super) fn send_frames<'a>(
+pub(crate) fn send_frames<'a>(
     socket: &zmq::Socket,
     frames: impl Iterator<Item = &'a [u8]>,
     flags: i32,

@@ -2,10 +2,10 @@
 
 use crate::cli::outcome::Outcome;
 use crate::cli::shown::{bytes, field, frames};
+use crate::clients::resend::resend;
 use crate::config::check_name;
 use crate::dead_letters::Base64;
 use crate::http::read_token;
-use crate::messaging::resend::resend;
 use anyhow::{Context, anyhow};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;

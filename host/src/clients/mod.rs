@@ -1,0 +1,8 @@
+//! The ZeroMQ clients behind the subcommands `subscribe`, `request` and `dead-letters replay`: no host runs them.
+
+mod handshake;
+pub(crate) mod line;
+mod log_file;
+pub mod requester;
+pub mod resend;
+pub mod subscriber;

@@ -1,0 +1,331 @@
+//! The subscriber: one thread that owns a SUB socket and a log file, and writes a line per message.
+
+mod command;
+
+use super::handshake::{Handshakes, Said};
+use super::line::LineWriter;
+use super::log_file::LogFile;
+use crate::messaging::curve::client_keys::ClientKeys;
+use crate::messaging::socket;
+use crate::output::{note, try_print};
+use command::Command;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::oneshot;
+
+/// Where the thread hears what the user wants: one frame with a single word.
+const CONTROL: &str = "inproc://control";
+
+/// How many messages libzmq holds per publisher while the log is slow.
+const RECEIVE_MESSAGES_MAX: usize = 1_000_000;
+/// The same in bytes; more wait at the publisher.
+const RECEIVE_BYTES_MAX: usize = 256 << 20;
+
+/// How many messages are written before the thread listens for commands again.
+const BATCH: usize = 1000;
+
+/// How long it takes in what libzmq has received, once told to stop: publishers that never pause must not hold it.
+const STOP_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// What to subscribe to, and where to write it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The publishers.
+    pub endpoints: Vec<String>,
+    /// Prefixes of the first frame; none means all messages.
+    pub topics: Vec<String>,
+    /// The file to append to.
+    pub log: PathBuf,
+    /// Whether stdout gets no lines.
+    pub quiet: bool,
+    /// For publishers that speak CURVE.
+    pub keys: Option<ClientKeys>,
+}
+
+/// The subscriber could not start: what failed, on what, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(String);
+
+/// What became of the messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Messages that came in.
+    pub received: u64,
+    /// Lines that are in the log.
+    pub logged: u64,
+    /// Lines that could not be written.
+    pub lost: u64,
+}
+
+/// The handle of a running subscriber.
+pub struct Subscriber {
+    context: zmq::Context,
+}
+
+impl Subscriber {
+    /// Opens the log, connects, and starts the thread. The tally comes when it has ended: told to stop, or because
+    /// nobody reads its stdout any more.
+    pub fn start(settings: Settings) -> Result<(Self, oneshot::Receiver<Tally>), StartError> {
+        let context = zmq::Context::new();
+        let (ended, tally) = oneshot::channel();
+        let open = {
+            let context = context.clone();
+            move || Ok((Owned::open(&context, &settings)?, ()))
+        };
+        let run = |owned: Owned| {
+            // An error means that nobody wants to know any more.
+            let _ = ended.send(owned.run());
+        };
+        socket::spawn_owner("subscriber", open, run).map_err(StartError)?;
+        Ok((Self { context }, tally))
+    }
+
+    /// Makes the thread open its log anew, after a rotation.
+    pub fn reopen(&self) {
+        self.command(Command::Reopen);
+    }
+
+    /// Makes the thread write what it has received, and end.
+    pub fn stop(&self) {
+        self.command(Command::Stop);
+    }
+
+    /// Each command goes through a socket of its own, which belongs to the thread that commands.
+    fn command(&self, command: Command) {
+        let sent = self.context.socket(zmq::PUSH).map_err(socket::cause).and_then(|control| {
+            socket::connect(&control, CONTROL)?;
+            socket::send(&control, &[command.word()], 0).map_err(socket::cause)
+        });
+        if let Err(cause) = sent {
+            note(format_args!("commanding the subscriber: {cause}"));
+        }
+    }
+}
+
+/// All that the thread owns.
+struct Owned {
+    subscriber: zmq::Socket,
+    handshakes: Handshakes,
+    control: zmq::Socket,
+    log: LogFile,
+    /// In which every frame is received, one after the other.
+    frame: zmq::Message,
+    line: LineWriter,
+    /// Lines on their way to stdout; none if nobody reads them there.
+    printed: Option<Vec<u8>>,
+    received: u64,
+}
+
+/// Why the thread ends early: whoever read its stdout has gone.
+struct ReaderGone;
+
+impl Owned {
+    fn open(context: &zmq::Context, settings: &Settings) -> Result<Self, String> {
+        let log =
+            LogFile::open(&settings.log).map_err(|error| format!("opening {}: {error}", settings.log.display()))?;
+        let control = context.socket(zmq::PULL).map_err(socket::cause)?;
+        socket::bind(&control, CONTROL)?;
+        let (subscriber, handshakes) = open_subscriber(context, settings)?;
+        Ok(Self {
+            subscriber,
+            handshakes,
+            control,
+            log,
+            frame: zmq::Message::new(),
+            line: LineWriter::default(),
+            printed: (!settings.quiet).then(Vec::new),
+            received: 0,
+        })
+    }
+
+    fn run(mut self) -> Tally {
+        let ended = self.write_until_told();
+        if let Err(error) = ended {
+            note(format_args!("receiving messages: {error}"));
+        }
+        self.log.flush();
+        let (logged, lost) = self.log.logged_and_lost();
+        Tally { received: self.received, logged, lost }
+    }
+
+    fn write_until_told(&mut self) -> zmq::Result<()> {
+        loop {
+            let mut items = [
+                self.control.as_poll_item(zmq::POLLIN),
+                self.subscriber.as_poll_item(zmq::POLLIN),
+                self.handshakes.as_poll_item(),
+            ];
+            socket::poll(&mut items, self.handshakes.wait())?;
+            let [control, messages, _] = items.map(|item| item.is_readable());
+            self.handshakes.attend(&self.subscriber)?;
+            if control && self.hear_stop()? {
+                return self.write_the_rest();
+            }
+            if messages {
+                self.write_batch()?;
+                if self.flush().is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn hear_stop(&mut self) -> zmq::Result<bool> {
+        let Some(frames) = socket::receive_now(&self.control, 1)? else { return Ok(false) };
+        match Command::from_word(&frames.concat()) {
+            Some(Command::Stop) => return Ok(true),
+            Some(Command::Reopen) => self.log.reopen(),
+            None => {}
+        }
+        Ok(false)
+    }
+
+    fn write_the_rest(&mut self) -> zmq::Result<()> {
+        let deadline = Instant::now() + STOP_WAIT_MAX;
+        while self.write_batch()? > 0 && self.flush().is_ok() && Instant::now() < deadline {}
+        Ok(())
+    }
+
+    /// Returns how many messages there were.
+    fn write_batch(&mut self) -> zmq::Result<usize> {
+        for count in 0..BATCH {
+            if !self.write_next()? {
+                return Ok(count);
+            }
+        }
+        Ok(BATCH)
+    }
+
+    /// Writes the next message, if there is one.
+    fn write_next(&mut self) -> zmq::Result<bool> {
+        if !socket::receive_into(&self.subscriber, &mut self.frame)? {
+            return Ok(false);
+        }
+        self.received += 1;
+        self.line.begin(SystemTime::now());
+        self.line.add(&self.frame);
+        // A message is there with all its frames, or not yet.
+        while self.frame.get_more() && socket::receive_into(&self.subscriber, &mut self.frame)? {
+            self.line.add(&self.frame);
+        }
+        let line = self.line.end();
+        self.log.append(line);
+        if let Some(printed) = &mut self.printed {
+            printed.extend_from_slice(line);
+        }
+        Ok(true)
+    }
+
+    /// Lets everyone see the lines so far.
+    fn flush(&mut self) -> Result<(), ReaderGone> {
+        self.log.flush();
+        let Some(printed) = &mut self.printed else { return Ok(()) };
+        let outcome = try_print(&printed);
+        printed.clear();
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(ReaderGone),
+            Err(error) => {
+                note(format_args!("writing stdout: {error}; from here on lines go to the log only"));
+                self.printed = None;
+                Ok(())
+            }
+        }
+    }
+}
+
+fn open_subscriber(context: &zmq::Context, settings: &Settings) -> Result<(zmq::Socket, Handshakes), String> {
+    let mut socket = context.socket(zmq::SUB).map_err(socket::cause)?;
+    socket.set_rcvhwm(socket::hwm(RECEIVE_MESSAGES_MAX)).map_err(socket::cause)?;
+    socket::bound_queues(&mut socket, RECEIVE_BYTES_MAX)?;
+    socket.set_linger(0).map_err(socket::cause)?;
+    if settings.topics.is_empty() {
+        socket.set_subscribe(b"").map_err(socket::cause)?;
+    }
+    for topic in &settings.topics {
+        socket.set_subscribe(topic.as_bytes()).map_err(socket::cause)?;
+    }
+    let said = Arc::new(Said::default());
+    let mut handshakes =
+        Handshakes::watch(context, &socket, "subscriber", &settings.endpoints, settings.keys.as_ref(), said)?;
+    for endpoint in &settings.endpoints {
+        handshakes.connect(&socket, endpoint).map_err(|cause| format!("connecting SUB to {endpoint}: {cause}"))?;
+    }
+    Ok((socket, handshakes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messaging::publisher::{self, Publisher};
+    use std::fs;
+
+    #[test]
+    fn no_line_is_lost_in_a_rotation_or_at_the_end() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (log, rotated) = (directory.path().join("s.log"), directory.path().join("s.log.1"));
+        let settings = publisher::Settings {
+            endpoint: "tcp://127.0.0.1:*".to_owned(),
+            queue_messages_max: 1000,
+            queue_bytes_max: 1 << 30,
+            peer_queue_bytes_max: 1 << 30,
+            on_full: crate::config::OnFull::Block,
+            retain: None,
+            ipc: crate::messaging::socket::ipc::IpcAccess { mode: 0o700, group: None },
+            heartbeat: Duration::ZERO,
+            handshake_timeout: Duration::from_secs(5),
+            curve: None,
+        };
+        let publisher = Publisher::bind(settings, Arc::default()).expect("a free port");
+        let (subscriber, tally) = Subscriber::start(Settings {
+            endpoints: vec![publisher.endpoint().to_owned()],
+            topics: vec!["kept".to_owned(), "also".to_owned()],
+            log: log.clone(),
+            quiet: true,
+            keys: None,
+        })
+        .expect("started");
+
+        let publish = |topic: &str, n: u32| publisher.publish(topic.to_owned(), n.to_string().into_bytes());
+        let mut n = 0;
+        while fs::read_to_string(&log).expect("a log").is_empty() {
+            n += 1;
+            publish("kept", n).expect("a place");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        fs::rename(&log, &rotated).expect("renamed");
+        subscriber.reopen();
+        for _ in 0..100 {
+            n += 1;
+            publish("also kept", n).expect("a place");
+            publish("left out", n).expect("a place");
+        }
+        publisher.close(Duration::from_secs(5));
+        while !fs::read_to_string(&log).unwrap_or_default().ends_with(&format!("also kept\t{n}\n")) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        subscriber.stop();
+
+        let tally = tally.blocking_recv().expect("ended");
+        let lines = fs::read_to_string(&rotated).expect("a log") + &fs::read_to_string(&log).expect("a log");
+        let numbers: Vec<u32> = lines
+            .lines()
+            .map(|line| line.rsplit('\t').next().and_then(|n| n.parse().ok()).expect("a number"))
+            .collect();
+        assert!(numbers.len() > 100 && numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{numbers:?}");
+        assert_eq!(tally, Tally { received: tally.received, logged: numbers.len() as u64, lost: 0 });
+        assert_eq!(tally.received, tally.logged);
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_opened_is_named() {
+        let log = PathBuf::from("/nonexistent/s.log");
+        let endpoints = vec!["tcp://127.0.0.1:9".to_owned()];
+        let settings = Settings { endpoints, topics: vec![], log, quiet: true, keys: None };
+        let error = Subscriber::start(settings).err().expect("no such folder");
+        assert!(error.to_string().starts_with("opening /nonexistent/s.log: "), "{error}");
+    }
+}

@@ -1,0 +1,309 @@
+//! The live list of the keys that are let in: what the files of a directory said when they were last looked at.
+
+use super::key_file::KeyFile;
+use super::key_watch::Look;
+use crate::config::AUTHORIZED_KEYS_MAX;
+use arc_swap::ArcSwap;
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A line of the log names so many files at most.
+const NAMED_MAX: usize = 10;
+
+/// The keys that are let in. Whoever asks sees the last look that succeeded.
+#[derive(Debug)]
+pub struct AuthorizedKeys {
+    directory: PathBuf,
+    /// The file of each key.
+    listed: ArcSwap<HashMap<String, String>>,
+    generation: AtomicU64,
+    removals: AtomicU64,
+    reload_failures: AtomicU64,
+    look: Look,
+    /// Belongs to whoever looks; nobody else takes it.
+    looking: Mutex<Looking>,
+}
+
+#[derive(Debug, Default)]
+struct Looking {
+    files: BTreeMap<PathBuf, KeyFile>,
+    failing: bool,
+}
+
+impl AuthorizedKeys {
+    /// Reads the directory for the first time. The error names it and what to do.
+    pub fn load(directory: &Path) -> Result<Self, String> {
+        let this = Self {
+            directory: directory.to_owned(),
+            listed: ArcSwap::default(),
+            generation: AtomicU64::new(0),
+            removals: AtomicU64::new(0),
+            reload_failures: AtomicU64::new(0),
+            look: Look::new(),
+            looking: Mutex::default(),
+        };
+        let files = this.scan(&BTreeMap::new(), true).map_err(|error| {
+            let directory = directory.display();
+            format!(
+                "reading the authorized keys in {directory}: {error}: make the directory, with one public key a file"
+            )
+        })?;
+        if files.values().all(|known| known.key.is_none()) {
+            let directory = directory.display();
+            tracing::warn!(%directory, "no key is authorized, so nobody is let in: put public keys there, one a file");
+        }
+        this.publish(&files);
+        this.looking().files = files;
+        Ok(this)
+    }
+
+    /// Whether this key, in Z85, is let in.
+    pub fn contains(&self, key: &str) -> bool {
+        self.listed.load().contains_key(key)
+    }
+
+    /// The name of the file that holds this key.
+    pub fn file_of(&self, key: &str) -> Option<String> {
+        self.listed.load().get(key).cloned()
+    }
+
+    /// How many keys there are.
+    pub fn count(&self) -> usize {
+        self.listed.load().len()
+    }
+
+    /// Changes when a key was added or removed.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Changes when a key was removed.
+    pub fn removals(&self) -> u64 {
+        self.removals.load(Ordering::Acquire)
+    }
+
+    /// Looks at the directory that failed, and files found without a key.
+    pub fn reload_failures(&self) -> u64 {
+        self.reload_failures.load(Ordering::Relaxed)
+    }
+
+    /// Where the keys are.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Why removed keys may still be let in; none where nothing is wrong.
+    pub fn complaint(&self) -> Option<String> {
+        let stalled = self.look.stalled()?;
+        let (directory, seconds) = (self.directory.display(), stalled.as_secs());
+        Some(format!("the authorized keys in {directory} have been read for {seconds} s: the last list stays in force"))
+    }
+
+    /// Says, once, that the directory hangs. For a thread that does not look at it.
+    pub(super) fn say_if_stalled(&self) {
+        if let Some(stalled) = self.look.stalled_untold() {
+            let (directory, keys, stalled_ms) = (self.directory.display(), self.count(), stalled.as_millis());
+            tracing::error!(
+                %directory, keys, stalled_ms,
+                "the directory of authorized keys does not answer: the last list stays in force; is its file system there?"
+            );
+        }
+    }
+
+    /// Looks at the directory, which may take as long as its file system likes.
+    pub(super) fn look(&self) {
+        let mut looking = self.looking();
+        self.look.begin();
+        let looked = self.scan(&looking.files, false);
+        let stalled = self.look.end();
+        let directory = self.directory.display();
+        match looked {
+            Ok(files) => {
+                if std::mem::take(&mut looking.failing) || stalled {
+                    tracing::info!(%directory, "the authorized keys can be read again");
+                }
+                if files != looking.files {
+                    self.publish(&files);
+                    looking.files = files;
+                }
+            }
+            Err(error) => {
+                self.reload_failures.fetch_add(1, Ordering::Relaxed);
+                if !std::mem::replace(&mut looking.failing, true) {
+                    let keys = self.count();
+                    tracing::error!(
+                        %directory, %error, keys,
+                        "the authorized keys cannot be read: the last list stays in force; put the directory back"
+                    );
+                }
+            }
+        }
+    }
+
+    fn looking(&self) -> MutexGuard<'_, Looking> {
+        self.looking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the directory holds now. Files that did not change since `known` are not read.
+    fn scan(&self, known: &BTreeMap<PathBuf, KeyFile>, first: bool) -> io::Result<BTreeMap<PathBuf, KeyFile>> {
+        let mut found = BTreeMap::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let path = entry.path();
+            #[cfg(debug_assertions)]
+            super::key_watch::hang_if_asked(&path);
+            let before = known.get(&path);
+            if let Some(file) = KeyFile::examine(&path, before, first)? {
+                if let Some(cause) = file.news_of_failure(before) {
+                    self.reload_failures.fetch_add(1, Ordering::Relaxed);
+                    let file = path.display();
+                    tracing::error!(%file, cause, "skipped among the authorized keys: put one public key there, or remove it");
+                }
+                found.insert(path, file);
+            }
+            if found.len() > AUTHORIZED_KEYS_MAX {
+                return Err(io::Error::other(format!("more than {AUTHORIZED_KEYS_MAX} files")));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Puts a new list in force, if it is another one.
+    fn publish(&self, files: &BTreeMap<PathBuf, KeyFile>) {
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let listed: HashMap<String, String> =
+            files.iter().filter_map(|(path, known)| Some((known.key.clone()?, name(path)))).collect();
+        let before = self.listed.load_full();
+        let missing = |from: &HashMap<String, String>, among: &HashMap<String, String>| {
+            let mut files: Vec<_> =
+                from.iter().filter(|(key, _)| !among.contains_key(*key)).map(|(_, file)| file.clone()).collect();
+            files.sort_unstable();
+            files
+        };
+        let (added, removed) = (missing(&listed, &before), missing(&before, &listed));
+        let keys = listed.len();
+        self.listed.store(Arc::new(listed));
+        if !added.is_empty() || !removed.is_empty() {
+            self.generation.fetch_add(1, Ordering::Release);
+            self.removals.fetch_add(u64::from(!removed.is_empty()), Ordering::Release);
+            tracing::info!(keys, added = named(&added), removed = named(&removed), "authorized keys");
+        }
+    }
+}
+
+/// The first of these names, and how many more there are.
+fn named(files: &[String]) -> Option<String> {
+    let more = files.len().saturating_sub(NAMED_MAX);
+    let names = files.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+    match (files.len(), more) {
+        (0, _) => None,
+        (_, 0) => Some(names),
+        (_, more) => Some(format!("{names} and {more} more")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messaging::curve::key::KeyPair;
+    use std::os::unix::fs::symlink;
+    use std::time::{Duration, Instant};
+
+    fn key() -> String {
+        KeyPair::generate().expect("a pair").public
+    }
+
+    /// Looks until `condition` holds.
+    #[track_caller]
+    fn look_until(keys: &AuthorizedKeys, what: &str, condition: impl Fn() -> bool) {
+        let started = Instant::now();
+        while !condition() {
+            assert!(started.elapsed() < Duration::from_secs(30), "waited in vain: {what}");
+            std::thread::sleep(Duration::from_millis(5));
+            keys.look();
+        }
+    }
+
+    #[test]
+    fn files_come_change_and_go() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("alice.key");
+        let keys = AuthorizedKeys::load(directory.path()).expect("readable");
+        let (first, second) = (key(), key());
+        assert!(!keys.contains(&first) && keys.generation() == 0);
+
+        fs::write(&path, format!("{first}\n")).expect("a file");
+        look_until(&keys, "added", || keys.contains(&first));
+        assert_eq!((keys.file_of(&first).as_deref(), keys.generation()), (Some("alice.key"), 1));
+
+        // In place, as long as before, and likely within the same tick of the file system's clock.
+        fs::write(&path, format!("{second}\n")).expect("a file");
+        look_until(&keys, "rewritten", || keys.contains(&second) && !keys.contains(&first));
+        let generation = keys.generation();
+        keys.look();
+        assert_eq!(keys.generation(), generation);
+
+        fs::rename(&path, directory.path().join(".hidden")).expect("renamed");
+        look_until(&keys, "removed", || !keys.contains(&second));
+        symlink(".hidden", &path).expect("a link");
+        look_until(&keys, "linked", || keys.contains(&second));
+        assert_eq!(keys.reload_failures(), 0);
+    }
+
+    #[test]
+    fn a_key_in_two_files_stays_until_both_have_gone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (key, other) = (key(), key());
+        let [a, b, c] = ["a", "b", "c"].map(|name| directory.path().join(name));
+        fs::write(&a, &key).expect("a file");
+        fs::write(&b, &key).expect("a file");
+        let keys = AuthorizedKeys::load(directory.path()).expect("readable");
+        fs::remove_file(&a).expect("removed");
+        fs::write(&c, &other).expect("a file");
+        look_until(&keys, "the other", || keys.contains(&other));
+        assert!(keys.contains(&key));
+        fs::remove_file(&b).expect("removed");
+        look_until(&keys, "gone", || !keys.contains(&key));
+    }
+
+    #[test]
+    fn a_broken_file_costs_only_itself() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let key = key();
+        fs::write(directory.path().join("good"), &key).expect("a file");
+        fs::write(directory.path().join("bad"), "no key").expect("a file");
+        fs::write(directory.path().join("worse"), b"\xff\0").expect("a file");
+        fs::create_dir(directory.path().join("folder")).expect("a folder");
+        let keys = AuthorizedKeys::load(directory.path()).expect("readable");
+        assert!(keys.contains(&key));
+        assert_eq!((keys.count(), keys.reload_failures()), (1, 2));
+        fs::write(directory.path().join("late"), "no key either").expect("a file");
+        look_until(&keys, "the late one", || keys.reload_failures() == 3);
+        assert_eq!((keys.count(), keys.generation()), (1, 1));
+    }
+
+    #[test]
+    fn a_directory_that_vanishes_leaves_the_last_list() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let (directory, away) = (parent.path().join("keys"), parent.path().join("away"));
+        let error = AuthorizedKeys::load(&directory).expect_err("no directory");
+        assert!(error.contains("keys") && error.contains("make the directory"), "{error}");
+        fs::create_dir(&directory).expect("a folder");
+        let (key, other) = (key(), key());
+        fs::write(directory.join("a"), &key).expect("a file");
+        let keys = AuthorizedKeys::load(&directory).expect("readable");
+        fs::rename(&directory, &away).expect("renamed");
+        look_until(&keys, "failures", || keys.reload_failures() > 2);
+        assert!(keys.contains(&key) && keys.generation() == 1);
+        fs::write(away.join("b"), &other).expect("a file");
+        fs::rename(&away, &directory).expect("renamed");
+        look_until(&keys, "back", || keys.contains(&other) && keys.contains(&key));
+    }
+}

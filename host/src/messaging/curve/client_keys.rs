@@ -1,0 +1,22 @@
+//! CURVE on a client's side: whom it trusts, and what it shows.
+
+use super::key::KeyPair;
+use crate::messaging::socket;
+
+/// What a client needs to connect to a socket that speaks CURVE.
+#[derive(Clone, Debug)]
+pub struct ClientKeys {
+    /// The server's public key, in Z85: nobody else can answer.
+    pub server: String,
+    /// The client's own keys.
+    pub pair: KeyPair,
+}
+
+impl ClientKeys {
+    /// Has a socket speak CURVE; before it is connected.
+    pub(crate) fn apply(&self, socket: &zmq::Socket) -> Result<(), String> {
+        socket.set_curve_serverkey(self.server.as_bytes()).map_err(socket::cause)?;
+        socket.set_curve_publickey(self.pair.public.as_bytes()).map_err(socket::cause)?;
+        socket.set_curve_secretkey(self.pair.secret.as_bytes()).map_err(socket::cause)
+    }
+}

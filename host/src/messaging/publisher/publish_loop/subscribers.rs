@@ -1,0 +1,207 @@
+//! What the publish loop hears of subscribers: who comes and goes, subscribes, and does more of it than a peer may.
+
+use super::{PublishLoop, send};
+use crate::config::SUBSCRIPTION_BYTES_MAX;
+use crate::messaging::publisher::subscriptions::Excess;
+use crate::messaging::socket;
+use crate::messaging::socket::monitor::Descriptor;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use zmq_sys::beyond::{self, Switch};
+
+/// After so many changes of subscriptions the loop publishes again.
+const CHANGES: usize = 256;
+/// The same after so much time: what is retained has to be searched for some of them.
+const TURN: Duration = Duration::from_millis(2);
+
+impl PublishLoop {
+    /// Takes in a bounded number of changes: the messages are to have their turn.
+    pub(crate) fn hear(&mut self) -> zmq::Result<()> {
+        let began = Instant::now();
+        // Makes the socket take in what its connections did.
+        self.socket.get_events()?;
+        self.hear_monitor()?;
+        let (mut now, mut changes, mut more) = (began, 0, true);
+        while more && changes < CHANGES && now - began < TURN {
+            match socket::receive_from(&self.socket, 1)? {
+                Some(received) => self.take_in(received)?,
+                None => more = false,
+            }
+            changes += usize::from(more);
+            now = Instant::now();
+        }
+        if changes > 0 {
+            self.renewal.spend(now - began);
+        }
+        if !more && self.renewal.due() <= now {
+            if let Err(code) = beyond::take_more(self.socket.as_mut_ptr()) {
+                tracing::warn!(cause = socket::raw_cause(code), "looking at subscribers");
+            }
+            self.renewal.renewed(now, now.elapsed());
+        }
+        self.figures.subscriptions.store(self.subscriptions.total(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(crate) fn hear_monitor(&mut self) -> zmq::Result<()> {
+        for (descriptor, peer) in self.monitor.hear()? {
+            self.subscriptions.gone(descriptor);
+            if let Some(retained) = &mut self.retained {
+                retained.gone(descriptor);
+            }
+            let (address, queue_messages) = (peer.address(), peer.queue_messages);
+            if let Some(repeats) = self.monitor.admit_line(address, "subscriber gone") {
+                tracing::info!(peer = address, queue_messages, repeats, "subscriber gone");
+            }
+        }
+        Ok(())
+    }
+
+    /// A subscription is `1` and the topic, its end `0` and the topic.
+    fn take_in(&mut self, received: socket::Received) -> zmq::Result<()> {
+        let socket::Received { frames, descriptor, key } = received;
+        let (Some(frame), Some(descriptor)) = (frames.first(), descriptor) else { return Ok(()) };
+        if self.monitor.peer(descriptor).is_none() {
+            // It has come since libzmq was asked; else it has gone.
+            self.hear_monitor()?;
+        }
+        if self.monitor.peer(descriptor).is_none() || self.monitor.is_ending(descriptor) {
+            return Ok(());
+        }
+        if !self.keeper.as_ref().is_none_or(|keeper| keeper.lets_in(key.as_deref())) {
+            self.monitor.cut_off(descriptor, "its key was removed just before it subscribed");
+            return Ok(());
+        }
+        let change = match frame.split_first() {
+            Some((&kind @ (0 | 1), topic)) => Some((kind == 1, topic)),
+            _ => None,
+        };
+        if let Some((subscribes, topic)) = change
+            && self.retained.is_some()
+            && topic.len() <= SUBSCRIPTION_BYTES_MAX
+        {
+            self.subscribe_by_hand(topic, subscribes, descriptor);
+        }
+        let told = match beyond::told(self.socket.as_mut_ptr()) {
+            Ok(told) => told,
+            Err(code) => {
+                tracing::warn!(cause = socket::raw_cause(code), "looking at subscribers");
+                return Ok(());
+            }
+        };
+        let excess = self.subscriptions.take_in(descriptor, told, frame.len(), Instant::now());
+        self.log(descriptor, change);
+        self.monitor.update(descriptor, |peer| {
+            peer.key.clone_from(&key);
+            peer.subscriptions = told.topics;
+            peer.has_subscribed |= change.is_some_and(|(subscribes, _)| subscribes);
+        });
+        if let Some(Excess { peer, connection, why }) = excess {
+            self.monitor.shut_out(peer, why);
+            if let Err(code) = beyond::end_subscriber(self.socket.as_mut_ptr(), connection) {
+                tracing::warn!(cause = socket::raw_cause(code), "looking at subscribers");
+            }
+        }
+        Ok(())
+    }
+
+    /// Logs what a peer did: as news, that it is a subscriber from now on.
+    fn log(&mut self, descriptor: Descriptor, change: Option<(bool, &[u8])>) {
+        let Some(peer) = self.monitor.peer(descriptor) else { return };
+        if peer.has_subscribed && !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
+        let (peer, is_news, total) = (peer.address().to_owned(), !peer.has_subscribed, self.subscriptions.total());
+        match change {
+            Some((true, topic)) if is_news => {
+                if let Some(repeats) = self.monitor.admit_line(&peer, "subscribed") {
+                    tracing::info!(peer, topic = socket::shown(topic), subscriptions = total, repeats, "subscribed");
+                }
+            }
+            Some((subscribes, topic)) => {
+                let what = if subscribes { "subscribed" } else { "unsubscribed" };
+                tracing::debug!(peer, topic = socket::shown(topic), subscriptions = total, "{what}");
+            }
+            None => tracing::debug!(peer, "a subscriber sent what is no subscription"),
+        }
+    }
+
+    /// Makes the subscription that was received last, or ends it, and hands a new subscriber what is retained for it.
+    fn subscribe_by_hand(&mut self, topic: &[u8], subscribes: bool, descriptor: Descriptor) {
+        let pointer = self.socket.as_mut_ptr();
+        if let Err(code) = beyond::subscribe_last(pointer, topic, subscribes) {
+            return tracing::warn!(cause = socket::raw_cause(code), "subscribing a peer");
+        }
+        if !subscribes {
+            return;
+        }
+        let Some(message) = self.retained.as_mut().and_then(|retained| retained.hand_over(topic, Some(descriptor)))
+        else {
+            return;
+        };
+        // The switch makes the next message go to that peer alone; switching it off switches manual subscriptions off.
+        let sent =
+            beyond::set_switch(pointer, Switch::XpubManualLastValue, true).map_err(socket::raw_cause).and_then(|()| {
+                match send(&self.socket, &message.topic, &message.body) {
+                    // It has gone already.
+                    Ok(()) | Err(zmq::Error::EHOSTUNREACH) => Ok(()),
+                    Err(error) => Err(socket::cause(error)),
+                }
+            });
+        let restored = beyond::set_switch(pointer, Switch::XpubManualLastValue, false)
+            .and_then(|()| beyond::set_switch(pointer, Switch::XpubManual, true))
+            .map_err(socket::raw_cause);
+        if let Err(cause) = sent.and(restored) {
+            tracing::warn!(cause, "handing over a retained message");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zmq::Error::EHOSTUNREACH;
+
+    const PATIENCE_MS: i32 = 60_000;
+
+    fn subscriber(endpoint: &str, topic: &[u8]) -> zmq::Socket {
+        let socket = zmq::Context::new().socket(zmq::SUB).expect("a socket");
+        socket.set_rcvtimeo(PATIENCE_MS).expect("patience");
+        socket.set_subscribe(topic).expect("a subscription");
+        socket.connect(endpoint).expect("a connection");
+        socket
+    }
+
+    /// libzmq would look at what it has freed, and hand it to everybody.
+    #[test]
+    fn a_message_for_a_subscriber_that_has_gone_is_for_nobody() {
+        let mut socket = zmq::Context::new().socket(zmq::XPUB).expect("a socket");
+        let pointer = socket.as_mut_ptr();
+        let set = |switch, on| beyond::set_switch(pointer, switch, on).expect("a switch");
+        socket.set_rcvtimeo(PATIENCE_MS).expect("patience");
+        beyond::bound_subscriptions(pointer, 1 << 20, 1 << 10).expect("bounds");
+        set(Switch::XpubNodrop, true);
+        set(Switch::XpubManual, true);
+        let endpoint = socket::bind(&socket, "tcp://127.0.0.1:*").expect("a free port");
+        let (gone, other) = (subscriber(&endpoint, b"gone"), subscriber(&endpoint, b"a"));
+        for _ in 0..2 {
+            let subscription = socket.recv_bytes(0).expect("a subscription");
+            beyond::subscribe_last(pointer, &subscription[1..], true).expect("a subscriber");
+        }
+
+        gone.set_subscribe(b"ab").expect("one more");
+        assert_eq!(socket.poll(zmq::POLLIN, PATIENCE_MS.into()), Ok(1));
+        drop(gone);
+        while send(&socket, b"gone", b"") != Err(EHOSTUNREACH) {
+            std::thread::yield_now();
+        }
+        assert_eq!(socket.recv_bytes(0).expect("its last word"), b"\x01ab");
+        beyond::subscribe_last(pointer, b"ab", true).expect("nobody to subscribe");
+        set(Switch::XpubManualLastValue, true);
+        assert_eq!(send(&socket, b"ab", b"for who has gone"), Err(EHOSTUNREACH));
+        set(Switch::XpubManualLastValue, false);
+        set(Switch::XpubManual, true);
+        send(&socket, b"a", b"for the other").expect("room");
+        assert_eq!(other.recv_multipart(0).expect("a message"), [&b"a"[..], b"for the other"]);
+    }
+}

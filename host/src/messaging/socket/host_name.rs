@@ -1,0 +1,130 @@
+//! The name of a host in an endpoint, with the addresses that it stands for.
+//!
+//! libzmq connects to the first address alone, of one of both families; it binds to addresses and interfaces, and to no name.
+
+use std::net::{IpAddr, ToSocketAddrs};
+
+/// A name, and what was found when it was looked up.
+#[derive(Clone, Debug)]
+pub(crate) struct HostName {
+    name: String,
+    /// IPv4 first, as in the defaults of all endpoints; else why there is none.
+    found: Result<Vec<IpAddr>, String>,
+}
+
+impl HostName {
+    /// Looks up the name in an endpoint, which can take seconds. None where there is none: an address, a wildcard, a path.
+    pub(crate) fn look_up(endpoint: &str) -> Option<Self> {
+        let (place, _) = endpoint.strip_prefix("tcp://")?.rsplit_once(':')?;
+        // Before a semicolon stands where to connect from.
+        let name = place.rsplit(';').next().unwrap_or(place);
+        if name == "*" || name.starts_with('[') || name.parse::<IpAddr>().is_ok() {
+            return None;
+        }
+        let found = (name, 0).to_socket_addrs().map_err(|error| error.to_string()).map(|found| {
+            let mut addresses: Vec<IpAddr> = Vec::new();
+            for address in found.map(|address| address.ip()) {
+                if !addresses.contains(&address) {
+                    addresses.push(address);
+                }
+            }
+            addresses.sort_by_key(IpAddr::is_ipv6);
+            addresses
+        });
+        Some(Self { name: name.to_owned(), found })
+    }
+
+    /// Its addresses.
+    ///
+    /// # Errors
+    /// When it is not known; says so, with its name.
+    pub(crate) fn addresses(&self) -> Result<&[IpAddr], String> {
+        match &self.found {
+            Ok(addresses) if !addresses.is_empty() => Ok(addresses),
+            Ok(_) => Err(format!("the name {} stands for no address", self.name)),
+            Err(error) => Err(format!("the name {} is not known: {error}", self.name)),
+        }
+    }
+
+    /// Whether it has no address but those of IPv6.
+    pub(crate) fn is_ipv6_alone(&self) -> bool {
+        self.addresses().is_ok_and(|addresses| addresses.iter().all(IpAddr::is_ipv6))
+    }
+
+    /// Whether it may have addresses of both families; of one that was not found everything may come to be.
+    pub(crate) fn may_have_both(&self) -> bool {
+        let has =
+            |ipv6: bool| self.addresses().map_or(true, |found| found.iter().any(|address| address.is_ipv6() == ipv6));
+        has(false) && has(true)
+    }
+
+    /// What is said where connecting to it failed.
+    pub(crate) fn failure(&self) -> String {
+        self.addresses().map_or_else(
+            |unknown| unknown,
+            |addresses| {
+                let list: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+                format!("nothing answers at {}, which stands for {}", self.name, list.join(" and "))
+            },
+        )
+    }
+}
+
+/// Whether an endpoint is spoken to by IPv6: an address of it, or all of this machine's, which are of both families.
+pub(crate) fn is_ipv6(endpoint: &str) -> bool {
+    let place = endpoint.strip_prefix("tcp://").unwrap_or_default();
+    place.contains('[') || place.starts_with("*:")
+}
+
+/// The endpoint with an address in the place of its host.
+pub(crate) fn at(endpoint: &str, address: IpAddr) -> String {
+    let port = endpoint.rsplit_once(':').map_or("", |(_, port)| port);
+    match address {
+        IpAddr::V4(address) => format!("tcp://{address}:{port}"),
+        IpAddr::V6(address) => format!("tcp://[{address}]:{port}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(found: Result<Vec<IpAddr>, String>) -> HostName {
+        HostName { name: "feed".to_owned(), found }
+    }
+
+    #[test]
+    fn an_address_is_no_name() {
+        for endpoint in ["tcp://127.0.0.1:1", "tcp://[::1]:1", "tcp://*:1", "tcp://0.0.0.0:*", "ipc:///localhost:1"] {
+            assert!(HostName::look_up(endpoint).is_none(), "{endpoint}");
+        }
+        for endpoint in ["tcp://localhost:1", "tcp://localhost:*", "tcp://127.0.0.1:0;localhost:1"] {
+            let host = HostName::look_up(endpoint).expect(endpoint);
+            assert!(host.addresses().expect("this machine").iter().all(IpAddr::is_loopback), "{host:?}");
+        }
+    }
+
+    #[test]
+    fn both_families_are_told_apart() {
+        let [v4, v6]: [IpAddr; 2] = ["192.0.2.1", "2001:db8::1"].map(|text| text.parse().expect("an address"));
+        let both = named(Ok(vec![v4, v6]));
+        assert!(both.may_have_both() && !both.is_ipv6_alone());
+        assert_eq!(both.failure(), "nothing answers at feed, which stands for 192.0.2.1 and 2001:db8::1");
+        let one = named(Ok(vec![v6]));
+        assert!(!one.may_have_both() && one.is_ipv6_alone());
+        assert!(!named(Ok(vec![v4])).may_have_both() && !named(Ok(vec![v4])).is_ipv6_alone());
+        let unknown = named(Err("no such name".to_owned()));
+        assert!(unknown.may_have_both() && !unknown.is_ipv6_alone());
+        assert_eq!(unknown.failure(), "the name feed is not known: no such name");
+    }
+
+    #[test]
+    fn an_address_takes_the_place_of_the_name() {
+        let [v4, v6]: [IpAddr; 2] = ["127.0.0.1", "::1"].map(|text| text.parse().expect("an address"));
+        assert_eq!(at("tcp://localhost:*", v4), "tcp://127.0.0.1:*");
+        assert_eq!(at("tcp://localhost:5", v6), "tcp://[::1]:5");
+        assert!(
+            is_ipv6("tcp://[::1]:5") && is_ipv6("tcp://*:*") && !is_ipv6("tcp://0.0.0.0:5") && !is_ipv6("ipc:///[x")
+        );
+    }
+}
