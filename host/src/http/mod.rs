@@ -5,33 +5,17 @@
 
 pub mod admin;
 mod answer;
-mod answer_body;
-mod body;
-mod connection;
-mod entrance;
-mod figures;
-mod framing;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
-mod head;
 mod problem;
 pub mod public;
-mod pulse;
-mod query;
-mod refusals;
-mod request_body;
 mod server;
-mod shed;
-mod socket;
-mod tls;
-mod token;
-mod trace;
 
-pub use body::InFlightBudget;
-pub use entrance::{Entrance, Gate, Routes};
-pub use figures::{CutOff, Figures};
-pub use pulse::Patience;
+pub use server::body::InFlightBudget;
+pub use server::connection_timeouts::Patience;
+pub use server::figures::{CutOff, Figures};
+pub use server::middleware::{Entrance, Gate, Routes};
+pub use server::overload::Shed;
+pub use server::tls::Tls;
+pub use server::token::{Token, read_token};
 pub use server::{Server, Settings};
-pub use shed::Shed;
-pub use tls::Tls;
-pub use token::{Token, read_token};

@@ -10,7 +10,7 @@ use warp::reply::Response;
 
 /// Why a request gets no answer of a plugin.
 #[derive(Debug)]
-pub(super) enum Problem {
+pub(crate) enum Problem {
     /// The request is not of the right shape.
     Malformed(String),
     /// There is nothing at this path.
@@ -75,7 +75,7 @@ pub(super) struct OverBytes;
 
 /// A component that was not loaded.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// The plugin that it was meant for.
     pub plugin: String,
     /// The stage that refused it.

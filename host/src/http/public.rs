@@ -3,13 +3,13 @@
 
 mod fields;
 mod mount;
+mod query;
 
 use super::answer::{say_who, with_type};
-use super::body::{self, InFlight, InFlightBudget};
-use super::entrance::Routes;
-use super::head::Head;
 use super::problem::Problem;
-use super::query::{self, Pairs};
+use super::server::body::{self, InFlight, InFlightBudget};
+use super::server::head::Head;
+use super::server::middleware::Routes;
 use crate::byte_budget::Held;
 use crate::config::Network;
 use crate::dead_letters::DeadLetters;
@@ -18,6 +18,7 @@ use crate::messaging::Publisher;
 use crate::plugin::{Answer, CallError, CallNumber, Message, Metadata, Role, Slot, Slots, Stamp, lost};
 use bytes::Buf;
 use futures_util::Stream;
+use query::Pairs;
 use std::sync::Arc;
 use std::time::Duration;
 use warp::Filter;

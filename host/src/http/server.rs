@@ -1,19 +1,35 @@
 //! A listener and its connections: an accept loop of our own, because warp's sets no timeouts and no bound.
 
-use super::connection::{Connections, http1, http2};
-use super::entrance::Entrance;
-use super::figures::Figures;
-use super::pulse::Patience;
-use super::refusals::Refusals;
-use super::tls::Tls;
+mod answer_body;
+pub(crate) mod body;
+mod connection;
+pub(crate) mod connection_timeouts;
+pub(crate) mod figures;
+pub(crate) mod framing;
+pub(crate) mod head;
+pub(crate) mod middleware;
+pub(crate) mod overload;
+mod refusals;
+mod request_body;
+mod socket;
+pub(crate) mod tls;
+pub(crate) mod token;
+pub(crate) mod trace;
+
 use crate::complaint::Complaint;
 use crate::config::BACKLOG;
 use crate::descriptors::is_reserved;
+use connection::{Connections, http1, http2};
+use connection_timeouts::Patience;
+use figures::Figures;
+use middleware::Entrance;
+use refusals::Refusals;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use tls::Tls;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};

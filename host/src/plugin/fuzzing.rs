@@ -1,11 +1,11 @@
 //! Fuzzing of components and of the compile cache: whatever the bytes, a load ends within its bounds, and an entry that
 //! is not as it was written is not trusted.
 
-use super::account::Account;
-use super::cache;
-use super::call::{CallNumber, Message, Reply, Request};
+use super::load::cache;
 use super::load::{self, Candidate, LoadError, Role};
-use super::loaded::Plugin;
+use super::roles::call::{CallNumber, Message, Reply, Request};
+use super::roles::loaded::Plugin;
+use super::slot::account::Account;
 use super::{Engine, Seed, Setup};
 use crate::config::Limits;
 use std::collections::BTreeMap;

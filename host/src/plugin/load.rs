@@ -1,15 +1,26 @@
 //! Load: read, compile, type-check, probe, examples. Nothing here changes what serves.
 
-use super::account::Account;
-use super::blocking::{blocking, reading};
-use super::call::CallError;
-use super::engine::{Engine, Runtime};
-use super::examples::{self, Examples};
-use super::isolation::Isolation;
-use super::loaded::Plugin;
-use super::patience::while_too_busy;
-use super::type_check::TypeChecked;
+pub(crate) mod blocking;
+pub(crate) mod cache;
+pub(crate) mod compiler;
+pub(crate) mod examples;
+pub(crate) mod file;
+pub(crate) mod oci_cache;
+pub(crate) mod origin;
+mod patience;
+pub(crate) mod reset;
+pub(crate) mod sources;
+mod type_check;
+
+use super::roles::call::CallError;
+use super::roles::loaded::Plugin;
+use super::run::engine::{Engine, Runtime};
+use super::run::isolation::Isolation;
+use super::slot::account::Account;
 use crate::config::Limits;
+use blocking::{blocking, reading};
+use examples::Examples;
+use patience::while_too_busy;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,6 +28,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
+use type_check::TypeChecked;
 use wasmtime::component::Component;
 
 /// What a plugin can serve.

@@ -1,23 +1,31 @@
 //! The slot: the cell that holds the current plugin of one name, and the only way in which it changes.
 
+pub(crate) mod account;
+mod health;
+pub(crate) mod history;
+pub(crate) mod lost;
+pub(crate) mod slots;
+pub(crate) mod status;
+pub(crate) mod turn;
+
 mod handling;
 mod loading;
 
 pub use loading::{Cause, Loaded, PutError};
 
-use super::account::{Account, shortened};
-use super::call::{Answer, CallError, CallNumber, Ending, Message, Metadata, Reply, Request, Stamp};
-use super::health::{Trial, Verdict};
-use super::history::{Generation, History, NothingToGoBackTo};
 use super::load::Role;
-use super::origin::Origin;
-use super::status::Status;
-use super::v0_1_0::{ReplyPolicyInput, TransformInput};
+use super::load::origin::Origin;
+use super::roles::call::{Answer, CallError, CallNumber, Ending, Message, Metadata, Reply, Request, Stamp};
+use super::roles::v0_1_0::{ReplyPolicyInput, TransformInput};
 use crate::byte_budget::Share;
 use crate::config::{LOG_LINE_BYTES_MAX, Place, Rollback};
 use crate::ledger::{Figures, Passage, Reason};
+use account::{Account, shortened};
+use health::{Trial, Verdict};
+use history::{Generation, History, NothingToGoBackTo};
 use loading::Loading;
 use prometheus_client::metrics::histogram::Histogram;
+use status::Status;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;

@@ -4,12 +4,14 @@
 //! the file itself, and a look comes every second in any case: notices are lost on network file systems and when a parent
 //! directory is replaced.
 
+pub(crate) mod poll;
+
 mod arrivals;
 mod way;
 
+use super::load::sources::scan;
+use super::slot::slots::Slots;
 use super::slot::{Cause, Slot};
-use super::slots::Slots;
-use super::sources::scan;
 use crate::config::{RESCAN_MS, SETTLE_MS};
 use arrivals::{Arrivals, Way};
 use notify::event::{AccessKind, AccessMode};

@@ -1,7 +1,7 @@
 //! Who may use the admin surface: whoever has the token; without a token callers on this machine, but no web page.
 
 use crate::http::problem::Problem;
-use crate::http::token::Token;
+use crate::http::server::token::Token;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use warp::http::HeaderMap;
@@ -33,7 +33,7 @@ impl Guard {
     }
 
     /// Whether a request with these headers is let through.
-    pub(in crate::http) fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
         match &self.token {
             Some(token) if token.is_shown(headers) => Ok(()),
             Some(_) => Err(Problem::NoAdminToken),

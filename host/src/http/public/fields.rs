@@ -1,7 +1,7 @@
 //! Which header fields pass between a client and a handler: none that are about one connection, and none that only the host or
 //! a gateway before it can know, unless they come from a gateway that is trusted.
 
-use crate::http::head::Head;
+use crate::http::server::head::Head;
 use std::net::SocketAddr;
 use warp::http::header::{CONNECTION, HeaderName};
 use warp::http::{HeaderMap, HeaderValue};

@@ -6,9 +6,9 @@
 
 use super::fields::{self, Place};
 use super::{Public, stamped};
-use crate::http::body::InFlight;
-use crate::http::head::Head;
 use crate::http::problem::Problem;
+use crate::http::server::body::InFlight;
+use crate::http::server::head::Head;
 use crate::plugin::{ResponseBody, Slot};
 use bytes::{Buf, Bytes};
 use futures_util::Stream;

@@ -79,10 +79,7 @@ impl ClientShares {
     }
 
     /// The clients for which something waits, of those that are not there.
-    pub(super) fn clients_without(
-        &self,
-        mut is_connected: impl FnMut(&[u8]) -> bool,
-    ) -> HashSet<Vec<u8>> {
+    pub(super) fn clients_without(&self, mut is_connected: impl FnMut(&[u8]) -> bool) -> HashSet<Vec<u8>> {
         self.clients.keys().filter(|identity| !is_connected(identity)).cloned().collect()
     }
 }

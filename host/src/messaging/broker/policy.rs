@@ -69,11 +69,7 @@ impl Policy {
     }
 
     /// Waits for the answer of a call, until it is `given_up`.
-    pub(super) async fn wait_for(
-        &self,
-        mut call: Box<PolicyCall>,
-        given_up: impl Future<Output = ()>,
-    ) -> Done {
+    pub(super) async fn wait_for(&self, mut call: Box<PolicyCall>, given_up: impl Future<Output = ()>) -> Done {
         let began = Instant::now();
         let outcome = tokio::select! {
             biased;

@@ -93,11 +93,7 @@ impl WaitingReplies {
 
     /// While much waits, takes out what waits for clients that have gone: one that comes again and again, under another
     /// identity each time, would fill the schedule with replies that nobody will get.
-    pub(super) fn take_lost(
-        &mut self,
-        now: Instant,
-        is_connected: impl FnMut(&[u8]) -> bool,
-    ) -> Vec<Waiting> {
+    pub(super) fn take_lost(&mut self, now: Instant, is_connected: impl FnMut(&[u8]) -> bool) -> Vec<Waiting> {
         if self.look_due().is_none_or(|due| now < due) {
             return Vec::new();
         }

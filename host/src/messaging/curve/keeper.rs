@@ -14,11 +14,7 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Guards a socket that is not bound yet: its first clients must find somebody to ask.
-    pub(crate) fn guard(
-        curve: &Curve,
-        context: &zmq::Context,
-        socket: &mut zmq::Socket,
-    ) -> Result<Self, String> {
+    pub(crate) fn guard(curve: &Curve, context: &zmq::Context, socket: &mut zmq::Socket) -> Result<Self, String> {
         let gate = curve.guard(context)?;
         curve.protect(socket)?;
         Ok(Self { curve: curve.clone(), _gate: gate, removals: curve.keys().removals() })

@@ -43,13 +43,7 @@ struct Subscriber {
 impl Subscriptions {
     /// Takes in that a peer has changed a subscription, by a message of so many bytes. Returns who has to go for it, if
     /// anybody: the one that sent it, or whoever has most, if there is too much in all.
-    pub(super) fn take_in(
-        &mut self,
-        from: Descriptor,
-        told: Told,
-        bytes: usize,
-        now: Instant,
-    ) -> Option<Excess> {
+    pub(super) fn take_in(&mut self, from: Descriptor, told: Told, bytes: usize, now: Instant) -> Option<Excess> {
         let subscriber = self.subscribers.entry(from).or_insert_with(|| Subscriber::new(told.connection, now));
         if subscriber.connection < told.connection {
             // The one before it is known to have gone only by this.

@@ -8,7 +8,7 @@ const REPEATED_AFTER: Duration = Duration::from_secs(60);
 
 /// Why a connection did not get past its handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// The client's key is not on the list. The thread that looks keys up logs it, with the key.
     Denied,
     /// The client encrypted for another key than this host's.

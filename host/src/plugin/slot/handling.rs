@@ -4,8 +4,8 @@
 use super::Slot;
 use crate::byte_budget::Held;
 use crate::ledger::Passage;
-use crate::plugin::call::{CallError, CallNumber, Stamp};
-use crate::plugin::response::{ResponseBody, response_to};
+use crate::plugin::roles::call::{CallError, CallNumber, Stamp};
+use crate::plugin::run::response::{ResponseBody, response_to};
 use bytes::Bytes;
 use hyper::Request;
 use hyper::http::response::Parts;

@@ -4,13 +4,13 @@
 //! swap at the end compares. What was asked for earlier and is done later does not undo what was asked for later.
 
 use super::Slot;
+use super::turn::Turn;
 use crate::config::{SETTLE_MS, UNFINISHED_REST_MS};
-use crate::plugin::blocking::reading;
-use crate::plugin::call::Stamp;
-use crate::plugin::engine::Engine;
-use crate::plugin::file::is_unfinished;
+use crate::plugin::load::blocking::reading;
+use crate::plugin::load::file::is_unfinished;
 use crate::plugin::load::{Candidate, LoadError};
-use crate::plugin::turn::Turn;
+use crate::plugin::roles::call::Stamp;
+use crate::plugin::run::engine::Engine;
 use crate::plugin::watch::Fingerprint;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,7 +75,7 @@ struct Read {
 
 impl Slot {
     /// Loads the source and swaps. None if there is nothing to tell: bytes that nobody asked for were left alone.
-    pub(in crate::plugin) async fn load(&self, engine: &Engine, cause: Cause) -> Result<Option<Loaded>, LoadError> {
+    pub(super) async fn load(&self, engine: &Engine, cause: Cause) -> Result<Option<Loaded>, LoadError> {
         let (asked, loading) = (cause == Cause::Asked, &self.loading);
         let bytes_max = self.account.limits.component_bytes_max;
         let mut turn = Turn::next();
@@ -144,12 +144,7 @@ impl Slot {
     }
 
     /// Loads a component that someone hands in and swaps. With `persist` it then becomes the content of the source.
-    pub(in crate::plugin) async fn put(
-        &self,
-        engine: &Engine,
-        candidate: Candidate,
-        persist: bool,
-    ) -> Result<Loaded, PutError> {
+    pub(super) async fn put(&self, engine: &Engine, candidate: Candidate, persist: bool) -> Result<Loaded, PutError> {
         let source = persist.then(|| self.writable()).transpose()?;
         self.look_beside().await;
         let place = self.loading.handed_in.lock().await;
@@ -196,7 +191,7 @@ impl Slot {
     }
 
     /// Whether what serves was handed in, and the source was never looked at and is such a file as there was then.
-    pub(in crate::plugin) fn was_handed_in_beside(&self, file: Option<Fingerprint>) -> bool {
+    pub(crate) fn was_handed_in_beside(&self, file: Option<Fingerprint>) -> bool {
         let loading = &self.loading;
         !loading.looked.load(Ordering::Relaxed)
             && loading.beside.get() == Some(&file)

@@ -22,7 +22,7 @@ const IMPORTS: &str = "wasmtime_wasi";
 const LOG: &str = "tidegate";
 
 /// Tells of the calls between its beginning and its end.
-pub(super) struct Trace {
+pub(crate) struct Trace {
     on: Arc<AtomicBool>,
 }
 

@@ -1,0 +1,207 @@
+//! One connection: its handshake, its protocol, and its end if its client takes its time.
+
+use super::connection_timeouts::{Patience, Pulse};
+use super::figures::{CutOff, Figures, OpenConnection};
+use super::middleware::{Door, Entrance, Line};
+use super::refusals::Refusals;
+use super::socket::Socket;
+use super::tls::{HTTP_2, Tls};
+use crate::config::{HTTP_FAREWELL_MS, HTTP_WAY_MADE_MS, HTTP2_PING_MS};
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// The clock of the timers is no finer.
+const LOOK_MIN: Duration = Duration::from_millis(1);
+/// What an idle client gets, and how often it is looked at, where it makes way for others.
+const WAY_MADE: Duration = Duration::from_millis(HTTP_WAY_MADE_MS);
+const FAREWELL: Duration = Duration::from_millis(HTTP_FAREWELL_MS);
+
+/// As many headers hyper takes by itself, and without memory of its own for each request.
+const HYPER_HEADERS_MAX: usize = 100;
+
+/// What all connections of a listener have in common.
+pub(super) struct Connections {
+    pub(super) entrance: Arc<Entrance>,
+    pub(super) tls: Option<Arc<Tls>>,
+    pub(super) figures: Arc<Figures>,
+    pub(super) patience: Patience,
+    pub(super) refusals: Arc<Refusals>,
+    pub(super) http1: http1::Builder,
+    pub(super) http2: http2::Builder<TokioExecutor>,
+    pub(super) stopping: CancellationToken,
+    /// For as many as may be open at the same time.
+    pub(super) places: Arc<Semaphore>,
+    /// Whether a client that does nothing makes way for others where no place is left: whoever asks how the host is must not
+    /// wait for those who only hold a connection.
+    pub(super) makes_way: bool,
+}
+
+/// HTTP/1 with bounds. hyper's own timeout for heads would hold for idle connections too; [`Pulse`] tells them apart. A
+/// client that shuts its side down is still answered.
+pub(super) fn http1(head_bytes_max: usize, headers_max: usize) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.header_read_timeout(None).half_close(true).max_buf_size(head_bytes_max).max_header_size(head_bytes_max);
+    if headers_max != HYPER_HEADERS_MAX {
+        http.max_headers(headers_max);
+    }
+    http
+}
+
+/// HTTP/2 with bounds.
+pub(super) fn http2(head_bytes_max: usize, streams_max: u32) -> http2::Builder<TokioExecutor> {
+    let mut http = http2::Builder::new(TokioExecutor::new());
+    http.timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(head_bytes_max).unwrap_or(u32::MAX))
+        .max_concurrent_streams(streams_max)
+        .keep_alive_interval(Duration::from_millis(HTTP2_PING_MS))
+        .keep_alive_timeout(Duration::from_millis(HTTP2_PING_MS));
+    http
+}
+
+impl Connections {
+    /// Serves one to its end.
+    pub(super) async fn serve(&self, stream: TcpStream, from: SocketAddr) {
+        let _open = OpenConnection::new(&self.figures);
+        let Some(tls) = &self.tls else {
+            return self.serve_http1(stream, from).await;
+        };
+        let shaken = tokio::select! {
+            () = self.stopping.cancelled() => return,
+            shaken = timeout(self.patience.handshake, tls.acceptor().accept(stream)) => shaken,
+        };
+        match shaken {
+            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) => {
+                let pulse = Pulse::new(false);
+                let (stream, door) = self.ends(stream, &pulse, from);
+                self.watch(self.http2.serve_connection(stream, door), &pulse, from).await;
+            }
+            Ok(Ok(stream)) => self.serve_http1(stream, from).await,
+            Ok(Err(error)) => {
+                self.figures.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(%from, %error, "TLS handshake failed");
+            }
+            Err(_) => {
+                self.figures.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+                self.cut_off(CutOff::Handshake, from);
+            }
+        }
+    }
+
+    async fn serve_http1<S>(&self, stream: S, from: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let pulse = Pulse::new(true);
+        let (stream, door) = self.ends(stream, &pulse, from);
+        self.watch(self.http1.serve_connection(stream, door), &pulse, from).await;
+    }
+
+    /// What hyper stands between: the client, and who answers it.
+    fn ends<S>(&self, stream: S, pulse: &Arc<Pulse>, from: SocketAddr) -> (TokioIo<Socket<S>>, Door) {
+        let (pulse, refusals) = (Arc::clone(pulse), Arc::clone(&self.refusals));
+        let socket = Socket::new(stream, Arc::clone(&pulse), Arc::clone(&refusals));
+        let line = Line { pulse, figures: Arc::clone(&self.figures), refusals, from };
+        (TokioIo::new(socket), self.entrance.door(line))
+    }
+
+    /// What a client may take its time over, at this moment.
+    fn patience(&self) -> Patience {
+        let usual = self.patience;
+        match self.makes_way && self.places.available_permits() == 0 {
+            true => Patience { head: usual.head.min(WAY_MADE), idle: usual.idle.min(WAY_MADE), ..usual },
+            false => usual,
+        }
+    }
+
+    /// When a connection is to be looked at again.
+    fn due(&self, pulse: &Pulse, now: Instant) -> Instant {
+        let due = pulse.due(self.patience(), now);
+        if self.makes_way { due.min(now + WAY_MADE) } else { due }
+    }
+
+    /// Serves until the client ends it, takes too long, or the host ends.
+    async fn watch<C>(&self, connection: C, pulse: &Pulse, from: SocketAddr)
+    where
+        C: GracefulConnection<Error: Display>,
+    {
+        let mut connection = pin!(connection);
+        let mut stopping = pin!(self.stopping.cancelled());
+        let mut look = pin!(sleep_until(self.due(pulse, Instant::now()).into()));
+        let mut ending = None;
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut connection => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%from, %error, "connection ended");
+                    }
+                    return;
+                }
+                () = &mut stopping, if ending.is_none() => {
+                    let now = Instant::now();
+                    ending = Some(now);
+                    connection.as_mut().graceful_shutdown();
+                    look.as_mut().reset(now.into());
+                }
+                () = &mut look => {
+                    let now = Instant::now();
+                    if ending.is_some_and(|ending| is_over(pulse, ending, now)) {
+                        return;
+                    }
+                    let due = self.due(pulse, now);
+                    let due = if ending.is_some() { due.min(now + FAREWELL) } else { due };
+                    match pulse.exceeded(self.patience(), now) {
+                        None => look.as_mut().reset(due.max(now + LOOK_MIN).into()),
+                        // Nothing is lost with it, so the client may be told.
+                        Some(CutOff::Idle) => {
+                            self.cut_off(CutOff::Idle, from);
+                            connection.as_mut().graceful_shutdown();
+                            let _ = timeout(FAREWELL, connection).await;
+                            return;
+                        }
+                        Some(reason) => return self.cut_off(reason, from),
+                    }
+                }
+            }
+        }
+    }
+
+    fn cut_off(&self, reason: CutOff, from: SocketAddr) {
+        self.figures.count_cut_off(reason);
+        tracing::debug!(%from, reason = reason.as_str(), "connection cut off");
+    }
+}
+
+/// Whether a connection of a host that ends since `ending` has nothing to wait for: without a whole head there is nothing to
+/// answer. A client of HTTP/2 is told which of its requests were seen, and gets some time to say that it heard; so does one
+/// that may still send, for an end in the midst of that could destroy its last answer on the way.
+fn is_over(pulse: &Pulse, ending: Instant, now: Instant) -> bool {
+    let farewell = if pulse.is_http1() && !pulse.has_unread() { Duration::ZERO } else { FAREWELL };
+    pulse.quits_since().is_some_and(|since| now.saturating_duration_since(since.max(ending)) >= farewell)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_still_send_gets_time_at_the_end_of_the_host() {
+        let (pulse, now) = (Pulse::new(true), Instant::now());
+        assert!(is_over(&pulse, now, now));
+        pulse.set_unread();
+        assert!(!is_over(&pulse, now, now + FAREWELL / 2));
+        assert!(is_over(&pulse, now, now + 2 * FAREWELL));
+    }
+}

@@ -1,0 +1,29 @@
+//! The head of a request: what came in apart from the body, and what the way in made of it.
+
+use super::trace::Trace;
+use std::net::SocketAddr;
+use warp::http::request::Parts;
+use warp::http::uri::Authority;
+
+/// One for each request, which all that deal with it share.
+pub(crate) struct Head {
+    pub(crate) parts: Parts,
+    /// How the request is called.
+    pub(crate) id: String,
+    pub(crate) trace: Option<Trace>,
+    /// Whom it is for.
+    pub(crate) authority: Option<Authority>,
+    /// Where it comes from.
+    pub(crate) from: SocketAddr,
+}
+
+impl Head {
+    pub(crate) fn path(&self) -> &str {
+        self.parts.uri.path()
+    }
+
+    /// Empty if there is none.
+    pub(crate) fn query(&self) -> &str {
+        self.parts.uri.query().unwrap_or_default()
+    }
+}

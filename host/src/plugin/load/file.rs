@@ -1,0 +1,191 @@
+//! A component as a file: written at once, its custom sections, and its names.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// Writes under another name first: whoever watches the file must not see half of it.
+pub fn write_at_once(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut name = path.file_name().ok_or(std::io::ErrorKind::InvalidFilename)?.to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    std::fs::File::create(&temporary)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&temporary, path))
+        .inspect_err(|_| drop(std::fs::remove_file(&temporary)))
+}
+
+/// Removes files of this extension from a directory, the ones that were not used for longest first, until the rest fits.
+pub(super) fn make_room(directory: &Path, extension: &str, bytes_max: u64) {
+    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    let mut files: Vec<_> = entries
+        .flatten()
+        .filter(|entry| entry.path().extension().is_some_and(|found| found == extension))
+        .filter_map(|entry| {
+            let metadata = entry.metadata().ok()?;
+            Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+        })
+        .collect();
+    files.sort();
+    let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+    for (_, size, path) in files {
+        if bytes <= bytes_max {
+            return;
+        }
+        let _ = std::fs::remove_file(path);
+        bytes -= size;
+    }
+}
+
+/// Whether a file looks like one that somebody is still writing: it is empty, or what its beginning announces is not all there.
+/// Blocks. A file that cannot be read does not look so, nor one over its bound, which is refused in any case.
+pub(crate) fn is_unfinished(path: &Path, bytes_max: u64) -> bool {
+    // Looked at before it is opened: opening a FIFO would wait for a writer.
+    let length = std::fs::metadata(path).ok().filter(|metadata| metadata.is_file()).map(|metadata| metadata.len());
+    length.is_some_and(|length| length <= bytes_max)
+        && File::open(path).and_then(|file| ends_early(&mut BufReader::new(file))).unwrap_or(false)
+}
+
+/// Looks at the head of each section alone, however large they are, and however small: many of those are read at once.
+fn ends_early(file: &mut BufReader<File>) -> std::io::Result<bool> {
+    const HEADER: [u8; 4] = *b"\0asm";
+    const HEADER_BYTES: u64 = 8;
+    let length = file.get_ref().metadata()?.len();
+    let header = read_at(file, 0, HEADER_BYTES)?;
+    if header.iter().all(|byte| *byte == 0) {
+        // Also one of which only the room is there yet.
+        return Ok(true);
+    }
+    let announced = header.len().min(HEADER.len());
+    if header[..announced] != HEADER[..announced] {
+        return is_open_text(file, length);
+    }
+    let (mut end, mut position) = (HEADER_BYTES, header.len() as u64);
+    while end < length {
+        // Its number, and its size in at most five bytes.
+        file.seek_relative(end.cast_signed() - position.cast_signed())?;
+        let mut head = Vec::with_capacity(6);
+        Read::take(&mut *file, 6).read_to_end(&mut head)?;
+        position = end + head.len() as u64;
+        let (Some(&id), Some((size, size_bytes))) = (head.first(), head.get(1..).and_then(leb128)) else {
+            return Ok(head.len() < 6);
+        };
+        if (id, size) == (0, 0) {
+            return Ok(true);
+        }
+        end += 1 + size_bytes + u64::from(size);
+    }
+    Ok(end > length || length < HEADER_BYTES)
+}
+
+/// A number as WebAssembly writes it, and how many bytes that takes; none if there is no end of it.
+fn leb128(bytes: &[u8]) -> Option<(u32, u64)> {
+    let last = bytes.iter().position(|byte| byte & 0x80 == 0)?;
+    let value = bytes[..=last].iter().rev().fold(0_u64, |value, byte| value << 7 | u64::from(byte & 0x7f));
+    Some((u32::try_from(value).ok()?, last as u64 + 1))
+}
+
+/// Whether a component in its text form lacks its end.
+fn is_open_text(file: &mut BufReader<File>, length: u64) -> std::io::Result<bool> {
+    const PART_BYTES: u64 = 1 << 10;
+    let head = read_at(file, 0, PART_BYTES)?;
+    let tail = read_at(file, length.saturating_sub(PART_BYTES), PART_BYTES)?;
+    Ok(head.trim_ascii_start().starts_with(b"(") && !tail.trim_ascii_end().ends_with(b")"))
+}
+
+fn read_at(file: &mut BufReader<File>, position: u64, bytes_max: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(position))?;
+    Read::take(file, bytes_max).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The custom sections of a module, or of the outermost component.
+pub fn custom_sections(bytes: &[u8]) -> impl Iterator<Item = (String, &[u8])> {
+    let mut depth = 0_u32;
+    wasmparser::Parser::new(0).parse_all(bytes).map_while(Result::ok).filter_map(move |payload| {
+        use wasmparser::Payload;
+        match payload {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::CustomSection(section) if depth == 0 => return Some((section.name().to_owned(), section.data())),
+            _ => {}
+        }
+        None
+    })
+}
+
+/// The last custom section of this name.
+pub fn custom_section<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    custom_sections(bytes).filter(|(found, _)| found == name).last().map(|(_, data)| data)
+}
+
+/// What a component imports and exports, by name; none if the bytes are no component.
+pub fn component_names(bytes: &[u8]) -> Option<(Vec<String>, Vec<String>)> {
+    use wasmparser::{Encoding, Payload};
+    let mut depth = 0_u32;
+    let (mut is_component, mut imports, mut exports) = (false, Vec::new(), Vec::new());
+    for payload in wasmparser::Parser::new(0).parse_all(bytes) {
+        match payload.ok()? {
+            Payload::Version { encoding, .. } if depth == 0 => is_component = encoding == Encoding::Component,
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                imports.extend(section.into_iter().map_while(Result::ok).map(|import| import.name.name.to_owned()));
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                exports.extend(section.into_iter().map_while(Result::ok).map(|export| export.name.name.to_owned()));
+            }
+            _ => {}
+        }
+    }
+    is_component.then_some((imports, exports))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{component_names, is_unfinished};
+
+    #[test]
+    fn a_file_is_unfinished_until_its_last_byte() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.wasm");
+        let is = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            is_unfinished(&path, 100_000)
+        };
+        let text = "(component (core module (memory 2)) (component (core module (memory 300))))";
+        let whole = wat::parse_str(text).unwrap();
+        assert!(!is(&whole) && !is(text.as_bytes()));
+        // Between two sections a shorter component ends.
+        let ends: Vec<usize> = (0..whole.len()).filter(|&end| !is(&whole[..end])).collect();
+        assert!(ends.len() <= 4 && ends.iter().all(|&end| end >= 8), "{ends:?}");
+        assert!(is(&text.as_bytes()[..20]));
+        // Room was made for it before anything was written.
+        for written in [0, 20] {
+            let mut bytes = vec![0; whole.len()];
+            bytes[..written].copy_from_slice(&whole[..written]);
+            assert!(is(&bytes), "{written}");
+        }
+        for other in [&b"garbage"[..], b"\0asm\x0d\0\x01\0\x01\xff\xff\xff\xff\xff\xff", b"\x7fELF"] {
+            assert!(!is(other), "{other:?}");
+        }
+        // Sections without end, over the bound and within it.
+        let sections = [&whole[..8], &[1, 0].repeat(50_000)[..]].concat();
+        assert!(!is(&sections) && is(&sections[..99_999]) && !is(&[&sections[..], &[1]].concat()));
+        assert!(!is_unfinished(directory.path(), 1) && !is_unfinished(&directory.path().join("none"), 1));
+    }
+
+    #[test]
+    fn a_component_is_told_from_a_module_and_by_its_own_names_alone() {
+        let names = |text| component_names(&wat::parse_str(text).unwrap());
+        let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let text = r#"(component
+            (import "a:b/c@0.1.0" (instance $i))
+            (component (import "x:y/z" (instance $i)) (export "inner" (instance $i)))
+            (export "d:e/f@1.0.0" (instance $i)))"#;
+        assert_eq!(names(text), Some((list(&["a:b/c@0.1.0"]), list(&["d:e/f@1.0.0"]))));
+        assert_eq!(names("(module (memory 1))"), None);
+        assert_eq!(component_names(b"text"), None);
+    }
+}

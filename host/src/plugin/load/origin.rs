@@ -1,0 +1,173 @@
+//! Where a slot's component comes from: a file that is read, or a reference that is resolved and pulled.
+
+use super::blocking::blocking;
+use super::oci_cache::Copies;
+use super::{Candidate, LoadError};
+use crate::config::{Place, Reference};
+use crate::oci::{Artifact, Error, Registries};
+use crate::plugin::slot::turn::Turn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The place of one slot's component, and what is known of it.
+pub(crate) struct Origin {
+    place: Place,
+    registries: Arc<Registries>,
+    copies: Option<Arc<Copies>>,
+    known: Mutex<Known>,
+}
+
+/// What is known of a reference.
+#[derive(Default)]
+struct Known {
+    /// What it stood for when it was last fetched.
+    last: Option<Artifact>,
+    /// What it stood for when the registry was last asked.
+    resolved: Option<Artifact>,
+}
+
+/// A component, and the artifact that it is the layer of.
+type Pulled = (Artifact, Arc<Vec<u8>>);
+
+impl Origin {
+    pub(crate) fn new(place: Place, registries: Arc<Registries>, copies: Option<Arc<Copies>>) -> Self {
+        Self { place, registries, copies, known: Mutex::default() }
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// What is there; none if it was pulled last time already, and nobody `asked`. While nothing `serves`, a copy stands in
+    /// for a registry that does not answer. What nobody asked for has its turn from the moment at which the registry says what
+    /// a reference stands for: so it is behind what was asked for before the tag moved, and nothing else.
+    pub(crate) async fn fetch(
+        &self,
+        plugin: &str,
+        bytes_max: u64,
+        asked: bool,
+        serves: bool,
+        turn: &mut Turn,
+    ) -> Result<Option<Candidate>, LoadError> {
+        let reference = match &self.place {
+            Place::File(path) => return Candidate::read(path, bytes_max).await.map(Some),
+            Place::Registry(reference) => reference,
+        };
+        let pulled = match self.pull(reference, bytes_max, asked, turn).await {
+            Ok(pulled) => pulled,
+            Err(Error::Unavailable(why)) if !serves => Some(self.stand_in(plugin, reference, bytes_max, why).await?),
+            Err(Error::Unavailable(why)) => return Err(LoadError::Away(why)),
+            Err(Error::Refused(why)) => return Err(LoadError::Pull(why)),
+            Err(Error::Denied(why)) => return Err(LoadError::Denied(why)),
+        };
+        let Some((artifact, bytes)) = pulled else { return Ok(None) };
+        let candidate = Candidate::new(bytes).await?;
+        if *candidate.digest != artifact.component {
+            return Err(LoadError::Pull(format!(
+                "the component's digest is {}, not {}",
+                candidate.digest, artifact.component
+            )));
+        }
+        let digest = Arc::from(artifact.digest.as_str());
+        self.remember(artifact);
+        Ok(Some(Candidate { artifact: Some(digest), ..candidate }))
+    }
+
+    async fn pull(
+        &self,
+        reference: &Reference,
+        bytes_max: u64,
+        asked: bool,
+        turn: &mut Turn,
+    ) -> Result<Option<Pulled>, Error> {
+        let last = self.known().last.clone();
+        // A digest stands for the same thing for ever.
+        if !reference.is_tag()
+            && let Some(pulled) = self.copy(reference, bytes_max).await
+        {
+            return Ok(Some(pulled));
+        }
+        let artifact = self.registries.resolve(reference, last.as_ref()).await?;
+        if !asked {
+            *turn = Turn::next();
+        }
+        self.known().resolved = Some(artifact.clone());
+        if !asked && last.is_some_and(|last| last.component == artifact.component) {
+            self.remember(artifact);
+            return Ok(None);
+        }
+        let bytes = match self.copy_of(&artifact, bytes_max).await {
+            Some(bytes) => bytes,
+            None => Arc::new(self.registries.pull(reference, &artifact, bytes_max).await?),
+        };
+        self.keep(reference, &artifact, &bytes).await;
+        Ok(Some((artifact, bytes)))
+    }
+
+    /// The copy of what a reference last stood for.
+    async fn stand_in(
+        &self,
+        plugin: &str,
+        reference: &Reference,
+        bytes_max: u64,
+        why: String,
+    ) -> Result<Pulled, LoadError> {
+        let Some((artifact, bytes)) = self.copy(reference, bytes_max).await else {
+            let no_copy = match &self.copies {
+                Some(_) => "and there is no copy of it in the cache",
+                None => "and no copies are kept, as there is no cache",
+            };
+            return Err(LoadError::Away(format!("{why}; {no_copy}")));
+        };
+        tracing::warn!(
+            plugin,
+            source = %reference,
+            artifact = artifact.digest,
+            reason = ?why,
+            "a copy from the cache is used, of what the reference last stood for; a newer one may be missed"
+        );
+        Ok((artifact, bytes))
+    }
+
+    /// Takes what the reference stands for as fetched, be it or not: someone chose something else.
+    pub(crate) fn leave_alone(&self) {
+        let mut known = self.known();
+        known.last = known.resolved.take().or(known.last.take());
+    }
+
+    /// Takes nothing as fetched: the next look is to fetch again what the reference stands for.
+    pub(crate) fn forget(&self) {
+        self.known().last = None;
+    }
+
+    fn remember(&self, artifact: Artifact) {
+        self.known().last = Some(artifact);
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn copy(&self, reference: &Reference, bytes_max: u64) -> Option<Pulled> {
+        let (copies, reference) = (Arc::clone(self.copies.as_ref()?), reference.clone());
+        let artifact = blocking(move || Ok(copies.last(&reference))).await.ok()??;
+        let bytes = self.copy_of(&artifact, bytes_max).await?;
+        Some((artifact, bytes))
+    }
+
+    async fn copy_of(&self, artifact: &Artifact, bytes_max: u64) -> Option<Arc<Vec<u8>>> {
+        let (copies, component) = (Arc::clone(self.copies.as_ref()?), artifact.component.clone());
+        blocking(move || Ok(copies.get(&component, bytes_max))).await.ok()?.map(Arc::new)
+    }
+
+    /// Keeps a copy, where copies are kept.
+    async fn keep(&self, reference: &Reference, artifact: &Artifact, bytes: &Arc<Vec<u8>>) {
+        let Some(copies) = self.copies.clone() else { return };
+        let (reference, artifact, bytes) = (reference.clone(), artifact.clone(), Arc::clone(bytes));
+        // A copy that is not kept is logged there, and costs the next start a pull.
+        let _ = blocking(move || {
+            copies.put(&reference, &artifact, &bytes);
+            Ok(())
+        })
+        .await;
+    }
+}

@@ -1,0 +1,315 @@
+//! The slow lane: where a call goes on once it turns out to be long, so that the short ones never wait for it.
+//!
+//! A call begins on the thread that asks for it. One that keeps the processor for longer than [`FAST_MAX`] moves to
+//! threads that step back behind all others, and there all long calls of one plugin share a bounded part of the processor.
+//! So a plugin that loops costs the others little, and the price is paid by honest long calls: on a machine without any
+//! processor time to spare they run into their deadline first, which the [`Meter`] tells from a guest that is too slow.
+
+use super::meter::{Meter, was_interrupted};
+use crate::config::{CPU_BURST_MS, EPOCH_TICK_MS};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::sleep_until;
+
+/// The processor's time that a call may take before it is a long one: a thousand times what an ordinary guest takes, and
+/// more than most calls of one in Python.
+const FAST_MAX: Duration = Duration::from_millis(4);
+/// What the threads of the lane have against 0 of all others: a tenth of a processor that one of those keeps busy, so that
+/// a call of 20 ms takes 200. At 15 and 19 it misses its deadline there, and at 5 those that wake up for others wait longer.
+const NICE: i32 = 10;
+/// How much a long call uses before its plugin's share is looked at.
+const CHARGE_MIN: Duration = Duration::from_millis(1);
+
+/// The threads of the slow lane.
+pub(crate) struct SlowLane {
+    // None only while it is dropped.
+    runtime: Option<Runtime>,
+    calls: AtomicUsize,
+}
+
+impl SlowLane {
+    pub(super) fn start() -> std::io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))
+            .thread_name("slow-lane")
+            .enable_all()
+            .on_thread_start(step_back)
+            .build()?;
+        Ok(Self { runtime: Some(runtime), calls: AtomicUsize::new(0) })
+    }
+
+    /// Whether any call is in the lane.
+    pub(super) fn is_busy(&self) -> bool {
+        self.calls.load(Ordering::Relaxed) > 0
+    }
+
+    /// Does something behind all calls.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.as_ref().expect("the lane is not being dropped").spawn(work);
+    }
+
+    /// Runs a call that `began` just now, here for as long as it is short. Dropping the future ends the call at its next tick.
+    /// The `meter` is there once the call did not end at once.
+    pub(crate) async fn run<T, F>(
+        &self,
+        share: &CpuShare,
+        mut call: Pin<Box<F>>,
+        began: Instant,
+        meter: &OnceLock<Arc<Meter>>,
+    ) -> T
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        // A plugin known for long calls does not get the first tick of each of them here.
+        let begins_here = !share.is_long() && !share.in_debt(Instant::now);
+        if begins_here && let Some(output) = fast(&mut call, share, began, meter).await {
+            return output;
+        }
+        let meter = Arc::clone(meter.get_or_init(|| Arc::new(Meter::new(share))));
+        let runtime = self.runtime.as_ref().expect("the lane is not being dropped");
+        let _counted = Counted::new(&self.calls);
+        let task = runtime.spawn(slow(call, share.clone(), meter, begins_here));
+        match AbortOnDrop(task).await {
+            Ok(output) => output,
+            // A panic in the host's part of the call; the caller deals with it as if it had happened there.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The lane ends with the process: nobody waits for this.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for SlowLane {
+    fn drop(&mut self) {
+        // Waiting for its threads is not allowed on another runtime's thread.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Gives this thread a small share of a processor that others want too: not nothing, for whoever has the lane's locks would
+/// hold them up, and honest long calls would miss their deadlines. Where the system refuses, the bound on the processor's time
+/// remains.
+fn step_back() {
+    let _ = rustix::process::nice(NICE);
+}
+
+/// Polls the call until it ends, or turns out to be long. Only a call that did not end at once is metered: most never
+/// pay for a look at the clock.
+async fn fast<T>(
+    call: &mut Pin<Box<impl Future<Output = T>>>,
+    share: &CpuShare,
+    began: Instant,
+    meter: &OnceLock<Arc<Meter>>,
+) -> Option<T> {
+    let mut used = Duration::ZERO;
+    poll_fn(|context| {
+        let meter = match meter.get() {
+            Some(meter) => meter,
+            None => {
+                let (polled, was_interrupted) = was_interrupted(|| call.as_mut().poll(context));
+                if let Poll::Ready(output) = polled {
+                    return Poll::Ready(Some(output));
+                }
+                let meter = meter.get_or_init(|| Arc::new(Meter::new(share)));
+                if was_interrupted {
+                    // How much of a tick it had nobody has looked at; it matters where the deadline is hardly longer than one.
+                    meter.had(began.elapsed().min(Duration::from_millis(EPOCH_TICK_MS)) / 2);
+                    return Poll::Pending;
+                }
+                // It waits for something: polled once more, it tells the meter when it may go on.
+                meter
+            }
+        };
+        let (polled, took) = meter.poll(call.as_mut(), context);
+        used += took;
+        match polled {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if used > FAST_MAX => {
+                share.charge(used, Instant::now());
+                share.long.store(true, Ordering::Relaxed);
+                Poll::Ready(None)
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Polls the call tick by tick, with a rest after each in which its plugin's share comes to cover it. `moved` says that
+/// it was found to be long before.
+async fn slow<T>(mut call: Pin<Box<impl Future<Output = T>>>, share: CpuShare, meter: Arc<Meter>, moved: bool) -> T {
+    let mut used_so_far = Duration::ZERO;
+    loop {
+        let mut used = Duration::ZERO;
+        let polled = poll_fn(|context| {
+            let (polled, took) = meter.poll(call.as_mut(), context);
+            used += took;
+            match polled {
+                Poll::Ready(output) => Poll::Ready(Some(output)),
+                // It was interrupted rather than that it waits for something.
+                Poll::Pending if used > CHARGE_MIN => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+        let rest_until = share.charge(used, Instant::now());
+        used_so_far += used;
+        if let Some(output) = polled {
+            share.long.store(moved || used_so_far > FAST_MAX, Ordering::Relaxed);
+            return output;
+        }
+        match rest_until {
+            Some(until) => {
+                meter.rests(until);
+                sleep_until(until.into()).await;
+            }
+            None => tokio::task::yield_now().await,
+        }
+    }
+}
+
+/// Counts one call for as long as it is there.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(calls: &'a AtomicUsize) -> Self {
+        calls.fetch_add(1, Ordering::Relaxed);
+        Self(calls)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Future for AbortOnDrop<T> {
+    type Output = Result<T, tokio::task::JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context)
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What one plugin's long calls may take of the processor: a leaky bucket, kept as the moment at which all that was
+/// used so far is paid for.
+#[derive(Clone)]
+pub(crate) struct CpuShare {
+    percent: u32,
+    paid: Arc<Mutex<Instant>>,
+    /// Whether that moment may be still to come, so that short calls need neither lock nor clock to know that it is not.
+    owes: Arc<AtomicBool>,
+    /// Whether the last call that was looked at was long. Debt alone does not tell: on a busy machine the slow lane gets so
+    /// little that there is none.
+    long: Arc<AtomicBool>,
+    /// What was used so far, in nanoseconds.
+    used: Arc<AtomicU64>,
+}
+
+impl CpuShare {
+    /// `percent` of one core.
+    pub(crate) fn new(percent: u32) -> Self {
+        let paid = Arc::new(Mutex::new(Instant::now()));
+        Self { percent, paid, owes: Arc::default(), long: Arc::default(), used: Arc::default() }
+    }
+
+    /// The processor's time that long calls have used so far, with the rests that a share of less than a core makes of it.
+    pub(super) fn used(&self) -> Duration {
+        Duration::from_nanos(self.used.load(Ordering::Relaxed)) * 100 / self.percent.min(100)
+    }
+
+    /// Takes note of what was used, and says until when to rest.
+    pub(super) fn charge(&self, used: Duration, now: Instant) -> Option<Instant> {
+        let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+        self.owes.store(true, Ordering::Relaxed);
+        self.used.fetch_add(u64::try_from(used.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        *paid = (*paid).max(now) + used * 100 / self.percent;
+        let until = *paid - Duration::from_millis(CPU_BURST_MS);
+        (until > now).then_some(until)
+    }
+
+    fn is_long(&self) -> bool {
+        self.long.load(Ordering::Relaxed)
+    }
+
+    fn in_debt(&self, now: impl FnOnce() -> Instant) -> bool {
+        if !self.owes.load(Ordering::Relaxed) {
+            return false;
+        }
+        let paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = now();
+        // Under the lock, so that a charge that comes meanwhile is not forgotten.
+        self.owes.store(*paid > now, Ordering::Relaxed);
+        *paid > now + Duration::from_millis(CPU_BURST_MS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::run::meter::thread_time;
+
+    #[test]
+    fn a_burst_is_free_and_the_rest_is_paid_for() {
+        let share = CpuShare::new(50);
+        let now = Instant::now();
+        let ms = Duration::from_millis;
+        // 40 ms at half a core are paid in 80 ms, which the burst of 100 ms covers.
+        assert_eq!(share.charge(ms(40), now), None);
+        assert!(!share.in_debt(|| now));
+        let until = share.charge(ms(40), now).expect("a rest");
+        assert!(until > now + ms(55) && until <= now + ms(61), "{:?}", until - now);
+        assert!(share.in_debt(|| now));
+        // What was not used is not saved up for more than the burst.
+        assert_eq!(share.charge(ms(40), now + ms(10_000)), None);
+        // A look at a time when all is paid for forgets no later charge.
+        assert!(!share.in_debt(|| now + ms(20_000)));
+        share.charge(ms(400), now + ms(20_000));
+        assert!(share.in_debt(|| now + ms(20_000)));
+    }
+
+    #[tokio::test]
+    async fn a_long_call_moves_and_ends_there() {
+        let lane = SlowLane::start().unwrap();
+        let share = CpuShare::new(100);
+        let call = Box::pin(async {
+            let before = std::thread::current().name().map(str::to_owned);
+            // Interrupted twice, as the ticks of the engine would: from the first time on it is metered.
+            for _ in 0..2 {
+                let began = thread_time();
+                while thread_time() - began < FAST_MAX * 2 {
+                    std::hint::spin_loop();
+                }
+                tokio::task::yield_now().await;
+            }
+            (before, std::thread::current().name().map(str::to_owned))
+        });
+        let (before, after) = lane.run(&share, call, Instant::now(), &OnceLock::new()).await;
+        assert_ne!(before.as_deref(), Some("slow-lane"));
+        assert_eq!(after.as_deref(), Some("slow-lane"));
+        // The next one is expected to be long too; it is not, so the one after it is trusted again.
+        let begins = async || {
+            let call = Box::pin(async { std::thread::current().name().map(str::to_owned) });
+            lane.run(&share, call, Instant::now(), &OnceLock::new()).await
+        };
+        assert_eq!(begins().await.as_deref(), Some("slow-lane"));
+        assert_ne!(begins().await.as_deref(), Some("slow-lane"));
+    }
+}

@@ -1,0 +1,197 @@
+//! Chance and time as a guest sees them: randomness that is a function of seed, digest and which call it is, and,
+//! under a seed that the user set, clocks that always tell the same.
+
+use super::guest::Occasion;
+use crate::plugin::load::Role;
+use crate::plugin::roles::call::CallNumber;
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::{Infallible, Rng, SeedableRng, TryRng};
+use sha2::{Digest, Sha256};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
+
+/// Where seeded clocks begin: 2000-01-01T00:00:00Z, in seconds.
+const EPOCH: u64 = 946_684_800;
+/// What each reading of a seeded clock adds to it.
+const STEP: Duration = Duration::from_millis(1);
+
+/// Where all chance of a host comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Seed {
+    /// The seed.
+    pub value: u64,
+    /// The user set it, and wants clocks that repeat as well.
+    pub fixed: bool,
+}
+
+impl Seed {
+    /// The seed that the user set, or one that nobody can guess.
+    pub fn new(set: Option<u64>) -> Self {
+        use std::hash::{BuildHasher, Hasher, RandomState};
+        // The standard library seeds its hash maps from the system's randomness.
+        Self { value: set.unwrap_or_else(|| RandomState::new().build_hasher().finish()), fixed: set.is_some() }
+    }
+}
+
+/// The chance of one instance, set anew for each of its calls.
+#[derive(Clone)]
+pub(super) struct Chance {
+    fixed: bool,
+    generator: Arc<Mutex<ChaCha20Rng>>,
+    reads: Arc<AtomicU64>,
+}
+
+impl Chance {
+    pub(super) fn new(occasion: &Occasion) -> Self {
+        let generator = Arc::new(Mutex::new(generator(occasion)));
+        Self { fixed: occasion.seed.fixed, generator, reads: Arc::default() }
+    }
+
+    /// Begins another call on the same instance.
+    pub(super) fn restart(&self, occasion: &Occasion) {
+        *self.generator.lock().unwrap_or_else(PoisonError::into_inner) = generator(occasion);
+        self.reads.store(0, Ordering::Relaxed);
+    }
+
+    /// The clocks, if they are to repeat.
+    pub(super) fn clock(&self) -> Option<SeededClock> {
+        self.fixed.then(|| SeededClock { reads: Arc::clone(&self.reads) })
+    }
+
+    fn with<T>(&self, draw: impl FnOnce(&mut ChaCha20Rng) -> T) -> T {
+        draw(&mut self.generator.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// For `wasi:random/insecure-seed`, which is read once per instance.
+pub(super) fn insecure_seed(occasion: &Occasion) -> u128 {
+    let mut bytes = [0; 16];
+    stream(occasion, "insecure-seed").fill_bytes(&mut bytes);
+    u128::from_le_bytes(bytes)
+}
+
+fn generator(occasion: &Occasion) -> ChaCha20Rng {
+    stream(occasion, "random")
+}
+
+/// What no other call draws, nor this one for another `purpose`: each part is hashed with its length, so that no two lists of
+/// parts run together to the same bytes.
+fn stream(occasion: &Occasion, purpose: &str) -> ChaCha20Rng {
+    let Occasion { seed, digest, role, number } = occasion;
+    let (kind, number) = match number {
+        CallNumber::Message(number) => ("message", number),
+        CallNumber::Trial(number) => ("trial", number),
+        CallNumber::Load(number) => ("load", number),
+    };
+    let role = role.map_or("", Role::as_str);
+    let (seed, number) = (seed.value.to_be_bytes(), number.to_be_bytes());
+    let mut hash = Sha256::new();
+    for part in [&seed, digest.as_bytes(), role.as_bytes(), kind.as_bytes(), &number, purpose.as_bytes()] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    ChaCha20Rng::from_seed(hash.finalize().into())
+}
+
+impl TryRng for Chance {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.with(|generator| generator.next_u32()))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.with(|generator| generator.next_u64()))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.with(|generator| generator.fill_bytes(bytes));
+        Ok(())
+    }
+}
+
+/// A clock that starts at the same time in every call and advances when it is read.
+#[derive(Clone)]
+pub(super) struct SeededClock {
+    reads: Arc<AtomicU64>,
+}
+
+impl SeededClock {
+    fn elapsed(&self) -> Duration {
+        let reads = self.reads.fetch_add(1, Ordering::Relaxed);
+        STEP.saturating_mul(u32::try_from(reads).unwrap_or(u32::MAX))
+    }
+}
+
+impl HostWallClock for SeededClock {
+    fn resolution(&self) -> Duration {
+        STEP
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_secs(EPOCH) + self.elapsed()
+    }
+}
+
+impl HostMonotonicClock for SeededClock {
+    fn resolution(&self) -> u64 {
+        STEP.as_nanos() as u64
+    }
+
+    fn now(&self) -> u64 {
+        self.elapsed().as_nanos() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn occasion(seed: Option<u64>, digest: &str, number: u64) -> Occasion {
+        let number = CallNumber::Message(number);
+        Occasion { seed: Seed::new(seed), digest: digest.into(), role: Some(Role::Transform), number }
+    }
+
+    #[test]
+    fn no_two_calls_draw_the_same_and_one_that_is_made_again_does() {
+        use CallNumber::{Load, Message, Trial};
+        let roles = [None, Some(Role::Transform), Some(Role::ReplyPolicy), Some(Role::HttpHandler)];
+        let numbers = [0, 1, 2].map(|number| [Message(number), Trial(number), Load(number)]).concat();
+        let draws = || {
+            let mut drawn = Vec::new();
+            for (seed, digest) in [(1, "a"), (2, "a"), (1, "b"), (1, "")] {
+                for (role, number) in
+                    roles.into_iter().flat_map(|role| numbers.iter().map(move |number| (role, *number)))
+                {
+                    let occasion = Occasion { seed: Seed::new(Some(seed)), digest: digest.into(), role, number };
+                    let mut chance = Chance::new(&occasion);
+                    let insecure = insecure_seed(&occasion).to_le_bytes();
+                    drawn.extend([chance.next_u64().to_le_bytes().to_vec(), insecure[..8].to_vec()]);
+                }
+            }
+            drawn
+        };
+        let drawn = draws();
+        assert_eq!(draws(), drawn);
+        let (count, distinct) = (drawn.len(), std::collections::BTreeSet::from_iter(drawn).len());
+        assert_eq!(distinct, count);
+        let first = Chance::new(&occasion(Some(1), "a", 1)).next_u64();
+        let mut reused = Chance::new(&occasion(Some(1), "a", 7));
+        reused.next_u64();
+        reused.restart(&occasion(Some(1), "a", 1));
+        assert_eq!(reused.next_u64(), first);
+    }
+
+    #[test]
+    fn seeded_clocks_advance_per_reading() {
+        let chance = Chance::new(&occasion(Some(1), "a", 1));
+        let clock = chance.clock().expect("a clock");
+        assert_eq!(HostWallClock::now(&clock), Duration::from_secs(EPOCH));
+        assert_eq!(HostMonotonicClock::now(&clock), 1_000_000);
+        chance.restart(&occasion(Some(1), "a", 2));
+        assert_eq!(HostWallClock::now(&clock), Duration::from_secs(EPOCH));
+        assert!(Chance::new(&occasion(None, "a", 1)).clock().is_none());
+    }
+}

@@ -1,0 +1,210 @@
+//! What the store of one instance holds, and all that a guest can import: standard WASI, with nothing behind files,
+//! sockets, environment and arguments, and for handlers wasi:http.
+
+use super::denied::{CountedStdin, add_counted_sockets};
+use super::deterministic_random::{self, Chance, Seed};
+use super::guest_log::LogStream;
+use super::http_client::Outbound;
+use super::memory_limits::{Growth, HighWater};
+use super::meter;
+use super::place::Place;
+use crate::config::{HANDLER_FIELDS_BYTES_MAX, INSTANCES_MAX, RANDOM_BYTES_MAX, RESOURCES_MAX};
+use crate::plugin::load::Role;
+use crate::plugin::roles::call::{CallError, CallNumber};
+use crate::plugin::slot::account::Account;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_config::WasiConfig;
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    inline: "package tidegate:host; world guest-log { import wasi:logging/logging@0.1.0-draft; }",
+    world: "tidegate:host/guest-log",
+});
+
+use wasi::logging::logging::{Host as LoggingHost, Level};
+
+/// Which call a store is for, as far as the guest's chance depends on it.
+#[derive(Clone)]
+pub(crate) struct Occasion {
+    pub(crate) seed: Seed,
+    pub(crate) digest: Arc<str>,
+    /// What is called; none of the roles for a probe.
+    pub(crate) role: Option<Role>,
+    pub(crate) number: CallNumber,
+}
+
+/// The data of one store, which lives as long as its instance: by default, for one call.
+pub(crate) struct Guest {
+    pub(super) account: Arc<Account>,
+    occasion: Occasion,
+    resources: ResourceTable,
+    // Made when first asked for: most guests import nothing of it, and making it costs more than their whole call.
+    wasi: Option<Wasi>,
+    http: Option<Http>,
+    pub(crate) growth: Growth,
+    _place: Place,
+}
+
+/// A guest's WASI, and the ends of it that the host holds.
+struct Wasi {
+    context: WasiCtx,
+    chance: Chance,
+    output: [LogStream; 2],
+}
+
+/// A handler's wasi:http.
+struct Http {
+    context: WasiHttpCtx,
+    outbound: Outbound,
+}
+
+impl Guest {
+    /// A store for a new instance, with its bounds set.
+    ///
+    /// # Errors
+    /// [`CallError::TooManyCalls`] when there are as many instances as may be.
+    pub(crate) fn store(
+        engine: &wasmtime::Engine,
+        account: &Arc<Account>,
+        occasion: Occasion,
+        memory: Arc<HighWater>,
+    ) -> Result<Store<Self>, CallError> {
+        let place = Place::take().ok_or(CallError::TooManyCalls(INSTANCES_MAX as usize))?;
+        account.instances_made.fetch_add(1, Ordering::Relaxed);
+        let mut resources = ResourceTable::new();
+        resources.set_max_capacity(RESOURCES_MAX);
+        let limits = &account.limits;
+        let growth = Growth::new(limits.memory_bytes_max, limits.table_elements_max, memory);
+        let guest =
+            Self { account: Arc::clone(account), occasion, resources, wasi: None, http: None, growth, _place: place };
+        let mut store = Store::new(engine, guest);
+        store.limiter(|guest| &mut guest.growth);
+        // The first says that guests may yield, the second what they do then: it replaces the first's.
+        store.epoch_deadline_async_yield_and_update(1);
+        store.epoch_deadline_callback(|_| {
+            meter::interrupted();
+            Ok(UpdateDeadline::Yield(1))
+        });
+        Self::refill(&mut store);
+        Ok(store)
+    }
+
+    /// Makes the store of an instance that has served before ready for one more call.
+    pub(super) fn again(store: &mut Store<Self>, occasion: Occasion) {
+        Self::refill(store);
+        let guest = store.data_mut();
+        guest.growth.refused = None;
+        if let Some(wasi) = &guest.wasi {
+            wasi.chance.restart(&occasion);
+        }
+        guest.occasion = occasion;
+    }
+
+    /// Whether an instance has asked for nothing of WASI so far.
+    pub(super) fn has_asked_nothing(&self) -> bool {
+        self.wasi.is_none() && self.http.is_none()
+    }
+
+    /// Takes back what the host has for an instance whose memories and globals were reset, so that it finds as little there as
+    /// a new one. False if the call has left a mark that stays: memory that has grown does not shrink, and of a resource that
+    /// it was given the number is seen by the next one, also when it was handed back.
+    pub(super) fn reset(&mut self) -> bool {
+        self.end_lines();
+        (self.wasi, self.http) = (None, None);
+        // Only a table that was used takes anything in that may hold nothing.
+        self.resources.set_max_capacity(0);
+        let was_used = !self.resources.is_empty() || self.resources.push(()).is_ok();
+        self.resources.set_max_capacity(RESOURCES_MAX);
+        !was_used && !self.growth.has_changed()
+    }
+
+    fn refill(store: &mut Store<Self>) {
+        // What is copied out of the guest is charged while it is copied, so a small guest cannot make a large answer.
+        let output_bytes_max = store.data().account.limits.output_bytes_max;
+        store.set_hostcall_fuel(output_bytes_max);
+        store.set_epoch_deadline(1);
+    }
+
+    /// The end of a call: what the guest wrote without ending the line goes to the log.
+    pub(super) fn end_lines(&self) {
+        for stream in self.wasi.iter().flat_map(|wasi| &wasi.output) {
+            stream.end();
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.end_lines();
+    }
+}
+
+impl Wasi {
+    fn new(account: &Arc<Account>, occasion: &Occasion) -> Self {
+        let chance = Chance::new(occasion);
+        let output = [LogStream::new(Arc::clone(account)), LogStream::new(Arc::clone(account))];
+        let mut builder = WasiCtx::builder();
+        builder
+            .stdin(CountedStdin(Arc::clone(account)))
+            .stdout(output[0].clone())
+            .stderr(output[1].clone())
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .insecure_random_seed(deterministic_random::insecure_seed(occasion))
+            .insecure_random(chance.clone())
+            .secure_random(chance.clone())
+            .max_random_size(RANDOM_BYTES_MAX);
+        if let Some(clock) = chance.clock() {
+            builder.wall_clock(clock.clone()).monotonic_clock(clock);
+        }
+        Self { context: builder.build(), chance, output }
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let wasi = self.wasi.get_or_insert_with(|| Wasi::new(&self.account, &self.occasion));
+        WasiCtxView { ctx: &mut wasi.context, table: &mut self.resources }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let http = self.http.get_or_insert_with(|| {
+            let mut context = WasiHttpCtx::new();
+            context.set_field_size_limit(HANDLER_FIELDS_BYTES_MAX);
+            Http { context, outbound: Outbound::new(Arc::clone(&self.account)) }
+        });
+        WasiHttpCtxView { ctx: &mut http.context, hooks: &mut http.outbound, table: &mut self.resources }
+    }
+}
+
+impl LoggingHost for Guest {
+    fn log(&mut self, level: Level, context: String, message: String) {
+        let level = match level {
+            Level::Trace => tracing::Level::TRACE,
+            Level::Debug => tracing::Level::DEBUG,
+            Level::Info => tracing::Level::INFO,
+            Level::Warn => tracing::Level::WARN,
+            Level::Error | Level::Critical => tracing::Level::ERROR,
+        };
+        self.account.log(level, &context, &message);
+    }
+}
+
+/// Everything that a component may import; which role may import what is the type-check's business.
+pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    add_counted_sockets(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    wasmtime_wasi_config::add_to_linker(&mut linker, |guest: &mut Guest| WasiConfig::from(&*guest.account.settings))?;
+    wasi::logging::logging::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    Ok(linker)
+}

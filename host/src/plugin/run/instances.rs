@@ -1,0 +1,78 @@
+//! Instances of one generation and role: a new one per call, or one that has served and was reset, or, where the user opted
+//! in, one that still remembers what it served.
+
+use super::guest::{Guest, Occasion};
+use super::isolation::Isolation;
+use super::place::Place;
+use super::reset_check::State;
+use crate::plugin::roles::loaded::Plugin;
+use crate::plugin::roles::v0_1_0::Idle;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use wasmtime::Store;
+
+/// The instances that wait for another call.
+pub(crate) struct Instances<B> {
+    idle: Mutex<Vec<Instance<B>>>,
+}
+
+/// One instance: its store, and the typed functions that it exports.
+pub(crate) struct Instance<B> {
+    pub(crate) store: Store<Guest>,
+    pub(crate) bindings: B,
+    served: u32,
+    /// Where it is checked that nothing is left: what it was when it was new.
+    state: Option<State>,
+}
+
+impl<B> Default for Instances<B> {
+    fn default() -> Self {
+        Self { idle: Mutex::default() }
+    }
+}
+
+impl<B> Instance<B> {
+    pub(crate) fn new(store: Store<Guest>, bindings: B, state: Option<State>) -> Self {
+        Self { store, bindings, served: 0, state }
+    }
+}
+
+impl<B> Instances<B> {
+    /// One that has served before, if there is any.
+    pub(crate) fn take(&self, occasion: &Occasion) -> Option<Instance<B>> {
+        let mut instance = self.lock().pop()?;
+        Guest::again(&mut instance.store, occasion.clone());
+        Some(instance)
+    }
+
+    /// Keeps an instance whose call returned, if it may serve again and takes no place that others may need soon. One that
+    /// trapped or was interrupted must not come here: its memory may hold anything.
+    pub(crate) async fn give_back(&self, mut instance: Instance<B>, plugin: &Plugin, idle: &Arc<Idle>) {
+        instance.served = instance.served.saturating_add(1);
+        let may_serve = !Place::are_scarce()
+            && match plugin.isolation {
+                // Its memories and globals are as they were: the guest's own function has ended with that.
+                Isolation::Reset => instance.store.data_mut().reset() && self.lock().len() < idle_max(),
+                Isolation::Fresh(_) => false,
+                Isolation::Reused(calls) => {
+                    instance.store.data().end_lines();
+                    instance.served < calls
+                }
+            };
+        if may_serve && State::is_unchanged(&mut instance.state, &mut instance.store, plugin).await {
+            self.lock().push(instance);
+        } else {
+            plugin.let_go(idle, instance.store);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Instance<B>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many instances wait that were reset. Calls that are short run one on each processor; what a burst of long ones has
+/// made is worth less to the next burst than its memory.
+fn idle_max() -> usize {
+    static MAX: OnceLock<usize> = OnceLock::new();
+    *MAX.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from) * 2)
+}

@@ -1,0 +1,57 @@
+//! The check that a reset has left nothing: memories and globals hash to what they did when the instance was new.
+//!
+//! In debug builds it follows every reset, in others where the environment says so: it takes longer than a call.
+
+use super::guest::Guest;
+use super::isolation::Isolation;
+use crate::plugin::load::reset::STATE;
+use crate::plugin::roles::loaded::Plugin;
+use std::sync::OnceLock;
+use wasmtime::Store;
+use wasmtime::component::{Instance, TypedFunc};
+
+/// The variable that has it done in any build.
+const VERIFY: &str = "TIDEGATE_VERIFY_RESET";
+
+/// What an instance was when it was new.
+pub(crate) struct State {
+    hash: TypedFunc<(), (u64,)>,
+    initial: u64,
+}
+
+impl State {
+    /// Of a new instance; none where it is not reset or not checked.
+    pub(super) async fn of(
+        store: &mut Store<Guest>,
+        instance: &Instance,
+        plugin: &Plugin,
+    ) -> wasmtime::Result<Option<Self>> {
+        if !is_wanted() || plugin.isolation != Isolation::Reset {
+            return Ok(None);
+        }
+        let hash = instance.get_typed_func(&mut *store, STATE)?;
+        let (initial,) = hash.call_async(store, ()).await?;
+        Ok(Some(Self { hash, initial }))
+    }
+
+    /// Whether an instance that was reset is as it was. If it is not, the log says so, and a debug build panics.
+    pub(super) async fn is_unchanged(state: &mut Option<Self>, store: &mut Store<Guest>, plugin: &Plugin) -> bool {
+        let Some(state) = state else { return true };
+        // In a box, so that calls which are not checked have no room for it.
+        let hashed = Box::pin(state.hash.call_async(store, ())).await;
+        let is_unchanged = matches!(hashed, Ok((hash,)) if hash == state.initial);
+        if !is_unchanged {
+            let name = plugin.name();
+            tracing::error!(plugin = name, digest = %plugin.digest, "an instance was reset and is not as it was; please report it");
+            debug_assert!(false, "an instance of {name} was reset and is not as it was");
+        }
+        is_unchanged
+    }
+}
+
+fn is_wanted() -> bool {
+    static WANTED: OnceLock<bool> = OnceLock::new();
+    *WANTED.get_or_init(|| {
+        cfg!(any(debug_assertions, fuzzing)) || std::env::var_os(VERIFY).is_some_and(|value| value == "1")
+    })
+}

@@ -1,0 +1,278 @@
+//! The history of one slot: which generation serves, which ones it can go back to, and what was refused and why.
+
+use super::account::shortened;
+use super::health::Health;
+use super::turn::Turn;
+use crate::config::{PREVIOUS_GENERATIONS_MAX, REFUSED_TEXT_BYTES_MAX, Rollback};
+use crate::plugin::load::{LoadError, Role};
+use crate::plugin::roles::call::Stamp;
+use crate::plugin::roles::loaded::Plugin;
+use crate::plugin::roles::v0_1_0::Idle;
+use arc_swap::ArcSwapOption;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A plugin as it serves: what it is, who it says it is, and how it does.
+pub(super) struct Generation {
+    pub(super) stamp: Arc<Stamp>,
+    pub(super) plugin: Arc<Plugin>,
+    pub(super) health: Health,
+    pub(super) idle: Arc<Idle>,
+}
+
+impl Drop for Generation {
+    /// The last call has ended: the generation is retired.
+    fn drop(&mut self) {
+        tracing::debug!(plugin = self.stamp.plugin, generation = self.stamp.generation, "retired");
+    }
+}
+
+/// There is no earlier generation to go back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no earlier generation to go back to; load a component instead")]
+pub struct NothingToGoBackTo;
+
+/// What was last refused.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Refused {
+    /// SHA-256 of the bytes, if they could be read.
+    pub digest: Option<String>,
+    /// The stage that refused: pull, read, compile, type-check, probe, examples or probation.
+    pub stage: &'static str,
+    /// Why, for people to read.
+    pub reason: String,
+    /// When, as RFC 3339 has it.
+    pub at: String,
+}
+
+/// What serves and what did. Whoever calls the plugin reads `serving` and waits for nobody.
+pub(super) struct History {
+    name: String,
+    rules: Rollback,
+    serving: ArcSwapOption<Generation>,
+    past: Mutex<Past>,
+}
+
+#[derive(Default)]
+struct Past {
+    last_generation: u64,
+    /// The newest turn that took effect; what was asked for before it no longer does.
+    in_force: Turn,
+    /// The name was unloaded or forgotten, and nothing takes effect any more.
+    ended: bool,
+    /// It was forgotten, which nobody asked for.
+    forgotten: bool,
+    /// What there is to go back to, the latest first, still compiled.
+    previous: VecDeque<(Arc<Stamp>, Arc<Plugin>)>,
+    /// Digests that were rolled back because they kept failing.
+    condemned: BTreeSet<String>,
+    rolled_back: bool,
+    rollbacks: u64,
+    pauses: u64,
+    last_refused: Option<Refused>,
+}
+
+/// What of a history is told.
+pub(super) struct Told {
+    pub(super) serving: Option<Arc<Generation>>,
+    pub(super) previous: Vec<Arc<Stamp>>,
+    pub(super) rolled_back: bool,
+    pub(super) rollbacks: u64,
+    pub(super) pauses: u64,
+    pub(super) last_refused: Option<Refused>,
+}
+
+impl History {
+    /// Of a slot whose name had `last_generation` generations before.
+    pub(super) fn new(name: String, rules: Rollback, last_generation: u64) -> Self {
+        let past = Mutex::new(Past { last_generation, ..Past::default() });
+        Self { name, rules, serving: ArcSwapOption::empty(), past }
+    }
+
+    /// The generation that serves now.
+    pub(super) fn serving(&self) -> Option<Arc<Generation>> {
+        self.serving.load_full()
+    }
+
+    /// Whether it has this role; none if none serves.
+    pub(super) fn has_role(&self, role: Role) -> Option<bool> {
+        self.serving.load().as_ref().map(|generation| generation.plugin.roles.contains(&role))
+    }
+
+    /// Whether something that was asked for later has taken effect.
+    pub(super) fn is_superseded(&self, turn: Turn) -> bool {
+        self.lock().is_superseded(turn)
+    }
+
+    /// What serves, if it has this digest: then that is what was asked for at this turn.
+    pub(super) fn confirm(&self, turn: Turn, digest: &str) -> Option<Arc<Stamp>> {
+        self.confirm_within(&mut self.lock(), turn, digest)
+    }
+
+    /// Puts a plugin into service, unless something that was asked for later serves already. When this returns, no new call
+    /// reaches an older generation. Also returns whether the generation is a new one.
+    pub(super) fn swap(&self, turn: Turn, plugin: Arc<Plugin>) -> Result<(Arc<Stamp>, bool), LoadError> {
+        let mut past = self.lock();
+        if let Some(stamp) = self.confirm_within(&mut past, turn, &plugin.digest) {
+            return Ok((stamp, false));
+        }
+        if past.is_superseded(turn) {
+            return Err(LoadError::Superseded);
+        }
+        if let Some(serving) = &*self.serving.load() {
+            refuse_lost_role(&serving.plugin.roles, &plugin.roles)?;
+        }
+        past.in_force = turn;
+        past.rolled_back = false;
+        past.condemned.remove(&*plugin.digest);
+        let (stamp, before) = self.publish(&mut past, plugin, false);
+        if let Some(before) = before {
+            past.previous.push_front((Arc::clone(&before.stamp), Arc::clone(&before.plugin)));
+            past.previous.truncate(PREVIOUS_GENERATIONS_MAX);
+        }
+        Ok((stamp, true))
+    }
+
+    /// Lets nothing take effect any more; calls that hold the slot end on what serves. Returns the last generation's number.
+    /// None, and no change, if there is a generation and it has to be `empty`.
+    pub(super) fn end(&self, empty: bool) -> Option<u64> {
+        let mut past = self.lock();
+        if empty && self.serving.load().is_some() {
+            return None;
+        }
+        (past.ended, past.forgotten) = (true, empty);
+        Some(past.last_generation)
+    }
+
+    /// Whether it was ended because it was empty, rather than on demand.
+    pub(super) fn was_forgotten(&self) -> bool {
+        self.lock().forgotten
+    }
+
+    fn confirm_within(&self, past: &mut Past, turn: Turn, digest: &str) -> Option<Arc<Stamp>> {
+        let serving = self.serving.load_full().filter(|serving| serving.stamp.digest == digest && !past.ended)?;
+        past.in_force = past.in_force.max(turn);
+        Some(Arc::clone(&serving.stamp))
+    }
+
+    /// Publishes the code of the generation before under the next number.
+    pub(super) fn roll_back(&self) -> Result<Arc<Stamp>, NothingToGoBackTo> {
+        let mut past = self.lock();
+        if past.ended {
+            return Err(NothingToGoBackTo);
+        }
+        let stamp = self.go_back(&mut past)?;
+        past.in_force = Turn::next();
+        past.rolled_back = false;
+        let Stamp { generation, digest, .. } = &*stamp;
+        tracing::info!(plugin = self.name, generation, digest, "rolled back, as asked");
+        Ok(stamp)
+    }
+
+    /// Takes a newcomer that is unfit out of service, if it is still the one that serves and was not unloaded. False if there
+    /// is nothing to go back to.
+    pub(super) fn roll_back_newcomer(&self, newcomer: &Generation) -> bool {
+        let mut past = self.lock();
+        let serving = self.serving.load().as_ref().map(|serving| serving.stamp.generation);
+        if past.ended || serving != Some(newcomer.stamp.generation) {
+            return true;
+        }
+        let Ok(stamp) = self.go_back(&mut past) else { return false };
+        let Stamp { plugin, generation: failed, digest, .. } = &*newcomer.stamp;
+        let (calls, breakdowns) = newcomer.health.on_probation();
+        past.rolled_back = true;
+        past.condemned.insert(digest.clone());
+        let reason =
+            format!("{breakdowns} of its first {calls} calls failed, and rollback.failures is {}", self.rules.failures);
+        tracing::error!(
+            plugin,
+            failed,
+            generation = stamp.generation,
+            digest = stamp.digest,
+            calls,
+            breakdowns,
+            "rolled back: generation {failed} failed too often; its bytes are refused until they are loaded explicitly"
+        );
+        past.last_refused = Some(Refused::now(Some(digest.clone()), "probation", reason));
+        true
+    }
+
+    /// Whether a digest was rolled back because it kept failing.
+    pub(super) fn is_condemned(&self, digest: &str) -> bool {
+        self.lock().condemned.contains(digest)
+    }
+
+    /// Takes note of a refused load. What came too late was not refused, nor what the host had no time for.
+    pub(super) fn refused(&self, digest: Option<String>, error: &LoadError) {
+        if matches!(error, LoadError::Superseded | LoadError::Busy { .. }) {
+            return;
+        }
+        self.lock().last_refused = Some(Refused::now(digest, error.stage(), error.to_string()));
+    }
+
+    /// Takes note of a pause.
+    pub(super) fn paused(&self) {
+        self.lock().pauses += 1;
+    }
+
+    pub(super) fn told(&self) -> Told {
+        let past = self.lock();
+        Told {
+            serving: self.serving(),
+            previous: past.previous.iter().map(|(stamp, _)| Arc::clone(stamp)).collect(),
+            rolled_back: past.rolled_back,
+            rollbacks: past.rollbacks,
+            pauses: past.pauses,
+            last_refused: past.last_refused.clone(),
+        }
+    }
+
+    fn go_back(&self, past: &mut Past) -> Result<Arc<Stamp>, NothingToGoBackTo> {
+        let (_, plugin) = past.previous.pop_front().ok_or(NothingToGoBackTo)?;
+        past.rollbacks += 1;
+        // It has served before. On probation again it could drag the slot further back, where nothing is better.
+        let (stamp, _) = self.publish(past, plugin, true);
+        Ok(stamp)
+    }
+
+    /// Gives a plugin the next number and the slot. Also returns what served before.
+    fn publish(&self, past: &mut Past, plugin: Arc<Plugin>, proven: bool) -> (Arc<Stamp>, Option<Arc<Generation>>) {
+        past.last_generation += 1;
+        let stamp = Arc::new(Stamp {
+            plugin: self.name.clone(),
+            generation: past.last_generation,
+            digest: plugin.digest.to_string(),
+            artifact: plugin.artifact.as_deref().map(str::to_owned),
+        });
+        let health = Health::new(self.rules, proven);
+        let idle = Arc::default();
+        plugin.keep_warm(&idle);
+        let generation = Generation { stamp: Arc::clone(&stamp), plugin, health, idle };
+        (stamp, self.serving.swap(Some(Arc::new(generation))))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Past> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Past {
+    fn is_superseded(&self, turn: Turn) -> bool {
+        self.ended || turn < self.in_force
+    }
+}
+
+impl Refused {
+    fn now(digest: Option<String>, stage: &'static str, reason: String) -> Self {
+        let reason = shortened(&reason, REFUSED_TEXT_BYTES_MAX).to_owned();
+        Self { digest, stage, reason, at: jiff::Timestamp::now().to_string() }
+    }
+}
+
+/// Whoever routes to the slot relies on the roles that it serves.
+fn refuse_lost_role(served: &[Role], offered: &[Role]) -> Result<(), LoadError> {
+    match served.iter().find(|role| !offered.contains(role)) {
+        Some(role) => Err(LoadError::TypeCheck(format!("lacks the role {role}, which the serving generation has"))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,258 @@
+//! All slots by name. A name that ever served stays until it is unloaded: a deleted file keeps its last generation serving.
+
+mod unloading;
+
+pub use unloading::{Gone, UnloadError};
+
+use super::account::{Account, shortened};
+use super::{Cause, Loaded, PutError, Slot};
+use crate::config::{BUSY_RETRY_MS, Config, LOG_LINE_BYTES_MAX, PLUGINS_DIRECTORY, Place, SLOTS_MAX, check_name};
+use crate::ledger::Figures;
+use crate::oci::Registries;
+use crate::plugin::load::oci_cache::Copies;
+use crate::plugin::load::origin::Origin;
+use crate::plugin::load::sources::Source;
+use crate::plugin::load::{Candidate, LoadError};
+use crate::plugin::roles::call::Stamp;
+use crate::plugin::run::engine::Engine;
+use arc_swap::ArcSwap;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+use unloading::{Others, Unloaded};
+
+/// All slots, and what loads into them.
+pub struct Slots {
+    engine: Engine,
+    config: Config,
+    registries: Arc<Registries>,
+    copies: Option<Arc<Copies>>,
+    /// Whether plugins come from a scan of their directory, rather than by name.
+    scans: bool,
+    by_name: ArcSwap<BTreeMap<String, Arc<Slot>>>,
+    /// The plugin that answers the frontend.
+    policy: OnceLock<String>,
+    // Two changes of `by_name` at the same time must not undo each other; readers never wait for it.
+    others: Mutex<Others>,
+}
+
+impl Slots {
+    /// No slots yet; `config` gives each its limits and settings. `scans` says whether the next start finds a new file in
+    /// the plugins' directory.
+    pub fn new(engine: Engine, config: Config, scans: bool) -> Self {
+        let registries = Arc::new(Registries::new(config.oci.plain_http.clone()));
+        let copies = engine.cache.as_deref().map(|cache| Arc::new(Copies::below(cache)));
+        let (by_name, policy, others) = Default::default();
+        Self { engine, config, registries, copies, scans, by_name, policy, others }
+    }
+
+    /// The slot of a name.
+    pub fn get(&self, name: &str) -> Option<Arc<Slot>> {
+        self.by_name.load().get(name).cloned()
+    }
+
+    /// All slots, by name.
+    pub fn all(&self) -> Vec<Arc<Slot>> {
+        self.by_name.load().values().cloned().collect()
+    }
+
+    /// What became of the calls of each plugin, by name; of those too that were unloaded.
+    pub fn figures(&self) -> Vec<(String, Figures)> {
+        let others = self.others();
+        let loaded = self.all();
+        let mut accounts: BTreeMap<&str, &Account> =
+            others.unloaded.iter().map(|(name, unloaded)| (name.as_str(), &*unloaded.account)).collect();
+        accounts.extend(loaded.iter().map(|slot| (slot.name(), &**slot.account())));
+        accounts.into_iter().map(|(name, account)| (name.to_owned(), account.hop.figures())).collect()
+    }
+
+    /// The host ends: calls that are let go from now on are given up by it, not by who asked.
+    pub fn close_books(&self) {
+        self.others().unloaded.values().for_each(|unloaded| unloaded.account.hop.close());
+        self.all().iter().for_each(|slot| slot.account().hop.close());
+    }
+
+    /// Says which plugin answers the frontend, once for all.
+    pub fn set_policy(&self, slot: &Slot) {
+        let _ = self.policy.set(slot.name().to_owned());
+    }
+
+    /// Whether a plugin answers the frontend.
+    pub fn is_policy(&self, slot: &Slot) -> bool {
+        self.policy.get().is_some_and(|name| name == slot.name())
+    }
+
+    /// The slots of sources, made empty where the name is new. One that was unloaded stays so.
+    pub fn add_all(&self, sources: Vec<Source>) -> Vec<Arc<Slot>> {
+        let others = self.others();
+        let mut by_name = self.by_name.load_full();
+        let slot = |source: Source| match by_name.get(&source.name) {
+            Some(slot) => Some(Arc::clone(slot)),
+            None if others.unloaded.contains_key(&source.name) => None,
+            None => {
+                let slot = self.empty(source, None);
+                // A copy of the map at the first, and none after it: a new map for each of them would be quadratic.
+                Arc::make_mut(&mut by_name).insert(slot.name().to_owned(), Arc::clone(&slot));
+                Some(slot)
+            }
+        };
+        let slots = sources.into_iter().filter_map(slot).collect();
+        self.by_name.store(by_name);
+        slots
+    }
+
+    /// Loads a slot from its source and logs what came of it. One of [`Slots::loadable`] becomes known when it serves.
+    ///
+    /// Returns what serves; none if the bytes were left alone, which nobody asked for.
+    pub async fn load(&self, slot: &Arc<Slot>, cause: Cause) -> Result<Option<Loaded>, LoadError> {
+        let mut outcome = slot.load(&self.engine, cause).await;
+        if outcome.is_ok()
+            && let Some(other) = self.arrived(slot)
+        {
+            outcome = other.load(&self.engine, cause).await;
+        }
+        let source = slot.source();
+        match &outcome {
+            Ok(loaded) => log_load(slot.name(), source, loaded.as_ref()),
+            Err(error) => log_refusal(slot.name(), source, error),
+        }
+        outcome
+    }
+
+    /// How often it is looked whether a slot's tag has moved; none where it cannot, or nobody wants to know.
+    pub(crate) fn poll_interval(&self, slot: &Slot) -> Option<Duration> {
+        let is_tag = matches!(slot.source(), Place::Registry(reference) if reference.is_tag());
+        self.config.poll_of(slot.name()).filter(|_| is_tag)
+    }
+
+    /// As [`Slots::load`], for a look that nobody asked for: what is wrong with a registry is logged once, and that it is
+    /// well again. `complaint` is what there was to say last time. Returns whether the registry does not let us in.
+    pub(crate) async fn look(&self, slot: &Slot, complaint: &mut Option<String>) -> bool {
+        let outcome = slot.load(&self.engine, Cause::Noticed).await;
+        let (name, source) = (slot.name(), slot.source());
+        let trouble = match &outcome {
+            // However it is away: a dead connection is followed by a refused one.
+            Err(LoadError::Away(_)) => Some(String::new()),
+            Err(LoadError::Pull(why) | LoadError::Denied(why)) => Some(why.clone()),
+            _ => None,
+        };
+        let denied = matches!(outcome, Err(LoadError::Denied(_)));
+        let before = std::mem::replace(complaint, trouble);
+        if complaint.is_some() && *complaint == before {
+            return denied;
+        }
+        if complaint.is_none() && before.is_some() {
+            tracing::info!(plugin = name, %source, "the registry answers again");
+        }
+        match &outcome {
+            Ok(loaded) => log_load(name, source, loaded.as_ref()),
+            Err(error) => log_refusal(name, source, error),
+        }
+        denied
+    }
+
+    /// How large a component of this name may be, whether there is a plugin of that name or not.
+    pub fn component_bytes_max(&self, name: &str) -> u64 {
+        self.config.limits_of(name).component_bytes_max
+    }
+
+    /// As [`Slots::load`], again and again while the machine is too busy for it: that says nothing of the component, which will
+    /// not change for it.
+    pub async fn load_in_time(&self, slot: &Arc<Slot>, cause: Cause) -> Result<Option<Loaded>, LoadError> {
+        loop {
+            match self.load(slot, cause).await {
+                Err(LoadError::Busy { .. }) => tokio::time::sleep(Duration::from_millis(BUSY_RETRY_MS)).await,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Loads a component's bytes; with `persist` it then writes them to the source, at once. A name that is new becomes
+    /// a slot, with its source in `./plugins`, once the component is found to be good.
+    pub async fn put(&self, name: &str, bytes: Vec<u8>, persist: bool) -> Result<Loaded, PutError> {
+        check_name(name).map_err(PutError::Name)?;
+        let slot = match self.loadable(name) {
+            Some(slot) => slot,
+            None if self.all().len() >= SLOTS_MAX => {
+                return Err(PutError::Name(format!("{name} would be one plugin more than {SLOTS_MAX}")));
+            }
+            None if persist && !self.scans => {
+                return Err(PutError::Name(format!(
+                    "{name} is new and cannot be kept: this host loads the plugins that it was told of; name its file \
+                     with --plugin, or put it without persist"
+                )));
+            }
+            None => {
+                let path = Path::new(PLUGINS_DIRECTORY).join(format!("{name}.wasm"));
+                self.arriving(&mut self.others(), Source { name: name.to_owned(), place: path.into() })
+            }
+        };
+        let outcome = self.put_into(slot, bytes, persist).await;
+        match &outcome {
+            Ok(loaded) => log_load(name, "admin", Some(loaded)),
+            Err(PutError::Load(error)) => log_refusal(name, "admin", error),
+            Err(error) => tracing::error!(plugin = name, %error, "put"),
+        }
+        outcome
+    }
+
+    async fn put_into(&self, mut slot: Arc<Slot>, bytes: Vec<u8>, persist: bool) -> Result<Loaded, PutError> {
+        let candidate = Candidate::new(Arc::new(bytes)).await?;
+        let mut outcome = slot.put(&self.engine, candidate.clone(), persist).await;
+        if matches!(outcome, Err(PutError::Load(LoadError::Superseded))) && slot.was_forgotten() {
+            // Meanwhile the file went that the slot was made for, and the slot with it: what is put needs neither.
+            let source = Source { name: slot.name().to_owned(), place: slot.source().clone() };
+            slot = self.arriving(&mut self.others(), source);
+            outcome = slot.put(&self.engine, candidate.clone(), persist).await;
+        }
+        if !matches!(outcome, Err(PutError::Load(_)))
+            && let Some(other) = self.arrived(&slot)
+        {
+            // Meanwhile a file of this name was found, and what was put serves nobody yet.
+            return other.put(&self.engine, candidate, persist).await;
+        }
+        outcome
+    }
+
+    fn empty(&self, source: Source, before: Option<&Unloaded>) -> Arc<Slot> {
+        let Source { name, place } = source;
+        let origin = Origin::new(place, Arc::clone(&self.registries), self.copies.clone());
+        let (account, last_generation) = match before {
+            Some(unloaded) => (Arc::clone(&unloaded.account), unloaded.last_generation),
+            None => {
+                let (limits, settings) = (self.config.limits_of(&name), self.config.settings_of(&name));
+                let (instances, outbound) = (self.config.instances_of(&name), self.config.outbound_of(&name));
+                (Arc::new(Account::new(name, limits, settings, instances, outbound)), 0)
+            }
+        };
+        Arc::new(Slot::new(origin, account, self.config.rollback, last_generation))
+    }
+
+    fn others(&self) -> MutexGuard<'_, Others> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says what a load came to, in one line.
+fn log_load(name: &str, source: impl Display, loaded: Option<&Loaded>) {
+    match loaded {
+        Some(Loaded { stamp, changed: true }) => {
+            let Stamp { generation, digest, artifact, .. } = &**stamp;
+            tracing::info!(plugin = name, generation, digest, artifact, %source, "loaded");
+        }
+        _ => tracing::debug!(plugin = name, %source, "unchanged"),
+    }
+}
+
+fn log_refusal(name: &str, source: impl Display, error: &LoadError) {
+    if matches!(error, LoadError::Superseded) {
+        tracing::info!(plugin = name, %source, "not used: what was asked for later has taken effect");
+        return;
+    }
+    // `?` on the text escapes what a file of a stranger may have put into a compiler's message.
+    let reason = error.to_string();
+    let reason = shortened(&reason, LOG_LINE_BYTES_MAX);
+    tracing::error!(plugin = name, %source, ?reason, "not loaded; what served before serves on");
+}

@@ -1,0 +1,146 @@
+//! The status of a slot, as the admin surface tells it.
+
+use super::account::Account;
+use super::history::{Refused, Told};
+use crate::config::{Limits, Place};
+use crate::plugin::load::Role;
+use crate::plugin::run::isolation::Isolation;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+/// What a slot does at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Nothing is loaded.
+    Empty,
+    /// A generation serves.
+    Serving,
+    /// A generation serves because a newer one failed too often.
+    RolledBack,
+    /// The generation kept failing and is not called for a while.
+    Paused,
+}
+
+/// All that is told of a slot.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// The plugin's name.
+    pub name: String,
+    /// Where it is loaded from: a file, or a reference in a registry.
+    pub source: String,
+    /// What it does at present.
+    pub state: State,
+    /// The generation that serves, from 1.
+    pub generation: Option<u64>,
+    /// SHA-256 of its component.
+    pub digest: Option<String>,
+    /// The digest of the artifact that it was pulled as, if it comes from a registry.
+    pub artifact: Option<String>,
+    /// The component's size.
+    pub size_bytes: Option<usize>,
+    /// The version of the contract that it was built against.
+    pub contract: Option<&'static str>,
+    /// What it serves.
+    pub roles: Vec<Role>,
+    /// The interfaces with functions that it imports.
+    pub imports: Vec<String>,
+    /// What its instances are when a call begins in them.
+    #[serde(rename = "instances", serialize_with = "told")]
+    pub isolation: Option<Isolation>,
+    /// How many were made since the start, of all generations; those for probes and examples included.
+    pub instances_made: u64,
+    /// New ones that wait for their first call.
+    pub instances_warm: Option<usize>,
+    /// How many are to.
+    pub warm: u32,
+    /// How many calls one instance serves.
+    pub reuse: u32,
+    /// Its bounds.
+    pub limits: Limits,
+    /// Calls since the start, of all generations; the refused ones, those that run and trials included.
+    pub calls: u64,
+    /// How many are running, as of the same moment.
+    pub calls_in_flight: u64,
+    /// Those that gave nothing to send, by reason; likewise.
+    pub failures: BTreeMap<&'static str, u64>,
+    /// The most memory that any instance took since the generation began.
+    pub memory_bytes_high_water: Option<usize>,
+    /// How often it went back to an earlier generation.
+    pub rollbacks: u64,
+    /// How often it was paused.
+    pub pauses: u64,
+    /// How long it still is, in milliseconds.
+    pub retry_after_ms: Option<u64>,
+    /// Attempts of its guests at sockets, name look-ups and stdin.
+    pub denied: BTreeMap<&'static str, u64>,
+    /// Log lines over its bound.
+    pub log_lines_dropped: u64,
+    /// The generations that it can go back to, the latest first.
+    pub previous: Vec<Previous>,
+    /// What was last refused.
+    pub last_refused: Option<Refused>,
+}
+
+/// A generation to go back to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Previous {
+    /// Its number.
+    pub generation: u64,
+    /// SHA-256 of its component.
+    pub digest: String,
+}
+
+/// As people read it.
+fn told<S: serde::Serializer>(isolation: &Option<Isolation>, serializer: S) -> Result<S::Ok, S::Error> {
+    isolation.as_ref().map(ToString::to_string).serialize(serializer)
+}
+
+impl Status {
+    pub(super) fn of(source: &Place, account: &Account, told: Told) -> Self {
+        let serving = told.serving.as_deref();
+        let plugin = serving.map(|generation| &generation.plugin);
+        let paused_for = serving.and_then(|generation| generation.health.paused_for());
+        let state = match serving {
+            None => State::Empty,
+            Some(_) if paused_for.is_some() => State::Paused,
+            Some(_) if told.rolled_back => State::RolledBack,
+            Some(_) => State::Serving,
+        };
+        let calls = account.hop.figures();
+        Self {
+            name: account.name.clone(),
+            source: source.to_string(),
+            state,
+            generation: serving.map(|generation| generation.stamp.generation),
+            digest: serving.map(|generation| generation.stamp.digest.clone()),
+            artifact: serving.and_then(|generation| generation.stamp.artifact.clone()),
+            size_bytes: plugin.map(|plugin| plugin.size_bytes),
+            contract: plugin.and_then(|plugin| plugin.contract()),
+            roles: plugin.map(|plugin| plugin.roles.clone()).unwrap_or_default(),
+            imports: plugin.map(|plugin| plugin.imports.clone()).unwrap_or_default(),
+            isolation: plugin.map(|plugin| plugin.isolation.clone()),
+            instances_made: account.instances_made.load(Ordering::Relaxed),
+            instances_warm: serving.map(|generation| generation.idle.warm.ready()),
+            warm: account.warm,
+            reuse: account.reuse,
+            limits: account.limits.clone(),
+            calls: calls.entered,
+            calls_in_flight: calls.in_flight,
+            failures: calls.dropped.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
+            memory_bytes_high_water: serving.map(|generation| generation.idle.memory.bytes()),
+            rollbacks: told.rollbacks,
+            pauses: told.pauses,
+            retry_after_ms: paused_for.map(|rest| rest.as_millis() as u64),
+            denied: account.denied.figures(),
+            log_lines_dropped: account.lines_dropped(),
+            previous: told
+                .previous
+                .iter()
+                .map(|stamp| Previous { generation: stamp.generation, digest: stamp.digest.clone() })
+                .collect(),
+            last_refused: told.last_refused,
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Poll: looks now and then whether the tags have moved by which plugins come, and loads what they stand for then.
+
+use crate::config::REGISTRY_DENIED_PAUSE_MS_MAX;
+use crate::plugin::slot::slots::Slots;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+const DENIED_PAUSE_MAX: Duration = Duration::from_millis(REGISTRY_DENIED_PAUSE_MS_MAX);
+
+/// Starts to look, for every plugin that comes by a tag. Dropping what is returned ends it.
+pub fn poll(slots: &Arc<Slots>) -> JoinSet<()> {
+    let mut polls = JoinSet::new();
+    for slot in slots.all() {
+        if let Some(interval) = slots.poll_interval(&slot) {
+            polls.spawn(look_for_ever(Arc::clone(slots), slot.name().to_owned(), interval));
+        }
+    }
+    polls
+}
+
+/// By name: a plugin may be unloaded, and come back as another slot.
+async fn look_for_ever(slots: Arc<Slots>, name: String, interval: Duration) {
+    // What is wrong with the registry, which is said once.
+    let mut complaint = None;
+    let mut pause = interval;
+    loop {
+        sleep(pause).await;
+        let denied = match slots.get(&name) {
+            Some(slot) => slots.look(&slot, &mut complaint).await,
+            None => {
+                complaint = None;
+                false
+            }
+        };
+        // Whoever is not let in is not let in by asking more often, and may be locked out for it.
+        pause = if denied { (pause * 2).min(DENIED_PAUSE_MAX.max(interval)) } else { interval };
+    }
+}
