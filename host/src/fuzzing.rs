@@ -1,8 +1,9 @@
 //! What of the host the fuzz targets in `tests/fuzz` need beside its public items: one function for each, which panics
 //! where an input breaks what we promise.
 
+pub use crate::clients::fuzzing::line;
 pub use crate::config::fuzzing::config;
 pub use crate::http::fuzzing::query;
-pub use crate::messaging::fuzzing::{frames, line};
+pub use crate::messaging::fuzzing::frames;
 pub use crate::plugin::fuzzing::{Loader, cache};
 pub use crate::plugin::reset_fuzzing::reset;

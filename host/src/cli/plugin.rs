@@ -19,7 +19,6 @@ mod sources;
 mod test;
 mod unload;
 
-pub(super) use admin::printable;
 pub use sources::{embedded_digest, source_digest};
 
 use clap::Subcommand;

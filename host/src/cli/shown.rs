@@ -1,7 +1,6 @@
 //! How what goes into a call and what comes out of it is shown to people: as text where it is, without steering the
 //! terminal.
 
-use crate::cli::plugin::printable;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
@@ -37,9 +36,27 @@ pub(super) fn one_line(text: &str) -> String {
     printable(text).replace('\n', "\\n").replace('\t', "\\t")
 }
 
+/// The text with its control characters written out: what a plugin returned must not steer the terminal.
+pub(crate) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() && letter != '\n' && letter != '\t' {
+            shown.extend(letter.escape_default());
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\tc\nü"), "a\\u{1b}[2Jb\tc\nü");
+    }
 
     #[test]
     fn contents_stay_on_their_lines() {

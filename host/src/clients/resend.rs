@@ -1,8 +1,7 @@
 //! Sends one request again, as a client of the broker, and hears what it is answered.
 
-use crate::messaging::broker::envelope::Frames;
-use crate::messaging::socket;
 use crate::messaging::socket::host_name::{HostName, is_ipv6};
+use crate::messaging::socket::{self, Frames};
 use std::time::Duration;
 
 /// Sends the frames, and collects replies until `timeout` has passed without one: how many there will be, nobody knows.

@@ -12,7 +12,6 @@ mod refusals;
 
 pub use figures::{PeerFigures, SocketFigures};
 
-use super::broker::envelope::Frames;
 use crate::config::{BACKLOG, PEER_TEXT_LOG_BYTES_MAX};
 use host_name::{HostName, is_ipv6};
 use ipc::IpcAccess;
@@ -21,6 +20,14 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use zmq_sys::beyond;
+
+/// The frames of one multipart message.
+pub(crate) type Frames = Vec<Vec<u8>>;
+
+/// What frames take in memory, about.
+pub(crate) fn frames_bytes(frames: &[Vec<u8>]) -> usize {
+    frames.iter().map(|frame| size_of::<Vec<u8>>() + frame.len()).sum()
+}
 
 /// A socket could not be bound.
 #[derive(Debug, thiserror::Error)]

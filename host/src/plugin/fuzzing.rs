@@ -1,11 +1,12 @@
 //! Fuzzing of components and of the compile cache: whatever the bytes, a load ends within its bounds, and an entry that
 //! is not as it was written is not trusted.
 
+use super::call::{CallNumber, Message, Reply, Request};
 use super::load::cache;
-use super::load::{self, Candidate, LoadError, Role};
-use super::roles::call::{CallNumber, Message, Reply, Request};
+use super::load::{self, Candidate, LoadError};
+use super::role::Role;
 use super::roles::loaded::Plugin;
-use super::slot::account::Account;
+use super::run::account::Account;
 use super::{Engine, Seed, Setup};
 use crate::config::Limits;
 use std::collections::BTreeMap;

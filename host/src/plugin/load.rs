@@ -3,22 +3,26 @@
 pub(crate) mod blocking;
 pub(crate) mod cache;
 pub(crate) mod compiler;
+pub(crate) mod engine;
 pub(crate) mod examples;
 pub(crate) mod file;
+pub(crate) mod fingerprint;
 pub(crate) mod oci_cache;
 pub(crate) mod origin;
 mod patience;
 pub(crate) mod reset;
 pub(crate) mod sources;
+pub(crate) mod turn;
 mod type_check;
 
-use super::roles::call::CallError;
+use super::call::CallError;
 use super::roles::loaded::Plugin;
-use super::run::engine::{Engine, Runtime};
+use super::run::account::Account;
 use super::run::isolation::Isolation;
-use super::slot::account::Account;
+use super::run::runtime::Runtime;
 use crate::config::Limits;
 use blocking::{blocking, reading};
+use engine::Engine;
 use examples::Examples;
 use patience::while_too_busy;
 use sha2::{Digest, Sha256};
@@ -30,35 +34,6 @@ use std::sync::Arc;
 use std::time::Instant;
 use type_check::TypeChecked;
 use wasmtime::component::Component;
-
-/// What a plugin can serve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// Messages that come in by HTTP.
-    Transform,
-    /// Requests that come in at the broker.
-    ReplyPolicy,
-    /// HTTP requests, as they come in.
-    HttpHandler,
-}
-
-impl Role {
-    /// Its name in the contract.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Transform => "transform",
-            Self::ReplyPolicy => "reply-policy",
-            Self::HttpHandler => "http-handler",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// Why bytes did not become a plugin, by the stage that refused them.
 #[derive(Debug, thiserror::Error)]
@@ -209,7 +184,7 @@ impl Engine {
         if bytes.len() as u64 > max {
             return Err(LoadError::Read(format!("the component is larger than component_bytes_max {max}")));
         }
-        let runtime = self.runtime(account.limits.stack_bytes_max, account.warm > 0);
+        let runtime = self.runtimes.get(account.limits.stack_bytes_max, account.warm > 0);
         let runtime = runtime.map_err(|error| LoadError::Compile(error.to_string()))?;
         let started = Instant::now();
         let (component, isolation) = self.component(&bytes, &digest, account, &runtime, asked).await?;
@@ -235,7 +210,6 @@ impl Engine {
             adapter: typed.adapter,
             handler: typed.handler,
             account: Arc::clone(account),
-            engine: self.clone(),
             runtime,
         });
         while_too_busy(|| plugin.probe(), &Default::default())

@@ -9,34 +9,39 @@
 //! of its contract version (`v0_1_0`), or of the standard that it was written for (`wasi_http`, with `outbound` for what
 //! it sends).
 
+mod call;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod load;
+mod role;
 mod roles;
 mod run;
 pub(crate) mod slot;
 pub(crate) mod watch;
 
+pub use call::{Answer, CallError, CallNumber, Message, Metadata, Reply, Request, Stamp};
 pub use load::cache::Cache;
 pub use load::compiler::{Flags as CompilerFlags, SUBCOMMAND as COMPILER_SUBCOMMAND, own_program, run as run_compiler};
+pub use load::engine::{Engine, Setup};
 pub use load::examples::{Examples, Outcome, SECTION as EXAMPLES_SECTION};
 pub use load::file::{component_names, custom_section, custom_sections, write_at_once};
+pub use load::fingerprint::Fingerprint;
 #[cfg(fuzzing)]
 pub(crate) use load::reset::fuzzing as reset_fuzzing;
 pub use load::sources::{Source, scan, source_of};
-pub use load::{LoadError, Role, digest, hex};
-pub use roles::call::{Answer, CallError, CallNumber, Message, Metadata, Reply, Request, Stamp};
+pub use load::{LoadError, digest, hex};
+pub use role::Role;
 pub use roles::loaded::Plugin;
 pub use roles::single_call::SingleCall;
 pub use run::deterministic_random::Seed;
-pub use run::engine::{Engine, EngineError, Setup};
-pub use run::http_client::LOG_FILTER;
+pub use run::guest::http_client::LOG_FILTER;
 pub use run::isolation::Isolation;
 pub use run::response::{BrokenOff, Pieces, ResponseBody};
+pub use run::runtime::EngineError;
 pub use slot::history::{NothingToGoBackTo, Refused};
 pub use slot::lost::lost;
 pub use slot::slots::{Gone, Slots, UnloadError};
 pub use slot::status::{Previous, State, Status};
 pub use slot::{Cause, Loaded, PutError, Slot};
+pub use watch::Watch;
 pub use watch::poll::poll;
-pub use watch::{Fingerprint, Watch};

@@ -1,26 +1,24 @@
 //! The slot: the cell that holds the current plugin of one name, and the only way in which it changes.
 
-pub(crate) mod account;
 mod health;
 pub(crate) mod history;
 pub(crate) mod lost;
 pub(crate) mod slots;
 pub(crate) mod status;
-pub(crate) mod turn;
 
 mod handling;
 mod loading;
 
 pub use loading::{Cause, Loaded, PutError};
 
-use super::load::Role;
+use super::call::{Answer, CallError, CallNumber, Ending, Message, Metadata, Reply, Request, Stamp};
 use super::load::origin::Origin;
-use super::roles::call::{Answer, CallError, CallNumber, Ending, Message, Metadata, Reply, Request, Stamp};
+use super::role::Role;
 use super::roles::v0_1_0::{ReplyPolicyInput, TransformInput};
+use super::run::account::{Account, shortened};
 use crate::byte_budget::Share;
 use crate::config::{LOG_LINE_BYTES_MAX, Place, Rollback};
 use crate::ledger::{Figures, Passage, Reason};
-use account::{Account, shortened};
 use health::{Trial, Verdict};
 use history::{Generation, History, NothingToGoBackTo};
 use loading::Loading;

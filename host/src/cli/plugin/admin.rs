@@ -1,5 +1,6 @@
 //! The client of a running host's admin surface, and how its answers are shown.
 
+use crate::cli::shown::printable;
 use crate::config::Address;
 use crate::http::read_token;
 use crate::output::print;
@@ -135,27 +136,4 @@ pub(super) fn items<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 /// A digest as far as people compare it.
 pub(super) fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
-}
-
-/// The text with its control characters written out: what a plugin returned must not steer the terminal.
-pub(in crate::cli) fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if letter.is_control() && letter != '\n' && letter != '\t' {
-            shown.extend(letter.escape_default());
-        } else {
-            shown.push(letter);
-        }
-    }
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_steers_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\tc\nü"), "a\\u{1b}[2Jb\tc\nü");
-    }
 }

@@ -1,6 +1,7 @@
 //! `tidegate plugin list`: the plugins of a running host, one line each.
 
-use super::admin::{Admin, items, printable, short, text};
+use super::admin::{Admin, items, short, text};
+use crate::cli::shown::printable;
 use crate::cli::table::table;
 use clap::Args;
 use serde_json::Value;

@@ -1,11 +1,8 @@
 //! The envelope of a request: taken off before its frames go to the policy, put back around each reply.
 
-use super::exchange::frames_bytes;
 use crate::config::{EnvelopeKind, IDENTITY_BYTES_MAX};
+use crate::messaging::socket::{Frames, frames_bytes};
 use std::sync::Arc;
-
-/// The frames of one multipart message.
-pub(crate) type Frames = Vec<Vec<u8>>;
 
 /// Where a request came from, and how its replies must begin (RFC 28): the identity, the identities that proxies have
 /// added on its way, and the empty frame that ends it.

@@ -1,10 +1,11 @@
 //! What the broker loop and its workers hand to each other.
 
-use super::envelope::{Envelope, Frames};
+use super::envelope::Envelope;
 use super::origin::Origin;
 use super::policy::PolicyCall;
 use crate::byte_budget::Held;
 use crate::ledger::{Passage, Reason};
+use crate::messaging::socket::{Frames, frames_bytes};
 use crate::plugin::Reply;
 use std::time::Duration;
 
@@ -61,9 +62,4 @@ const REPLY_BYTES: usize = 256;
 /// What a reply takes in memory until it is sent, about.
 pub(super) fn reply_bytes(envelope: &Envelope, reply: &Reply) -> usize {
     REPLY_BYTES + envelope.bytes() + frames_bytes(&reply.frames)
-}
-
-/// What frames take in memory, about.
-pub(super) fn frames_bytes(frames: &[Vec<u8>]) -> usize {
-    frames.iter().map(|frame| size_of::<Vec<u8>>() + frame.len()).sum()
 }

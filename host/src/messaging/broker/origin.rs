@@ -1,8 +1,8 @@
 //! Where a reply comes from: what its dead letter has to tell, if it comes to one.
 
-use super::envelope::Frames;
 use crate::dead_letters::{Base64, By, Input, Lost};
 use crate::ledger::Reason;
+use crate::messaging::socket::Frames;
 use crate::plugin::Stamp;
 use crate::request_id::RequestId;
 use std::sync::Arc;

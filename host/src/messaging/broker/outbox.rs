@@ -1,12 +1,13 @@
 //! The outbox: replies that are due, handed to the frontend, and what becomes of those that their client has no room for.
 
-use super::envelope::{Envelope, Frames};
+use super::envelope::Envelope;
 use super::origin::Origin;
 use crate::byte_budget::Held;
 use crate::config::OnFull;
 use crate::dead_letters::DeadLetters;
 use crate::ledger::{Passage, Reason};
 use crate::messaging::socket;
+use crate::messaging::socket::Frames;
 use crate::messaging::socket::figures::SocketFigures;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

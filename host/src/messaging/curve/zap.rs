@@ -2,7 +2,7 @@
 
 use super::authorized_keys::AuthorizedKeys;
 use super::denials::{Denial, Denials};
-use crate::messaging::broker::envelope::Frames;
+use crate::messaging::socket::Frames;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 

@@ -6,8 +6,8 @@
 
 use super::reset;
 use super::{adopt_file, hex};
-use crate::plugin::run::engine::{Runtime, compile_settings};
 use crate::plugin::run::isolation::Isolation;
+use crate::plugin::run::runtime::{Runtime, compile_settings};
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
 use std::fs::{File, Metadata, Permissions};

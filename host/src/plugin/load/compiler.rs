@@ -8,8 +8,8 @@ use super::LoadError;
 use super::reset::resettable;
 use crate::config::{ARTIFACT_BYTES_MAX, BUSY_COMPILE_PERIODS, COMPILES_ASKED_MAX, COMPILES_MAX, Limits};
 use crate::output::note;
-use crate::plugin::run::engine;
 use crate::plugin::run::isolation::Isolation;
+use crate::plugin::run::runtime;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -276,7 +276,7 @@ fn compile(memory_bytes_max: u64, cpu_seconds_max: u64, flags: Flags) -> Result<
 /// What a component compiles to, with no bound on time and memory but those of this process.
 fn artifact(component: &[u8], reset: bool, debug_info: bool) -> Result<Vec<u8>, String> {
     refuse_what_is_no_component(component)?;
-    let mut settings = engine::compile_settings(debug_info);
+    let mut settings = runtime::compile_settings(debug_info);
     // A single other thread would only be waited for.
     settings.parallel_compilation(threads() > 1);
     let engine = wasmtime::Engine::new(&settings).map_err(|error| format!("{error:#}"))?;

@@ -6,7 +6,7 @@ mod difference;
 
 use super::patience::while_too_busy;
 use crate::config::{EXAMPLES_MAX, EXAMPLES_MS_MAX};
-use crate::plugin::roles::call::{CallError, CallNumber, Message, Metadata, Reply, Request};
+use crate::plugin::call::{CallError, CallNumber, Message, Metadata, Reply, Request};
 use crate::plugin::roles::loaded::Plugin;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

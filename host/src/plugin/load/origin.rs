@@ -2,10 +2,10 @@
 
 use super::blocking::blocking;
 use super::oci_cache::Copies;
+use super::turn::Turn;
 use super::{Candidate, LoadError};
 use crate::config::{Place, Reference};
 use crate::oci::{Artifact, Error, Registries};
-use crate::plugin::slot::turn::Turn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The place of one slot's component, and what is known of it.

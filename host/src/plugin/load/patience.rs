@@ -1,7 +1,7 @@
 //! The calls of a load, which are made again where the host is too busy for them: that says nothing of the component.
 
 use crate::config::{BUSY_LOAD_PAUSE_MS, BUSY_LOAD_TRIES};
-use crate::plugin::roles::call::CallError;
+use crate::plugin::call::CallError;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -1,11 +1,12 @@
 //! Type-check: the component's exports are those of a version of the contract that the host knows, and its imports are
 //! ones that the contract offers.
 
-use super::{LoadError, Role};
+use super::LoadError;
+use crate::plugin::role::Role;
 use crate::plugin::roles::v0_1_0::{self, Adapter};
 use crate::plugin::roles::wasi_http::{self, Handler};
-use crate::plugin::run::engine::Runtime;
 use crate::plugin::run::guest::Guest;
+use crate::plugin::run::runtime::Runtime;
 use wasmtime::component::types::{Component as ComponentType, ComponentItem};
 use wasmtime::component::{Component, InstancePre};
 

@@ -2,8 +2,8 @@
 //!
 //! A plugin of one of these names is loaded as ever and then never instantiated. All around the call stays what it is.
 
-use super::call::{CallError, Message, Reply};
 use super::v0_1_0::{ReplyPolicyInput, TransformInput};
+use crate::plugin::call::{CallError, Message, Reply};
 
 #[path = "../../../../plugins/downcase/src/logic.rs"]
 mod downcase;

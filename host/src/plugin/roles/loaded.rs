@@ -1,17 +1,18 @@
 //! A plugin: a component that has passed every stage of loading, and how its roles are called.
 
-use super::call::{CallError, CallNumber, Message, Reply};
 use super::v0_1_0::{self, Adapter, Idle, ReplyPolicyInput, TransformInput};
 use super::wasi_http::Handler;
 use crate::config::{INSTANCES_MAX, Limits};
-use crate::plugin::load::Role;
-use crate::plugin::run::engine::{Engine, Runtime};
-use crate::plugin::run::guest::{Guest, Occasion};
+use crate::plugin::call::{CallError, CallNumber, Message, Reply};
+use crate::plugin::role::Role;
+use crate::plugin::run::account::Account;
+use crate::plugin::run::deterministic_random::Occasion;
+use crate::plugin::run::guest::Guest;
+use crate::plugin::run::guest::memory_limits::{HighWater, Refused};
 use crate::plugin::run::isolation::Isolation;
-use crate::plugin::run::memory_limits::{HighWater, Refused};
 use crate::plugin::run::meter::Meter;
 use crate::plugin::run::response::Outlet;
-use crate::plugin::slot::account::Account;
+use crate::plugin::run::runtime::Runtime;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use hyper::Request;
@@ -47,7 +48,6 @@ pub struct Plugin {
     pub(crate) adapter: Adapter,
     pub(crate) handler: Option<Handler>,
     pub(crate) account: Arc<Account>,
-    pub(crate) engine: Engine,
     pub(crate) runtime: Runtime,
 }
 
@@ -165,7 +165,7 @@ impl Plugin {
             _ => CallError::DeadlineExceeded(deadline_ms),
         };
         unless_panicked(async {
-            let mut call = pin!(self.engine.lane.run(share, call, began, &meter));
+            let mut call = pin!(self.runtime.lane.run(share, call, began, &meter));
             // Most end at once, and need no timer.
             if let Poll::Ready(ended) = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
                 return ended;
@@ -176,7 +176,7 @@ impl Plugin {
     }
 
     pub(crate) fn occasion(&self, role: Option<Role>, number: CallNumber) -> Occasion {
-        Occasion { seed: self.engine.seed, digest: Arc::clone(&self.digest), role, number }
+        Occasion { seed: self.runtime.seed, digest: Arc::clone(&self.digest), role, number }
     }
 
     /// What a call returned, or why it returned nothing.

@@ -1,8 +1,8 @@
 //! One call of a plugin that serves nobody: what came of it, and what it took, for its author.
 
-use super::call::{CallError, CallNumber, Message, Reply, Request};
 use super::loaded::Plugin;
 use super::v0_1_0::Idle;
+use crate::plugin::call::{CallError, CallNumber, Message, Reply, Request};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -3,14 +3,15 @@
 //! A published version never changes, so this file serves the components built against it for ever; the next version
 //! gets a file of its own.
 
-use super::call::{CallError, Message, Reply, Request};
+use super::instances::{Instance, Instances};
 use super::loaded::Plugin;
+use super::warm::{New, Warm};
 use crate::config::Limits;
-use crate::plugin::load;
-use crate::plugin::run::guest::{Guest, Occasion};
-use crate::plugin::run::instances::{Instance, Instances};
-use crate::plugin::run::memory_limits::HighWater;
-use crate::plugin::run::warm::{New, Warm};
+use crate::plugin::call::{CallError, Message, Reply, Request};
+use crate::plugin::role::Role as RoleName;
+use crate::plugin::run::deterministic_random::Occasion;
+use crate::plugin::run::guest::Guest;
+use crate::plugin::run::guest::memory_limits::HighWater;
 use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
@@ -68,12 +69,12 @@ pub(crate) struct Idle {
 
 impl Adapter {
     /// Holds the component's exports for `roles` to the contract's types.
-    pub(crate) fn new(component: &InstancePre<Guest>, roles: &[load::Role]) -> wasmtime::Result<Self> {
+    pub(crate) fn new(component: &InstancePre<Guest>, roles: &[RoleName]) -> wasmtime::Result<Self> {
         let mut adapter = Self { transform: None, reply_policy: None };
-        if roles.contains(&load::Role::Transform) {
+        if roles.contains(&RoleName::Transform) {
             adapter.transform = Some(TransformRoleIndices::new(component)?);
         }
-        if roles.contains(&load::Role::ReplyPolicy) {
+        if roles.contains(&RoleName::ReplyPolicy) {
             adapter.reply_policy = Some(ReplyPolicyRoleIndices::new(component)?);
         }
         Ok(adapter)

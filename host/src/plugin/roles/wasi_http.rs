@@ -1,12 +1,12 @@
 //! The role `http-handler`: the adapter between `wasi:http/incoming-handler@0.2` and the host, for components that were
 //! written for any host of that standard.
 
-use super::call::CallError;
 use super::loaded::Plugin;
 use super::v0_1_0::Idle;
+use super::warm::New;
+use crate::plugin::call::CallError;
 use crate::plugin::run::guest::Guest;
 use crate::plugin::run::response::{Outlet, announced, is_bodiless};
-use crate::plugin::run::warm::New;
 use bytes::Bytes;
 use futures_util::future::try_join;
 use http_body_util::{BodyExt, Full};

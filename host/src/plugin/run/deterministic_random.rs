@@ -1,9 +1,8 @@
 //! Chance and time as a guest sees them: randomness that is a function of seed, digest and which call it is, and,
 //! under a seed that the user set, clocks that always tell the same.
 
-use super::guest::Occasion;
-use crate::plugin::load::Role;
-use crate::plugin::roles::call::CallNumber;
+use crate::plugin::call::CallNumber;
+use crate::plugin::role::Role;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Infallible, Rng, SeedableRng, TryRng};
 use sha2::{Digest, Sha256};
@@ -16,6 +15,16 @@ use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
 const EPOCH: u64 = 946_684_800;
 /// What each reading of a seeded clock adds to it.
 const STEP: Duration = Duration::from_millis(1);
+
+/// Which call a store is for, as far as the guest's chance depends on it.
+#[derive(Clone)]
+pub(crate) struct Occasion {
+    pub(crate) seed: Seed,
+    pub(crate) digest: Arc<str>,
+    /// What is called; none of the roles for a probe.
+    pub(crate) role: Option<Role>,
+    pub(crate) number: CallNumber,
+}
 
 /// Where all chance of a host comes from.
 #[derive(Clone, Copy, Debug)]

@@ -1,23 +1,27 @@
-//! What the store of one instance holds, and all that a guest can import: standard WASI, with nothing behind files,
-//! sockets, environment and arguments, and for handlers wasi:http.
+//! What the store of one instance holds.
 
-use super::denied::{CountedStdin, add_counted_sockets};
-use super::deterministic_random::{self, Chance, Seed};
-use super::guest_log::LogStream;
-use super::http_client::Outbound;
-use super::memory_limits::{Growth, HighWater};
+mod denied;
+mod guest_log;
+pub(crate) mod http_client;
+pub(crate) mod linker;
+pub(crate) mod memory_limits;
+mod stdin;
+
+use super::account::Account;
+use super::deterministic_random::{self, Chance, Occasion};
 use super::meter;
 use super::place::Place;
 use crate::config::{HANDLER_FIELDS_BYTES_MAX, INSTANCES_MAX, RANDOM_BYTES_MAX, RESOURCES_MAX};
-use crate::plugin::load::Role;
-use crate::plugin::roles::call::{CallError, CallNumber};
-use crate::plugin::slot::account::Account;
+use crate::plugin::call::CallError;
+use guest_log::LogStream;
+use http_client::Outbound;
+use memory_limits::{Growth, HighWater};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use stdin::CountedStdin;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_config::WasiConfig;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 wasmtime::component::bindgen!({
@@ -27,16 +31,6 @@ wasmtime::component::bindgen!({
 });
 
 use wasi::logging::logging::{Host as LoggingHost, Level};
-
-/// Which call a store is for, as far as the guest's chance depends on it.
-#[derive(Clone)]
-pub(crate) struct Occasion {
-    pub(crate) seed: Seed,
-    pub(crate) digest: Arc<str>,
-    /// What is called; none of the roles for a probe.
-    pub(crate) role: Option<Role>,
-    pub(crate) number: CallNumber,
-}
 
 /// The data of one store, which lives as long as its instance: by default, for one call.
 pub(crate) struct Guest {
@@ -95,7 +89,7 @@ impl Guest {
     }
 
     /// Makes the store of an instance that has served before ready for one more call.
-    pub(super) fn again(store: &mut Store<Self>, occasion: Occasion) {
+    pub(crate) fn again(store: &mut Store<Self>, occasion: Occasion) {
         Self::refill(store);
         let guest = store.data_mut();
         guest.growth.refused = None;
@@ -106,14 +100,14 @@ impl Guest {
     }
 
     /// Whether an instance has asked for nothing of WASI so far.
-    pub(super) fn has_asked_nothing(&self) -> bool {
+    pub(crate) fn has_asked_nothing(&self) -> bool {
         self.wasi.is_none() && self.http.is_none()
     }
 
     /// Takes back what the host has for an instance whose memories and globals were reset, so that it finds as little there as
     /// a new one. False if the call has left a mark that stays: memory that has grown does not shrink, and of a resource that
     /// it was given the number is seen by the next one, also when it was handed back.
-    pub(super) fn reset(&mut self) -> bool {
+    pub(crate) fn reset(&mut self) -> bool {
         self.end_lines();
         (self.wasi, self.http) = (None, None);
         // Only a table that was used takes anything in that may hold nothing.
@@ -131,7 +125,7 @@ impl Guest {
     }
 
     /// The end of a call: what the guest wrote without ending the line goes to the log.
-    pub(super) fn end_lines(&self) {
+    pub(crate) fn end_lines(&self) {
         for stream in self.wasi.iter().flat_map(|wasi| &wasi.output) {
             stream.end();
         }
@@ -198,13 +192,7 @@ impl LoggingHost for Guest {
     }
 }
 
-/// Everything that a component may import; which role may import what is the type-check's business.
-pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    add_counted_sockets(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    wasmtime_wasi_config::add_to_linker(&mut linker, |guest: &mut Guest| WasiConfig::from(&*guest.account.settings))?;
-    wasi::logging::logging::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
-    Ok(linker)
+/// Lets guests write to the log.
+pub(super) fn add_logging(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    wasi::logging::logging::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
 }

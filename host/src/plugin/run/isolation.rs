@@ -1,8 +1,11 @@
 //! Isolation: what an instance is when a call begins in it, and how that is passed on with compiled code.
 
-use crate::plugin::slot::account::shortened;
+use super::account::shortened;
 use std::fmt;
 use std::sync::Arc;
+
+/// The export of a component whose instances are reset that hashes their memories and globals; of the type `func() -> u64`.
+pub(crate) const STATE: &str = "tidegate-state";
 
 /// What is kept of a reason: it may quote the component.
 const REASON_BYTES_MAX: usize = 500;

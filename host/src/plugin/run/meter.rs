@@ -1,7 +1,7 @@
 //! The meter of one call: what it had of the processor, and for how long it waited by its own will, so that a guest that is
 //! slow can be told from a host that left it no time.
 
-use super::background_calls::CpuShare;
+use super::cpu_share::CpuShare;
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;

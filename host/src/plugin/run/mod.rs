@@ -1,17 +1,13 @@
-//! Running: the engine, the instances and what a guest may import, take and use while a call runs.
+//! Running: the runtime, what a guest may import and take, and how long its call may use the processor.
 
+pub(crate) mod account;
 pub(crate) mod background_calls;
-mod denied;
+mod cpu_share;
 pub(crate) mod deterministic_random;
-pub(crate) mod engine;
 pub(crate) mod guest;
-pub(crate) mod guest_log;
-pub(crate) mod http_client;
-pub(crate) mod instances;
 pub(crate) mod isolation;
-pub(crate) mod memory_limits;
+mod line_budget;
 pub(crate) mod meter;
-mod place;
-mod reset_check;
+pub(crate) mod place;
 pub(crate) mod response;
-pub(crate) mod warm;
+pub(crate) mod runtime;

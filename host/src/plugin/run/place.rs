@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 static TAKEN: AtomicU32 = AtomicU32::new(0);
 
 /// Held for as long as the instance exists.
-pub(super) struct Place(());
+pub(crate) struct Place(());
 
 impl Place {
     /// None if [`INSTANCES_MAX`] are taken.
@@ -19,7 +19,7 @@ impl Place {
     }
 
     /// Whether more than half are taken, so that none is left for an instance that only waits for another call.
-    pub(super) fn are_scarce() -> bool {
+    pub(crate) fn are_scarce() -> bool {
         TAKEN.load(Ordering::Relaxed) > INSTANCES_MAX / 2
     }
 }

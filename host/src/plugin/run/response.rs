@@ -8,7 +8,7 @@
 mod channel;
 
 use crate::byte_budget::Held;
-use crate::plugin::roles::call::CallError;
+use crate::plugin::call::CallError;
 use bytes::Bytes;
 use channel::Channel;
 use futures_util::Stream;

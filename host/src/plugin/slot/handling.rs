@@ -4,7 +4,7 @@
 use super::Slot;
 use crate::byte_budget::Held;
 use crate::ledger::Passage;
-use crate::plugin::roles::call::{CallError, CallNumber, Stamp};
+use crate::plugin::call::{CallError, CallNumber, Stamp};
 use crate::plugin::run::response::{ResponseBody, response_to};
 use bytes::Bytes;
 use hyper::Request;

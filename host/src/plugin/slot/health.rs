@@ -1,7 +1,7 @@
 //! The health of one generation: whether it is on probation, and whether it is paused because it kept failing.
 
 use crate::config::Rollback;
-use crate::plugin::roles::call::Ending;
+use crate::plugin::call::Ending;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,13 +1,14 @@
 //! The history of one slot: which generation serves, which ones it can go back to, and what was refused and why.
 
-use super::account::shortened;
 use super::health::Health;
-use super::turn::Turn;
 use crate::config::{PREVIOUS_GENERATIONS_MAX, REFUSED_TEXT_BYTES_MAX, Rollback};
-use crate::plugin::load::{LoadError, Role};
-use crate::plugin::roles::call::Stamp;
+use crate::plugin::call::Stamp;
+use crate::plugin::load::LoadError;
+use crate::plugin::load::turn::Turn;
+use crate::plugin::role::Role;
 use crate::plugin::roles::loaded::Plugin;
 use crate::plugin::roles::v0_1_0::Idle;
+use crate::plugin::run::account::shortened;
 use arc_swap::ArcSwapOption;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -4,14 +4,14 @@
 //! swap at the end compares. What was asked for earlier and is done later does not undo what was asked for later.
 
 use super::Slot;
-use super::turn::Turn;
 use crate::config::{SETTLE_MS, UNFINISHED_REST_MS};
+use crate::plugin::call::Stamp;
 use crate::plugin::load::blocking::reading;
+use crate::plugin::load::engine::Engine;
 use crate::plugin::load::file::is_unfinished;
+use crate::plugin::load::fingerprint::Fingerprint;
+use crate::plugin::load::turn::Turn;
 use crate::plugin::load::{Candidate, LoadError};
-use crate::plugin::roles::call::Stamp;
-use crate::plugin::run::engine::Engine;
-use crate::plugin::watch::Fingerprint;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

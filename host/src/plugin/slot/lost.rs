@@ -2,7 +2,7 @@
 
 use super::request_id;
 use crate::dead_letters::{Base64, By, Input, Lost};
-use crate::plugin::roles::call::{CallError, Message, Request, Stamp};
+use crate::plugin::call::{CallError, Message, Request, Stamp};
 
 /// The letter of a call that failed: `route` is the name of the slot that was asked, `number` the message's at its hop.
 pub fn lost(route: &str, number: u64, by: Option<&Stamp>, error: &CallError, input: impl Into<Input>) -> Lost {

@@ -4,17 +4,17 @@ mod unloading;
 
 pub use unloading::{Gone, UnloadError};
 
-use super::account::{Account, shortened};
 use super::{Cause, Loaded, PutError, Slot};
 use crate::config::{BUSY_RETRY_MS, Config, LOG_LINE_BYTES_MAX, PLUGINS_DIRECTORY, Place, SLOTS_MAX, check_name};
 use crate::ledger::Figures;
 use crate::oci::Registries;
+use crate::plugin::call::Stamp;
+use crate::plugin::load::engine::Engine;
 use crate::plugin::load::oci_cache::Copies;
 use crate::plugin::load::origin::Origin;
 use crate::plugin::load::sources::Source;
 use crate::plugin::load::{Candidate, LoadError};
-use crate::plugin::roles::call::Stamp;
-use crate::plugin::run::engine::Engine;
+use crate::plugin::run::account::{Account, shortened};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::fmt::Display;

@@ -1,9 +1,9 @@
 //! The status of a slot, as the admin surface tells it.
 
-use super::account::Account;
 use super::history::{Refused, Told};
 use crate::config::{Limits, Place};
-use crate::plugin::load::Role;
+use crate::plugin::role::Role;
+use crate::plugin::run::account::Account;
 use crate::plugin::run::isolation::Isolation;
 use serde::Serialize;
 use std::collections::BTreeMap;

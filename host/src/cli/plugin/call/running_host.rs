@@ -2,7 +2,8 @@
 
 use super::Role;
 use super::input::Given;
-use crate::cli::plugin::admin::{Admin, items, printable, text};
+use crate::cli::plugin::admin::{Admin, items, text};
+use crate::cli::shown::printable;
 use crate::cli::table::table;
 use crate::dead_letters::Base64;
 use crate::plugin::{Message, Request};

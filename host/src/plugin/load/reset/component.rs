@@ -1,8 +1,8 @@
 //! A component, read to know what its instances are made of.
 
-use super::STATE;
 use super::module::Module;
 use super::obstacle::Obstacle;
+use crate::plugin::run::isolation::STATE;
 use wasmparser::{
     CanonicalFunction, Chunk, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentType,
     ComponentTypeRef, ComponentTypeSectionReader, ExternalKind, Instance, InstantiationArgKind, Parser, Payload,

@@ -1,8 +1,9 @@
 //! Fuzzing of what resets an instance: whatever a core module is, it comes to the same in an instance that is reset after each
 //! call as in a new one for each.
 
-use super::{STATE, resettable};
-use crate::plugin::run::memory_limits::Growth;
+use super::resettable;
+use crate::plugin::run::guest::memory_limits::Growth;
+use crate::plugin::run::isolation::STATE;
 use std::sync::{Arc, LazyLock};
 use wasm_encoder::{
     Alias, CanonicalFunctionSection, Component, ComponentAliasSection, ComponentExportKind, ComponentExportSection,

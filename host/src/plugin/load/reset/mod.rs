@@ -8,7 +8,7 @@
 //! lifts gets a post-return that calls all of them, after the guest's own ([`writer`]). A start function runs again as well,
 //! if it does nothing but compute ([`start`]). What the host holds is made anew by the host.
 //!
-//! The component gets one more export, [`STATE`], a hash over all that is reset, so that it can be seen that nothing was left.
+//! The component gets one more export, [`STATE`](crate::plugin::run::isolation::STATE), a hash over all that is reset, so that it can be seen that nothing was left.
 
 mod component;
 mod functions;
@@ -25,9 +25,6 @@ pub(crate) use obstacle::Obstacle;
 
 use component::Component;
 use wasmparser::{Validator, WasmFeatures};
-
-/// The export that hashes the memories and globals of an instance; of the type `func() -> u64`.
-pub(crate) const STATE: &str = "tidegate-state";
 
 /// All that decides on what a component is given, beside the component.
 pub(super) const SOURCES: [&str; 9] = [

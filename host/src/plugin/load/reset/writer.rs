@@ -1,10 +1,10 @@
 //! A component, written again with what resets its instances.
 
-use super::STATE;
 use super::component::{Component, CoreInstance, payloads};
 use super::glue::{self, Imports};
 use super::module;
 use super::obstacle::Obstacle;
+use crate::plugin::run::isolation::STATE;
 use wasm_encoder::reencode::{Error, Reencode, ReencodeComponent};
 use wasm_encoder::{
     Alias, CanonicalFunctionSection, CanonicalOption, ComponentAliasSection, ComponentExportKind,

@@ -2,11 +2,11 @@
 
 use super::Slots;
 use crate::config::{Place, SLOTS_MAX};
+use crate::plugin::load::fingerprint::Fingerprint;
 use crate::plugin::load::sources::Source;
+use crate::plugin::load::turn::Turn;
+use crate::plugin::run::account::Account;
 use crate::plugin::slot::Slot;
-use crate::plugin::slot::account::Account;
-use crate::plugin::slot::turn::Turn;
-use crate::plugin::watch::Fingerprint;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;

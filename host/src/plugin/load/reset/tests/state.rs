@@ -1,7 +1,8 @@
 //! What is reset is as it was, whatever a call did to it.
 
 use super::{RUN, around, component};
-use crate::plugin::load::reset::{STATE, resettable};
+use crate::plugin::load::reset::resettable;
+use crate::plugin::run::isolation::STATE;
 use wasmtime::component::{Component, Linker, TypedFunc};
 use wasmtime::{Config, Engine, Store};
 

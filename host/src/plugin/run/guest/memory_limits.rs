@@ -43,7 +43,11 @@ pub(crate) struct Growth {
 }
 
 impl Growth {
-    pub(super) fn new(memory_bytes_max: usize, table_elements_max: usize, high_water: Arc<HighWater>) -> Self {
+    pub(in crate::plugin::run) fn new(
+        memory_bytes_max: usize,
+        table_elements_max: usize,
+        high_water: Arc<HighWater>,
+    ) -> Self {
         Self {
             memory_bytes: 0,
             memory_bytes_max,
@@ -56,12 +60,12 @@ impl Growth {
     }
 
     /// Takes note that the instance has been made.
-    pub(super) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.initial = (self.memory_bytes, self.table_elements);
     }
 
     /// Whether the guest has had, or asked for, more than it began with.
-    pub(super) fn has_changed(&self) -> bool {
+    pub(in crate::plugin::run) fn has_changed(&self) -> bool {
         self.refused.is_some() || self.initial != (self.memory_bytes, self.table_elements)
     }
 

@@ -1,12 +1,13 @@
 //! Warm instances: new ones that are made while nothing else runs and wait for their first call, for guests that take long to
 //! start; and the end of those that served, off the path of the calls as well.
 
-use super::guest::{Guest, Occasion};
-use super::place::Place;
+use super::loaded::Plugin;
 use super::reset_check::State;
-use crate::plugin::roles::call::{CallError, CallNumber};
-use crate::plugin::roles::loaded::Plugin;
-use crate::plugin::roles::v0_1_0::Idle;
+use super::v0_1_0::Idle;
+use crate::plugin::call::{CallError, CallNumber};
+use crate::plugin::run::deterministic_random::Occasion;
+use crate::plugin::run::guest::Guest;
+use crate::plugin::run::place::Place;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -92,7 +93,7 @@ impl Plugin {
         }
         idle.warm.ending.fetch_add(1, Ordering::Relaxed);
         let idle = Arc::clone(idle);
-        self.engine.lane.spawn(async move {
+        self.runtime.lane.spawn(async move {
             drop(store);
             idle.warm.ending.fetch_sub(1, Ordering::Relaxed);
         });
@@ -106,7 +107,7 @@ impl Plugin {
         }
         let (plugin, changed) = (Arc::downgrade(self), Arc::clone(&idle.warm.changed));
         let idle = Arc::downgrade(idle);
-        self.engine.lane.spawn(async move {
+        self.runtime.lane.spawn(async move {
             loop {
                 let (Some(plugin), Some(idle)) = (plugin.upgrade(), idle.upgrade()) else { return };
                 if idle.warm.ready() >= wanted || Place::are_scarce() {

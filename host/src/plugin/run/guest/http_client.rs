@@ -5,7 +5,7 @@ mod connect;
 use crate::config::{
     Grant, HANDLER_PIECE_BYTES_MAX, HANDLER_PIECES_MAX, OUTBOUND_CONNECT_MS_MAX, OUTBOUND_REQUESTS_MAX,
 };
-use crate::plugin::slot::account::Account;
+use crate::plugin::run::account::Account;
 use connect::connect;
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
@@ -31,7 +31,7 @@ type Processing = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 type Sent = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
 
 /// The requests of one guest.
-pub(super) struct Outbound {
+pub(in crate::plugin::run) struct Outbound {
     account: Arc<Account>,
 }
 
@@ -46,7 +46,7 @@ struct Admitted {
 }
 
 impl Outbound {
-    pub(super) fn new(account: Arc<Account>) -> Self {
+    pub(in crate::plugin::run) fn new(account: Arc<Account>) -> Self {
         Self { account }
     }
 

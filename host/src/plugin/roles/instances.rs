@@ -1,12 +1,13 @@
 //! Instances of one generation and role: a new one per call, or one that has served and was reset, or, where the user opted
 //! in, one that still remembers what it served.
 
-use super::guest::{Guest, Occasion};
-use super::isolation::Isolation;
-use super::place::Place;
+use super::loaded::Plugin;
 use super::reset_check::State;
-use crate::plugin::roles::loaded::Plugin;
-use crate::plugin::roles::v0_1_0::Idle;
+use super::v0_1_0::Idle;
+use crate::plugin::run::deterministic_random::Occasion;
+use crate::plugin::run::guest::Guest;
+use crate::plugin::run::isolation::Isolation;
+use crate::plugin::run::place::Place;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use wasmtime::Store;
 

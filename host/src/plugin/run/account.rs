@@ -1,10 +1,10 @@
 //! The account of one plugin name: its bounds and settings, and the counts that all its generations share.
 
+use super::cpu_share::CpuShare;
+use super::line_budget::{Admission, LineBudget};
 use crate::byte_budget::Share;
 use crate::config::{self, Grant, LOG_LINE_BYTES_MAX, Limits, OUTBOUND_REQUESTS_MAX};
 use crate::ledger::Hop;
-use crate::plugin::run::background_calls::CpuShare;
-use crate::plugin::run::guest_log::{Admission, LineBudget};
 use prometheus_client::metrics::histogram::Histogram;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,13 +33,13 @@ pub(crate) struct Account {
     pub(crate) outbound: Vec<Grant>,
     /// Places for such requests.
     pub(crate) outbound_places: Arc<Semaphore>,
-    pub(super) calls: Arc<Semaphore>,
+    pub(crate) calls: Arc<Semaphore>,
     /// Its share of what the bodies of HTTP may take.
-    pub(super) room: Share,
+    pub(crate) room: Share,
     /// Where every call is counted: of all generations, those that were refused and trials included.
-    pub(super) hop: Arc<Hop>,
+    pub(crate) hop: Arc<Hop>,
     /// How long calls took that were let in, in seconds.
-    pub(super) latency: Histogram,
+    pub(crate) latency: Histogram,
     pub(crate) cpu: CpuShare,
     /// Instances that were made: for calls, probes and examples.
     pub(crate) instances_made: AtomicU64,
@@ -59,7 +59,7 @@ pub(crate) struct Denied {
 }
 
 impl Denied {
-    pub(super) fn figures(&self) -> BTreeMap<&'static str, u64> {
+    pub(crate) fn figures(&self) -> BTreeMap<&'static str, u64> {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         BTreeMap::from([
             ("name-lookups", read(&self.name_lookups)),
@@ -122,12 +122,12 @@ impl Account {
     }
 
     /// Whether a line about a failed call may be written. A guest that floods the log does not use up these.
-    pub(super) fn admit_failure(&self) -> bool {
+    pub(crate) fn admit_failure(&self) -> bool {
         self.admit(&self.failure_lines)
     }
 
     /// Log lines of the plugin and about it that were not written.
-    pub(super) fn lines_dropped(&self) -> u64 {
+    pub(crate) fn lines_dropped(&self) -> u64 {
         self.lines.dropped() + self.failure_lines.dropped()
     }
 

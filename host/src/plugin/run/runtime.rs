@@ -1,13 +1,11 @@
-//! The engine: wasmtime set up for all plugins, with what guests may import, and the tick that makes them yield.
+//! The runtime: wasmtime set up for plugins, with what guests may import, and the tick that makes them yield.
 
 use super::background_calls::SlowLane;
 use super::deterministic_random::Seed;
-use super::guest::{self, Guest};
+use super::guest::Guest;
+use super::guest::linker::linker;
 use crate::config::{BUSY_EPOCH_TICK_MS, EPOCH_TICK_MS, INSTANCES_MAX, Limits};
-use crate::plugin::load::cache::Cache;
-use crate::plugin::load::compiler::Compiler;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use wasmtime::component::Linker;
@@ -44,79 +42,55 @@ const POOL_PARTS_MAX: usize = 16;
 /// Of a guest's stack, for the host's own code in calls that the guest makes.
 const HOST_STACK_BYTES: usize = 3 << 19;
 
-/// Compiles components and makes instances. Cheap to clone.
+/// wasmtime for plugins with stacks of one size. Cheap to clone: every plugin has it.
 #[derive(Clone)]
-pub struct Engine {
-    pub(crate) compiler: Compiler,
-    pub(crate) cache: Option<Arc<Cache>>,
+pub(crate) struct Runtime {
+    pub(crate) wasmtime: wasmtime::Engine,
+    pub(crate) linker: Arc<Linker<Guest>>,
+    /// Where long calls go on.
     pub(crate) lane: Arc<SlowLane>,
+    /// Where the chance of all guests comes from.
     pub(crate) seed: Seed,
+}
+
+/// The runtimes of all plugins. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Runtimes {
+    lane: Arc<SlowLane>,
+    seed: Seed,
     largest: Limits,
     memories_in_place_max: u32,
     debug_info: bool,
     /// By what their guests have of a stack, and by whether instances are kept warm: settings of the whole of wasmtime.
-    runtimes: Arc<Mutex<BTreeMap<(usize, bool), Runtime>>>,
+    by_kind: Arc<Mutex<BTreeMap<(usize, bool), Runtime>>>,
     ticked: Arc<Ticked>,
 }
 
 /// The engines whose guests are made to yield.
 type Ticked = Mutex<Vec<EngineWeak>>;
 
-/// What the engine is set up with, beside the bounds of the plugins.
-pub struct Setup {
-    /// How many plugins it is for. There may come more, but then calls of several in turn take over each other's memory.
-    pub plugins: usize,
-    /// The program that compiles; see [`crate::plugin::own_program`].
-    pub compiler: PathBuf,
-    /// Where compiled components are kept.
-    pub cache: Option<Arc<Cache>>,
-    /// Where the guests' chance comes from.
-    pub seed: Seed,
-    /// Whether a trap tells files and lines, from what debug info the component has; then there is no cache. For the
-    /// authors of plugins alone: reading it takes time and memory that a component decides on.
-    pub debug_info: bool,
-}
-
-/// wasmtime for plugins with stacks of one size. Cheap to clone: every plugin has it.
-#[derive(Clone)]
-pub(crate) struct Runtime {
-    pub(crate) wasmtime: wasmtime::Engine,
-    pub(crate) linker: Arc<Linker<Guest>>,
-}
-
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 #[error("setting up the WebAssembly engine: {0}")]
 pub struct EngineError(String);
 
-impl Engine {
-    /// An engine whose pool fits instances of up to the `largest` memory and table of any plugin.
+impl Runtimes {
+    /// Starts what all of them share. Their pools fit instances of up to the `largest` memory and table of so many `plugins`.
     ///
     /// # Errors
-    /// When the system does not grant the pool's address space (4 GiB an instance, not memory).
-    pub fn new(largest: &Limits, setup: Setup) -> Result<Self, EngineError> {
+    /// When the system does not grant threads, or a pool's address space (4 GiB an instance, not memory).
+    pub(crate) fn start(largest: &Limits, plugins: usize, seed: Seed, debug_info: bool) -> Result<Self, EngineError> {
         let started = |error| EngineError(format!("starting threads: {error}"));
         let lane = Arc::new(SlowLane::start().map_err(started)?);
         let ticked = Arc::<Ticked>::default();
         tick(&ticked, &lane).map_err(started)?;
-        let engine = Self {
-            compiler: Compiler::new(setup.compiler, setup.debug_info),
-            // What it holds was compiled without.
-            cache: setup.cache.filter(|_| !setup.debug_info),
-            lane,
-            seed: setup.seed,
-            largest: largest.clone(),
-            memories_in_place_max: memories_in_place_max(setup.plugins),
-            debug_info: setup.debug_info,
-            runtimes: Arc::default(),
-            ticked,
-        };
-        engine.runtime(largest.stack_bytes_max, false)?;
-        Ok(engine)
+        let (largest, memories_in_place_max) = (largest.clone(), memories_in_place_max(plugins));
+        let runtimes = Self { lane, seed, largest, memories_in_place_max, debug_info, by_kind: Arc::default(), ticked };
+        runtimes.get(runtimes.largest.stack_bytes_max, false)?;
+        Ok(runtimes)
     }
 
-    /// Where the chance of all guests comes from.
-    pub fn seed(&self) -> Seed {
+    pub(crate) fn seed(&self) -> Seed {
         self.seed
     }
 
@@ -124,10 +98,10 @@ impl Engine {
     /// warm or do not: each has a pool, which reserves 8 TiB of addresses, and they have to fit beside each other however many
     /// sizes there are. Of instances there are [`INSTANCES_MAX`] in all pools together; the memory that each pool keeps of those
     /// that ended adds up.
-    pub(crate) fn runtime(&self, stack_bytes_max: usize, keeps_warm: bool) -> Result<Runtime, EngineError> {
+    pub(crate) fn get(&self, stack_bytes_max: usize, keeps_warm: bool) -> Result<Runtime, EngineError> {
         let stack_bytes = stack_bytes_max.next_power_of_two();
-        let mut runtimes = self.runtimes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(runtime) = runtimes.get(&(stack_bytes, keeps_warm)) {
+        let mut by_kind = self.by_kind.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = by_kind.get(&(stack_bytes, keeps_warm)) {
             return Ok(runtime.clone());
         }
         let Limits { memory_bytes_max, table_elements_max, .. } = self.largest;
@@ -139,20 +113,12 @@ impl Engine {
         pool.linear_memory_keep_resident(memory_bytes)
             .table_keep_resident(table_bytes)
             .max_unused_warm_slots(in_place_max);
-        let runtime = Runtime::new(&self.largest, pool, stack_bytes, self.debug_info)
-            .map_err(|error| EngineError(format!("{error:#}")))?;
+        let runtime = self.new_runtime(pool, stack_bytes).map_err(|error| EngineError(format!("{error:#}")))?;
         self.ticked.lock().unwrap_or_else(PoisonError::into_inner).push(runtime.wasmtime.weak());
-        Ok(runtimes.entry((stack_bytes, keeps_warm)).or_insert(runtime).clone())
+        Ok(by_kind.entry((stack_bytes, keeps_warm)).or_insert(runtime).clone())
     }
-}
 
-impl Runtime {
-    fn new(
-        largest: &Limits,
-        mut pool: PoolingAllocationConfig,
-        stack_bytes: usize,
-        debug_info: bool,
-    ) -> wasmtime::Result<Self> {
+    fn new_runtime(&self, mut pool: PoolingAllocationConfig, stack_bytes: usize) -> wasmtime::Result<Runtime> {
         pool.total_component_instances(INSTANCES_MAX)
             .total_stacks(INSTANCES_MAX)
             .total_memories(INSTANCES_MAX * MEMORIES_PER_COMPONENT)
@@ -163,16 +129,16 @@ impl Runtime {
             .max_tables_per_component(TABLES_PER_COMPONENT_MAX)
             .max_memories_per_module(MEMORIES_PER_COMPONENT_MAX)
             .max_tables_per_module(TABLES_PER_COMPONENT_MAX)
-            .max_memory_size(largest.memory_bytes_max)
-            .table_elements(largest.table_elements_max);
-        let mut config = compile_settings(debug_info);
+            .max_memory_size(self.largest.memory_bytes_max)
+            .table_elements(self.largest.table_elements_max);
+        let mut config = compile_settings(self.debug_info);
         config
             .max_wasm_stack(stack_bytes)
             .async_stack_size(stack_bytes + HOST_STACK_BYTES)
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         let wasmtime = wasmtime::Engine::new(&config)?;
-        let linker = Arc::new(guest::linker(&wasmtime)?);
-        Ok(Self { wasmtime, linker })
+        let linker = Arc::new(linker(&wasmtime)?);
+        Ok(Runtime { wasmtime, linker, lane: Arc::clone(&self.lane), seed: self.seed })
     }
 }
 

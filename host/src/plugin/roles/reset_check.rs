@@ -2,10 +2,9 @@
 //!
 //! In debug builds it follows every reset, in others where the environment says so: it takes longer than a call.
 
-use super::guest::Guest;
-use super::isolation::Isolation;
-use crate::plugin::load::reset::STATE;
-use crate::plugin::roles::loaded::Plugin;
+use super::loaded::Plugin;
+use crate::plugin::run::guest::Guest;
+use crate::plugin::run::isolation::{Isolation, STATE};
 use std::sync::OnceLock;
 use wasmtime::Store;
 use wasmtime::component::{Instance, TypedFunc};
@@ -21,7 +20,7 @@ pub(crate) struct State {
 
 impl State {
     /// Of a new instance; none where it is not reset or not checked.
-    pub(super) async fn of(
+    pub(crate) async fn of(
         store: &mut Store<Guest>,
         instance: &Instance,
         plugin: &Plugin,
@@ -35,7 +34,7 @@ impl State {
     }
 
     /// Whether an instance that was reset is as it was. If it is not, the log says so, and a debug build panics.
-    pub(super) async fn is_unchanged(state: &mut Option<Self>, store: &mut Store<Guest>, plugin: &Plugin) -> bool {
+    pub(crate) async fn is_unchanged(state: &mut Option<Self>, store: &mut Store<Guest>, plugin: &Plugin) -> bool {
         let Some(state) = state else { return true };
         // In a box, so that calls which are not checked have no room for it.
         let hashed = Box::pin(state.hash.call_async(store, ())).await;
