@@ -16,9 +16,9 @@ mod shown;
 mod subscribe;
 mod table;
 
-use crate::environment;
-use crate::output::{note, unless_unread};
 use crate::plugin::{COMPILER_SUBCOMMAND, CompilerFlags, run_compiler};
+use crate::system::environment;
+use crate::system::output::{note, unless_unread};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 

@@ -26,16 +26,12 @@ pub mod clients;
 mod complaint;
 pub mod config;
 pub mod dead_letters;
-mod descriptors;
-mod environment;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod http;
 pub mod ledger;
 pub mod messaging;
 pub mod oci;
-mod output;
 pub mod plugin;
 pub mod request_id;
-pub mod shutdown;
-mod swap;
+pub mod system;

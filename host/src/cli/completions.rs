@@ -1,7 +1,7 @@
 //! `tidegate completions`: what a shell needs to complete our command line.
 
 use super::NAME;
-use crate::output::print;
+use crate::system::output::print;
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 use std::process::ExitCode;

@@ -7,7 +7,7 @@ mod send;
 mod show;
 
 use crate::dead_letters::{Letter, read};
-use crate::output::note;
+use crate::system::output::note;
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;

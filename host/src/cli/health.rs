@@ -1,7 +1,7 @@
 //! `tidegate health`: whether a running host is ready, for health checks where there is no curl.
 
 use crate::config::Address;
-use crate::output::print;
+use crate::system::output::print;
 use anyhow::{anyhow, bail};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;

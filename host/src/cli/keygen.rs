@@ -1,7 +1,7 @@
 //! `tidegate keygen`: a CURVE key pair in a directory, for a host or for a client.
 
 use crate::messaging::curve::key::KeyPair;
-use crate::output::print;
+use crate::system::output::print;
 use anyhow::{Context, anyhow, bail};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write;

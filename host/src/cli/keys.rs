@@ -2,7 +2,7 @@
 
 use crate::messaging::ClientKeys;
 use crate::messaging::curve::key::{KeyPair, public_key, warning_if_open_to_others};
-use crate::output::note;
+use crate::system::output::note;
 use std::path::Path;
 
 /// Both flags or neither.

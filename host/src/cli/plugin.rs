@@ -7,17 +7,11 @@ mod changes;
 mod check;
 mod dev;
 mod draft;
-mod list;
-mod load;
 mod new;
-mod pull;
-mod push;
 mod registry;
-mod rollback;
 mod sandbox;
 mod sources;
 mod test;
-mod unload;
 
 pub use sources::{embedded_digest, source_digest};
 
@@ -41,16 +35,16 @@ pub(super) enum Plugin {
     /// component goes from a temporary file into the host and is kept nowhere; `plugin build` writes it. Ctrl-C ends.
     Dev(dev::Dev),
     /// Show the plugins of a running host
-    List(list::List),
+    List(admin::list::List),
     /// Load a component into a running host
-    Load(load::Load),
+    Load(admin::load::Load),
     /// Have a running host go back to what served before
-    Rollback(rollback::Rollback),
+    Rollback(admin::rollback::Rollback),
     /// Have a running host serve a plugin no more
     ///
     /// Its route is gone, and calls that run end on it. Its file is not removed: it is left alone until it changes, it is
     /// loaded again with `plugin load`, or the host starts anew.
-    Unload(unload::Unload),
+    Unload(admin::unload::Unload),
     /// Try a component, or a plugin of a running host, on one input
     ///
     /// FILE is loaded into a sandbox of this process, without any host: its answer goes to stdout as it is, what it took
@@ -58,9 +52,9 @@ pub(super) enum Plugin {
     /// none since the message was filtered; else 1.
     Call(call::Call),
     /// Put a component into a registry
-    Push(push::Push),
+    Push(registry::push::Push),
     /// Get a component from a registry
-    Pull(pull::Pull),
+    Pull(registry::pull::Pull),
 }
 
 impl Plugin {

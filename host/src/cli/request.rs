@@ -3,7 +3,7 @@
 use super::keys::Keys;
 use crate::clients::requester::{self, Settings};
 use crate::messaging::socket::endpoint::check_peer;
-use crate::output::print;
+use crate::system::output::print;
 use std::process::ExitCode;
 use std::time::Duration;
 

@@ -3,9 +3,9 @@
 use super::{ending, log};
 use crate::app::{App, StartError};
 use crate::config::{Address, Config, Endpoint, GIVE_UP_MS, LogFormat, check_name};
-use crate::output;
 use crate::plugin::Source;
-use crate::swap;
+use crate::system::output;
+use crate::system::swap;
 use clap::builder::BoolishValueParser;
 use clap::{Args, CommandFactory, error::ErrorKind};
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 use super::keys::Keys;
 use crate::clients::subscriber::{Settings, Subscriber};
 use crate::messaging::socket::endpoint::check_peer;
-use crate::output::note;
+use crate::system::output::note;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};

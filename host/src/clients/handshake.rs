@@ -3,7 +3,7 @@
 use crate::messaging::curve::client_keys::ClientKeys;
 use crate::messaging::socket;
 use crate::messaging::socket::host_name::HostName;
-use crate::output::note;
+use crate::system::output::note;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,7 +1,7 @@
 //! The subscriber's log: whole lines appended to a file that may fail, be rotated, and come back.
 
 use crate::append::{ends_within_a_line, write_counting};
-use crate::output::note;
+use crate::system::output::note;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use super::handshake::{Handshakes, Said};
 use crate::messaging::curve::client_keys::ClientKeys;
 use crate::messaging::socket;
-use crate::output::{note, try_print};
+use crate::system::output::{note, try_print};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;

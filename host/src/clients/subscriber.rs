@@ -7,7 +7,7 @@ use super::line::LineWriter;
 use super::log_file::LogFile;
 use crate::messaging::curve::client_keys::ClientKeys;
 use crate::messaging::socket;
-use crate::output::{note, try_print};
+use crate::system::output::{note, try_print};
 use command::Command;
 use std::io;
 use std::path::PathBuf;

@@ -18,7 +18,7 @@ pub(crate) mod trace;
 
 use crate::complaint::Complaint;
 use crate::config::BACKLOG;
-use crate::descriptors::is_reserved;
+use crate::system::descriptors::is_reserved;
 use connection::{Connections, http1, http2};
 use connection_timeouts::Patience;
 use figures::Figures;

@@ -4,7 +4,7 @@ use super::Source;
 use crate::cli::shown::one_line;
 use crate::cli::table::table;
 use crate::dead_letters::{Letter, Stage};
-use crate::output::{note, print};
+use crate::system::output::{note, print};
 use clap::Args;
 use serde::Serialize;
 use std::io::ErrorKind;

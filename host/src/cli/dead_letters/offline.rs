@@ -5,8 +5,8 @@ use crate::cli::outcome::Outcome;
 use crate::config::LogFormat;
 use crate::config::{Config, check_name};
 use crate::dead_letters::{Base64, By, Input, Letter};
-use crate::output::note;
 use crate::plugin::{CallNumber, Cause, Engine, Message, Request, Seed, Setup, Slots, Source, own_program};
+use crate::system::output::note;
 use anyhow::{Context, bail};
 use std::path::Path;
 

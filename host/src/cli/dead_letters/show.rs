@@ -3,7 +3,7 @@
 use super::Source;
 use crate::cli::shown::{bytes, field, frames, lines, metadata};
 use crate::dead_letters::{Base64, Input, Letter};
-use crate::output::print;
+use crate::system::output::print;
 use clap::Args;
 use std::process::ExitCode;
 

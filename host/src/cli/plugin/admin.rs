@@ -1,9 +1,14 @@
 //! The client of a running host's admin surface, and how its answers are shown.
 
+pub(super) mod list;
+pub(super) mod load;
+pub(super) mod rollback;
+pub(super) mod unload;
+
 use crate::cli::shown::printable;
 use crate::config::Address;
 use crate::http::read_token;
-use crate::output::print;
+use crate::system::output::print;
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use serde_json::Value;

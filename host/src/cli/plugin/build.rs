@@ -9,8 +9,8 @@ mod tool;
 mod world;
 
 use super::sources::{SECTION, source_digest};
-use crate::output::print;
 use crate::plugin::{EXAMPLES_SECTION, Examples, custom_sections, write_at_once};
+use crate::system::output::print;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use guest::Guest;

@@ -1,8 +1,8 @@
 //! `tidegate plugin check`: takes a file through the same stages as the host, and tells what it found.
 
 use super::sandbox::{Component, Sandbox, block_on};
-use crate::output::print;
 use crate::plugin::Plugin;
+use crate::system::output::print;
 use anyhow::Context;
 use clap::Args;
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 
 mod template;
 
-use crate::output::{note, print};
+use crate::system::output::{note, print};
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use std::io::{IsTerminal, Write};

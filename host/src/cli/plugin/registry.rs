@@ -1,5 +1,8 @@
 //! What `plugin push` and `plugin pull` have in common: the reference, and the registry that is asked.
 
+pub(super) mod pull;
+pub(super) mod push;
+
 use crate::config::Reference;
 use crate::oci::{Error, Registries};
 use anyhow::Context;

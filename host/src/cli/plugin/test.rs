@@ -3,9 +3,9 @@
 use super::changes::{Changes, Watched};
 use super::draft::Draft;
 use super::sandbox::{Component, Sandbox, block_on};
-use crate::output::{note, print, try_print, unless_unread};
 use crate::plugin::{EXAMPLES_SECTION, Examples, Outcome, custom_section};
-use crate::shutdown::{Ask, Signals};
+use crate::system::output::{note, print, try_print, unless_unread};
+use crate::system::shutdown::{Ask, Signals};
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use std::collections::BTreeMap;

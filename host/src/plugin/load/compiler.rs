@@ -7,9 +7,9 @@
 use super::LoadError;
 use super::reset::resettable;
 use crate::config::{ARTIFACT_BYTES_MAX, BUSY_COMPILE_PERIODS, COMPILES_ASKED_MAX, COMPILES_MAX, Limits};
-use crate::output::note;
 use crate::plugin::run::isolation::Isolation;
 use crate::plugin::run::runtime;
+use crate::system::output::note;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;

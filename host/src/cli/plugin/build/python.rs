@@ -2,7 +2,7 @@
 
 use super::tool::{Tool, is_installed, mark_installed, works};
 use super::world::{WIT, World};
-use crate::output::note;
+use crate::system::output::note;
 use anyhow::{Context, bail};
 use std::path::Path;
 

@@ -12,7 +12,7 @@ use wasmtime_wasi::p2::bindings::sockets::{ip_name_lookup::ResolveAddressStream,
 const WASI: &str = "0.2.12";
 
 /// Puts functions that count in place of those that make sockets and look up names, and would only refuse.
-pub(in crate::plugin::run) fn add_counted_sockets(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+pub(super) fn add_counted_sockets(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     linker.instance(&format!("wasi:sockets/tcp-create-socket@{WASI}"))?.func_wrap(
         "create-tcp-socket",

@@ -12,13 +12,13 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 /// Stdout or stderr of a guest: each line of it becomes one of the log.
 #[derive(Clone)]
-pub(in crate::plugin::run) struct LogStream {
+pub(super) struct LogStream {
     account: Arc<Account>,
     line: Arc<Mutex<Vec<u8>>>,
 }
 
 impl LogStream {
-    pub(in crate::plugin::run) fn new(account: Arc<Account>) -> Self {
+    pub(super) fn new(account: Arc<Account>) -> Self {
         Self { account, line: Arc::default() }
     }
 
@@ -34,7 +34,7 @@ impl LogStream {
     }
 
     /// Writes what stands there without an end of line.
-    pub(in crate::plugin::run) fn end(&self) {
+    pub(super) fn end(&self) {
         self.end_line(&mut self.line.lock().unwrap_or_else(PoisonError::into_inner));
     }
 

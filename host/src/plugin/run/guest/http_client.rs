@@ -31,7 +31,7 @@ type Processing = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 type Sent = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
 
 /// The requests of one guest.
-pub(in crate::plugin::run) struct Outbound {
+pub(super) struct Outbound {
     account: Arc<Account>,
 }
 
@@ -46,7 +46,7 @@ struct Admitted {
 }
 
 impl Outbound {
-    pub(in crate::plugin::run) fn new(account: Arc<Account>) -> Self {
+    pub(super) fn new(account: Arc<Account>) -> Self {
         Self { account }
     }
 

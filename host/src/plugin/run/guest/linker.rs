@@ -7,7 +7,7 @@ use wasmtime::component::Linker;
 use wasmtime_wasi_config::WasiConfig;
 
 /// Everything that a component may import; which role may import what is the type-check's business.
-pub(in crate::plugin::run) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
+pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     add_counted_sockets(&mut linker)?;

@@ -10,7 +10,7 @@ use wasmtime_wasi::p2::{DynInputStream, InputStream, Pollable, StreamError, Stre
 
 /// A stdin that is at its end, and counts who reads it.
 #[derive(Clone)]
-pub(in crate::plugin::run) struct CountedStdin(pub(in crate::plugin::run) Arc<Account>);
+pub(super) struct CountedStdin(pub(super) Arc<Account>);
 
 impl IsTerminal for CountedStdin {
     fn is_terminal(&self) -> bool {

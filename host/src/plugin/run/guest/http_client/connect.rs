@@ -1,7 +1,7 @@
 //! Connections to the hosts that handlers send requests to: where a name may lead, and whom to trust.
 
 use super::Admitted;
-use crate::descriptors::is_reserved;
+use crate::system::descriptors::is_reserved;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;

@@ -1,6 +1,6 @@
 //! `tidegate plugin list`: the plugins of a running host, one line each.
 
-use super::admin::{Admin, items, short, text};
+use super::{Admin, items, short, text};
 use crate::cli::shown::printable;
 use crate::cli::table::table;
 use clap::Args;
@@ -15,7 +15,7 @@ pub(in crate::cli) struct List {
 }
 
 impl List {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         self.admin.run("GET", "/plugins", &[], |plugins| show(plugins.as_array().map_or(&[], Vec::as_slice)))?;
         Ok(ExitCode::SUCCESS)
     }

@@ -1,6 +1,6 @@
 //! `tidegate plugin unload`: has a running host serve a plugin no more.
 
-use super::admin::{Admin, text};
+use super::{Admin, text};
 use clap::Args;
 use serde_json::Value;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ pub(in crate::cli) struct Unload {
 }
 
 impl Unload {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let Self { name, admin } = self;
         crate::config::check_name(&name).map_err(anyhow::Error::msg)?;
         admin.run("DELETE", &format!("/plugins/{name}"), &[], show)?;

@@ -1,6 +1,6 @@
 //! `tidegate plugin load`: puts a component into a running host, and waits until it serves or is refused.
 
-use super::admin::{Admin, short, text};
+use super::{Admin, short, text};
 use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
@@ -22,7 +22,7 @@ pub(in crate::cli) struct Load {
 }
 
 impl Load {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let Self { name, file, persist, admin } = self;
         // A name that could be no part of a path would ask for something else; the host explains it less well.
         crate::config::check_name(&name).map_err(anyhow::Error::msg)?;
@@ -38,7 +38,7 @@ impl Load {
 }
 
 /// What serves now, and for how long.
-pub(super) fn show(swap: &Value) -> String {
+pub(crate) fn show(swap: &Value) -> String {
     let is = |key: &str| swap.get(key).and_then(Value::as_bool).unwrap_or_default();
     let (plugin, generation) = (text(swap, "plugin"), &swap["generation"]);
     let serves = if is("changed") { "serves" } else { "is unchanged and serves" };

@@ -1,6 +1,6 @@
 //! `tidegate plugin rollback`: has a running host go back to what served before.
 
-use super::admin::Admin;
+use super::Admin;
 use super::load::show;
 use clap::Args;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ pub(in crate::cli) struct Rollback {
 }
 
 impl Rollback {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let Self { name, admin } = self;
         crate::config::check_name(&name).map_err(anyhow::Error::msg)?;
         admin.run("POST", &format!("/plugins/{name}/rollback"), &[], show)?;

@@ -1,9 +1,9 @@
 //! `tidegate plugin push`: puts a component into a registry, under a tag.
 
-use super::registry::Registry;
+use super::Registry;
 use crate::oci::Description;
-use crate::output::{note, print};
 use crate::plugin::component_names;
+use crate::system::output::{note, print};
 use anyhow::{Context, bail};
 use clap::Args;
 use jiff::{Timestamp, Unit};
@@ -20,7 +20,7 @@ pub(in crate::cli) struct Push {
 }
 
 impl Push {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let Self { file, registry } = self;
         let reference = registry.reference.clone();
         if !reference.is_tag() {

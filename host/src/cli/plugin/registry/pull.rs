@@ -1,9 +1,9 @@
 //! `tidegate plugin pull`: gets a component from a registry into a file.
 
-use super::registry::Registry;
+use super::Registry;
 use crate::config::Limits;
-use crate::output::{note, print};
 use crate::plugin::write_at_once;
+use crate::system::output::{note, print};
 use anyhow::Context;
 use clap::Args;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub(in crate::cli) struct Pull {
 }
 
 impl Pull {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let Self { registry, output } = self;
         let reference = registry.reference.clone();
         let bytes_max = Limits::default().component_bytes_max;

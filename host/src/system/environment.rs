@@ -1,6 +1,6 @@
 //! Variables of the environment: one that is set and empty, as Compose and Helm leave those without a value, is unset.
 
-use crate::output::note;
+use super::output::note;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::process::Command;

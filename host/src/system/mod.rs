@@ -1,0 +1,8 @@
+//! What the host has to do with the system it runs on: descriptors, environment, memory that is swapped out, signals, and the
+//! streams that it writes to.
+
+pub(crate) mod descriptors;
+pub(crate) mod environment;
+pub(crate) mod output;
+pub mod shutdown;
+pub(crate) mod swap;
