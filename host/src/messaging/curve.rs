@@ -7,6 +7,7 @@ mod denials;
 pub(crate) mod keeper;
 pub(crate) mod key;
 mod key_file;
+mod key_look;
 mod key_watch;
 mod zap;
 

@@ -4,8 +4,9 @@
 //! woken when it sleeps and there is something for it, and only then; under load nobody sleeps. A call begins only once there is
 //! room for all that it may return.
 
-use super::exchange::{Done, Job, Task};
+use super::exchange::{Done, Job};
 use super::policy::PolicyCall;
+use super::policy::Task;
 use crate::byte_budget::ByteBudget;
 use std::collections::VecDeque;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};

@@ -1,9 +1,10 @@
 //! Dispatch: who asks the policy for each request, the broker loop itself or a worker, and what has come of it.
 
 use super::backend::{Backend, Bell};
-use super::exchange::{Done, Job, Task};
+use super::exchange::{Done, Job};
 use super::pace::Pace;
 use super::policy::Policy;
+use super::policy::Task;
 use std::collections::VecDeque;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;

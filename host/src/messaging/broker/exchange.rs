@@ -2,7 +2,6 @@
 
 use super::envelope::Envelope;
 use super::origin::Origin;
-use super::policy::PolicyCall;
 use crate::byte_budget::Held;
 use crate::ledger::{Passage, Reason};
 use crate::messaging::socket::{Frames, frames_bytes};
@@ -27,14 +26,6 @@ impl Job {
     pub(super) fn bytes(&self) -> usize {
         self.envelope.bytes() + frames_bytes(&self.body)
     }
-}
-
-/// What there is to do for a request.
-pub(super) enum Task {
-    /// To ask the policy, with room for what it may return.
-    Begin(Job, Held),
-    /// To wait for its answer, which did not come at once.
-    GoOn(Box<PolicyCall>),
 }
 
 /// The end of a request: its replies, or the reason why there are none.

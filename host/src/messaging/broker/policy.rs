@@ -54,6 +54,14 @@ pub(super) struct PolicyCall {
     held: Held,
 }
 
+/// What there is to do for a request.
+pub(super) enum Task {
+    /// To ask the policy, with room for what it may return.
+    Begin(Job, Held),
+    /// To wait for its answer, which did not come at once.
+    GoOn(Box<PolicyCall>),
+}
+
 impl Policy {
     /// Asks, on a thread inside the runtime. The end, if that comes at once: a guest that does not wait for anything runs
     /// until it returns or one tick of the engine has passed. Else the call, to be waited for.

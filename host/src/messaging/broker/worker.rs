@@ -1,8 +1,9 @@
 //! A worker: takes one request at a time from the backend, asks the policy, and hands its answer to the broker loop.
 
 use super::backend::Backend;
-use super::exchange::{Done, Task};
+use super::exchange::Done;
 use super::policy::Policy;
+use super::policy::Task;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;

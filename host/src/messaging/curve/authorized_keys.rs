@@ -1,7 +1,7 @@
 //! The live list of the keys that are let in: what the files of a directory said when they were last looked at.
 
 use super::key_file::KeyFile;
-use super::key_watch::Look;
+use super::key_look::Look;
 use crate::config::AUTHORIZED_KEYS_MAX;
 use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, HashMap};
@@ -158,7 +158,7 @@ impl AuthorizedKeys {
             }
             let path = entry.path();
             #[cfg(debug_assertions)]
-            super::key_watch::hang_if_asked(&path);
+            super::key_look::hang_if_asked(&path);
             let before = known.get(&path);
             if let Some(file) = KeyFile::examine(&path, before, first)? {
                 if let Some(cause) = file.news_of_failure(before) {
