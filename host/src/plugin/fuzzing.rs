@@ -55,7 +55,7 @@ impl Loader {
             let candidate = Candidate::new(Arc::new(bytes.to_vec())).await.expect("a digest");
             match self.engine.load(&account, candidate, true).await {
                 Ok(plugin) => {
-                    assert_eq!((&*plugin.digest, plugin.size_bytes), (&*load::digest(bytes), bytes.len()));
+                    assert_eq!((&**plugin.digest(), plugin.size_bytes), (&*load::digest(bytes), bytes.len()));
                     assert!(!plugin.roles.is_empty());
                     call(&plugin).await;
                 }

@@ -17,6 +17,7 @@ mod type_check;
 
 use super::call::CallError;
 use super::roles::loaded::Plugin;
+use super::roles::sandbox::Sandbox;
 use super::run::account::Account;
 use super::run::isolation::Isolation;
 use super::run::runtime::Runtime;
@@ -197,20 +198,18 @@ impl Engine {
             })
             .await?
         };
+        let isolation = if account.reuse > 1 { Isolation::Reused(account.reuse) } else { isolation };
+        let (account, component) = (Arc::clone(account), typed.component);
         let plugin = Arc::new(Plugin {
-            digest,
             artifact,
             size_bytes: bytes.len(),
             roles: typed.roles,
             imports: typed.imports,
             examples: examples.count(),
             compile_time,
-            isolation: if account.reuse > 1 { Isolation::Reused(account.reuse) } else { isolation },
-            component: typed.component,
             adapter: typed.adapter,
             handler: typed.handler,
-            account: Arc::clone(account),
-            runtime,
+            sandbox: Arc::new(Sandbox { digest, isolation, component, account, runtime }),
         });
         while_too_busy(|| plugin.probe(), &Default::default())
             .await

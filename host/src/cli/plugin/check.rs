@@ -53,12 +53,12 @@ impl Report {
     fn new(name: String, plugin: &Plugin) -> Self {
         Self {
             name,
-            digest: plugin.digest.to_string(),
+            digest: plugin.digest().to_string(),
             size_bytes: plugin.size_bytes,
             contract: plugin.contract(),
             roles: plugin.roles.iter().map(ToString::to_string).collect(),
             imports: plugin.imports.clone(),
-            instances: plugin.isolation.to_string(),
+            instances: plugin.isolation().to_string(),
             examples: plugin.examples,
             compile_ms: plugin.compile_time.as_micros() as f64 / 1_000.0,
         }

@@ -1,9 +1,9 @@
 //! Instances of one generation and role: a new one per call, or one that has served and was reset, or, where the user opted
 //! in, one that still remembers what it served.
 
-use super::loaded::Plugin;
 use super::reset_check::State;
-use super::v0_1_0::Idle;
+use super::sandbox::Sandbox;
+use super::warm::Warm;
 use crate::plugin::run::deterministic_random::Occasion;
 use crate::plugin::run::guest::Guest;
 use crate::plugin::run::isolation::Isolation;
@@ -47,10 +47,10 @@ impl<B> Instances<B> {
 
     /// Keeps an instance whose call returned, if it may serve again and takes no place that others may need soon. One that
     /// trapped or was interrupted must not come here: its memory may hold anything.
-    pub(crate) async fn give_back(&self, mut instance: Instance<B>, plugin: &Plugin, idle: &Arc<Idle>) {
+    pub(crate) async fn give_back(&self, mut instance: Instance<B>, sandbox: &Sandbox, warm: &Arc<Warm>) {
         instance.served = instance.served.saturating_add(1);
         let may_serve = !Place::are_scarce()
-            && match plugin.isolation {
+            && match sandbox.isolation {
                 // Its memories and globals are as they were: the guest's own function has ended with that.
                 Isolation::Reset => instance.store.data_mut().reset() && self.lock().len() < idle_max(),
                 Isolation::Fresh(_) => false,
@@ -59,10 +59,10 @@ impl<B> Instances<B> {
                     instance.served < calls
                 }
             };
-        if may_serve && State::is_unchanged(&mut instance.state, &mut instance.store, plugin).await {
+        if may_serve && State::is_unchanged(&mut instance.state, &mut instance.store, sandbox).await {
             self.lock().push(instance);
         } else {
-            plugin.let_go(idle, instance.store);
+            sandbox.let_go(warm, instance.store);
         }
     }
 

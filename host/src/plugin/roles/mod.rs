@@ -5,6 +5,7 @@ mod compiled_in;
 mod instances;
 pub(crate) mod loaded;
 mod reset_check;
+pub(crate) mod sandbox;
 pub(crate) mod single_call;
 pub(crate) mod v0_1_0;
 mod warm;

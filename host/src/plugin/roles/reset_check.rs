@@ -2,7 +2,7 @@
 //!
 //! In debug builds it follows every reset, in others where the environment says so: it takes longer than a call.
 
-use super::loaded::Plugin;
+use super::sandbox::Sandbox;
 use crate::plugin::run::guest::Guest;
 use crate::plugin::run::isolation::{Isolation, STATE};
 use std::sync::OnceLock;
@@ -23,9 +23,9 @@ impl State {
     pub(crate) async fn of(
         store: &mut Store<Guest>,
         instance: &Instance,
-        plugin: &Plugin,
+        sandbox: &Sandbox,
     ) -> wasmtime::Result<Option<Self>> {
-        if !is_wanted() || plugin.isolation != Isolation::Reset {
+        if !is_wanted() || sandbox.isolation != Isolation::Reset {
             return Ok(None);
         }
         let hash = instance.get_typed_func(&mut *store, STATE)?;
@@ -34,14 +34,14 @@ impl State {
     }
 
     /// Whether an instance that was reset is as it was. If it is not, the log says so, and a debug build panics.
-    pub(crate) async fn is_unchanged(state: &mut Option<Self>, store: &mut Store<Guest>, plugin: &Plugin) -> bool {
+    pub(crate) async fn is_unchanged(state: &mut Option<Self>, store: &mut Store<Guest>, sandbox: &Sandbox) -> bool {
         let Some(state) = state else { return true };
         // In a box, so that calls which are not checked have no room for it.
         let hashed = Box::pin(state.hash.call_async(store, ())).await;
         let is_unchanged = matches!(hashed, Ok((hash,)) if hash == state.initial);
         if !is_unchanged {
-            let name = plugin.name();
-            tracing::error!(plugin = name, digest = %plugin.digest, "an instance was reset and is not as it was; please report it");
+            let name = sandbox.name();
+            tracing::error!(plugin = name, digest = %sandbox.digest, "an instance was reset and is not as it was; please report it");
             debug_assert!(false, "an instance of {name} was reset and is not as it was");
         }
         is_unchanged

@@ -41,6 +41,6 @@ impl<T> SingleCall<T> {
     async fn of(call: impl Future<Output = Result<T, CallError>>, idle: &Idle) -> Self {
         let began = Instant::now();
         let result = call.await;
-        Self { result, time: began.elapsed(), memory_bytes: idle.memory.bytes() }
+        Self { result, time: began.elapsed(), memory_bytes: idle.warm.memory.bytes() }
     }
 }

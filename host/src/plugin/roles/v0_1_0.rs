@@ -4,14 +4,13 @@
 //! gets a file of its own.
 
 use super::instances::{Instance, Instances};
-use super::loaded::Plugin;
+use super::sandbox::Sandbox;
 use super::warm::{New, Warm};
 use crate::config::Limits;
 use crate::plugin::call::{CallError, Message, Reply, Request};
 use crate::plugin::role::Role as RoleName;
 use crate::plugin::run::deterministic_random::Occasion;
 use crate::plugin::run::guest::Guest;
-use crate::plugin::run::guest::memory_limits::HighWater;
 use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
@@ -62,9 +61,7 @@ pub(crate) struct Idle {
     transform: Instances<TransformRole>,
     reply_policy: Instances<ReplyPolicyRole>,
     /// New ones, for whichever role is called next.
-    pub(crate) warm: Warm,
-    /// The most memory that any instance took since the generation began.
-    pub(crate) memory: Arc<HighWater>,
+    pub(crate) warm: Arc<Warm>,
 }
 
 impl Adapter {
@@ -98,17 +95,17 @@ impl Adapter {
     /// One call of the role `transform`.
     pub(super) async fn transform(
         &self,
-        plugin: &Plugin,
-        idle: &Arc<Idle>,
+        sandbox: &Sandbox,
+        idle: &Idle,
         input: &TransformInput,
         occasion: Occasion,
     ) -> Result<Option<Message>, CallError> {
         let role = self.transform.as_ref().ok_or(CallError::NoRole("transform"))?;
-        let mut instance = instance(role, &idle.transform, idle, plugin, occasion).await?;
+        let mut instance = instance(role, &idle.transform, &idle.warm, sandbox, occasion).await?;
         let Instance { store, bindings, .. } = &mut instance;
         let returned = bindings.tidegate_plugin_transform().call_transform(&mut *store, input).await;
-        let output = plugin.unless_trapped(returned, store)?;
-        idle.transform.give_back(instance, plugin, idle).await;
+        let output = sandbox.unless_trapped(returned, store)?;
+        idle.transform.give_back(instance, sandbox, &idle.warm).await;
         let output = output.map_err(|error| match error {
             wit_transform::Error::Rejected(text) => CallError::Rejected(text),
             wit_transform::Error::Failed(text) => CallError::Failed(text),
@@ -119,24 +116,24 @@ impl Adapter {
     /// One call of the role `reply-policy`.
     pub(super) async fn replies(
         &self,
-        plugin: &Plugin,
-        idle: &Arc<Idle>,
+        sandbox: &Sandbox,
+        idle: &Idle,
         input: &ReplyPolicyInput,
         occasion: Occasion,
     ) -> Result<Vec<Reply>, CallError> {
         let role = self.reply_policy.as_ref().ok_or(CallError::NoRole("reply-policy"))?;
-        let mut instance = instance(role, &idle.reply_policy, idle, plugin, occasion).await?;
+        let mut instance = instance(role, &idle.reply_policy, &idle.warm, sandbox, occasion).await?;
         let Instance { store, bindings, .. } = &mut instance;
         let returned = bindings.tidegate_plugin_reply_policy().call_replies(&mut *store, input).await;
-        let output = plugin.unless_trapped(returned, store)?;
-        idle.reply_policy.give_back(instance, plugin, idle).await;
+        let output = sandbox.unless_trapped(returned, store)?;
+        idle.reply_policy.give_back(instance, sandbox, &idle.warm).await;
         let replies = output.map_err(|error| match error {
             wit_policy::Error::Rejected(text) => CallError::Rejected(text),
             wit_policy::Error::Failed(text) => CallError::Failed(text),
         })?;
         let replies: Vec<_> =
             replies.into_iter().map(|reply| Reply { delay_ms: reply.delay_ms, frames: reply.frames }).collect();
-        check_bounds(&replies, plugin.limits())?;
+        check_bounds(&replies, sandbox.limits())?;
         Ok(replies)
     }
 }
@@ -192,17 +189,17 @@ impl Role for ReplyPolicyRoleIndices {
 async fn instance<R: Role>(
     role: &R,
     instances: &Instances<R::Bindings>,
-    idle: &Idle,
-    plugin: &Plugin,
+    warm: &Warm,
+    sandbox: &Sandbox,
     occasion: Occasion,
 ) -> Result<Instance<R::Bindings>, CallError> {
     if let Some(instance) = instances.take(&occasion) {
         return Ok(instance);
     }
     // In a box of its own: every call would have room for it, and take that from a slower part of the allocator.
-    let New { mut store, instance, state } = Box::pin(plugin.new_instance(idle, occasion)).await?;
+    let New { mut store, instance, state } = Box::pin(sandbox.new_instance(warm, occasion)).await?;
     let bindings = role.bindings(&mut store, &instance);
-    let bindings = plugin.unless_trapped(bindings, &store)?;
+    let bindings = sandbox.unless_trapped(bindings, &store)?;
     Ok(Instance::new(store, bindings, state))
 }
 

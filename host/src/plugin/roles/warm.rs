@@ -1,12 +1,12 @@
 //! Warm instances: new ones that are made while nothing else runs and wait for their first call, for guests that take long to
 //! start; and the end of those that served, off the path of the calls as well.
 
-use super::loaded::Plugin;
 use super::reset_check::State;
-use super::v0_1_0::Idle;
+use super::sandbox::Sandbox;
 use crate::plugin::call::{CallError, CallNumber};
 use crate::plugin::run::deterministic_random::Occasion;
 use crate::plugin::run::guest::Guest;
+use crate::plugin::run::guest::memory_limits::HighWater;
 use crate::plugin::run::place::Place;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,13 +26,15 @@ pub(crate) struct New {
     pub(crate) state: Option<State>,
 }
 
-/// Those of one generation that wait.
+/// Those of one generation that wait, and what all its instances share.
 #[derive(Default)]
 pub(crate) struct Warm {
     ready: Mutex<Vec<New>>,
     /// Instances that have served and are not gone yet.
     ending: AtomicUsize,
     changed: Arc<Notify>,
+    /// The most memory that any instance took since the generation began.
+    pub(crate) memory: Arc<HighWater>,
 }
 
 impl Warm {
@@ -60,19 +62,19 @@ impl Drop for Warm {
     }
 }
 
-impl Plugin {
+impl Sandbox {
     /// A new instance for a call: one that waits for it, or one that is made now.
-    pub(crate) async fn new_instance(&self, idle: &Idle, occasion: Occasion) -> Result<New, CallError> {
+    pub(crate) async fn new_instance(&self, warm: &Warm, occasion: Occasion) -> Result<New, CallError> {
         if self.account.warm > 0
-            && let Some(new) = idle.warm.take(&occasion)
+            && let Some(new) = warm.take(&occasion)
         {
             return Ok(new);
         }
-        self.make_instance(idle, occasion).await
+        self.make_instance(warm, occasion).await
     }
 
-    async fn make_instance(&self, idle: &Idle, occasion: Occasion) -> Result<New, CallError> {
-        let mut store = self.store(occasion, Arc::clone(&idle.memory))?;
+    async fn make_instance(&self, warm: &Warm, occasion: Occasion) -> Result<New, CallError> {
+        let mut store = self.store(occasion, Arc::clone(&warm.memory))?;
         let made = async {
             let instance = self.component.instantiate_async(&mut store).await?;
             let state = State::of(&mut store, &instance, self).await?;
@@ -85,48 +87,47 @@ impl Plugin {
     }
 
     /// Lets go of an instance that has served.
-    pub(crate) fn let_go(&self, idle: &Arc<Idle>, store: Store<Guest>) {
-        let warm = self.account.warm as usize;
+    pub(crate) fn let_go(&self, warm: &Arc<Warm>, store: Store<Guest>) {
         // No more than are made meanwhile, so that they do not add up. One more or less does not matter.
-        if idle.warm.ending.load(Ordering::Relaxed) >= warm {
+        if warm.ending.load(Ordering::Relaxed) >= self.account.warm as usize {
             return;
         }
-        idle.warm.ending.fetch_add(1, Ordering::Relaxed);
-        let idle = Arc::clone(idle);
+        warm.ending.fetch_add(1, Ordering::Relaxed);
+        let warm = Arc::clone(warm);
         self.runtime.lane.spawn(async move {
             drop(store);
-            idle.warm.ending.fetch_sub(1, Ordering::Relaxed);
+            warm.ending.fetch_sub(1, Ordering::Relaxed);
         });
     }
 
-    /// Has so many instances wait as the configuration says, for as long as `idle` is there.
-    pub(crate) fn keep_warm(self: &Arc<Self>, idle: &Arc<Idle>) {
+    /// Has so many instances wait as the configuration says, for as long as `warm` is there.
+    pub(crate) fn keep_warm(self: &Arc<Self>, warm: &Arc<Warm>) {
         let wanted = self.account.warm as usize;
         if wanted == 0 {
             return;
         }
-        let (plugin, changed) = (Arc::downgrade(self), Arc::clone(&idle.warm.changed));
-        let idle = Arc::downgrade(idle);
+        let (sandbox, changed) = (Arc::downgrade(self), Arc::clone(&warm.changed));
+        let warm = Arc::downgrade(warm);
         self.runtime.lane.spawn(async move {
             loop {
-                let (Some(plugin), Some(idle)) = (plugin.upgrade(), idle.upgrade()) else { return };
-                if idle.warm.ready() >= wanted || Place::are_scarce() {
-                    drop((plugin, idle));
+                let (Some(sandbox), Some(warm)) = (sandbox.upgrade(), warm.upgrade()) else { return };
+                if warm.ready() >= wanted || Place::are_scarce() {
+                    drop((sandbox, warm));
                     changed.notified().await;
                     continue;
                 }
-                let deadline = Duration::from_millis(plugin.limits().call_deadline_ms);
+                let deadline = Duration::from_millis(sandbox.limits().call_deadline_ms);
                 // Whichever call it is for is not known yet, and does not matter to one that has asked for nothing.
-                let occasion = plugin.occasion(None, CallNumber::Load(0));
-                match timeout(deadline, plugin.make_instance(&idle, occasion)).await {
-                    Ok(Ok(new)) if new.store.data().has_asked_nothing() => idle.warm.lock().push(new),
+                let occasion = sandbox.occasion(None, CallNumber::Load(0));
+                match timeout(deadline, sandbox.make_instance(&warm, occasion)).await {
+                    Ok(Ok(new)) if new.store.data().has_asked_nothing() => warm.lock().push(new),
                     Ok(Ok(_)) => {
-                        let (plugin, digest) = (plugin.name(), &*plugin.digest);
+                        let (plugin, digest) = (sandbox.name(), &*sandbox.digest);
                         tracing::warn!(plugin, digest, "not kept warm: it asks the host something when it starts");
                         return;
                     }
                     Ok(Err(_)) | Err(_) => {
-                        drop((plugin, idle));
+                        drop((sandbox, warm));
                         sleep(PAUSE).await;
                     }
                 }

@@ -1,9 +1,8 @@
 //! The role `http-handler`: the adapter between `wasi:http/incoming-handler@0.2` and the host, for components that were
 //! written for any host of that standard.
 
-use super::loaded::Plugin;
-use super::v0_1_0::Idle;
-use super::warm::New;
+use super::sandbox::Sandbox;
+use super::warm::{New, Warm};
 use crate::plugin::call::CallError;
 use crate::plugin::run::guest::Guest;
 use crate::plugin::run::response::{Outlet, announced, is_bodiless};
@@ -46,26 +45,26 @@ impl Handler {
     /// One call, in a fresh instance that goes with it. It is over when the guest has returned and its response is whole.
     pub(super) async fn handle(
         &self,
-        plugin: &Plugin,
-        idle: &Arc<Idle>,
+        sandbox: &Sandbox,
+        warm: &Arc<Warm>,
         New { mut store, instance, .. }: New,
         request: Request<Bytes>,
         outlet: Outlet,
     ) -> Result<(), CallError> {
         let method = request.method().clone();
         let proxy = self.0.load(&mut store, &instance);
-        let proxy = plugin.unless_trapped(proxy, &store)?;
+        let proxy = sandbox.unless_trapped(proxy, &store)?;
         let (answer, answered) = oneshot::channel();
         let resources = resources(store.data_mut().http(), request, answer);
-        let (request, outparam) = plugin.unless_trapped(resources, &store)?;
+        let (request, outparam) = sandbox.unless_trapped(resources, &store)?;
         let guest = async move {
             let returned = proxy.wasi_http_incoming_handler().call_handle(&mut store, request, outparam).await;
-            let ended = plugin.unless_trapped(returned, &store);
+            let ended = sandbox.unless_trapped(returned, &store);
             // And with it goes all that the guest has left open.
-            plugin.let_go(idle, store);
+            sandbox.let_go(warm, store);
             ended
         };
-        let response = take(answered, outlet, &method, plugin.limits().output_bytes_max);
+        let response = take(answered, outlet, &method, sandbox.limits().output_bytes_max);
         try_join(guest, response).await.map(drop)
     }
 }

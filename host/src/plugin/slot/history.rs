@@ -114,7 +114,7 @@ impl History {
     /// reaches an older generation. Also returns whether the generation is a new one.
     pub(super) fn swap(&self, turn: Turn, plugin: Arc<Plugin>) -> Result<(Arc<Stamp>, bool), LoadError> {
         let mut past = self.lock();
-        if let Some(stamp) = self.confirm_within(&mut past, turn, &plugin.digest) {
+        if let Some(stamp) = self.confirm_within(&mut past, turn, &plugin.digest()) {
             return Ok((stamp, false));
         }
         if past.is_superseded(turn) {
@@ -125,7 +125,7 @@ impl History {
         }
         past.in_force = turn;
         past.rolled_back = false;
-        past.condemned.remove(&*plugin.digest);
+        past.condemned.remove(&**plugin.digest());
         let (stamp, before) = self.publish(&mut past, plugin, false);
         if let Some(before) = before {
             past.previous.push_front((Arc::clone(&before.stamp), Arc::clone(&before.plugin)));
@@ -242,12 +242,12 @@ impl History {
         let stamp = Arc::new(Stamp {
             plugin: self.name.clone(),
             generation: past.last_generation,
-            digest: plugin.digest.to_string(),
+            digest: plugin.digest().to_string(),
             artifact: plugin.artifact.as_deref().map(str::to_owned),
         });
         let health = Health::new(self.rules, proven);
-        let idle = Arc::default();
-        plugin.keep_warm(&idle);
+        let idle = Arc::<Idle>::default();
+        plugin.sandbox.keep_warm(&idle.warm);
         let generation = Generation { stamp: Arc::clone(&stamp), plugin, health, idle };
         (stamp, self.serving.swap(Some(Arc::new(generation))))
     }

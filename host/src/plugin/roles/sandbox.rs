@@ -1,0 +1,142 @@
+//! The sandbox of a component: where its instances are made, the bounds of a call in one, and what the end of a call means.
+
+use crate::config::{INSTANCES_MAX, Limits};
+use crate::plugin::call::{CallError, CallNumber};
+use crate::plugin::role::Role;
+use crate::plugin::run::account::Account;
+use crate::plugin::run::deterministic_random::Occasion;
+use crate::plugin::run::guest::Guest;
+use crate::plugin::run::guest::memory_limits::{HighWater, Refused};
+use crate::plugin::run::isolation::Isolation;
+use crate::plugin::run::meter::Meter;
+use crate::plugin::run::runtime::Runtime;
+use futures_util::FutureExt;
+use std::future::{Future, poll_fn};
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+use tokio::time::timeout_at;
+use wasmtime::component::InstancePre;
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
+
+/// A component, and what its instances run in.
+pub(crate) struct Sandbox {
+    /// SHA-256 of the component, in hexadecimal.
+    pub(crate) digest: Arc<str>,
+    pub(crate) isolation: Isolation,
+    pub(crate) component: InstancePre<Guest>,
+    pub(crate) account: Arc<Account>,
+    pub(crate) runtime: Runtime,
+}
+
+impl Sandbox {
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.account.limits
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.account.name
+    }
+
+    /// A store for one instance, which notes in `memory` how much it takes.
+    pub(crate) fn store(&self, occasion: Occasion, memory: Arc<HighWater>) -> Result<Store<Guest>, CallError> {
+        Guest::store(&self.runtime.wasmtime, &self.account, occasion, memory)
+    }
+
+    /// Runs a call under its deadline; a long one goes on in the slow lane. A panic in the host's part of it ends there,
+    /// so that whoever asked gets its input back and lives on. In a box from the beginning: a call is some kilobytes large,
+    /// and every function that passes it on would copy them.
+    pub(super) async fn bounded<T: Send + 'static>(
+        &self,
+        call: Pin<Box<impl Future<Output = Result<T, CallError>> + Send + 'static>>,
+    ) -> Result<T, CallError> {
+        let deadline_ms = self.limits().call_deadline_ms;
+        let (share, began, deadline) = (&self.account.cpu, Instant::now(), Duration::from_millis(deadline_ms));
+        let meter = OnceLock::<Arc<Meter>>::new();
+        let too_late = || match meter.get() {
+            Some(meter) if meter.is_starved(share, deadline) => CallError::Starved(deadline_ms),
+            _ => CallError::DeadlineExceeded(deadline_ms),
+        };
+        unless_panicked(async {
+            let mut call = pin!(self.runtime.lane.run(share, call, began, &meter));
+            // Most end at once, and need no timer.
+            if let Poll::Ready(ended) = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
+                return ended;
+            }
+            timeout_at((began + deadline).into(), call).await.unwrap_or_else(|_| Err(too_late()))
+        })
+        .await
+    }
+
+    pub(crate) fn occasion(&self, role: Option<Role>, number: CallNumber) -> Occasion {
+        Occasion { seed: self.runtime.seed, digest: Arc::clone(&self.digest), role, number }
+    }
+
+    /// What a call returned, or why it returned nothing.
+    pub(crate) fn unless_trapped<T>(
+        &self,
+        returned: wasmtime::Result<T>,
+        store: &Store<Guest>,
+    ) -> Result<T, CallError> {
+        let error = match returned {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        let limits = self.limits();
+        if error.is::<PoolConcurrencyLimitError>() {
+            return Err(CallError::TooManyCalls(INSTANCES_MAX as usize));
+        }
+        if is_of_system(&error) {
+            return Err(CallError::NoRoom(format!("{error:#}")));
+        }
+        if error.downcast_ref::<Trap>() == Some(&Trap::StackOverflow) {
+            return Err(CallError::OverStack(limits.stack_bytes_max));
+        }
+        // wasmtime has no public type for this one; a test holds its text.
+        if error.root_cause().to_string().contains("fuel allocated for hostcalls") {
+            return Err(CallError::OverOutput(limits.output_bytes_max));
+        }
+        Err(match store.data().growth.refused {
+            Some(Refused::Memory) => CallError::OverMemory(limits.memory_bytes_max),
+            Some(Refused::Table) => CallError::OverTable(limits.table_elements_max),
+            // Not `{:?}`: that would add the host's own backtrace where the environment asks for those.
+            None => CallError::Trapped(format!("{error:#}")),
+        })
+    }
+}
+
+/// Whether the system refused something that wasmtime asked it for, memory for another instance above all. A guest has no such
+/// errors: what it is refused it is told of.
+fn is_of_system(error: &wasmtime::Error) -> bool {
+    error.is::<rustix::io::Errno>() || error.is::<std::io::Error>()
+}
+
+/// What a call came to, be it a panic of the host's.
+async fn unless_panicked<T>(call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+    AssertUnwindSafe(call).catch_unwind().await.unwrap_or(Err(CallError::Panicked))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_refuses_is_told_from_a_trap() {
+        let no_memory = || rustix::io::Errno::NOMEM;
+        assert!(is_of_system(&wasmtime::Error::new(no_memory()).context("making an instance")));
+        assert!(is_of_system(&std::io::Error::from(no_memory()).into()));
+        assert!(!is_of_system(&wasmtime::Error::new(Trap::UnreachableCodeReached).context("error while executing")));
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_the_call_and_nothing_else() {
+        let call = async {
+            tokio::task::yield_now().await;
+            panic!("in the host's part of a call")
+        };
+        assert_eq!(unless_panicked::<()>(call).await, Err(CallError::Panicked));
+        assert_eq!(unless_panicked(async { Ok(1) }).await, Ok(1));
+    }
+}
