@@ -14,7 +14,8 @@
 //!
 //! Read on from `main.rs`: it parses ([`cli`]), builds ([`app`]) and runs. Imports point one way:
 //! `main → cli → app → {http, messaging} → plugin`; [`config`], [`ledger`], [`dead_letters`], [`request_id`] and
-//! `output` are leaves, and [`oci`], which [`plugin`] alone and [`cli`] ask, needs but [`config`].
+//! [`system`] are leaves; [`oci`], which [`plugin`] alone and [`cli`] ask, needs but [`config`]; and [`clients`] are what [`cli`]
+//! alone runs. `tests/structure.rs` holds that, within each folder too.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

@@ -9,7 +9,7 @@ pub const AS_IT_COMES: &str = "wasmtime serve, as it comes";
 pub const RECIPE: &str = "wasmtime serve, our guest and pool recipe";
 pub const REUSED: &str = "wasmtime serve, recipe, instance reused";
 
-/// What the host's own pool is set to; see host/src/plugin/engine.rs.
+/// What the host's own pool is set to; see host/src/plugin/run/runtime.rs.
 const POOL: [&str; 3] =
     ["-Opooling-allocator=y", "-Opooling-memory-keep-resident=131072", "-Opooling-table-keep-resident=65536"];
 

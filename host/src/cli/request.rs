@@ -2,7 +2,7 @@
 
 use super::keys::Keys;
 use crate::clients::requester::{self, Settings};
-use crate::messaging::socket::endpoint::check_peer;
+use crate::messaging::check_peer;
 use crate::system::output::print;
 use std::process::ExitCode;
 use std::time::Duration;

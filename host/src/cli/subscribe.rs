@@ -2,7 +2,7 @@
 
 use super::keys::Keys;
 use crate::clients::subscriber::{Settings, Subscriber};
-use crate::messaging::socket::endpoint::check_peer;
+use crate::messaging::check_peer;
 use crate::system::output::note;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -3,7 +3,7 @@
 
 mod fields;
 mod mount;
-mod query;
+pub(super) mod query;
 
 use super::answer::{say_who, with_type};
 use super::problem::Problem;

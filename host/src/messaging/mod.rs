@@ -1,8 +1,7 @@
-//! ZeroMQ: the only folder that names the zmq crate.
+//! ZeroMQ, as a host speaks it; with [`crate::clients`] the only folder that names the zmq crate.
 //!
-//! [`Publisher`] is the PUB side of the HTTP surface, [`Broker`] the ROUTER side with its workers; [`subscriber`]
-//! and [`requester`] are the clients behind the subcommands. Every socket belongs to one thread from spawn to close;
-//! other threads reach it through a queue or through a socket of their own.
+//! [`Publisher`] is the PUB side of the HTTP surface, [`Broker`] the ROUTER side with its workers. Every socket belongs to one
+//! thread from spawn to close; other threads reach it through a queue or through a socket of their own.
 
 pub mod broker;
 pub mod curve;
@@ -14,5 +13,6 @@ pub(crate) mod socket;
 pub use broker::{Broker, BrokerControl, BrokerState, BrokerStatus};
 pub use curve::{AuthorizedKeys, ClientKeys, Curve};
 pub use publisher::{Publisher, QueueFull};
+pub use socket::endpoint::check_peer;
 pub use socket::{BindError, PeerFigures, SocketFigures};
 pub use zmq_sys::accept::accept_below;

@@ -70,7 +70,7 @@ impl Loader {
 async fn call(plugin: &Arc<Plugin>) {
     let metadata = vec![("query.a".to_owned(), "é".to_owned())];
     let length = |metadata: &[(String, String)]| metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
-    let max = plugin.limits().output_bytes_max;
+    let max = plugin.sandbox.limits().output_bytes_max;
     if plugin.roles.contains(&Role::Transform) {
         let message = Message { topic: "topic".to_owned(), metadata: metadata.clone(), body: b"Body\xff".to_vec() };
         if let Ok(Some(Message { topic, metadata, body })) =
@@ -84,7 +84,7 @@ async fn call(plugin: &Arc<Plugin>) {
         let request = Request { identity: vec![0, 255], metadata, frames: vec![vec![], b"Body\xff".to_vec()] };
         if let Ok(replies) = plugin.replies(Arc::new(request.into()), CallNumber::Message(1), Arc::default(), ()).await
         {
-            let limits = plugin.limits();
+            let limits = plugin.sandbox.limits();
             assert!(replies.len() <= limits.replies_max);
             let mut bytes = 0;
             for Reply { delay_ms, frames } in replies {

@@ -4,10 +4,11 @@
 //! of them, [`Watch`] loads again what changed on disk, and [`poll`] what moved in a registry. A plugin returns data;
 //! whoever calls it performs the effects.
 //!
-//! A load goes from `origin` (a file, or a registry and `copies`) through `load` (read, compile in `compiler` or from
-//! `cache`, `type_check`, probe, `examples`); a call through `slot`, then `lane` (short and long calls), then the adapter
-//! of its contract version (`v0_1_0`), or of the standard that it was written for (`wasi_http`, with `outbound` for what
-//! it sends).
+//! A load goes from `load::origin` (a file, or a registry and `oci_cache`) through `load` (read, compile in `compiler` or from
+//! `cache`, `type_check`, probe, `examples`); a call through `slot`, then `roles::sandbox` and `run::background_calls` (where long
+//! ones go on), then the adapter of its contract version (`roles::v0_1_0`), or of the standard that it was written for
+//! (`roles::wasi_http`, with `run::guest::http_client` for what it sends). Each of these folders asks only those before it:
+//! `run`, `roles`, `load`, `slot`, `watch`.
 
 mod call;
 #[cfg(fuzzing)]

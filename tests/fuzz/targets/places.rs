@@ -2,7 +2,7 @@
 #![no_main]
 
 use tidegate::config::{Endpoint, check_endpoint, check_name};
-use tidegate::messaging::endpoint::check_peer;
+use tidegate::messaging::check_peer;
 use tidegate::plugin::source_of;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {

@@ -3,7 +3,7 @@
 use super::{Source, offline, send};
 use crate::cli::log;
 use crate::dead_letters::{Input, Letter};
-use crate::messaging::socket::endpoint::check_peer;
+use crate::messaging::check_peer;
 use crate::system::output::print;
 use anyhow::bail;
 use clap::{ArgGroup, Args};

@@ -4,14 +4,14 @@ use percent_encoding::percent_decode;
 use std::borrow::Cow;
 
 /// Names and values; what is written as it reads is not copied.
-pub(super) type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+pub(crate) type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
 /// The pairs of a query in order. `+` is a space, the rest is percent-encoded UTF-8; a name without `=` has an empty
 /// value, and empty pieces between two `&` are no pairs.
 ///
 /// # Errors
 /// Says which piece is broken, for the caller to read.
-pub(super) fn pairs(query: &str) -> Result<Pairs<'_>, String> {
+pub(crate) fn pairs(query: &str) -> Result<Pairs<'_>, String> {
     query
         .split('&')
         .filter(|piece| !piece.is_empty())

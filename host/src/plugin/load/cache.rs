@@ -152,7 +152,7 @@ fn why_untrusted(metadata: &Metadata, is_the_cache: bool) -> Option<&'static str
 }
 
 /// Whether a file is ours alone, and as it was written.
-pub(super) fn sound(mut file: &File) -> Result<(), String> {
+pub(crate) fn sound(mut file: &File) -> Result<(), String> {
     let failed = |error: std::io::Error| error.to_string();
     let metadata = file.metadata().map_err(failed)?;
     if !metadata.is_file() || why_untrusted(&metadata, true).is_some() {

@@ -114,7 +114,7 @@ impl History {
     /// reaches an older generation. Also returns whether the generation is a new one.
     pub(super) fn swap(&self, turn: Turn, plugin: Arc<Plugin>) -> Result<(Arc<Stamp>, bool), LoadError> {
         let mut past = self.lock();
-        if let Some(stamp) = self.confirm_within(&mut past, turn, &plugin.digest()) {
+        if let Some(stamp) = self.confirm_within(&mut past, turn, plugin.digest()) {
             return Ok((stamp, false));
         }
         if past.is_superseded(turn) {

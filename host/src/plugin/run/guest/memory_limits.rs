@@ -43,7 +43,7 @@ pub(crate) struct Growth {
 }
 
 impl Growth {
-    pub(super) fn new(memory_bytes_max: usize, table_elements_max: usize, high_water: Arc<HighWater>) -> Self {
+    pub(crate) fn new(memory_bytes_max: usize, table_elements_max: usize, high_water: Arc<HighWater>) -> Self {
         Self {
             memory_bytes: 0,
             memory_bytes_max,
@@ -61,7 +61,7 @@ impl Growth {
     }
 
     /// Whether the guest has had, or asked for, more than it began with.
-    pub(super) fn has_changed(&self) -> bool {
+    pub(crate) fn has_changed(&self) -> bool {
         self.refused.is_some() || self.initial != (self.memory_bytes, self.table_elements)
     }
 
