@@ -24,23 +24,24 @@ impl Standstill {
         let thread = std::thread::spawn(move || {
             // Without a rest: a compiler of something small is done in some milliseconds.
             while !over.load(Ordering::Relaxed) {
-                for compiler in compilers(host).filter(|compiler| !spared.lock().unwrap().contains(compiler)) {
-                    signal(compiler, "STOP");
+                for (compiler, _) in compilers(host) {
+                    // Under the lock: one that is let go meanwhile must not be stopped after that.
+                    let spared = spared.lock().unwrap();
+                    if !spared.contains(&compiler) {
+                        signal(compiler, "STOP");
+                    }
                 }
             }
         });
         Self { host, free, is_over, thread: Some(thread) }
     }
 
-    /// One that stays: the first that compiles a component gives way to others, and is replaced after a while.
+    /// One that stays: the first that compiles a component gives way to others, and is replaced after a while. On a busy machine
+    /// it then takes its time to end.
     fn wait_for_compiler(&self, others: &[u32]) -> u32 {
-        let new = |but: &[u32]| {
-            wait_for("a compiler", || {
-                compilers(self.host).find(|compiler| !others.contains(compiler) && !but.contains(compiler))
-            })
-        };
-        let first = new(&[]);
-        new(&[first])
+        let stays = |(id, line): &(u32, String)| !others.contains(id) && !line.contains("give-way");
+        let (compiler, _) = wait_for("a compiler", || compilers(self.host).find(stays));
+        compiler
     }
 
     fn lets_go(&self, compiler: u32) {
@@ -53,18 +54,19 @@ impl Drop for Standstill {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
         let _ = self.thread.take().unwrap().join();
-        compilers(self.host).for_each(|compiler| signal(compiler, "CONT"));
+        compilers(self.host).for_each(|(compiler, _)| signal(compiler, "CONT"));
     }
 }
 
-/// The children of a host that have begun to be compilers: one that is stopped before would hold up who starts it.
-fn compilers(host: u32) -> impl Iterator<Item = u32> {
+/// The children of a host that have begun to be compilers, with their command lines: one that is stopped before would hold up
+/// who starts it.
+fn compilers(host: u32) -> impl Iterator<Item = (u32, String)> {
     let tasks = std::fs::read_dir(format!("/proc/{host}/task")).into_iter().flatten().flatten();
     let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
     let children = lists.flat_map(|list| list.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<u32>>());
-    children.filter(|child| {
-        std::fs::read_to_string(format!("/proc/{child}/cmdline")).is_ok_and(|line| line.contains("compile-component"))
-    })
+    let lines =
+        children.filter_map(|child| Some((child, std::fs::read_to_string(format!("/proc/{child}/cmdline")).ok()?)));
+    lines.filter(|(_, line)| line.contains("compile-component"))
 }
 
 /// Upcase, which was never compiled before.
