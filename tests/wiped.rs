@@ -7,13 +7,14 @@ use marks::{LOOK, STAY, WAYS_TO_END, marking, marking_in_place};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A plugin whose instances are new, and one whose instances are reset.
-const PLUGINS: [&str; 2] = ["made-anew", "in-place"];
+/// A plugin whose instances are new, one whose instances are reset, and one whose new instances wait for their calls.
+const PLUGINS: [&str; 3] = ["made-anew", "in-place", "kept-warm"];
 
-/// A host with both, which are busy for so many steps when they are asked to [`STAY`].
+/// A host with all of them, which are busy for so many steps when they are asked to [`STAY`].
 fn host(steps: u32, config: &str, deadline_ms: u64) -> Host {
-    let [anew, in_place] = PLUGINS;
-    let setup = Setup::new().plugin(anew, &marking(steps)).plugin(in_place, &marking_in_place(steps)).config(config);
+    let [anew, in_place, warm] = PLUGINS;
+    let setup = Setup::new().plugin(anew, &marking(steps)).plugin(in_place, &marking_in_place(steps));
+    let setup = setup.plugin(warm, &marking(steps)).config(&format!("{config}\n[plugins.{warm}]\nwarm = 1"));
     let limit = |name| format!("[plugins.{name}.limits]\ncall_deadline_ms = {deadline_ms}");
     let host = setup.config(&PLUGINS.map(limit).join("\n")).start();
     assert_eq!(host.status(in_place)["instances"], "reset in place");
