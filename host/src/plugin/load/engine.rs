@@ -45,6 +45,6 @@ impl Engine {
 
     /// Where the chance of all guests comes from.
     pub fn seed(&self) -> Seed {
-        self.runtimes.seed()
+        self.runtimes.seed
     }
 }

@@ -57,7 +57,8 @@ pub(crate) struct Runtime {
 #[derive(Clone)]
 pub(crate) struct Runtimes {
     lane: Arc<SlowLane>,
-    seed: Seed,
+    /// Where the chance of all guests comes from.
+    pub(crate) seed: Seed,
     largest: Limits,
     memories_in_place_max: u32,
     debug_info: bool,
@@ -88,10 +89,6 @@ impl Runtimes {
         let runtimes = Self { lane, seed, largest, memories_in_place_max, debug_info, by_kind: Arc::default(), ticked };
         runtimes.get(runtimes.largest.stack_bytes_max, false)?;
         Ok(runtimes)
-    }
-
-    pub(crate) fn seed(&self) -> Seed {
-        self.seed
     }
 
     /// The runtime for plugins whose guests may have so much of a stack, rounded up to a power of two, and that keep instances
