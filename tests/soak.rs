@@ -135,7 +135,7 @@ fn assert_explained(reason: &str) {
 }
 
 #[test]
-fn five_hundred_swaps_by_three_ways_lose_and_mix_up_nothing() {
+fn swaps_by_three_ways_lose_and_mix_up_nothing() {
     let time = Duration::from_secs(seconds());
     let swaps = 500 * seconds() / 60 / ROUTES.len() as u64;
     let base = bytes("downcase");
