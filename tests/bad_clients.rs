@@ -1,7 +1,7 @@
 //! A client that takes its time, or asks for too much, is cut off or refused, and harms nobody else.
 
 use crate::fixtures;
-use crate::harness::{Client, Host, PATIENCE, Setup};
+use crate::harness::{Client, Host, LONG_PATIENCE, Setup};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn host(http: &str) -> Host {
 
 fn connect(host: &Host) -> TcpStream {
     let stream = TcpStream::connect(host.surface("http").trim_start_matches("http://")).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(LONG_PATIENCE)).unwrap();
     stream
 }
 
@@ -198,7 +198,7 @@ fn a_connection_that_ends_makes_room_for_the_next() {
     third.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     assert!(third.read(&mut [0]).is_err(), "the third connection is served beside the two that may be");
     drop(first);
-    third.set_read_timeout(Some(PATIENCE)).unwrap();
+    third.set_read_timeout(Some(LONG_PATIENCE)).unwrap();
     read_answer(&mut third);
     assert_eq!(host.stop(), 0);
 }

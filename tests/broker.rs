@@ -1,7 +1,7 @@
 //! The broker: every request is answered as its policy says, envelope and all, and nobody waits for anybody else.
 
 use crate::fixtures;
-use crate::harness::{Host, PATIENCE, Process, Setup, tidegate};
+use crate::harness::{Host, LONG_PATIENCE, PATIENCE, Process, Setup, tidegate};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -87,6 +87,8 @@ fn ten_thousand_delayed_replies_hold_up_nobody() {
     let host = Setup::new().plugin("late", &fixtures::replying_late_unless_asked(20_000)).start();
     let patient = dealer(&host);
     patient.set_sndhwm(0).unwrap();
+    // They come twenty seconds later.
+    patient.set_rcvtimeo(LONG_PATIENCE.as_millis() as i32).unwrap();
     for _ in 0..DELAYED {
         patient.send("later", 0).unwrap();
     }

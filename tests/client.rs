@@ -1,6 +1,6 @@
 //! An HTTP client that takes every status for an answer.
 
-use crate::harness::{Host, PATIENCE};
+use crate::harness::{Host, LONG_PATIENCE};
 use std::collections::BTreeMap;
 
 /// An HTTP answer.
@@ -43,7 +43,7 @@ impl Client {
             // Of a proxy of the machine the host knows nothing.
             .proxy(None)
             .allow_non_standard_methods(true)
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(LONG_PATIENCE))
             .build();
         Self { agent: config.into(), base: base.to_owned() }
     }

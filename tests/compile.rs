@@ -1,7 +1,7 @@
 //! Compiling is bounded, held apart from the traffic, and done once.
 
 use crate::fixtures;
-use crate::harness::{Setup, bytes, wait_for};
+use crate::harness::{LONG_PATIENCE, Setup, bytes, wait_up_to};
 use crate::hostile::components::doubling;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -67,7 +67,7 @@ fn what_somebody_asked_for_waits_for_no_compiler_of_what_was_found() {
         answer.status == 200 && answer.json()["state"] == "serving"
     };
     let serve = || (0..FOUND).filter(serves).count();
-    wait_for("as many compilers as may be", || (compilers() >= 4).then_some(()));
+    wait_up_to(LONG_PATIENCE, "as many compilers as may be", || (compilers() >= 4).then_some(()));
     let before = serve();
     assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&bytes("upcase"))).status, 200);
     // For a place of theirs it would have waited until the third of them had ended.
@@ -111,7 +111,7 @@ fn an_entry_that_is_not_as_it_was_written_is_made_anew() {
     for broken in [&flipped[..], &sound[..sound.len() - 1], &sound[..10], b""] {
         std::fs::write(&entry, broken).unwrap();
         let host = with_cache(directory.path(), true).start();
-        host.process.wait_for_log("compile cache: an unusable entry is made anew");
+        host.process.wait_for_line_up_to(LONG_PATIENCE, &["compile cache: an unusable entry is made anew"]);
         assert_eq!(host.get("/x/?param=A").status, 200);
         assert_eq!(host.stop(), 0);
         assert_eq!(std::fs::read(&entry).unwrap(), sound);
@@ -119,7 +119,7 @@ fn an_entry_that_is_not_as_it_was_written_is_made_anew() {
     // One that somebody else could have written.
     std::fs::set_permissions(&entry, std::fs::Permissions::from_mode(0o666)).unwrap();
     let host = with_cache(directory.path(), true).start();
-    host.process.wait_for_log("somebody else may have written it");
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["somebody else may have written it"]);
     assert_eq!(host.stop(), 0);
 }
 
@@ -129,7 +129,10 @@ fn a_directory_that_others_may_write_to_is_not_trusted() {
     assert_eq!(with_cache(directory.path(), true).start().stop(), 0);
     std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     let host = with_cache(directory.path(), true).start();
-    host.process.wait_for_line(&["may be written to by others", "chmod go-w", "compiling without a cache"]);
+    host.process.wait_for_line_up_to(
+        LONG_PATIENCE,
+        &["may be written to by others", "chmod go-w", "compiling without a cache"],
+    );
     assert_eq!(host.get("/x/?param=A").status, 200);
     assert_eq!(host.stop(), 0);
 }
@@ -147,6 +150,6 @@ fn the_cache_keeps_to_its_size() {
         assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&component)).status, 200);
         assert_eq!(host.get("/x/?param=A").status, 200);
     }
-    wait_for("room", || (entries(directory.path()).len() <= 2).then_some(()));
+    wait_up_to(LONG_PATIENCE, "room", || (entries(directory.path()).len() <= 2).then_some(()));
     assert_eq!(host.stop(), 0);
 }

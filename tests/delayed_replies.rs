@@ -1,15 +1,15 @@
 //! Replies with a delay: no client fills the schedule for others, and no call makes more than there is room for.
 
 use crate::fixtures;
-use crate::harness::{EMPTY_REQUEST, Host, PATIENCE, Setup, wait_for};
+use crate::harness::{EMPTY_REQUEST, Host, LONG_PATIENCE, Setup, wait_for};
 use serde_json::json;
 
 fn dealer(host: &Host) -> zmq::Socket {
     let socket = zmq::Context::new().socket(zmq::DEALER).unwrap();
-    socket.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
+    socket.set_rcvtimeo(LONG_PATIENCE.as_millis() as i32).unwrap();
     socket.set_sndhwm(0).unwrap();
     // What it has sent leaves, though it goes away.
-    socket.set_linger(PATIENCE.as_millis() as i32).unwrap();
+    socket.set_linger(LONG_PATIENCE.as_millis() as i32).unwrap();
     socket.connect(host.surface("frontend")).unwrap();
     socket
 }

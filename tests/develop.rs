@@ -4,7 +4,7 @@
 //! handing out the component in the folder. All the rest is real.
 
 use crate::fixtures::{self, custom_section};
-use crate::harness::{DOWN, Host, Process, Setup, UP, assert_balanced, bytes, tidegate, wait_for};
+use crate::harness::{DOWN, Host, LONG_PATIENCE, Process, Setup, UP, assert_balanced, bytes, tidegate, wait_up_to};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -85,7 +85,7 @@ fn promise(answer: &str) -> String {
 /// Waits for a line of stdout with all of these.
 #[track_caller]
 fn wait_for_line(process: &Process, words: &[&str]) -> String {
-    wait_for(&format!("{words:?}\n{}", process.stderr()), || {
+    wait_up_to(LONG_PATIENCE, &format!("{words:?}\n{}", process.stderr()), || {
         let stdout = process.stdout();
         stdout.lines().find(|line| words.iter().all(|word| line.contains(word))).map(str::to_owned)
     })
@@ -212,7 +212,7 @@ fn a_watched_test_runs_again_when_the_component_or_the_examples_change() {
     replace(&examples, format!("{}{}", promise(UP), promise(UP)).as_bytes());
     wait_for_line(&test, &["2 passed, 0 failed"]);
     replace(&file, b"garbage");
-    test.wait_for_line(&["error: ", "x.wasm is refused: compile: neither"]);
+    test.wait_for_line_up_to(LONG_PATIENCE, &["error: ", "x.wasm is refused: compile: neither"]);
     test.signal("INT");
     assert_eq!(test.wait().code(), Some(0), "{}", test.stderr());
 }

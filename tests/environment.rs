@@ -1,6 +1,6 @@
 //! Variables of the environment: what is set and empty is unset, a switch takes the usual words, and what is wrong is named.
 
-use crate::harness::{PATIENCE, Process, Setup, bytes, tidegate, wait_for};
+use crate::harness::{LONG_PATIENCE, Process, Setup, bytes, tidegate, wait_up_to};
 use std::ffi::OsStr;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
@@ -62,7 +62,7 @@ fn a_host_serves_in_an_environment_of_empty_variables() {
     }
     let mut process = Process::start(&mut command);
     let id = process.id();
-    wait_for("ready", || process.stdout().ends_with("ready\n").then_some(()));
+    wait_up_to(LONG_PATIENCE, "ready", || process.stdout().ends_with("ready\n").then_some(()));
     // It is the same process, so that whoever started it can end it.
     assert_eq!(process.id(), id);
     let environment = std::fs::read(format!("/proc/{id}/environ")).unwrap();
@@ -70,7 +70,7 @@ fn a_host_serves_in_an_environment_of_empty_variables() {
     let kept: Vec<_> = environment.split('\0').filter(|pair| pair.ends_with('=')).collect();
     assert!(kept.iter().all(|pair| !pair.starts_with("TIDEGATE_") && !pair.starts_with("SSL_")), "{kept:?}");
     // The log of a host without any filter: there, and no louder than ever.
-    process.wait_for_line(&["INFO", "loaded", "downcase"]);
+    process.wait_for_line_up_to(LONG_PATIENCE, &["INFO", "loaded", "downcase"]);
     assert!(!process.stderr().contains("NOTIFY_SOCKET"), "{}", process.stderr());
     process.signal("TERM");
     assert_eq!(process.wait().code(), Some(0), "{}", process.stderr());
@@ -128,7 +128,7 @@ fn a_service_manager_may_listen_under_a_name() {
     let setup = Setup::new().plugin("x", &bytes("downcase"));
     let name = format!("tidegate-test-{}", setup.path().display());
     let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(LONG_PATIENCE)).unwrap();
     let mut command: Command = setup.command();
     let mut process = Process::start(command.env("NOTIFY_SOCKET", format!("@{name}")));
     let mut notice = [0; 100];

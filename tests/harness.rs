@@ -10,8 +10,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The longest that any one condition may take to come true, on a slow and busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// What a host does at once may take so long on a slow and busy machine: an answer, a message, a line of the log.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+/// What it does beside all else: a component is compiled by a process that gives way to every other test, and a start, a swap and
+/// a load over HTTP wait for that. So does what a test does very often.
+pub const LONG_PATIENCE: Duration = Duration::from_secs(60);
+/// An end: the grace period of ten seconds, and what comes before and after it.
+pub const END_PATIENCE: Duration = Duration::from_secs(30);
 /// The repository.
 pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -70,13 +75,19 @@ pub fn tidegate() -> Command {
 
 /// Waits until `condition` gives something.
 #[track_caller]
-pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    wait_up_to(PATIENCE, what, condition)
+}
+
+/// The same for what may take longer.
+#[track_caller]
+pub fn wait_up_to<T>(patience: Duration, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(started.elapsed() < PATIENCE, "waited in vain for {what}");
+        assert!(started.elapsed() < patience, "waited {} s in vain for {what}", patience.as_secs());
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -190,7 +201,7 @@ impl Setup {
         let process = Process::start_with_stderr(&mut self.command(), stderr);
         let started = Instant::now();
         while !process.stdout().ends_with("ready\n") {
-            assert!(started.elapsed() < PATIENCE, "not ready:\n{}", process.stderr());
+            assert!(started.elapsed() < LONG_PATIENCE, "not ready:\n{}", process.stderr());
             std::thread::sleep(Duration::from_millis(2));
         }
         let surfaces = process

@@ -1,6 +1,6 @@
 //! Heartbeats end nobody who is alive, and nobody can end the host or read its memory by them.
 
-use crate::harness::{PATIENCE, Setup};
+use crate::harness::{LONG_PATIENCE, Setup};
 use crate::raw_peer::{RawPeer, command, frame};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ fn lazy_frontend(heartbeat_timeout: Duration) -> (zmq::Socket, String) {
     socket.set_rcvhwm(1).unwrap();
     socket.set_heartbeat_ivl(20).unwrap();
     socket.set_heartbeat_timeout(heartbeat_timeout.as_millis() as i32).unwrap();
-    socket.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
+    socket.set_rcvtimeo(LONG_PATIENCE.as_millis() as i32).unwrap();
     socket.bind("tcp://127.0.0.1:*").unwrap();
     let endpoint = socket.get_last_endpoint().unwrap().unwrap();
     (socket, endpoint)
@@ -22,7 +22,7 @@ fn lazy_frontend(heartbeat_timeout: Duration) -> (zmq::Socket, String) {
 fn a_peer_that_goes_while_its_queue_is_full_does_not_end_the_process() {
     const SENT: usize = 100;
     for what in [frame(0, b"x"), [frame(0, b"x"), command("PING", b"\0\0")].concat()] {
-        let (socket, endpoint) = lazy_frontend(PATIENCE);
+        let (socket, endpoint) = lazy_frontend(LONG_PATIENCE);
         let mut peer = RawPeer::connect(&endpoint, "DEALER", b"");
         let mut other = RawPeer::connect(&endpoint, "DEALER", b"");
         peer.write(&what.repeat(SENT)).unwrap();

@@ -2,7 +2,7 @@
 //! a machine had no time for is nobody's fault.
 
 use crate::fixtures::custom_section;
-use crate::harness::{DOWN, Host, Process, Setup, UP, bytes, wait_for};
+use crate::harness::{DOWN, Host, LONG_PATIENCE, Process, Setup, UP, bytes, wait_up_to};
 use crate::process::signal;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -40,7 +40,7 @@ impl Standstill {
     /// it then takes its time to end.
     fn wait_for_compiler(&self, others: &[u32]) -> u32 {
         let stays = |(id, line): &(u32, String)| !others.contains(id) && !line.contains("give-way");
-        let (compiler, _) = wait_for("a compiler", || compilers(self.host).find(stays));
+        let (compiler, _) = wait_up_to(LONG_PATIENCE, "a compiler", || compilers(self.host).find(stays));
         compiler
     }
 
@@ -96,16 +96,16 @@ fn another_try_at_what_the_machine_had_no_time_for_undoes_nothing() {
     let host = setup().config(BUSY).start();
     let standstill = Standstill::of(host.process.id());
     std::fs::write(host.plugin_path("x"), unknown()).unwrap();
-    host.process.wait_for_line(&["not loaded", "too busy to compile it"]);
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["not loaded", "too busy to compile it"]);
     assert_eq!(host.status("x")["last_refused"], serde_json::json!(null));
     // What serves is what is wanted; that needs no compiler.
     assert_eq!(put(&host, "/plugins/x", &bytes("downcase")).0, 200);
     drop(standstill);
-    host.process.wait_for_log("not used: what was asked for later has taken effect");
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["not used: what was asked for later has taken effect"]);
     assert_eq!(host.status("x")["generation"], 1);
     // A file that changes after it counts.
     std::fs::write(host.plugin_path("x"), unknown()).unwrap();
-    wait_for("the next file", || (host.get("/x/?param=AbC").text() == UP).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the next file", || (host.get("/x/?param=AbC").text() == UP).then_some(()));
     assert_eq!(host.stop(), 0);
 }
 
@@ -128,9 +128,9 @@ fn a_start_waits_for_a_plugin_that_the_machine_has_no_time_for() {
     let setup = setup().config(BUSY);
     let mut process = Process::start(&mut setup.command());
     let standstill = Standstill::of(process.id());
-    process.wait_for_line(&["not loaded", "too busy to compile it"]);
+    process.wait_for_line_up_to(LONG_PATIENCE, &["not loaded", "too busy to compile it"]);
     drop(standstill);
-    process.wait_for_line(&["loaded", "plugin=\"x\"", "generation=1"]);
+    process.wait_for_line_up_to(LONG_PATIENCE, &["loaded", "plugin=\"x\"", "generation=1"]);
     process.signal("TERM");
     assert_eq!(process.wait().code(), Some(0));
 }
@@ -143,13 +143,13 @@ fn a_component_is_handed_in_though_the_file_of_its_name_goes_meanwhile() {
     let file = plugins.join("oops.wasm");
     std::fs::write(&file, b"garbage").unwrap();
     let host = setup.start();
-    wait_for("the bad file", || (host.admin("/plugins/oops").status == 200).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the bad file", || (host.admin("/plugins/oops").status == 200).then_some(()));
     let standstill = Standstill::of(host.process.id());
     std::thread::scope(|scope| {
         let handed_in = scope.spawn(|| put(&host, "/plugins/oops", &unknown()));
         standstill.wait_for_compiler(&[]);
         std::fs::remove_file(&file).unwrap();
-        host.process.wait_for_log("forgotten: the file is gone");
+        host.process.wait_for_line_up_to(LONG_PATIENCE, &["forgotten: the file is gone"]);
         drop(standstill);
         let (status, text) = handed_in.join().unwrap();
         assert_eq!(status, 200, "{text}");
@@ -173,7 +173,7 @@ fn what_is_kept_in_a_file_serves_though_the_file_was_saved_meanwhile() {
         assert_eq!(status, 200, "{text}");
         standstill.lets_go(second);
     });
-    host.process.wait_for_log("not used: what was asked for later has taken effect");
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["not used: what was asked for later has taken effect"]);
     assert_eq!(host.get("/x/?param=AbC").text(), DOWN);
     assert_eq!(host.status("x")["generation"], 2);
     assert_eq!(std::fs::read(host.plugin_path("x")).unwrap(), kept);

@@ -6,7 +6,7 @@ mod table;
 
 use crate::balance::at_exit;
 use crate::fixtures;
-use crate::harness::{Client, Host, Process, Setup, assert_balanced, bytes, component, tidegate};
+use crate::harness::{Client, Host, LONG_PATIENCE, Process, Setup, assert_balanced, bytes, component, tidegate};
 use components::{holding, instances, noise};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -73,7 +73,7 @@ fn drop_in<'a>(host: &Host, files: impl IntoIterator<Item = (&'a str, &'a [u8])>
             replace(&plugins.join(format!("{name}.wasm")), bytes);
         }
         for (name, _) in batch {
-            host.process.wait_for_line(&["loaded", &format!("plugin=\"{name}\"")]);
+            host.process.wait_for_line_up_to(LONG_PATIENCE, &["loaded", &format!("plugin=\"{name}\"")]);
         }
     }
 }
@@ -256,13 +256,16 @@ fn a_hostile_policy_sends_nothing_and_is_counted() {
         for (index, (reason, text, bytes)) in rows.iter().enumerate() {
             let generation = format!("generation={}", index + 2);
             replace(&host.plugin_path("echo"), bytes);
-            host.process.wait_for_line(&["loaded", "plugin=\"echo\"", &generation]);
+            host.process.wait_for_line_up_to(LONG_PATIENCE, &["loaded", "plugin=\"echo\"", &generation]);
             socket.send("lost", 0).unwrap();
-            host.process.wait_for_line(&["call failed", "plugin=\"echo\"", &generation, text]);
+            host.process.wait_for_line_up_to(LONG_PATIENCE, &["call failed", "plugin=\"echo\"", &generation, text]);
             *expected.entry(reason).or_default() += 1;
         }
         replace(&host.plugin_path("echo"), &bytes("echo"));
-        host.process.wait_for_line(&["loaded", "plugin=\"echo\"", &format!("generation={}", rows.len() + 2)]);
+        host.process.wait_for_line_up_to(
+            LONG_PATIENCE,
+            &["loaded", "plugin=\"echo\"", &format!("generation={}", rows.len() + 2)],
+        );
         socket.send("served", 0).unwrap();
         assert_eq!(socket.recv_multipart(0).unwrap(), [b"served"]);
     });

@@ -1,7 +1,7 @@
 //! A peer that does what no library does gets no other peer into trouble, nor the host.
 
 use crate::fixtures;
-use crate::harness::{Client, Host, PATIENCE, Setup, wait_for};
+use crate::harness::{Client, Host, LONG_PATIENCE, Setup, wait_up_to};
 use crate::raw_peer::{RawPeer, command, frame, subscription};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ fn hosts() -> [Host; 2] {
 fn other(host: &Host) -> RawPeer {
     let mut other = RawPeer::connect(host.surface("publish"), "SUB", b"");
     other.write(&subscription(true, b"message")).unwrap();
-    wait_for("the other's subscription", || (subscriptions(host) > 0).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the other's subscription", || (subscriptions(host) > 0).then_some(()));
     other
 }
 
@@ -62,7 +62,7 @@ fn publish_while(host: &Host, other: &mut RawPeer, mut goes_on: impl FnMut() -> 
         assert_eq!(client.request("POST", "/plain/", Some(b"message")).unwrap().status, 200);
         assert_eq!(other.receive().unwrap(), [b"message"]);
         assert!(sent.elapsed() < DELAY_MAX, "a message took {:?}", sent.elapsed());
-        assert!(started.elapsed() < 2 * PATIENCE, "it goes on and on:\n{}", host.process.stderr());
+        assert!(started.elapsed() < 2 * LONG_PATIENCE, "it goes on and on:\n{}", host.process.stderr());
     }
 }
 
@@ -114,13 +114,13 @@ fn whoever_changes_subscriptions_without_end_is_cut_off_and_holds_up_nobody() {
         let told =
             || host.process.stderr().matches("cut off: it changes its subscriptions faster than a peer may").count();
         // The log is written a moment after what it tells of.
-        wait_for("what is said of each of them", || (told() == floods.len()).then_some(()));
+        wait_up_to(LONG_PATIENCE, "what is said of each of them", || (told() == floods.len()).then_some(()));
         let stderr = host.process.stderr();
         assert!(stderr.lines().count() < 100, "{} lines", stderr.lines().count());
         let grown = resident_mib(&host).saturating_sub(before);
         assert!(grown < 150, "{grown} MiB");
         // All is gone with those who had it.
-        wait_for("the end of their subscriptions", || (subscriptions(&host) == 1).then_some(()));
+        wait_up_to(LONG_PATIENCE, "the end of their subscriptions", || (subscriptions(&host) == 1).then_some(()));
         publish_while(&host, &mut other, || false);
         assert_eq!(host.stop(), 0);
     }
@@ -184,7 +184,7 @@ fn whoever_has_more_subscriptions_than_a_peer_may_is_cut_off_and_told_why() {
             let mut peer = connect(&host);
             subscribe_to_many(&mut peer, "m", count, bytes);
             peer.wait_for_end();
-            host.process.wait_for_log(why);
+            host.process.wait_for_line_up_to(LONG_PATIENCE, &[why]);
             publish_while(&host, &mut other, || subscriptions(&host) > 1);
         }
         assert_eq!(cut_off(&host), cases.len() as u64);
@@ -210,7 +210,7 @@ fn nobody_ends_or_outlives_the_subscriptions_of_others() {
         for _ in 0..2 {
             peer.write(&subscription(true, b"twice")).unwrap();
         }
-        wait_for("the second subscription", || (subscriptions(&host) == 2).then_some(()));
+        wait_up_to(LONG_PATIENCE, "the second subscription", || (subscriptions(&host) == 2).then_some(()));
         publish_while(&host, &mut other, {
             let mut left = 3;
             move || {
@@ -219,9 +219,11 @@ fn nobody_ends_or_outlives_the_subscriptions_of_others() {
             }
         });
         drop(peer);
-        wait_for("its end", || (subscriptions(&host) == 1).then_some(()));
+        wait_up_to(LONG_PATIENCE, "its end", || (subscriptions(&host) == 1).then_some(()));
         assert_eq!(host.post("/plain/", b"twice").status, 200);
-        wait_for("the count", || (host.ledger()["hops"]["publish"]["dropped"]["no-subscriber"] == 1).then_some(()));
+        wait_up_to(LONG_PATIENCE, "the count", || {
+            (host.ledger()["hops"]["publish"]["dropped"]["no-subscriber"] == 1).then_some(())
+        });
         assert_eq!(host.stop(), 0);
     }
 }
@@ -242,7 +244,7 @@ fn what_is_no_subscription_gives_nobody_the_subscription_of_another() {
             peer.write(&subscription(true, format!("topic-{number:02}").as_bytes())).unwrap();
         }
     });
-    wait_for("all subscriptions", || (subscriptions(&host) == 20).then_some(()));
+    wait_up_to(LONG_PATIENCE, "all subscriptions", || (subscriptions(&host) == 20).then_some(()));
     for (number, peer) in peers.iter_mut().enumerate() {
         let body = format!("topic-{number:02}");
         assert_eq!(host.post("/plain/", body.as_bytes()).status, 200);
@@ -283,7 +285,7 @@ fn whoever_cannot_be_cut_off_is_not_listened_to() {
         let socket = zmq::Context::new().socket(zmq::XSUB).unwrap();
         socket.set_linger(0).unwrap();
         socket.set_sndhwm(0).unwrap();
-        socket.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
+        socket.set_rcvtimeo(LONG_PATIENCE.as_millis() as i32).unwrap();
         socket.connect(&endpoint).unwrap();
         socket
     };
@@ -292,9 +294,9 @@ fn whoever_cannot_be_cut_off_is_not_listened_to() {
     for number in 0..10_100 {
         many.send(format!("\u{1}m{number}").as_bytes(), 0).unwrap();
     }
-    host.process.wait_for_log("cut off: it has more subscriptions than a peer may have");
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["cut off: it has more subscriptions than a peer may have"]);
     assert_eq!(cut_off(&host), 1);
-    wait_for("the end of all it had", || (subscriptions(&host) == 1).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the end of all it had", || (subscriptions(&host) == 1).then_some(()));
     assert_eq!(host.post("/plain/", b"message").status, 200);
     assert_eq!(other.recv_multipart(0).unwrap(), [b"message"]);
     assert_eq!(host.stop(), 0);
@@ -311,14 +313,14 @@ fn a_full_subscriber_that_has_more_to_say_is_cut_off_at_once() {
         for round in 0..3 {
             let mut full = connect(&host);
             full.write(&subscription(true, b"")).unwrap();
-            wait_for("its subscription", || (subscriptions(&host) == 2).then_some(()));
+            wait_up_to(LONG_PATIENCE, "its subscription", || (subscriptions(&host) == 2).then_some(()));
             // As much as it may at once, in less time than is needed to take it.
             full.write(&[subscription(true, b"x"), subscription(false, b"x")].concat().repeat(9_500)).unwrap();
             while cut_off(&host) == round {
                 assert_eq!(client.request("POST", "/plain/", Some(&body)).unwrap().status, 200);
                 assert_eq!(other.receive().unwrap(), [&body[..]]);
             }
-            wait_for("its end", || (subscriptions(&host) == 1).then_some(()));
+            wait_up_to(LONG_PATIENCE, "its end", || (subscriptions(&host) == 1).then_some(()));
         }
         assert_eq!(host.ledger()["hops"]["publish"]["dropped"], serde_json::json!({}));
         assert_eq!(host.stop(), 0);
@@ -338,7 +340,7 @@ fn whoever_announces_too_much_again_and_again_fills_no_log() {
         }
     }
     let total = |socket: &str| metric(&host, &format!("tidegate_socket_peers_cut_off_total{{socket=\"{socket}\"}}"));
-    wait_for("all of them", || (total("publish") + total("frontend") == 2 * TIMES).then_some(()));
+    wait_up_to(LONG_PATIENCE, "all of them", || (total("publish") + total("frontend") == 2 * TIMES).then_some(()));
     let lines = host.process.stderr().matches("cut off: it sent a larger message than a peer may send").count();
     assert!((2..100).contains(&lines), "{lines}");
     assert_eq!(host.stop(), 0);
@@ -361,7 +363,7 @@ fn a_queue_of_short_frames_takes_little_more_than_its_bound() {
             most = most.max(resident_mib(&host));
         }
     }
-    host.process.wait_for_log("cut off: it sent a larger message than a peer may send");
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["cut off: it sent a larger message than a peer may send"]);
     let grown = most.saturating_sub(before);
     assert!(grown < 24, "{grown} MiB");
     assert_eq!(host.stop(), 0);

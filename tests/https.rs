@@ -1,7 +1,7 @@
 //! HTTPS: the protocols, the certificate and its change, and clients that take their time over either.
 
 use crate::fixtures;
-use crate::harness::{Host, PATIENCE, Setup, wait_for};
+use crate::harness::{Host, LONG_PATIENCE, Setup, wait_for};
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -61,7 +61,7 @@ type Stream = StreamOwned<ClientConnection, TcpStream>;
 /// A connection that speaks HTTP/1.1, since its client names no protocol.
 fn connect(host: &Host, trusted: &str) -> Stream {
     let tcp = TcpStream::connect(address(host)).unwrap();
-    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+    tcp.set_read_timeout(Some(LONG_PATIENCE)).unwrap();
     let connection = ClientConnection::new(client(trusted, &[]), "localhost".try_into().unwrap()).unwrap();
     StreamOwned::new(connection, tcp)
 }
@@ -125,7 +125,7 @@ fn both_protocols_are_served() {
     assert_eq!(body, "lower case of A is a".repeat(3));
     // Nobody is served in the clear.
     let mut plain = TcpStream::connect(address(&host)).unwrap();
-    plain.set_read_timeout(Some(PATIENCE)).unwrap();
+    plain.set_read_timeout(Some(LONG_PATIENCE)).unwrap();
     plain.write_all(REQUEST).unwrap();
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer);
@@ -209,7 +209,7 @@ fn a_key_that_everybody_reads_is_warned_of() {
 fn a_handshake_has_to_come_in_time() {
     let (host, certificate) = host("handshake_timeout_ms = 300");
     let mut silent = TcpStream::connect(address(&host)).unwrap();
-    silent.set_read_timeout(Some(PATIENCE)).unwrap();
+    silent.set_read_timeout(Some(LONG_PATIENCE)).unwrap();
     assert_eq!(silent.read(&mut [0]).unwrap(), 0);
     host.process.wait_for_line(&["connection cut off", "handshake-timeout"]);
     ask(&mut connect(&host, &certificate)).unwrap();
@@ -228,7 +228,7 @@ fn an_idle_connection_is_ended() {
         assert_eq!(answer.status().as_u16(), 200);
         drop(answer);
         // GOAWAY without an error: the client is free to come back.
-        let ended = tokio::time::timeout(PATIENCE, async {
+        let ended = tokio::time::timeout(LONG_PATIENCE, async {
             while let Ok(ready) = requests.ready().await {
                 requests = ready;
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -255,7 +255,7 @@ fn an_answer_has_to_be_taken_on_http_2_too() {
         body.send_data(vec![b'x'; 512 << 10].into(), true).unwrap();
         let answer = answer.await.unwrap();
         assert_eq!(answer.status().as_u16(), 200);
-        let ended = tokio::time::timeout(PATIENCE, answer.into_body().data()).await.expect("the connection ends");
+        let ended = tokio::time::timeout(LONG_PATIENCE, answer.into_body().data()).await.expect("the connection ends");
         assert!(ended.is_none_or(|data| data.is_err()));
     });
     host.process.wait_for_line(&["connection cut off", "answer-timeout"]);

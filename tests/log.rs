@@ -1,7 +1,7 @@
 //! The log: text for people, JSON for programs, and no reason to stop where it cannot be written.
 
 use crate::fixtures;
-use crate::harness::{Host, Setup, bytes, wait_for};
+use crate::harness::{Host, LONG_PATIENCE, Setup, bytes, wait_up_to};
 use serde_json::Value;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -15,7 +15,7 @@ fn every_line_is_an_object_where_programs_read_it() {
         .env("TIDEGATE_LOG", "debug")
         .start();
     std::fs::write(host.plugin_path("x"), "garbage, with \"quotes\"\nand lines").unwrap();
-    host.process.wait_for_log("not loaded");
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["not loaded"]);
     host.process.signal("TERM");
     assert_eq!(host.process.wait().code(), Some(0));
     let stderr = host.process.stderr();
@@ -32,7 +32,7 @@ fn every_line_is_an_object_where_programs_read_it() {
 fn the_flag_wins_over_the_environment_and_a_wrong_format_is_refused() {
     let setup = Setup::new().plugin("x", &bytes("downcase")).env("TIDEGATE_LOG_FORMAT", "json");
     let host = setup.with(&["--log-format=text"]).start();
-    host.process.wait_for_line(&["INFO", "loaded", "plugin=\"x\""]);
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["INFO", "loaded", "plugin=\"x\""]);
     assert_eq!(host.stop(), 0);
     for setup in [Setup::new().with(&["--log-format=xml"]), Setup::new().config("[log]\nformat = 'xml'")] {
         let output = setup.command().output().unwrap();
@@ -60,9 +60,9 @@ fn assert_goes_on(stderr: impl Into<Stdio>) {
     assert_eq!(host.get("/x/?param=A").status, 200);
     // The complaint of it is lost, the rest is as ever.
     std::fs::write(host.plugin_path("x"), "garbage").unwrap();
-    wait_for("the refusal", || host.status("x")["last_refused"].is_object().then_some(()));
+    wait_up_to(LONG_PATIENCE, "the refusal", || host.status("x")["last_refused"].is_object().then_some(()));
     assert_eq!(host.get("/x/?param=A").status, 200);
-    wait_for("lost lines", || (lost(&host, "write-failed") > 1).then_some(()));
+    wait_up_to(LONG_PATIENCE, "lost lines", || (lost(&host, "write-failed") > 1).then_some(()));
     host.process.signal("TERM");
     assert_eq!(host.process.wait().code(), Some(0), "the end is in order too");
 }

@@ -7,7 +7,9 @@ mod raw;
 mod registry;
 mod slow;
 
-use crate::harness::{Answer, Client, DOWN, Host, Process, Setup, UP, bytes, component, tidegate, wait_for};
+use crate::harness::{
+    Answer, Client, DOWN, Host, LONG_PATIENCE, Process, Setup, UP, bytes, component, tidegate, wait_up_to,
+};
 use registry::registry;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -75,7 +77,7 @@ fn answer(host: &Host) -> Answer {
 
 #[track_caller]
 fn wait_for_generation(host: &Host, generation: u64, text: &str) {
-    wait_for(&format!("generation {generation}"), || {
+    wait_up_to(LONG_PATIENCE, &format!("generation {generation}"), || {
         let answer = answer(host);
         (answer.header("tidegate-generation") == generation.to_string()).then(|| assert_eq!(answer.text(), text))
     });
@@ -128,7 +130,7 @@ fn a_host_runs_by_tag_and_by_digest_and_says_so() {
     assert_eq!(registry.manifest("1")["layers"][0]["digest"], format!("sha256:{digest}"));
     let status = host.status("x");
     assert_eq!((&status["source"], &status["artifact"]), (&json!(reference), &json!(artifact)));
-    host.process.wait_for_line(&["loaded", &reference, artifact, digest]);
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["loaded", &reference, artifact, digest]);
     let admin = host.surface("admin").trim_start_matches("http://");
     let list = said(&["list", "--admin", admin]);
     assert!(list.contains(&format!("{reference}@{}", &artifact[..19])), "{list}");
@@ -229,7 +231,7 @@ fn a_moved_tag_is_picked_up_under_traffic_with_nothing_lost() {
     let (bad, text) = path(directory.path(), "bad.wasm");
     std::fs::write(bad, wat::parse_str("(component)").unwrap()).unwrap();
     said(&["push", &text, &reference]);
-    host.process.wait_for_line(&["not loaded", "type-check"]);
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["not loaded", "type-check"]);
     push("upcase", &reference);
     wait_for_generation(&host, 6, UP);
     let (code, log) = host.stop_and_tell();
@@ -246,7 +248,7 @@ fn a_plugin_may_be_looked_for_never() {
     );
     let host = setup().config(&config).start();
     push("upcase", &reference);
-    wait_for("y to move", || (host.get("/y/?param=AbC").text() == UP).then_some(()));
+    wait_up_to(LONG_PATIENCE, "y to move", || (host.get("/y/?param=AbC").text() == UP).then_some(()));
     assert_eq!(answer(&host).text(), DOWN);
     host.process.signal("HUP");
     wait_for_generation(&host, 2, UP);

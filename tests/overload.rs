@@ -1,7 +1,7 @@
 //! More requests than can be answered: some are turned away at once, the others are answered, and then all are again.
 
 use crate::fixtures;
-use crate::harness::{Client, Setup, wait_for};
+use crate::harness::{Client, LONG_PATIENCE, Setup, wait_up_to};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Their calls of some milliseconds are far more than any machine answers within the bound on the wait.
@@ -34,7 +34,7 @@ fn an_overload_is_shed_and_forgotten() {
                 }
             });
         }
-        wait_for("some to be turned away, and some to be answered all the same", || {
+        wait_up_to(LONG_PATIENCE, "some to be turned away, and some to be answered all the same", || {
             let before = answered.load(Ordering::Relaxed);
             (shed.load(Ordering::Relaxed) > 100 && before > 100).then_some(())
         });
@@ -42,7 +42,7 @@ fn an_overload_is_shed_and_forgotten() {
     });
     let client = Client::new(&host);
     let mut in_a_row = 0;
-    wait_for("every request to be answered again", || {
+    wait_up_to(LONG_PATIENCE, "every request to be answered again", || {
         let status = client.request("GET", "/downcase/?param=x", None).unwrap().status;
         in_a_row = if status == 200 { in_a_row + 1 } else { 0 };
         (in_a_row == 100).then_some(())

@@ -1,7 +1,7 @@
 //! The queue of a peer has a bound in bytes, how much is in it is told as it is, and what goes with it is counted.
 
 use crate::fixtures;
-use crate::harness::{Client, Host, PATIENCE, Setup, wait_for};
+use crate::harness::{Client, Host, LONG_PATIENCE, Setup, wait_up_to};
 use crate::raw_peer::{self, RawPeer};
 use serde_json::json;
 use std::io::ErrorKind;
@@ -23,7 +23,7 @@ fn sleeper(host: &Host) -> RawPeer {
     let before = subscribed(host);
     let mut peer = RawPeer::connect(host.surface("publish"), "SUB", b"");
     peer.write(&raw_peer::subscription(true, b"")).unwrap();
-    wait_for("the subscription", || (subscribed(host) > before).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the subscription", || (subscribed(host) > before).then_some(()));
     peer
 }
 
@@ -77,11 +77,11 @@ fn a_stopped_subscriber_costs_a_bound_in_bytes_and_what_it_missed_is_counted() {
     assert!((4 * MIB * 3 / 4..=4 * MIB + 2 * LARGE).contains(&queued), "{queued}");
     assert!(sent as usize * LARGE < 4 * MIB + SYSTEM_BYTES_MAX, "{sent}");
 
-    host.process.wait_for_line(&["thrown away", "surface=\"publish\"", &address]);
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["thrown away", "surface=\"publish\"", &address]);
     let lost = cut_off(&host, "publish");
     assert_eq!(lost, field(&host, "thrown away", "messages"), "per peer and per socket");
     assert_eq!(lost, metric(&host, "tidegate_socket_messages_cut_off_total{socket=\"publish\"}"));
-    let publish = wait_for("the messages", || {
+    let publish = wait_up_to(LONG_PATIENCE, "the messages", || {
         Some(host.ledger()["hops"]["publish"].clone()).filter(|publish| publish["in_flight"] == 0)
     });
     let out = publish["out"].as_u64().unwrap();
@@ -99,7 +99,7 @@ fn one_message_has_room_however_large_it_is() {
         assert_eq!(host.post("/plain/", &vec![b'x'; size]).status, 200);
         assert_eq!(peer.receive().unwrap(), [vec![b'x'; size]]);
         let queue = "tidegate_socket_queue_messages_longest{socket=\"publish\"}";
-        wait_for("an empty queue", || (metric(&host, queue) == 0).then_some(()));
+        wait_up_to(LONG_PATIENCE, "an empty queue", || (metric(&host, queue) == 0).then_some(()));
     }
     assert_eq!(cut_off(&host, "publish"), 0);
     assert_eq!(host.stop(), 0);
@@ -121,8 +121,8 @@ fn the_queue_of_who_has_read_everything_is_empty() {
     }
     // The other one shows that queues are looked at.
     let longest = "tidegate_socket_queue_messages_longest{socket=\"publish\"}";
-    wait_for("a queue", || (metric(&host, longest) > 0).then_some(()));
-    wait_for("no queue", || (metric(&host, &reader_queue) == 0).then_some(()));
+    wait_up_to(LONG_PATIENCE, "a queue", || (metric(&host, longest) > 0).then_some(()));
+    wait_up_to(LONG_PATIENCE, "no queue", || (metric(&host, &reader_queue) == 0).then_some(()));
     assert_eq!(cut_off(&host, "publish"), 0);
     drop(host);
 }
@@ -134,12 +134,12 @@ fn what_a_subscriber_missed_is_counted_however_it_went() {
         let peer = sleeper(&host);
         let client = Client::new(&host);
         let longest = "tidegate_socket_queue_messages_longest{socket=\"publish\"}";
-        wait_for("a queue", || {
+        wait_up_to(LONG_PATIENCE, "a queue", || {
             assert_eq!(client.request("POST", "/plain/", Some(&vec![b'x'; LARGE])).unwrap().status, 200);
             (metric(&host, longest) > 3).then_some(())
         });
         drop(peer);
-        host.process.wait_for_log("thrown away");
+        host.process.wait_for_line_up_to(LONG_PATIENCE, &["thrown away"]);
         assert!(cut_off(&host, "publish") > 3);
         assert_eq!(field(&host, "thrown away", "messages"), cut_off(&host, "publish"));
         assert_eq!(host.stop(), 0);
@@ -155,7 +155,7 @@ fn what_is_not_taken_before_the_host_ends_is_counted() {
         let _peer = sleeper(&host);
         let client = Client::new(&host);
         let longest = "tidegate_socket_queue_messages_longest{socket=\"publish\"}";
-        wait_for("a queue", || {
+        wait_up_to(LONG_PATIENCE, "a queue", || {
             assert_eq!(client.request("POST", "/plain/", Some(&vec![b'x'; LARGE])).unwrap().status, 200);
             (metric(&host, longest) > 3).then_some(())
         });
@@ -183,19 +183,19 @@ fn what_makes_no_handshake_is_counted_with_what_it_missed() {
     let body = vec![b'x'; MIB];
     let ends = || host.process.stderr().matches("cut off: it has made no ZMTP 3 handshake in time").count();
     // On a busy machine the system may have room for all that is published in the time of one.
-    wait_for("one that missed something", || {
+    wait_up_to(LONG_PATIENCE, "one that missed something", || {
         let before = ends();
         let mut garbage = RawPeer::connect_silently(host.surface("publish"));
         // A message of ZMTP 1: libzmq takes whoever sends it for a peer that wants everything.
         garbage.write(b"\x01\x00\x02\x00\x01").unwrap();
         let began = Instant::now();
         while ends() == before {
-            assert!(began.elapsed() < PATIENCE, "it is not cut off");
+            assert!(began.elapsed() < LONG_PATIENCE, "it is not cut off");
             assert_eq!(client.request("POST", "/plain/", Some(&body)).unwrap().status, 200);
         }
         (cut_off(&host, "publish") > 0).then_some(())
     });
-    host.process.wait_for_log("thrown away");
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["thrown away"]);
     assert!(host.ledger()["hops"]["publish"]["out"].as_u64() > Some(cut_off(&host, "publish")));
     assert_eq!(host.stop(), 0);
 }
@@ -215,7 +215,7 @@ fn a_client_that_does_not_read_costs_a_bound_in_bytes_and_what_it_missed_is_coun
     loop {
         client.send(&[&request]).unwrap();
         sent += 1;
-        let reply = wait_for("the reply", || {
+        let reply = wait_up_to(LONG_PATIENCE, "the reply", || {
             Some(host.ledger()["hops"]["reply"].clone()).filter(|reply| reply["in"] == sent && reply["in_flight"] == 0)
         });
         if reply["dropped"] != json!({}) {
@@ -223,10 +223,10 @@ fn a_client_that_does_not_read_costs_a_bound_in_bytes_and_what_it_missed_is_coun
         }
         assert!(sent as usize * LARGE < 4 * MIB + SYSTEM_BYTES_MAX, "{sent}");
     }
-    host.process.wait_for_log(cut);
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &[cut]);
     let queued = field(&host, cut, "queue_bytes") as usize;
     assert!((4 * MIB * 3 / 4..=4 * MIB + 2 * LARGE).contains(&queued), "{queued}");
-    host.process.wait_for_line(&["thrown away", "surface=\"frontend\""]);
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["thrown away", "surface=\"frontend\""]);
     let reply = host.ledger()["hops"]["reply"].clone();
     assert_eq!(reply["dropped"], json!({"client-full": 1}));
     let (out, lost) = (reply["out"].as_u64().unwrap(), cut_off(&host, "frontend"));
@@ -267,7 +267,7 @@ fn a_message_without_an_end_ends_the_connection_at_a_bound() {
         ("publish", "SUB", "cut off: it changes its subscriptions faster than a peer may"),
     ] {
         let mut peer = RawPeer::connect(host.surface(surface), socket_type, b"endless");
-        peer.stream().set_write_timeout(Some(PATIENCE)).unwrap();
+        peer.stream().set_write_timeout(Some(LONG_PATIENCE)).unwrap();
         // Frames without a byte take room as well.
         let frames = raw_peer::frame(1, b"").repeat(1000);
         let mut sent = 0;
@@ -276,7 +276,7 @@ fn a_message_without_an_end_ends_the_connection_at_a_bound() {
             assert!(sent < 1_000_000 + SYSTEM_BYTES_MAX / 2, "{sent} frames were taken in");
         }
         let surface = format!("surface=\"{surface}\"");
-        host.process.wait_for_line(&[why, &surface]);
+        host.process.wait_for_line_up_to(LONG_PATIENCE, &[why, &surface]);
     }
     assert_eq!(host.stop(), 0);
 }

@@ -1,6 +1,6 @@
 //! A child process with a watchdog, whose output is read as it comes.
 
-use crate::harness::{PATIENCE, wait_for};
+use crate::harness::{END_PATIENCE, PATIENCE, wait_up_to};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -73,9 +73,9 @@ impl Process {
     /// Waits for the end, and for all output.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {
-        let status = wait_for("the process to end", || self.child.try_wait().unwrap());
+        let status = wait_up_to(END_PATIENCE, "the process to end", || self.child.try_wait().unwrap());
         self.ended.store(true, Ordering::Relaxed);
-        wait_for("the end of its output", || {
+        wait_up_to(PATIENCE, "the end of its output", || {
             (Arc::strong_count(&self.stdout) == 1 && Arc::strong_count(&self.stderr) == 1).then_some(())
         });
         status
@@ -90,9 +90,15 @@ impl Process {
     /// Waits until one line of stderr contains all of `words`.
     #[track_caller]
     pub fn wait_for_line(&self, words: &[&str]) {
+        self.wait_for_line_up_to(PATIENCE, words);
+    }
+
+    /// The same of a line that may take longer.
+    #[track_caller]
+    pub fn wait_for_line_up_to(&self, patience: Duration, words: &[&str]) {
         let started = Instant::now();
         while !self.stderr().lines().any(|line| words.iter().all(|word| line.contains(word))) {
-            assert!(started.elapsed() < PATIENCE, "no line of the log has {words:?}:\n{}", self.stderr());
+            assert!(started.elapsed() < patience, "no line of the log has {words:?}:\n{}", self.stderr());
             std::thread::sleep(Duration::from_millis(5));
         }
     }

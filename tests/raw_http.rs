@@ -1,6 +1,6 @@
 //! An HTTP client that writes what it is told, byte for byte, and reads what comes.
 
-use crate::harness::{Host, PATIENCE};
+use crate::harness::{Host, LONG_PATIENCE};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
@@ -27,8 +27,8 @@ impl Raw {
     /// Connects to a surface: `http` or `admin`.
     pub fn connect(host: &Host, surface: &str) -> Self {
         let stream = TcpStream::connect(host.surface(surface).split_once("://").unwrap().1).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(LONG_PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(LONG_PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self(stream)
     }

@@ -1,6 +1,6 @@
 //! A ZMTP 3 peer over plain TCP, which says what no library would say, in any pieces, and reads only when it is told to.
 
-use crate::harness::PATIENCE;
+use crate::harness::LONG_PATIENCE;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
@@ -30,8 +30,8 @@ impl RawPeer {
     pub fn connect_silently(endpoint: &str) -> Self {
         let stream = TcpStream::connect(endpoint.trim_start_matches("tcp://")).unwrap();
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(LONG_PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(LONG_PATIENCE)).unwrap();
         Self { stream }
     }
 

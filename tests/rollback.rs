@@ -1,7 +1,7 @@
 //! A newcomer that fails goes back by itself, what keeps failing rests, and a rollback is one call away.
 
 use crate::fixtures;
-use crate::harness::{Client, DOWN, Host, Setup, UP, bytes, wait_for};
+use crate::harness::{Client, DOWN, Host, LONG_PATIENCE, Setup, UP, bytes, wait_up_to};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -56,9 +56,11 @@ fn a_newcomer_that_traps_on_every_third_call_is_rolled_back_by_itself() {
             });
         }
         std::fs::write(host.plugin_path("x"), &newcomer).unwrap();
-        wait_for("the rollback", || (host.status("x")["state"] == "rolled-back").then_some(()));
+        wait_up_to(LONG_PATIENCE, "the rollback", || (host.status("x")["state"] == "rolled-back").then_some(()));
         let before = good.load(Ordering::Relaxed);
-        wait_for("good answers after it", || (good.load(Ordering::Relaxed) > before + 100).then_some(()));
+        wait_up_to(LONG_PATIENCE, "good answers after it", || {
+            (good.load(Ordering::Relaxed) > before + 100).then_some(())
+        });
         enough.store(true, Ordering::Relaxed);
     });
 
@@ -68,13 +70,14 @@ fn a_newcomer_that_traps_on_every_third_call_is_rolled_back_by_itself() {
     let status = host.status("x");
     assert_eq!((&status["generation"], &status["digest"], &status["rollbacks"]), (&3.into(), &old, &1.into()));
     assert_eq!(status["last_refused"]["stage"], "probation");
-    host.process.wait_for_log("rolled back: generation 2 failed too often");
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["rolled back: generation 2 failed too often"]);
 
     // The file still holds the newcomer; only someone who asks for it gets it again.
     std::fs::write(host.plugin_path("x"), b"something else for a moment").unwrap();
-    host.process.wait_for_line(&["not loaded", "neither a WebAssembly component nor its text form"]);
+    host.process
+        .wait_for_line_up_to(LONG_PATIENCE, &["not loaded", "neither a WebAssembly component nor its text form"]);
     std::fs::write(host.plugin_path("x"), &newcomer).unwrap();
-    host.process.wait_for_line(&["not loaded", "probation"]);
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["not loaded", "probation"]);
     assert_eq!(host.status("x")["generation"], 3);
     assert_eq!(host.admin_request("POST", "/plugins/x/load", Some(b"")).status, 200);
     assert_eq!(host.status("x")["generation"], 4);
@@ -86,7 +89,7 @@ fn a_newcomer_that_traps_on_every_third_call_is_rolled_back_by_itself() {
 fn a_rollback_publishes_the_old_code_under_the_next_number_and_lasts() {
     let host = Setup::new().plugin("x", &bytes("downcase")).start();
     std::fs::write(host.plugin_path("x"), bytes("upcase")).unwrap();
-    wait_for("the file's generation", || (host.status("x")["generation"] == 2).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the file's generation", || (host.status("x")["generation"] == 2).then_some(()));
     assert_eq!(put(&host, &fixtures::answering("", None))["generation"], 3);
     let generations: Vec<_> = host.status("x")["previous"]
         .as_array()
@@ -104,9 +107,9 @@ fn a_rollback_publishes_the_old_code_under_the_next_number_and_lasts() {
     assert_serves(&host, 5, DOWN);
     assert_eq!(roll_back(&host).status, 409);
     host.process.signal("HUP");
-    host.process.wait_for_log("SIGHUP");
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["SIGHUP"]);
     std::fs::write(host.plugin_path("x"), fixtures::answering("", None)).unwrap();
-    wait_for("the next change of the file", || (host.status("x")["generation"] == 6).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the next change of the file", || (host.status("x")["generation"] == 6).then_some(()));
     assert_eq!(host.stop(), 0);
 }
 
@@ -127,9 +130,9 @@ fn what_keeps_failing_with_nothing_to_go_back_to_is_paused() {
     assert_eq!(host.get("/downcase/?param=A").status, 200);
 
     // The trial after the pause fails, so the next pause is longer; one that goes well ends it.
-    wait_for("a trial", || (host.post("/x/", b"3").status == 502).then_some(()));
-    host.process.wait_for_line(&["paused, since it keeps failing", "pause_ms=600"]);
-    wait_for("the recovery", || (host.post("/x/", b"1").status == 200).then_some(()));
+    wait_up_to(LONG_PATIENCE, "a trial", || (host.post("/x/", b"3").status == 502).then_some(()));
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["paused, since it keeps failing", "pause_ms=600"]);
+    wait_up_to(LONG_PATIENCE, "the recovery", || (host.post("/x/", b"1").status == 200).then_some(()));
     assert_eq!(host.status("x")["state"], "serving");
     assert_eq!(host.status("x")["pauses"], 2);
     assert_eq!(host.stop(), 0);

@@ -1,7 +1,7 @@
 //! A guest remembers nothing, sees nothing of others, and its chance and time come from the host.
 
 use crate::fixtures;
-use crate::harness::{Client, Host, Setup, wait_for};
+use crate::harness::{Client, Host, LONG_PATIENCE, Setup, wait_up_to};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
@@ -55,7 +55,7 @@ fn an_instance_is_reused_only_where_asked_and_as_often() {
         [&fixtures::counting()[..], &fixtures::custom_section("note", b"2")].concat(),
     )
     .unwrap();
-    wait_for("the next generation", || (host.status("x")["generation"] == 2).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the next generation", || (host.status("x")["generation"] == 2).then_some(()));
     assert_eq!(answers(&host, 4), "1231");
     assert_eq!(host.admin_request("POST", "/plugins/x/rollback", Some(b"")).status, 200);
     assert_eq!(answers(&host, 4), "1231");
@@ -68,7 +68,7 @@ fn what_a_call_in_flight_remembers_goes_with_its_generation() {
     assert_eq!(host.post("/x/", b"n").text(), "1");
     std::thread::scope(|scope| {
         let call = scope.spawn(|| host.post("/x/", b"w").text().to_owned());
-        wait_for("the call", || (host.status("x")["calls_in_flight"] == 1).then_some(()));
+        wait_up_to(LONG_PATIENCE, "the call", || (host.status("x")["calls_in_flight"] == 1).then_some(()));
         assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&fixtures::counting())).json()["generation"], 2);
         assert_eq!(call.join().unwrap(), "2");
     });

@@ -1,6 +1,6 @@
 //! What surrounds the host where it is shipped: health checks, systemd's notices, completions and manual pages.
 
-use crate::harness::{PATIENCE, Process, Setup, bytes, tidegate, wait_for};
+use crate::harness::{LONG_PATIENCE, Process, Setup, bytes, tidegate, wait_up_to};
 use std::os::unix::net::UnixDatagram;
 
 /// Exit code and output of a command that ends by itself.
@@ -21,7 +21,9 @@ fn the_health_check_ends_as_the_host_is() {
     let endpoint = host.surface("publish").to_owned();
     let log = host.directory.path().join("subscriber.log");
     let _subscriber = Process::start(tidegate().args(["subscribe", "--connect", &endpoint, "--log"]).arg(log));
-    wait_for("the host to be ready", || (run(&["health", "--admin", admin]).0 == Some(0)).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the host to be ready", || {
+        (run(&["health", "--admin", admin]).0 == Some(0)).then_some(())
+    });
     // The port of a host that listens everywhere, as in a container.
     let (_, port) = admin.rsplit_once(':').unwrap();
     let everywhere = format!("0.0.0.0:{port}");
@@ -47,10 +49,10 @@ fn systemd_is_told_of_ready_reload_and_stop() {
     let setup = Setup::new().committed("downcase");
     let path = setup.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(LONG_PATIENCE)).unwrap();
     let mut process = Process::start(setup.command().env("NOTIFY_SOCKET", &path));
     assert_eq!(notice(&socket), ["READY=1"]);
-    wait_for("the line that says so too", || process.stdout().ends_with("ready\n").then_some(()));
+    wait_up_to(LONG_PATIENCE, "the line that says so too", || process.stdout().ends_with("ready\n").then_some(()));
 
     std::fs::write(setup.path().join("downcase.wasm"), bytes("upcase")).unwrap();
     process.signal("HUP");
@@ -59,7 +61,7 @@ fn systemd_is_told_of_ready_reload_and_stop() {
     assert!(reloading[1].starts_with("MONOTONIC_USEC="), "{reloading:?}");
     assert_eq!(notice(&socket), ["READY=1"]);
     // What it says is true by then.
-    process.wait_for_line(&["loaded", "generation=2"]);
+    process.wait_for_line_up_to(LONG_PATIENCE, &["loaded", "generation=2"]);
 
     process.signal("TERM");
     assert_eq!(notice(&socket), ["STOPPING=1"]);
@@ -71,7 +73,7 @@ fn a_service_manager_that_is_gone_stops_nothing() {
     let setup = Setup::new().committed("downcase");
     let nowhere = setup.path().join("gone");
     let mut process = Process::start(setup.command().env("NOTIFY_SOCKET", &nowhere));
-    process.wait_for_log("telling systemd by NOTIFY_SOCKET");
+    process.wait_for_line_up_to(LONG_PATIENCE, &["telling systemd by NOTIFY_SOCKET"]);
     process.signal("TERM");
     assert_eq!(process.wait().code(), Some(0), "{}", process.stderr());
 }

@@ -2,7 +2,7 @@
 
 use crate::balance::at_exit;
 use crate::fixtures;
-use crate::harness::{Client, EMPTY_REQUEST, Host, PATIENCE, Setup, assert_balanced, wait_for};
+use crate::harness::{Client, EMPTY_REQUEST, Host, LONG_PATIENCE, Setup, assert_balanced, wait_for};
 use crate::raw_http::Raw;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 fn waiting_client(delay_ms: u32, config: &str) -> (Host, zmq::Socket) {
     let host = Setup::new().plugin("late", &fixtures::replying_late_unless_asked(delay_ms)).config(config).start();
     let socket = zmq::Context::new().socket(zmq::DEALER).unwrap();
-    socket.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
+    socket.set_rcvtimeo(LONG_PATIENCE.as_millis() as i32).unwrap();
     socket.set_linger(0).unwrap();
     socket.connect(host.surface("frontend")).unwrap();
     socket.send("x", 0).unwrap();

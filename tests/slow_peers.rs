@@ -1,7 +1,7 @@
 //! No socket drops in silence: whoever does not read is dealt with as the policy says, and every message is counted.
 
 use crate::fixtures;
-use crate::harness::{Client, Host, PATIENCE, Process, Setup, tidegate, wait_for};
+use crate::harness::{Client, Host, LONG_PATIENCE, Process, Setup, tidegate, wait_up_to};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -27,9 +27,9 @@ fn connect(host: &Host, topic: &[u8], queue_max: i32) -> zmq::Socket {
     let socket = zmq::Context::new().socket(zmq::SUB).unwrap();
     socket.set_rcvhwm(queue_max).unwrap();
     socket.set_subscribe(topic).unwrap();
-    socket.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
+    socket.set_rcvtimeo(LONG_PATIENCE.as_millis() as i32).unwrap();
     socket.connect(host.surface("publish")).unwrap();
-    wait_for("the subscription", || (subscriptions(host) > before).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the subscription", || (subscriptions(host) > before).then_some(()));
     socket
 }
 
@@ -47,7 +47,7 @@ fn publish_until(host: &Host, mut enough: impl FnMut(u16) -> bool) -> u64 {
         if enough(status) {
             return sent;
         }
-        assert!(started.elapsed() < PATIENCE, "{sent} messages and nothing happened:\n{}", host.process.stderr());
+        assert!(started.elapsed() < LONG_PATIENCE, "{sent} messages and nothing happened:\n{}", host.process.stderr());
     }
     unreachable!()
 }
@@ -70,7 +70,7 @@ fn a_stopped_subscriber_is_cut_off_and_starves_nobody() {
     command.current_dir(&directory).args(["subscribe", "--quiet", "--connect", host.surface("publish")]);
     let before = subscriptions(&host);
     let stopped = Process::start(&mut command);
-    wait_for("its subscription", || (subscriptions(&host) > before).then_some(()));
+    wait_up_to(LONG_PATIENCE, "its subscription", || (subscriptions(&host) > before).then_some(()));
     stopped.signal("STOP");
 
     // The reader takes in what comes at the same time, or it would be full as well.
@@ -90,7 +90,7 @@ fn a_stopped_subscriber_is_cut_off_and_starves_nobody() {
             host.process.stderr().contains("cut off: it does not read, and its queue is full")
         });
         // The queue to publish may be full for a moment.
-        wait_for("the last word", || (host.post("/plain/", b"end").status == 200).then_some(()));
+        wait_up_to(LONG_PATIENCE, "the last word", || (host.post("/plain/", b"end").status == 200).then_some(()));
         (reader.join().unwrap(), sent)
     });
     assert!(received.is_sorted() && received.len() as u64 <= sent);
@@ -101,7 +101,7 @@ fn a_stopped_subscriber_is_cut_off_and_starves_nobody() {
     // It comes back by itself, and is served again.
     let before = subscriptions(&host);
     stopped.signal("CONT");
-    wait_for("its return", || (subscriptions(&host) > before).then_some(()));
+    wait_up_to(LONG_PATIENCE, "its return", || (subscriptions(&host) > before).then_some(()));
     assert_eq!(host.stop(), 0);
 }
 
@@ -115,7 +115,9 @@ fn the_newest_message_is_dropped_and_counted_where_the_policy_says_so() {
         dropped(&host) > 0
     });
     let received = numbers(&sleeper);
-    wait_for("the queue to be empty", || (host.ledger()["hops"]["publish"]["in_flight"] == 0).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the queue to be empty", || {
+        (host.ledger()["hops"]["publish"]["in_flight"] == 0).then_some(())
+    });
     assert_eq!(received.len() as u64 + dropped(&host), sent);
     assert!(received.iter().copied().eq(1..=received.len() as u64), "what was queued is whole");
     assert_eq!(host.stop(), 0);
@@ -160,7 +162,7 @@ fn what_nobody_wants_is_counted() {
     let _subscriber = subscriber(&host, b"wea");
     assert_eq!(host.get("/weather/?param=x").status, 200);
     assert_eq!(host.get("/plain/?param=x").status, 200);
-    let publish = wait_for("three messages", || {
+    let publish = wait_up_to(LONG_PATIENCE, "three messages", || {
         let publish = host.ledger()["hops"]["publish"].clone();
         (publish["in_flight"] == 0).then_some(publish)
     });
@@ -198,7 +200,7 @@ fn a_late_subscriber_is_handed_what_is_retained_once() {
 /// The figures of a hop in which nothing is in flight: what was sent is counted a moment after it was received.
 #[track_caller]
 fn settled(host: &Host, hop: &str) -> serde_json::Value {
-    wait_for("the hop to be empty", || {
+    wait_up_to(LONG_PATIENCE, "the hop to be empty", || {
         Some(host.ledger()["hops"][hop].clone()).filter(|figures| figures["in_flight"] == 0)
     })
 }
@@ -208,7 +210,7 @@ fn greedy(host: &Host, identity: &[u8]) -> zmq::Socket {
     let socket = zmq::Context::new().socket(zmq::DEALER).unwrap();
     socket.set_identity(identity).unwrap();
     socket.set_rcvhwm(1).unwrap();
-    socket.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
+    socket.set_rcvtimeo(LONG_PATIENCE.as_millis() as i32).unwrap();
     socket.set_linger(0).unwrap();
     socket.connect(host.surface("frontend")).unwrap();
     socket
@@ -223,7 +225,7 @@ fn broker_host(policy: &str) -> Host {
 fn ask_until(host: &Host, socket: &zmq::Socket, enough: impl Fn(&serde_json::Value) -> bool) -> u64 {
     for sent in 1..10_000 {
         socket.send(vec![b'x'; LARGE], 0).unwrap();
-        let ledger = wait_for("the request to be answered", || {
+        let ledger = wait_up_to(LONG_PATIENCE, "the request to be answered", || {
             let ledger = host.ledger();
             (ledger["hops"]["policy"]["out"] == sent).then_some(ledger)
         });
@@ -256,7 +258,10 @@ fn a_client_that_does_not_read_is_cut_off_where_the_policy_says_so() {
     let host = broker_host("cut-off");
     let socket = greedy(&host, b"greedy");
     ask_until(&host, &socket, |reply| reply["dropped"]["client-full"] == 1);
-    host.process.wait_for_line(&["cut off: it does not read its replies", "surface=\"frontend\"", "127.0.0.1:"]);
+    host.process.wait_for_line_up_to(
+        LONG_PATIENCE,
+        &["cut off: it does not read its replies", "surface=\"frontend\"", "127.0.0.1:"],
+    );
     let other = greedy(&host, b"other");
     other.send("x", 0).unwrap();
     assert_eq!(other.recv_bytes(0).unwrap(), b"x");
@@ -269,7 +274,7 @@ fn requests_wait_for_a_client_that_does_not_read_where_the_policy_is_to_wait() {
     let socket = greedy(&host, b"greedy");
     // Each reply has gone or is held, in the end; on its way it is in flight too.
     let holds = |_: &serde_json::Value| {
-        wait_for("the reply to go or to be held", || {
+        wait_up_to(LONG_PATIENCE, "the reply to go or to be held", || {
             let hops = host.ledger()["hops"].clone();
             let gone = hops["reply"]["out"] == hops["policy"]["out"];
             let held = host.admin("/broker").json()["replies_held"] != 0;
@@ -284,7 +289,7 @@ fn requests_wait_for_a_client_that_does_not_read_where_the_policy_is_to_wait() {
     for number in 0..sent {
         assert_eq!(socket.recv_bytes(0).unwrap().len(), LARGE, "reply {number}");
     }
-    other.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
+    other.set_rcvtimeo(LONG_PATIENCE.as_millis() as i32).unwrap();
     assert_eq!(other.recv_bytes(0).unwrap(), b"x");
     let reply = settled(&host, "reply");
     assert_eq!((&reply["out"], &reply["dropped"]), (&json!(sent + 1), &json!({})));
@@ -296,9 +301,9 @@ fn a_client_that_has_gone_gets_no_reply_and_that_is_counted() {
     let host = Setup::new().plugin("late", &fixtures::replying_late_unless_asked(300)).start();
     let socket = greedy(&host, b"gone");
     socket.send("x", 0).unwrap();
-    wait_for("the request", || (host.ledger()["hops"]["policy"]["out"] == 1).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the request", || (host.ledger()["hops"]["policy"]["out"] == 1).then_some(()));
     drop(socket);
-    let reply = wait_for("the reply", || {
+    let reply = wait_up_to(LONG_PATIENCE, "the reply", || {
         let reply = settled(&host, "reply");
         (reply["in"] == 1 && reply["in_flight"] == 0).then_some(reply)
     });
@@ -313,12 +318,12 @@ fn a_silent_connection_ends() {
     let directory = tempfile::tempdir().unwrap();
     command.current_dir(&directory).args(["subscribe", "--quiet", "--connect", host.surface("publish")]);
     let stopped = Process::start(&mut command);
-    wait_for("its subscription", || (subscriptions(&host) > 0).then_some(()));
+    wait_up_to(LONG_PATIENCE, "its subscription", || (subscriptions(&host) > 0).then_some(()));
     stopped.signal("STOP");
-    host.process.wait_for_log("subscriber gone");
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["subscriber gone"]);
     let started = Instant::now();
     stopped.signal("CONT");
-    wait_for("its return", || (subscriptions(&host) > 1).then_some(()));
-    assert!(started.elapsed() < PATIENCE - Duration::from_secs(1));
+    wait_up_to(LONG_PATIENCE, "its return", || (subscriptions(&host) > 1).then_some(()));
+    assert!(started.elapsed() < LONG_PATIENCE - Duration::from_secs(1));
     assert_eq!(host.stop(), 0);
 }

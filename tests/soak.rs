@@ -3,7 +3,7 @@
 
 use crate::client::Answer;
 use crate::fixtures;
-use crate::harness::{Client, Host, Process, Setup, bytes, tidegate, wait_for};
+use crate::harness::{Client, Host, LONG_PATIENCE, Process, Setup, bytes, tidegate, wait_up_to};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -113,12 +113,12 @@ impl Route<'_> {
         }
         std::fs::write(&path, bytes).unwrap();
         if good {
-            wait_for("the generation of a file", || {
+            wait_up_to(LONG_PATIENCE, "the generation of a file", || {
                 let status = self.status();
                 (status["digest"] == digest).then(|| self.announced(status["generation"].as_u64().unwrap()))
             });
         } else {
-            let refused = wait_for("the refusal of a file", || {
+            let refused = wait_up_to(LONG_PATIENCE, "the refusal of a file", || {
                 let refused = self.status()["last_refused"].clone();
                 (refused["digest"] == digest).then_some(refused)
             });

@@ -1,7 +1,7 @@
 //! Replace a plugin's file and the next message uses the new one; a bad file changes nothing.
 
 use crate::fixtures;
-use crate::harness::{Client, DOWN, Host, Setup, UP, bytes, wait_for};
+use crate::harness::{Client, DOWN, Host, LONG_PATIENCE, Setup, UP, bytes, wait_up_to};
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -17,7 +17,7 @@ fn rename_over(path: &Path, content: &[u8]) {
 
 #[track_caller]
 fn wait_for_generation(host: &Host, generation: u64, text: &str) {
-    wait_for(&format!("generation {generation}"), || {
+    wait_up_to(LONG_PATIENCE, &format!("generation {generation}"), || {
         let answer = host.get("/x/?param=AbC");
         assert_eq!(answer.status, 200, "{}", answer.text());
         (answer.header("tidegate-generation") == generation.to_string()).then(|| assert_eq!(answer.text(), text))
@@ -39,7 +39,7 @@ fn every_way_to_replace_a_file_is_seen() {
     rename_over(&path, &bytes("downcase"));
     wait_for_generation(&host, 3, DOWN);
     std::fs::remove_file(&path).unwrap();
-    host.process.wait_for_log("the file is gone");
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["the file is gone"]);
     wait_for_generation(&host, 3, DOWN);
     std::fs::write(&path, bytes("upcase")).unwrap();
     wait_for_generation(&host, 4, UP);
@@ -70,7 +70,7 @@ fn the_same_bytes_are_no_new_generation() {
     rename_over(&path, &bytes("downcase"));
     // Told to look now, it looks before it takes in the next change.
     host.process.signal("HUP");
-    host.process.wait_for_log("SIGHUP");
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["SIGHUP"]);
     rename_over(&path, &bytes("upcase"));
     wait_for_generation(&host, 2, UP);
     assert_eq!(host.stop(), 0);
@@ -94,12 +94,12 @@ fn bad_files_change_nothing_and_are_complained_of_once() {
         (bytes("echo"), "lacks the role transform"),
     ] {
         rename_over(&path, &content);
-        host.process.wait_for_log(reason);
+        host.process.wait_for_line_up_to(LONG_PATIENCE, &[reason]);
         wait_for_generation(&host, 1, DOWN);
     }
     // Told again to look at a file that is bad already, it has nothing new to say.
     host.process.signal("HUP");
-    host.process.wait_for_log("SIGHUP");
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["SIGHUP"]);
     rename_over(&path, &good);
     wait_for_generation(&host, 2, UP);
     // That the machine was too busy for one of them for a while is no complaint.
@@ -121,16 +121,16 @@ fn a_scanned_directory_gives_and_keeps_routes() {
     // It is told of, and concerns no traffic.
     assert_eq!((host.get("/late/?param=AbC").status, host.admin("/readyz").status), (503, 200));
     assert_eq!(host.admin("/readyz").text(), "ready\nplugin late is not loaded\n");
-    host.process.wait_for_log("rename the file");
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["rename the file"]);
 
     std::fs::write(plugins.join("late.wasm"), bytes("upcase")).unwrap();
-    wait_for("the late plugin", || (host.get("/late/?param=AbC").status == 200).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the late plugin", || (host.get("/late/?param=AbC").status == 200).then_some(()));
     assert_eq!(host.admin("/readyz").text(), "ready\n");
     assert_eq!(host.get("/new/?param=AbC").status, 404);
     std::fs::write(plugins.join("new.wasm"), bytes("upcase")).unwrap();
-    wait_for("the new route", || (host.get("/new/?param=AbC").status == 200).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the new route", || (host.get("/new/?param=AbC").status == 200).then_some(()));
     std::fs::remove_file(plugins.join("new.wasm")).unwrap();
-    host.process.wait_for_log("the file is gone");
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["the file is gone"]);
     assert_eq!(host.get("/new/?param=AbC").text(), UP);
     assert_eq!(host.stop(), 0);
 }
@@ -147,9 +147,9 @@ fn a_stray_file_keeps_nobody_from_being_ready_and_is_forgotten() {
     std::fs::write(plugins.join("bad.wasm"), b"garbage").unwrap();
     std::fs::create_dir(plugins.join("folder.wasm")).unwrap();
     symlink("nowhere", plugins.join("link.wasm")).unwrap();
-    host.process.wait_for_line(&["link.wasm", "leads nowhere"]);
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["link.wasm", "leads nowhere"]);
     for (name, stage) in [("oops", "compile"), ("half", "compile"), ("bad", "compile"), ("folder", "read")] {
-        wait_for(&format!("{name} to be complained of"), || {
+        wait_up_to(LONG_PATIENCE, &format!("{name} to be complained of"), || {
             let answer = host.admin(&format!("/plugins/{name}"));
             (answer.status == 200 && answer.json()["last_refused"]["stage"] == stage).then_some(())
         });
@@ -162,12 +162,14 @@ fn a_stray_file_keeps_nobody_from_being_ready_and_is_forgotten() {
         std::fs::remove_file(plugins.join(format!("{name}.wasm"))).unwrap();
     }
     std::fs::remove_dir(plugins.join("folder.wasm")).unwrap();
-    wait_for("all of them to be forgotten", || (host.admin("/readyz").text() == "ready\n").then_some(()));
+    wait_up_to(LONG_PATIENCE, "all of them to be forgotten", || {
+        (host.admin("/readyz").text() == "ready\n").then_some(())
+    });
     assert_eq!((host.get("/oops/?param=AbC").status, host.admin("/plugins/oops").status), (404, 404));
     assert!(!host.admin("/metrics").text().contains("oops") && host.ledger()["plugins"]["oops"].is_null());
     // The name is free.
     std::fs::write(plugins.join("oops.wasm"), bytes("upcase")).unwrap();
-    wait_for("the name to serve", || (host.get("/oops/?param=AbC").status == 200).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the name to serve", || (host.get("/oops/?param=AbC").status == 200).then_some(()));
     assert_eq!(host.status("oops")["generation"], 1);
     assert_eq!(host.get("/x/?param=AbC").text(), DOWN);
     assert_eq!(host.stop(), 0);
@@ -181,10 +183,10 @@ fn of_an_empty_file_that_goes_soon_nothing_is_said() {
     std::fs::write(plugins.join("x.wasm"), bytes("downcase")).unwrap();
     let host = setup.start();
     std::fs::write(plugins.join("oops.wasm"), b"").unwrap();
-    wait_for("it to be found", || (host.admin("/plugins/oops").status == 200).then_some(()));
+    wait_up_to(LONG_PATIENCE, "it to be found", || (host.admin("/plugins/oops").status == 200).then_some(()));
     assert_eq!(host.admin("/readyz").status, 200);
     std::fs::remove_file(plugins.join("oops.wasm")).unwrap();
-    host.process.wait_for_line(&["forgotten: the file is gone", "oops"]);
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["forgotten: the file is gone", "oops"]);
     assert_eq!(host.admin("/plugins/oops").status, 404);
     assert!(!host.process.stderr().contains("not loaded"), "{}", host.process.stderr());
     assert_eq!(host.stop(), 0);
@@ -278,7 +280,7 @@ fn a_file_that_comes_right_after_what_was_handed_in_is_loaded() {
         let name = format!("x{number}");
         assert_eq!(host.admin_request("PUT", &format!("/plugins/{name}"), Some(&bytes("downcase"))).status, 200);
         rename_over(&plugins.join(format!("{name}.wasm")), &bytes("upcase"));
-        wait_for("the file", || (host.get(&format!("/{name}/?param=AbC")).text() == UP).then_some(()));
+        wait_up_to(LONG_PATIENCE, "the file", || (host.get(&format!("/{name}/?param=AbC")).text() == UP).then_some(()));
     }
     assert_eq!(host.stop(), 0);
 }

@@ -1,7 +1,7 @@
 //! A plugin is unloaded: its route is gone, what runs ends well, its counts stay, and it comes back when somebody wants it.
 
 use crate::fixtures;
-use crate::harness::{DOWN, Host, Process, Setup, UP, bytes, tidegate, wait_for};
+use crate::harness::{DOWN, Host, LONG_PATIENCE, Process, Setup, UP, bytes, tidegate, wait_up_to};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -23,7 +23,9 @@ fn file(host: &Host) -> PathBuf {
 #[track_caller]
 fn wait_for_look(host: &Host, name: &str) {
     std::fs::write(host.directory.path().join(format!("plugins/{name}.wasm")), bytes("upcase")).unwrap();
-    wait_for("another plugin", || (host.get(&format!("/{name}/?param=AbC")).status == 200).then_some(()));
+    wait_up_to(LONG_PATIENCE, "another plugin", || {
+        (host.get(&format!("/{name}/?param=AbC")).status == 200).then_some(())
+    });
 }
 
 #[test]
@@ -67,15 +69,17 @@ fn what_was_unloaded_stays_so_until_somebody_wants_it() {
     // By another file.
     assert_eq!(host.admin_request("DELETE", "/plugins/x", None).status, 200);
     std::fs::write(file(&host), [bytes("upcase"), fixtures::custom_section("note", b"x")].concat()).unwrap();
-    wait_for("the new file", || (host.get("/x/?param=AbC").status == 200).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the new file", || (host.get("/x/?param=AbC").status == 200).then_some(()));
     assert_eq!(host.status("x")["generation"], 4);
     // Not by one that is bad, nor for long by its name alone.
     assert_eq!(host.admin_request("DELETE", "/plugins/x", None).status, 200);
     std::fs::write(file(&host), b"garbage").unwrap();
-    wait_for("the bad file", || (host.admin("/plugins/x").status == 200).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the bad file", || (host.admin("/plugins/x").status == 200).then_some(()));
     assert_eq!((host.get("/x/?param=AbC").status, host.admin("/readyz").status), (503, 200));
     std::fs::remove_file(file(&host)).unwrap();
-    wait_for("the bad file to be forgotten", || (host.admin("/plugins/x").status == 404).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the bad file to be forgotten", || {
+        (host.admin("/plugins/x").status == 404).then_some(())
+    });
     assert_eq!(host.admin_request("POST", "/plugins/x/load", None).status, 422);
     assert_eq!(host.stop(), 0);
 }
@@ -91,7 +95,7 @@ fn calls_in_flight_end_on_what_was_unloaded() {
     assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&fixtures::waiting())).status, 200);
     std::thread::scope(|scope| {
         let call = scope.spawn(|| host.get("/x/?param=AbC"));
-        wait_for("the call", || (host.status("x")["calls_in_flight"] == 1).then_some(()));
+        wait_up_to(LONG_PATIENCE, "the call", || (host.status("x")["calls_in_flight"] == 1).then_some(()));
         let gone = host.admin_request("DELETE", "/plugins/x", None).json();
         let answered = call.join().unwrap();
         assert_eq!((answered.status, answered.header("tidegate-generation")), (504, "2"), "{}", answered.text());

@@ -1,14 +1,14 @@
 //! Instances that wait for their calls are new ones, as many as were asked for, and go with their generation.
 
 use crate::fixtures;
-use crate::harness::{Client, Host, Setup, bytes, root, wait_for};
+use crate::harness::{Client, Host, LONG_PATIENCE, Setup, bytes, root, wait_up_to};
 
 fn warm(host: &Host, name: &str) -> u64 {
     host.status(name)["instances_warm"].as_u64().unwrap()
 }
 
 fn wait_until_warm(host: &Host, name: &str, count: u64) {
-    wait_for("instances that wait", || (warm(host, name) == count).then_some(()));
+    wait_up_to(LONG_PATIENCE, "instances that wait", || (warm(host, name) == count).then_some(()));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn what_asks_the_host_as_it_starts_is_made_when_it_is_called() {
         "(i32.const 16)",
     );
     let host = Setup::new().plugin("x", &asking).config("[plugins.x]\nisolation = \"fresh\"\nwarm = 2").start();
-    host.process.wait_for_line(&["not kept warm", "plugin=\"x\""]);
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["not kept warm", "plugin=\"x\""]);
     assert_eq!((host.get("/x/?param=x").status, warm(&host, "x")), (204, 0));
     assert_eq!(host.stop(), 0);
 }

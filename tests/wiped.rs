@@ -2,7 +2,7 @@
 
 mod marks;
 
-use crate::harness::{Host, Setup, wait_for};
+use crate::harness::{Host, LONG_PATIENCE, Setup, wait_up_to};
 use marks::{LOOK, STAY, WAYS_TO_END, marking, marking_in_place};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,7 +24,7 @@ fn host(steps: u32, config: &str, deadline_ms: u64) -> Host {
 
 fn look(host: &Host, plugin: &str, after: &str) {
     // A busy machine may leave it no time, since the plugin is known for long calls by then.
-    let answer = wait_for("time to look", || {
+    let answer = wait_up_to(LONG_PATIENCE, "time to look", || {
         Some(host.post(&format!("/{plugin}/"), LOOK)).filter(|answer| answer.status != 503)
     });
     assert_eq!((answer.status, answer.text()), (200, "0"), "{plugin} after {after}");
@@ -115,11 +115,11 @@ fn no_mark_outlives_a_call_that_was_swapped_out() {
     let directory = tempfile::tempdir().unwrap();
     let Some(_swap) = Swap::new(directory.path()) else { return };
     let host = host(3_000_000_000, "", 60_000);
-    host.process.wait_for_log("memory may be swapped out");
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["memory may be swapped out"]);
     for plugin in PLUGINS.into_iter().cycle().take(4) {
         std::thread::scope(|scope| {
             let call = scope.spawn(|| host.post(&format!("/{plugin}/"), STAY).status);
-            wait_for("the call", || (host.status(plugin)["calls_in_flight"] == 1).then_some(()));
+            wait_up_to(LONG_PATIENCE, "the call", || (host.status(plugin)["calls_in_flight"] == 1).then_some(()));
             let before = swapped_out(host.process.id());
             page_out(host.process.id());
             let after = swapped_out(host.process.id());

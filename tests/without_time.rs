@@ -3,7 +3,7 @@
 //! The tests here come last by name: what keeps the machine busy would hold up the others.
 
 use crate::fixtures;
-use crate::harness::{Answer, Host, Setup, wait_for};
+use crate::harness::{Answer, Host, LONG_PATIENCE, Setup, wait_up_to};
 use std::process::{Child, Command};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -51,7 +51,7 @@ fn call(host: &Host) -> Answer {
 /// Calls until so many were left no time; each of the others is answered.
 fn starve(host: &Host, calls: usize) {
     let mut starved = 0;
-    wait_for("a machine that is too busy", || {
+    wait_up_to(LONG_PATIENCE, "a machine that is too busy", || {
         let answer = call(host);
         if answer.status != 200 {
             assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{}", answer.text());
@@ -73,7 +73,7 @@ fn a_plugin_is_neither_paused_nor_rolled_back_for_what_the_host_had_no_time_for(
         assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&newcomer)).json()["generation"], 2);
         starve(&host, 4);
     }
-    wait_for("time for a call", || (call(&host).status == 200).then_some(()));
+    wait_up_to(LONG_PATIENCE, "time for a call", || (call(&host).status == 200).then_some(()));
     let status = host.status("x");
     assert_eq!((&status["state"], &status["generation"]), (&"serving".into(), &2.into()), "{status}");
     let reasons = status["failures"].as_object().unwrap();

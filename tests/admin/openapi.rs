@@ -1,7 +1,7 @@
 //! The document at `/openapi.json` tells what the admin surface does: all of it, and nothing else.
 
 use crate::fixtures;
-use crate::harness::{Answer, Client, Host, Setup, bytes, wait_for};
+use crate::harness::{Answer, Client, Host, LONG_PATIENCE, Setup, bytes, wait_up_to};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -184,13 +184,16 @@ fn every_answer_is_as_documented() {
     document.check("get /metrics", &client.request_with("GET", "/metrics", &openmetrics, None).unwrap());
 
     host.admin_request("POST", "/broker/pause", None);
-    let paused = wait_for("the broker to pause", || Some(host.admin("/readyz")).filter(|answer| answer.status == 503));
+    let paused = wait_up_to(LONG_PATIENCE, "the broker to pause", || {
+        Some(host.admin("/readyz")).filter(|answer| answer.status == 503)
+    });
     document.check("get /readyz", &paused);
     host.admin_request("POST", "/broker/resume", None);
     busy(&host, &mut document);
     not_persisted(&host, &mut document);
     std::fs::write(host.directory.path().join("plugins/bad.wasm"), &up).unwrap();
-    let ready = wait_for("all to serve", || Some(host.admin("/readyz")).filter(|answer| answer.status == 200));
+    let ready =
+        wait_up_to(LONG_PATIENCE, "all to serve", || Some(host.admin("/readyz")).filter(|answer| answer.status == 200));
     document.check("get /readyz", &ready);
     strangers(&mut document);
     without_a_broker_and_to_the_end(&mut document);
@@ -208,7 +211,7 @@ fn every_answer_is_as_documented() {
 fn busy(host: &Host, document: &mut Document) {
     let address = host.surface("admin").trim_start_matches("http://");
     let mut uploads = Vec::new();
-    let refused = wait_for("a refusal", || {
+    let refused = wait_up_to(LONG_PATIENCE, "a refusal", || {
         // One each time: what asks below takes a place for a moment too, which an upload may then lack.
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(b"PUT /plugins/x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\nhalf").unwrap();
@@ -217,7 +220,7 @@ fn busy(host: &Host, document: &mut Document) {
     });
     document.check("put /plugins/{name}", &refused);
     drop(uploads);
-    wait_for("the places to be free again", || {
+    wait_up_to(LONG_PATIENCE, "the places to be free again", || {
         (host.admin_request("PUT", "/plugins/x", Some(b"garbage")).status == 422).then_some(())
     });
 }

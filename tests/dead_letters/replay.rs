@@ -2,7 +2,7 @@
 
 use super::{any_bytes, dead_letters, dealer, decoded, json, wait_for_letters};
 use crate::fixtures;
-use crate::harness::{Client, Host, Setup, bytes, component, tidegate};
+use crate::harness::{Client, Host, LONG_PATIENCE, Setup, bytes, component, tidegate};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use serde_json::Value;
 #[track_caller]
 fn mend(host: &Host, plugin: &str, component: &[u8]) {
     std::fs::write(host.plugin_path(plugin), component).unwrap();
-    host.process.wait_for_line(&["loaded", &format!("plugin=\"{plugin}\""), "generation=2"]);
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["loaded", &format!("plugin=\"{plugin}\""), "generation=2"]);
 }
 
 /// The error with its backtrace, but for the offsets in it: Cranelift makes one conditional trap of the check of the epoch

@@ -1,6 +1,6 @@
 //! The tutorial's commands, run one after the other as a reader would, and held to the output that it shows.
 
-use crate::harness::{Process, component, root, wait_for};
+use crate::harness::{LONG_PATIENCE, Process, component, root, wait_up_to};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -147,7 +147,9 @@ impl Reader {
             }
             let process = Process::start(&mut self.command(&format!("exec {}", step.typed)));
             if is_host {
-                wait_for("the host to be ready", || process.stdout().ends_with("ready\n").then_some(()));
+                wait_up_to(LONG_PATIENCE, "the host to be ready", || {
+                    process.stdout().ends_with("ready\n").then_some(())
+                });
                 let told = process.stdout();
                 // A surface that is not there has no address.
                 let real = |name: &str| {
@@ -160,7 +162,7 @@ impl Reader {
             } else {
                 let log = self.folder.path().join("host.log");
                 let heard = || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("subscribed"));
-                wait_for("the host to hear of the subscriber", || heard().then_some(()));
+                wait_up_to(LONG_PATIENCE, "the host to hear of the subscriber", || heard().then_some(()));
             }
             self.running.push((process, step));
         } else {
@@ -180,7 +182,7 @@ impl Reader {
     /// What goes on has shown its lines, or does so in a moment.
     fn assert_shown(&self, process: &Process, step: &Step) {
         let output = || self.as_documented(&process.stdout());
-        wait_for(&format!("what the tutorial shows of {step:?}"), || {
+        wait_up_to(LONG_PATIENCE, &format!("what the tutorial shows of {step:?}"), || {
             difference(&output(), &step.shown).is_none().then_some(())
         });
     }

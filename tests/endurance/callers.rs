@@ -3,7 +3,7 @@
 use super::course::Course;
 use super::pace::Beat;
 use super::sequence::Sequence;
-use crate::harness::PATIENCE;
+use crate::harness::LONG_PATIENCE;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -106,8 +106,8 @@ impl Connection {
     fn open(address: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(LONG_PATIENCE))?;
+        stream.set_write_timeout(Some(LONG_PATIENCE))?;
         Ok(Self { stream: BufReader::new(stream), line: String::new(), body: Vec::new() })
     }
 

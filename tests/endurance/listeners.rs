@@ -2,7 +2,7 @@
 
 use super::callers::number_of;
 use super::sequence::Sequence;
-use crate::harness::{PATIENCE, Process, tidegate, wait_for};
+use crate::harness::{LONG_PATIENCE, Process, tidegate, wait_up_to};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,7 +72,7 @@ impl State {
                     started = message.ends_with(START.as_bytes());
                 }
                 Err(_) if count >= wanted => return heard,
-                Err(_) if wanted < u64::MAX && last.elapsed() > PATIENCE => return heard,
+                Err(_) if wanted < u64::MAX && last.elapsed() > LONG_PATIENCE => return heard,
                 Err(_) => {}
             }
         }
@@ -92,7 +92,7 @@ impl Guest {
         let mut command = tidegate();
         command.current_dir(directory).args(["subscribe", "--quiet", "--connect", endpoint, "--log"]).arg(&log);
         let guest = Self { process: Process::start(&mut command), log };
-        wait_for("the first message of a subscriber", || (guest.lines() > 0).then_some(()));
+        wait_up_to(LONG_PATIENCE, "the first message of a subscriber", || (guest.lines() > 0).then_some(()));
         guest
     }
 
@@ -129,7 +129,7 @@ impl Guest {
 
 /// Nobody is known to listen until a message has come: publishes with `publish` until all do. Then the count begins.
 pub fn wait_until_all_listen(listeners: &[Listener], mut publish: impl FnMut(&str)) {
-    wait_for("the listeners", || {
+    wait_up_to(LONG_PATIENCE, "the listeners", || {
         publish("probe");
         std::thread::sleep(Duration::from_millis(20));
         listeners.iter().all(Listener::listens).then_some(())

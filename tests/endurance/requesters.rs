@@ -2,7 +2,7 @@
 
 use super::course::Course;
 use super::pace::Pace;
-use crate::harness::PATIENCE;
+use crate::harness::LONG_PATIENCE;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -44,7 +44,7 @@ pub fn request(course: &Course, endpoint: &str, pace: Pace, requesters: usize) -
     let mut last_reply = Instant::now();
     loop {
         let over = course.is_over();
-        if over && (owed.is_empty() || course.has_all_replies() || last_reply.elapsed() > PATIENCE) {
+        if over && (owed.is_empty() || course.has_all_replies() || last_reply.elapsed() > LONG_PATIENCE) {
             break;
         }
         let may_send = |owed: &HashMap<u64, u8>| !over && (matches!(pace, Pace::Open(_)) || owed.len() < WINDOW);
@@ -83,7 +83,7 @@ pub fn vanish(endpoint: &str) -> u64 {
     const REQUESTS: u64 = 20;
     let socket = dealer(endpoint);
     // Long enough for the requests to leave; it does not wait for anything else.
-    socket.set_linger(PATIENCE.as_millis() as i32).unwrap();
+    socket.set_linger(LONG_PATIENCE.as_millis() as i32).unwrap();
     for number in 0..REQUESTS {
         socket.send(&number.to_string(), 0).expect("room for a request");
     }

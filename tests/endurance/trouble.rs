@@ -4,7 +4,7 @@ use super::books::Books;
 use super::clients::Strangers;
 use super::listeners::Guest;
 use super::{QUEUE_MESSAGES_MAX, callers, plugins, requesters};
-use crate::harness::{Client, Host, wait_for};
+use crate::harness::{Client, Host, LONG_PATIENCE, wait_up_to};
 use std::time::{Duration, Instant};
 
 /// A request whose first frame this is makes its worker panic, in a debug build that is told to have faults.
@@ -111,7 +111,9 @@ impl<'a> Trouble<'a> {
         std::fs::write(&beside, bytes).unwrap();
         std::fs::rename(&beside, self.host.plugin_path(name)).unwrap();
         let digest = tidegate::plugin::digest(bytes);
-        wait_for("the generation of a file", || (self.host.status(name)["digest"] == digest).then_some(()));
+        wait_up_to(LONG_PATIENCE, "the generation of a file", || {
+            (self.host.status(name)["digest"] == digest).then_some(())
+        });
     }
 
     fn put(&self, name: &str, bytes: &[u8]) {
@@ -123,7 +125,7 @@ impl<'a> Trouble<'a> {
         let client = requesters::dealer(self.host.surface("frontend"));
         client.send(PANIC, 0).expect("room for a request");
         self.strangers.panics += 1;
-        wait_for("the panic of a worker", || {
+        wait_up_to(LONG_PATIENCE, "the panic of a worker", || {
             let books = Books::read(&self.admin);
             (books.hop("policy").dropped("panicked") == self.strangers.panics).then_some(())
         });

@@ -3,7 +3,7 @@
 use super::components::*;
 use super::{NO_PAUSES, assert_good};
 use crate::fixtures;
-use crate::harness::{Client, Process, Setup, assert_balanced, wait_for};
+use crate::harness::{Client, LONG_PATIENCE, Process, Setup, assert_balanced, wait_up_to};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -69,7 +69,7 @@ fn memory_stays_flat_over_hostile_calls() {
     let mut command = setup.command();
     command.env("TIDEGATE_LOG", "error,tidegate::app=info").env("RUST_BACKTRACE", "0");
     let mut process = Process::start(&mut command);
-    let http = wait_for("the host", || {
+    let http = wait_up_to(LONG_PATIENCE, "the host", || {
         let lines = process.stdout();
         lines
             .ends_with("ready\n")

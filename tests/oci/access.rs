@@ -3,7 +3,7 @@
 
 use super::raw::RawRegistry;
 use super::{host_of, plugin, setup};
-use crate::harness::{DOWN, UP, bytes, wait_for};
+use crate::harness::{DOWN, LONG_PATIENCE, UP, bytes, wait_up_to};
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
@@ -28,12 +28,12 @@ fn a_revoked_token_is_replaced_by_one_new_one() {
     let file = write(directory.path(), "config.json", &registry.address, AUTH);
     let host = host_of(&registry.reference("x")).env("DOCKER_CONFIG", directory.path().to_str().unwrap()).start();
     let looks = |who: &str| registry.asked("/manifests/").iter().filter(|asked| asked.who == who).count();
-    wait_for("looks with the first token", || (looks("Bearer token-1") > 3).then_some(()));
+    wait_up_to(LONG_PATIENCE, "looks with the first token", || (looks("Bearer token-1") > 3).then_some(()));
     assert_eq!(registry.asked("/token").len(), 1);
 
     registry.revokes(true);
     let before = looks("Bearer token-1");
-    wait_for("looks with the second token", || (looks("Bearer token-2") > 10).then_some(()));
+    wait_up_to(LONG_PATIENCE, "looks with the second token", || (looks("Bearer token-2") > 10).then_some(()));
     // One look, which is two requests, and one that was under way.
     let late = looks("Bearer token-1") - before;
     assert!(late <= 3, "asked {late} times with a token that is revoked");
@@ -43,10 +43,10 @@ fn a_revoked_token_is_replaced_by_one_new_one() {
     // Where no new one is given, it is asked less and less often, and the reason is said, once.
     let tokens = registry.asked("/token").len();
     registry.revokes(false);
-    wait_for("more refusals", || (registry.asked("/token").len() > tokens + 4).then_some(()));
+    wait_up_to(LONG_PATIENCE, "more refusals", || (registry.asked("/token").len() > tokens + 4).then_some(()));
     let address = &registry.address;
     let words = ["denies access to team/x", "no longer", file.as_str(), &format!("docker login {address}")];
-    host.process.wait_for_line(&words);
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &words);
     assert_eq!(host.process.stderr().matches("denies access").count(), 1);
     let asked = registry.asked("/token");
     let pause = asked[tokens + 4].at - asked[tokens].at;
@@ -125,9 +125,9 @@ fn a_helper_that_is_missing_keeps_no_public_component_away() {
     let host = host_of(&registry.reference("x")).env("DOCKER_CONFIG", docker).start();
     assert_eq!(host.get("/x/?param=AbC").text(), DOWN);
     let looks = registry.asked("/manifests/").len();
-    wait_for("more looks", || (registry.asked("/manifests/").len() > looks + 3).then_some(()));
+    wait_up_to(LONG_PATIENCE, "more looks", || (registry.asked("/manifests/").len() > looks + 3).then_some(()));
     let said = "docker-credential-nowhere is not installed";
-    host.process.wait_for_line(&["the registry is asked without any", said]);
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["the registry is asked without any", said]);
     assert_eq!(host.process.stderr().matches(said).count(), 1, "{}", host.process.stderr());
     assert_eq!(host.stop(), 0);
     // Where it would have been needed, it is named.

@@ -3,7 +3,7 @@
 use super::cut::Line;
 use super::registry::{Registry, registry};
 use super::{answer, host_of, plugin, push, refused, said, setup, wait_for_generation};
-use crate::harness::{DOWN, Process, Setup, UP, bytes, component, wait_for};
+use crate::harness::{DOWN, LONG_PATIENCE, Process, Setup, UP, bytes, component, wait_up_to};
 use serde_json::json;
 
 /// `tide:gate`, hashed by bcrypt.
@@ -33,27 +33,31 @@ fn a_registry_that_is_down_keeps_what_serves_and_a_start_uses_the_copy() {
     let cached = format!("--cache={}", cache.path().display());
     let host = host_of(&reference).with(&[&cached]).start();
     registry.kill();
-    host.process.wait_for_line(&["not loaded; what served before serves on", "does not answer", &registry.address]);
+    host.process.wait_for_line_up_to(
+        LONG_PATIENCE,
+        &["not loaded; what served before serves on", "does not answer", &registry.address],
+    );
     // Some looks later it has still been said once.
     for _ in 0..3 {
         let refused_at = host.status("x")["last_refused"]["at"].clone();
-        wait_for("another look", || (host.status("x")["last_refused"]["at"] != refused_at).then_some(()));
+        wait_up_to(LONG_PATIENCE, "another look", || {
+            (host.status("x")["last_refused"]["at"] != refused_at).then_some(())
+        });
     }
     assert_eq!(host.process.stderr().matches("does not answer").count(), 1);
     assert_eq!(answer(&host).text(), DOWN);
     assert_eq!(host.stop(), 0);
 
     let host = host_of(&reference).with(&[&cached]).start();
-    host.process.wait_for_line(&[
-        "a copy from the cache is used",
-        "does not answer",
-        pinned.split_once('@').unwrap().1,
-    ]);
+    host.process.wait_for_line_up_to(
+        LONG_PATIENCE,
+        &["a copy from the cache is used", "does not answer", pinned.split_once('@').unwrap().1],
+    );
     assert_eq!(answer(&host).text(), DOWN);
     // Only of what was missed can it be said that it is back.
-    host.process.wait_for_line(&["not loaded; what served before serves on", "does not answer"]);
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["not loaded; what served before serves on", "does not answer"]);
     registry.run();
-    host.process.wait_for_line(&["the registry answers again"]);
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["the registry answers again"]);
     push("upcase", &reference);
     wait_for_generation(&host, 2, UP);
     assert_eq!(host.stop(), 0);
@@ -88,8 +92,8 @@ fn a_registry_that_dies_within_a_pull_changes_nothing() {
     line.cut_after(CUT);
     let cuts = line.cuts();
     push("upcase", &registry.reference("1"));
-    wait_for("two pulls that are cut", || (line.cuts() > cuts + 1).then_some(()));
-    host.process.wait_for_line(&["not loaded; what served before serves on", "does not answer"]);
+    wait_up_to(LONG_PATIENCE, "two pulls that are cut", || (line.cuts() > cuts + 1).then_some(()));
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["not loaded; what served before serves on", "does not answer"]);
     assert_eq!(answer(&host).text(), DOWN);
     line.cut_after(usize::MAX);
     wait_for_generation(&host, 2, UP);
@@ -109,7 +113,8 @@ fn bytes_that_are_not_what_the_digest_says_are_refused() {
     *tampered.last_mut().unwrap() ^= 1;
     std::fs::write(registry.blob(&digest), tampered).unwrap();
     registry.put_manifest("1", &registry.manifest("2"));
-    host.process.wait_for_line(&["not loaded; what served before serves on", "Invalid digest", &digest]);
+    host.process
+        .wait_for_line_up_to(LONG_PATIENCE, &["not loaded; what served before serves on", "Invalid digest", &digest]);
     assert_eq!(answer(&host).text(), DOWN);
     assert_eq!(host.stop(), 0);
     assert_no_start(&host_of(&reference), &["pull: ", "Invalid digest", &digest]);

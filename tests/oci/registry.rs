@@ -1,6 +1,6 @@
 //! A registry as others run it: Debian's docker-registry, on a free port, with a directory of its own.
 
-use crate::harness::{Client, Process, wait_for};
+use crate::harness::{Client, LONG_PATIENCE, Process, wait_up_to};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -48,7 +48,7 @@ impl Registry {
         let file = self.directory.path().join("config.yml");
         std::fs::write(&file, config).unwrap();
         let process = Process::start(Command::new("docker-registry").arg("serve").arg(file));
-        self.address = wait_for("the registry to listen", || {
+        self.address = wait_up_to(LONG_PATIENCE, "the registry to listen", || {
             let log = process.stderr();
             let (_, rest) = log.split_once("listening on ")?;
             Some(rest.split_once('"')?.0.to_owned())

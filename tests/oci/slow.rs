@@ -3,7 +3,7 @@
 use super::host_of;
 use super::raw::RawRegistry;
 use crate::fixtures::custom_section;
-use crate::harness::{DOWN, Host, UP, bytes, wait_for};
+use crate::harness::{DOWN, Host, LONG_PATIENCE, UP, bytes, wait_up_to};
 use std::time::{Duration, Instant};
 
 /// What a fix may take on a machine that has much else to do. A pull that nobody ends takes ten minutes.
@@ -27,7 +27,9 @@ fn put(host: &Host, name: &str, component: &[u8]) -> u64 {
 #[track_caller]
 fn wait_for_looks(registry: &RawRegistry) {
     let before = registry.asked("/manifests/").len();
-    wait_for("more looks at the tag", || (registry.asked("/manifests/").len() > before + 3).then_some(()));
+    wait_up_to(LONG_PATIENCE, "more looks at the tag", || {
+        (registry.asked("/manifests/").len() > before + 3).then_some(())
+    });
 }
 
 /// Has the host begin a pull that stands still.
@@ -36,7 +38,7 @@ fn stand_still(registry: &RawRegistry, component: &[u8]) {
     let before = registry.asked("/blobs/").len();
     registry.holds_back(true);
     registry.moves_to(component);
-    wait_for("a pull", || (registry.asked("/blobs/").len() > before).then_some(()));
+    wait_up_to(LONG_PATIENCE, "a pull", || (registry.asked("/blobs/").len() > before).then_some(()));
 }
 
 #[test]
@@ -50,12 +52,15 @@ fn a_fix_waits_for_no_registry_and_is_not_undone_by_it() {
     let digest = host.status("x")["digest"].clone();
     // The component comes after all: too late, now and at the next looks.
     registry.holds_back(false);
-    host.process.wait_for_line(&["not used: what was asked for later has taken effect", &registry.address]);
+    host.process.wait_for_line_up_to(
+        LONG_PATIENCE,
+        &["not used: what was asked for later has taken effect", &registry.address],
+    );
     wait_for_looks(&registry);
     assert_eq!((host.status("x")["generation"].as_u64(), &host.status("x")["digest"]), (Some(2), &digest));
     // A tag that moves anew is news again.
     registry.moves_to(&bytes("downcase"));
-    wait_for("the next tag", || (host.get("/x/?param=AbC").text() == DOWN).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the next tag", || (host.get("/x/?param=AbC").text() == DOWN).then_some(()));
 
     // So does a rollback stay.
     stand_still(&registry, &fix(2));
@@ -63,7 +68,7 @@ fn a_fix_waits_for_no_registry_and_is_not_undone_by_it() {
     let generation = host.status("x")["generation"].clone();
     registry.holds_back(false);
     let late = || host.process.stderr().matches("not used: what was asked for later").count();
-    wait_for("the component that is too late", || (late() == 2).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the component that is too late", || (late() == 2).then_some(()));
     wait_for_looks(&registry);
     assert_eq!(host.status("x")["generation"], generation);
     assert_eq!(host.stop(), 0);
@@ -75,13 +80,15 @@ fn a_tag_that_moves_after_a_fix_is_news_though_it_was_asked_about_before() {
     let host = host_of(&registry.reference("x")).start();
     registry.holds_tags(true);
     let before = registry.asked("/manifests/").len();
-    wait_for("a look at the tag", || (registry.asked("/manifests/").len() > before).then_some(()));
+    wait_up_to(LONG_PATIENCE, "a look at the tag", || (registry.asked("/manifests/").len() > before).then_some(()));
     assert_eq!(put(&host, "x", &fix(1)), 2);
     let moved = fix(2);
     registry.moves_to(&moved);
     registry.holds_tags(false);
     let digest = tidegate::plugin::digest(&moved);
-    wait_for("what the tag stands for", || (host.status("x")["digest"] == digest.as_str()).then_some(()));
+    wait_up_to(LONG_PATIENCE, "what the tag stands for", || {
+        (host.status("x")["digest"] == digest.as_str()).then_some(())
+    });
     assert_eq!(host.stop(), 0);
 }
 
@@ -93,7 +100,7 @@ fn whoever_asked_for_what_comes_too_late_is_told() {
     registry.moves_to(&fix(1));
     std::thread::scope(|scope| {
         let load = scope.spawn(|| host.admin_request("POST", "/plugins/x/load", None));
-        wait_for("a pull", || (registry.asked("/blobs/").len() > 1).then_some(()));
+        wait_up_to(LONG_PATIENCE, "a pull", || (registry.asked("/blobs/").len() > 1).then_some(()));
         assert_eq!(put(&host, "x", &fix(2)), 2);
         registry.holds_back(false);
         let answer = load.join().unwrap();
@@ -116,14 +123,16 @@ fn registries_take_no_places_of_each_other() {
     let before = slow.asked("/blobs/").len();
     slow.holds_back(true);
     slow.moves_to(&bytes("upcase"));
-    wait_for("as many pulls as may be", || (slow.asked("/blobs/").len() >= before + 4).then_some(()));
+    wait_up_to(LONG_PATIENCE, "as many pulls as may be", || (slow.asked("/blobs/").len() >= before + 4).then_some(()));
     quick.moves_to(&bytes("upcase"));
-    wait_for("the other registry's component", || (host.get("/x/?param=AbC").text() == UP).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the other registry's component", || {
+        (host.get("/x/?param=AbC").text() == UP).then_some(())
+    });
     assert_eq!(host.get("/slow-0/?param=AbC").text(), DOWN);
     slow.holds_back(false);
     for number in 0..PLUGINS {
         let path = format!("/slow-{number}/?param=AbC");
-        wait_for("what was held back", || (host.get(&path).text() == UP).then_some(()));
+        wait_up_to(LONG_PATIENCE, "what was held back", || (host.get(&path).text() == UP).then_some(()));
     }
     assert_eq!(host.stop(), 0);
 }
