@@ -100,7 +100,7 @@ fn a_panic_costs_its_own_request_alone() {
         (policy["in_flight"] == 0 && policy["in"] == 6).then_some(policy)
     });
     assert_eq!((&policy["out"], &policy["dropped"]), (&json!(3), &json!({"panicked": 3})));
-    host.process.wait_for_log("calling the policy panicked");
+    host.process.wait_for_log("calling a plugin panicked");
     wait_for("the letters", || (host.ledger()["hops"]["dead-letter"]["out"] == 3).then_some(()));
     let letters = std::fs::read_to_string(host.directory.path().join("dead-letters.jsonl")).unwrap();
     let letter: serde_json::Value = serde_json::from_str(letters.lines().next().unwrap()).unwrap();

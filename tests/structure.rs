@@ -34,15 +34,46 @@ fn each_library_is_named_in_its_own_folder_alone() {
     let source = root().join("host/src");
     let mut files = Vec::new();
     rust_files(&source, &mut files);
-    let folders: [(&str, &[&str]); 4] =
-        [("wasmtime", &["plugin"]), ("warp", &["http"]), ("zmq", &["clients", "messaging"]), ("oci_client", &["oci"])];
+    let folders: [(&str, &[&str]); 5] = [
+        ("wasmtime", &["plugin"]),
+        ("warp", &["http"]),
+        ("zmq", &["clients", "messaging"]),
+        ("oci_client", &["oci"]),
+        ("notify", &["system/file_watch.rs", "system/file_watch"]),
+    ];
     for (library, folders) in folders {
         let is_elsewhere = |file: &&PathBuf| !folders.iter().any(|folder| file.starts_with(source.join(folder)));
         for file in files.iter().filter(is_elsewhere) {
             let text = std::fs::read_to_string(file).unwrap();
             let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
             for line in code {
-                assert!(!line.contains(&format!("{library}::")), "{} names {library}: {line}", file.display());
+                let is_part_of_a_word =
+                    |before: &str| before.ends_with(|end: char| end.is_alphanumeric() || end == '_');
+                let names = line.match_indices(&format!("{library}::")).any(|(at, _)| !is_part_of_a_word(&line[..at]));
+                assert!(!names, "{} names {library}: {line}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_core_decides_needs_no_socket_no_thread_and_no_clock() {
+    let mut files = Vec::new();
+    rust_files(&root().join("host/src"), &mut files);
+    let is_of_core = |file: &&PathBuf| {
+        let path = file.with_extension("");
+        let names: Vec<_> = path.iter().filter_map(|name| name.to_str()).collect();
+        names.contains(&"core") && !names.contains(&"simulation")
+    };
+    let files: Vec<_> = files.iter().filter(is_of_core).collect();
+    assert!(files.len() > 9, "{files:?}");
+    for file in files {
+        let text = std::fs::read_to_string(file).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            for word in ["zmq::", "tokio::", "thread::", "Instant::now", "SystemTime", "std::fs", "std::io", "std::net"]
+            {
+                assert!(!line.contains(word), "{} names {word}: {line}", file.display());
             }
         }
     }

@@ -14,7 +14,6 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tidegate::app::App;
 use tidegate::cli;
@@ -80,7 +79,7 @@ fn host(runtime: &Runtime, component: &Path, publish: bool) -> Result<SocketAddr
     config.plugins = BTreeMap::from([("reused".to_owned(), Plugin { reuse: u32::MAX, ..Plugin::default() })]);
     let source = |name: &str| Source { name: name.to_owned(), place: component.to_owned().into() };
     let named = ["downcase", "reused", "default"].map(source).to_vec();
-    let app = runtime.block_on(App::build(config, named, Arc::new(|| [("", 0); 2])));
+    let app = runtime.block_on(App::build(config, named, || [("", 0); 2]));
     let app = app.map_err(|error| anyhow::anyhow!("the host does not start: {error:?}"))?;
     runtime.spawn(app.run());
     if publish {

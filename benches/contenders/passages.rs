@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::sync::{Arc, Barrier, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
-use tidegate::ledger::{Figures, Hop};
+use tidegate::ledger::{Hop, HopCounts};
 
 /// Of each thread in one turn: few milliseconds, in which it is seldom interrupted.
 const PASSAGES: u32 = 200_000;
@@ -16,7 +16,7 @@ const TURNS: usize = 60;
 
 fn main() -> std::io::Result<()> {
     let processors = thread::available_parallelism()?.get();
-    let (hop, locked) = (Hop::default(), Arc::new(Mutex::new(Figures::default())));
+    let (hop, locked) = (Hop::default(), Arc::new(Mutex::new(HopCounts::default())));
     for threads in [1, 2, 4, 8] {
         let name = |contender: &str| format!("{contender}, {threads} thread{}", if threads == 1 { "" } else { "s" });
         let print = |contender: &str, passage: &(dyn Fn() + Sync)| {
@@ -25,7 +25,8 @@ fn main() -> std::io::Result<()> {
         print("hop", &|| black_box(hop.enter()).out());
         print("one lock", &|| {
             let inside = Arc::clone(&locked);
-            let change = |change: fn(&mut Figures)| change(&mut inside.lock().unwrap_or_else(PoisonError::into_inner));
+            let change =
+                |change: fn(&mut HopCounts)| change(&mut inside.lock().unwrap_or_else(PoisonError::into_inner));
             change(|figures| (figures.entered, figures.in_flight) = (figures.entered + 1, figures.in_flight + 1));
             black_box(&inside);
             change(|figures| (figures.out, figures.in_flight) = (figures.out + 1, figures.in_flight - 1));

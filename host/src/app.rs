@@ -1,37 +1,35 @@
 //! The host as a whole: configuration → everything loaded and bound → run → orderly end.
 
+mod http;
 mod notice;
 mod plugins;
 mod sockets;
 mod surfaces;
 
-use crate::config::{self, Config, Network, RELOAD_TOLD_MS_MAX};
+use crate::config::{self, Config, RELOAD_TOLD_MS_MAX};
 use crate::dead_letters::{self, DeadLetters};
-use crate::http::admin::{Admin, Guard, LinesLost, Parts, Watched};
-use crate::http::public::Public;
-use crate::http::{Entrance, Figures, Gate, InFlightBudget, Routes, Server};
-use crate::ledger::{Hop, Ledger, Reason, Report};
-use crate::messaging::{Broker, Curve, Publisher, accept_below};
+use crate::flow::{Side, Sink};
+use crate::http::Middleware;
+use crate::http::admin::{Admin, AdminParts, Counts, Guard, Observed};
+use crate::ledger::{Ledger, Reason, Report};
+use crate::messaging::{Curve, accept_below};
 use crate::plugin::{Cause, Seed, Slots, Source, Watch, poll};
 use crate::request_id::RequestIds;
 use crate::system::descriptors;
-use crate::system::output::try_print;
 use crate::system::shutdown::{Ask, Signals};
+use crate::system::supervisor::Supervisor;
 use anyhow::Context;
 use futures_util::future::join_all;
 use std::fmt::Display;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use surfaces::{FLUSH_MIN, Surfaces};
 use tokio::sync::Notify;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 /// How long a reload may take before the service manager is told that it is over, whatever goes on.
 const RELOAD_TOLD_MAX: Duration = Duration::from_millis(RELOAD_TOLD_MS_MAX);
-/// What the last messages get to reach the system's buffers when the grace period is used up.
-const FLUSH_MIN: Duration = Duration::from_millis(500);
 
 /// Why the host did not start; each kind has its exit code.
 #[derive(Debug)]
@@ -63,29 +61,17 @@ impl Ended {
     }
 }
 
-/// A host with all plugins loaded and all addresses bound, ready to run.
+/// A host with all plugins loaded and all addresses bound, which serves.
 pub struct App {
     ledger: Ledger,
     slots: Arc<Slots>,
-    scanned: Option<PathBuf>,
-    http: Option<Server>,
-    admin: Option<(Server, Guard)>,
-    publisher: Option<Arc<Publisher>>,
-    broker: Option<Broker>,
-    curve: Option<Curve>,
-    subscribers_min: usize,
+    watch: Watch,
+    surfaces: Surfaces,
     dead_letters: DeadLetters,
-    request_ids: Arc<RequestIds>,
-    gate: Gate,
-    body_bytes_max: usize,
-    body_timeout: Duration,
-    in_flight: InFlightBudget,
-    is_https: bool,
-    has_token: bool,
-    trusted_gateways: Vec<Network>,
-    uri_bytes_max: usize,
+    supervisor: Supervisor,
+    draining: Arc<AtomicBool>,
+    drain: Arc<Notify>,
     grace: Duration,
-    lines_lost: LinesLost,
     signals: Signals,
 }
 
@@ -94,15 +80,20 @@ impl App {
     ///
     /// `named` are the plugins of the command line; with those of the configuration they replace the scan of
     /// `./plugins`. `lines_lost` reads how many lines of the log were lost, by reason.
-    pub async fn build(config: Config, named: Vec<Source>, lines_lost: LinesLost) -> Result<Self, StartError> {
+    pub async fn build(
+        config: Config,
+        named: Vec<Source>,
+        lines_lost: impl Fn() -> [(&'static str, u64); 2] + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
+        let supervisor = Supervisor::default();
         // First of all: a signal during a slow load must already end in order.
         let signals = Signals::listen().context("listening to signals")?;
         let guard = |address| Guard::new(address, config.admin.token_file.as_deref());
         let guard = config.admin.address.0.map(guard).transpose().map_err(StartError::Usage)?;
         let curve_files = config.curve.files().map_err(StartError::Usage)?;
-        let (token, tls) = (surfaces::token(&config.http)?, surfaces::tls(&config.http)?);
+        let (token, tls) = (http::token(&config.http)?, http::tls(&config.http)?);
         let (sources, scanned) = plugins::sources(&config, named)?;
-        let engine = plugins::engine(&config, sources.len())?;
+        let engine = plugins::engine(&config, sources.len(), &supervisor)?;
         let seed = engine.seed();
         let slots = Arc::new(Slots::new(engine, config.clone(), scanned.is_some()));
         plugins::load(&slots, sources, scanned.is_some()).await?;
@@ -114,45 +105,66 @@ impl App {
             slots.set_policy(policy);
         }
 
-        let curve = curve_files.map(|(key, keys)| Curve::load(key, keys)).transpose().map_err(could_not_start)?;
-        let ledger = Ledger::default();
-        let dead_letters = dead_letters(&config.dead_letters, seed, &ledger)?;
+        let curve = curve_files.map(|(key, keys)| Curve::load(key, keys, &supervisor));
+        let curve = curve.transpose().map_err(could_not_start)?;
+        let ledger = ledger();
+        let dead_letters = dead_letters(&config.dead_letters, seed, &ledger, &supervisor)?;
         let request_ids = Arc::new(RequestIds::default());
         let shares = descriptors::take_all(config.http.connections_max);
         accept_below(shares.peers_below);
-        let public = surfaces::settings(&config.http, shares.http_max, true);
-        let own = surfaces::settings(&config.http, shares.admin_max, false);
-        let this = Self {
-            http: surfaces::bind("http", config.http.address, public, tls).await?,
-            admin: surfaces::bind("admin", config.admin.address, own, None).await?.zip(guard),
-            gate: surfaces::gate(&config.http, &ledger.http, token),
-            publisher: sockets::publisher(&config, curve.as_ref(), &ledger)?,
-            broker: policy
-                .map(|policy| sockets::broker(&config, curve.as_ref(), policy, &ledger, &dead_letters, &request_ids))
-                .transpose()?,
-            curve,
-            subscribers_min: config.publisher.subscribers_min,
-            dead_letters,
-            ledger,
-            slots,
-            scanned,
-            request_ids,
-            body_bytes_max: config.http.body_bytes_max,
-            body_timeout: Duration::from_millis(config.http.body_timeout_ms),
-            in_flight: InFlightBudget::new("in_flight_bytes_max", config.http.in_flight_bytes_max),
-            is_https: config.http.tls_cert.is_some(),
-            has_token: config.http.token_file.is_some(),
-            trusted_gateways: config.http.trusted_gateways.clone(),
-            uri_bytes_max: config.http.uri_bytes_max,
-            grace: Duration::from_millis(config.shutdown.grace_ms),
-            lines_lost,
-            signals,
-        };
-        surfaces::warn_of_room(&config, &this.slots);
-        if this.curve.is_none() {
-            sockets::warn_if_exposed(this.publisher.as_deref(), this.broker.as_ref());
+        let settings = http::settings(&config.http, shares.http_max, true);
+        let hops = ["http", "transform", "handler"].map(|name| ledger.hop(name)).to_vec();
+        let public = http::bind(("http", Side::Source), config.http.address, settings, tls, hops).await?;
+        let settings = http::settings(&config.http, shares.admin_max, false);
+        let admin = http::bind(("admin", Side::Control), config.admin.address, settings, None, Vec::new()).await?;
+        let publisher = sockets::publisher(&config, curve.as_ref(), &ledger, &supervisor)?;
+        let frontend = policy
+            .map(|policy| {
+                sockets::broker(&config, curve.as_ref(), policy, &ledger, &dead_letters, &request_ids, &supervisor)
+            })
+            .transpose()?;
+
+        let mut surfaces = Surfaces::default();
+        surfaces.add("http", public.clone());
+        surfaces.add("admin", admin.clone());
+        surfaces.add("publish", publisher.as_ref().map(|publisher| sockets::publish(publisher, &config, &ledger)));
+        surfaces.add("frontend", frontend.map(Arc::new));
+        http::warn_of_room(&config, &slots);
+        if curve.is_none() {
+            sockets::warn_if_exposed(surfaces.all().iter().map(|surface| &**surface));
         }
-        Ok(this)
+
+        let watch = Watch::start(Arc::clone(&slots), scanned, &supervisor).map_err(could_not_start)?;
+        let (draining, drain) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+        let middleware = |routes, admission| Middleware {
+            routes,
+            request_ids: Arc::clone(&request_ids),
+            uri_bytes_max: config.http.uri_bytes_max,
+            admission,
+        };
+        if let Some(public) = public {
+            let sinks = publisher.into_iter().map(|publisher| publisher as Arc<dyn Sink>).collect();
+            let routes = http::public(&config.http, &slots, sinks, &ledger, &dead_letters);
+            let admission = http::admission(&config.http, &ledger.hop("http"), token);
+            public.start(middleware(routes, Some(admission)), &supervisor);
+        }
+        if let Some((admin, guard)) = admin.zip(guard) {
+            let admin_routes = Admin::new(AdminParts {
+                slots: Arc::clone(&slots),
+                guard,
+                draining: Arc::clone(&draining),
+                checks: sockets::checks(curve.as_ref()),
+                observed: Observed {
+                    ledger: ledger.clone(),
+                    surfaces: surfaces.all(),
+                    others: counts(curve, lines_lost),
+                },
+                drain: Arc::clone(&drain),
+            });
+            admin.start(middleware(admin_routes.routes(), None), &supervisor);
+        }
+        let grace = Duration::from_millis(config.shutdown.grace_ms);
+        Ok(Self { ledger, slots, watch, surfaces, dead_letters, supervisor, draining, drain, grace, signals })
     }
 
     /// Its plugins, which can be swapped while it runs.
@@ -160,175 +172,104 @@ impl App {
         Arc::clone(&self.slots)
     }
 
-    /// One line per surface, then `ready`.
-    fn announce(&self) {
-        let http = |server: Option<&Server>| match server {
-            Some(server) => server.place(),
-            None => "none".to_owned(),
-        };
-        let publish = self.publisher.as_ref().map_or("none", |publisher| publisher.endpoint());
-        let frontend = self.broker.as_ref().map_or("none", Broker::endpoint);
-        let lines = format!(
-            "http {}\nadmin {}\npublish {publish}\nfrontend {frontend}\nready\n",
-            http(self.http.as_ref()),
-            http(self.admin.as_ref().map(|(server, _)| server))
-        );
-        // Whoever started the host may have closed its output; that is no reason not to serve.
-        let _ = try_print(lines);
-    }
-
-    /// Serves until a signal, then ends in order.
+    /// Serves until a signal or an order, then ends in order.
     pub async fn run(mut self) -> Ended {
-        self.announce();
-        let (stop_traffic, stop_admin) = (CancellationToken::new(), CancellationToken::new());
-        let draining = Arc::new(AtomicBool::new(false));
-
-        let drain = Arc::new(Notify::new());
-        let surfaces = surfaces::figures(self.http.as_ref(), self.admin.as_ref().map(|(server, _)| server));
-        let admin = self.admin.take().map(|(server, guard)| {
-            let routes = self.admin(guard, surfaces, &draining, &drain).routes();
-            tokio::spawn(server.serve(self.entrance(routes, None), stop_admin.clone(), FLUSH_MIN))
-        });
-        let http = self.http.take().map(|server| {
-            let entrance = self.entrance(self.public().routes(), Some(self.gate.clone()));
-            tokio::spawn(server.serve(entrance, stop_traffic.clone(), self.grace))
-        });
-        let stirred = Arc::new(Notify::new());
-        let watch = Watch::new(Arc::clone(&self.slots), self.scanned.clone(), Arc::clone(&stirred));
-        let watch = tokio::spawn(watch.run());
-        let polls = poll(&self.slots);
+        self.surfaces.announce();
+        let polls = poll(&self.slots, &self.supervisor);
 
         notice::ready();
         loop {
             let ask = tokio::select! {
                 ask = self.signals.next() => ask,
-                () = drain.notified() => Ask::Stop,
+                () = self.drain.notified() => Ask::Stop,
             };
             if ask == Ask::Stop {
                 break;
             }
             tracing::info!("SIGHUP: looking at every plugin's source");
             notice::reloading();
-            stirred.notify_one();
-            let slots = Arc::clone(&self.slots);
-            tokio::spawn(async move {
-                let load = |slot| {
-                    let slots = Arc::clone(&slots);
-                    tokio::spawn(async move { slots.load(&slot, Cause::Noticed).await })
-                };
-                // What a slow registry has to give comes in its own time.
-                let _ = timeout(RELOAD_TOLD_MAX, join_all(slots.all().into_iter().map(load))).await;
-                notice::ready();
-            });
+            self.watch.stir();
+            tokio::spawn(reload(Arc::clone(&self.slots)));
         }
 
         tracing::info!(grace_ms = self.grace.as_millis() as u64, "stopping: finishing what is in flight");
         notice::stopping();
         tokio::spawn(self.signals.exit_at_second());
         let deadline = Instant::now() + self.grace;
-        draining.store(true, Ordering::Relaxed);
-        watch.abort();
+        self.draining.store(true, Ordering::Relaxed);
+        drop(self.watch);
         drop(polls);
-        stop_traffic.cancel();
-        let broker = self.broker.map(|broker| tokio::task::spawn_blocking(move || broker.drain(deadline)));
-        if let Some(http) = http {
-            let _ = http.await;
-        }
-        // What HTTP did not finish by now is cut off with the process. Whose answer has begun is out of the first hop.
-        let http_hops = [&self.ledger.http, &self.ledger.transform, &self.ledger.handler];
-        http_hops.iter().for_each(|hop| hop.close());
+        let mut abandoned = self.surfaces.end(Side::Source, deadline).await;
+        // What HTTP did not finish by now is cut off with the process.
         self.slots.close_books();
-        let given_up = |hop: &Hop| {
-            let figures = hop.figures();
-            figures.in_flight + figures.dropped(Reason::Abandoned)
-        };
-        let http_abandoned = given_up(&self.ledger.http).max(given_up(&self.ledger.handler));
-        if let Some(broker) = broker {
-            let _ = broker.await;
-        }
-        // After HTTP: every message that was answered for has its place in the queue by now.
-        if let Some(publisher) = self.publisher {
-            let linger = deadline.saturating_duration_since(Instant::now()).max(FLUSH_MIN);
-            let _ = tokio::task::spawn_blocking(move || publisher.close(linger)).await;
-        }
+        // Every message that was answered for has its place in a queue by now.
+        abandoned += self.surfaces.end(Side::Sink, deadline).await;
         // Last of the traffic: each part may have had something to write.
         let wait = deadline.saturating_duration_since(Instant::now()).max(FLUSH_MIN);
-        let _ = tokio::task::spawn_blocking(move || self.dead_letters.close(wait)).await;
-        stop_admin.cancel();
-        if let Some(admin) = admin {
-            let _ = admin.await;
-        }
+        let dead_letters = self.dead_letters;
+        let _ = tokio::task::spawn_blocking(move || dead_letters.close(wait)).await;
+        abandoned += self.ledger.hop("dead-letter").figures().dropped(Reason::Abandoned);
+        self.surfaces.end(Side::Control, Instant::now()).await;
 
-        Ended { abandoned: http_abandoned + abandoned(&self.ledger), ledger: self.ledger, slots: self.slots }
-    }
-
-    fn admin(
-        &self,
-        guard: Guard,
-        surfaces: Vec<(&'static str, Arc<Figures>)>,
-        draining: &Arc<AtomicBool>,
-        drain: &Arc<Notify>,
-    ) -> Admin {
-        let (publisher, broker) = (self.publisher.as_ref(), self.broker.as_ref());
-        Admin::new(Parts {
-            slots: Arc::clone(&self.slots),
-            guard,
-            draining: Arc::clone(draining),
-            checks: sockets::checks(publisher, broker, self.curve.as_ref(), self.subscribers_min),
-            watched: Watched {
-                ledger: self.ledger.clone(),
-                sockets: sockets::figures(publisher, broker),
-                surfaces,
-                curve: self.curve.clone(),
-                lines_lost: Arc::clone(&self.lines_lost),
-            },
-            broker: broker.map(|broker| Arc::clone(broker.control())),
-            drain: Arc::clone(drain),
-        })
-    }
-
-    fn public(&self) -> Public {
-        Public {
-            slots: Arc::clone(&self.slots),
-            publisher: self.publisher.clone(),
-            transform_hop: Arc::clone(&self.ledger.transform),
-            handler_hop: Arc::clone(&self.ledger.handler),
-            dead_letters: self.dead_letters.clone(),
-            body_bytes_max: self.body_bytes_max,
-            body_timeout: self.body_timeout,
-            in_flight: self.in_flight.clone(),
-            is_https: self.is_https,
-            has_token: self.has_token,
-            trusted_gateways: self.trusted_gateways.clone(),
-        }
-    }
-
-    fn entrance(&self, routes: Routes, gate: Option<Gate>) -> Entrance {
-        Entrance { routes, request_ids: Arc::clone(&self.request_ids), uri_bytes_max: self.uri_bytes_max, gate }
+        Ended { abandoned, ledger: self.ledger, slots: self.slots }
     }
 }
 
-/// What the ZeroMQ side and the writer of dead letters gave up. HTTP requests that a caller gave up are no loss of ours, so they are not in it.
-fn abandoned(ledger: &Ledger) -> u64 {
-    [&ledger.publish, &ledger.policy, &ledger.schedule, &ledger.reply, &ledger.dead_letter]
-        .iter()
-        .map(|hop| hop.figures().dropped(Reason::Abandoned))
-        .sum()
+/// Looks at every plugin's source, and tells the service manager when that is done.
+async fn reload(slots: Arc<Slots>) {
+    let load = |slot| {
+        let slots = Arc::clone(&slots);
+        tokio::spawn(async move { slots.load(&slot, Cause::Noticed).await })
+    };
+    // What a slow registry has to give comes in its own time.
+    let _ = timeout(RELOAD_TOLD_MAX, join_all(slots.all().into_iter().map(load))).await;
+    notice::ready();
 }
 
-fn dead_letters(config: &config::DeadLetters, seed: Seed, ledger: &Ledger) -> Result<DeadLetters, StartError> {
+/// What is counted by no surface.
+fn counts(
+    curve: Option<Curve>,
+    lines_lost: impl Fn() -> [(&'static str, u64); 2] + Send + Sync + 'static,
+) -> Vec<Counts> {
+    let mut counts: Vec<Counts> = vec![Box::new(move |statistics| {
+        let says = "Lines of the log that were not written, by reason";
+        statistics.of(None).counters_by(("log_lines_dropped", None, says), "reason", lines_lost());
+    })];
+    if let Some(curve) = curve {
+        counts.push(Box::new(move |statistics| curve.add_to(statistics)));
+    }
+    counts
+}
+
+/// The hops of the two data paths in their order, and of what becomes of what is lost on them.
+fn ledger() -> Ledger {
+    let ledger = Ledger::default();
+    for name in ["http", "transform", "handler", "publish", "policy", "schedule", "reply", "dead-letter"] {
+        ledger.hop(name);
+    }
+    ledger.name_socket("publish", &ledger.hop("publish"));
+    ledger.name_socket("frontend", &ledger.hop("reply"));
+    ledger
+}
+
+fn dead_letters(
+    config: &config::DeadLetters,
+    seed: Seed,
+    ledger: &Ledger,
+    supervisor: &Supervisor,
+) -> Result<DeadLetters, StartError> {
     if config.file.as_os_str() == "none" {
         return Ok(DeadLetters::default());
     }
-    let settings = dead_letters::Settings {
+    let settings = dead_letters::DeadLetterSettings {
         file: config.file.clone(),
         bytes_max: config.bytes_max,
         files_max: config.files_max,
         queue_letters_max: config.queue_letters_max,
         queue_bytes_max: config.queue_bytes_max,
-        seed: dead_letters::Seed { value: seed.value, fixed: seed.fixed },
+        seed: dead_letters::LetterSeed { value: seed.value, fixed: seed.fixed },
     };
-    DeadLetters::start(settings, Arc::clone(&ledger.dead_letter))
+    DeadLetters::start(settings, ledger.hop("dead-letter"), supervisor)
         .map_err(|error| could_not_start(format!("starting the writer of dead letters: {error}")))
 }
 

@@ -17,13 +17,13 @@ pub(crate) struct ByteBudget {
 
 /// What one of several has of a budget, with all its parts. Each is to leave half as much as it has to the others.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Share(Arc<AtomicUsize>);
+pub(crate) struct BudgetShare(Arc<AtomicUsize>);
 
 /// A part of a budget, which goes back to it when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Held {
     budget: Arc<ByteBudget>,
-    share: Option<Share>,
+    share: Option<BudgetShare>,
     bytes: usize,
     is_settled: bool,
 }
@@ -45,7 +45,7 @@ impl ByteBudget {
 
     /// As [`Self::reserve`], of a share: it gets no more where less than half of what it has already would be left. So one
     /// that holds for long what it gets has two thirds of what the others leave, and whoever comes next still finds room.
-    pub(crate) fn reserve_of(self: &Arc<Self>, share: Option<&Share>, bytes: usize) -> Option<Held> {
+    pub(crate) fn reserve_of(self: &Arc<Self>, share: Option<&BudgetShare>, bytes: usize) -> Option<Held> {
         self.reserved.fetch_add(1, Ordering::Relaxed);
         let mut held = Held { budget: Arc::clone(self), share: share.cloned(), bytes: 0, is_settled: false };
         held.grow(bytes).then_some(held)
@@ -161,13 +161,13 @@ mod tests {
 
     #[test]
     fn a_share_gets_no_more_than_it_leaves_to_the_others() {
-        let (budget, slow, other) = (ByteBudget::new(100), Share::default(), Share::default());
-        let take = |share: &Share| budget.reserve_of(Some(share), 10);
+        let (budget, slow, other) = (ByteBudget::new(100), BudgetShare::default(), BudgetShare::default());
+        let take = |share: &BudgetShare| budget.reserve_of(Some(share), 10);
         let parts: Vec<Held> = std::iter::from_fn(|| take(&slow)).collect();
         assert_eq!(parts.len(), 7, "two thirds, and what was begun");
         let mut others: Vec<Held> = std::iter::from_fn(|| take(&other)).collect();
         assert_eq!(others.len(), 2, "two thirds of what is left");
-        assert!(take(&Share::default()).is_some(), "the next");
+        assert!(take(&BudgetShare::default()).is_some(), "the next");
         // What is given back counts for both.
         others.truncate(1);
         others[0].settle(5);

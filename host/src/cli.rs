@@ -17,15 +17,13 @@ mod subscribe;
 mod table;
 
 use crate::plugin::{COMPILER_SUBCOMMAND, CompilerFlags, run_compiler};
-use crate::system::environment;
 use crate::system::output::{note, unless_unread};
+use crate::system::{environment, exit_code};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// What the binary is called.
 const NAME: &str = "tidegate";
-/// The exit code of a command line that makes no sense.
-const USAGE: u8 = 2;
 
 /// A WebAssembly-plugin host between HTTP and ZeroMQ.
 #[derive(Debug, Parser)]
@@ -67,20 +65,24 @@ enum Command {
     },
 }
 
-/// Does what the command line says, and gives the exit code: 0 all ended well, 1 it could not be done, 2 usage, 3 something
-/// was abandoned.
+/// The whole command line.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Does what the command line says, and gives the exit code, one of [`exit_code`].
 pub fn run() -> ExitCode {
     environment::forget_empty();
     let result = Cli::try_parse().map_or_else(|said| answer(&with_variable(said)), Cli::run);
     result.unwrap_or_else(|error| {
         note(format_args!("error: {error:#}"));
-        ExitCode::FAILURE
+        ExitCode::from(exit_code::FAILURE)
     })
 }
 
 /// Writes what clap has to say of a command line: the help or the version, else what is wrong with it.
 fn answer(said: &clap::Error) -> anyhow::Result<ExitCode> {
-    let code = ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(USAGE));
+    let code = ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(exit_code::USAGE));
     let written = said.print();
     // Of what is wrong there is no other place to tell.
     if !said.use_stderr() {
@@ -96,7 +98,7 @@ fn with_variable(mut said: clap::Error) -> clap::Error {
         Some(ContextValue::String(text)) => Some(text.clone()),
         _ => None,
     };
-    let mut built = Cli::command();
+    let mut built = command();
     built.build();
     if let (Some(flag), Some(value)) = (text(ContextKind::InvalidArg), text(ContextKind::InvalidValue))
         && let Some(name) = variable_of(&built, &flag)

@@ -63,7 +63,7 @@ pub struct Config {
     pub broker: Broker,
     /// Where what was lost is written.
     pub dead_letters: DeadLetters,
-    /// Who may connect to them.
+    /// Encryption of the ZeroMQ sockets, and who may connect to them.
     pub curve: Curve,
     /// The end of a run.
     pub shutdown: Shutdown,
@@ -71,7 +71,7 @@ pub struct Config {
     pub log: Log,
     /// The bounds of every plugin that does not set its own.
     pub limits: LimitsLayer,
-    /// By name: a file to load, own bounds, settings for the guest.
+    /// What is said of one plugin: where it comes from, what its instances are, its own bounds and settings.
     pub plugins: BTreeMap<String, Plugin>,
 }
 

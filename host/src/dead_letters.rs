@@ -5,23 +5,28 @@
 
 mod letter;
 mod letter_file;
-mod queue;
 mod reader;
 
-pub use letter::{Base64, By, Input, Letter, Lost, Seed, Stage};
+pub use letter::{Base64, By, Input, Letter, LetterHop, LetterSeed, Lost};
 pub use reader::{Broken, read};
 
-use crate::complaint::Complaint;
+use crate::flow::mailbox::{Mailbox, PushError};
 use crate::ledger::{Hop, Passage, Reason};
+use crate::log_limit::LogLimit;
+use crate::system::supervisor::Supervisor;
 use letter_file::LetterFile;
-use queue::Queue;
+use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// What the writer is called.
+const PART: &str = "dead-letters";
+
 /// Where letters are written, and the bounds.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct DeadLetterSettings {
     /// The file; the ones before it are `FILE.1`, `FILE.2`, … with the oldest last.
     pub file: PathBuf,
     /// Of one file.
@@ -33,7 +38,7 @@ pub struct Settings {
     /// What those take of memory.
     pub queue_bytes_max: usize,
     /// Where the chance of this host's plugins comes from, which every letter tells.
-    pub seed: Seed,
+    pub seed: LetterSeed,
 }
 
 /// Takes in letters. Cheap to clone; the default one takes none.
@@ -43,9 +48,12 @@ pub struct DeadLetters(Option<Arc<Office>>);
 #[derive(Debug)]
 struct Office {
     hop: Arc<Hop>,
-    seed: Seed,
-    queue: Queue<Queued>,
-    full: Mutex<Complaint>,
+    seed: LetterSeed,
+    queue: Mailbox<Queued>,
+    queue_bytes_max: usize,
+    full: Mutex<LogLimit>,
+    /// Disconnected when the writer has ended, however it does.
+    ended: Mutex<Receiver<()>>,
 }
 
 #[derive(Debug)]
@@ -60,18 +68,21 @@ impl DeadLetters {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(settings: Settings, hop: Arc<Hop>) -> std::io::Result<Self> {
+    pub fn start(settings: DeadLetterSettings, hop: Arc<Hop>, supervisor: &Supervisor) -> std::io::Result<Self> {
+        let (end, ended) = mpsc::channel();
         let office = Arc::new(Office {
             hop,
             seed: settings.seed,
-            queue: Queue::new(settings.queue_letters_max, settings.queue_bytes_max),
+            queue: Mailbox::new(settings.queue_letters_max, settings.queue_bytes_max),
+            queue_bytes_max: settings.queue_bytes_max,
             full: Mutex::default(),
+            ended: Mutex::new(ended),
         });
         let file = LetterFile::new(settings.file, settings.bytes_max, settings.files_max);
         let writer = Arc::clone(&office);
-        std::thread::Builder::new().name("dead-letters".to_owned()).spawn(move || {
-            let _ended = writer.queue.end_when_dropped();
-            writer.write(&file);
+        supervisor.thread(PART, move || {
+            let _end = end;
+            writer.write(&file)
         })?;
         Ok(Self(Some(office)))
     }
@@ -80,9 +91,13 @@ impl DeadLetters {
     pub fn write(&self, lost: Lost) {
         let Some(office) = &self.0 else { return };
         let bytes = lost.bytes();
-        let queued = Queued { lost, time: jiff::Timestamp::now(), passage: office.hop.enter() };
-        if let Err((queued, refused)) = office.queue.offer(queued, bytes) {
-            office.refuse(queued, refused);
+        let queued = || Queued { lost, time: jiff::Timestamp::now(), passage: office.hop.enter() };
+        let taken = match bytes > office.queue_bytes_max {
+            true => Err(PushError::TooManyBytes),
+            false => office.queue.push(bytes, queued),
+        };
+        if let Err(error) = taken {
+            office.refuse(error);
         }
     }
 
@@ -90,18 +105,20 @@ impl DeadLetters {
     /// the ledger counts.
     pub fn close(&self, wait: Duration) {
         if let Some(office) = &self.0 {
-            drop(office.queue.close(Instant::now() + wait));
+            office.queue.close();
+            let _ended = office.ended.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(wait);
+            office.queue.take_all(&mut VecDeque::new());
         }
     }
 }
 
 impl Office {
-    fn refuse(&self, queued: Queued, refused: queue::Refused) {
-        match refused {
+    fn refuse(&self, error: PushError) {
+        match error {
             // A letter that comes after the end is abandoned, as is the work that it tells of.
-            queue::Refused::Closed => queued.passage.dropped(Reason::Abandoned),
-            queue::Refused::Full => {
-                queued.passage.dropped(Reason::LettersFull);
+            PushError::Closed => self.hop.refuse(Reason::Abandoned),
+            PushError::TooManyItems | PushError::TooManyBytes => {
+                self.hop.refuse(Reason::LettersFull);
                 let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(lost) = full.note(Instant::now()) {
                     tracing::error!(lost, "dead letters are lost: more wait to be written than may");
@@ -111,10 +128,9 @@ impl Office {
     }
 
     /// Writes letters until the queue is closed and empty.
-    fn write(&self, file: &LetterFile) {
-        let mut failed = Complaint::default();
-        while let Some((queued, bytes)) = self.queue.next() {
-            let Queued { lost, time, passage } = queued;
+    fn write(&self, file: &LetterFile) -> Result<(), String> {
+        let mut failed = LogLimit::default();
+        while let Some((Queued { lost, time, passage }, _room)) = self.queue.take() {
             match file.append(&Letter::new(lost, time, self.seed).into_line()) {
                 Ok(()) => passage.out(),
                 Err(error) => {
@@ -124,8 +140,8 @@ impl Office {
                     }
                 }
             }
-            self.queue.written(bytes);
         }
+        Ok(())
     }
 }
 
@@ -145,16 +161,23 @@ mod tests {
         }
     }
 
-    fn settings(file: PathBuf) -> Settings {
-        let seed = Seed { value: 7, fixed: true };
-        Settings { file, bytes_max: 1 << 20, files_max: 2, queue_letters_max: 10, queue_bytes_max: 1 << 20, seed }
+    fn settings(file: PathBuf) -> DeadLetterSettings {
+        let seed = LetterSeed { value: 7, fixed: true };
+        DeadLetterSettings {
+            file,
+            bytes_max: 1 << 20,
+            files_max: 2,
+            queue_letters_max: 10,
+            queue_bytes_max: 1 << 20,
+            seed,
+        }
     }
 
     #[test]
     fn what_is_taken_in_is_written_by_the_end() {
         let directory = tempfile::tempdir().unwrap();
         let (file, hop) = (directory.path().join("letters"), Arc::new(Hop::default()));
-        let letters = DeadLetters::start(settings(file.clone()), Arc::clone(&hop)).unwrap();
+        let letters = DeadLetters::start(settings(file.clone()), Arc::clone(&hop), &Supervisor::default()).unwrap();
         assert!(!file.exists());
         letters.write(lost("a", b"\xff\0"));
         letters.write(lost("b", b""));
@@ -166,7 +189,7 @@ mod tests {
         let ids: Vec<_> = found.iter().map(|letter| letter.id.as_str()).collect();
         assert_eq!(ids, ["a", "b"]);
         assert_eq!(found[0].input, lost("a", b"\xff\0").input);
-        assert_eq!((found[0].seed, found[0].reason.as_str()), (Seed { value: 7, fixed: true }, "trapped"));
+        assert_eq!((found[0].seed, found[0].reason.as_str()), (LetterSeed { value: 7, fixed: true }, "trapped"));
         let figures = hop.figures();
         assert_eq!((figures.out, figures.dropped(Reason::Abandoned), figures.in_flight), (2, 1, 0));
     }
@@ -176,7 +199,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let hop = Arc::new(Hop::default());
         // A directory is no file.
-        let letters = DeadLetters::start(settings(directory.path().to_owned()), Arc::clone(&hop)).unwrap();
+        let letters =
+            DeadLetters::start(settings(directory.path().to_owned()), Arc::clone(&hop), &Supervisor::default())
+                .unwrap();
         letters.write(lost("a", b""));
         letters.write(lost("b", &vec![0; 2 << 20]));
         letters.write(lost("c", &vec![0; 900 << 10]));

@@ -17,53 +17,54 @@ pub use report::Report;
 
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// All hops of a host, each counting one unit.
+/// The hops of a host, each counting one unit, and what goes with the queues of its sockets' peers; by name, in the order in
+/// which they were first asked for. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Ledger {
-    /// HTTP requests; any answer is out.
-    pub http: Arc<Hop>,
-    /// Calls of transforms.
-    pub transform: Arc<Hop>,
-    /// Calls of HTTP handlers; a response that came whole is out.
-    pub handler: Arc<Hop>,
-    /// Messages with a place in the publish queue; handed to libzmq is out.
-    pub publish: Arc<Hop>,
-    /// Requests of broker clients; answered with any number of replies, none included, is out.
-    pub policy: Arc<Hop>,
-    /// Replies that wait for their time.
-    pub schedule: Arc<Hop>,
-    /// Replies that are due; handed to libzmq is out.
-    pub reply: Arc<Hop>,
-    /// Dead letters; written to the file is out.
-    pub dead_letter: Arc<Hop>,
+pub struct Ledger(Arc<Mutex<Entries>>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    hops: Vec<(Arc<str>, Arc<Hop>)>,
+    sockets: Vec<(Arc<str>, PeerQueues)>,
 }
 
 impl Ledger {
-    /// The hops with their names, in the order of the data paths.
-    pub fn hops(&self) -> [(&'static str, &Arc<Hop>); 8] {
-        [
-            ("http", &self.http),
-            ("transform", &self.transform),
-            ("handler", &self.handler),
-            ("publish", &self.publish),
-            ("policy", &self.policy),
-            ("schedule", &self.schedule),
-            ("reply", &self.reply),
-            ("dead-letter", &self.dead_letter),
-        ]
+    /// The hop of this name, which is made if there is none.
+    pub fn hop(&self, name: &str) -> Arc<Hop> {
+        let hops = &mut self.lock().hops;
+        if let Some((_, hop)) = hops.iter().find(|(known, _)| **known == *name) {
+            return Arc::clone(hop);
+        }
+        let hop = Arc::new(Hop::default());
+        hops.push((name.into(), Arc::clone(&hop)));
+        hop
+    }
+
+    /// Has the report name a socket, in which `hop` ends.
+    pub fn name_socket(&self, name: &str, hop: &Hop) {
+        self.lock().sockets.push((name.into(), hop.peer_queues().clone()));
+    }
+
+    /// The hops with their names.
+    pub fn hops(&self) -> Vec<(Arc<str>, Arc<Hop>)> {
+        self.lock().hops.clone()
     }
 
     /// What went with the queues of each socket's peers, by the socket's name.
-    pub fn sockets(&self) -> [(&'static str, &PeerQueues); 2] {
-        [("publish", self.publish.peer_queues()), ("frontend", self.reply.peer_queues())]
+    pub fn sockets(&self) -> Vec<(Arc<str>, PeerQueues)> {
+        self.lock().sockets.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The figures of one hop, read together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Figures {
+pub struct HopCounts {
     /// What came in.
     #[serde(rename = "in")]
     pub entered: u64,
@@ -75,7 +76,7 @@ pub struct Figures {
     pub dropped: BTreeMap<Reason, u64>,
 }
 
-impl Figures {
+impl HopCounts {
     /// How much was dropped for one reason.
     pub fn dropped(&self, reason: Reason) -> u64 {
         self.dropped.get(&reason).copied().unwrap_or(0)

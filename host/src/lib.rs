@@ -5,7 +5,7 @@
 //!  (a) GET /NAME/ ────▶ │ http::public ──▶ plugin::Slot ──▶ transform (fresh instance)│
 //!      200 + text ◀──── │      └──────────▶ messaging::Publisher (queue, one thread) ─┼──▶ PUB ──▶ subscribers (c)
 //!                       │                                                            │
-//!  (b) DEALER, REQ ───▶ │ ROUTER ─ broker loop ─ policy, here or in a worker ▶ replies│
+//!  (b) DEALER, REQ ───▶ │ ROUTER ─ broker loop ─ policy, here or elsewhere  ─▶ replies│
 //!      replies    ◀──── │ ROUTER ◀─ schedule (due replies) ◀────────┘                 │
 //!                       │                                                            │
 //!  (d) file, admin ───▶ │ read · compile · type-check · probe · examples ─▶ swap      │
@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Read on from `main.rs`: it parses ([`cli`]), builds ([`app`]) and runs. Imports point one way:
-//! `main → cli → app → {http, messaging} → plugin`; [`config`], [`ledger`], [`dead_letters`], [`request_id`] and
+//! `main → cli → app → {http, messaging} → plugin`; [`config`], [`flow`], [`ledger`], [`dead_letters`], [`request_id`] and
 //! [`system`] are leaves; [`oci`], which [`plugin`] alone and [`cli`] ask, needs but [`config`]; and [`clients`] are what [`cli`]
 //! alone runs. `tests/structure.rs` holds that, within each folder too.
 
@@ -24,13 +24,14 @@ mod append;
 mod byte_budget;
 pub mod cli;
 pub mod clients;
-mod complaint;
 pub mod config;
 pub mod dead_letters;
+pub mod flow;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod http;
 pub mod ledger;
+mod log_limit;
 pub mod messaging;
 pub mod oci;
 pub mod plugin;

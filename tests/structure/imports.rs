@@ -9,14 +9,18 @@ type Module = Vec<String>;
 type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// Which folders and files at the top may import from which. What is not listed imports from nothing but `config`.
-const DIRECTIONS: [(&str, &[&str]); 7] = [
-    ("app", &["dead_letters", "http", "ledger", "messaging", "plugin", "request_id", "system"]),
-    ("cli", &["app", "clients", "dead_letters", "http", "ledger", "messaging", "oci", "plugin", "system"]),
+const DIRECTIONS: [(&str, &[&str]); 8] = [
+    ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system"]),
+    ("cli", &["app", "clients", "dead_letters", "flow", "http", "ledger", "messaging", "oci", "plugin", "system"]),
     ("clients", &["append", "messaging", "system"]),
-    ("dead_letters", &["append", "complaint", "ledger"]),
-    ("http", &["byte_budget", "complaint", "dead_letters", "ledger", "messaging", "plugin", "request_id", "system"]),
-    ("messaging", &["byte_budget", "complaint", "dead_letters", "ledger", "plugin", "request_id"]),
-    ("plugin", &["byte_budget", "dead_letters", "ledger", "oci", "system"]),
+    ("dead_letters", &["append", "flow", "ledger", "log_limit", "system"]),
+    ("flow", &["ledger"]),
+    (
+        "http",
+        &["byte_budget", "dead_letters", "flow", "ledger", "log_limit", "messaging", "plugin", "request_id", "system"],
+    ),
+    ("messaging", &["byte_budget", "dead_letters", "flow", "ledger", "log_limit", "plugin", "request_id", "system"]),
+    ("plugin", &["byte_budget", "dead_letters", "flow", "ledger", "log_limit", "oci", "system"]),
 ];
 
 /// The text of each module without its unit tests; what is there for fuzzing alone is left out.

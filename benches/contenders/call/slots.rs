@@ -1,11 +1,14 @@
-//! Calls as the host makes them: with ledger, bounds, deadline and lane.
+//! Calls as the host makes them: with ledger, bounds, deadline and background calls.
 
 use anyhow::{Context, Result, anyhow};
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tidegate::config::{Config, Isolation};
-use tidegate::plugin::{Cache, CallNumber, Cause, Engine, Message, Seed, Setup, Slot, Slots, Source, own_program};
+use tidegate::plugin::{
+    Cache, CallNumber, Cause, Engine, Message, Seed, Setup, Slot, Slots, Source, Transform, own_program,
+};
+use tidegate::system::supervisor::Supervisor;
 use tokio::runtime::Runtime;
 
 /// Of compiled components: each is loaded twice.
@@ -32,6 +35,7 @@ impl<'a> Caller<'a> {
             cache: Some(Arc::new(cache)),
             seed: Seed::new(None),
             debug_info: false,
+            supervisor: Supervisor::default(),
         };
         let engine = Engine::new(&Config::default().limits_largest(), setup)?;
         Ok(Self { runtime, engine, _cache: directory })
@@ -63,7 +67,7 @@ impl<'a> Caller<'a> {
             for body in bodies {
                 let message = Message { body, ..Message::default() };
                 let message = slot
-                    .transform(message, CallNumber::Message(1))
+                    .call::<Transform>(Arc::new(message), "", CallNumber::Message(1))
                     .await
                     .result?
                     .context("the message was filtered")?;

@@ -2,7 +2,8 @@
 
 use super::{StartError, could_not_start};
 use crate::config::{self, Config};
-use crate::plugin::{self, Cache, Cause, Engine, Role, Seed, Slot, Slots, Source, scan};
+use crate::plugin::{self, Cache, Cause, Engine, ReplyPolicy, Role, Seed, Slot, Slots, Source, scan};
+use crate::system::supervisor::Supervisor;
 use anyhow::Context;
 use futures_util::future::join_all;
 use std::path::{Path, PathBuf};
@@ -33,13 +34,14 @@ pub(super) fn sources(config: &Config, named: Vec<Source>) -> Result<(Vec<Source
     Ok((sources, Some(directory.to_owned())))
 }
 
-pub(super) fn engine(config: &Config, plugins: usize) -> Result<Engine, StartError> {
+pub(super) fn engine(config: &Config, plugins: usize, supervisor: &Supervisor) -> Result<Engine, StartError> {
     let setup = plugin::Setup {
         plugins,
         compiler: plugin::own_program().context("finding this program, which compiles plugins")?,
         cache: cache(&config.cache),
         seed: Seed::new(config.seed),
         debug_info: false,
+        supervisor: supervisor.clone(),
     };
     Engine::new(&config.limits_largest(), setup).map_err(could_not_start)
 }
@@ -85,7 +87,7 @@ pub(super) async fn load(slots: &Arc<Slots>, sources: Vec<Source>, scanned: bool
 /// The slot that answers the broker's requests: the one named; else `random-replies`, else the only reply policy.
 pub(super) fn choose_policy(slots: &Slots, named: Option<&str>) -> Result<Option<Arc<Slot>>, StartError> {
     let usage = |text: String| Err(StartError::Usage(text));
-    let has_role = |slot: &Slot| slot.roles().is_some_and(|roles| roles.contains(&Role::ReplyPolicy));
+    let has_role = |slot: &Slot| slot.has_role(ReplyPolicy::NAME) == Some(true);
     if let Some(name) = named {
         return match slots.get(name) {
             Some(slot) if slot.roles().is_none() || has_role(&slot) => Ok(Some(slot)),

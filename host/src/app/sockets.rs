@@ -3,39 +3,42 @@
 use super::{StartError, could_not_start};
 use crate::config::{self, Config};
 use crate::dead_letters::DeadLetters;
+use crate::flow::Surface;
 use crate::http::admin::Check;
 use crate::ledger::Ledger;
-use crate::messaging::publisher::RetainBounds;
+use crate::messaging::broker::BrokerSurface;
+use crate::messaging::publisher::PublisherSurface;
 use crate::messaging::socket::endpoint::is_exposed;
 use crate::messaging::socket::ipc::{IpcAccess, group_number};
-use crate::messaging::{Broker, BrokerState, Curve, Publisher, SocketFigures, broker, publisher};
-use crate::plugin::Slot;
+use crate::messaging::{Broker, Curve, Publisher, broker, publisher};
+use crate::plugin::{PluginStage, ReplyPolicy, Slot};
 use crate::request_id::RequestIds;
+use crate::system::supervisor::Supervisor;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub(super) fn publisher(
     config: &Config,
     curve: Option<&Curve>,
     ledger: &Ledger,
+    supervisor: &Supervisor,
 ) -> Result<Option<Arc<Publisher>>, StartError> {
-    let Some(endpoint) = config.messaging.publish.0.clone() else { return Ok(None) };
-    let (messaging, publisher) = (&config.messaging, &config.publisher);
-    let retain = RetainBounds { topics_max: publisher.retain_topics_max, bytes_max: publisher.retain_bytes_max };
+    if config.messaging.publish.0.is_none() {
+        return Ok(None);
+    }
     let settings = publisher::Settings {
-        endpoint,
-        ipc: ipc(messaging)?,
-        queue_messages_max: messaging.queue_messages_max,
-        queue_bytes_max: messaging.queue_bytes_max,
-        peer_queue_bytes_max: messaging.peer_queue_bytes_max,
-        on_full: publisher.on_full,
-        retain: publisher.retain.then_some(retain),
-        heartbeat: Duration::from_millis(messaging.heartbeat_ms),
-        handshake_timeout: Duration::from_millis(messaging.handshake_timeout_ms),
+        messaging: config.messaging.clone(),
+        publisher: config.publisher.clone(),
+        ipc: ipc(&config.messaging)?,
         curve: curve.cloned(),
     };
-    let publisher = Publisher::bind(settings, Arc::clone(&ledger.publish)).map_err(could_not_start)?;
+    let publisher = Publisher::bind(settings, ledger.hop("publish"), supervisor).map_err(could_not_start)?;
     Ok(Some(Arc::new(publisher)))
+}
+
+/// The surface that a publisher is.
+pub(super) fn publish(publisher: &Arc<Publisher>, config: &Config, ledger: &Ledger) -> Arc<PublisherSurface> {
+    let (hop, subscribers_min) = (ledger.hop("publish"), config.publisher.subscribers_min);
+    Arc::new(PublisherSurface::new(Arc::clone(publisher), hop, subscribers_min))
 }
 
 pub(super) fn broker(
@@ -45,7 +48,8 @@ pub(super) fn broker(
     ledger: &Ledger,
     dead_letters: &DeadLetters,
     request_ids: &Arc<RequestIds>,
-) -> Result<Broker, StartError> {
+    supervisor: &Supervisor,
+) -> Result<BrokerSurface, StartError> {
     let messaging = &config.messaging;
     let (workers, bytes_max) = (messaging.workers, messaging.queue_bytes_max);
     let output_bytes_max = config.limits_of(policy.name()).output_bytes_max;
@@ -58,29 +62,28 @@ pub(super) fn broker(
         );
     }
     let settings = broker::Settings {
-        endpoint: messaging.frontend.to_string(),
-        ipc: ipc(messaging)?,
-        workers,
-        frame_bytes_max: messaging.frame_bytes_max,
-        frames_max: messaging.frames_max,
-        queue_messages_max: messaging.queue_messages_max,
-        queue_bytes_max: bytes_max,
+        messaging: messaging.clone(),
+        broker: config.broker.clone(),
         output_bytes_max,
-        peer_queue_bytes_max: messaging.peer_queue_bytes_max,
-        on_full: config.broker.on_full,
-        envelope: config.broker.envelope,
-        heartbeat: Duration::from_millis(messaging.heartbeat_ms),
-        handshake_timeout: Duration::from_millis(messaging.handshake_timeout_ms),
+        ipc: ipc(messaging)?,
         curve: curve.cloned(),
     };
     let runtime = tokio::runtime::Handle::current();
     let hops = broker::Hops {
-        policy: Arc::clone(&ledger.policy),
-        schedule: Arc::clone(&ledger.schedule),
-        reply: Arc::clone(&ledger.reply),
+        policy: ledger.hop("policy"),
+        schedule: ledger.hop("schedule"),
+        reply: ledger.hop("reply"),
         dead_letters: dead_letters.clone(),
     };
-    Broker::start(settings, policy, runtime, hops, Arc::clone(request_ids)).map_err(could_not_start)
+    let broker = Broker::start(
+        settings,
+        Arc::new(PluginStage::<ReplyPolicy>::new(policy)),
+        runtime,
+        hops.clone(),
+        Arc::clone(request_ids),
+        supervisor,
+    );
+    Ok(BrokerSurface::new(broker.map_err(could_not_start)?, &hops))
 }
 
 fn ipc(messaging: &config::Messaging) -> Result<IpcAccess, StartError> {
@@ -90,15 +93,10 @@ fn ipc(messaging: &config::Messaging) -> Result<IpcAccess, StartError> {
 }
 
 /// Says once that others can read and ask without being asked who they are.
-pub(super) fn warn_if_exposed(publisher: Option<&Publisher>, broker: Option<&Broker>) {
-    let publish = publisher.map(|publisher| ("publish", publisher.endpoint()));
-    let frontend = broker.map(|broker| ("frontend", broker.endpoint()));
-    let exposed: Vec<_> = [publish, frontend]
-        .into_iter()
-        .flatten()
-        .filter(|(_, endpoint)| is_exposed(endpoint))
-        .map(|(surface, endpoint)| format!("{surface} {endpoint}"))
-        .collect();
+pub(super) fn warn_if_exposed<'a>(surfaces: impl IntoIterator<Item = &'a dyn Surface>) {
+    let endpoints = surfaces.into_iter().map(|surface| (surface.name(), surface.endpoint()));
+    let exposed = endpoints.filter(|(_, endpoint)| is_exposed(endpoint));
+    let exposed: Vec<_> = exposed.map(|(name, endpoint)| format!("{name} {endpoint}")).collect();
     if !exposed.is_empty() {
         tracing::warn!(
             "{}: open to other machines without encryption, and whoever reaches it is let in; set --curve-secret-key and \
@@ -108,48 +106,8 @@ pub(super) fn warn_if_exposed(publisher: Option<&Publisher>, broker: Option<&Bro
     }
 }
 
-/// What each socket tells of itself, by the name of its surface.
-pub(super) fn figures(
-    publisher: Option<&Arc<Publisher>>,
-    broker: Option<&Broker>,
-) -> Vec<(&'static str, Arc<SocketFigures>)> {
-    let publish = publisher.map(|publisher| ("publish", Arc::clone(publisher.figures())));
-    let frontend = broker.map(|broker| ("frontend", Arc::clone(broker.figures())));
-    publish.into_iter().chain(frontend).collect()
-}
-
-/// What the sockets have to be before the host is ready.
-pub(super) fn checks(
-    publisher: Option<&Arc<Publisher>>,
-    broker: Option<&Broker>,
-    curve: Option<&Curve>,
-    subscribers_min: usize,
-) -> Vec<Check> {
-    let mut checks: Vec<Check> = Vec::new();
-    if let Some(curve) = curve.cloned() {
-        let keys = Arc::clone(curve.keys());
-        checks.push(Box::new(move || keys.complaint()));
-        checks.push(Box::new(move || {
-            let lost = curve.gates_lost() > 0;
-            lost.then(|| "the thread that looks CURVE keys up has died, and nobody is let in".to_owned())
-        }));
-    }
-    if let Some(figures) = publisher.map(|publisher| Arc::clone(publisher.figures())) {
-        checks.push(Box::new(move || {
-            let subscribers = figures.subscriber_count();
-            let missing = subscribers < subscribers_min;
-            missing.then(|| format!("{subscribers} subscribers of subscribers_min {subscribers_min}"))
-        }));
-    }
-    if let Some(control) = broker.map(|broker| Arc::clone(broker.control())) {
-        checks.push(Box::new(move || match control.status().state {
-            BrokerState::Running => {
-                control.obstacle().map(|obstacle| format!("the frontend reads no requests: {obstacle}"))
-            }
-            BrokerState::Paused => Some("the broker is paused".to_owned()),
-            BrokerState::Draining => Some("the broker is draining".to_owned()),
-            BrokerState::Drained => Some("the broker is drained".to_owned()),
-        }));
-    }
-    checks
+/// What the keys have to be before the host is ready.
+pub(super) fn checks(curve: Option<&Curve>) -> Vec<Check> {
+    let Some(curve) = curve.cloned() else { return Vec::new() };
+    vec![Box::new(move || curve.complaint())]
 }

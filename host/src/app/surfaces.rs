@@ -1,89 +1,44 @@
-//! The HTTP surfaces: what the configuration makes of them.
+//! The list of a host's surfaces: their lines at the start, and their orderly end.
 
-use super::{StartError, could_not_start};
-use crate::config::{self, Address, Config, Limits};
-use crate::http::{Figures, Gate, Patience, Server, Settings, Shed, Tls, Token};
-use crate::ledger::Hop;
-use crate::plugin::Slots;
+use crate::flow::{Side, Surface};
+use crate::system::output::try_print;
+use futures_util::future::join_all;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// The token that callers of the public surface show.
-pub(super) fn token(http: &config::Http) -> Result<Option<Token>, StartError> {
-    http.token_file.as_deref().map(Token::of_file).transpose().map_err(StartError::Usage)
-}
+/// What the last messages and answers get to reach the system's buffers when the grace period is used up.
+pub(super) const FLUSH_MIN: Duration = Duration::from_millis(500);
 
-/// What makes the public surface HTTPS.
-pub(super) fn tls(http: &config::Http) -> Result<Option<Tls>, StartError> {
-    match (&http.tls_cert, &http.tls_key) {
-        (Some(certificate), Some(key)) => Tls::load(certificate, key).map(Some).map_err(could_not_start),
-        (None, None) => Ok(None),
-        (Some(_), None) => Err(one_of_two("http.tls_cert", "http.tls_key, the file of its private key")),
-        (None, Some(_)) => Err(one_of_two("http.tls_key", "http.tls_cert, the file of its certificate")),
+/// In the order of their lines at the start.
+#[derive(Default)]
+pub(super) struct Surfaces(Vec<(&'static str, Option<Arc<dyn Surface>>)>);
+
+impl Surfaces {
+    /// Adds the surface that the configuration has under a name, or says that it has none.
+    pub(super) fn add(&mut self, name: &'static str, surface: Option<Arc<impl Surface + 'static>>) {
+        self.0.push((name, surface.map(|surface| surface as Arc<dyn Surface>)));
     }
-}
 
-fn one_of_two(set: &str, missing: &str) -> StartError {
-    StartError::Usage(format!("{set} is set without {missing}: set both for HTTPS, or neither for HTTP"))
-}
-
-/// The bounds of a listener, of one for strangers or of the host's own.
-pub(super) fn settings(http: &config::Http, connections_max: usize, for_strangers: bool) -> Settings {
-    Settings {
-        connections_max,
-        for_strangers,
-        head_bytes_max: http.head_bytes_max,
-        headers_max: http.headers_max,
-        streams_max: http.streams_max,
-        patience: Patience {
-            handshake: Duration::from_millis(http.handshake_timeout_ms),
-            head: Duration::from_millis(http.head_timeout_ms),
-            answer: Duration::from_millis(http.answer_timeout_ms),
-            idle: Duration::from_millis(http.idle_timeout_ms),
-        },
+    /// Those that there are.
+    pub(super) fn all(&self) -> Vec<Arc<dyn Surface>> {
+        self.0.iter().filter_map(|(_, surface)| surface.clone()).collect()
     }
-}
 
-/// Says where a plugin may run more calls than there is room for at the public surface.
-pub(super) fn warn_of_room(config: &Config, slots: &Slots) {
-    let bytes_max = config.http.in_flight_bytes_max;
-    for slot in slots.all().iter().filter(|_| config.http.address.0.is_some()) {
-        let Limits { calls_max, output_bytes_max, .. } = config.limits_of(slot.name());
-        let room = bytes_max / 3 * 2;
-        if output_bytes_max.saturating_mul(calls_max) > room {
-            tracing::warn!(
-                "{} may run {calls_max} calls that return {output_bytes_max} bytes each, and two thirds of \
-                 http.in_flight_bytes_max {bytes_max} has room for {}: the next are answered 503; raise it, or lower \
-                 calls_max or output_bytes_max",
-                slot.name(),
-                room / output_bytes_max.max(1)
-            );
-        }
+    /// One line per surface, then `ready`.
+    pub(super) fn announce(&self) {
+        let endpoint = |surface: &Option<Arc<dyn Surface>>| {
+            surface.as_ref().map_or("none".to_owned(), |surface| surface.endpoint())
+        };
+        let lines: String = self.0.iter().map(|(name, surface)| format!("{name} {}\n", endpoint(surface))).collect();
+        // Whoever started the host may have closed its output; that is no reason not to serve.
+        let _ = try_print(lines + "ready\n");
     }
-}
 
-/// Who is let into the public surface.
-pub(super) fn gate(http: &config::Http, hop: &Arc<Hop>, token: Option<Token>) -> Gate {
-    let delay_ms_max = Some(http.queue_delay_ms_max).filter(|delay_ms_max| *delay_ms_max > 0);
-    let shed = Shed::new(delay_ms_max.map(Duration::from_millis));
-    Gate::new(Arc::clone(hop), shed, http.requests_max, token)
-}
-
-/// Binds a surface, if it has an address.
-pub(super) async fn bind(
-    surface: &str,
-    address: Address,
-    settings: Settings,
-    tls: Option<Tls>,
-) -> Result<Option<Server>, StartError> {
-    match address.0 {
-        Some(address) => Ok(Some(Server::bind(surface, address, settings, tls).await.map_err(could_not_start)?)),
-        None => Ok(None),
+    /// Ends all surfaces of one side at the same time, by `deadline` but for what is on its way out. Says how much they
+    /// gave up.
+    pub(super) async fn end(&self, side: Side, deadline: Instant) -> u64 {
+        let deadline = if side == Side::Source { deadline } else { deadline.max(Instant::now() + FLUSH_MIN) };
+        let meant = self.all().into_iter().filter(|surface| surface.side() == side);
+        join_all(meant.map(|surface| surface.end(deadline))).await.into_iter().sum()
     }
-}
-
-/// What each surface tells of itself, by name.
-pub(super) fn figures(http: Option<&Server>, admin: Option<&Server>) -> Vec<(&'static str, Arc<Figures>)> {
-    let named = [("http", http), ("admin", admin)];
-    named.into_iter().filter_map(|(name, server)| Some((name, server?.figures()))).collect()
 }

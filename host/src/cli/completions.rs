@@ -2,7 +2,7 @@
 
 use super::NAME;
 use crate::system::output::print;
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_complete::Shell;
 use std::process::ExitCode;
 
@@ -23,7 +23,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// Without what is hidden, which shells would offer all the same.
 fn shown() -> Command {
-    let whole = super::Cli::command();
+    let whole = super::command();
     let shown = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
     Command::new(NAME).version("").args(whole.get_arguments().cloned()).subcommands(shown)
 }

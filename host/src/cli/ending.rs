@@ -4,12 +4,10 @@ use super::log;
 use super::table::table;
 use crate::app::Ended;
 use crate::config::LogFormat;
-use crate::ledger::{Figures, Report};
+use crate::ledger::{HopCounts, Report};
+use crate::system::exit_code;
 use serde::Serialize;
 use std::process::ExitCode;
-
-/// Something in flight was given up at the end of the grace period.
-const ABANDONED: u8 = 3;
 
 const HEADS: [&str; 6] = ["HOP", "IN", "OUT", "DROPPED", "IN-FLIGHT", "REASONS"];
 /// Stands in the column of the hops, between them and the plugins.
@@ -18,7 +16,7 @@ const PLUGINS_HEAD: &str = "PLUGIN";
 /// Says the last words of a run, and with which code it ends.
 pub(super) fn tell(ended: &Ended, format: LogFormat) -> ExitCode {
     log::say(&last_words(&ended.report(), ended.abandoned, format));
-    if ended.abandoned == 0 { ExitCode::SUCCESS } else { ExitCode::from(ABANDONED) }
+    ExitCode::from(if ended.abandoned > 0 { exit_code::ABANDONED } else { exit_code::SUCCESS })
 }
 
 /// The last words of a run, in the format of its log.
@@ -66,7 +64,7 @@ fn ledger_table(ledger: &Report) -> String {
     lines + &table(HEADS, rows)
 }
 
-fn row(name: &str, figures: &Figures) -> [String; 6] {
+fn row(name: &str, figures: &HopCounts) -> [String; 6] {
     let dropped: u64 = figures.dropped.values().sum();
     let reasons: Vec<_> =
         figures.dropped.iter().map(|(reason, count)| format!("{}={count}", reason.as_str())).collect();
@@ -87,32 +85,28 @@ mod tests {
 
     fn report() -> Report {
         let ledger = Ledger::default();
-        ledger.http.enter().out();
-        ledger.reply.refuse(Reason::Unroutable);
-        let downcase = Figures { entered: 12, out: 12, ..Figures::default() };
+        ledger.hop("http").enter().out();
+        let reply = ledger.hop("reply");
+        reply.refuse(Reason::Unroutable);
+        ledger.name_socket("frontend", &reply);
+        let downcase = HopCounts { entered: 12, out: 12, ..HopCounts::default() };
         Report::new(&ledger, vec![("downcase".to_owned(), downcase)])
     }
 
     #[test]
     fn people_read_a_table() {
         let expected = "\
-HOP          IN  OUT  DROPPED  IN-FLIGHT  REASONS
-http         1   1    0        0
-transform    0   0    0        0
-handler      0   0    0        0
-publish      0   0    0        0
-policy       0   0    0        0
-schedule     0   0    0        0
-reply        1   0    1        0          unroutable=1
-dead-letter  0   0    0        0
-PLUGIN       IN  OUT  DROPPED  IN-FLIGHT  REASONS
-downcase     12  12   0        0
+HOP       IN  OUT  DROPPED  IN-FLIGHT  REASONS
+http      1   1    0        0
+reply     1   0    1        0          unroutable=1
+PLUGIN    IN  OUT  DROPPED  IN-FLIGHT  REASONS
+downcase  12  12   0        0
 abandoned=2: not everything in flight ended within the grace period
 ";
         assert_eq!(last_words(&report(), 2, LogFormat::Text), expected);
         let told = report();
         told.sockets[0].1.counts()[0].store(7, std::sync::atomic::Ordering::Relaxed);
-        let expected = format!("cut-off=7 at publish: thrown away with the queues of its peers\n{expected}");
+        let expected = format!("cut-off=7 at frontend: thrown away with the queues of its peers\n{expected}");
         assert_eq!(last_words(&told, 2, LogFormat::Text), expected);
     }
 

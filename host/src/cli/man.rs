@@ -1,7 +1,6 @@
 //! `tidegate man`: a manual page for every command.
 
 use anyhow::Context;
-use clap::CommandFactory;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -18,6 +17,6 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let directory = args.directory;
     let failed = || format!("writing manual pages to {}", directory.display());
     std::fs::create_dir_all(&directory).with_context(failed)?;
-    clap_mangen::generate_to(super::Cli::command(), &directory).with_context(failed)?;
+    clap_mangen::generate_to(super::command(), &directory).with_context(failed)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,9 @@ use crate::dead_letters::{Base64, Input};
 use crate::plugin::{CallError, Message, Reply};
 use serde_json::json;
 
+/// What is said of no message.
+pub(super) const FILTERED: &str = "filtered: there is no message\n";
+
 /// What came of it.
 pub(super) struct Outcome {
     /// There is an answer, rather than an error.
@@ -15,41 +18,45 @@ pub(super) struct Outcome {
     pub(super) text: String,
 }
 
-impl Outcome {
-    /// Of a call of the role `transform`.
-    pub(super) fn of_transform(result: Result<Option<Message>, CallError>) -> Self {
-        result.map_or_else(|error| failed(&error), transformed)
-    }
-
-    /// Of a call of the role `reply-policy`.
-    pub(super) fn of_replies(result: Result<Vec<Reply>, CallError>) -> Self {
-        result.map_or_else(|error| failed(&error), replied)
+impl<T: Into<Self>> From<Result<T, CallError>> for Outcome {
+    fn from(result: Result<T, CallError>) -> Self {
+        let error = match result {
+            Ok(output) => return output.into(),
+            Err(error) => error,
+        };
+        let (reason, error) = (error.reason().as_str(), error.to_string());
+        let text = field("reason", reason) + &lines("error", &error);
+        Self { answered: false, json: json!({"reason": reason, "error": error}), text }
     }
 }
 
-fn failed(error: &CallError) -> Outcome {
-    let (reason, error) = (error.reason().as_str(), error.to_string());
-    let text = field("reason", reason) + &lines("error", &error);
-    Outcome { answered: false, json: json!({"reason": reason, "error": error}), text }
-}
-
-fn transformed(message: Option<Message>) -> Outcome {
-    let Some(Message { topic, metadata: pairs, body }) = message else {
-        let text = "filtered: there is no message\n".to_owned();
-        return Outcome { answered: true, json: json!({"message": null}), text };
-    };
-    let shown_topic = if topic.is_empty() { String::new() } else { field("topic", &topic) };
-    let text = shown_topic + &metadata(&pairs) + &bytes("body", &body);
-    let message = Input::from(Message { topic, metadata: pairs, body });
-    Outcome { answered: true, json: json!(message), text }
-}
-
-fn replied(replies: Vec<Reply>) -> Outcome {
-    let mut text = format!("replies: {}\n", replies.len());
-    let mut list = Vec::new();
-    for Reply { delay_ms, frames: reply } in replies {
-        text += &format!("delay_ms: {delay_ms}\n{}", frames(&reply));
-        list.push(json!({"delay_ms": delay_ms, "frames_base64": reply.into_iter().map(Base64).collect::<Vec<_>>()}));
+/// What a transform returned.
+impl From<Option<Message>> for Outcome {
+    fn from(message: Option<Message>) -> Self {
+        let Some(message) = message else {
+            return Self { answered: true, json: json!({"message": null}), text: FILTERED.to_owned() };
+        };
+        let text = head(&message) + &bytes("body", &message.body);
+        Self { answered: true, json: json!(Input::from(message)), text }
     }
-    Outcome { answered: true, json: json!({"replies": list}), text }
+}
+
+/// What a reply policy returned.
+impl From<Vec<Reply>> for Outcome {
+    fn from(replies: Vec<Reply>) -> Self {
+        let mut text = format!("replies: {}\n", replies.len());
+        let mut list = Vec::new();
+        for Reply { delay_ms, frames: reply } in replies {
+            text += &format!("delay_ms: {delay_ms}\n{}", frames(&reply));
+            let frames_base64: Vec<_> = reply.into_iter().map(Base64).collect();
+            list.push(json!({"delay_ms": delay_ms, "frames_base64": frames_base64}));
+        }
+        Self { answered: true, json: json!({"replies": list}), text }
+    }
+}
+
+/// All of a message but its body.
+pub(super) fn head(message: &Message) -> String {
+    let topic = if message.topic.is_empty() { String::new() } else { field("topic", &message.topic) };
+    topic + &metadata(&message.metadata)
 }

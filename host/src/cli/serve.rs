@@ -7,10 +7,9 @@ use crate::plugin::Source;
 use crate::system::output;
 use crate::system::swap;
 use clap::builder::BoolishValueParser;
-use clap::{Args, CommandFactory, error::ErrorKind};
+use clap::{Args, error::ErrorKind};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Tasks that a thread runs before it looks for what has come in. A call may take a millisecond and more: with tokio's 61
@@ -39,7 +38,7 @@ pub(super) struct Serve {
     /// Where the broker's ROUTER socket binds, or none [default: tcp://127.0.0.1:5570]
     #[arg(long, value_name = "ENDPOINT", env = "TIDEGATE_FRONTEND")]
     frontend: Option<Endpoint>,
-    /// Worker threads of the broker [default: 5]
+    /// Calls of the broker's policy at a time [default: 5]
     #[arg(long, value_name = "N", env = "TIDEGATE_WORKERS", value_parser = clap::value_parser!(u16).range(1..=1000))]
     workers: Option<u16>,
     /// The plugin that answers the broker's requests [default: random-replies, else the only reply policy]
@@ -107,7 +106,7 @@ impl Serve {
         };
         let lines_lost = log.lines_lost();
         let ended = runtime.block_on(async {
-            let app = App::build(config, named, Arc::new(lines_lost)).await?;
+            let app = App::build(config, named, lines_lost).await?;
             Ok(app.run().await)
         });
         // What the grace period did not end (a compiler at work, say) ends with the process; calls that are given up end
@@ -167,7 +166,7 @@ fn print(config: &Config) -> ExitCode {
 
 /// Ends with 2 and how to ask for help, as clap does for what it finds itself.
 fn usage(error: &str) -> ! {
-    super::Cli::command().error(ErrorKind::ValueValidation, error).exit()
+    super::command().error(ErrorKind::ValueValidation, error).exit()
 }
 
 fn fail(error: &str) -> ExitCode {

@@ -1,8 +1,9 @@
 //! `tidegate subscribe`: prints what is published, and appends it to a log.
 
 use super::keys::Keys;
-use crate::clients::subscriber::{Settings, Subscriber};
+use crate::clients::subscriber::{Subscriber, SubscriberSettings};
 use crate::messaging::check_peer;
+use crate::system::exit_code::{INTERRUPTED, TERMINATED};
 use crate::system::output::note;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,7 +33,7 @@ pub struct Args {
 
 /// Runs until a signal, or until nobody reads stdout any more. Exit code 0, or an error if it could not start.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let settings = Settings {
+    let settings = SubscriberSettings {
         endpoints: args.connect,
         topics: args.topic,
         log: args.log,
@@ -42,7 +43,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(subscribe(settings))
 }
 
-async fn subscribe(settings: Settings) -> anyhow::Result<ExitCode> {
+async fn subscribe(settings: SubscriberSettings) -> anyhow::Result<ExitCode> {
     // Before anything is received: a signal must not cost a line.
     let mut hangup = signal(SignalKind::hangup())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -57,12 +58,12 @@ async fn subscribe(settings: Settings) -> anyhow::Result<ExitCode> {
                 subscriber.reopen();
                 continue;
             }
-            _ = interrupt.recv() => 130,
-            _ = terminate.recv() => 143,
+            _ = interrupt.recv() => INTERRUPTED,
+            _ = terminate.recv() => TERMINATED,
         };
         if stopping {
             // A stalled stdout must not make it immortal.
-            std::process::exit(exit_code);
+            std::process::exit(exit_code.into());
         }
         subscriber.stop();
         stopping = true;

@@ -26,7 +26,7 @@ const EVENTS: i32 = SocketEvent::HANDSHAKE_FAILED_NO_DETAIL as i32
 
 /// What stood in the way, as far as a client can know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Failure {
+enum HandshakeFailure {
     /// The server says so, with this status.
     Refused(u32),
     /// One side speaks CURVE and the other does not.
@@ -39,7 +39,7 @@ enum Failure {
     Unanswered,
 }
 
-impl Failure {
+impl HandshakeFailure {
     /// What happened and what to do, for a client with this public key or with none.
     fn advice(self, key: Option<&str>) -> String {
         match (self, key) {
@@ -72,13 +72,13 @@ impl Failure {
 
 /// What was said already, by all clients that share it.
 #[derive(Debug, Default)]
-pub(crate) struct Said(Mutex<BTreeSet<(String, Failure)>>);
+pub(crate) struct Said(Mutex<BTreeSet<(String, HandshakeFailure)>>);
 
 impl Said {
     /// Whether this is the first time. Where a reason was said, it is no news that there is none.
-    fn is_new(&self, endpoint: &str, failure: Failure) -> bool {
+    fn is_new(&self, endpoint: &str, failure: HandshakeFailure) -> bool {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = failure == Failure::Closed && said.iter().any(|(about, _)| about == endpoint);
+        let known = failure == HandshakeFailure::Closed && said.iter().any(|(about, _)| about == endpoint);
         !known && said.insert((endpoint.to_owned(), failure))
     }
 
@@ -218,16 +218,16 @@ impl Handshakes {
                     }
                     continue;
                 }
-                SocketEvent::HANDSHAKE_FAILED_AUTH => Failure::Refused(value),
+                SocketEvent::HANDSHAKE_FAILED_AUTH => HandshakeFailure::Refused(value),
                 SocketEvent::HANDSHAKE_FAILED_PROTOCOL
                     if value == zmq_sys::ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH =>
                 {
-                    Failure::OtherMechanism
+                    HandshakeFailure::OtherMechanism
                 }
-                SocketEvent::HANDSHAKE_FAILED_PROTOCOL => Failure::Protocol(value),
-                _ => Failure::Closed,
+                SocketEvent::HANDSHAKE_FAILED_PROTOCOL => HandshakeFailure::Protocol(value),
+                _ => HandshakeFailure::Closed,
             };
-            if failure == Failure::Closed {
+            if failure == HandshakeFailure::Closed {
                 let times = self.closed.entry(endpoint.clone()).or_default();
                 *times += 1;
                 // libzmq connects again by itself.
@@ -257,7 +257,7 @@ impl Handshakes {
     /// Nothing answers at an endpoint. With an address that is what it is; a name may stand for another one.
     fn unanswered(&mut self, endpoint: &str) {
         let Some(name) = self.names.get_mut(endpoint) else { return };
-        if self.said.is_new(endpoint, Failure::Unanswered) {
+        if self.said.is_new(endpoint, HandshakeFailure::Unanswered) {
             note(format_args!("connecting to {endpoint}: {}; still trying", name.host.failure()));
         }
         if name.host.may_have_both() {
@@ -315,10 +315,20 @@ mod tests {
     fn each_kind_is_said_once_until_it_went_well() {
         let said = Said::default();
         assert!(!said.forget("tcp://a:1"));
-        assert!(said.is_new("tcp://a:1", Failure::Closed) && said.is_new("tcp://a:1", Failure::OtherMechanism));
-        assert!(said.is_new("tcp://b:1", Failure::Closed) && !said.is_new("tcp://a:1", Failure::Closed));
-        assert!(said.is_new("tcp://c:1", Failure::OtherMechanism) && !said.is_new("tcp://c:1", Failure::Closed));
+        assert!(
+            said.is_new("tcp://a:1", HandshakeFailure::Closed)
+                && said.is_new("tcp://a:1", HandshakeFailure::OtherMechanism)
+        );
+        assert!(
+            said.is_new("tcp://b:1", HandshakeFailure::Closed) && !said.is_new("tcp://a:1", HandshakeFailure::Closed)
+        );
+        assert!(
+            said.is_new("tcp://c:1", HandshakeFailure::OtherMechanism)
+                && !said.is_new("tcp://c:1", HandshakeFailure::Closed)
+        );
         assert!(said.forget("tcp://a:1"));
-        assert!(said.is_new("tcp://a:1", Failure::Closed) && !said.is_new("tcp://b:1", Failure::Closed));
+        assert!(
+            said.is_new("tcp://a:1", HandshakeFailure::Closed) && !said.is_new("tcp://b:1", HandshakeFailure::Closed)
+        );
     }
 }

@@ -8,6 +8,7 @@ use super::log_file::LogFile;
 use crate::messaging::curve::client_keys::ClientKeys;
 use crate::messaging::socket;
 use crate::system::output::{note, try_print};
+use crate::system::supervisor::Supervisor;
 use command::Command;
 use std::io;
 use std::path::PathBuf;
@@ -31,7 +32,7 @@ const STOP_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// What to subscribe to, and where to write it.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct SubscriberSettings {
     /// The publishers.
     pub endpoints: Vec<String>,
     /// Prefixes of the first frame; none means all messages.
@@ -47,7 +48,7 @@ pub struct Settings {
 /// The subscriber could not start: what failed, on what, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct StartError(String);
+pub struct SubscriberError(String);
 
 /// What became of the messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,7 +69,7 @@ pub struct Subscriber {
 impl Subscriber {
     /// Opens the log, connects, and starts the thread. The tally comes when it has ended: told to stop, or because
     /// nobody reads its stdout any more.
-    pub fn start(settings: Settings) -> Result<(Self, oneshot::Receiver<Tally>), StartError> {
+    pub fn start(settings: SubscriberSettings) -> Result<(Self, oneshot::Receiver<Tally>), SubscriberError> {
         let context = zmq::Context::new();
         let (ended, tally) = oneshot::channel();
         let open = {
@@ -78,8 +79,9 @@ impl Subscriber {
         let run = |owned: Owned| {
             // An error means that nobody wants to know any more.
             let _ = ended.send(owned.run());
+            Ok(())
         };
-        socket::spawn_owner("subscriber", open, run).map_err(StartError)?;
+        socket::spawn_owner((&Supervisor::default(), "subscriber"), open, run).map_err(SubscriberError)?;
         Ok((Self { context }, tally))
     }
 
@@ -123,7 +125,7 @@ struct Owned {
 struct ReaderGone;
 
 impl Owned {
-    fn open(context: &zmq::Context, settings: &Settings) -> Result<Self, String> {
+    fn open(context: &zmq::Context, settings: &SubscriberSettings) -> Result<Self, String> {
         let log =
             LogFile::open(&settings.log).map_err(|error| format!("opening {}: {error}", settings.log.display()))?;
         let control = context.socket(zmq::PULL).map_err(socket::cause)?;
@@ -237,7 +239,7 @@ impl Owned {
     }
 }
 
-fn open_subscriber(context: &zmq::Context, settings: &Settings) -> Result<(zmq::Socket, Handshakes), String> {
+fn open_subscriber(context: &zmq::Context, settings: &SubscriberSettings) -> Result<(zmq::Socket, Handshakes), String> {
     let mut socket = context.socket(zmq::SUB).map_err(socket::cause)?;
     socket.set_rcvhwm(socket::hwm(RECEIVE_MESSAGES_MAX)).map_err(socket::cause)?;
     socket::bound_queues(&mut socket, RECEIVE_BYTES_MAX)?;
@@ -260,6 +262,7 @@ fn open_subscriber(context: &zmq::Context, settings: &Settings) -> Result<(zmq::
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
     use crate::messaging::publisher::{self, Publisher};
     use std::fs;
 
@@ -268,19 +271,17 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let (log, rotated) = (directory.path().join("s.log"), directory.path().join("s.log.1"));
         let settings = publisher::Settings {
-            endpoint: "tcp://127.0.0.1:*".to_owned(),
-            queue_messages_max: 1000,
-            queue_bytes_max: 1 << 30,
-            peer_queue_bytes_max: 1 << 30,
-            on_full: crate::config::OnFull::Block,
-            retain: None,
+            messaging: config::Messaging {
+                publish: config::Endpoint(Some("tcp://127.0.0.1:*".to_owned())),
+                queue_messages_max: 1000,
+                ..config::Messaging::default()
+            },
+            publisher: config::Publisher { on_full: config::OnFull::Block, ..config::Publisher::default() },
             ipc: crate::messaging::socket::ipc::IpcAccess { mode: 0o700, group: None },
-            heartbeat: Duration::ZERO,
-            handshake_timeout: Duration::from_secs(5),
             curve: None,
         };
-        let publisher = Publisher::bind(settings, Arc::default()).expect("a free port");
-        let (subscriber, tally) = Subscriber::start(Settings {
+        let publisher = Publisher::bind(settings, Arc::default(), &Supervisor::default()).expect("a free port");
+        let (subscriber, tally) = Subscriber::start(SubscriberSettings {
             endpoints: vec![publisher.endpoint().to_owned()],
             topics: vec!["kept".to_owned(), "also".to_owned()],
             log: log.clone(),
@@ -324,7 +325,7 @@ mod tests {
     fn a_log_that_cannot_be_opened_is_named() {
         let log = PathBuf::from("/nonexistent/s.log");
         let endpoints = vec!["tcp://127.0.0.1:9".to_owned()];
-        let settings = Settings { endpoints, topics: vec![], log, quiet: true, keys: None };
+        let settings = SubscriberSettings { endpoints, topics: vec![], log, quiet: true, keys: None };
         let error = Subscriber::start(settings).err().expect("no such folder");
         assert!(error.to_string().starts_with("opening /nonexistent/s.log: "), "{error}");
     }

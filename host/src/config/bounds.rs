@@ -58,13 +58,16 @@ pub const CPU_BURST_MS: u64 = 100;
 pub const LOG_LINE_BYTES_MAX: usize = 4 << 10;
 /// Random bytes of one host call.
 pub const RANDOM_BYTES_MAX: u64 = 1 << 20;
-/// How often the same complaint is made: dead letters that are lost, connections that are refused.
-pub const COMPLAINT_INTERVAL_MS: u64 = 60_000;
+/// A line of the log about the same thing, dead letters that are lost or connections that are refused say, is written once in this
+/// time.
+pub const LOG_LIMIT_INTERVAL_MS: u64 = 60_000;
+/// Things that are told apart at a time where lines about them are limited, such as peers; of more there are no lines.
+pub const LOG_LIMIT_THINGS_MAX: usize = 1_000;
 /// For the body of a request to the admin surface to come whole: components are large, and lines may be slow.
 pub const ADMIN_BODY_MS_MAX: u64 = 600_000;
 /// How often an HTTP/2 client that is silent is asked whether it is still there, and how long it may take to say so.
 pub const HTTP2_PING_MS: u64 = 20_000;
-/// How often the files of a certificate are looked at.
+/// How long the files of a certificate have to rest before they are read, and how often they are looked at in any case.
 pub const CERTIFICATE_LOOK_MS: u64 = 1_000;
 /// What an idle connection of the admin surface gets once all places there are taken.
 pub const HTTP_WAY_MADE_MS: u64 = 1_000;
@@ -138,12 +141,12 @@ pub const GIVE_UP_MS: u64 = 100;
 pub const KEY_FILE_BYTES_MAX: u64 = 16 << 10;
 /// Files in the directory of authorized keys.
 pub const AUTHORIZED_KEYS_MAX: usize = 10_000;
-/// How often that directory is looked at.
+/// How often that directory is looked at in case the system reported no change, and its list compared with the peers.
 pub const AUTHORIZED_KEYS_LOOK_MS: u64 = 250;
+/// How long a file there has to rest before it is said to hold no key.
+pub const AUTHORIZED_KEYS_REST_MS: u64 = 200;
 /// A look that takes longer is complained of: the file system hangs.
 pub const AUTHORIZED_KEYS_STALL_MS: u64 = 5_000;
-/// Peers and keys whose refusals are told apart at a time, so that each is logged once in a while.
-pub const DENIALS_REMEMBERED_MAX: usize = 1_000;
 /// For a connection to a registry to come about.
 pub const REGISTRY_CONNECT_MS: u64 = 5_000;
 /// The longest silence of a registry within an answer.

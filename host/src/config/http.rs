@@ -23,40 +23,42 @@ pub struct Http {
     /// Those whose word is passed on of where a request comes from: addresses and networks of gateways before the host.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trusted_gateways: Vec<Network>,
-    /// The body of a request.
+    /// The body of a request; a larger one is answered 413.
     #[serde(deserialize_with = "number::<_, _, 0, 1_073_741_824>")]
     pub body_bytes_max: usize,
-    /// Request line and headers together. (hyper takes no smaller bound.)
+    /// Request line and headers together; more is answered 431. (hyper takes no smaller bound.)
     #[serde(deserialize_with = "number::<_, _, 8_192, 16_777_216>")]
     pub head_bytes_max: usize,
-    /// Headers of a request.
+    /// Headers of a request; more are answered 431.
     #[serde(deserialize_with = "number::<_, _, 1, 10_000>")]
     pub headers_max: usize,
-    /// Path and query of a request.
+    /// Path and query of a request; longer ones are answered 414.
     #[serde(deserialize_with = "number::<_, _, 1, 65_000>")]
     pub uri_bytes_max: usize,
-    /// Connections at the same time; more wait in the system's backlog.
+    /// Connections at the same time, fewer where the system lets the process open few files; more wait in the system's backlog.
     #[serde(deserialize_with = "number::<_, _, 1, 1_000_000>")]
     pub connections_max: usize,
     /// Requests at the same time, until their answers are taken; more are answered 503.
     #[serde(deserialize_with = "number::<_, _, 1, 1_000_000>")]
     pub requests_max: usize,
-    /// Bodies of requests and answers that are held at the same time: what a call may return is reserved when it begins.
+    /// Bodies of requests and answers over 16 KiB that are held at the same time, until the answers are taken. What a call may
+    /// return is reserved when it begins, and a plugin gets two thirds of what the others leave; more is answered 503.
     #[serde(deserialize_with = "number::<_, _, 1, 1_099_511_627_776>")]
     pub in_flight_bytes_max: usize,
-    /// Requests at the same time on one HTTP/2 connection.
+    /// Requests at the same time on one HTTP/2 connection; more are refused.
     #[serde(deserialize_with = "number::<_, _, 1, 10_000>")]
     pub streams_max: u32,
-    /// For the TLS handshake of a connection.
+    /// For the TLS handshake of a connection, which is cut off then.
     #[serde(deserialize_with = "number::<_, _, 1, 3_600_000>")]
     pub handshake_timeout_ms: u64,
-    /// For the head of a request to come whole; for the first of a connection that includes its first byte.
+    /// For the head of a request to come whole, or its connection is cut off; for the first of a connection that includes its
+    /// first byte.
     #[serde(deserialize_with = "number::<_, _, 1, 3_600_000>")]
     pub head_timeout_ms: u64,
-    /// For the body of a request to come whole.
+    /// For the body of a request to come whole, or it is answered 408.
     #[serde(deserialize_with = "number::<_, _, 1, 3_600_000>")]
     pub body_timeout_ms: u64,
-    /// For a client to take in each 64 KiB of an answer.
+    /// For a client to take in each 64 KiB of an answer, or it is cut off.
     #[serde(deserialize_with = "number::<_, _, 1, 3_600_000>")]
     pub answer_timeout_ms: u64,
     /// How long a connection may be open without a request.

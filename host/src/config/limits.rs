@@ -44,31 +44,33 @@ macro_rules! limits {
 }
 
 limits! {
-    /// Instantiation, guest code and waits inside host calls together.
+    /// Instantiation, guest code and waits inside host calls together; longer is 504 `deadline-exceeded`, or 503 `starved` where
+    /// the host left the call less than a quarter of that time.
     call_deadline_ms: u64 = 1_000, "between::<_, _, 1, 3_600_000>";
-    /// All linear memories of an instance together; a wasm32 memory ends at 4 GiB.
+    /// All linear memories of an instance together; more is 502 `over-memory`. A wasm32 memory ends at 4 GiB.
     memory_bytes_max: usize = 64 << 20, "between::<_, _, 65_536, 4_294_967_296>";
-    /// All tables of an instance together.
+    /// All tables of an instance together; more is 502 `over-table`.
     table_elements_max: usize = 10_000, "between::<_, _, 0, 10_000_000>";
-    /// What one call may return, held while the values are copied out of the guest.
+    /// What one call may return, held while the values are copied out of the guest; more is 502 `over-output`.
     output_bytes_max: usize = 16 << 20, "between::<_, _, 1, 4_294_967_296>";
-    /// Replies to one request.
+    /// Replies to one request; more is `too-many-replies`.
     replies_max: usize = 1_000, "between::<_, _, 0, 1_000_000>";
-    /// The delay of one reply.
+    /// The delay of one reply; more is `delay-too-long`.
     delay_ms_max: u32 = 60_000, "between::<_, _, 0, 86_400_000>";
-    /// Calls at the same time.
+    /// Calls at the same time; more are 503 `too-many-calls`.
     calls_max: usize = 64, "between::<_, _, 1, 1_000>";
-    /// The stack of guest code.
+    /// The stack of guest code, rounded up to a power of two; more is 502 `over-stack`.
     stack_bytes_max: usize = 512 << 10, "between::<_, _, 65_536, 67_108_864>";
-    /// Of one core, for all calls of the plugin that use more than some milliseconds of it; 200 is two cores.
+    /// Of one core, for all calls of the plugin that use more than 4 ms of it, which wait where that is used up; 200 is two cores.
+    /// Such calls get a tenth of a processor that others want too.
     cpu_percent_max: u32 = 100, "between::<_, _, 1, 100_000>";
     /// Lines of the plugin in the host's log, and as many about its failed calls; more are counted, not written.
     log_lines_per_second_max: u32 = 100, "between::<_, _, 0, 1_000_000>";
-    /// The component; a Python one has 18 MiB.
+    /// The component, where a larger one is refused; a Python one has 18 MiB.
     component_bytes_max: u64 = 256 << 20, "between::<_, _, 1, 4_294_967_296>";
-    /// Compiling, on the clock and on the processor.
+    /// Compiling, on the clock and on the processor; what takes longer is refused.
     compile_ms_max: u64 = 60_000, "between::<_, _, 1, 3_600_000>";
-    /// What the compiler may take.
+    /// What the compiler may take; a component that takes more is refused.
     compile_memory_bytes_max: u64 = 2 << 30, "between::<_, _, 268_435_456, 1_099_511_627_776>";
 }
 

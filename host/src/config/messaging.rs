@@ -13,38 +13,41 @@ pub struct Messaging {
     pub publish: Endpoint,
     /// Where the ROUTER socket binds.
     pub frontend: Endpoint,
-    /// The mode of sockets in the file system: whoever may write to one may connect to it.
+    /// The mode of sockets at `ipc://` paths: whoever may write to one may connect to it.
     pub ipc_mode: IpcMode,
-    /// The group of sockets in the file system, by name or number; the process' own if it is not set.
+    /// The group of sockets at `ipc://` paths, by name or number; the process' own if it is not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ipc_group: Option<String>,
-    /// Worker threads of the broker.
+    /// Calls of the broker's policy at a time.
     #[serde(deserialize_with = "number::<_, _, 1, 1_000>")]
     pub workers: usize,
-    /// The reply policy that answers the broker's requests; see [`crate::app`] for the rule when it is not set.
+    /// The reply policy that answers the broker's requests. If it is not set: `random-replies` if that is loaded, else the only
+    /// one that is; without one there is no frontend.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
-    /// One frame of a message.
+    /// One frame of a message; for a larger one libzmq ends the connection.
     #[serde(deserialize_with = "number::<_, _, 1, 1_073_741_824>")]
     pub frame_bytes_max: usize,
-    /// Frames of a request behind its envelope, and of the identities in that.
+    /// Frames of a request behind its envelope, and identities of proxies in that; more is dropped as `too-large`.
     #[serde(deserialize_with = "number::<_, _, 1, 65_536>")]
     pub frames_max: usize,
-    /// Messages in each queue: to publish, to send later, and per slow peer.
+    /// Messages in each queue: to publish, to send later, and per slow peer. Where it is full, publishing is answered 503, the
+    /// frontend stops reading, and `on_full` says what becomes of a slow peer.
     #[serde(deserialize_with = "number::<_, _, 1, 10_000_000>")]
     pub queue_messages_max: usize,
-    /// Bytes in the queue to publish; in the one to send later, with what running calls may return; and in requests that wait
-    /// for a call.
+    /// Bytes in the queue to publish, which answers 503 where it is full; and in the one to send later, with what running calls
+    /// may return, and in requests that wait for a call, where no call begins and the frontend stops reading.
     #[serde(deserialize_with = "number::<_, _, 1, 1_099_511_627_776>")]
     pub queue_bytes_max: usize,
-    /// Bytes in the queue to each slow peer, and in the one from each.
+    /// Bytes in the queue to each slow peer, with 64 or 128 for each frame, and in the one from each, where more waits in the
+    /// client; and of one message that has not come whole, which ends its connection.
     #[serde(deserialize_with = "number::<_, _, 1, 1_099_511_627_776>")]
     pub peer_queue_bytes_max: usize,
     /// After so long a silent connection is asked whether it is still there, and ended if it has not answered in three
     /// times as long; 0 for never.
     #[serde(deserialize_with = "number::<_, _, 0, 600_000>")]
     pub heartbeat_ms: u64,
-    /// How long a client may take for its handshake.
+    /// How long a peer may take for its ZMTP handshake, or its connection is ended.
     #[serde(deserialize_with = "number::<_, _, 1, 600_000>")]
     pub handshake_timeout_ms: u64,
 }

@@ -25,7 +25,8 @@ pub struct Plugin {
     /// its own.
     #[serde(deserialize_with = "number::<_, _, 1, 4_294_967_295>")]
     pub reuse: u32,
-    /// How many new instances wait for calls, made while nothing else runs; 0, the default, is none.
+    /// How many new instances wait for calls, made while nothing else runs, each with its memory: for guests that take long to
+    /// start; 0, the default, is none.
     #[serde(deserialize_with = "number::<_, _, 0, 100>")]
     pub warm: u32,
     /// The hosts that a handler may send requests to; none by default.

@@ -1,5 +1,6 @@
 //! A dead letter: what was lost, why, and all that a replay needs.
 
+use crate::flow::{Message, ServedBy};
 use crate::ledger::Reason;
 use base64::Engine;
 use base64::display::Base64Display;
@@ -36,7 +37,7 @@ pub struct Letter {
     /// When, as RFC 3339 has it.
     pub time: String,
     /// Where it was lost.
-    pub hop: Stage,
+    pub hop: LetterHop,
     /// The name of the plugin that it was for.
     pub route: String,
     /// What the ledger counts it as.
@@ -47,7 +48,7 @@ pub struct Letter {
     #[serde(flatten)]
     pub by: Option<By>,
     /// Where the plugin's chance came from.
-    pub seed: Seed,
+    pub seed: LetterSeed,
     /// Which message it was at the hop of its call, of which the call's chance is a function. A reply has its request's.
     pub number: u64,
     /// The thing itself.
@@ -58,7 +59,7 @@ pub struct Letter {
 /// The hop at which something was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Stage {
+pub enum LetterHop {
     /// A call for an HTTP message.
     Transform,
     /// A call for a request of a broker client.
@@ -80,7 +81,7 @@ pub struct By {
 
 /// Where all chance of a host comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Seed {
+pub struct LetterSeed {
     /// The seed.
     pub value: u64,
     /// The user set it, and with it clocks that repeat.
@@ -105,19 +106,58 @@ pub enum Input {
 pub struct Base64(pub Vec<u8>);
 
 impl Lost {
+    /// A call that gave no answer: `route` is the name of the slot that was asked, `number` the message's at its hop.
+    pub fn of_call(
+        route: &str,
+        number: u64,
+        by: Option<impl Into<By>>,
+        reason: Reason,
+        error: String,
+        input: impl Into<Input>,
+    ) -> Self {
+        let (input, by) = (input.into(), by.map(Into::into));
+        Self { id: input.request_id().to_owned(), route: route.to_owned(), reason, error, by, number, input }
+    }
+
     /// What it takes in memory, about.
     pub(super) fn bytes(&self) -> usize {
         LETTER_BYTES + self.id.len() + self.route.len() + self.error.len() + self.input.bytes()
     }
 }
 
+impl From<&ServedBy> for By {
+    fn from(by: &ServedBy) -> Self {
+        Self { plugin: by.plugin.clone(), generation: by.generation, digest: by.digest.clone() }
+    }
+}
+
+impl From<Message> for Input {
+    fn from(mut message: Message) -> Self {
+        let metadata = std::mem::take(&mut message.metadata);
+        let (topic, body) = message.into_topic_and_body().unwrap_or_default();
+        let topic = String::from_utf8_lossy(&topic).into_owned();
+        Self::Message { topic, metadata, body_base64: Base64(body.into()) }
+    }
+}
+
 impl Input {
-    fn stage(&self) -> Stage {
+    /// A request as a policy is asked: the identity of its sender, and what is behind its envelope.
+    pub fn request(Message { metadata, frames }: Message) -> Self {
+        let mut frames = frames.into_iter().map(|frame| Base64(frame.into()));
+        Self::Request { identity_base64: frames.next().unwrap_or_default(), metadata, frames_base64: frames.collect() }
+    }
+
+    fn stage(&self) -> LetterHop {
         match self {
-            Self::Message { .. } => Stage::Transform,
-            Self::Request { .. } => Stage::Policy,
-            Self::Reply { .. } => Stage::Reply,
+            Self::Message { .. } => LetterHop::Transform,
+            Self::Request { .. } => LetterHop::Policy,
+            Self::Reply { .. } => LetterHop::Reply,
         }
+    }
+
+    fn request_id(&self) -> &str {
+        let (Self::Message { metadata, .. } | Self::Request { metadata, .. }) = self else { return "" };
+        metadata.iter().find(|(key, _)| key == "tidegate.request-id").map_or("", |(_, id)| id)
     }
 
     fn bytes(&self) -> usize {
@@ -135,7 +175,7 @@ impl Input {
 }
 
 impl Letter {
-    pub(super) fn new(lost: Lost, time: jiff::Timestamp, seed: Seed) -> Self {
+    pub(super) fn new(lost: Lost, time: jiff::Timestamp, seed: LetterSeed) -> Self {
         let Lost { id, route, reason, error, by, number, input } = lost;
         let (time, hop, reason) = (format!("{time:.3}"), input.stage(), reason.as_str().to_owned());
         Self { id, time, hop, route, reason, error, by, seed, number, input }
@@ -150,7 +190,7 @@ impl Letter {
     }
 }
 
-impl Stage {
+impl LetterHop {
     /// As it stands in the file.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -183,7 +223,7 @@ mod tests {
     fn letter(by: Option<By>, input: Input) -> Letter {
         let reason = Reason::Trapped;
         let lost = Lost { id: "1-2".into(), route: "p".into(), reason, error: "a\nb".into(), by, number: 3, input };
-        let seed = Seed { value: u64::MAX, fixed: false };
+        let seed = LetterSeed { value: u64::MAX, fixed: false };
         Letter::new(lost, "2026-01-02T03:04:05.6789Z".parse().unwrap(), seed)
     }
 

@@ -10,20 +10,19 @@ mod metrics;
 mod readiness;
 
 pub use guard::Guard;
-pub use metrics::{LinesLost, Watched};
+pub use metrics::{Counts, Observed};
 pub use readiness::Check;
 
-use self::broker::Order;
 use self::metrics::Metrics;
 use super::answer::with_type;
-use super::problem::{Problem, Refusal};
+use super::problem::{Problem, RefusedComponent};
 use super::server::body::{self, InFlight, InFlightBudget};
 use super::server::head::Head;
 use super::server::middleware::Routes;
 use crate::config::{ADMIN_BODY_MS_MAX, ADMIN_CALL_BYTES_MAX, ADMIN_CALLS_BYTES_MAX, ADMIN_UPLOADS_MAX};
+use crate::flow::{Command, ServedBy, Surface};
 use crate::ledger::{Ledger, Report};
-use crate::messaging::BrokerControl;
-use crate::plugin::{CallNumber, Cause, LoadError, Loaded, PutError, Slot, Slots, Stamp, UnloadError};
+use crate::plugin::{CallNumber, Cause, LoadError, Loaded, PutError, Slot, Slots, UnloadError};
 use bytes::Buf;
 use futures_util::Stream;
 use serde::Serialize;
@@ -50,7 +49,7 @@ pub struct Admin {
     checks: Vec<Check>,
     ledger: Ledger,
     metrics: Arc<Metrics>,
-    broker: Option<Arc<BrokerControl>>,
+    surfaces: Vec<Arc<dyn Surface>>,
     drain: Arc<Notify>,
     uploads: Arc<Semaphore>,
     calls: AtomicU64,
@@ -58,7 +57,7 @@ pub struct Admin {
 }
 
 /// What the surface shows and changes.
-pub struct Parts {
+pub struct AdminParts {
     /// The plugins.
     pub slots: Arc<Slots>,
     /// Who may use the surface.
@@ -68,9 +67,7 @@ pub struct Parts {
     /// What else the host waits for before it is ready.
     pub checks: Vec<Check>,
     /// What is told of the host beside its plugins.
-    pub watched: Watched,
-    /// None if there is no frontend.
-    pub broker: Option<Arc<BrokerControl>>,
+    pub observed: Observed,
     /// Notified when the host is asked to end.
     pub drain: Arc<Notify>,
 }
@@ -82,7 +79,7 @@ enum Route {
     OpenApi,
     Ledger,
     Metrics,
-    Broker(Option<Order>),
+    Broker(Option<Command>),
     Drain,
     List,
     Show(Arc<Slot>),
@@ -105,17 +102,17 @@ struct Swap<'a> {
 
 impl Admin {
     /// A surface that serves nothing yet.
-    pub fn new(parts: Parts) -> Self {
-        let Parts { slots, guard, draining, checks, watched, broker, drain } = parts;
-        let ledger = watched.ledger.clone();
+    pub fn new(parts: AdminParts) -> Self {
+        let AdminParts { slots, guard, draining, checks, observed, drain } = parts;
+        let (ledger, surfaces) = (observed.ledger.clone(), observed.surfaces.clone());
         Self {
-            metrics: Arc::new(Metrics::new(Arc::clone(&slots), watched)),
+            metrics: Arc::new(Metrics::new(Arc::clone(&slots), observed)),
             slots,
             guard,
             draining,
             checks,
             ledger,
-            broker,
+            surfaces,
             drain,
             uploads: Arc::new(Semaphore::new(ADMIN_UPLOADS_MAX)),
             calls: AtomicU64::new(1),
@@ -166,7 +163,7 @@ impl Admin {
             ["ledger"] => get(Route::Ledger),
             ["metrics"] => get(Route::Metrics),
             ["broker"] => get(Route::Broker(None)),
-            ["broker", order] => post(Route::Broker(Some(Order::named(order).ok_or(Problem::NoAdminRoute)?))),
+            ["broker", command] => post(Route::Broker(Some(Command::named(command).ok_or(Problem::NoAdminRoute)?))),
             ["drain"] => post(Route::Drain),
             ["plugins"] => get(Route::List),
             ["plugins", name] => match head.parts.method {
@@ -201,7 +198,9 @@ impl Admin {
     ) -> Result<Response, Problem> {
         match route {
             Route::Live => Ok(with_type("live\n", TEXT)),
-            Route::Ready => Ok(readiness::answer(self.draining.load(Ordering::Relaxed), &self.slots, &self.checks)),
+            Route::Ready => {
+                Ok(readiness::answer(self.draining.load(Ordering::Relaxed), &self.slots, &self.surfaces, &self.checks))
+            }
             Route::OpenApi => Ok(with_type(OPENAPI, JSON)),
             Route::Ledger => json(&Report::new(&self.ledger, self.slots.figures())),
             Route::Metrics => {
@@ -210,7 +209,10 @@ impl Admin {
                 let answer = tokio::task::spawn_blocking(move || metrics.answer(&headers));
                 answer.await.unwrap_or(Err(Problem::Host))
             }
-            Route::Broker(order) => broker::answer(self.broker.as_ref().ok_or(Problem::NoBroker)?, order),
+            Route::Broker(command) => {
+                let frontend = self.surfaces.iter().find(|surface| surface.name() == broker::FRONTEND);
+                broker::answer(&**frontend.ok_or(Problem::NoBroker)?, command)
+            }
             Route::Drain => {
                 self.drain.notify_one();
                 let mut response = with_type("draining\n", TEXT);
@@ -294,13 +296,13 @@ fn refused(plugin: String, error: &LoadError) -> Problem {
     match error {
         LoadError::Superseded => Problem::Superseded(format!("{plugin} is not loaded: {error}")),
         LoadError::Busy { .. } => Problem::TooBusy(format!("{plugin} is not loaded: {error}")),
-        _ => Problem::Refused(Refusal { plugin, stage: error.stage(), reason: error.to_string() }),
+        _ => Problem::Refused(RefusedComponent { plugin, stage: error.stage(), reason: error.to_string() }),
     }
 }
 
 /// `persisted`: whether the source holds what serves, so that the next start loads it again.
-fn swap(stamp: &Stamp, changed: bool, persisted: bool) -> Result<Response, Problem> {
-    let Stamp { plugin, generation, digest, .. } = stamp;
+fn swap(stamp: &ServedBy, changed: bool, persisted: bool) -> Result<Response, Problem> {
+    let ServedBy { plugin, generation, digest, .. } = stamp;
     json(&Swap { plugin, generation: *generation, digest, changed, persisted })
 }
 

@@ -1,6 +1,6 @@
 //! What the answers of both surfaces have in common.
 
-use crate::plugin::Stamp;
+use crate::flow::ServedBy;
 use bytes::Bytes;
 use warp::http::header::{CONTENT_TYPE, HeaderName, InvalidHeaderValue};
 use warp::http::{HeaderMap, HeaderValue};
@@ -15,7 +15,7 @@ pub(super) fn with_type(body: impl Into<Bytes>, content_type: HeaderValue) -> Re
 }
 
 /// Says which plugin gave the result.
-pub(super) fn say_who(headers: &mut HeaderMap, by: &Stamp) {
+pub(super) fn say_who(headers: &mut HeaderMap, by: &ServedBy) {
     let mut say = |name: &'static str, value: Result<HeaderValue, InvalidHeaderValue>| {
         if let Ok(value) = value {
             headers.insert(HeaderName::from_static(name), value);

@@ -12,10 +12,9 @@ pub mod public;
 mod server;
 
 pub use server::body::InFlightBudget;
-pub use server::connection_timeouts::Patience;
-pub use server::figures::{CutOff, Figures};
-pub use server::middleware::{Entrance, Gate, Routes};
-pub use server::overload::Shed;
+pub use server::connection_timeouts::Timeouts;
+pub use server::middleware::{Admission, Middleware, Routes};
+pub use server::overload::OverloadDetector;
 pub use server::tls::Tls;
 pub use server::token::{Token, read_token};
-pub use server::{Server, Settings};
+pub use server::{Server, ServerSettings};

@@ -1,6 +1,7 @@
 //! Errors as callers see them: the one mapping from what went wrong to a status, and its body as RFC 9457 has it.
 
 use crate::config::{ADMIN_UPLOADS_MAX, REFUSED_TEXT_BYTES_MAX, REJECTED_TEXT_BYTES_MAX};
+use crate::flow::{Failure, Fault};
 use crate::plugin::CallError;
 use bytes::Bytes;
 use std::sync::LazyLock;
@@ -11,39 +12,40 @@ use warp::reply::Response;
 /// Why a request gets no answer of a plugin.
 #[derive(Debug)]
 pub(crate) enum Problem {
-    /// The request is not of the right shape.
+    /// The request is not of the right shape: a parameter is missing, doubled or cannot be decoded; there is no `Host`, or two, or
+    /// a wrong one; or the head is no HTTP.
     Malformed(String),
-    /// There is nothing at this path.
+    /// No plugin serves this path.
     NoRoute,
     /// There is something at this path, but not for this method.
     Method(&'static str),
-    /// The body is longer than the bound of this name, in bytes.
+    /// The body is over the bound of this name, such as `body_bytes_max`.
     BodyTooLarge(&'static str, usize),
-    /// The body did not come.
+    /// The body did not come in time.
     BodyTimeout,
-    /// Path and query are longer than this many bytes.
+    /// Path and query are over `uri_bytes_max`.
     UriTooLong(usize),
-    /// Request line and headers are longer than this many bytes, or more than this many.
+    /// Request line and headers are over `head_bytes_max`, or more than `headers_max`.
     HeadTooLarge { bytes_max: usize, headers_max: usize },
     /// The body has a transfer coding beside `chunked`.
     Coding,
-    /// Requests wait for too long as it is.
+    /// Requests wait for longer than `queue_delay_ms_max` as it is.
     Overloaded,
-    /// As many requests as may be are being answered.
+    /// As many requests as may be, `requests_max`, are being answered.
     TooManyRequests(usize),
-    /// The bodies that are held have no more room within the bound of this name, in bytes.
+    /// The bodies that are held have no more room within the bound of this name, such as `in_flight_bytes_max`.
     NoRoom(&'static str, usize),
-    /// The plugin gave nothing to send.
-    Call(CallError),
+    /// Nothing came out of what the request was for.
+    Failed(Failure),
     /// The plugin returned a `content-type` that no header can carry.
     ContentType,
     /// The publish queue is full.
     QueueFull,
-    /// The caller did not show the token of the public surface.
+    /// The caller did not show the token of `http.token_file`.
     NoToken,
-    /// The caller did not show the admin token.
+    /// The caller did not show the token of `admin.token_file`.
     NoAdminToken,
-    /// The request may come from a web page; says what is a sign of it.
+    /// The request may come from a web page, of which the text is a sign.
     Foreign(&'static str),
     /// There is nothing at this path of the admin surface.
     NoAdminRoute,
@@ -52,14 +54,14 @@ pub(crate) enum Problem {
     /// There is no plugin of this name.
     NoPlugin(String),
     /// The component did not pass a stage of loading; what served before serves on.
-    Refused(Refusal),
+    Refused(RefusedComponent),
     /// The plugin has no earlier generation.
     NothingToGoBackTo(String),
     /// What was asked for later took effect before the component was loaded.
     Superseded(String),
     /// The host has too much to do to load a component.
     TooBusy(String),
-    /// The plugin is needed.
+    /// The plugin is needed: it is the frontend's policy.
     NotUnloaded(String),
     /// As many components as may be are being taken in.
     TooManyUploads,
@@ -69,13 +71,19 @@ pub(crate) enum Problem {
     Host,
 }
 
+impl From<CallError> for Problem {
+    fn from(error: CallError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 /// Marks an answer for whoever counts those that say [`Problem::NoRoom`].
 #[derive(Clone)]
 pub(super) struct OverBytes;
 
 /// A component that was not loaded.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct RefusedComponent {
     /// The plugin that it was meant for.
     pub plugin: String,
     /// The stage that refused it.
@@ -93,42 +101,32 @@ impl Problem {
             Self::NoRoute | Self::NoAdminRoute | Self::NoBroker | Self::NoPlugin(_) => StatusCode::NOT_FOUND,
             Self::NothingToGoBackTo(_) | Self::Superseded(_) | Self::NotUnloaded(_) => StatusCode::CONFLICT,
             Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotPersisted(_) | Self::Host | Self::Call(CallError::Panicked) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NotPersisted(_) | Self::Host => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge(..) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Coding => StatusCode::NOT_IMPLEMENTED,
-            Self::Call(CallError::NoRole(_)) => StatusCode::NOT_FOUND,
-            Self::Call(CallError::Rejected(_)) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Call(CallError::DeadlineExceeded(_)) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Call(
-                CallError::EmptySlot
-                | CallError::TooManyCalls(_)
-                | CallError::NoRoom(_)
-                | CallError::Starved(_)
-                | CallError::Paused(_),
-            )
-            | Self::QueueFull
+            Self::Failed(failure) => Self::status_of(failure.fault),
+            Self::QueueFull
             | Self::Overloaded
             | Self::TooManyRequests(_)
             | Self::NoRoom(..)
             | Self::TooManyUploads
             | Self::TooBusy(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Call(
-                CallError::Failed(_)
-                | CallError::Trapped(_)
-                | CallError::OverMemory(_)
-                | CallError::OverTable(_)
-                | CallError::OverStack(_)
-                | CallError::OverOutput(_)
-                | CallError::TooManyReplies { .. }
-                | CallError::DelayTooLong { .. }
-                | CallError::NoFrames(_)
-                | CallError::NoResponse,
-            )
-            | Self::ContentType => StatusCode::BAD_GATEWAY,
+            Self::ContentType => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    fn status_of(fault: Fault) -> StatusCode {
+        match fault {
+            Fault::Recipient => StatusCode::NOT_FOUND,
+            Fault::Sender => StatusCode::UNPROCESSABLE_ENTITY,
+            Fault::Late => StatusCode::GATEWAY_TIMEOUT,
+            Fault::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Fault::Host => StatusCode::INTERNAL_SERVER_ERROR,
+            Fault::Stage => StatusCode::BAD_GATEWAY,
         }
     }
 
@@ -154,12 +152,7 @@ impl Problem {
             Self::NoRoom(name, bytes_max) => format!(
                 "the bodies of requests and answers have no more room within {name} {bytes_max}; nothing was done for this one"
             ),
-            Self::Call(CallError::Rejected(text)) => {
-                text[..text.floor_char_boundary(REJECTED_TEXT_BYTES_MAX)].to_owned()
-            }
-            Self::Call(CallError::Failed(_)) => "the plugin failed; the host's log says how".to_owned(),
-            Self::Call(CallError::Trapped(_)) => "the plugin trapped; the host's log says where".to_owned(),
-            Self::Call(error) => error.to_string(),
+            Self::Failed(Failure { told, .. }) => told[..told.floor_char_boundary(REJECTED_TEXT_BYTES_MAX)].to_owned(),
             Self::ContentType => "the plugin returned a content-type that is no header value".to_owned(),
             Self::QueueFull => "the publish queue is full; nothing was published".to_owned(),
             Self::NoToken => "send `Authorization: Bearer TOKEN` with the token of http.token_file".to_owned(),
@@ -191,7 +184,7 @@ impl Problem {
     /// When a 503 is worth another try: at least a second, so that nobody hammers.
     fn retry_after_seconds(&self) -> u64 {
         match self {
-            Self::Call(CallError::Paused(rest)) => rest.as_millis().div_ceil(1_000).max(1) as u64,
+            Self::Failed(Failure { retry_after: Some(rest), .. }) => rest.as_millis().div_ceil(1_000).max(1) as u64,
             _ => 1,
         }
     }
@@ -205,7 +198,7 @@ impl Problem {
             "status": status.as_u16(),
             "detail": self.detail(),
         });
-        if let Self::Refused(Refusal { plugin, stage, .. }) = self {
+        if let Self::Refused(RefusedComponent { plugin, stage, .. }) = self {
             body["plugin"] = plugin.as_str().into();
             body["stage"] = (*stage).into();
         }

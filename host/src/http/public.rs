@@ -12,13 +12,14 @@ use super::server::head::Head;
 use super::server::middleware::Routes;
 use crate::byte_budget::Held;
 use crate::config::Network;
-use crate::dead_letters::DeadLetters;
-use crate::ledger::{Hop, Reason};
-use crate::messaging::Publisher;
-use crate::plugin::{Answer, CallError, CallNumber, Message, Metadata, Role, Slot, Slots, Stamp, lost};
+use crate::dead_letters::{DeadLetters, Lost};
+use crate::flow::{Failed, Flow, Message, Metadata, Output, Outputs, Processed, ServedBy, Sink};
+use crate::ledger::Hop;
+use crate::plugin::{CallError, HttpHandler, PluginStage, Role, Slot, Slots, Transform};
 use bytes::Buf;
 use futures_util::Stream;
 use query::Pairs;
+use smallvec::smallvec;
 use std::sync::Arc;
 use std::time::Duration;
 use warp::Filter;
@@ -34,8 +35,8 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub struct Public {
     /// The plugins.
     pub slots: Arc<Slots>,
-    /// Where returned messages go; none if nothing is published.
-    pub publisher: Option<Arc<Publisher>>,
+    /// Where returned messages go.
+    pub sinks: Vec<Arc<dyn Sink>>,
     /// The hop of calls of transforms.
     pub transform_hop: Arc<Hop>,
     /// The hop of calls of handlers.
@@ -80,10 +81,10 @@ impl Public {
         }
         let (name, below) = path.split_at(path.find('/').unwrap_or(path.len()));
         let slot = self.slots.get(name).ok_or(Problem::NoRoute)?;
-        match slot.has_role(Role::HttpHandler) {
+        match slot.has_role(HttpHandler::NAME) {
             Some(true) => self.handler(&slot, below, head, body).await,
             // It may be a handler's: who knows once it is loaded.
-            None if !is_end(below) => Err(Problem::Call(CallError::EmptySlot)),
+            None if !is_end(below) => Err(CallError::EmptySlot.into()),
             _ if !is_end(below) => Err(Problem::NoRoute),
             _ => self.transform(&slot, head, body).await,
         }
@@ -96,9 +97,9 @@ impl Public {
         }
         let mut text = format!("Tidegate {}\n", env!("CARGO_PKG_VERSION"));
         for slot in self.slots.all() {
-            match slot.has_role(Role::Transform) {
+            match slot.has_role(Transform::NAME) {
                 Some(true) => text += &format!("/{}/?param=TEXT\n", slot.name()),
-                Some(false) if slot.has_role(Role::HttpHandler) == Some(true) => {
+                Some(false) if slot.has_role(HttpHandler::NAME) == Some(true) => {
                     text += &format!("/{}/…\n", slot.name())
                 }
                 Some(false) => {}
@@ -111,7 +112,7 @@ impl Public {
     /// `/NAME/` of a transform.
     async fn transform<B: Buf>(
         &self,
-        slot: &Slot,
+        slot: &Arc<Slot>,
         head: &Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Result<Response, Problem> {
@@ -119,21 +120,23 @@ impl Public {
         let (message, _held) = self.message(slot, head, body).await?;
         let room = self.room(slot)?;
 
-        let (call, number) = self.transform_hop.enter_numbered();
-        let call = call.of_client();
-        let Answer { by, result, input } = slot.transform(message, CallNumber::Message(number)).await;
+        let stage = PluginStage::<Transform>::new(Arc::clone(slot));
+        let flow = Flow { hop: &self.transform_hop, stage: &stage, sinks: &self.sinks };
+        let (passage, number) = flow.enter();
+        let passage = passage.of_client();
+        let Processed { by, result } = flow.process(message, number).await;
         let answer = match result {
-            Ok(returned) => {
-                call.out();
-                self.reply(&head.parts.method, returned, room)
+            Ok(outputs) => {
+                passage.out();
+                reply(flow, &head.parts.method, outputs, room)
             }
-            Err(error) => {
-                call.dropped(error.reason());
-                if is_dead_letter(error.reason()) {
-                    let input = input.unwrap_or_default();
-                    self.dead_letters.write(lost(slot.name(), number, by.as_deref(), &error, input));
+            Err(Failed { failure, input }) => {
+                passage.dropped(failure.reason);
+                if failure.fault.is_worth_a_letter() {
+                    let (by, detail) = (by.as_deref(), failure.detail.clone());
+                    self.dead_letters.write(Lost::of_call(slot.name(), number, by, failure.reason, detail, input));
                 }
-                Err(Problem::Call(error))
+                Err(Problem::Failed(failure))
             }
         };
         Ok(stamped(by, answer))
@@ -169,7 +172,7 @@ impl Public {
             metadata.push(("http.content-type".to_owned(), text.to_owned()));
         }
         metadata.extend(pairs.into_iter().map(|(name, value)| (format!("query.{name}"), value.into_owned())));
-        Ok((Message { topic: String::new(), metadata, body }, held))
+        Ok((Message { metadata, frames: smallvec![body.into()] }, held))
     }
 
     /// The body of a request, with its part of the budget.
@@ -188,56 +191,42 @@ impl Public {
     fn room(&self, slot: &Slot) -> Result<Held, Problem> {
         self.in_flight.reserve(Some(slot.room()), slot.output_bytes_max())
     }
+}
 
-    /// What a returned message becomes: a place in the publish queue, then an answer. A HEAD publishes nothing.
-    fn reply(&self, method: &Method, returned: Option<Message>, room: Held) -> Result<Response, Problem> {
-        let Some(message) = returned else {
-            let mut response = Response::default();
-            *response.status_mut() = StatusCode::NO_CONTENT;
-            return Ok(response);
-        };
-        let content_type = message.metadata.iter().rfind(|(key, _)| key == "content-type");
-        let content_type = match content_type {
-            Some((_, text)) => HeaderValue::from_str(text).map_err(|_| Problem::ContentType)?,
-            None => TEXT,
-        };
-        // The answer and the publisher have the same bytes, however many.
-        let body = room.keep(message.body);
-        if let Some(publisher) = self.publisher.as_ref().filter(|_| method != Method::HEAD) {
-            publisher.publish(message.topic, body.clone()).map_err(|_| Problem::QueueFull)?;
-        }
-        Ok(with_type(body, content_type))
+/// What becomes of what came out of a flow: a place in each sink, then an answer. A HEAD publishes nothing.
+fn reply(flow: Flow<'_>, method: &Method, outputs: Outputs, room: Held) -> Result<Response, Problem> {
+    let Some(Output { mut message, .. }) = outputs.into_iter().next() else {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        return Ok(response);
+    };
+    let content_type = message.metadata.iter().rfind(|(key, _)| key == "content-type");
+    let content_type = match content_type {
+        Some((_, text)) => HeaderValue::from_str(text).map_err(|_| Problem::ContentType)?,
+        None => TEXT,
+    };
+    // The answer and the sinks have the same bytes, however many.
+    let body = room.keep(message.frames.pop().unwrap_or_default());
+    if method != Method::HEAD {
+        message.frames.push(body.clone());
+        flow.offer(&message).map_err(|_| Problem::QueueFull)?;
     }
+    Ok(with_type(body, content_type))
 }
 
 /// Whether a slot takes such a request. An unknown route wins over a wrong method.
 fn check_method(slot: &Slot, method: &Method) -> Result<(), Problem> {
-    match slot.has_role(Role::Transform) {
+    match slot.has_role(Transform::NAME) {
         Some(false) => Err(Problem::NoRoute),
         _ if ![Method::GET, Method::HEAD, Method::POST].contains(method) => Err(Problem::Method(PLUGIN_METHODS)),
         Some(true) => Ok(()),
-        None => Err(Problem::Call(CallError::EmptySlot)),
+        None => Err(CallError::EmptySlot.into()),
     }
 }
 
 /// Whether nothing stands below a mount.
 fn is_end(below: &str) -> bool {
     below.is_empty() || below == "/"
-}
-
-/// Whether a message whose call ended so is kept. What the caller did wrong, or may send again later, is not.
-fn is_dead_letter(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::Trapped
-            | Reason::DeadlineExceeded
-            | Reason::OverMemory
-            | Reason::OverTable
-            | Reason::OverStack
-            | Reason::OverOutput
-            | Reason::Failed
-            | Reason::Panicked
-    )
 }
 
 /// Takes the one parameter out of a query's pairs.
@@ -252,7 +241,7 @@ fn parameter(pairs: &mut Pairs<'_>) -> Result<Vec<u8>, Problem> {
 }
 
 /// The answer with who gave it: for the caller, and for the log.
-fn stamped(by: Option<Arc<Stamp>>, answer: Result<Response, Problem>) -> Response {
+fn stamped(by: Option<Arc<ServedBy>>, answer: Result<Response, Problem>) -> Response {
     let mut response = answer.unwrap_or_else(Problem::into_response);
     if let Some(by) = by {
         say_who(response.headers_mut(), &by);

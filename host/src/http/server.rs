@@ -4,7 +4,6 @@ mod answer_body;
 pub(crate) mod body;
 mod connection;
 pub(crate) mod connection_timeouts;
-pub(crate) mod figures;
 pub(crate) mod framing;
 pub(crate) mod head;
 pub(crate) mod middleware;
@@ -12,27 +11,33 @@ pub(crate) mod overload;
 mod refusals;
 mod request_body;
 mod socket;
+pub(crate) mod statistics;
 pub(crate) mod tls;
 pub(crate) mod token;
 pub(crate) mod trace;
 
-use crate::complaint::Complaint;
 use crate::config::BACKLOG;
+use crate::flow::{Side, Statistics, Surface};
+use crate::ledger::{Hop, Reason};
+use crate::log_limit::LogLimit;
 use crate::system::descriptors::is_reserved;
+use crate::system::supervisor::Supervisor;
 use connection::{Connections, http1, http2};
-use connection_timeouts::Patience;
-use figures::Figures;
-use middleware::Entrance;
-use refusals::Refusals;
+use connection_timeouts::Timeouts;
+use futures_util::future::BoxFuture;
+use middleware::Middleware;
+use refusals::HeadRefusals;
+use statistics::ServerStatistics;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tls::Tls;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -45,7 +50,7 @@ const REFUSED: &[u8] =
 
 /// The bounds of a listener.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct ServerSettings {
     /// Connections at the same time; more wait in the system's backlog.
     pub connections_max: usize,
     /// Whether the descriptors that are kept for the host itself are not for its connections.
@@ -57,66 +62,91 @@ pub struct Settings {
     /// Requests at the same time on one HTTP/2 connection.
     pub streams_max: u32,
     /// How long a client may take.
-    pub patience: Patience,
+    pub patience: Timeouts,
 }
 
-/// A bound listener that does not serve yet.
+/// A bound listener, which serves once it was told what.
 pub struct Server {
-    listener: TcpListener,
+    name: &'static str,
+    side: Side,
+    listener: Mutex<Option<TcpListener>>,
     address: SocketAddr,
-    settings: Settings,
+    settings: ServerSettings,
     tls: Option<Arc<Tls>>,
-    figures: Arc<Figures>,
+    figures: Arc<ServerStatistics>,
+    /// Through which its requests go, each within the one before it.
+    hops: Vec<Arc<Hop>>,
+    stopping: CancellationToken,
+    /// When what is left is cut off, once it stops.
+    deadline: OnceLock<Instant>,
+    serving: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Server {
-    /// Binds, so that the real port is known before anything serves. With `tls` the surface is HTTPS.
+    /// Binds, so that the real port is known before anything serves. With `tls` the surface is HTTPS. What is left in `hops`
+    /// when it has ended was given up.
     ///
     /// # Errors
     /// Names the surface and the address.
     pub async fn bind(
-        surface: &str,
+        (name, side): (&'static str, Side),
         address: SocketAddr,
-        settings: Settings,
+        settings: ServerSettings,
         tls: Option<Tls>,
-    ) -> Result<Self, String> {
+        hops: Vec<Arc<Hop>>,
+    ) -> Result<Arc<Self>, String> {
         let failed = |error: std::io::Error| {
             let cause = match error.kind() {
                 std::io::ErrorKind::AddrInUse => "address in use".to_owned(),
                 _ => error.to_string(),
             };
-            format!("binding {surface} to {address}: {cause}")
+            format!("binding {name} to {address}: {cause}")
         };
         let listener = listen(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, settings, tls: tls.map(Arc::new), figures: Arc::default() })
+        Ok(Arc::new(Self {
+            name,
+            side,
+            listener: Mutex::new(Some(listener)),
+            address,
+            settings,
+            tls: tls.map(Arc::new),
+            figures: Arc::default(),
+            hops,
+            stopping: CancellationToken::new(),
+            deadline: OnceLock::new(),
+            serving: Mutex::default(),
+        }))
     }
 
-    /// Where it is, with its real port: `http://127.0.0.1:5000`.
-    pub fn place(&self) -> String {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.address)
+    /// Starts to serve, until the surface is told to end.
+    pub fn start(self: &Arc<Self>, middleware: Middleware, supervisor: &Supervisor) {
+        if let Some(listener) = lock(&self.listener).take() {
+            let serving = Arc::clone(self).serve(listener, middleware, supervisor.clone());
+            let task = supervisor.task(self.name, serving);
+            *lock(&self.serving) = Some(task);
+        }
     }
 
-    /// What it tells of itself, before and while it serves.
-    pub fn figures(&self) -> Arc<Figures> {
-        Arc::clone(&self.figures)
-    }
-
-    /// Serves until `stopping`, then closes the listener, lets requests in flight end and ends idle connections; cuts
-    /// off what is left after `grace`.
-    pub async fn serve(self, entrance: Entrance, stopping: CancellationToken, grace: Duration) {
-        let Self { listener, settings, tls, figures, .. } = self;
-        let refusals = Refusals {
+    /// Serves until it stops, then closes the listener, lets requests in flight end and ends idle connections; cuts off what
+    /// is left at the deadline.
+    async fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        middleware: Middleware,
+        supervisor: Supervisor,
+    ) -> Result<(), String> {
+        let Self { settings, tls, figures, stopping, .. } = &*self;
+        let refusals = HeadRefusals {
             head_bytes_max: settings.head_bytes_max,
             headers_max: settings.headers_max,
-            uri_bytes_max: entrance.uri_bytes_max,
-            figures: Arc::clone(&figures),
+            uri_bytes_max: middleware.uri_bytes_max,
+            figures: Arc::clone(figures),
         };
         let connections = Arc::new(Connections {
-            entrance: Arc::new(entrance),
+            middleware: Arc::new(middleware),
             tls: tls.clone(),
-            figures: Arc::clone(&figures),
+            figures: Arc::clone(figures),
             patience: settings.patience,
             refusals: Arc::new(refusals),
             http1: http1(settings.head_bytes_max, settings.headers_max),
@@ -126,24 +156,62 @@ impl Server {
             makes_way: !settings.for_strangers,
         });
         let tasks = TaskTracker::new();
-        let accepting = accept_all(&listener, settings, &connections, &tasks);
-        let watching = async {
-            match &tls {
-                Some(tls) => tls.watch(&figures).await,
-                None => std::future::pending().await,
-            }
+        let accepting = accept_all(&listener, *settings, &connections, &tasks);
+        let watching = tls.as_ref().map(|tls| tls.watch(figures, &supervisor)).transpose()?;
+        let ended = tokio::select! {
+            () = stopping.cancelled() => Ok(()),
+            () = accepting => Err("it accepts no connections any more".to_owned()),
         };
-        tokio::select! {
-            () = stopping.cancelled() => {}
-            () = accepting => {}
-            () = watching => {}
-        }
-
-        drop(listener);
+        drop((listener, watching));
         tasks.close();
         // What is cut off stays in the ledger as in flight, which is how the end of the run knows of it.
-        let _ = timeout(grace, tasks.wait()).await;
+        if let (Ok(()), Some(deadline)) = (&ended, self.deadline.get()) {
+            let _ = timeout_at((*deadline).into(), tasks.wait()).await;
+        }
+        ended
     }
+}
+
+impl Surface for Server {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn endpoint(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    fn side(&self) -> Side {
+        self.side
+    }
+
+    fn statistics(&self, statistics: &mut Statistics) {
+        self.figures.add_to(statistics, self.name);
+    }
+
+    fn end(self: Arc<Self>, deadline: Instant) -> BoxFuture<'static, u64> {
+        // The first deadline stands.
+        let _ = self.deadline.set(deadline);
+        self.stopping.cancel();
+        let serving = lock(&self.serving).take();
+        Box::pin(async move {
+            if let Some(serving) = serving {
+                let _ = serving.await;
+            }
+            self.hops.iter().for_each(|hop| hop.close());
+            let given_up = self.hops.iter().map(|hop| {
+                let figures = hop.figures();
+                figures.in_flight + figures.dropped(Reason::Abandoned)
+            });
+            // Whose answer has begun is out of the first hop.
+            given_up.max().unwrap_or_default()
+        })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// As tokio's own, but for the backlog.
@@ -156,8 +224,13 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Accepts connections for ever, each into a task of its own.
-async fn accept_all(listener: &TcpListener, settings: Settings, connections: &Arc<Connections>, tasks: &TaskTracker) {
-    let mut complaint = Complaint::default();
+async fn accept_all(
+    listener: &TcpListener,
+    settings: ServerSettings,
+    connections: &Arc<Connections>,
+    tasks: &TaskTracker,
+) {
+    let mut lines = LogLimit::default();
     loop {
         let Ok(place) = Arc::clone(&connections.places).acquire_owned().await else { return };
         let failed = match listener.accept().await {
@@ -181,7 +254,7 @@ async fn accept_all(listener: &TcpListener, settings: Settings, connections: &Ar
             }
         };
         connections.figures.accepts_failed.fetch_add(1, Ordering::Relaxed);
-        if let Some(times) = complaint.note(Instant::now()) {
+        if let Some(times) = lines.note(Instant::now()) {
             tracing::warn!(
                 times,
                 "accepting a connection: {failed}; raise the limit on open files (ulimit -Hn, LimitNOFILE=)"

@@ -1,6 +1,6 @@
 //! One hop: what counts, and the passage that each unit holds while it is inside.
 
-use super::{Figures, PeerQueues, Reason};
+use super::{HopCounts, PeerQueues, Reason};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ pub struct Hop {
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Shard {
-    figures: Mutex<Figures>,
+    figures: Mutex<HopCounts>,
     closed: AtomicBool,
 }
 
@@ -68,10 +68,10 @@ impl Hop {
     }
 
     /// All figures as of one moment.
-    pub fn figures(&self) -> Figures {
+    pub fn figures(&self) -> HopCounts {
         // Nobody else holds two of these locks, so nobody waits in a circle.
         let shards = self.shards.each_ref().map(|shard| shard.lock());
-        let mut whole = Figures::default();
+        let mut whole = HopCounts::default();
         for figures in &shards {
             whole.entered += figures.entered;
             whole.out += figures.out;
@@ -89,7 +89,7 @@ impl Hop {
 }
 
 impl Shard {
-    fn lock(&self) -> MutexGuard<'_, Figures> {
+    fn lock(&self) -> MutexGuard<'_, HopCounts> {
         // The figures are whole at every panic: each change is a few additions.
         self.figures.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -231,11 +231,11 @@ mod tests {
             drop(give);
             scope.spawn(move || take.into_iter().for_each(Passage::out));
             scope.spawn(|| {
-                let mut before = Figures::default();
+                let mut before = HopCounts::default();
                 while before.entered < THREADS * EACH || before.in_flight > 0 {
                     let now = hop.figures();
                     assert!(now.balanced(), "{now:?}");
-                    let ended = |figures: &Figures| figures.out + figures.dropped(Reason::QueueFull);
+                    let ended = |figures: &HopCounts| figures.out + figures.dropped(Reason::QueueFull);
                     assert!(now.entered >= before.entered && ended(&now) >= ended(&before), "{before:?} {now:?}");
                     before = now;
                 }

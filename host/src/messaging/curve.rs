@@ -1,28 +1,29 @@
 //! CURVE on the host's side: its key, the list of keys that it lets in, and what both mean for a socket.
 
+pub(crate) mod access_control;
 mod authenticator;
 mod authorized_keys;
 pub(crate) mod client_keys;
 mod denials;
-pub(crate) mod keeper;
 pub(crate) mod key;
 mod key_file;
 mod key_look;
-mod key_watch;
 mod zap;
 
 pub use authorized_keys::AuthorizedKeys;
 pub use client_keys::ClientKeys;
 
 use super::socket;
-use authenticator::Gate;
+use crate::flow::Statistics;
+use crate::system::file_watch::FileWatch;
+use crate::system::supervisor::Supervisor;
+use authenticator::Authenticator;
 
 use denials::Denials;
 use key::{KeyPair, warning_if_open_to_others};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use zap::{DOMAIN, Guarding};
 use zmq_sys::beyond::{self, Switch};
 
@@ -31,23 +32,25 @@ use zmq_sys::beyond::{self, Switch};
 pub struct Curve {
     pair: KeyPair,
     guarding: Arc<Guarding>,
+    _watch: Arc<FileWatch>,
+    supervisor: Supervisor,
 }
 
 impl Curve {
     /// Reads the secret key, and the directory of authorized keys for the first time.
-    pub fn load(secret_key_file: &Path, authorized_keys_dir: &Path) -> Result<Self, String> {
+    pub fn load(secret_key_file: &Path, authorized_keys_dir: &Path, supervisor: &Supervisor) -> Result<Self, String> {
         let pair = KeyPair::read(secret_key_file)?;
         if let Some(warning) = warning_if_open_to_others(secret_key_file) {
             tracing::warn!("{warning}");
         }
         let keys = Arc::new(AuthorizedKeys::load(authorized_keys_dir)?);
-        key_watch::start(&keys).map_err(|error| format!("starting to watch the authorized keys: {error}"))?;
         tracing::info!(keys = keys.count(), "CURVE is on: clients need --server-key '{}'", pair.public);
-        let guarding = Guarding { keys, denials: Denials::default(), lost: AtomicUsize::new(0) };
-        Ok(Self { pair, guarding: Arc::new(guarding) })
+        let watch = Arc::new(keys.watch(supervisor)?);
+        let guarding = Guarding { keys, denials: Denials::new() };
+        Ok(Self { pair, guarding: Arc::new(guarding), _watch: watch, supervisor: supervisor.clone() })
     }
 
-    /// Has a socket speak CURVE alone; before it is bound. Unless its context has a [`Gate`], nobody gets in.
+    /// Has a socket speak CURVE alone; before it is bound. Unless its context has a [`Authenticator`], nobody gets in.
     pub fn protect(&self, socket: &mut zmq::Socket) -> Result<(), String> {
         socket.set_curve_server(true).map_err(socket::cause)?;
         socket.set_curve_secretkey(self.pair.secret.as_bytes()).map_err(socket::cause)?;
@@ -57,13 +60,18 @@ impl Curve {
     }
 
     /// Starts the thread that looks keys up for the sockets of a context; before they are bound.
-    pub fn guard(&self, context: &zmq::Context) -> Result<Gate, String> {
-        Gate::start(context, Arc::clone(&self.guarding))
+    pub fn guard(&self, context: &zmq::Context) -> Result<Authenticator, String> {
+        Authenticator::start(context, Arc::clone(&self.guarding), &self.supervisor)
     }
 
     /// The keys that are let in.
     pub fn keys(&self) -> &Arc<AuthorizedKeys> {
         &self.guarding.keys
+    }
+
+    /// Why removed keys may still be let in; none where nothing is wrong.
+    pub fn complaint(&self) -> Option<String> {
+        self.keys().complaint()
     }
 
     /// The host's public key, in Z85.
@@ -76,8 +84,18 @@ impl Curve {
         self.guarding.denials.counts()
     }
 
-    /// How many gates have ended although nobody stopped them; their sockets let nobody in.
-    pub fn gates_lost(&self) -> usize {
-        self.guarding.lost.load(Ordering::Acquire)
+    /// Adds what is counted of the keys.
+    pub fn add_to(&self, statistics: &mut Statistics) {
+        let (keys, mut counted) = (self.keys(), statistics.of(None));
+        counted.gauge(("curve_authorized_keys", None, "Keys that are let in"), keys.count() as u64);
+        counted.counter(
+            ("curve_reload_failures", None, "Looks at the authorized keys that failed, and files without a key"),
+            keys.reload_failures(),
+        );
+        counted.counters_by(
+            ("curve_denials", None, "Handshakes that were denied, by reason"),
+            "reason",
+            self.denials(),
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! ZeroMQ, as a host speaks it; with [`crate::clients`] the only folder that names the zmq crate.
 //!
-//! [`Publisher`] is the PUB side of the HTTP surface, [`Broker`] the ROUTER side with its workers. Every socket belongs to one
+//! [`Publisher`] is the PUB side of the HTTP surface, [`Broker`] the ROUTER side with its policy. Every socket belongs to one
 //! thread from spawn to close; other threads reach it through a queue or through a socket of their own.
 
 pub mod broker;
@@ -10,9 +10,9 @@ pub(crate) mod fuzzing;
 pub mod publisher;
 pub(crate) mod socket;
 
-pub use broker::{Broker, BrokerControl, BrokerState, BrokerStatus};
+pub use broker::{Broker, BrokerControl};
 pub use curve::{AuthorizedKeys, ClientKeys, Curve};
 pub use publisher::{Publisher, QueueFull};
 pub use socket::endpoint::check_peer;
-pub use socket::{BindError, PeerFigures, SocketFigures};
+pub use socket::{BindError, PeerStatistics, SocketStatistics};
 pub use zmq_sys::accept::accept_below;

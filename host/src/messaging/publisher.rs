@@ -1,83 +1,106 @@
 //! The publisher: a bounded queue in front of the one thread that owns the XPUB socket.
 
-mod batching;
+mod core;
 mod publish_loop;
-mod publish_queue;
-mod renewal;
-mod retained;
-mod subscriptions;
+mod sink;
+mod surface;
 
-pub use publish_queue::QueueFull;
+pub use surface::PublisherSurface;
 
 use super::curve::Curve;
-use super::socket::figures::SocketFigures;
 use super::socket::ipc::IpcAccess;
+use super::socket::statistics::SocketStatistics;
 use super::socket::{self, BindError};
-use crate::config::OnFull;
+use crate::config;
+use crate::flow::bell::Bell;
+use crate::flow::mailbox::{Mailbox, PushError};
 use crate::ledger::Hop;
+use crate::system::supervisor::Supervisor;
 use bytes::Bytes;
+use core::Message;
 use publish_loop::PublishLoop;
-use publish_queue::{Place, PublishQueue};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Where the publisher binds, and its bounds.
+/// What the configuration says of the publisher, and what was made of it.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Such as `tcp://127.0.0.1:4444`; `tcp://127.0.0.1:*` takes a free port.
-    pub endpoint: String,
-    /// How many messages may wait for libzmq, and how many libzmq holds for one slow subscriber.
-    pub queue_messages_max: usize,
-    /// The bytes of the messages that wait for libzmq.
-    pub queue_bytes_max: usize,
-    /// The bytes that libzmq holds for one slow subscriber.
-    pub peer_queue_bytes_max: usize,
-    /// What becomes of a message for which a subscriber has no room.
-    pub on_full: OnFull,
-    /// Keeps the last message of each topic for later subscribers, within these bounds.
-    pub retain: Option<RetainBounds>,
+    /// Where it binds, and the bounds.
+    pub messaging: config::Messaging,
+    /// What becomes of messages for which a subscriber has no room, and what is kept for later ones.
+    pub publisher: config::Publisher,
     /// Who may connect, where the endpoint is in the file system.
     pub ipc: IpcAccess,
-    /// How often a silent connection is asked whether it is still there; zero for never.
-    pub heartbeat: Duration,
-    /// How long a client may take for its handshake.
-    pub handshake_timeout: Duration,
     /// Lets in subscribers with an authorized key alone; none lets in everybody.
     pub curve: Option<Curve>,
 }
 
-/// The bounds on retained messages.
-#[derive(Clone, Copy, Debug)]
-pub struct RetainBounds {
-    /// How many topics have one.
-    pub topics_max: usize,
-    /// The bytes of all of them.
-    pub bytes_max: usize,
+/// No place in the publish queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueueFull {
+    /// As many messages wait as may.
+    #[error("the publish queue holds {0} messages, which is queue_messages_max")]
+    Messages(usize),
+    /// The messages that wait have as many bytes as they may.
+    #[error("the publish queue has no room within queue_bytes_max {0}")]
+    Bytes(usize),
+    /// The host ends.
+    #[error("the publisher is closed")]
+    Closed,
+}
+
+/// The queue to the publisher's thread.
+#[derive(Debug)]
+struct Queue {
+    messages: Mailbox<Message>,
+    messages_max: usize,
+    bytes_max: usize,
+    /// Set before it is closed: by when all in it has to have left.
+    deadline: OnceLock<Instant>,
+}
+
+/// Sees to it that nothing is taken in that nobody publishes: whoever offers it learns of that.
+struct ClosesWhenDropped(Arc<Queue>);
+
+impl Drop for ClosesWhenDropped {
+    fn drop(&mut self) {
+        self.0.messages.close();
+    }
 }
 
 /// The handle of the thread that publishes.
 #[derive(Debug)]
 pub struct Publisher {
     endpoint: String,
-    queue: Arc<PublishQueue>,
-    figures: Arc<SocketFigures>,
+    queue: Arc<Queue>,
+    figures: Arc<SocketStatistics>,
     hop: Arc<Hop>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Publisher {
     /// Binds the socket and starts its thread.
-    pub fn bind(settings: Settings, hop: Arc<Hop>) -> Result<Self, BindError> {
-        let failed = |cause| BindError { role: "PUB", endpoint: settings.endpoint.clone(), cause };
-        let queue = PublishQueue::new(settings.queue_messages_max, settings.queue_bytes_max)
-            .map_err(|error| failed(format!("making a pipe: {error}")))?;
-        let (queue, figures) = (Arc::new(queue), Arc::new(SocketFigures::after(&hop)));
+    ///
+    /// # Errors
+    /// When it cannot be bound, or the system gives no thread or pipe.
+    pub fn bind(settings: Settings, hop: Arc<Hop>, supervisor: &Supervisor) -> Result<Self, BindError> {
+        let failed = |cause| BindError { role: "PUB", endpoint: settings.messaging.publish.to_string(), cause };
+        let config::Messaging { queue_messages_max: messages_max, queue_bytes_max: bytes_max, .. } = settings.messaging;
+        let messages = Mailbox::new(messages_max, bytes_max);
+        let queue = Arc::new(Queue { messages, messages_max, bytes_max, deadline: OnceLock::new() });
+        let bell = Bell::new().map_err(|error| failed(format!("making a pipe: {error}")))?;
+        let figures = Arc::new(SocketStatistics::after(&hop));
         let open = {
             let (settings, queue, figures) = (settings.clone(), Arc::clone(&queue), Arc::clone(&figures));
-            move || PublishLoop::open(&settings, queue, figures)
+            move || PublishLoop::open(&settings, queue, bell, figures)
         };
-        let (thread, endpoint) = socket::spawn_owner("publisher", open, PublishLoop::run).map_err(failed)?;
+        let closing = ClosesWhenDropped(Arc::clone(&queue));
+        let run = move |publish_loop: PublishLoop| {
+            let _closing = closing;
+            publish_loop.run()
+        };
+        let (thread, endpoint) = socket::spawn_owner((supervisor, "publisher"), open, run).map_err(failed)?;
         Ok(Self { endpoint, queue, figures, hop, thread: Mutex::new(Some(thread)) })
     }
 
@@ -87,32 +110,38 @@ impl Publisher {
     }
 
     /// What the socket tells of itself.
-    pub fn figures(&self) -> &Arc<SocketFigures> {
+    pub fn figures(&self) -> &Arc<SocketStatistics> {
         &self.figures
     }
 
     /// Messages that wait for libzmq.
     pub fn queued(&self) -> usize {
-        self.queue.len()
+        self.queue.messages.len()
     }
 
     /// Gives a message its place in the queue, without waiting: `[topic, body]`, or `[body]` if the topic is empty.
     /// Messages leave in the order of their places.
     ///
-    /// [`QueueFull`] means that nothing was published and nothing counted.
-    pub fn publish(&self, topic: String, body: impl Into<Bytes>) -> Result<(), QueueFull> {
-        let body = body.into();
+    /// # Errors
+    /// When there is no place; then nothing was published, and nothing counted.
+    pub fn publish(&self, topic: impl Into<Bytes>, body: impl Into<Bytes>) -> Result<(), QueueFull> {
+        let (topic, body) = (topic.into(), body.into());
         let bytes = topic.len() + body.len();
-        self.queue.push(bytes, || Place { topic, body, passage: self.hop.enter() })
+        let message = || Message { topic, body, passage: self.hop.enter() };
+        self.queue.messages.push(bytes, message).map_err(|error| match error {
+            PushError::TooManyItems => QueueFull::Messages(self.queue.messages_max),
+            PushError::TooManyBytes => QueueFull::Bytes(self.queue.bytes_max),
+            PushError::Closed => QueueFull::Closed,
+        })
     }
 
     /// Hands what is queued to libzmq, gives slow subscribers at most `linger` to take it, and closes. Waits for all that.
     pub fn close(&self, linger: Duration) {
-        self.queue.close(Instant::now() + linger);
+        self.queue.deadline.get_or_init(|| Instant::now() + linger);
+        self.queue.messages.close();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!(endpoint = self.endpoint, "publisher thread panicked");
-        }
+        // The supervisor tells of a panic.
+        let _ = thread.map(JoinHandle::join);
     }
 }
 
@@ -121,16 +150,11 @@ mod tests {
     use super::*;
 
     fn settings(endpoint: &str, queue_messages_max: usize) -> Settings {
+        let publish = config::Endpoint(Some(endpoint.to_owned()));
         Settings {
-            endpoint: endpoint.to_owned(),
-            queue_messages_max,
-            queue_bytes_max: 1 << 30,
-            peer_queue_bytes_max: 1 << 30,
-            on_full: OnFull::CutOff,
-            retain: None,
+            messaging: config::Messaging { publish, queue_messages_max, ..config::Messaging::default() },
+            publisher: config::Publisher::default(),
             ipc: IpcAccess { mode: 0o700, group: None },
-            heartbeat: Duration::from_secs(10),
-            handshake_timeout: Duration::from_secs(5),
             curve: None,
         }
     }
@@ -138,7 +162,7 @@ mod tests {
     fn publisher(queue_messages_max: usize) -> (Publisher, Arc<Hop>) {
         let hop = Arc::new(Hop::default());
         let settings = settings("tcp://127.0.0.1:*", queue_messages_max);
-        (Publisher::bind(settings, Arc::clone(&hop)).expect("a free port"), hop)
+        (Publisher::bind(settings, Arc::clone(&hop), &Supervisor::default()).expect("a free port"), hop)
     }
 
     fn subscriber(publisher: &Publisher) -> zmq::Socket {
@@ -200,7 +224,7 @@ mod tests {
     #[test]
     fn a_taken_endpoint_is_named() {
         let (first, hop) = publisher(10);
-        let error = Publisher::bind(settings(first.endpoint(), 10), hop).expect_err("in use");
+        let error = Publisher::bind(settings(first.endpoint(), 10), hop, &Supervisor::default()).expect_err("in use");
         assert_eq!(error.to_string(), format!("binding PUB to {}: address in use", first.endpoint()));
     }
 
@@ -209,7 +233,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("notes.txt");
         std::fs::write(&path, "precious").expect("a file");
-        let bind = |endpoint: String| Publisher::bind(settings(&endpoint, 10), Arc::default());
+        let bind = |endpoint: String| Publisher::bind(settings(&endpoint, 10), Arc::default(), &Supervisor::default());
 
         let error = bind(format!("ipc://{}", path.display())).expect_err("a file");
         assert!(error.to_string().ends_with("the path exists and is not a socket"), "{error}");

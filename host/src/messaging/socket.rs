@@ -2,22 +2,22 @@
 
 pub(crate) mod endpoint;
 mod event;
-pub(crate) mod figures;
 pub(crate) mod host_name;
 pub(crate) mod ipc;
-mod log_limit;
 pub(crate) mod monitor;
 pub(crate) mod reading;
 mod refusals;
+pub(crate) mod statistics;
 
-pub use figures::{PeerFigures, SocketFigures};
+pub use statistics::{PeerStatistics, SocketStatistics};
 
 use crate::config::{BACKLOG, PEER_TEXT_LOG_BYTES_MAX};
+use crate::system::supervisor::Supervisor;
 use host_name::{HostName, is_ipv6};
 use ipc::IpcAccess;
 use monitor::Descriptor;
 use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use zmq_sys::beyond;
 
@@ -41,27 +41,28 @@ pub struct BindError {
     pub cause: String,
 }
 
-/// Starts the thread that owns a socket: `open` makes it there, `run` uses it until it closes.
+/// Starts the thread that owns a socket: `open` makes it there, `run` uses it until it closes. The supervisor knows of it by
+/// the name of the thread.
 ///
 /// Returns once `open` has: with the thread and what `open` tells of the socket, or with the cause of its failure.
 pub(crate) fn spawn_owner<S, T: Send + 'static>(
-    name: &str,
+    (supervisor, part): (&Supervisor, &str),
     open: impl FnOnce() -> Result<(S, T), String> + Send + 'static,
-    run: impl FnOnce(S) + Send + 'static,
+    run: impl FnOnce(S) -> Result<(), String> + Send + 'static,
 ) -> Result<(JoinHandle<()>, T), String> {
     let (opened, report) = mpsc::sync_channel(1);
     let body = move || match open() {
         Ok((socket, told)) => {
-            if opened.send(Ok(told)).is_ok() {
-                run(socket);
-            }
+            // Whoever started it waits for this.
+            let _ = opened.send(Ok(told));
+            run(socket)
         }
-        Err(cause) => drop(opened.send(Err(cause))),
+        Err(cause) => {
+            let _ = opened.send(Err(cause));
+            Ok(())
+        }
     };
-    let thread = thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(body)
-        .map_err(|error| format!("starting a thread: {error}"))?;
+    let thread = supervisor.thread(part, body).map_err(|error| format!("starting a thread: {error}"))?;
     match report.recv() {
         Ok(Ok(told)) => Ok((thread, told)),
         Ok(Err(cause)) => Err(cause),
@@ -132,13 +133,6 @@ fn attach(
     // With it an address of IPv4 is told as one of IPv6, and a name stands for the latter alone if it has any.
     socket.set_ipv6(ipv6).map_err(cause)?;
     act(socket, endpoint).map_err(cause)
-}
-
-/// Ends every wait on a socket of this context with `ETERM`, and waits until all of them are closed.
-pub(crate) fn terminate(mut context: zmq::Context) {
-    while context.destroy() == Err(zmq::Error::EINTR) {}
-    // With its last clone the crate would terminate it once more, though libzmq has freed it.
-    std::mem::forget(context);
 }
 
 /// Text of a peer's own for a line of the log: the beginning of it, escaped.
@@ -326,14 +320,5 @@ mod tests {
         assert_eq!(bind(&socket, "ipc:///nowhere/at/all"), Err("no such directory".to_owned()));
         // It can be used afterwards.
         bind(&socket, "tcp://127.0.0.1:*").expect("a free port");
-    }
-
-    #[test]
-    fn a_context_that_was_terminated_may_have_clones() {
-        let context = zmq::Context::new();
-        let clone = context.clone();
-        terminate(context);
-        drop(clone);
-        zmq::Context::new().socket(zmq::PAIR).expect("a socket of another one");
     }
 }

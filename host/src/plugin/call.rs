@@ -1,15 +1,20 @@
 //! What goes into a call of a plugin, what comes out of it, and all the ways in which it can fail.
+//!
+//! Messages, requests and replies are lowered into a guest and lifted out of it as they are: their fields are those of the
+//! contract, in its order.
 
 use crate::config::INSTANCES_MAX;
+use crate::dead_letters::{Base64, Input};
+use crate::flow::{Failure, Fault, Metadata, ServedBy};
 use crate::ledger::Reason;
+use crate::plugin::role::RoleName;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Pairs in order; a key may occur more than once.
-pub type Metadata = Vec<(String, String)>;
+use wasmtime::component::{ComponentType, Lift, Lower};
 
 /// One message on its way through a transform.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, ComponentType, Lift, Lower)]
+#[component(record)]
 pub struct Message {
     /// The topic to publish under; empty for none.
     pub topic: String,
@@ -20,7 +25,8 @@ pub struct Message {
 }
 
 /// One request of a broker client.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, ComponentType, Lower)]
+#[component(record)]
 pub struct Request {
     /// 1 to 255 bytes, not necessarily text.
     pub identity: Vec<u8>,
@@ -31,15 +37,49 @@ pub struct Request {
 }
 
 /// One reply to a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, ComponentType, Lift)]
+#[component(record)]
 pub struct Reply {
     /// The wait after the previous reply of the list, in milliseconds.
+    #[component(name = "delay-ms")]
     pub delay_ms: u32,
     /// At least one frame.
     pub frames: Vec<Vec<u8>>,
 }
 
-/// Which one it is of all the calls that a host makes. The guest's chance is a function of it, so no two are alike.
+impl Message {
+    /// The name of the request that it came by, if its metadata has one.
+    pub fn request_id(&self) -> &str {
+        request_id(&self.metadata)
+    }
+}
+
+impl Request {
+    /// Its name, if its metadata has one.
+    pub fn request_id(&self) -> &str {
+        request_id(&self.metadata)
+    }
+}
+
+fn request_id(metadata: &Metadata) -> &str {
+    metadata.iter().find(|(key, _)| key == "tidegate.request-id").map_or("", |(_, id)| id)
+}
+
+impl From<Message> for Input {
+    fn from(Message { topic, metadata, body }: Message) -> Self {
+        Self::Message { topic, metadata, body_base64: Base64(body) }
+    }
+}
+
+impl From<Request> for Input {
+    fn from(request: Request) -> Self {
+        let Request { identity, metadata, frames } = request;
+        let frames_base64 = frames.into_iter().map(Base64).collect();
+        Self::Request { identity_base64: Base64(identity), metadata, frames_base64 }
+    }
+}
+
+/// Which one it is of all the calls that a host makes. The guest's randomness is a function of it, so no two are alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallNumber {
     /// For the message with this number at its hop, from 1.
@@ -50,28 +90,13 @@ pub enum CallNumber {
     Load(u64),
 }
 
-/// Who answered a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    /// The plugin's name.
-    pub plugin: String,
-    /// The generation of the slot, from 1.
-    pub generation: u64,
-    /// SHA-256 of the component, in hexadecimal.
-    pub digest: String,
-    /// The digest of the artifact that it was pulled as, if it comes from a registry.
-    pub artifact: Option<String>,
-}
-
 /// The end of a call: its result, and who gave it. `by` is none where no plugin was reached.
 #[derive(Debug)]
-pub struct Answer<T, I> {
+pub struct Answer<T> {
     /// Who gave the result.
-    pub by: Option<Arc<Stamp>>,
+    pub by: Option<Arc<ServedBy>>,
     /// What came out.
     pub result: Result<T, CallError>,
-    /// What went in, given back where nothing came out.
-    pub input: Option<I>,
 }
 
 /// Why a call gave nothing to send. [`CallError::reason`] is what it counts as.
@@ -82,23 +107,23 @@ pub enum CallError {
     EmptySlot,
     /// The plugin that serves now lacks the role.
     #[error("the plugin has no {0} role")]
-    NoRole(&'static str),
-    /// The bound on concurrent calls is reached.
+    NoRole(RoleName),
+    /// As many calls as may be are running: `calls_max` of the plugin, or as many as may run of all plugins.
     #[error("as many calls as may be are running already: calls_max {0}, over all plugins {INSTANCES_MAX}")]
     TooManyCalls(usize),
     /// The system gave the host nothing for one more instance.
     #[error("the system has no room for one more call: {0}; try again later")]
     NoRoom(String),
-    /// The plugin says that the input is at fault; this is for the caller to read.
+    /// The plugin says that the input is at fault; its text is for the caller to read.
     #[error("{0}")]
     Rejected(String),
-    /// The plugin says that it is itself at fault.
+    /// The plugin says that it is itself at fault; the log has its text.
     #[error("the plugin failed: {0}")]
     Failed(String),
-    /// The guest trapped; backtrace included.
+    /// The guest trapped; the log has the backtrace.
     #[error("the plugin trapped: {0}")]
     Trapped(String),
-    /// Instantiation, guest code and waits together took too long.
+    /// Instantiation, guest code and waits together took longer than `call_deadline_ms`.
     #[error("the call ran longer than call_deadline_ms {0}")]
     DeadlineExceeded(u64),
     /// The call did not end in time, and the host had left it less than a quarter of that time.
@@ -113,18 +138,18 @@ pub enum CallError {
     /// The guest used up its stack.
     #[error("the plugin used up its stack of stack_bytes_max {0}")]
     OverStack(usize),
-    /// What the guest returned is too large.
+    /// What the guest returned is over `output_bytes_max`.
     #[error("the plugin's output is over output_bytes_max {0}")]
     OverOutput(usize),
-    /// More replies than one request may have.
+    /// More replies than `replies_max`.
     #[error("{count} replies are more than replies_max {max}")]
     #[allow(missing_docs)]
     TooManyReplies { count: usize, max: usize },
-    /// A reply that is to wait too long.
+    /// A reply that is to wait longer than `delay_ms_max`.
     #[error("reply {index} waits {delay_ms} ms, over delay_ms_max {max}")]
     #[allow(missing_docs)]
     DelayTooLong { index: usize, delay_ms: u32, max: u32 },
-    /// The reply with this index has nothing to send.
+    /// A reply has nothing to send.
     #[error("reply {0} has no frames")]
     NoFrames(usize),
     /// The handler returned, and never gave a response.
@@ -162,11 +187,18 @@ impl CallError {
         }
     }
 
-    /// What it says of the plugin.
-    pub(crate) fn ending(&self) -> Ending {
+    /// Whose fault it is.
+    fn fault(&self) -> Fault {
         match self {
-            Self::Trapped(_)
-            | Self::DeadlineExceeded(_)
+            Self::NoRole(_) => Fault::Recipient,
+            Self::Rejected(_) => Fault::Sender,
+            Self::DeadlineExceeded(_) => Fault::Late,
+            Self::Panicked => Fault::Host,
+            Self::EmptySlot | Self::TooManyCalls(_) | Self::NoRoom(_) | Self::Starved(_) | Self::Paused(_) => {
+                Fault::Busy
+            }
+            Self::Failed(_)
+            | Self::Trapped(_)
             | Self::OverMemory(_)
             | Self::OverTable(_)
             | Self::OverStack(_)
@@ -174,21 +206,40 @@ impl CallError {
             | Self::TooManyReplies { .. }
             | Self::DelayTooLong { .. }
             | Self::NoFrames(_)
-            | Self::NoResponse => Ending::BrokeDown,
-            Self::Rejected(_) | Self::Failed(_) => Ending::Well,
-            Self::EmptySlot
-            | Self::NoRole(_)
-            | Self::TooManyCalls(_)
-            | Self::NoRoom(_)
-            | Self::Starved(_)
-            | Self::Panicked
-            | Self::Paused(_) => Ending::Untold,
+            | Self::NoResponse => Fault::Stage,
+        }
+    }
+
+    /// What it says of the plugin.
+    pub(crate) fn ending(&self) -> Ending {
+        match self.fault() {
+            // It says so itself, and so it is there to say it.
+            Fault::Stage if matches!(self, Self::Failed(_)) => Ending::Well,
+            Fault::Sender => Ending::Well,
+            Fault::Stage | Fault::Late => Ending::BrokeDown,
+            Fault::Recipient | Fault::Busy | Fault::Host => Ending::Untold,
         }
     }
 
     /// Whether the host had too much to do for the call, which may do better later.
     pub(crate) fn is_too_busy(&self) -> bool {
         matches!(self, Self::TooManyCalls(_) | Self::NoRoom(_) | Self::Starved(_))
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        let retry_after = match &error {
+            CallError::Paused(rest) => Some(*rest),
+            _ => None,
+        };
+        // What a plugin says of its own fault is for the log alone.
+        let told = match &error {
+            CallError::Failed(_) => "the plugin failed; the host's log says how".to_owned(),
+            CallError::Trapped(_) => "the plugin trapped; the host's log says where".to_owned(),
+            error => error.to_string(),
+        };
+        Self { reason: error.reason(), fault: error.fault(), detail: error.to_string(), told, retry_after }
     }
 }
 

@@ -4,11 +4,14 @@
 use super::call::{CallNumber, Message, Reply, Request};
 use super::load::cache;
 use super::load::{self, Candidate, LoadError};
-use super::role::Role;
 use super::roles::loaded::Plugin;
-use super::run::account::Account;
+use super::roles::reply_policy::ReplyPolicy;
+use super::roles::role::Role;
+use super::roles::transform::Transform;
+use super::run::plugin_state::PluginState;
 use super::{Engine, Seed, Setup};
 use crate::config::Limits;
+use crate::system::supervisor::Supervisor;
 use std::collections::BTreeMap;
 use std::fs::{File, Permissions};
 use std::io::{Seek, Write};
@@ -38,7 +41,14 @@ pub struct Loader {
 impl Default for Loader {
     fn default() -> Self {
         let seed = Seed { value: 1, fixed: true };
-        let setup = Setup { plugins: 1, compiler: PathBuf::new(), cache: None, seed, debug_info: false };
+        let setup = Setup {
+            plugins: 1,
+            compiler: PathBuf::new(),
+            cache: None,
+            seed,
+            debug_info: false,
+            supervisor: Supervisor::default(),
+        };
         let engine = Engine::new(&limits(), setup).expect("an engine");
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         Self { engine, runtime }
@@ -50,13 +60,18 @@ impl Loader {
     pub fn load(&self, bytes: &[u8]) {
         self.runtime.block_on(async {
             // A new one each time, so that no input pays for the processor's time of another.
-            let account =
-                Arc::new(Account::new("fuzzed".to_owned(), limits(), BTreeMap::new(), Default::default(), Vec::new()));
+            let plugin_state = Arc::new(PluginState::new(
+                "fuzzed".to_owned(),
+                limits(),
+                BTreeMap::new(),
+                Default::default(),
+                Vec::new(),
+            ));
             let candidate = Candidate::new(Arc::new(bytes.to_vec())).await.expect("a digest");
-            match self.engine.load(&account, candidate, true).await {
+            match self.engine.load(&plugin_state, candidate, true).await {
                 Ok(plugin) => {
                     assert_eq!((&**plugin.digest(), plugin.size_bytes), (&*load::digest(bytes), bytes.len()));
-                    assert!(!plugin.roles.is_empty());
+                    assert!(plugin.roles().next().is_some());
                     call(&plugin).await;
                 }
                 Err(LoadError::Read(_) | LoadError::Probation) => panic!("a stage that was not there"),
@@ -71,19 +86,19 @@ async fn call(plugin: &Arc<Plugin>) {
     let metadata = vec![("query.a".to_owned(), "é".to_owned())];
     let length = |metadata: &[(String, String)]| metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
     let max = plugin.sandbox.limits().output_bytes_max;
-    if plugin.roles.contains(&Role::Transform) {
+    if plugin.has_role(Transform::NAME) {
         let message = Message { topic: "topic".to_owned(), metadata: metadata.clone(), body: b"Body\xff".to_vec() };
         if let Ok(Some(Message { topic, metadata, body })) =
-            plugin.transform(Arc::new(message.into()), CallNumber::Message(1), Arc::default(), ()).await
+            plugin.call::<Transform>(Arc::new(message), CallNumber::Message(1), Arc::default(), ()).await
         {
             let pairs: usize = length(&metadata);
             assert!(topic.len() + pairs + body.len() <= max, "more than output_bytes_max");
         }
     }
-    if plugin.roles.contains(&Role::ReplyPolicy) {
+    if plugin.has_role(ReplyPolicy::NAME) {
         let request = Request { identity: vec![0, 255], metadata, frames: vec![vec![], b"Body\xff".to_vec()] };
-        if let Ok(replies) = plugin.replies(Arc::new(request.into()), CallNumber::Message(1), Arc::default(), ()).await
-        {
+        let replies = plugin.call::<ReplyPolicy>(Arc::new(request), CallNumber::Message(1), Arc::default(), ());
+        if let Ok(replies) = replies.await {
             let limits = plugin.sandbox.limits();
             assert!(replies.len() <= limits.replies_max);
             let mut bytes = 0;

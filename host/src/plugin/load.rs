@@ -6,7 +6,6 @@ pub(crate) mod compiler;
 pub(crate) mod engine;
 pub(crate) mod examples;
 pub(crate) mod file;
-pub(crate) mod fingerprint;
 pub(crate) mod oci_cache;
 pub(crate) mod origin;
 mod patience;
@@ -18,8 +17,8 @@ mod type_check;
 use super::call::CallError;
 use super::roles::loaded::Plugin;
 use super::roles::sandbox::Sandbox;
-use super::run::account::Account;
 use super::run::isolation::Isolation;
+use super::run::plugin_state::PluginState;
 use super::run::runtime::Runtime;
 use crate::config::Limits;
 use blocking::{blocking, reading};
@@ -159,36 +158,36 @@ impl Engine {
         examples: Option<Examples>,
     ) -> Result<Arc<Plugin>, LoadError> {
         let candidate = Candidate::read(path, limits.component_bytes_max).await?;
-        let account = Account::new(name.to_owned(), limits, settings, Default::default(), Vec::new());
-        self.load_with(&Arc::new(account), candidate, examples, true).await
+        let plugin_state = PluginState::new(name.to_owned(), limits, settings, Default::default(), Vec::new());
+        self.load_with(&Arc::new(plugin_state), candidate, examples, true).await
     }
 
     /// Takes a component through every stage. One that someone `asked` for waits for no compiler of those that nobody did.
     pub(super) async fn load(
         &self,
-        account: &Arc<Account>,
+        plugin_state: &Arc<PluginState>,
         candidate: Candidate,
         asked: bool,
     ) -> Result<Arc<Plugin>, LoadError> {
-        self.load_with(account, candidate, None, asked).await
+        self.load_with(plugin_state, candidate, None, asked).await
     }
 
     async fn load_with(
         &self,
-        account: &Arc<Account>,
+        plugin_state: &Arc<PluginState>,
         candidate: Candidate,
         examples: Option<Examples>,
         asked: bool,
     ) -> Result<Arc<Plugin>, LoadError> {
         let Candidate { bytes, digest, artifact } = candidate;
-        let max = account.limits.component_bytes_max;
+        let max = plugin_state.limits.component_bytes_max;
         if bytes.len() as u64 > max {
             return Err(LoadError::Read(format!("the component is larger than component_bytes_max {max}")));
         }
-        let runtime = self.runtimes.get(account.limits.stack_bytes_max, account.warm > 0);
+        let runtime = self.runtimes.get(plugin_state.limits.stack_bytes_max, plugin_state.warm > 0);
         let runtime = runtime.map_err(|error| LoadError::Compile(error.to_string()))?;
         let started = Instant::now();
-        let (component, isolation) = self.component(&bytes, &digest, account, &runtime, asked).await?;
+        let (component, isolation) = self.component(&bytes, &digest, plugin_state, &runtime, asked).await?;
         let compile_time = started.elapsed();
         let (typed, examples) = {
             let (runtime, bytes) = (runtime.clone(), Arc::clone(&bytes));
@@ -198,18 +197,16 @@ impl Engine {
             })
             .await?
         };
-        let isolation = if account.reuse > 1 { Isolation::Reused(account.reuse) } else { isolation };
-        let (account, component) = (Arc::clone(account), typed.component);
+        let isolation = if plugin_state.reuse > 1 { Isolation::Reused(plugin_state.reuse) } else { isolation };
+        let (plugin_state, component) = (Arc::clone(plugin_state), typed.component);
         let plugin = Arc::new(Plugin {
             artifact,
             size_bytes: bytes.len(),
-            roles: typed.roles,
             imports: typed.imports,
             examples: examples.count(),
             compile_time,
-            adapter: typed.adapter,
-            handler: typed.handler,
-            sandbox: Arc::new(Sandbox { digest, isolation, component, account, runtime }),
+            functions: typed.functions,
+            sandbox: Arc::new(Sandbox { digest, isolation, component, plugin_state, runtime }),
         });
         while_too_busy(|| plugin.probe(), &Default::default())
             .await
@@ -224,18 +221,18 @@ impl Engine {
         &self,
         bytes: &Arc<Vec<u8>>,
         digest: &Arc<str>,
-        account: &Account,
+        plugin_state: &PluginState,
         runtime: &Runtime,
         asked: bool,
     ) -> Result<(Component, Isolation), LoadError> {
-        let reset = account.resets();
+        let reset = plugin_state.resets();
         if let Some(cache) = &self.cache {
             let (cache, digest, runtime) = (Arc::clone(cache), Arc::clone(digest), runtime.clone());
             if let Some(compiled) = blocking(move || Ok(cache.get(&digest, reset, &runtime))).await? {
                 return Ok(compiled);
             }
         }
-        let artifact = self.compiler.compile(bytes, &account.limits, reset, asked).await?;
+        let artifact = self.compiler.compile(bytes, &plugin_state.limits, reset, asked).await?;
         let (cache, digest, runtime) = (self.cache.clone(), Arc::clone(digest), runtime.clone());
         blocking(move || {
             let component = adopt(&runtime, Compiled::Bytes(&artifact)).map_err(LoadError::Compile)?;

@@ -7,7 +7,7 @@
 //! A load goes from `load::origin` (a file, or a registry and `oci_cache`) through `load` (read, compile in `compiler` or from
 //! `cache`, `type_check`, probe, `examples`); a call through `slot`, then `roles::sandbox` and `run::background_calls` (where long
 //! ones go on), then the adapter of its contract version (`roles::v0_1_0`), or of the standard that it was written for
-//! (`roles::wasi_http`, with `run::guest::http_client` for what it sends). Each of these folders asks only those before it:
+//! (`roles::http_handler`, with `run::guest::http_client` for what it sends). Each of these folders asks only those before it:
 //! `run`, `roles`, `load`, `slot`, `watch`.
 
 mod call;
@@ -20,29 +20,32 @@ mod run;
 pub(crate) mod slot;
 pub(crate) mod watch;
 
-pub use call::{Answer, CallError, CallNumber, Message, Metadata, Reply, Request, Stamp};
+pub use call::{Answer, CallError, CallNumber, Message, Reply, Request};
 pub use load::cache::Cache;
 pub use load::compiler::{Flags as CompilerFlags, SUBCOMMAND as COMPILER_SUBCOMMAND, own_program, run as run_compiler};
 pub use load::engine::{Engine, Setup};
 pub use load::examples::{Examples, Outcome, SECTION as EXAMPLES_SECTION};
 pub use load::file::{component_names, custom_section, custom_sections, write_at_once};
-pub use load::fingerprint::Fingerprint;
 #[cfg(fuzzing)]
 pub(crate) use load::reset::fuzzing as reset_fuzzing;
 pub use load::sources::{Source, scan, source_of};
 pub use load::{LoadError, digest, hex};
-pub use role::Role;
+pub use role::RoleName;
+pub use roles::http_handler::HttpHandler;
 pub use roles::loaded::Plugin;
+pub use roles::reply_policy::ReplyPolicy;
+pub use roles::role::Role;
 pub use roles::single_call::SingleCall;
+pub use roles::stage_role::StageRole;
+pub use roles::transform::Transform;
 pub use run::deterministic_random::Seed;
 pub use run::guest::http_client::LOG_FILTER;
 pub use run::isolation::Isolation;
 pub use run::response::{BrokenOff, Pieces, ResponseBody};
 pub use run::runtime::EngineError;
-pub use slot::history::{NothingToGoBackTo, Refused};
-pub use slot::lost::lost;
+pub use slot::history::{NothingToGoBackTo, RefusedGeneration};
 pub use slot::slots::{Gone, Slots, UnloadError};
-pub use slot::status::{Previous, State, Status};
-pub use slot::{Cause, Loaded, PutError, Slot};
+pub use slot::status::{Previous, SlotState, SlotStatus};
+pub use slot::{Cause, Loaded, PluginStage, PutError, Slot};
 pub use watch::Watch;
 pub use watch::poll::poll;

@@ -1,32 +1,21 @@
-//! The roles that a plugin can be called in.
+//! The name of a role that a plugin can be called in.
 
 use std::fmt;
 
-/// What a plugin can serve.
+/// A role's name in the contract. The roles themselves are in `roles`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// Messages that come in by HTTP.
-    Transform,
-    /// Requests that come in at the broker.
-    ReplyPolicy,
-    /// HTTP requests, as they come in.
-    HttpHandler,
-}
+#[serde(transparent)]
+pub struct RoleName(pub(super) &'static str);
 
-impl Role {
-    /// Its name in the contract.
+impl RoleName {
+    /// As the contract, the configuration and the admin surface write it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Transform => "transform",
-            Self::ReplyPolicy => "reply-policy",
-            Self::HttpHandler => "http-handler",
-        }
+        self.0
     }
 }
 
-impl fmt::Display for Role {
+impl fmt::Display for RoleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(self.0)
     }
 }

@@ -2,28 +2,30 @@
 
 mod health;
 pub(crate) mod history;
-pub(crate) mod lost;
 pub(crate) mod slots;
 pub(crate) mod status;
 
 mod handling;
 mod loading;
+mod stage;
 
 pub use loading::{Cause, Loaded, PutError};
+pub use stage::PluginStage;
 
-use super::call::{Answer, CallError, CallNumber, Ending, Message, Metadata, Reply, Request, Stamp};
-use super::load::origin::Origin;
-use super::role::Role;
-use super::roles::v0_1_0::{ReplyPolicyInput, TransformInput};
-use super::run::account::{Account, shortened};
-use crate::byte_budget::Share;
+use super::call::{Answer, CallError, CallNumber, Ending};
+use super::load::origin::ComponentOrigin;
+use super::role::RoleName;
+use super::roles::role::Role;
+use super::run::plugin_state::{PluginState, shortened};
+use crate::byte_budget::BudgetShare;
 use crate::config::{LOG_LINE_BYTES_MAX, Place, Rollback};
-use crate::ledger::{Figures, Passage, Reason};
+use crate::flow::ServedBy;
+use crate::ledger::{HopCounts, Passage, Reason};
 use health::{Trial, Verdict};
 use history::{Generation, History, NothingToGoBackTo};
 use loading::Loading;
 use prometheus_client::metrics::histogram::Histogram;
-use status::Status;
+use status::SlotStatus;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,22 +34,27 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// The cell of one plugin name.
 pub struct Slot {
-    origin: Origin,
-    account: Arc<Account>,
+    origin: ComponentOrigin,
+    plugin_state: Arc<PluginState>,
     history: History,
     loading: Loading,
 }
 
 impl Slot {
     /// An empty slot, to be loaded from `origin`; its name had `last_generation` generations before.
-    pub(super) fn new(origin: Origin, account: Arc<Account>, rollback: Rollback, last_generation: u64) -> Self {
-        let history = History::new(account.name.clone(), rollback, last_generation);
-        Self { origin, account, history, loading: Loading::default() }
+    pub(super) fn new(
+        origin: ComponentOrigin,
+        plugin_state: Arc<PluginState>,
+        rollback: Rollback,
+        last_generation: u64,
+    ) -> Self {
+        let history = History::new(plugin_state.name.clone(), rollback, last_generation);
+        Self { origin, plugin_state, history, loading: Loading::default() }
     }
 
     /// The plugin's name.
     pub fn name(&self) -> &str {
-        &self.account.name
+        &self.plugin_state.name
     }
 
     /// Where the plugin is loaded from.
@@ -64,18 +71,18 @@ impl Slot {
     }
 
     /// What the serving generation can do; none if the slot is empty.
-    pub fn roles(&self) -> Option<Vec<Role>> {
-        self.history.serving().map(|generation| generation.plugin.roles.clone())
+    pub fn roles(&self) -> Option<Vec<RoleName>> {
+        self.history.serving().map(|generation| generation.plugin.roles().collect())
     }
 
     /// Whether the serving generation has this role; none if the slot is empty.
-    pub fn has_role(&self, role: Role) -> Option<bool> {
+    pub fn has_role(&self, role: RoleName) -> Option<bool> {
         self.history.has_role(role)
     }
 
     /// All that is to be told of it.
-    pub fn status(&self) -> Status {
-        Status::of(self.source(), &self.account, self.history.told())
+    pub fn status(&self) -> SlotStatus {
+        SlotStatus::of(self.source(), &self.plugin_state, self.history.told())
     }
 
     /// Lets nothing be loaded into it any more; calls that hold the slot end on what serves. Returns the last generation's
@@ -90,72 +97,76 @@ impl Slot {
     }
 
     /// What its name has, whatever serves.
-    pub(super) fn account(&self) -> &Arc<Account> {
-        &self.account
+    pub(super) fn plugin_state(&self) -> &Arc<PluginState> {
+        &self.plugin_state
     }
 
     /// What one call of it may return.
     pub fn output_bytes_max(&self) -> usize {
-        self.account.limits.output_bytes_max
+        self.plugin_state.limits.output_bytes_max
     }
 
     /// What its requests, calls and answers have of the room that all bodies of HTTP share.
-    pub(crate) fn room(&self) -> &Share {
-        &self.account.room
+    pub(crate) fn room(&self) -> &BudgetShare {
+        &self.plugin_state.room
     }
 
     /// What became of its calls, of all generations.
-    pub fn figures(&self) -> Figures {
-        self.account.hop.figures()
+    pub fn figures(&self) -> HopCounts {
+        self.plugin_state.hop.figures()
     }
 
     /// How long those took that were let in, in seconds.
     pub fn latency(&self) -> &Histogram {
-        &self.account.latency
+        &self.plugin_state.latency
     }
 
     /// Publishes the generation before the one that serves, under the next number; takes no compilation.
-    pub fn rollback(&self) -> Result<Arc<Stamp>, NothingToGoBackTo> {
+    pub fn rollback(&self) -> Result<Arc<ServedBy>, NothingToGoBackTo> {
         let stamp = self.history.roll_back()?;
         self.origin.leave_alone();
         Ok(stamp)
     }
 
-    /// Calls the role `transform` of the generation that serves now; as `number` says.
-    pub async fn transform(&self, message: Message, number: CallNumber) -> Answer<Option<Message>, Message> {
-        let passage = self.account.hop.enter().of_client();
-        let Some(serving) = self.history.serving() else { return nobody(passage, message) };
-        let input = Arc::new(TransformInput::from(message));
-        let (result, trial) = match self.admit(&serving) {
-            Ok((trial, permit)) => {
-                let (input, idle) = (Arc::clone(&input), Arc::clone(&serving.idle));
-                (self.timed(serving.plugin.transform(input, number, idle, permit)).await, Some(trial))
-            }
-            Err(error) => (Err(error), None),
-        };
-        self.ended(&serving, passage, result, input, trial, |input| &input.metadata)
+    /// Calls a role of the generation that serves now. `request_id` is for the log, and `number` says which call it is.
+    pub async fn call<R: Role>(&self, input: R::In, request_id: &str, number: CallNumber) -> Answer<R::Out> {
+        let serving = self.history.serving();
+        let result = self.call_generation::<R>(serving.as_ref(), input, request_id, number).await;
+        Answer { by: serving.map(|serving| Arc::clone(&serving.stamp)), result }
     }
 
-    /// Calls the role `reply-policy` of the generation that serves now, likewise.
-    pub async fn replies(&self, request: Request, number: CallNumber) -> Answer<Vec<Reply>, Request> {
-        let passage = self.account.hop.enter();
-        let Some(serving) = self.history.serving() else { return nobody(passage, request) };
-        let input = Arc::new(ReplyPolicyInput::from(request));
-        let (result, trial) = match self.admit(&serving) {
+    /// Calls a role of the generation that serves; none if the slot is empty.
+    async fn call_generation<R: Role>(
+        &self,
+        serving: Option<&Arc<Generation>>,
+        input: R::In,
+        request_id: &str,
+        number: CallNumber,
+    ) -> Result<R::Out, CallError> {
+        let mut passage = self.plugin_state.hop.enter();
+        if R::IS_AWAITED {
+            passage = passage.of_client();
+        }
+        let Some(serving) = serving else {
+            passage.dropped(Reason::EmptySlot);
+            return Err(CallError::EmptySlot);
+        };
+        let (result, trial) = match self.admit(serving) {
             Ok((trial, permit)) => {
-                let (input, idle) = (Arc::clone(&input), Arc::clone(&serving.idle));
-                (self.timed(serving.plugin.replies(input, number, idle, permit)).await, Some(trial))
+                let call = serving.plugin.call::<R>(input, number, Arc::clone(&serving.idle), permit);
+                (self.timed(call).await, Some(trial))
             }
             Err(error) => (Err(error), None),
         };
-        self.ended(&serving, passage, result, input, trial, |input| &input.metadata)
+        self.settle(serving, passage, result.as_ref().err(), trial, request_id);
+        result
     }
 
     /// Whether one more call may begin.
     fn admit(&self, serving: &Generation) -> Result<(Trial, OwnedSemaphorePermit), CallError> {
-        let permit = Arc::clone(&self.account.calls)
+        let permit = Arc::clone(&self.plugin_state.calls)
             .try_acquire_owned()
-            .map_err(|_| CallError::TooManyCalls(self.account.limits.calls_max))?;
+            .map_err(|_| CallError::TooManyCalls(self.plugin_state.limits.calls_max))?;
         let trial = serving.health.admit().map_err(CallError::Paused)?;
         Ok((trial, permit))
     }
@@ -163,23 +174,8 @@ impl Slot {
     async fn timed<T>(&self, call: impl Future<Output = T>) -> T {
         let began = Instant::now();
         let output = call.await;
-        self.account.latency.observe(began.elapsed().as_secs_f64());
+        self.plugin_state.latency.observe(began.elapsed().as_secs_f64());
         output
-    }
-
-    /// The end of a call, as whoever asked for it is told.
-    fn ended<T, V: Clone, I: From<V>>(
-        &self,
-        serving: &Arc<Generation>,
-        passage: Passage,
-        result: Result<T, CallError>,
-        input: Arc<V>,
-        trial: Option<Trial>,
-        metadata: impl Fn(&V) -> &Metadata,
-    ) -> Answer<T, I> {
-        self.settle(serving, passage, result.as_ref().err(), trial, request_id(metadata(&input)));
-        let input = result.is_err().then(|| I::from(Arc::unwrap_or_clone(input)));
-        Answer { by: Some(Arc::clone(&serving.stamp)), result, input }
     }
 
     /// Counts the end of a call, logs a failure (its text may be for the log alone) and draws the consequences.
@@ -196,9 +192,9 @@ impl Slot {
             Some(error) => passage.dropped(error.reason()),
         }
         if let Some(error) = error
-            && self.account.admit_failure()
+            && self.plugin_state.admit_failure()
         {
-            let Stamp { plugin, generation, .. } = &*serving.stamp;
+            let ServedBy { plugin, generation, .. } = &*serving.stamp;
             // Escaped: the text may be the guest's own, and must not forge lines.
             let error = error.to_string();
             let error = shortened(&error, LOG_LINE_BYTES_MAX);
@@ -220,7 +216,7 @@ impl Slot {
     fn pause(&self, serving: &Generation, trial: Trial) {
         if let Some(length) = serving.health.pause(trial) {
             self.history.paused();
-            let Stamp { plugin, generation, .. } = &*serving.stamp;
+            let ServedBy { plugin, generation, .. } = &*serving.stamp;
             let pause_ms = length.as_millis() as u64;
             tracing::error!(
                 plugin,
@@ -230,13 +226,4 @@ impl Slot {
             );
         }
     }
-}
-
-fn nobody<T, I>(passage: Passage, input: I) -> Answer<T, I> {
-    passage.dropped(Reason::EmptySlot);
-    Answer { by: None, result: Err(CallError::EmptySlot), input: Some(input) }
-}
-
-pub(super) fn request_id(metadata: &[(String, String)]) -> &str {
-    metadata.iter().find(|(key, _)| key == "tidegate.request-id").map_or("", |(_, id)| id)
 }

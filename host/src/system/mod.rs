@@ -3,6 +3,9 @@
 
 pub(crate) mod descriptors;
 pub(crate) mod environment;
+pub(crate) mod exit_code;
+pub(crate) mod file_watch;
 pub(crate) mod output;
 pub mod shutdown;
+pub mod supervisor;
 pub(crate) mod swap;

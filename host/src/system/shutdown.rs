@@ -1,11 +1,8 @@
 //! The signals that end a run, and the one that makes it look at its files.
 
+use super::exit_code::{INTERRUPTED, TERMINATED};
 use std::process::exit;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-
-/// Exit codes of a second signal: 128 + its number, as shells have it.
-const INTERRUPTED: i32 = 130;
-const TERMINATED: i32 = 143;
 
 /// The signals that the host listens to, from the moment this is made.
 pub struct Signals {
@@ -48,8 +45,8 @@ impl Signals {
     /// After the first signal to stop: the second one ends the process at once.
     pub async fn exit_at_second(mut self) {
         tokio::select! {
-            _ = self.interrupt.recv() => exit(INTERRUPTED),
-            _ = self.terminate.recv() => exit(TERMINATED),
+            _ = self.interrupt.recv() => exit(INTERRUPTED.into()),
+            _ = self.terminate.recv() => exit(TERMINATED.into()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Source;
 use crate::cli::shown::one_line;
 use crate::cli::table::table;
-use crate::dead_letters::{Letter, Stage};
+use crate::dead_letters::{Letter, LetterHop};
 use crate::system::output::{note, print};
 use clap::Args;
 use serde::Serialize;
@@ -25,7 +25,7 @@ pub(in crate::cli) struct List {
 struct Row {
     id: String,
     time: String,
-    hop: Stage,
+    hop: LetterHop,
     route: String,
     reason: String,
     plugin: Option<String>,

@@ -5,10 +5,14 @@ use crate::cli::outcome::Outcome;
 use crate::config::LogFormat;
 use crate::config::{Config, check_name};
 use crate::dead_letters::{Base64, By, Input, Letter};
-use crate::plugin::{CallNumber, Cause, Engine, Message, Request, Seed, Setup, Slots, Source, own_program};
+use crate::plugin::{
+    CallNumber, Cause, Engine, Message, ReplyPolicy, Request, Seed, Setup, Slots, Source, Transform, own_program,
+};
 use crate::system::output::note;
+use crate::system::supervisor::Supervisor;
 use anyhow::{Context, bail};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Calls the component as the plugin was called of which the letter tells; `config` has that one's limits and settings.
 pub(super) fn call(
@@ -30,6 +34,7 @@ pub(super) fn call(
         cache: None,
         seed: Seed { value: seed.value, fixed: seed.fixed },
         debug_info: false,
+        supervisor: Supervisor::default(),
     };
     let engine = Engine::new(&config.limits_largest(), setup)?;
     let runtime = tokio::runtime::Runtime::new().context("starting threads")?;
@@ -44,13 +49,15 @@ pub(super) fn call(
         }
         match input {
             Input::Message { topic, metadata, body_base64: Base64(body) } => {
-                let answer = slot.transform(Message { topic, metadata, body }, number).await;
-                Ok(Outcome::of_transform(answer.result))
+                let message = Arc::new(Message { topic, metadata, body });
+                let answer = slot.call::<Transform>(Arc::clone(&message), message.request_id(), number).await;
+                Ok(answer.result.into())
             }
             Input::Request { identity_base64: Base64(identity), metadata, frames_base64 } => {
                 let frames = frames_base64.into_iter().map(|frame| frame.0).collect();
-                let answer = slot.replies(Request { identity, metadata, frames }, number).await;
-                Ok(Outcome::of_replies(answer.result))
+                let request = Arc::new(Request { identity, metadata, frames });
+                let answer = slot.call::<ReplyPolicy>(Arc::clone(&request), request.request_id(), number).await;
+                Ok(answer.result.into())
             }
             Input::Reply { .. } => bail!("a reply has no call to make again"),
         }

@@ -1,23 +1,21 @@
 //! Waits until files change, by what they hold: a save that changes nothing is no change.
-//!
-//! Notices of the system say when to look; in case there are none, or one got lost, there is a look every second.
 
 use crate::config::RESCAN_MS;
-use crate::plugin::{Fingerprint, digest};
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::plugin::digest;
+use crate::system::file_watch::{self, FileWatch, Fingerprint, Notices, Pace};
+use crate::system::supervisor::Supervisor;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
-use tokio::time::timeout;
 use walkdir::{DirEntry, WalkDir};
 
-/// Editors save in several steps, and all files one after another: a change is over after so long without a notice …
-const QUIET: Duration = Duration::from_millis(100);
+/// Editors save in several steps, and all files one after another: a change is over after so long without another one …
+const REST: Duration = Duration::from_millis(100);
 /// … or when that does not come.
-const QUIET_WAIT_MAX: Duration = Duration::from_secs(2);
+const REST_WAIT_MAX: Duration = Duration::from_secs(2);
 const RESCAN: Duration = Duration::from_millis(RESCAN_MS);
 /// What tools write, wherever it is. What is hidden is left alone too.
 const NO_SOURCES: [&str; 3] = ["__pycache__", "node_modules", "target"];
@@ -25,94 +23,93 @@ const NO_SOURCES: [&str; 3] = ["__pycache__", "node_modules", "target"];
 const NO_SOURCES_AT_TOP: [&str; 2] = ["bindings", "build"];
 
 /// What to look at.
-pub(super) struct Watched {
+pub(super) struct WatchedSources {
     pub(super) files: Vec<PathBuf>,
     /// All that is in it, except for what tools write there.
     pub(super) folder: Option<PathBuf>,
 }
 
-/// The state of what is watched, and the notices that it may have changed.
+/// Changes of what is watched, for as long as this is there.
 pub(super) struct Changes {
-    watched: Watched,
-    seen: BTreeMap<PathBuf, (Fingerprint, String)>,
-    stirred: Arc<Notify>,
-    // None where the system gives no notices.
-    notices: Option<RecommendedWatcher>,
-    directories: BTreeSet<PathBuf>,
+    changed: Arc<Notify>,
+    _watch: FileWatch,
 }
 
 impl Changes {
     /// Changes from now on.
-    pub(super) fn new(watched: Watched) -> Self {
-        let stirred = Arc::new(Notify::new());
-        let wake = Arc::clone(&stirred);
-        let notices = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Looking reads files itself: without this, one look would call for the next.
-            if !event.is_ok_and(|event| event.kind.is_access()) {
-                wake.notify_one();
-            }
-        });
-        let mut changes =
-            Self { watched, seen: BTreeMap::new(), stirred, notices: notices.ok(), directories: BTreeSet::new() };
-        changes.look();
-        changes
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn new(watched: WatchedSources) -> anyhow::Result<Self> {
+        let sources = Sources::new(watched);
+        let changed = Arc::clone(&sources.changed);
+        let part = (&Supervisor::default(), "watch-sources");
+        let watch = FileWatch::start(part, Pace { rest: REST, rescan: RESCAN }, sources);
+        Ok(Self { changed, _watch: watch.map_err(anyhow::Error::msg)? })
     }
 
-    /// Waits until something differs from what it was when this was last asked.
+    /// Waits until something has changed since this last returned.
     pub(super) async fn next(&mut self) {
-        while !self.look() {
-            // No notice is no news, but for what the system does not tell of.
-            if timeout(RESCAN, self.stirred.notified()).await.is_ok() {
-                let began = Instant::now();
-                while began.elapsed() < QUIET_WAIT_MAX && timeout(QUIET, self.stirred.notified()).await.is_ok() {}
+        self.changed.notified().await;
+    }
+}
+
+/// The files that are watched, as they were at the last look.
+struct Sources {
+    watched: WatchedSources,
+    seen: BTreeMap<PathBuf, Fingerprint>,
+    /// The digest of each when they had last come to rest.
+    digests: BTreeMap<PathBuf, String>,
+    restless_since: Option<Instant>,
+    changed: Arc<Notify>,
+}
+
+impl Sources {
+    fn new(watched: WatchedSources) -> Self {
+        let (seen, digests, changed) = (BTreeMap::new(), BTreeMap::new(), Arc::default());
+        let mut sources = Self { watched, seen, digests, restless_since: None, changed };
+        sources.read();
+        sources
+    }
+
+    /// Whether any file holds something else than when this was last asked.
+    fn read(&mut self) -> bool {
+        // One that cannot be read now is one that is not there.
+        let digest = |file: PathBuf| Some((digest(&std::fs::read(&file).ok()?), file));
+        let now = self.files().filter_map(digest).map(|(digest, file)| (file, digest)).collect();
+        let before = std::mem::replace(&mut self.digests, now);
+        before != self.digests
+    }
+
+    fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let in_folder = self.entries().map(DirEntry::into_path).filter(|path| path.is_file());
+        self.watched.files.iter().cloned().chain(in_folder)
+    }
+
+    fn entries(&self) -> impl Iterator<Item = DirEntry> {
+        self.watched.folder.iter().flat_map(|folder| entries(folder))
+    }
+}
+
+impl file_watch::Watched for Sources {
+    fn look(&mut self, notices: &mut Notices) -> bool {
+        // Before the files are looked at: what changes after that gives a notice.
+        let folders = self.entries().filter(|entry| entry.file_type().is_dir()).map(|folder| folder.path().join("any"));
+        notices.follow(self.watched.files.iter().cloned().chain(folders));
+        let now = self.files().filter_map(|file| Some((Fingerprint::of(&file)?, file)));
+        let now = now.map(|(fingerprint, file)| (file, fingerprint)).collect();
+        let at_rest = self.seen == now;
+        self.seen = now;
+        if !at_rest {
+            self.restless_since.get_or_insert_with(Instant::now);
+        }
+        if self.restless_since.is_some_and(|since| at_rest || since.elapsed() >= REST_WAIT_MAX) {
+            self.restless_since = None;
+            if self.read() {
+                self.changed.notify_one();
             }
         }
-    }
-
-    /// Whether anything differs from what was last seen.
-    fn look(&mut self) -> bool {
-        // Before the files are read: what changes after that gives a notice.
-        self.watch_directories();
-        let mut now = BTreeMap::new();
-        for path in self.files() {
-            let Some(fingerprint) = Fingerprint::of(&path) else { continue };
-            let known = self.seen.get(&path).filter(|(seen, _)| *seen == fingerprint).map(|(_, digest)| digest.clone());
-            // One that cannot be read now is one that is not there.
-            let Some(digest) = known.or_else(|| Some(digest(&std::fs::read(&path).ok()?))) else { continue };
-            now.insert(path, (fingerprint, digest));
-        }
-        let digests = |files: &BTreeMap<PathBuf, (Fingerprint, String)>| -> Vec<_> {
-            files.iter().map(|(path, (_, digest))| (path.clone(), digest.clone())).collect()
-        };
-        let differs = digests(&now) != digests(&self.seen);
-        self.seen = now;
-        differs
-    }
-
-    fn files(&self) -> Vec<PathBuf> {
-        let entries = self.watched.folder.iter().flat_map(|folder| entries(folder));
-        let in_folder = entries.map(DirEntry::into_path).filter(|path| path.is_file());
-        self.watched.files.iter().cloned().chain(in_folder).collect()
-    }
-
-    /// Asks for notices of the directories that the files are in: a file that is replaced takes its own watch with it.
-    fn watch_directories(&mut self) {
-        let Some(notices) = &mut self.notices else { return };
-        let parent = |file: &PathBuf| Some(std::path::absolute(file).ok()?.parent()?.to_owned());
-        let entries = self.watched.folder.iter().flat_map(|folder| entries(folder));
-        let folders = entries.filter(|entry| entry.file_type().is_dir()).map(DirEntry::into_path);
-        let wanted: BTreeSet<PathBuf> = self.watched.files.iter().filter_map(parent).chain(folders).collect();
-        for directory in self.directories.difference(&wanted) {
-            // It may be gone already, and its watch with it.
-            let _ = notices.unwatch(directory);
-        }
-        let watched = &self.directories;
-        self.directories = wanted
-            .into_iter()
-            .filter(|directory| {
-                watched.contains(directory) || notices.watch(directory, RecursiveMode::NonRecursive).is_ok()
-            })
-            .collect();
+        at_rest
     }
 }
 
@@ -144,8 +141,8 @@ mod tests {
             std::fs::write(path, text).unwrap();
         };
         write("src/lib.rs", "1");
-        let mut changes = Changes::new(Watched { files: vec![], folder: Some(folder.path().to_owned()) });
-        assert!(!changes.look());
+        let mut sources = Sources::new(WatchedSources { files: vec![], folder: Some(folder.path().to_owned()) });
+        assert!(!sources.read());
         for (path, text) in [
             ("src/lib.rs", "1"),
             ("target/release/x", "2"),
@@ -157,27 +154,27 @@ mod tests {
             ("src/.lib.rs.swp", "2"),
         ] {
             write(path, text);
-            assert!(!changes.look(), "{path}");
+            assert!(!sources.read(), "{path}");
         }
         for (path, text) in [("src/lib.rs", "2"), ("src/build/new.rs", ""), ("examples.toml", "3")] {
             write(path, text);
-            assert!(changes.look(), "{path}");
-            assert!(!changes.look(), "{path}");
+            assert!(sources.read(), "{path}");
+            assert!(!sources.read(), "{path}");
         }
         std::fs::remove_file(folder.path().join("examples.toml")).unwrap();
-        assert!(changes.look());
+        assert!(sources.read());
     }
 
     #[tokio::test]
     async fn a_file_that_is_replaced_again_and_again_is_seen_each_time() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.wasm");
-        let mut changes = Changes::new(Watched { files: vec![file.clone()], folder: None });
+        let mut changes = Changes::new(WatchedSources { files: vec![file.clone()], folder: None }).unwrap();
         for text in ["1", "2", "3"] {
             let temporary = folder.path().join("x.tmp");
             std::fs::write(&temporary, text).unwrap();
             std::fs::rename(temporary, &file).unwrap();
-            timeout(Duration::from_secs(60), changes.next()).await.unwrap();
+            tokio::time::timeout(Duration::from_secs(60), changes.next()).await.unwrap();
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `tidegate plugin check`: takes a file through the same stages as the host, and tells what it found.
 
-use super::sandbox::{Component, Sandbox, block_on};
+use super::sandbox::{Component, Workbench, block_on};
 use crate::plugin::Plugin;
 use crate::system::output::print;
 use anyhow::Context;
@@ -21,7 +21,7 @@ pub(in crate::cli) struct Check {
 
 /// What is told of a component.
 #[derive(Debug, serde::Serialize)]
-struct Report {
+struct CheckReport {
     name: String,
     digest: String,
     size_bytes: usize,
@@ -36,10 +36,10 @@ struct Report {
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let component = Component::at(self.file.clone())?;
-        let sandbox = Sandbox::new(None)?;
+        let sandbox = Workbench::new(None)?;
         let plugin = block_on(async { Ok(sandbox.load(&component, BTreeMap::new(), None).await?) })
             .with_context(|| format!("{} is refused", self.file.display()))?;
-        let report = Report::new(component.name, &plugin);
+        let report = CheckReport::new(component.name, &plugin);
         if self.json {
             print(serde_json::to_string_pretty(&report)? + "\n")?;
         } else {
@@ -49,14 +49,14 @@ impl Check {
     }
 }
 
-impl Report {
+impl CheckReport {
     fn new(name: String, plugin: &Plugin) -> Self {
         Self {
             name,
             digest: plugin.digest().to_string(),
             size_bytes: plugin.size_bytes,
             contract: plugin.contract(),
-            roles: plugin.roles.iter().map(ToString::to_string).collect(),
+            roles: plugin.roles().map(|role| role.to_string()).collect(),
             imports: plugin.imports.clone(),
             instances: plugin.isolation().to_string(),
             examples: plugin.examples,

@@ -3,9 +3,9 @@
 mod live;
 mod own_host;
 
-use super::changes::{Changes, Watched};
+use super::changes::{Changes, WatchedSources};
 use super::draft::Draft;
-use super::sandbox::Sandbox;
+use super::sandbox::Workbench;
 use super::test::{Tested, line};
 use crate::config::{Address, GIVE_UP_MS};
 use crate::system::output::{note, try_print};
@@ -69,11 +69,14 @@ async fn rounds_until_signal(draft: Draft, mut live: Live, over: CancellationTok
 
 /// One round after another, until the own host cannot start.
 async fn rounds(draft: &Draft, live: &mut Live) -> anyhow::Error {
-    let sandbox = match Sandbox::new(None) {
+    let sandbox = match Workbench::new(None) {
         Ok(sandbox) => sandbox,
         Err(error) => return error,
     };
-    let mut changes = Changes::new(Watched { files: Vec::new(), folder: Some(draft.dir().to_owned()) });
+    let mut changes = match Changes::new(WatchedSources { files: Vec::new(), folder: Some(draft.dir().to_owned()) }) {
+        Ok(changes) => changes,
+        Err(error) => return error,
+    };
     loop {
         match round(draft, &sandbox, live).await {
             // Whoever started this may have closed its output; that is no reason not to go on.
@@ -85,7 +88,7 @@ async fn rounds(draft: &Draft, live: &mut Live) -> anyhow::Error {
 }
 
 /// Builds, tests and swaps, and says in one line what came of it; what tools and examples say stands above, on stderr.
-async fn round(draft: &Draft, sandbox: &Sandbox, live: &mut Live) -> anyhow::Result<String> {
+async fn round(draft: &Draft, sandbox: &Workbench, live: &mut Live) -> anyhow::Result<String> {
     let began = Instant::now();
     let component = draft.build().await;
     let build_ms = began.elapsed().as_millis();

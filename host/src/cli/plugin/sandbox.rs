@@ -2,6 +2,7 @@
 
 use crate::config::Limits;
 use crate::plugin::{Engine, Examples, LoadError, Plugin, Seed, Setup, own_program, source_of};
+use crate::system::supervisor::Supervisor;
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,12 +24,12 @@ impl Component {
 }
 
 /// An engine with the default bounds, whose traps tell files and lines where the component knows them.
-pub(super) struct Sandbox {
+pub(super) struct Workbench {
     engine: Engine,
     limits: Limits,
 }
 
-impl Sandbox {
+impl Workbench {
     pub(super) fn new(seed: Option<u64>) -> anyhow::Result<Self> {
         let limits = Limits::default();
         let setup = Setup {
@@ -38,6 +39,7 @@ impl Sandbox {
             cache: None,
             seed: Seed::new(seed),
             debug_info: true,
+            supervisor: Supervisor::default(),
         };
         Ok(Self { engine: Engine::new(&limits, setup)?, limits })
     }

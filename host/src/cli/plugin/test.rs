@@ -1,8 +1,8 @@
 //! `tidegate plugin test`: tries a component, or what a folder builds to, on its examples, and tells of each.
 
-use super::changes::{Changes, Watched};
+use super::changes::{Changes, WatchedSources};
 use super::draft::Draft;
-use super::sandbox::{Component, Sandbox, block_on};
+use super::sandbox::{Component, Workbench, block_on};
 use crate::plugin::{EXAMPLES_SECTION, Examples, Outcome, custom_section};
 use crate::system::output::{note, print, try_print, unless_unread};
 use crate::system::shutdown::{Ask, Signals};
@@ -28,7 +28,7 @@ pub(in crate::cli) struct Test {
 
 impl Test {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let sandbox = Sandbox::new(None)?;
+        let sandbox = Workbench::new(None)?;
         let subject = Subject::of(&self.path)?;
         block_on(async {
             if self.watch {
@@ -40,7 +40,7 @@ impl Test {
     }
 
     /// Whether all examples passed.
-    async fn try_once(&self, subject: &Subject, sandbox: &Sandbox) -> anyhow::Result<bool> {
+    async fn try_once(&self, subject: &Subject, sandbox: &Workbench) -> anyhow::Result<bool> {
         let component = subject.component().await?;
         let tested = Tested::of(sandbox, &component, self.examples.as_deref()).await?;
         let Some(tested) = tested else {
@@ -58,14 +58,14 @@ impl Test {
     }
 
     /// Ends with a signal, or once nobody reads what it says, and then well: there is no other way to end it.
-    async fn keep_trying(&self, subject: &Subject, sandbox: &Sandbox) -> anyhow::Result<ExitCode> {
+    async fn keep_trying(&self, subject: &Subject, sandbox: &Workbench) -> anyhow::Result<ExitCode> {
         let mut signals = Signals::listen().context("listening to signals")?;
-        let mut watched = Watched { files: self.examples.iter().cloned().collect(), folder: None };
+        let mut watched = WatchedSources { files: self.examples.iter().cloned().collect(), folder: None };
         match subject {
             Subject::File(component) => watched.files.push(component.path.clone()),
             Subject::Folder(draft) => watched.folder = Some(draft.dir().to_owned()),
         }
-        let mut changes = Changes::new(watched);
+        let mut changes = Changes::new(watched)?;
         let rounds = async {
             loop {
                 if let Err(error) = self.try_once(subject, sandbox).await {
@@ -118,7 +118,7 @@ pub(super) struct Tested {
 impl Tested {
     /// Loads the component and tries it on each example of the file, or on those that it carries, if there are any.
     pub(super) async fn of(
-        sandbox: &Sandbox,
+        sandbox: &Workbench,
         component: &Component,
         examples: Option<&Path>,
     ) -> anyhow::Result<Option<Self>> {

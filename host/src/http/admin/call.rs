@@ -2,9 +2,10 @@
 
 use super::json;
 use crate::config::IDENTITY_BYTES_MAX;
+use crate::flow::Metadata;
 use crate::http::answer::say_who;
 use crate::http::problem::Problem;
-use crate::plugin::{self, Answer, CallError, CallNumber, Metadata, Slot, Stamp};
+use crate::plugin::{self, Answer, CallNumber, ReplyPolicy, Slot, Transform};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
@@ -85,25 +86,14 @@ pub(super) async fn answer(
         serde_json::from_slice(body).map_err(|error| Problem::Malformed(format!("the body is no call: {error}")))?;
     match (call.role.as_deref(), call.message, call.request) {
         (None | Some("transform"), Some(message), None) => {
-            let Message { topic, metadata, body, body_base64 } = message;
-            let body = match (body, body_base64) {
-                (text, None) => text.unwrap_or_default().into_bytes(),
-                (None, Some(base64)) => decoded(&base64, "body_base64")?,
-                (Some(_), Some(_)) => {
-                    return Err(Problem::Malformed("a message has either body or body_base64".to_owned()));
-                }
-            };
-            let Answer { by, result, .. } =
-                slot.transform(plugin::Message { topic, metadata: named(metadata, request_id), body }, number).await;
-            let returned = result.map(|message| Output::Transform { message: message.map(Message::from) });
-            stamped(by, returned)
+            let message = Arc::new(message.read(request_id)?);
+            let answer = slot.call::<Transform>(Arc::clone(&message), message.request_id(), number).await;
+            stamped(answer, |message| Output::Transform { message: message.map(Message::from) })
         }
         (None | Some("reply-policy"), None, Some(request)) => {
-            let request = request.read(request_id)?;
-            let Answer { by, result, .. } = slot.replies(request, number).await;
-            let returned =
-                result.map(|replies| Output::ReplyPolicy { replies: replies.into_iter().map(Reply::from).collect() });
-            stamped(by, returned)
+            let request = Arc::new(request.read(request_id)?);
+            let answer = slot.call::<ReplyPolicy>(Arc::clone(&request), request.request_id(), number).await;
+            stamped(answer, |replies| Output::ReplyPolicy { replies: replies.into_iter().map(Reply::from).collect() })
         }
         (Some("http-handler"), ..) => Err(Problem::Malformed(
             "an http-handler is called by its route, as any client does: nothing of it is published anyway".to_owned(),
@@ -111,6 +101,19 @@ pub(super) async fn answer(
         _ => Err(Problem::Malformed(
             "a call has either a message (role transform) or a request (role reply-policy)".to_owned(),
         )),
+    }
+}
+
+impl Message {
+    fn read(self, request_id: String) -> Result<plugin::Message, Problem> {
+        let body = match (self.body, self.body_base64) {
+            (text, None) => text.unwrap_or_default().into_bytes(),
+            (None, Some(base64)) => decoded(&base64, "body_base64")?,
+            (Some(_), Some(_)) => {
+                return Err(Problem::Malformed("a message has either body or body_base64".to_owned()));
+            }
+        };
+        Ok(plugin::Message { topic: self.topic, metadata: named(self.metadata, request_id), body })
     }
 }
 
@@ -160,13 +163,14 @@ impl From<plugin::Reply> for Reply {
 }
 
 /// The answer says whose it is, and so does a failure, in its headers.
-fn stamped(by: Option<Arc<Stamp>>, returned: Result<Output, CallError>) -> Result<Response, Problem> {
-    let mut response = match (&by, returned) {
-        (Some(by), Ok(output)) => {
-            json(&Returned { plugin: &by.plugin, generation: by.generation, digest: &by.digest, output })?
+fn stamped<T>(Answer { by, result }: Answer<T>, output: impl FnOnce(T) -> Output) -> Result<Response, Problem> {
+    let mut response = match (&by, result) {
+        (Some(by), Ok(returned)) => {
+            let (plugin, generation, digest) = (&by.plugin, by.generation, &by.digest);
+            json(&Returned { plugin, generation, digest, output: output(returned) })?
         }
         (None, Ok(_)) => return Err(Problem::Host),
-        (_, Err(error)) => Problem::Call(error).into_response(),
+        (_, Err(error)) => Problem::from(error).into_response(),
     };
     if let Some(by) = by {
         say_who(response.headers_mut(), &by);

@@ -4,21 +4,19 @@
 //! is counted twice; a part with figures of its own gets a file of its own and a line in [`Metrics::new`].
 
 mod accept;
-mod curve;
 mod hops;
-mod log;
 mod plugins;
 mod process;
 mod series;
-mod sockets;
 mod surfaces;
 mod text;
 
+pub use surfaces::Counts;
+
 use super::with_type;
-use crate::http::Figures;
+use crate::flow::Surface;
 use crate::http::problem::Problem;
 use crate::ledger::Ledger;
-use crate::messaging::{Curve, SocketFigures};
 use crate::plugin::Slots;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -32,21 +30,14 @@ use prometheus_client::collector::Collector;
 const PROMETHEUS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// Reads how many lines of the log were lost, by reason.
-pub type LinesLost = Arc<dyn Fn() -> [(&'static str, u64); 2] + Send + Sync>;
-
 /// What is told of the host, apart from its plugins.
-pub struct Watched {
+pub struct Observed {
     /// What came in at each hop, and what became of it.
     pub ledger: Ledger,
-    /// The ZeroMQ sockets by name.
-    pub sockets: Vec<(&'static str, Arc<SocketFigures>)>,
-    /// The HTTP surfaces by name.
-    pub surfaces: Vec<(&'static str, Arc<Figures>)>,
-    /// What guards the sockets.
-    pub curve: Option<Curve>,
-    /// Lines that the log lost.
-    pub lines_lost: LinesLost,
+    /// All surfaces.
+    pub surfaces: Vec<Arc<dyn Surface>>,
+    /// What else counts for itself.
+    pub others: Vec<Counts>,
 }
 
 /// Everything that is told at a scrape.
@@ -55,15 +46,13 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new(slots: Arc<Slots>, watched: Watched) -> Self {
+    pub(super) fn new(slots: Arc<Slots>, watched: Observed) -> Self {
         let mut registry = Registry::with_prefix("tidegate");
         registry.register_collector(Box::new(process::Process::new()));
-        registry.register_collector(Box::new(log::Log(watched.lines_lost)));
-        registry.register_collector(Box::new(hops::Hops(watched.ledger)));
+        registry.register_collector(Box::new(hops::HopMetrics(watched.ledger)));
         registry.register_collector(Box::new(plugins::Plugins(slots)));
-        registry.register_collector(Box::new(surfaces::Surfaces(watched.surfaces)));
-        registry.register_collector(Box::new(sockets::Sockets(watched.sockets)));
-        registry.register_collector(Box::new(curve::Keys(watched.curve)));
+        let Observed { surfaces, others, .. } = watched;
+        registry.register_collector(Box::new(surfaces::SurfaceMetrics { surfaces, others }));
         Self { registry }
     }
 

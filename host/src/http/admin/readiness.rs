@@ -1,6 +1,7 @@
 //! `GET /readyz`: whether the host is ready, and if not, why: one line per reason.
 
 use super::{TEXT, with_type};
+use crate::flow::Surface;
 use crate::plugin::{Slot, Slots};
 use std::sync::Arc;
 use warp::http::StatusCode;
@@ -9,13 +10,14 @@ use warp::reply::Response;
 /// Looks at one more thing that the host waits for; says in one line what is missing, if something is.
 pub type Check = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
-/// 200 unless the host drains, nobody answers its frontend, or a check complains. A plugin that never served concerns no
+/// 200 unless the host drains, nobody answers its frontend, something is in the way of a surface, or a check complains. A plugin that never served concerns no
 /// traffic: it is told of, and keeps nobody from being ready.
-pub(super) fn answer(draining: bool, slots: &Slots, checks: &[Check]) -> Response {
+pub(super) fn answer(draining: bool, slots: &Slots, surfaces: &[Arc<dyn Surface>], checks: &[Check]) -> Response {
     let empty = slots.all().into_iter().filter(|slot| slot.roles().is_none());
     let (needed, others): (Vec<_>, Vec<_>) = empty.partition(|slot| slots.is_policy(slot));
     let not_loaded = |slot: &Arc<Slot>| format!("plugin {} is not loaded\n", slot.name());
-    let reasons = reasons(draining, needed.iter().map(not_loaded), checks);
+    let obstacles = surfaces.iter().filter_map(|surface| Some(surface.health().obstacle? + "\n"));
+    let reasons = reasons(draining, needed.iter().map(not_loaded).chain(obstacles), checks);
     let complaints: String = others.iter().map(not_loaded).collect();
     if reasons.is_empty() {
         return with_type(format!("ready\n{complaints}"), TEXT);

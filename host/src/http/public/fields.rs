@@ -55,7 +55,7 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Where a request came in.
-pub(super) struct Place<'a> {
+pub(super) struct Mount<'a> {
     /// The name of the plugin.
     pub(super) mount: &'a str,
     /// What stands below the mount, with the `/` that it begins with.
@@ -68,8 +68,8 @@ pub(super) struct Place<'a> {
 }
 
 /// Takes out of a request what does not pass, and puts in what the host knows.
-pub(super) fn for_handler(headers: &mut HeaderMap, head: &Head, place: &Place<'_>) {
-    let Place { mount, path, target, scheme, trusted } = place;
+pub(super) fn for_handler(headers: &mut HeaderMap, head: &Head, place: &Mount<'_>) {
+    let Mount { mount, path, target, scheme, trusted } = place;
     strip_connection(headers);
     strip(headers, |field| {
         let spelt = field.replace('_', "-");

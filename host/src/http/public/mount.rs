@@ -4,12 +4,12 @@
 //! mounted, and by whom it is called, it can read from headers. (Spin hands the whole path to its components, and the rest in
 //! `spin-path-info`.)
 
-use super::fields::{self, Place};
+use super::fields::{self, Mount};
 use super::{Public, stamped};
 use crate::http::problem::Problem;
 use crate::http::server::body::InFlight;
 use crate::http::server::head::Head;
-use crate::plugin::{ResponseBody, Slot};
+use crate::plugin::{Answer, ResponseBody, Slot};
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
 use std::sync::Arc;
@@ -33,8 +33,9 @@ impl Public {
         let request = self.request(slot.name(), path, head, body)?;
         let room = self.room(slot)?;
         let (call, number) = self.handler_hop.enter_numbered();
-        let (by, result) = slot.handle(request, head.id.clone(), (call.of_client(), number), room).await;
-        Ok(stamped(by, result.map(response).map_err(Problem::Call)))
+        let called = slot.handle(request, head.id.clone(), (call.of_client(), number), room);
+        let Answer { by, result } = called.await;
+        Ok(stamped(by, result.map(response).map_err(Problem::from)))
     }
 
     /// The request as the handler sees it.
@@ -65,7 +66,7 @@ impl Public {
             headers.remove(AUTHORIZATION);
         }
         let trusted = self.trusted_gateways.iter().any(|gateway| gateway.contains(head.from.ip()));
-        let place = Place { mount: name, path, target, scheme: self.scheme(), trusted };
+        let place = Mount { mount: name, path, target, scheme: self.scheme(), trusted };
         fields::for_handler(&mut headers, head, &place);
         headers
     }

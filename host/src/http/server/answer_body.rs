@@ -1,7 +1,7 @@
 //! The body of an answer on its way to the client: in pieces, so that it shows whether they are taken.
 
-use super::connection_timeouts::Beat;
-use super::figures::OpenRequest;
+use super::connection_timeouts::RequestActivity;
+use super::statistics::OpenRequest;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
@@ -16,15 +16,20 @@ pub(super) struct AnswerBody<B> {
     body: B,
     /// What the body gave and the connection has not asked for yet.
     rest: Bytes,
-    beat: Beat,
+    activity: RequestActivity,
     _open: OpenRequest,
     _place: Option<OwnedSemaphorePermit>,
 }
 
 impl<B> AnswerBody<B> {
-    pub(super) fn new(body: B, mut beat: Beat, open: OpenRequest, place: Option<OwnedSemaphorePermit>) -> Self {
-        beat.taken();
-        Self { body, rest: Bytes::new(), beat, _open: open, _place: place }
+    pub(super) fn new(
+        body: B,
+        mut activity: RequestActivity,
+        open: OpenRequest,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        activity.taken();
+        Self { body, rest: Bytes::new(), activity, _open: open, _place: place }
     }
 }
 
@@ -47,7 +52,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for AnswerBody<B> {
             }
         }
         // The connection asks for the next piece when there is room for it.
-        self.beat.taken();
+        self.activity.taken();
         let bytes = self.rest.len().min(PIECE_BYTES);
         Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(bytes)))))
     }

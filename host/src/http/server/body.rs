@@ -1,6 +1,6 @@
 //! The body of a request: read whole, within bounds of bytes and time.
 
-use crate::byte_budget::{ByteBudget, Held, Share};
+use crate::byte_budget::{BudgetShare, ByteBudget, Held};
 use crate::http::problem::Problem;
 use bytes::Buf;
 use futures_util::{Stream, StreamExt};
@@ -73,7 +73,7 @@ pub(crate) struct InFlight {
 /// As [`read`], within a budget that all bodies share, and of the share of whom the body is for: room is reserved for what
 /// comes before it is stored, and none for what is only announced.
 pub(crate) async fn read_within<B: Buf>(
-    (budget, share): (&InFlightBudget, Option<&Share>),
+    (budget, share): (&InFlightBudget, Option<&BudgetShare>),
     headers: &HeaderMap,
     body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
     bound: (&'static str, usize),
@@ -102,7 +102,7 @@ impl InFlightBudget {
     }
 
     /// Room for a body that is to come, or for what a call may return; of a share, where there are several.
-    pub(crate) fn reserve(&self, share: Option<&Share>, bytes: usize) -> Result<Held, Problem> {
+    pub(crate) fn reserve(&self, share: Option<&BudgetShare>, bytes: usize) -> Result<Held, Problem> {
         self.budget.reserve_of(share, bytes).ok_or_else(|| self.no_room())
     }
 

@@ -1,10 +1,10 @@
 //! One connection: its handshake, its protocol, and its end if its client takes its time.
 
-use super::connection_timeouts::{Patience, Pulse};
-use super::figures::{CutOff, Figures, OpenConnection};
-use super::middleware::{Door, Entrance, Line};
-use super::refusals::Refusals;
+use super::connection_timeouts::{ConnectionTimeouts, Timeouts};
+use super::middleware::{ClientConnection, ConnectionService, Middleware};
+use super::refusals::HeadRefusals;
 use super::socket::Socket;
+use super::statistics::{CutOff, OpenConnection, ServerStatistics};
 use super::tls::{HTTP_2, Tls};
 use crate::config::{HTTP_FAREWELL_MS, HTTP_WAY_MADE_MS, HTTP2_PING_MS};
 use hyper::server::conn::{http1, http2};
@@ -33,11 +33,11 @@ const HYPER_HEADERS_MAX: usize = 100;
 
 /// What all connections of a listener have in common.
 pub(super) struct Connections {
-    pub(super) entrance: Arc<Entrance>,
+    pub(super) middleware: Arc<Middleware>,
     pub(super) tls: Option<Arc<Tls>>,
-    pub(super) figures: Arc<Figures>,
-    pub(super) patience: Patience,
-    pub(super) refusals: Arc<Refusals>,
+    pub(super) figures: Arc<ServerStatistics>,
+    pub(super) patience: Timeouts,
+    pub(super) refusals: Arc<HeadRefusals>,
     pub(super) http1: http1::Builder,
     pub(super) http2: http2::Builder<TokioExecutor>,
     pub(super) stopping: CancellationToken,
@@ -48,7 +48,7 @@ pub(super) struct Connections {
     pub(super) makes_way: bool,
 }
 
-/// HTTP/1 with bounds. hyper's own timeout for heads would hold for idle connections too; [`Pulse`] tells them apart. A
+/// HTTP/1 with bounds. hyper's own timeout for heads would hold for idle connections too; [`ConnectionTimeouts`](super::connection_timeouts::ConnectionTimeouts) tells them apart. A
 /// client that shuts its side down is still answered.
 pub(super) fn http1(head_bytes_max: usize, headers_max: usize) -> http1::Builder {
     let mut http = http1::Builder::new();
@@ -83,9 +83,9 @@ impl Connections {
         };
         match shaken {
             Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) => {
-                let pulse = Pulse::new(false);
-                let (stream, door) = self.ends(stream, &pulse, from);
-                self.watch(self.http2.serve_connection(stream, door), &pulse, from).await;
+                let timeouts = ConnectionTimeouts::new(false);
+                let (stream, door) = self.ends(stream, &timeouts, from);
+                self.watch(self.http2.serve_connection(stream, door), &timeouts, from).await;
             }
             Ok(Ok(stream)) => self.serve_http1(stream, from).await,
             Ok(Err(error)) => {
@@ -103,42 +103,47 @@ impl Connections {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let pulse = Pulse::new(true);
-        let (stream, door) = self.ends(stream, &pulse, from);
-        self.watch(self.http1.serve_connection(stream, door), &pulse, from).await;
+        let timeouts = ConnectionTimeouts::new(true);
+        let (stream, door) = self.ends(stream, &timeouts, from);
+        self.watch(self.http1.serve_connection(stream, door), &timeouts, from).await;
     }
 
     /// What hyper stands between: the client, and who answers it.
-    fn ends<S>(&self, stream: S, pulse: &Arc<Pulse>, from: SocketAddr) -> (TokioIo<Socket<S>>, Door) {
-        let (pulse, refusals) = (Arc::clone(pulse), Arc::clone(&self.refusals));
-        let socket = Socket::new(stream, Arc::clone(&pulse), Arc::clone(&refusals));
-        let line = Line { pulse, figures: Arc::clone(&self.figures), refusals, from };
-        (TokioIo::new(socket), self.entrance.door(line))
+    fn ends<S>(
+        &self,
+        stream: S,
+        timeouts: &Arc<ConnectionTimeouts>,
+        from: SocketAddr,
+    ) -> (TokioIo<Socket<S>>, ConnectionService) {
+        let (timeouts, refusals) = (Arc::clone(timeouts), Arc::clone(&self.refusals));
+        let socket = Socket::new(stream, Arc::clone(&timeouts), Arc::clone(&refusals));
+        let line = ClientConnection { timeouts, figures: Arc::clone(&self.figures), refusals, from };
+        (TokioIo::new(socket), self.middleware.door(line))
     }
 
     /// What a client may take its time over, at this moment.
-    fn patience(&self) -> Patience {
+    fn patience(&self) -> Timeouts {
         let usual = self.patience;
         match self.makes_way && self.places.available_permits() == 0 {
-            true => Patience { head: usual.head.min(WAY_MADE), idle: usual.idle.min(WAY_MADE), ..usual },
+            true => Timeouts { head: usual.head.min(WAY_MADE), idle: usual.idle.min(WAY_MADE), ..usual },
             false => usual,
         }
     }
 
     /// When a connection is to be looked at again.
-    fn due(&self, pulse: &Pulse, now: Instant) -> Instant {
-        let due = pulse.due(self.patience(), now);
+    fn due(&self, timeouts: &ConnectionTimeouts, now: Instant) -> Instant {
+        let due = timeouts.due(self.patience(), now);
         if self.makes_way { due.min(now + WAY_MADE) } else { due }
     }
 
     /// Serves until the client ends it, takes too long, or the host ends.
-    async fn watch<C>(&self, connection: C, pulse: &Pulse, from: SocketAddr)
+    async fn watch<C>(&self, connection: C, timeouts: &ConnectionTimeouts, from: SocketAddr)
     where
         C: GracefulConnection<Error: Display>,
     {
         let mut connection = pin!(connection);
         let mut stopping = pin!(self.stopping.cancelled());
-        let mut look = pin!(sleep_until(self.due(pulse, Instant::now()).into()));
+        let mut look = pin!(sleep_until(self.due(timeouts, Instant::now()).into()));
         let mut ending = None;
         loop {
             tokio::select! {
@@ -157,12 +162,12 @@ impl Connections {
                 }
                 () = &mut look => {
                     let now = Instant::now();
-                    if ending.is_some_and(|ending| is_over(pulse, ending, now)) {
+                    if ending.is_some_and(|ending| is_over(timeouts, ending, now)) {
                         return;
                     }
-                    let due = self.due(pulse, now);
+                    let due = self.due(timeouts, now);
                     let due = if ending.is_some() { due.min(now + FAREWELL) } else { due };
-                    match pulse.exceeded(self.patience(), now) {
+                    match timeouts.exceeded(self.patience(), now) {
                         None => look.as_mut().reset(due.max(now + LOOK_MIN).into()),
                         // Nothing is lost with it, so the client may be told.
                         Some(CutOff::Idle) => {
@@ -187,9 +192,9 @@ impl Connections {
 /// Whether a connection of a host that ends since `ending` has nothing to wait for: without a whole head there is nothing to
 /// answer. A client of HTTP/2 is told which of its requests were seen, and gets some time to say that it heard; so does one
 /// that may still send, for an end in the midst of that could destroy its last answer on the way.
-fn is_over(pulse: &Pulse, ending: Instant, now: Instant) -> bool {
-    let farewell = if pulse.is_http1() && !pulse.has_unread() { Duration::ZERO } else { FAREWELL };
-    pulse.quits_since().is_some_and(|since| now.saturating_duration_since(since.max(ending)) >= farewell)
+fn is_over(timeouts: &ConnectionTimeouts, ending: Instant, now: Instant) -> bool {
+    let farewell = if timeouts.is_http1() && !timeouts.has_unread() { Duration::ZERO } else { FAREWELL };
+    timeouts.quits_since().is_some_and(|since| now.saturating_duration_since(since.max(ending)) >= farewell)
 }
 
 #[cfg(test)]
@@ -198,10 +203,10 @@ mod tests {
 
     #[test]
     fn who_may_still_send_gets_time_at_the_end_of_the_host() {
-        let (pulse, now) = (Pulse::new(true), Instant::now());
-        assert!(is_over(&pulse, now, now));
-        pulse.set_unread();
-        assert!(!is_over(&pulse, now, now + FAREWELL / 2));
-        assert!(is_over(&pulse, now, now + 2 * FAREWELL));
+        let (timeouts, now) = (ConnectionTimeouts::new(true), Instant::now());
+        assert!(is_over(&timeouts, now, now));
+        timeouts.set_unread();
+        assert!(!is_over(&timeouts, now, now + FAREWELL / 2));
+        assert!(is_over(&timeouts, now, now + 2 * FAREWELL));
     }
 }

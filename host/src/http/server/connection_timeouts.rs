@@ -1,12 +1,12 @@
-//! The pulse of a connection: what its client is taking its time over, and since when.
+//! The timeouts of a connection: what its client is taking its time over, and since when.
 
-use super::figures::CutOff;
+use super::statistics::CutOff;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct Timeouts {
     /// For the TLS handshake.
     pub handshake: Duration,
     /// For the head of a request.
@@ -18,7 +18,7 @@ pub struct Patience {
 }
 
 /// The state of one connection, which its requests and its stream write and its task looks at.
-pub(super) struct Pulse {
+pub(super) struct ConnectionTimeouts {
     state: Mutex<State>,
     /// On HTTP/2 bytes come in between requests too.
     bytes_begin_a_head: bool,
@@ -40,7 +40,7 @@ struct State {
     answers: Vec<(u64, Instant)>,
 }
 
-impl Pulse {
+impl ConnectionTimeouts {
     pub(super) fn new(bytes_begin_a_head: bool) -> Arc<Self> {
         let now = Instant::now();
         Arc::new(Self {
@@ -59,16 +59,16 @@ impl Pulse {
     }
 
     /// Counts a request in, whose head is whole; it ends when what is returned is dropped.
-    pub(super) fn begin(self: &Arc<Self>) -> Beat {
+    pub(super) fn begin(self: &Arc<Self>) -> RequestActivity {
         let mut state = self.lock();
         state.head_since = None;
         state.requests += 1;
         state.requests_ever += 1;
-        Beat { pulse: Arc::clone(self), number: state.requests_ever }
+        RequestActivity { timeouts: Arc::clone(self), number: state.requests_ever }
     }
 
     /// What the client took too long over by `now`, if anything.
-    pub(super) fn exceeded(&self, patience: Patience, now: Instant) -> Option<CutOff> {
+    pub(super) fn exceeded(&self, patience: Timeouts, now: Instant) -> Option<CutOff> {
         let state = self.lock();
         let over = |since: Instant, bound: Duration| now.saturating_duration_since(since) > bound;
         if state.answers.iter().any(|&(_, taken)| over(taken, patience.answer)) {
@@ -86,7 +86,7 @@ impl Pulse {
 
     /// When the client may have taken too long at the earliest, by what it does now or begins after `now`. Ten thousand idle
     /// connections are not to be looked at more often than that.
-    pub(super) fn due(&self, patience: Patience, now: Instant) -> Instant {
+    pub(super) fn due(&self, patience: Timeouts, now: Instant) -> Instant {
         let state = self.lock();
         let beginning = now + patience.head.min(patience.answer).min(patience.idle);
         let answers = state.answers.iter().map(|&(_, taken)| taken + patience.answer);
@@ -147,15 +147,15 @@ impl Pulse {
 }
 
 /// One request of a connection.
-pub(super) struct Beat {
-    pulse: Arc<Pulse>,
+pub(super) struct RequestActivity {
+    timeouts: Arc<ConnectionTimeouts>,
     number: u64,
 }
 
-impl Beat {
+impl RequestActivity {
     /// A piece of the answer was taken, or the answer begins.
     pub(super) fn taken(&mut self) {
-        let (mut state, now) = (self.pulse.lock(), Instant::now());
+        let (mut state, now) = (self.timeouts.lock(), Instant::now());
         match state.answers.iter_mut().find(|(number, _)| *number == self.number) {
             Some((_, taken)) => *taken = now,
             None => state.answers.push((self.number, now)),
@@ -163,9 +163,9 @@ impl Beat {
     }
 }
 
-impl Drop for Beat {
+impl Drop for RequestActivity {
     fn drop(&mut self) {
-        let mut state = self.pulse.lock();
+        let mut state = self.timeouts.lock();
         state.requests -= 1;
         state.answers.retain(|(number, _)| *number != self.number);
         state.idle_since = Instant::now();
@@ -176,72 +176,72 @@ impl Drop for Beat {
 mod tests {
     use super::*;
 
-    const PATIENCE: Patience = Patience {
+    const PATIENCE: Timeouts = Timeouts {
         handshake: Duration::from_secs(1),
         head: Duration::from_secs(10),
         answer: Duration::from_secs(30),
         idle: Duration::from_secs(60),
     };
 
-    fn exceeded(pulse: &Pulse, seconds: u64) -> Option<CutOff> {
-        pulse.exceeded(PATIENCE, Instant::now() + Duration::from_secs(seconds))
+    fn exceeded(timeouts: &ConnectionTimeouts, seconds: u64) -> Option<CutOff> {
+        timeouts.exceeded(PATIENCE, Instant::now() + Duration::from_secs(seconds))
     }
 
     #[test]
     fn each_stage_has_its_own_patience() {
-        let pulse = Pulse::new(true);
-        assert_eq!((exceeded(&pulse, 9), exceeded(&pulse, 11)), (None, Some(CutOff::Head)));
-        let mut first = pulse.begin();
-        let mut second = pulse.begin();
+        let timeouts = ConnectionTimeouts::new(true);
+        assert_eq!((exceeded(&timeouts, 9), exceeded(&timeouts, 11)), (None, Some(CutOff::Head)));
+        let mut first = timeouts.begin();
+        let mut second = timeouts.begin();
         // The plugin is at work: that has a deadline elsewhere.
-        assert_eq!(exceeded(&pulse, 1_000), None);
+        assert_eq!(exceeded(&timeouts, 1_000), None);
         first.taken();
         first.taken();
         second.taken();
         drop(first);
-        assert_eq!((exceeded(&pulse, 29), exceeded(&pulse, 31)), (None, Some(CutOff::Answer)));
+        assert_eq!((exceeded(&timeouts, 29), exceeded(&timeouts, 31)), (None, Some(CutOff::Answer)));
         drop(second);
-        assert_eq!((exceeded(&pulse, 59), exceeded(&pulse, 61)), (None, Some(CutOff::Idle)));
-        pulse.came_in();
-        assert_eq!((exceeded(&pulse, 9), exceeded(&pulse, 11)), (None, Some(CutOff::Head)));
+        assert_eq!((exceeded(&timeouts, 59), exceeded(&timeouts, 61)), (None, Some(CutOff::Idle)));
+        timeouts.came_in();
+        assert_eq!((exceeded(&timeouts, 9), exceeded(&timeouts, 11)), (None, Some(CutOff::Head)));
     }
 
     #[test]
     fn a_connection_is_looked_at_when_its_client_may_be_late() {
-        let pulse = Pulse::new(true);
-        let due = |now: Instant| pulse.due(PATIENCE, now);
-        let late = |now: Instant| pulse.exceeded(PATIENCE, now + Duration::from_millis(1)).is_some();
+        let timeouts = ConnectionTimeouts::new(true);
+        let due = |now: Instant| timeouts.due(PATIENCE, now);
+        let late = |now: Instant| timeouts.exceeded(PATIENCE, now + Duration::from_millis(1)).is_some();
         // The first head, which counts from the beginning.
         let look = due(Instant::now());
         assert!(!late(look - Duration::from_millis(2)) && late(look));
         // Idle: a head may begin at any time, and is looked at when its time is over.
-        drop(pulse.begin());
+        drop(timeouts.begin());
         let began = Instant::now();
         let look = due(began);
         assert_eq!(look, began + PATIENCE.head);
-        pulse.came_in();
+        timeouts.came_in();
         let next = due(look);
         assert!(next < look + Duration::from_secs(1) && late(next), "{:?}", next - look);
         // The last look of a connection without a head is the one at which it was idle for too long.
-        drop(pulse.begin());
+        drop(timeouts.begin());
         let look = due(Instant::now() + Duration::from_secs(55));
         assert!(!late(look - Duration::from_secs(1)) && late(look));
     }
 
     #[test]
     fn what_nobody_is_going_to_read_is_no_head() {
-        let pulse = Pulse::new(true);
-        pulse.came_in();
-        pulse.set_unread();
-        pulse.came_in();
-        assert_eq!((exceeded(&pulse, 59), exceeded(&pulse, 61)), (None, Some(CutOff::Idle)));
+        let timeouts = ConnectionTimeouts::new(true);
+        timeouts.came_in();
+        timeouts.set_unread();
+        timeouts.came_in();
+        assert_eq!((exceeded(&timeouts, 59), exceeded(&timeouts, 61)), (None, Some(CutOff::Idle)));
     }
 
     #[test]
     fn pings_are_no_head() {
-        let pulse = Pulse::new(false);
-        drop(pulse.begin());
-        pulse.came_in();
-        assert_eq!((exceeded(&pulse, 59), exceeded(&pulse, 61)), (None, Some(CutOff::Idle)));
+        let timeouts = ConnectionTimeouts::new(false);
+        drop(timeouts.begin());
+        timeouts.came_in();
+        assert_eq!((exceeded(&timeouts, 59), exceeded(&timeouts, 61)), (None, Some(CutOff::Idle)));
     }
 }

@@ -1,18 +1,18 @@
 //! The way in: what every request of a surface meets before its route, and every answer after it.
 
 use super::answer_body::AnswerBody;
-use super::connection_timeouts::{Beat, Pulse};
-use super::figures::{Figures, OpenRequest};
+use super::connection_timeouts::{ConnectionTimeouts, RequestActivity};
 use super::framing;
 use super::head::Head;
-use super::overload::Shed;
-use super::refusals::Refusals;
+use super::overload::OverloadDetector;
+use super::refusals::HeadRefusals;
 use super::request_body::RequestBody;
+use super::statistics::{OpenRequest, ServerStatistics};
 use super::token::Token;
 use super::trace::Trace;
+use crate::flow::ServedBy;
 use crate::http::problem::{OverBytes, Problem};
 use crate::ledger::Hop;
-use crate::plugin::Stamp;
 use crate::request_id::RequestIds;
 use hyper::body::Incoming;
 use hyper::service::Service;
@@ -47,7 +47,7 @@ impl<B> HasBody for Response<B> {
 pub type Routes = BoxedFilter<(warp::reply::Response,)>;
 
 /// The way into one surface.
-pub struct Entrance {
+pub struct Middleware {
     /// What is behind it.
     pub routes: Routes,
     /// Names for the requests.
@@ -55,29 +55,29 @@ pub struct Entrance {
     /// The bound on path and query.
     pub uri_bytes_max: usize,
     /// Who is let in; without it everybody, as long as the system keeps up.
-    pub gate: Option<Gate>,
+    pub admission: Option<Admission>,
 }
 
 /// Who is let into the public surface.
 #[derive(Clone)]
-pub struct Gate {
+pub struct Admission {
     hop: Arc<Hop>,
-    shed: Arc<Shed>,
+    overload: Arc<OverloadDetector>,
     places: Arc<Semaphore>,
     requests_max: usize,
     token: Option<Arc<Token>>,
 }
 
-impl Gate {
-    /// A gate that counts at `hop`, lets `requests_max` in at a time, and of those only who shows the `token`, if there
+impl Admission {
+    /// An admission that counts at `hop`, lets `requests_max` in at a time, and of those only who shows the `token`, if there
     /// is one.
-    pub fn new(hop: Arc<Hop>, shed: Arc<Shed>, requests_max: usize, token: Option<Token>) -> Self {
-        Self { hop, shed, places: Arc::new(Semaphore::new(requests_max)), requests_max, token: token.map(Arc::new) }
+    pub fn new(hop: Arc<Hop>, overload: Arc<OverloadDetector>, requests_max: usize, token: Option<Token>) -> Self {
+        Self { hop, overload, places: Arc::new(Semaphore::new(requests_max)), requests_max, token: token.map(Arc::new) }
     }
 
     /// The place that a request has until its answer is taken. What costs least is asked first: a flood must not pay.
-    fn admit(&self, head: &Parts, figures: &Figures) -> Result<OwnedSemaphorePermit, Problem> {
-        if self.shed.sheds(head.uri.path(), Instant::now()) {
+    fn admit(&self, head: &Parts, figures: &ServerStatistics) -> Result<OwnedSemaphorePermit, Problem> {
+        if self.overload.sheds(head.uri.path(), Instant::now()) {
             figures.requests_shed.fetch_add(1, Ordering::Relaxed);
             return Err(Problem::Overloaded);
         }
@@ -92,16 +92,21 @@ impl Gate {
     }
 }
 
-impl Entrance {
+impl Middleware {
     /// The way in for the requests of one connection.
-    pub(super) fn door(self: &Arc<Self>, line: Line) -> Door {
-        Door { entrance: Arc::clone(self), line: Arc::new(line) }
+    pub(super) fn door(self: &Arc<Self>, line: ClientConnection) -> ConnectionService {
+        ConnectionService { middleware: Arc::clone(self), line: Arc::new(line) }
     }
 
-    async fn answer(&self, request: Request<Incoming>, beat: Beat, line: &Line) -> Response<AnswerBody<RouteBody>> {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        activity: RequestActivity,
+        line: &ClientConnection,
+    ) -> Response<AnswerBody<RouteBody>> {
         let figures = &line.figures;
         let open = OpenRequest::new(figures);
-        let passage = self.gate.as_ref().map(|gate| gate.hop.enter().of_client());
+        let passage = self.admission.as_ref().map(|admission| admission.hop.enter().of_client());
         let (parts, body) = request.into_parts();
         let trace = Trace::of(&parts.headers);
         let id = self.request_ids.next(trace.as_ref().map(Trace::id));
@@ -128,8 +133,8 @@ impl Entrance {
 
         let headers = response.headers_mut();
         // HTTP/2 ends a stream without its connection.
-        if line.pulse.is_http1() && !rest.take_in(waits).await {
-            line.pulse.set_unread();
+        if line.timeouts.is_http1() && !rest.take_in(waits).await {
+            line.timeouts.set_unread();
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -142,7 +147,7 @@ impl Entrance {
             figures.requests_over_bytes.fetch_add(1, Ordering::Relaxed);
         }
         if let Some((began, request_id, method, route)) = logged {
-            let by = response.extensions().get::<Arc<Stamp>>();
+            let by = response.extensions().get::<Arc<ServedBy>>();
             let (plugin, generation) = (by.map(|by| &by.plugin), by.map(|by| by.generation));
             let duration_ms = began.elapsed().as_micros() as f64 / 1e3;
             tracing::debug!(request_id, %method, ?route, status, plugin, generation, duration_ms, "answered");
@@ -150,12 +155,16 @@ impl Entrance {
         if let Some(passage) = passage {
             passage.out();
         }
-        response.map(|body| AnswerBody::new(body, beat, open, place))
+        response.map(|body| AnswerBody::new(body, activity, open, place))
     }
 
     /// The place of a request, and whom it is for.
-    fn admit(&self, head: &Parts, line: &Line) -> Result<(Option<OwnedSemaphorePermit>, Option<Authority>), Problem> {
-        let place = self.gate.as_ref().map(|gate| gate.admit(head, &line.figures)).transpose()?;
+    fn admit(
+        &self,
+        head: &Parts,
+        line: &ClientConnection,
+    ) -> Result<(Option<OwnedSemaphorePermit>, Option<Authority>), Problem> {
+        let place = self.admission.as_ref().map(|admission| admission.admit(head, &line.figures)).transpose()?;
         // hyper counts those of HTTP/1.
         if head.headers.len() > line.refusals.headers_max {
             return Err(line.refusals.head_too_large());
@@ -173,27 +182,27 @@ fn uri_bytes(uri: &Uri) -> usize {
 }
 
 /// One connection, as its requests know it.
-pub(super) struct Line {
-    pub(super) pulse: Arc<Pulse>,
-    pub(super) figures: Arc<Figures>,
-    pub(super) refusals: Arc<Refusals>,
+pub(super) struct ClientConnection {
+    pub(super) timeouts: Arc<ConnectionTimeouts>,
+    pub(super) figures: Arc<ServerStatistics>,
+    pub(super) refusals: Arc<HeadRefusals>,
     pub(super) from: SocketAddr,
 }
 
-/// The entrance as one connection sees it.
-pub(super) struct Door {
-    entrance: Arc<Entrance>,
-    line: Arc<Line>,
+/// The middleware as one connection sees it.
+pub(super) struct ConnectionService {
+    middleware: Arc<Middleware>,
+    line: Arc<ClientConnection>,
 }
 
-impl Service<Request<Incoming>> for Door {
+impl Service<Request<Incoming>> for ConnectionService {
     type Response = Response<AnswerBody<RouteBody>>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let beat = self.line.pulse.begin();
-        let (entrance, line) = (Arc::clone(&self.entrance), Arc::clone(&self.line));
-        Box::pin(async move { Ok(entrance.answer(request, beat, &line).await) })
+        let activity = self.line.timeouts.begin();
+        let (middleware, line) = (Arc::clone(&self.middleware), Arc::clone(&self.line));
+        Box::pin(async move { Ok(middleware.answer(request, activity, &line).await) })
     }
 }

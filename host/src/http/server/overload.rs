@@ -22,7 +22,7 @@ const ROUTES: usize = 64;
 
 /// Decides which requests to turn away.
 #[derive(Debug)]
-pub struct Shed {
+pub struct OverloadDetector {
     delay_max: Option<Duration>,
     epoch: Instant,
     routes: [Route; ROUTES],
@@ -45,7 +45,7 @@ struct Route {
     sum: AtomicU32,
 }
 
-impl Shed {
+impl OverloadDetector {
     /// Sheds once requests wait for longer than `delay_max`; none: never.
     pub fn new(delay_max: Option<Duration>) -> Arc<Self> {
         Arc::new(Self {
@@ -141,7 +141,7 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn requests_that_wait_behind_others_are_turned_away() {
-        let shed = Shed::new(Some(Duration::from_millis(20)));
+        let shed = OverloadDetector::new(Some(Duration::from_millis(20)));
         let mut turned_away = 0;
         for _ in 0..400 {
             turned_away += u32::from(shed.sheds("/x/", Instant::now()));
@@ -152,6 +152,6 @@ mod tests {
             }
         }
         assert!(turned_away > 50, "{turned_away}");
-        assert!(!Shed::new(None).sheds("/x/", Instant::now()));
+        assert!(!OverloadDetector::new(None).sheds("/x/", Instant::now()));
     }
 }

@@ -1,7 +1,7 @@
 //! What hyper refuses before anybody else sees it, a head that is too large or is none: it answers with a bare status, and here
 //! it gets the words that every other error has.
 
-use super::figures::Figures;
+use super::statistics::ServerStatistics;
 use crate::http::problem::Problem;
 use bytes::Bytes;
 use std::fmt::Write;
@@ -11,14 +11,14 @@ const NOT_HTTP: &str = "the head of the request is not as HTTP/1.1 has it (RFC 9
 
 /// The bounds on heads, by which they are refused.
 #[derive(Clone, Debug)]
-pub(super) struct Refusals {
+pub(super) struct HeadRefusals {
     pub(super) head_bytes_max: usize,
     pub(super) headers_max: usize,
     pub(super) uri_bytes_max: usize,
-    pub(super) figures: Arc<Figures>,
+    pub(super) figures: Arc<ServerStatistics>,
 }
 
-impl Refusals {
+impl HeadRefusals {
     /// An answer of hyper's own, which is a head alone, with a body that says why.
     pub(super) fn with_words(&self, answer: &[u8]) -> Bytes {
         let unchanged = || Bytes::copy_from_slice(answer);
@@ -55,9 +55,9 @@ mod tests {
 
     #[test]
     fn a_bare_status_gets_words_and_anything_else_stays_as_it_is() {
-        let figures = Arc::new(Figures::default());
+        let figures = Arc::new(ServerStatistics::default());
         let refusals =
-            Refusals { head_bytes_max: 9_000, headers_max: 7, uri_bytes_max: 5, figures: Arc::clone(&figures) };
+            HeadRefusals { head_bytes_max: 9_000, headers_max: 7, uri_bytes_max: 5, figures: Arc::clone(&figures) };
         let bare = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nconnection: close\r\n\r\n";
         let worded = refusals.with_words(bare);
         let (head, body) = std::str::from_utf8(&worded).unwrap().split_once("\r\n\r\n").unwrap();

@@ -1,8 +1,8 @@
 //! The stream of a connection as hyper has it: it sees what its client does while hyper does not look, gives hyper's own
 //! refusals their words, and closes so that the client gets to read them.
 
-use super::connection_timeouts::Pulse;
-use super::refusals::Refusals;
+use super::connection_timeouts::ConnectionTimeouts;
+use super::refusals::HeadRefusals;
 use crate::config::{HTTP_LINGER_BYTES_MAX, HTTP_LINGER_MS_MAX, HTTP_LINGER_SILENCE_MS};
 use bytes::{Buf, Bytes};
 use std::io::{self, IoSlice};
@@ -22,8 +22,8 @@ const UNWANTED_BYTES: usize = 16 << 10;
 /// A stream, and what is known of its client.
 pub(super) struct Socket<S> {
     stream: S,
-    pulse: Arc<Pulse>,
-    refusals: Arc<Refusals>,
+    timeouts: Arc<ConnectionTimeouts>,
+    refusals: Arc<HeadRefusals>,
     /// What was read before hyper asked for it.
     early: Bytes,
     /// hyper waits for bytes itself.
@@ -47,31 +47,31 @@ struct Closing {
 }
 
 impl<S> Socket<S> {
-    pub(super) fn new(stream: S, pulse: Arc<Pulse>, refusals: Arc<Refusals>) -> Self {
-        let flushed_after = pulse.between_requests().filter(|_| pulse.is_http1());
+    pub(super) fn new(stream: S, timeouts: Arc<ConnectionTimeouts>, refusals: Arc<HeadRefusals>) -> Self {
+        let flushed_after = timeouts.between_requests().filter(|_| timeouts.is_http1());
         let (early, refusal) = (Bytes::new(), Bytes::new());
         let (awaited, ended, blocked) = (false, false, false);
-        Self { stream, pulse, refusals, early, awaited, ended, flushed_after, refusal, blocked, closing: None }
+        Self { stream, timeouts, refusals, early, awaited, ended, flushed_after, refusal, blocked, closing: None }
     }
 
     /// Takes over what hyper says of its own accord: a status without a word of why. Nothing else is written where no
     /// request began since all was.
     fn refuses(&mut self, written: &[IoSlice<'_>]) -> Option<usize> {
-        if self.flushed_after.is_none() || self.flushed_after != self.pulse.between_requests() {
+        if self.flushed_after.is_none() || self.flushed_after != self.timeouts.between_requests() {
             return None;
         }
         let head: Vec<u8> = written.iter().flat_map(|piece| piece.iter().copied()).collect();
         self.refusal = self.refusals.with_words(&head);
         self.flushed_after = None;
         // Of what was refused there may be more to come.
-        self.pulse.set_unread();
+        self.timeouts.set_unread();
         Some(head.len())
     }
 
     fn note_blocked(&mut self, blocked: bool) {
         if self.blocked != blocked {
             self.blocked = blocked;
-            self.pulse.set_blocked(blocked);
+            self.timeouts.set_blocked(blocked);
         }
     }
 }
@@ -118,7 +118,7 @@ impl<S: AsyncRead + Unpin> Socket<S> {
         while !self.ended {
             let mut into = ReadBuf::uninit(&mut space);
             match self.poll_stream(context, &mut into) {
-                Poll::Pending if !self.pulse.has_unread() => return Poll::Ready(()),
+                Poll::Pending if !self.timeouts.has_unread() => return Poll::Ready(()),
                 Poll::Pending => {
                     ready!(Closing::poll(self.closing.insert(closing), context));
                     return Poll::Ready(());
@@ -128,7 +128,7 @@ impl<S: AsyncRead + Unpin> Socket<S> {
             }
             let now = Instant::now();
             if !into.filled().is_empty() {
-                self.pulse.set_unread();
+                self.timeouts.set_unread();
             }
             closing.bytes += into.filled().len() as u64;
             closing.silence.as_mut().reset((now + patience).min(closing.until));
@@ -170,7 +170,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
             ready!(read)?;
         }
         if into.filled().len() > before {
-            self.pulse.came_in();
+            self.timeouts.came_in();
         }
         Poll::Ready(Ok(()))
     }
@@ -191,8 +191,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<S> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
         self.note_blocked(flushed.is_pending());
         ready!(flushed)?;
-        if self.pulse.is_http1() {
-            self.flushed_after = self.pulse.between_requests();
+        if self.timeouts.is_http1() {
+            self.flushed_after = self.timeouts.between_requests();
             if self.flushed_after.is_none() {
                 self.look_ahead(context)?;
             }

@@ -1,14 +1,15 @@
 //! TLS: the certificate of a surface and its key, from files that are looked at again while the host runs.
 
-use super::figures::Figures;
+use super::statistics::ServerStatistics;
 use super::token::warn_if_others_read;
 use crate::config::CERTIFICATE_LOOK_MS;
-use arc_swap::ArcSwap;
-use std::fmt;
+use crate::system::file_watch::{FileWatch, Fingerprint, Notices, Pace, Watched};
+use crate::system::supervisor::Supervisor;
+use arc_swap::ArcSwapOption;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -23,35 +24,24 @@ const HTTP_1: &[u8] = b"http/1.1";
 
 /// TLS as a surface offers it.
 pub struct Tls {
-    files: Arc<Files>,
-    current: Arc<Current>,
+    pair: Arc<Pair>,
     acceptor: TlsAcceptor,
 }
 
-/// Where certificate and key are.
+/// Where certificate and key are, and those in force.
 #[derive(Debug)]
-struct Files {
+struct Pair {
     certificate: PathBuf,
     key: PathBuf,
+    provider: Arc<CryptoProvider>,
+    current: ArcSwapOption<CertifiedKey>,
 }
 
-/// The pair in force.
-struct Current(ArcSwap<CertifiedKey>);
-
-impl fmt::Debug for Current {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Current")
-    }
-}
-
-impl ResolvesServerCert for Current {
+impl ResolvesServerCert for Pair {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load_full())
+        self.current.load_full()
     }
 }
-
-/// What shows that a file may have changed: everything but its content.
-type Look = Option<(SystemTime, u64, u64)>;
 
 impl Tls {
     /// Reads the pair.
@@ -59,67 +49,86 @@ impl Tls {
     /// # Errors
     /// Names the file and says what is wrong with it.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, String> {
-        let files = Arc::new(Files { certificate: certificate.to_owned(), key: key.to_owned() });
         let provider = Arc::new(ring::default_provider());
-        let certified = files.read(&provider)?;
-        warn_if_others_read("private key", key);
-        let current = Arc::new(Current(ArcSwap::new(certified)));
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let (certificate, key) = (certificate.to_owned(), key.to_owned());
+        let pair = Arc::new(Pair { certificate, key, provider, current: ArcSwapOption::empty() });
+        pair.renew()?;
+        warn_if_others_read("private key", &pair.key);
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(&pair.provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| format!("setting up TLS: {error}"))?
             .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
+            .with_cert_resolver(Arc::clone(&pair) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1.to_vec()];
-        Ok(Self { files, current, acceptor: TlsAcceptor::from(Arc::new(config)) })
+        Ok(Self { pair, acceptor: TlsAcceptor::from(Arc::new(config)) })
     }
 
     pub(super) fn acceptor(&self) -> &TlsAcceptor {
         &self.acceptor
     }
 
-    /// Puts each new pair in force, for as long as it is polled. What is wrong with a bad one is said once, and the one
+    /// Puts each new pair in force, until what is returned is dropped. What is wrong with a bad one is said once, and the one
     /// before it stays.
-    pub(super) async fn watch(&self, figures: &Figures) {
-        let provider = Arc::new(ring::default_provider());
-        // What the first look sees may be newer than what was loaded: so it is read in any case.
-        let (mut read, mut seen) = (None, None);
-        loop {
-            tokio::time::sleep(Duration::from_millis(CERTIFICATE_LOOK_MS)).await;
-            let Some(look) = self.off_the_runtime(|files| files.look()).await else { continue };
-            // Two files are not written at once; so they have to look alike for two looks.
-            let at_rest = seen.replace(look) == Some(look);
-            if !at_rest || read == Some(look) {
-                continue;
-            }
-            read = Some(look);
-            let reading = Arc::clone(&provider);
-            let Some(certified) = self.off_the_runtime(move |files| files.read(&reading)).await else { continue };
-            match certified {
-                Ok(certified) => {
-                    let changed = self.current.0.load().cert != certified.cert;
-                    self.current.0.store(certified);
-                    if changed {
-                        figures.certificates_reloaded.fetch_add(1, Ordering::Relaxed);
-                        tracing::info!("certificate {}: the new one is in force", self.files.certificate.display());
-                    }
-                }
-                Err(error) => {
-                    figures.certificate_reloads_failed.fetch_add(1, Ordering::Relaxed);
-                    tracing::error!("{error}; the certificate before it stays in force");
-                }
-            }
-        }
-    }
-
-    /// A file system may take its time, and connections are not to wait for it. None: the host ends.
-    async fn off_the_runtime<T: Send + 'static>(&self, work: impl FnOnce(&Files) -> T + Send + 'static) -> Option<T> {
-        let files = Arc::clone(&self.files);
-        tokio::task::spawn_blocking(move || work(&files)).await.ok()
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn watch(&self, figures: &Arc<ServerStatistics>, supervisor: &Supervisor) -> Result<FileWatch, String> {
+        let look = Duration::from_millis(CERTIFICATE_LOOK_MS);
+        let watched =
+            WatchedPair { pair: Arc::clone(&self.pair), figures: Arc::clone(figures), seen: None, is_read: false };
+        FileWatch::start((supervisor, "watch-certificates"), Pace { rest: look, rescan: look }, watched)
     }
 }
 
-impl Files {
-    fn read(&self, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, String> {
+/// A pair whose files are looked at.
+struct WatchedPair {
+    pair: Arc<Pair>,
+    figures: Arc<ServerStatistics>,
+    seen: Option<[Option<Fingerprint>; 2]>,
+    /// Not before the first looks, which may see a newer pair than was loaded.
+    is_read: bool,
+}
+
+impl Watched for WatchedPair {
+    fn look(&mut self, notices: &mut Notices) -> bool {
+        let files = [&self.pair.certificate, &self.pair.key];
+        notices.follow(files.map(PathBuf::clone));
+        let now = files.map(|file| Fingerprint::of(file));
+        // Two files are not written at once, so both have to rest.
+        let at_rest = self.seen.replace(now) == Some(now);
+        if at_rest && !self.is_read {
+            self.renew();
+        }
+        self.is_read = at_rest;
+        at_rest
+    }
+}
+
+impl WatchedPair {
+    fn renew(&self) {
+        match self.pair.renew() {
+            Ok(false) => {}
+            Ok(true) => {
+                self.figures.certificates_reloaded.fetch_add(1, Ordering::Relaxed);
+                tracing::info!("certificate {}: the new one is in force", self.pair.certificate.display());
+            }
+            Err(error) => {
+                self.figures.certificate_reloads_failed.fetch_add(1, Ordering::Relaxed);
+                tracing::error!("{error}; the certificate before it stays in force");
+            }
+        }
+    }
+}
+
+impl Pair {
+    /// Reads the files and puts in force what they hold. Returns whether it is another certificate.
+    fn renew(&self) -> Result<bool, String> {
+        let certified = self.read()?;
+        let before = self.current.swap(Some(Arc::clone(&certified)));
+        Ok(before.is_none_or(|before| before.cert != certified.cert))
+    }
+
+    fn read(&self) -> Result<Arc<CertifiedKey>, String> {
         let (certificate, key) = (self.certificate.display(), self.key.display());
         let read = |what: &str, path: &Path| {
             std::fs::read(path).map_err(|error| format!("reading the {what} {}: {error}", path.display()))
@@ -139,17 +148,13 @@ impl Files {
         }
         let private = PrivateKeyDer::from_pem_slice(&private)
             .map_err(|error| format!("private key {key}: {error}: give it in PEM form, as PKCS#8, PKCS#1 or SEC1"))?;
-        let certified = CertifiedKey::from_der(chain, private, provider).map_err(|error| match error {
+        let certified = CertifiedKey::from_der(chain, private, &self.provider).map_err(|error| match error {
             tokio_rustls::rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
                 format!("private key {key}: it is not the key of the certificate {certificate}")
             }
             error => format!("certificate {certificate} with private key {key}: {error}"),
         })?;
         Ok(Arc::new(certified))
-    }
-
-    fn look(&self) -> (Look, Look) {
-        (look(&self.certificate), look(&self.key))
     }
 }
 
@@ -158,19 +163,4 @@ fn is_encrypted(pem: &[u8]) -> bool {
     [b"BEGIN ENCRYPTED PRIVATE KEY".as_slice(), b"Proc-Type: 4,ENCRYPTED"]
         .iter()
         .any(|mark| pem.windows(mark.len()).any(|window| window == *mark))
-}
-
-fn look(path: &Path) -> Look {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len(), file_number(&metadata)))
-}
-
-#[cfg(unix)]
-fn file_number(metadata: &std::fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
-}
-
-#[cfg(not(unix))]
-fn file_number(_metadata: &std::fs::Metadata) -> u64 {
-    0
 }

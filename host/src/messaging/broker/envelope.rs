@@ -68,10 +68,10 @@ impl Envelope {
     }
 
     /// The message that carries `body` back to where the request came from, frame by frame.
-    pub(crate) fn around<'a>(&'a self, body: &'a [Vec<u8>]) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn around<'a, F: AsRef<[u8]>>(&'a self, body: &'a [F]) -> impl Iterator<Item = &'a [u8]> {
         let delimiter: Option<&[u8]> = self.delimited.then_some(&[]);
         let route = self.route.iter().flat_map(|route| route.iter().map(Vec::as_slice));
-        let body = body.iter().map(Vec::as_slice);
+        let body = body.iter().map(AsRef::as_ref);
         std::iter::once(self.identity.as_slice()).chain(route).chain(delimiter).chain(body)
     }
 

@@ -1,10 +1,12 @@
 //! The frontend: the ROUTER socket that clients connect to, with what is known of them and who is let in.
 
 use super::Settings;
+use super::core::{QueuedReply, Sent};
 use crate::config::{AUTHORIZED_KEYS_LOOK_MS, OnFull, REQUESTS_PER_CLIENT_MAX};
-use crate::messaging::curve::keeper::Keeper;
-use crate::messaging::socket::figures::SocketFigures;
+use crate::ledger::Reason;
+use crate::messaging::curve::access_control::AccessControl;
 use crate::messaging::socket::monitor::{Descriptor, Monitor};
+use crate::messaging::socket::statistics::SocketStatistics;
 use crate::messaging::socket::{self, Received};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,13 +16,13 @@ use zmq_sys::beyond;
 /// Belongs to the broker's thread.
 pub(super) struct Frontend {
     monitor: Monitor,
-    keeper: Option<Keeper>,
+    keeper: Option<AccessControl>,
     socket: zmq::Socket,
     /// Whether connections may have to be ended: to write down who sent a request costs something.
     knows_clients: bool,
     /// The connection by which each identity came last.
     clients: HashMap<Vec<u8>, Descriptor>,
-    figures: Arc<SocketFigures>,
+    figures: Arc<SocketStatistics>,
 }
 
 impl Frontend {
@@ -28,29 +30,48 @@ impl Frontend {
     pub(super) fn open(
         context: &zmq::Context,
         settings: &Settings,
-        figures: Arc<SocketFigures>,
+        figures: Arc<SocketStatistics>,
     ) -> Result<(Self, String), String> {
         let mut socket = context.socket(zmq::ROUTER).map_err(socket::cause)?;
+        let Settings { messaging, broker, ipc, curve, .. } = settings;
         let set_options = || -> zmq::Result<()> {
             socket.set_router_mandatory(true)?;
             // A client that came back is served, although its old connection may not have ended yet.
             socket.set_router_handover(true)?;
-            socket.set_maxmsgsize(i64::try_from(settings.frame_bytes_max).unwrap_or(i64::MAX))?;
+            socket.set_maxmsgsize(i64::try_from(messaging.frame_bytes_max).unwrap_or(i64::MAX))?;
             socket.set_rcvhwm(REQUESTS_PER_CLIENT_MAX)?;
-            socket.set_sndhwm(socket::hwm(settings.queue_messages_max))?;
-            socket::set_patience(&socket, settings.heartbeat, settings.handshake_timeout)?;
+            socket.set_sndhwm(socket::hwm(messaging.queue_messages_max))?;
+            let ms = Duration::from_millis;
+            socket::set_patience(&socket, ms(messaging.heartbeat_ms), ms(messaging.handshake_timeout_ms))?;
             socket.set_linger(0)
         };
         set_options().map_err(socket::cause)?;
-        socket::bound_queues(&mut socket, settings.peer_queue_bytes_max)?;
-        let keeper = settings.curve.as_ref().map(|curve| Keeper::guard(curve, context, &mut socket)).transpose()?;
+        socket::bound_queues(&mut socket, messaging.peer_queue_bytes_max)?;
+        let keeper = curve.as_ref().map(|curve| AccessControl::guard(curve, context, &mut socket)).transpose()?;
         let monitor = Monitor::attach(context, &mut socket, "frontend", keeper.is_some(), Arc::clone(&figures))?;
-        let endpoint = socket::bind_guarded(&socket, &settings.endpoint, settings.ipc)?;
-        let knows_clients = settings.on_full == OnFull::CutOff || keeper.is_some();
+        let endpoint = socket::bind_guarded(&socket, &messaging.frontend.to_string(), *ipc)?;
+        let knows_clients = broker.on_full == OnFull::CutOff || keeper.is_some();
         Ok((Self { monitor, keeper, socket, knows_clients, clients: HashMap::new(), figures }, endpoint))
     }
 
-    /// For sending.
+    /// Sends a reply, if its client has room for it now.
+    pub(super) fn send(&self, reply: &QueuedReply) -> Sent {
+        // ROUTER_MANDATORY makes an error of what libzmq would drop unseen.
+        match socket::send_frames(&self.socket, reply.message(), zmq::DONTWAIT) {
+            Ok(()) => {
+                self.figures.count_out(reply.message().map(<[u8]>::len).sum());
+                Sent::Out
+            }
+            Err(zmq::Error::EAGAIN) => Sent::Full,
+            Err(zmq::Error::EHOSTUNREACH) => Sent::Failed(Reason::Unroutable, socket::cause(zmq::Error::EHOSTUNREACH)),
+            Err(error) => {
+                tracing::warn!(%error, "sending a reply");
+                Sent::Failed(Reason::SendFailed, socket::cause(error))
+            }
+        }
+    }
+
+    /// For its options.
     pub(super) fn socket(&self) -> &zmq::Socket {
         &self.socket
     }
@@ -153,5 +174,17 @@ impl Frontend {
     pub(super) fn due(&self, now: Instant) -> Instant {
         let rounds = self.keeper.as_ref().map(|_| now + Duration::from_millis(AUTHORIZED_KEYS_LOOK_MS));
         rounds.into_iter().fold(self.monitor.due(), Instant::min)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::core::{NO_ROOM, UNREACHABLE};
+    use super::*;
+
+    #[test]
+    fn the_core_says_of_a_client_what_libzmq_says() {
+        assert_eq!(socket::cause(zmq::Error::EHOSTUNREACH), UNREACHABLE);
+        assert_eq!(socket::cause(zmq::Error::EAGAIN), NO_ROOM);
     }
 }

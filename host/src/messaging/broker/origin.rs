@@ -1,9 +1,9 @@
 //! Where a reply comes from: what its dead letter has to tell, if it comes to one.
 
 use crate::dead_letters::{Base64, By, Input, Lost};
+use crate::flow::ServedBy;
 use crate::ledger::Reason;
 use crate::messaging::socket::Frames;
-use crate::plugin::Stamp;
 use crate::request_id::RequestId;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(super) struct Origin {
     /// Of the request at its hop.
     pub(super) number: u64,
     /// Who answered it.
-    pub(super) by: Option<Arc<Stamp>>,
+    pub(super) by: Option<Arc<ServedBy>>,
 }
 
 impl Origin {
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn a_lost_reply_tells_where_it_came_from() {
-        let stamp = Stamp { plugin: "p".to_owned(), generation: 3, digest: "d".to_owned(), artifact: None };
+        let stamp = ServedBy { plugin: "p".to_owned(), generation: 3, digest: "d".to_owned(), artifact: None };
         let by = Some(Arc::new(stamp.clone()));
         let ids = RequestIds::default();
         let (id, other) = (ids.next_id(), ids.next_id());

@@ -1,14 +1,14 @@
 //! The gate of guarded sockets: the thread that libzmq asks, by ZAP, who may connect.
 
 use super::zap::Guarding;
-use crate::complaint::Complaint;
 use crate::config::AUTHORIZED_KEYS_LOOK_MS;
+use crate::log_limit::LogLimit;
 use crate::messaging::socket;
+use crate::system::supervisor::Supervisor;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -21,34 +21,30 @@ const STOP: u8 = b's';
 /// The handle of the thread that answers for the sockets of one context. Once it has ended, for whatever reason, nobody
 /// gets in any more.
 #[derive(Debug)]
-pub struct Gate {
+pub struct Authenticator {
     /// Not a ZeroMQ socket: the context may have gone by the time the thread is told to stop.
     control: UnixStream,
-    alive: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Gate {
+impl Authenticator {
     /// Starts the thread. Guarded sockets may bind once this has returned.
-    pub(super) fn start(context: &zmq::Context, guarding: Arc<Guarding>) -> Result<Self, String> {
+    pub(super) fn start(
+        context: &zmq::Context,
+        guarding: Arc<Guarding>,
+        supervisor: &Supervisor,
+    ) -> Result<Self, String> {
         let (control, heard) = UnixStream::pair().map_err(|error| format!("starting ZAP: {error}"))?;
         let context = context.clone();
-        let alive = Arc::new(AtomicBool::new(true));
-        let watched = Lifeline { alive: Arc::clone(&alive), guarding: Arc::clone(&guarding), told_to_stop: false };
         let open = move || {
             let socket = context.socket(zmq::REP).map_err(socket::cause)?;
             socket.set_linger(0).map_err(socket::cause)?;
             socket::bind(&socket, ENDPOINT)?;
-            Ok((Keeper { socket, control: heard, guarding, life: watched }, ()))
+            Ok((AuthenticatorLoop { socket, control: heard, guarding }, ()))
         };
-        let (thread, ()) = socket::spawn_owner("zap", open, Keeper::run)
+        let (thread, ()) = socket::spawn_owner((supervisor, "zap"), open, AuthenticatorLoop::run)
             .map_err(|cause| format!("starting ZAP at {ENDPOINT}: {cause}"))?;
-        Ok(Self { control, alive, thread: Some(thread) })
-    }
-
-    /// Whether anybody can still be let in.
-    pub fn is_alive(&self) -> bool {
-        self.alive.load(Ordering::Acquire)
+        Ok(Self { control, thread: Some(thread) })
     }
 
     /// Ends the thread and waits for that, as dropping does. Connections that are up stay up.
@@ -60,53 +56,33 @@ impl Gate {
     }
 }
 
-impl Drop for Gate {
+impl Drop for Authenticator {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended by itself, of which the supervisor tells.
         let _ = self.control.write_all(&[STOP]);
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("ZAP thread panicked");
-        }
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
 /// All that the thread owns.
-struct Keeper {
+struct AuthenticatorLoop {
     socket: zmq::Socket,
     control: UnixStream,
     guarding: Arc<Guarding>,
-    life: Lifeline,
 }
 
-/// Says that the thread has ended, in whatever way it does.
-struct Lifeline {
-    alive: Arc<AtomicBool>,
-    guarding: Arc<Guarding>,
-    told_to_stop: bool,
-}
-
-impl Drop for Lifeline {
-    fn drop(&mut self) {
-        self.alive.store(false, Ordering::Release);
-        if !self.told_to_stop {
-            self.guarding.lost.fetch_add(1, Ordering::Release);
-            tracing::error!("the thread that looks keys up has ended: nobody is let in any more; restart the host");
-        }
-    }
-}
-
-impl Keeper {
-    fn run(mut self) {
+impl AuthenticatorLoop {
+    fn run(mut self) -> Result<(), String> {
         match self.answer_until_told() {
             // The context was terminated.
-            Ok(()) | Err(zmq::Error::ETERM) => self.life.told_to_stop = true,
-            Err(error) => tracing::error!(%error, "ZAP ends"),
+            Ok(()) | Err(zmq::Error::ETERM) => Ok(()),
+            Err(error) => Err(socket::cause(error)),
         }
     }
 
     fn answer_until_told(&mut self) -> zmq::Result<()> {
         let look_interval = Duration::from_millis(AUTHORIZED_KEYS_LOOK_MS);
-        let mut failures = Complaint::default();
+        let mut failures = LogLimit::default();
         loop {
             let control = zmq::PollItem::from_fd(self.control.as_raw_fd(), zmq::POLLIN);
             let mut items = [control, self.socket.as_poll_item(zmq::POLLIN)];
@@ -158,7 +134,7 @@ mod tests {
         curve: Curve,
         client: KeyPair,
         context: zmq::Context,
-        gate: Gate,
+        gate: Authenticator,
         router: zmq::Socket,
         endpoint: String,
     }
@@ -168,7 +144,7 @@ mod tests {
         fs::write(directory.join("secret.key"), host.secret).expect("a file");
         fs::create_dir(directory.join("keys")).expect("a folder");
         fs::write(directory.join("keys/client.key"), &client.public).expect("a file");
-        Curve::load(&directory.join("secret.key"), &directory.join("keys")).expect("sound")
+        Curve::load(&directory.join("secret.key"), &directory.join("keys"), &Supervisor::default()).expect("sound")
     }
 
     impl Guarded {
@@ -218,7 +194,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(5));
         }
         assert!(guarded.hear(&stranger, SOON).is_some());
-        assert!(guarded.gate.is_alive());
+        assert_eq!(guarded.curve.supervisor.deaths(), []);
     }
 
     #[test]
@@ -227,25 +203,26 @@ mod tests {
         assert!(guarded.hear(&guarded.client, SOON).is_some());
         guarded.gate.die();
         let died = Instant::now();
-        while guarded.gate.is_alive() {
+        while guarded.curve.supervisor.deaths().is_empty() {
             assert!(died.elapsed() < SOON);
             std::thread::sleep(Duration::from_millis(1));
         }
         assert!(guarded.hear(&guarded.client, IN_VAIN).is_none());
-        assert_eq!(guarded.curve.gates_lost(), 1);
         // Another one makes it well again.
         let again = guarded.curve.guard(&guarded.context).expect("a thread");
         assert!(guarded.hear(&guarded.client, SOON).is_some());
         again.stop();
-        assert_eq!(guarded.curve.gates_lost(), 1);
+        assert_eq!(guarded.curve.supervisor.deaths().len(), 1);
     }
 
     #[test]
     fn it_ends_with_its_context_and_after_it() {
-        let Guarded { curve, context, gate, router, directory: _directory, .. } = Guarded::new();
+        let Guarded { curve, mut context, gate, router, directory: _directory, .. } = Guarded::new();
         drop(router);
-        socket::terminate(context);
+        while context.destroy() == Err(zmq::Error::EINTR) {}
+        // With its last clone the crate would terminate it once more, though libzmq has freed it.
+        std::mem::forget(context);
         gate.stop();
-        assert_eq!(curve.gates_lost(), 0);
+        assert_eq!(curve.supervisor.deaths(), []);
     }
 }

@@ -2,7 +2,9 @@
 
 use super::key_file::KeyFile;
 use super::key_look::Look;
-use crate::config::AUTHORIZED_KEYS_MAX;
+use crate::config::{AUTHORIZED_KEYS_LOOK_MS, AUTHORIZED_KEYS_MAX, AUTHORIZED_KEYS_REST_MS};
+use crate::system::file_watch::{FileWatch, Notices, Pace, Watched};
+use crate::system::supervisor::Supervisor;
 use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -10,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// A line of the log names so many files at most.
 const NAMED_MAX: usize = 10;
@@ -43,7 +46,7 @@ impl AuthorizedKeys {
             generation: AtomicU64::new(0),
             removals: AtomicU64::new(0),
             reload_failures: AtomicU64::new(0),
-            look: Look::new(),
+            look: Look::default(),
             looking: Mutex::default(),
         };
         let files = this.scan(&BTreeMap::new(), true).map_err(|error| {
@@ -114,10 +117,19 @@ impl AuthorizedKeys {
         }
     }
 
-    /// Looks at the directory, which may take as long as its file system likes.
-    pub(super) fn look(&self) {
+    /// Starts to look at the directory, until what is returned is dropped. The threads that own sockets must not wait for a
+    /// disk, so they see what that thread saw last.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn watch(self: &Arc<Self>, supervisor: &Supervisor) -> Result<FileWatch, String> {
+        let [rest, rescan] = [AUTHORIZED_KEYS_REST_MS, AUTHORIZED_KEYS_LOOK_MS].map(Duration::from_millis);
+        FileWatch::start((supervisor, "watch-keys"), Pace { rest, rescan }, Arc::clone(self))
+    }
+
+    /// Reads what changed. False if anything did.
+    fn renew(&self) -> bool {
         let mut looking = self.looking();
-        self.look.begin();
         let looked = self.scan(&looking.files, false);
         let stalled = self.look.end();
         let directory = self.directory.display();
@@ -126,10 +138,12 @@ impl AuthorizedKeys {
                 if std::mem::take(&mut looking.failing) || stalled {
                     tracing::info!(%directory, "the authorized keys can be read again");
                 }
-                if files != looking.files {
+                let at_rest = files == looking.files;
+                if !at_rest {
                     self.publish(&files);
                     looking.files = files;
                 }
+                at_rest
             }
             Err(error) => {
                 self.reload_failures.fetch_add(1, Ordering::Relaxed);
@@ -140,6 +154,7 @@ impl AuthorizedKeys {
                         "the authorized keys cannot be read: the last list stays in force; put the directory back"
                     );
                 }
+                true
             }
         }
     }
@@ -198,6 +213,15 @@ impl AuthorizedKeys {
     }
 }
 
+impl Watched for Arc<AuthorizedKeys> {
+    /// Takes as long as the directory's file system likes.
+    fn look(&mut self, notices: &mut Notices) -> bool {
+        self.look.begin();
+        notices.follow([self.directory.join("any")]);
+        self.renew()
+    }
+}
+
 /// The first of these names, and how many more there are.
 fn named(files: &[String]) -> Option<String> {
     let more = files.len().saturating_sub(NAMED_MAX);
@@ -227,7 +251,7 @@ mod tests {
         while !condition() {
             assert!(started.elapsed() < Duration::from_secs(30), "waited in vain: {what}");
             std::thread::sleep(Duration::from_millis(5));
-            keys.look();
+            keys.renew();
         }
     }
 
@@ -247,7 +271,7 @@ mod tests {
         fs::write(&path, format!("{second}\n")).expect("a file");
         look_until(&keys, "rewritten", || keys.contains(&second) && !keys.contains(&first));
         let generation = keys.generation();
-        keys.look();
+        keys.renew();
         assert_eq!(keys.generation(), generation);
 
         fs::rename(&path, directory.path().join(".hidden")).expect("renamed");

@@ -1,7 +1,7 @@
 //! Denied handshakes: counted by reason, and one line of the log for each peer and key, now and then.
 
-use crate::config::DENIALS_REMEMBERED_MAX;
-use std::collections::{BTreeMap, HashMap};
+use crate::log_limit::LogLimit;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -32,19 +32,24 @@ impl Denial {
 }
 
 /// The denials of all sockets that one list guards.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Denials {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     counts: BTreeMap<&'static str, u64>,
-    /// When each was logged last, and how many were not since.
-    last: HashMap<(String, String), (Instant, u64)>,
+    /// By peer and key. Somebody may make up keys: the count says so, and the log stays readable.
+    lines: LogLimit<(String, String)>,
 }
 
 impl Denials {
+    pub(super) fn new() -> Self {
+        let state = State { counts: BTreeMap::new(), lines: LogLimit::new(1, REPEATED_AFTER) };
+        Self { state: Mutex::new(state) }
+    }
+
     /// How many there were, by reason.
     pub(super) fn counts(&self) -> BTreeMap<&'static str, u64> {
         self.lock().counts.clone()
@@ -56,7 +61,7 @@ impl Denials {
         let repeats = {
             let mut state = self.lock();
             *state.counts.entry(reason).or_default() += 1;
-            state.admit(peer, key, Instant::now())
+            state.lines.admit((peer.to_owned(), key.to_owned()), Instant::now())
         };
         let Some(repeats) = repeats else { return };
         if denial == Denial::UnknownKey {
@@ -77,57 +82,5 @@ impl Denials {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// How many were not logged since the last one was; none if this one is not to be logged either.
-    fn admit(&mut self, peer: &str, key: &str, now: Instant) -> Option<u64> {
-        if self.last.len() >= DENIALS_REMEMBERED_MAX {
-            self.last.retain(|_, (logged, _)| now.duration_since(*logged) < REPEATED_AFTER);
-        }
-        let full = self.last.len() >= DENIALS_REMEMBERED_MAX;
-        let named = (peer.to_owned(), key.to_owned());
-        match self.last.get_mut(&named) {
-            Some((logged, repeats)) if now.duration_since(*logged) < REPEATED_AFTER => {
-                *repeats += 1;
-                None
-            }
-            Some((logged, repeats)) => {
-                *logged = now;
-                Some(std::mem::take(repeats))
-            }
-            // Somebody makes up keys: the count says so, and the log stays readable.
-            None if full => None,
-            None => {
-                self.last.insert(named, (now, 0));
-                Some(0)
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_line_now_and_then_for_each_peer_and_key() {
-        let (mut state, now) = (State::default(), Instant::now());
-        assert_eq!(state.admit("127.0.0.1", "a", now), Some(0));
-        assert_eq!(state.admit("127.0.0.1", "a", now), None);
-        assert_eq!(state.admit("127.0.0.1", "b", now), Some(0));
-        assert_eq!(state.admit("127.0.0.2", "a", now), Some(0));
-        assert_eq!(state.admit("127.0.0.1", "a", now + REPEATED_AFTER), Some(1));
-    }
-
-    #[test]
-    fn made_up_keys_are_forgotten_again() {
-        let (mut state, now) = (State::default(), Instant::now());
-        let lines = (0..3 * DENIALS_REMEMBERED_MAX).filter_map(|n| state.admit("127.0.0.1", &n.to_string(), now));
-        assert_eq!(lines.count(), DENIALS_REMEMBERED_MAX);
-        assert_eq!(state.last.len(), DENIALS_REMEMBERED_MAX);
-        assert_eq!(state.admit("127.0.0.2", "new", now + REPEATED_AFTER), Some(0));
-        assert_eq!(state.last.len(), 1);
     }
 }

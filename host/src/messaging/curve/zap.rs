@@ -4,7 +4,6 @@ use super::authorized_keys::AuthorizedKeys;
 use super::denials::{Denial, Denials};
 use crate::messaging::socket::Frames;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 /// What guarded sockets call themselves; without a domain libzmq lets everybody in whom it can decrypt.
 pub(super) const DOMAIN: &str = "tidegate";
@@ -15,8 +14,6 @@ const VERSION: &[u8] = b"1.0";
 pub(super) struct Guarding {
     pub(super) keys: Arc<AuthorizedKeys>,
     pub(super) denials: Denials,
-    /// Threads that ended although nobody told them to.
-    pub(super) lost: AtomicUsize,
 }
 
 /// What libzmq asks: `[version, request id, domain, address, identity, mechanism, credentials …]`.
@@ -92,7 +89,7 @@ mod tests {
                 std::fs::write(directory.path().join("client"), &client.public).expect("a file");
                 AuthorizedKeys::load(directory.path()).expect("readable")
             });
-            let guarding = Guarding { keys, denials: Denials::default(), lost: AtomicUsize::new(0) };
+            let guarding = Guarding { keys, denials: Denials::new() };
             if sound {
                 let key = zmq::z85_decode(&client.public).expect("a key");
                 frames = ["1.0", "7", DOMAIN, "127.0.0.1", "", "CURVE"].map(|text| text.as_bytes().to_vec()).into();

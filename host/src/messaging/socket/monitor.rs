@@ -5,10 +5,10 @@
 
 use super::event;
 use super::event::Event;
-use super::figures::{PeerFigures, SocketFigures};
-use super::log_limit::LogLimit;
 use super::refusals::{self, Refusal, Refusals};
+use super::statistics::{PeerStatistics, SocketStatistics};
 use crate::config::{PEER_LOG_INTERVAL_MS, PEER_LOG_LINES_MAX};
+use crate::log_limit::LogLimit;
 use crate::messaging::socket;
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -71,7 +71,7 @@ impl Peer {
 pub(crate) struct Monitor {
     surface: &'static str,
     events: zmq::Socket,
-    figures: Arc<SocketFigures>,
+    figures: Arc<SocketStatistics>,
     peers: HashMap<Descriptor, Peer>,
     by_endpoint: HashMap<String, Descriptor>,
     refusals: Refusals,
@@ -88,7 +88,7 @@ impl Monitor {
         socket: &mut zmq::Socket,
         surface: &'static str,
         curve: bool,
-        figures: Arc<SocketFigures>,
+        figures: Arc<SocketStatistics>,
     ) -> Result<Self, String> {
         beyond::count_lost(socket.as_mut_ptr(), figures.peer_queues.counts()).map_err(socket::raw_cause)?;
         let handshake_ms = socket.get_handshake_ivl().map_err(socket::cause)?;
@@ -241,7 +241,7 @@ impl Monitor {
         // Over `ipc` it may be the next one that was told to be.
         peer.established |= peer.has_subscribed || peer.identity.is_some();
         if peer.established {
-            let figures = PeerFigures {
+            let figures = PeerStatistics {
                 address: peer.address().to_owned(),
                 key: peer.key.clone(),
                 subscriptions: peer.subscriptions,

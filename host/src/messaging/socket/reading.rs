@@ -1,6 +1,6 @@
 //! Why the frontend reads no requests although nobody has told it so: said once it has lasted for a while.
 
-use crate::complaint::Complaint;
+use crate::log_limit::LogLimit;
 use std::time::{Duration, Instant};
 
 /// What is shorter is how queues are meant to work.
@@ -39,7 +39,7 @@ pub(crate) struct Reading {
     /// It has lasted for long enough to be told.
     is_told: bool,
     is_logged: bool,
-    complaint: Complaint,
+    lines: LogLimit,
 }
 
 impl Reading {
@@ -58,7 +58,7 @@ impl Reading {
             return None;
         }
         self.is_told = true;
-        if let Some(times) = self.complaint.note(now) {
+        if let Some(times) = self.lines.note(now) {
             self.is_logged = true;
             tracing::warn!(times, "the frontend reads no requests: {}", obstacle.as_str());
         }

@@ -1,6 +1,6 @@
 //! Refused handshakes: what stood in the way, what to do about it, and one line of the log for it.
 
-use super::log_limit::LogLimit;
+use crate::log_limit::LogLimit;
 use std::time::{Duration, Instant};
 
 /// A client whose handshake fails tries again ten times a second: one line in this time, per address and reason.

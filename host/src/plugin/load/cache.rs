@@ -64,7 +64,7 @@ impl Cache {
                 ));
             }
         }
-        let mut hasher = Fingerprint(Sha256::new());
+        let mut hasher = CacheKey(Sha256::new());
         let engine = wasmtime::Engine::new(&compile_settings(false)).map_err(|error| format!("{error:#}"))?;
         engine.precompile_compatibility_hash().hash(&mut hasher);
         for source in reset::SOURCES {
@@ -179,9 +179,9 @@ fn isolation_of(file: &File) -> Result<Isolation, String> {
 }
 
 /// Turns what the engine hashes into a name that no other engine has.
-struct Fingerprint(Sha256);
+struct CacheKey(Sha256);
 
-impl Hasher for Fingerprint {
+impl Hasher for CacheKey {
     fn write(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }

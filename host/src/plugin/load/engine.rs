@@ -5,6 +5,7 @@ use super::compiler::Compiler;
 use crate::config::Limits;
 use crate::plugin::run::deterministic_random::Seed;
 use crate::plugin::run::runtime::{EngineError, Runtimes};
+use crate::system::supervisor::Supervisor;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -24,11 +25,13 @@ pub struct Setup {
     pub compiler: PathBuf,
     /// Where compiled components are kept.
     pub cache: Option<Arc<Cache>>,
-    /// Where the guests' chance comes from.
+    /// Where the guests' randomness comes from.
     pub seed: Seed,
     /// Whether a trap tells files and lines, from what debug info the component has; then there is no cache. For the
     /// authors of plugins alone: reading it takes time and memory that a component decides on.
     pub debug_info: bool,
+    /// Looks after the thread that makes guests yield.
+    pub supervisor: Supervisor,
 }
 
 impl Engine {
@@ -37,13 +40,13 @@ impl Engine {
     /// # Errors
     /// When the system does not grant the pool's address space (4 GiB an instance, not memory).
     pub fn new(largest: &Limits, setup: Setup) -> Result<Self, EngineError> {
-        let runtimes = Runtimes::start(largest, setup.plugins, setup.seed, setup.debug_info)?;
+        let runtimes = Runtimes::start(largest, setup.plugins, (setup.seed, setup.debug_info), &setup.supervisor)?;
         let compiler = Compiler::new(setup.compiler, setup.debug_info);
         // What it holds was compiled without.
         Ok(Self { compiler, cache: setup.cache.filter(|_| !setup.debug_info), runtimes })
     }
 
-    /// Where the chance of all guests comes from.
+    /// Where the randomness of all guests comes from.
     pub fn seed(&self) -> Seed {
         self.runtimes.seed
     }

@@ -3,16 +3,23 @@
 //! They stand in the guest crate's `examples.toml`; `plugin build` puts the file into a custom section as it is.
 
 mod difference;
+mod reply_policy;
+mod transform;
 
 use super::patience::while_too_busy;
 use crate::config::{EXAMPLES_MAX, EXAMPLES_MS_MAX};
-use crate::plugin::call::{CallError, CallNumber, Message, Metadata, Reply, Request};
+use crate::plugin::call::{CallError, CallNumber};
 use crate::plugin::roles::loaded::Plugin;
+use crate::plugin::roles::reply_policy::ReplyPolicy;
+use crate::plugin::roles::role::Role;
+use crate::plugin::roles::transform::Transform;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use difference::{difference, same, same_bytes, show, within};
+use difference::difference;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -21,73 +28,60 @@ use std::time::{Duration, Instant};
 pub const SECTION: &str = "tidegate:examples";
 
 /// The examples of one component.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Examples {
-    transform: Vec<Example<MessageIn, MessageOut>>,
-    reply_policy: Vec<Example<RequestIn, RepliesOut>>,
+    transform: Vec<Example<Transform>>,
+    reply_policy: Vec<Example<ReplyPolicy>>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Example<I, O> {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+struct Example<R: Exemplary> {
     name: Option<String>,
-    input: I,
-    expect: O,
+    input: R::Input,
+    expect: R::Expected,
+}
+
+/// A role that has examples, and how they are written.
+trait Exemplary: Role<In: Clone + Sync> {
+    /// What the plugin is called with.
+    type Input: DeserializeOwned + Send + Sync;
+    /// What is promised of the end of the call. What is left out may be anything.
+    type Expected: DeserializeOwned + Send + Sync;
+
+    fn input(written: &Self::Input) -> Self::In;
+
+    /// The error that is promised, and a part of its text.
+    fn error(expected: &Self::Expected) -> (Option<ErrorKind>, Option<&str>);
+
+    /// How what came out differs from what is promised.
+    fn compare(expected: &Self::Expected, output: Self::Out) -> Result<(), String>;
 }
 
 /// Text, or any bytes as `{ base64 = "…" }`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "Written")]
+struct Content(Vec<u8>);
+
+#[derive(Deserialize)]
 #[serde(untagged)]
-enum Content {
+enum Written {
     Text(String),
     Bytes { base64: String },
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MessageIn {
-    #[serde(default)]
-    topic: String,
-    #[serde(default)]
-    metadata: Metadata,
-    body: Content,
-}
+impl TryFrom<Written> for Content {
+    type Error = String;
 
-/// What is left out may be anything.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MessageOut {
-    topic: Option<String>,
-    metadata: Option<Metadata>,
-    body: Option<Content>,
-    #[serde(default)]
-    filtered: bool,
-    error: Option<ErrorKind>,
-    error_contains: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RequestIn {
-    identity: Option<Content>,
-    #[serde(default)]
-    metadata: Metadata,
-    frames: Vec<Content>,
-}
-
-/// What is left out may be anything.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RepliesOut {
-    replies_min: Option<usize>,
-    replies_max: Option<usize>,
-    delay_ms_min: Option<u32>,
-    delay_ms_max: Option<u32>,
-    /// Of every reply.
-    frames: Option<Vec<Content>>,
-    error: Option<ErrorKind>,
-    error_contains: Option<String>,
+    fn try_from(written: Written) -> Result<Self, String> {
+        match written {
+            Written::Text(text) => Ok(Self(text.into_bytes())),
+            Written::Bytes { base64 } => {
+                BASE64.decode(&base64).map(Self).map_err(|error| format!("base64 `{base64}`: {error}"))
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -119,15 +113,6 @@ impl From<String> for Miss {
     }
 }
 
-impl Content {
-    fn bytes(&self) -> Result<Vec<u8>, String> {
-        match self {
-            Self::Text(text) => Ok(text.clone().into_bytes()),
-            Self::Bytes { base64 } => BASE64.decode(base64).map_err(|error| format!("`{base64}`: {error}")),
-        }
-    }
-}
-
 impl Examples {
     /// Reads an `examples.toml`.
     ///
@@ -139,7 +124,6 @@ impl Examples {
         if count > EXAMPLES_MAX {
             return Err(format!("{count} examples are more than {EXAMPLES_MAX}"));
         }
-        examples.check_contents().map_err(|error| format!("base64 {error}"))?;
         Ok(examples)
     }
 
@@ -148,32 +132,13 @@ impl Examples {
         self.transform.len() + self.reply_policy.len()
     }
 
-    /// Decodes everything once, so that a slip in the file is found when it is read.
-    fn check_contents(&self) -> Result<(), String> {
-        for example in &self.transform {
-            example.input.body.bytes()?;
-            example.expect.body.iter().try_for_each(|body| body.bytes().map(drop))?;
-        }
-        for example in &self.reply_policy {
-            let RequestIn { identity, frames, .. } = &example.input;
-            let expected = example.expect.frames.iter().flatten();
-            identity.iter().chain(frames).chain(expected).try_for_each(|content| content.bytes().map(drop))?;
-        }
-        Ok(())
-    }
-
     /// Tries the plugin on each, in order, under its own bounds. The last outcome may be that time ran out.
     pub async fn try_on(&self, plugin: &Arc<Plugin>) -> Vec<Outcome> {
         let deadline = Instant::now() + Duration::from_millis(EXAMPLES_MS_MAX);
         let was_busy = &AtomicBool::new(false);
-        let transform = self.transform.iter().enumerate().map(|(index, example)| {
-            (example.title("transform", index), example.try_on(plugin, number(index), was_busy).boxed())
-        });
-        let reply_policy = self.reply_policy.iter().enumerate().map(|(index, example)| {
-            (example.title("reply-policy", index), example.try_on(plugin, number(index), was_busy).boxed())
-        });
         let mut outcomes = Vec::new();
-        for (name, tried) in transform.chain(reply_policy) {
+        let tries = tries(&self.transform, plugin, was_busy).chain(tries(&self.reply_policy, plugin, was_busy));
+        for (name, tried) in tries {
             if Instant::now() > deadline {
                 outcomes.push(Outcome::out_of_time(name, was_busy.load(Ordering::Relaxed)));
                 break;
@@ -189,9 +154,16 @@ impl Examples {
     }
 }
 
-/// Of the example with this index in its list.
-fn number(index: usize) -> CallNumber {
-    CallNumber::Load(index as u64 + 1)
+/// The examples of a role: the name of each, and what comes of it.
+fn tries<'a, R: Exemplary>(
+    examples: &'a [Example<R>],
+    plugin: &'a Arc<Plugin>,
+    was_busy: &'a AtomicBool,
+) -> impl Iterator<Item = (String, BoxFuture<'a, Result<(), Miss>>)> {
+    examples.iter().zip(1..).map(move |(example, number)| {
+        let name = example.name.clone().unwrap_or_else(|| format!("{} {number}", R::NAME));
+        (name, example.try_on(plugin, CallNumber::Load(number), was_busy).boxed())
+    })
 }
 
 impl Outcome {
@@ -207,76 +179,22 @@ impl Outcome {
     }
 }
 
-impl<I, O> Example<I, O> {
-    fn title(&self, role: &str, index: usize) -> String {
-        self.name.clone().unwrap_or_else(|| format!("{role} {}", index + 1))
-    }
-}
-
-impl Example<MessageIn, MessageOut> {
+impl<R: Exemplary> Example<R> {
     async fn try_on(&self, plugin: &Arc<Plugin>, number: CallNumber, was_busy: &AtomicBool) -> Result<(), Miss> {
-        let MessageIn { topic, metadata, body } = &self.input;
-        let message = Message { topic: topic.clone(), metadata: metadata.clone(), body: body.bytes()? };
-        let MessageOut { topic, metadata, body, filtered, error, error_contains } = &self.expect;
-        let message = Arc::new(message.into());
-        let call = || plugin.transform(Arc::clone(&message), number, Arc::default(), ());
+        let input = R::input(&self.input);
+        let call = || plugin.call::<R>(input.clone(), number, Arc::default(), ());
         let ended = while_too_busy(call, was_busy).await;
-        let Some(returned) = expected_end(ended, *error, error_contains)? else { return Ok(()) };
-        let message = match (returned, filtered) {
-            (None, true) => return Ok(()),
-            (None, false) => {
-                return Err(difference("the answer", "a message", "none: the plugin filtered it").into());
-            }
-            (Some(message), true) => {
-                return Err(difference("the answer", "none: a filtered message", show(&message.body)).into());
-            }
-            (Some(message), false) => message,
-        };
-        if let Some(body) = body {
-            same_bytes("body", &body.bytes()?, &message.body)?;
+        match expected_end(ended, R::error(&self.expect))? {
+            Some(output) => Ok(R::compare(&self.expect, output)?),
+            None => Ok(()),
         }
-        if let Some(topic) = topic {
-            same("topic", topic, &message.topic)?;
-        }
-        if let Some(metadata) = metadata {
-            same("metadata", metadata, &message.metadata)?;
-        }
-        Ok(())
-    }
-}
-
-impl Example<RequestIn, RepliesOut> {
-    async fn try_on(&self, plugin: &Arc<Plugin>, number: CallNumber, was_busy: &AtomicBool) -> Result<(), Miss> {
-        let RequestIn { identity, metadata, frames } = &self.input;
-        let identity = identity.as_ref().map_or_else(|| Ok(b"example".to_vec()), Content::bytes)?;
-        let frames = frames.iter().map(Content::bytes).collect::<Result<_, _>>()?;
-        let request = Request { identity, metadata: metadata.clone(), frames };
-        let RepliesOut { replies_min, replies_max, delay_ms_min, delay_ms_max, frames, error, error_contains } =
-            &self.expect;
-        let request = Arc::new(request.into());
-        let call = || plugin.replies(Arc::clone(&request), number, Arc::default(), ());
-        let ended = while_too_busy(call, was_busy).await;
-        let Some(replies) = expected_end(ended, *error, error_contains)? else { return Ok(()) };
-        within("replies", replies.len(), *replies_min, *replies_max)?;
-        for (index, Reply { delay_ms, frames: returned }) in replies.iter().enumerate() {
-            within(&format!("delay_ms of reply {index}"), *delay_ms, *delay_ms_min, *delay_ms_max)?;
-            if let Some(frames) = frames {
-                let expected = frames.iter().map(Content::bytes).collect::<Result<Vec<_>, _>>()?;
-                same(&format!("number of frames of reply {index}"), &expected.len(), &returned.len())?;
-                for (place, (expected, returned)) in expected.iter().zip(returned).enumerate() {
-                    same_bytes(&format!("frame {place} of reply {index}"), expected, returned)?;
-                }
-            }
-        }
-        Ok(())
     }
 }
 
 /// What was returned, or none if an error was expected and came.
 fn expected_end<T>(
     ended: Result<T, CallError>,
-    error: Option<ErrorKind>,
-    contains: &Option<String>,
+    (error, contains): (Option<ErrorKind>, Option<&str>),
 ) -> Result<Option<T>, Miss> {
     let (kind, text) = match ended {
         Ok(returned) => {
@@ -313,15 +231,17 @@ mod tests {
 
     #[test]
     fn a_slip_in_the_file_is_named() {
+        let slip = |text| Examples::parse(text).err().unwrap();
         for (text, named) in [
             ("[[transform]]\ninput.body = 'a'\nexpect.bdy = 'b'", "bdy"),
-            ("[[transform]]\ninput.body = { base64 = '?' }\nexpect.body = 'b'", "base64"),
             ("[[transform]]\nexpect.body = 'b'", "input"),
             ("[[policy]]", "policy"),
         ] {
-            let error = Examples::parse(text).unwrap_err();
+            let error = slip(text);
             assert!(error.contains(named), "{named} is not in: {error}");
         }
+        let base64 = slip("[[transform]]\ninput.body = { base64 = '?' }\nexpect.body = 'b'");
+        assert!(base64.contains("line 2") && base64.contains("base64 `?`: "), "{base64}");
         assert_eq!(Examples::parse("").unwrap().count(), 0);
     }
 }

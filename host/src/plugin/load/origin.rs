@@ -9,7 +9,7 @@ use crate::oci::{Artifact, Error, Registries};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The place of one slot's component, and what is known of it.
-pub(crate) struct Origin {
+pub(crate) struct ComponentOrigin {
     place: Place,
     registries: Arc<Registries>,
     copies: Option<Arc<Copies>>,
@@ -28,7 +28,7 @@ struct Known {
 /// A component, and the artifact that it is the layer of.
 type Pulled = (Artifact, Arc<Vec<u8>>);
 
-impl Origin {
+impl ComponentOrigin {
     pub(crate) fn new(place: Place, registries: Arc<Registries>, copies: Option<Arc<Copies>>) -> Self {
         Self { place, registries, copies, known: Mutex::default() }
     }

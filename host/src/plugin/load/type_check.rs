@@ -2,21 +2,20 @@
 //! ones that the contract offers.
 
 use super::LoadError;
-use crate::plugin::role::Role;
-use crate::plugin::roles::v0_1_0::{self, Adapter};
-use crate::plugin::roles::wasi_http::{self, Handler};
+use crate::plugin::roles::ROLES;
+use crate::plugin::roles::http_handler::HttpHandler;
+use crate::plugin::roles::role::{Export, InterfaceVersion, Role, RoleKind};
+use crate::plugin::roles::transform::Transform;
 use crate::plugin::run::guest::Guest;
 use crate::plugin::run::runtime::Runtime;
 use wasmtime::component::types::{Component as ComponentType, ComponentItem};
-use wasmtime::component::{Component, InstancePre};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 /// A component that can be linked, with the roles that its exports give it.
 pub(super) struct TypeChecked {
     pub(super) component: InstancePre<Guest>,
-    pub(super) roles: Vec<Role>,
+    pub(super) functions: Vec<(&'static RoleKind, ComponentExportIndex)>,
     pub(super) imports: Vec<String>,
-    pub(super) adapter: Adapter,
-    pub(super) handler: Option<Handler>,
 }
 
 impl TypeChecked {
@@ -25,29 +24,22 @@ impl TypeChecked {
         let refused = |error: wasmtime::Error| LoadError::TypeCheck(format!("{error:#}"));
         let exports = component.component_type();
         let mut roles = Vec::new();
-        for role in [Role::Transform, Role::ReplyPolicy] {
-            if exports_role(engine, &exports, role)? {
-                roles.push(role);
-            }
+        for kind in &ROLES {
+            roles.extend(exported(engine, &exports, &kind.export)?.map(|interface| (kind, interface)));
         }
-        let is_handler = is_handler(engine, &exports)?;
-        if is_handler && roles.contains(&Role::Transform) {
+        let has_role = |role| roles.iter().any(|(kind, _)| kind.name == role);
+        let is_handler = has_role(HttpHandler::NAME);
+        if is_handler && has_role(Transform::NAME) {
+            let [transform, handler] = [Transform::EXPORT, HttpHandler::EXPORT].map(|export| export.interface);
             return Err(LoadError::TypeCheck(format!(
-                "exports both tidegate:plugin/transform and {}, and /NAME/ can be only one of them: make two components",
-                wasi_http::INTERFACE
+                "exports both {transform} and {handler}, and /NAME/ can be only one of them: make two components"
             )));
         }
-        if is_handler {
-            roles.push(Role::HttpHandler);
-        }
-        let version = v0_1_0::VERSION;
         if roles.is_empty() {
+            let interfaces = ROLES.iter().map(|kind| kind.export.to_string()).collect::<Vec<_>>().join(" nor ");
             return Err(LoadError::TypeCheck(format!(
-                "exports neither tidegate:plugin/transform@{version} nor tidegate:plugin/reply-policy@{version} nor \
-                 {}@{}: build it against the world transform-plugin or reply-policy-plugin in wit/, or as a handler of \
-                 wasi:http",
-                wasi_http::INTERFACE,
-                wasi_http::VERSION
+                "exports neither {interfaces}: build it against the world transform-plugin or reply-policy-plugin in \
+                 wit/, or as a handler of wasi:http"
             )));
         }
         let imports = imports(engine, &exports);
@@ -56,62 +48,53 @@ impl TypeChecked {
             let remedy = remedy(import);
             return Err(LoadError::TypeCheck(format!("imports {import}, which the contract does not offer: {remedy}")));
         }
-        let component = runtime.linker.instantiate_pre(component).map_err(refused)?;
-        let adapter = Adapter::new(&component, &roles).map_err(refused)?;
-        let handler = is_handler.then(|| Handler::new(&component)).transpose().map_err(refused)?;
-        Ok(Self { component, roles, imports, adapter, handler })
+        let linked = runtime.linker.instantiate_pre(component).map_err(refused)?;
+        let functions = roles.into_iter().map(|(kind, interface)| {
+            let name = kind.export.function;
+            let index = component.get_export_index(None, interface);
+            let index = index.and_then(|index| component.get_export_index(Some(&index), name));
+            index.map(|index| (kind, index)).ok_or_else(|| format!("exports {interface} without its function {name}"))
+        });
+        let functions = functions.collect::<Result<_, _>>().map_err(LoadError::TypeCheck)?;
+        Ok(Self { component: linked, functions, imports })
     }
 }
 
-/// Whether the component exports the interface of a role; a version of it that the host does not know is an error.
-fn exports_role(engine: &wasmtime::Engine, component: &ComponentType, role: Role) -> Result<bool, LoadError> {
-    let interface = format!("tidegate:plugin/{role}");
-    match exported_version(engine, component, &interface) {
-        None => Ok(false),
-        Some(v0_1_0::VERSION) => Ok(true),
-        Some(version) => Err(LoadError::TypeCheck(format!(
-            "exports {interface} in version `{version}`, and this host speaks {}: {}",
-            v0_1_0::VERSION,
-            if is_newer(version) {
-                "upgrade the host, or rebuild the plugin against its wit/"
-            } else {
-                "rebuild the plugin against wit/"
-            }
-        ))),
-    }
-}
-
-/// Whether the component exports a handler of wasi:http; a line of versions that the host does not know is an error.
-fn is_handler(engine: &wasmtime::Engine, component: &ComponentType) -> Result<bool, LoadError> {
-    let (interface, line) = (wasi_http::INTERFACE, wasi_http::VERSION);
-    match exported_version(engine, component, interface) {
-        None => Ok(false),
-        Some(version) if version.strip_prefix(line).is_some_and(|rest| rest.starts_with('.')) => Ok(true),
-        Some(version) => Err(LoadError::TypeCheck(format!(
-            "exports {interface} in version `{version}`, and this host speaks {line}: build it against {line}"
-        ))),
-    }
-}
-
-/// In which version the component exports an interface.
-fn exported_version<'a>(
+/// The interface of a function as the component exports it, if it does; a version that the host does not speak is an error.
+fn exported<'a>(
     engine: &'a wasmtime::Engine,
     component: &'a ComponentType,
-    interface: &str,
-) -> Option<&'a str> {
-    component.exports(engine).find_map(|(name, _)| {
-        let rest = name.strip_prefix(interface)?;
-        if rest.is_empty() { Some("") } else { rest.strip_prefix('@') }
-    })
+    export: &Export,
+) -> Result<Option<&'a str>, LoadError> {
+    let Export { interface, version, .. } = export;
+    let exported = component.exports(engine).find_map(|(export, _)| {
+        let rest = export.strip_prefix(interface)?;
+        Some((export, if rest.is_empty() { rest } else { rest.strip_prefix('@')? }))
+    });
+    let Some((export, exported)) = exported else { return Ok(None) };
+    if version.includes(exported) {
+        return Ok(Some(export));
+    }
+    let remedy = match version {
+        InterfaceVersion::Exactly(known) if is_newer(exported, known) => {
+            "upgrade the host, or rebuild the plugin against its wit/"
+        }
+        InterfaceVersion::Exactly(_) => "rebuild the plugin against wit/",
+        InterfaceVersion::Any(line) => &format!("build it against {line}"),
+    };
+    Err(LoadError::TypeCheck(format!(
+        "exports {interface} in version `{exported}`, and this host speaks {}: {remedy}",
+        version.as_str()
+    )))
 }
 
-/// Whether a version is later than the last one that this host knows.
-fn is_newer(version: &str) -> bool {
+/// Whether a version is later than the one that this host knows.
+fn is_newer(version: &str, known: &str) -> bool {
     let numbers = |text: &str| -> Option<Vec<u64>> {
         let release = text.split(['-', '+']).next().unwrap_or_default();
         release.split('.').map(|number| number.parse().ok()).collect()
     };
-    numbers(version) > numbers(v0_1_0::VERSION)
+    numbers(version) > numbers(known)
 }
 
 /// What a world of the contract offers, by the beginning of the import's name.
@@ -166,10 +149,10 @@ mod tests {
     #[test]
     fn versions_are_compared_by_number() {
         for newer in ["0.1.1", "0.2.0", "0.10.0", "1.0.0", "1.0.0-rc.1"] {
-            assert!(is_newer(newer), "{newer}");
+            assert!(is_newer(newer, "0.1.0"), "{newer}");
         }
         for other in ["", "0.0.9", "0.1.0", "garbage"] {
-            assert!(!is_newer(other), "{other}");
+            assert!(!is_newer(other, "0.1.0"), "{other}");
         }
     }
 }

@@ -1,73 +1,89 @@
-//! Instances of one generation and role: a new one per call, or one that has served and was reset, or, where the user opted
-//! in, one that still remembers what it served.
+//! Instances of one generation: a new one per call, or one that has served the same role and was reset, or, where the user
+//! opted in, one that still remembers what it served.
 
 use super::reset_check::State;
 use super::sandbox::Sandbox;
 use super::warm::Warm;
-use crate::plugin::run::deterministic_random::Occasion;
+use crate::plugin::role::RoleName;
+use crate::plugin::run::deterministic_random::CallSeed;
 use crate::plugin::run::guest::Guest;
+use crate::plugin::run::instance_permit::InstancePermit;
 use crate::plugin::run::isolation::Isolation;
-use crate::plugin::run::place::Place;
+use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use wasmtime::Store;
 
-/// The instances that wait for another call.
-pub(crate) struct Instances<B> {
-    idle: Mutex<Vec<Instance<B>>>,
+/// What the instances of one generation share, and those that wait for another call. They go with it: what a guest
+/// remembers must not turn up again when the same code serves once more, as another generation.
+#[derive(Default)]
+pub(crate) struct Idle {
+    /// Each is an [`Instance`] with the function of its role.
+    waiting: Mutex<Vec<(RoleName, Box<dyn Any + Send>)>>,
+    /// New ones, for whichever role is called next.
+    pub(crate) warm: Arc<Warm>,
 }
 
-/// One instance: its store, and the typed functions that it exports.
-pub(crate) struct Instance<B> {
-    pub(crate) store: Store<Guest>,
-    pub(crate) bindings: B,
+/// One instance: its store, and the typed function that it is called by.
+pub(super) struct Instance<F> {
+    pub(super) store: Store<Guest>,
+    pub(super) function: F,
     served: u32,
     /// Where it is checked that nothing is left: what it was when it was new.
     state: Option<State>,
 }
 
-impl<B> Default for Instances<B> {
-    fn default() -> Self {
-        Self { idle: Mutex::default() }
+impl<F> Instance<F> {
+    pub(super) fn new(store: Store<Guest>, function: F, state: Option<State>) -> Self {
+        Self { store, function, served: 0, state }
     }
 }
 
-impl<B> Instance<B> {
-    pub(crate) fn new(store: Store<Guest>, bindings: B, state: Option<State>) -> Self {
-        Self { store, bindings, served: 0, state }
-    }
-}
-
-impl<B> Instances<B> {
-    /// One that has served before, if there is any.
-    pub(crate) fn take(&self, occasion: &Occasion) -> Option<Instance<B>> {
-        let mut instance = self.lock().pop()?;
-        Guest::again(&mut instance.store, occasion.clone());
+impl Idle {
+    /// One that has served the role before, if there is any.
+    pub(super) fn take<F: 'static>(&self, role: RoleName, call_seed: &CallSeed) -> Option<Box<Instance<F>>> {
+        let mut waiting = self.lock();
+        let last = waiting.iter().rposition(|(served, _)| *served == role)?;
+        let (_, instance) = waiting.swap_remove(last);
+        drop(waiting);
+        let mut instance = instance.downcast::<Instance<F>>().ok()?;
+        Guest::again(&mut instance.store, call_seed.clone());
         Some(instance)
     }
 
     /// Keeps an instance whose call returned, if it may serve again and takes no place that others may need soon. One that
     /// trapped or was interrupted must not come here: its memory may hold anything.
-    pub(crate) async fn give_back(&self, mut instance: Instance<B>, sandbox: &Sandbox, warm: &Arc<Warm>) {
+    pub(super) async fn give_back<F: Send + 'static>(
+        &self,
+        role: RoleName,
+        mut instance: Box<Instance<F>>,
+        sandbox: &Sandbox,
+    ) {
         instance.served = instance.served.saturating_add(1);
-        let may_serve = !Place::are_scarce()
+        let may_serve = !InstancePermit::are_scarce()
             && match sandbox.isolation {
                 // Its memories and globals are as they were: the guest's own function has ended with that.
-                Isolation::Reset => instance.store.data_mut().reset() && self.lock().len() < idle_max(),
+                Isolation::Reset => instance.store.data_mut().reset() && self.count(role) < idle_max(),
                 Isolation::Fresh(_) => false,
                 Isolation::Reused(calls) => {
                     instance.store.data().end_lines();
                     instance.served < calls
                 }
             };
-        if may_serve && State::is_unchanged(&mut instance.state, &mut instance.store, sandbox).await {
-            self.lock().push(instance);
+        let Instance { store, state, .. } = &mut *instance;
+        if may_serve && State::is_unchanged(state, store, sandbox).await {
+            self.lock().push((role, instance));
         } else {
-            sandbox.let_go(warm, instance.store);
+            sandbox.let_go(&self.warm, instance.store);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Instance<B>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How many wait that have served the role.
+    fn count(&self, role: RoleName) -> usize {
+        self.lock().iter().filter(|(served, _)| *served == role).count()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(RoleName, Box<dyn Any + Send>)>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

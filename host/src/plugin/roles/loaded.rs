@@ -1,16 +1,17 @@
 //! A plugin: a component that has passed every stage of loading, and how its roles are called.
 
+use super::instances::Idle;
+use super::role::{InterfaceVersion, Role, RoleCall, RoleKind};
 use super::sandbox::Sandbox;
-use super::v0_1_0::{self, Adapter, Idle, ReplyPolicyInput, TransformInput};
-use super::wasi_http::Handler;
-use crate::plugin::call::{CallError, CallNumber, Message, Reply};
-use crate::plugin::role::Role;
+use crate::plugin::call::{CallError, CallNumber};
+use crate::plugin::role::RoleName;
+use crate::plugin::run::guest::Guest;
 use crate::plugin::run::isolation::Isolation;
-use crate::plugin::run::response::Outlet;
-use bytes::Bytes;
-use hyper::Request;
 use std::sync::Arc;
 use std::time::Duration;
+use wasmtime::Store;
+use wasmtime::component::{ComponentExportIndex, Instance};
+use wasmtime::error::Context;
 
 /// A component that has passed every stage.
 pub struct Plugin {
@@ -18,16 +19,14 @@ pub struct Plugin {
     pub artifact: Option<Arc<str>>,
     /// The component's size.
     pub size_bytes: usize,
-    /// What it serves.
-    pub roles: Vec<Role>,
     /// The interfaces with functions that it imports.
     pub imports: Vec<String>,
     /// How many examples it was tried on.
     pub examples: usize,
     /// How long compiling took, or fetching what was compiled before.
     pub compile_time: Duration,
-    pub(crate) adapter: Adapter,
-    pub(crate) handler: Option<Handler>,
+    /// What it serves, and by which of its functions.
+    pub(crate) functions: Vec<(&'static RoleKind, ComponentExportIndex)>,
     pub(crate) sandbox: Arc<Sandbox>,
 }
 
@@ -42,72 +41,47 @@ impl Plugin {
         &self.sandbox.isolation
     }
 
-    /// The version of the contract that it was built against; none if it is a handler and nothing else.
+    /// What it serves.
+    pub fn roles(&self) -> impl Iterator<Item = RoleName> {
+        self.functions.iter().map(|(kind, _)| kind.name)
+    }
+
+    /// Whether it serves this role.
+    pub fn has_role(&self, role: RoleName) -> bool {
+        self.function(role).is_some()
+    }
+
+    fn function(&self, role: RoleName) -> Option<&ComponentExportIndex> {
+        self.functions.iter().find(|(kind, _)| kind.name == role).map(|(_, function)| function)
+    }
+
+    /// The version of the contract that it was built against; none if it has no role of the contract.
     pub fn contract(&self) -> Option<&'static str> {
-        self.roles.iter().any(|role| *role != Role::HttpHandler).then_some(v0_1_0::VERSION)
+        self.functions.iter().find_map(|(kind, _)| match kind.export.version {
+            InterfaceVersion::Exactly(version) => Some(version),
+            InterfaceVersion::Any(_) => None,
+        })
     }
 
-    /// One call of the role `transform`; `idle` are the instances of the generation that serves it. `held` is let go when the
-    /// guest has ended, which after a deadline may be a tick later than the call.
-    pub(crate) async fn transform(
+    /// One call; `idle` are the instances of the generation that serves it. `held` is let go when the guest has ended, which
+    /// after a deadline may be a tick later than the call.
+    pub(crate) async fn call<R: Role>(
         self: &Arc<Self>,
-        message: Arc<TransformInput>,
+        input: R::In,
         number: CallNumber,
         idle: Arc<Idle>,
         held: impl Send + 'static,
-    ) -> Result<Option<Message>, CallError> {
+    ) -> Result<R::Out, CallError> {
         #[cfg(feature = "compiled-in")]
-        if let Some(output) = super::compiled_in::transform(&self.sandbox.account.name, &message) {
+        if let Some(output) = R::compiled_in(self.sandbox.name(), &input) {
             return output;
         }
         let plugin = Arc::clone(self);
         let call = Box::pin(async move {
             let _held = held;
-            let occasion = plugin.sandbox.occasion(Some(Role::Transform), number);
-            plugin.adapter.transform(&plugin.sandbox, &idle, &message, occasion).await
-        });
-        self.sandbox.bounded(call).await
-    }
-
-    /// One call of the role `reply-policy`, likewise.
-    pub(crate) async fn replies(
-        self: &Arc<Self>,
-        request: Arc<ReplyPolicyInput>,
-        number: CallNumber,
-        idle: Arc<Idle>,
-        held: impl Send + 'static,
-    ) -> Result<Vec<Reply>, CallError> {
-        #[cfg(feature = "compiled-in")]
-        if let Some(output) = super::compiled_in::replies(&self.sandbox.account.name, &request) {
-            return output;
-        }
-        let plugin = Arc::clone(self);
-        let call = Box::pin(async move {
-            let _held = held;
-            let occasion = plugin.sandbox.occasion(Some(Role::ReplyPolicy), number);
-            plugin.adapter.replies(&plugin.sandbox, &idle, &request, occasion).await
-        });
-        self.sandbox.bounded(call).await
-    }
-
-    /// One call of the role `http-handler`; its response goes to `outlet` as it is written.
-    pub(crate) async fn handle(
-        self: &Arc<Self>,
-        request: Request<Bytes>,
-        number: CallNumber,
-        idle: Arc<Idle>,
-        outlet: Outlet,
-        held: impl Send + 'static,
-    ) -> Result<(), CallError> {
-        let plugin = Arc::clone(self);
-        let call = Box::pin(async move {
-            let _held = held;
-            let handler = plugin.handler.as_ref().ok_or(CallError::NoRole("http-handler"))?;
-            let new = plugin
-                .sandbox
-                .new_instance(&idle.warm, plugin.sandbox.occasion(Some(Role::HttpHandler), number))
-                .await?;
-            handler.handle(&plugin.sandbox, &idle.warm, new, request, outlet).await
+            let function = plugin.function(R::NAME).ok_or(CallError::NoRole(R::NAME))?;
+            let call_seed = plugin.sandbox.call_seed(Some(R::NAME), number);
+            R::call(RoleCall { sandbox: &plugin.sandbox, idle: &idle, function, call_seed }, input).await
         });
         self.sandbox.bounded(call).await
     }
@@ -117,16 +91,19 @@ impl Plugin {
     pub(crate) async fn probe(self: &Arc<Self>) -> Result<wasmtime::Result<()>, CallError> {
         let plugin = Arc::clone(self);
         let call = Box::pin(async move {
-            let mut store = plugin.sandbox.store(plugin.sandbox.occasion(None, CallNumber::Load(0)), Arc::default())?;
+            let mut store =
+                plugin.sandbox.store(plugin.sandbox.call_seed(None, CallNumber::Load(0)), Arc::default())?;
             let started = plugin.sandbox.component.instantiate_async(&mut store).await;
             let instance = plugin.sandbox.unless_trapped(started, &store)?;
-            if plugin.handler.is_some()
-                && let Err(error) = Handler::check_function(&mut store, &instance)
-            {
-                return Ok(Err(error));
-            }
-            Ok(plugin.adapter.check_functions(&mut store, &instance))
+            Ok(plugin.check_functions(&mut store, &instance))
         });
         self.sandbox.bounded(call).await
+    }
+
+    /// Holds the functions of an instance to the types of their roles.
+    fn check_functions(&self, store: &mut Store<Guest>, instance: &Instance) -> wasmtime::Result<()> {
+        self.functions.iter().try_for_each(|(kind, function)| {
+            (kind.check)(store, instance, function).with_context(|| format!("the function of the role {}", kind.name))
+        })
     }
 }

@@ -2,13 +2,13 @@
 
 use crate::config::{INSTANCES_MAX, Limits};
 use crate::plugin::call::{CallError, CallNumber};
-use crate::plugin::role::Role;
-use crate::plugin::run::account::Account;
-use crate::plugin::run::deterministic_random::Occasion;
+use crate::plugin::role::RoleName;
+use crate::plugin::run::deterministic_random::CallSeed;
 use crate::plugin::run::guest::Guest;
-use crate::plugin::run::guest::memory_limits::{HighWater, Refused};
+use crate::plugin::run::guest::memory_limits::{HighWater, RefusedGrowth};
 use crate::plugin::run::isolation::Isolation;
 use crate::plugin::run::meter::Meter;
+use crate::plugin::run::plugin_state::PluginState;
 use crate::plugin::run::runtime::Runtime;
 use futures_util::FutureExt;
 use std::future::{Future, poll_fn};
@@ -27,25 +27,25 @@ pub(crate) struct Sandbox {
     pub(crate) digest: Arc<str>,
     pub(crate) isolation: Isolation,
     pub(crate) component: InstancePre<Guest>,
-    pub(crate) account: Arc<Account>,
+    pub(crate) plugin_state: Arc<PluginState>,
     pub(crate) runtime: Runtime,
 }
 
 impl Sandbox {
     pub(crate) fn limits(&self) -> &Limits {
-        &self.account.limits
+        &self.plugin_state.limits
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.account.name
+        &self.plugin_state.name
     }
 
     /// A store for one instance, which notes in `memory` how much it takes.
-    pub(crate) fn store(&self, occasion: Occasion, memory: Arc<HighWater>) -> Result<Store<Guest>, CallError> {
-        Guest::store(&self.runtime.wasmtime, &self.account, occasion, memory)
+    pub(crate) fn store(&self, call_seed: CallSeed, memory: Arc<HighWater>) -> Result<Store<Guest>, CallError> {
+        Guest::store(&self.runtime.wasmtime, &self.plugin_state, call_seed, memory)
     }
 
-    /// Runs a call under its deadline; a long one goes on in the slow lane. A panic in the host's part of it ends there,
+    /// Runs a call under its deadline; a long one goes on in the background. A panic in the host's part of it ends there,
     /// so that whoever asked gets its input back and lives on. In a box from the beginning: a call is some kilobytes large,
     /// and every function that passes it on would copy them.
     pub(super) async fn bounded<T: Send + 'static>(
@@ -53,14 +53,14 @@ impl Sandbox {
         call: Pin<Box<impl Future<Output = Result<T, CallError>> + Send + 'static>>,
     ) -> Result<T, CallError> {
         let deadline_ms = self.limits().call_deadline_ms;
-        let (share, began, deadline) = (&self.account.cpu, Instant::now(), Duration::from_millis(deadline_ms));
+        let (share, began, deadline) = (&self.plugin_state.cpu, Instant::now(), Duration::from_millis(deadline_ms));
         let meter = OnceLock::<Arc<Meter>>::new();
         let too_late = || match meter.get() {
             Some(meter) if meter.is_starved(share, deadline) => CallError::Starved(deadline_ms),
             _ => CallError::DeadlineExceeded(deadline_ms),
         };
         unless_panicked(async {
-            let mut call = pin!(self.runtime.lane.run(share, call, began, &meter));
+            let mut call = pin!(self.runtime.background_calls.run(share, call, began, &meter));
             // Most end at once, and need no timer.
             if let Poll::Ready(ended) = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
                 return ended;
@@ -70,8 +70,8 @@ impl Sandbox {
         .await
     }
 
-    pub(crate) fn occasion(&self, role: Option<Role>, number: CallNumber) -> Occasion {
-        Occasion { seed: self.runtime.seed, digest: Arc::clone(&self.digest), role, number }
+    pub(crate) fn call_seed(&self, role: Option<RoleName>, number: CallNumber) -> CallSeed {
+        CallSeed { seed: self.runtime.seed, digest: Arc::clone(&self.digest), role, number }
     }
 
     /// What a call returned, or why it returned nothing.
@@ -98,9 +98,9 @@ impl Sandbox {
         if error.root_cause().to_string().contains("fuel allocated for hostcalls") {
             return Err(CallError::OverOutput(limits.output_bytes_max));
         }
-        Err(match store.data().growth.refused {
-            Some(Refused::Memory) => CallError::OverMemory(limits.memory_bytes_max),
-            Some(Refused::Table) => CallError::OverTable(limits.table_elements_max),
+        Err(match store.data().memory_limits.refused {
+            Some(RefusedGrowth::Memory) => CallError::OverMemory(limits.memory_bytes_max),
+            Some(RefusedGrowth::Table) => CallError::OverTable(limits.table_elements_max),
             // Not `{:?}`: that would add the host's own backtrace where the environment asks for those.
             None => CallError::Trapped(format!("{error:#}")),
         })

@@ -1,13 +1,13 @@
 //! One call of a plugin that serves nobody: what came of it, and what it took, for its author.
 
+use super::instances::Idle;
 use super::loaded::Plugin;
-use super::v0_1_0::Idle;
-use crate::plugin::call::{CallError, CallNumber, Message, Reply, Request};
-use std::future::Future;
+use super::role::Role;
+use crate::plugin::call::{CallError, CallNumber};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Under a seed its chance is that of the first message of a host.
+/// Under a seed its randomness is that of the first message of a host.
 const NUMBER: CallNumber = CallNumber::Message(1);
 
 /// A call that is over.
@@ -22,25 +22,11 @@ pub struct SingleCall<T> {
 }
 
 impl Plugin {
-    /// Calls the role `transform`, under the bounds of any call.
-    pub async fn transform_once(self: &Arc<Self>, message: Message) -> SingleCall<Option<Message>> {
+    /// Calls a role, under the bounds of any call.
+    pub async fn call_once<R: Role>(self: &Arc<Self>, input: R::In) -> SingleCall<R::Out> {
         let idle = Arc::new(Idle::default());
-        let call = self.transform(Arc::new(message.into()), NUMBER, Arc::clone(&idle), ());
-        SingleCall::of(call, &idle).await
-    }
-
-    /// Calls the role `reply-policy`, likewise.
-    pub async fn replies_once(self: &Arc<Self>, request: Request) -> SingleCall<Vec<Reply>> {
-        let idle = Arc::new(Idle::default());
-        let call = self.replies(Arc::new(request.into()), NUMBER, Arc::clone(&idle), ());
-        SingleCall::of(call, &idle).await
-    }
-}
-
-impl<T> SingleCall<T> {
-    async fn of(call: impl Future<Output = Result<T, CallError>>, idle: &Idle) -> Self {
         let began = Instant::now();
-        let result = call.await;
-        Self { result, time: began.elapsed(), memory_bytes: idle.warm.memory.bytes() }
+        let result = self.call::<R>(input, NUMBER, Arc::clone(&idle), ()).await;
+        SingleCall { result, time: began.elapsed(), memory_bytes: idle.warm.memory.bytes() }
     }
 }

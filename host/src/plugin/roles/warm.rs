@@ -4,10 +4,10 @@
 use super::reset_check::State;
 use super::sandbox::Sandbox;
 use crate::plugin::call::{CallError, CallNumber};
-use crate::plugin::run::deterministic_random::Occasion;
+use crate::plugin::run::deterministic_random::CallSeed;
 use crate::plugin::run::guest::Guest;
 use crate::plugin::run::guest::memory_limits::HighWater;
-use crate::plugin::run::place::Place;
+use crate::plugin::run::instance_permit::InstancePermit;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -43,10 +43,10 @@ impl Warm {
         self.lock().len()
     }
 
-    fn take(&self, occasion: &Occasion) -> Option<New> {
+    fn take(&self, call_seed: &CallSeed) -> Option<New> {
         let mut new = self.lock().pop()?;
         self.changed.notify_one();
-        Guest::again(&mut new.store, occasion.clone());
+        Guest::again(&mut new.store, call_seed.clone());
         Some(new)
     }
 
@@ -64,17 +64,17 @@ impl Drop for Warm {
 
 impl Sandbox {
     /// A new instance for a call: one that waits for it, or one that is made now.
-    pub(crate) async fn new_instance(&self, warm: &Warm, occasion: Occasion) -> Result<New, CallError> {
-        if self.account.warm > 0
-            && let Some(new) = warm.take(&occasion)
+    pub(crate) async fn new_instance(&self, warm: &Warm, call_seed: CallSeed) -> Result<New, CallError> {
+        if self.plugin_state.warm > 0
+            && let Some(new) = warm.take(&call_seed)
         {
             return Ok(new);
         }
-        self.make_instance(warm, occasion).await
+        self.make_instance(warm, call_seed).await
     }
 
-    async fn make_instance(&self, warm: &Warm, occasion: Occasion) -> Result<New, CallError> {
-        let mut store = self.store(occasion, Arc::clone(&warm.memory))?;
+    async fn make_instance(&self, warm: &Warm, call_seed: CallSeed) -> Result<New, CallError> {
+        let mut store = self.store(call_seed, Arc::clone(&warm.memory))?;
         let made = async {
             let instance = self.component.instantiate_async(&mut store).await?;
             let state = State::of(&mut store, &instance, self).await?;
@@ -82,19 +82,19 @@ impl Sandbox {
         };
         let made = made.await;
         let (instance, state) = self.unless_trapped(made, &store)?;
-        store.data_mut().growth.begin();
+        store.data_mut().memory_limits.begin();
         Ok(New { store, instance, state })
     }
 
     /// Lets go of an instance that has served.
     pub(crate) fn let_go(&self, warm: &Arc<Warm>, store: Store<Guest>) {
         // No more than are made meanwhile, so that they do not add up. One more or less does not matter.
-        if warm.ending.load(Ordering::Relaxed) >= self.account.warm as usize {
+        if warm.ending.load(Ordering::Relaxed) >= self.plugin_state.warm as usize {
             return;
         }
         warm.ending.fetch_add(1, Ordering::Relaxed);
         let warm = Arc::clone(warm);
-        self.runtime.lane.spawn(async move {
+        self.runtime.background_calls.spawn(async move {
             drop(store);
             warm.ending.fetch_sub(1, Ordering::Relaxed);
         });
@@ -102,29 +102,30 @@ impl Sandbox {
 
     /// Has so many instances wait as the configuration says, for as long as `warm` is there.
     pub(crate) fn keep_warm(self: &Arc<Self>, warm: &Arc<Warm>) {
-        let wanted = self.account.warm as usize;
+        let wanted = self.plugin_state.warm as usize;
         if wanted == 0 {
             return;
         }
         let (sandbox, changed) = (Arc::downgrade(self), Arc::clone(&warm.changed));
         let warm = Arc::downgrade(warm);
-        self.runtime.lane.spawn(async move {
+        let part = format!("warm-{}", self.name());
+        let keeping = async move {
             loop {
-                let (Some(sandbox), Some(warm)) = (sandbox.upgrade(), warm.upgrade()) else { return };
-                if warm.ready() >= wanted || Place::are_scarce() {
+                let (Some(sandbox), Some(warm)) = (sandbox.upgrade(), warm.upgrade()) else { return Ok(()) };
+                if warm.ready() >= wanted || InstancePermit::are_scarce() {
                     drop((sandbox, warm));
                     changed.notified().await;
                     continue;
                 }
                 let deadline = Duration::from_millis(sandbox.limits().call_deadline_ms);
                 // Whichever call it is for is not known yet, and does not matter to one that has asked for nothing.
-                let occasion = sandbox.occasion(None, CallNumber::Load(0));
-                match timeout(deadline, sandbox.make_instance(&warm, occasion)).await {
+                let call_seed = sandbox.call_seed(None, CallNumber::Load(0));
+                match timeout(deadline, sandbox.make_instance(&warm, call_seed)).await {
                     Ok(Ok(new)) if new.store.data().has_asked_nothing() => warm.lock().push(new),
                     Ok(Ok(_)) => {
                         let (plugin, digest) = (sandbox.name(), &*sandbox.digest);
                         tracing::warn!(plugin, digest, "not kept warm: it asks the host something when it starts");
-                        return;
+                        return Ok(());
                     }
                     Ok(Err(_)) | Err(_) => {
                         drop((sandbox, warm));
@@ -132,6 +133,7 @@ impl Sandbox {
                     }
                 }
             }
-        });
+        };
+        self.runtime.background_calls.spawn(self.runtime.supervisor.watched(&part, keeping));
     }
 }

@@ -1,4 +1,4 @@
-//! The slow lane: where a call goes on once it turns out to be long, so that the short ones never wait for it.
+//! Background calls: where a call goes on once it turns out to be long, so that the short ones never wait for it.
 //!
 //! A call begins on the thread that asks for it. One that keeps the processor for longer than [`FAST_MAX`] moves to
 //! threads that step back behind all others, and there all long calls of one plugin share a bounded part of the processor.
@@ -20,38 +20,39 @@ use tokio::time::sleep_until;
 /// The processor's time that a call may take before it is a long one: a thousand times what an ordinary guest takes, and
 /// more than most calls of one in Python.
 const FAST_MAX: Duration = Duration::from_millis(4);
-/// What the threads of the lane have against 0 of all others: a tenth of a processor that one of those keeps busy, so that
-/// a call of 20 ms takes 200. At 15 and 19 it misses its deadline there, and at 5 those that wake up for others wait longer.
+/// The niceness of the background threads, against 0 of all others: a tenth of a processor that one of those keeps busy, so
+/// that a call of 20 ms takes 200. At 15 and 19 it misses its deadline there, and at 5 those that wake up for others wait
+/// longer.
 const NICE: i32 = 10;
 /// How much a long call uses before its plugin's share is looked at.
 const CHARGE_MIN: Duration = Duration::from_millis(1);
 
-/// The threads of the slow lane.
-pub(crate) struct SlowLane {
+/// The threads of background calls.
+pub(crate) struct BackgroundCalls {
     // None only while it is dropped.
     runtime: Option<Runtime>,
     calls: AtomicUsize,
 }
 
-impl SlowLane {
+impl BackgroundCalls {
     pub(super) fn start() -> std::io::Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))
-            .thread_name("slow-lane")
+            .thread_name("background")
             .enable_all()
             .on_thread_start(step_back)
             .build()?;
         Ok(Self { runtime: Some(runtime), calls: AtomicUsize::new(0) })
     }
 
-    /// Whether any call is in the lane.
+    /// Whether any call runs here.
     pub(super) fn is_busy(&self) -> bool {
         self.calls.load(Ordering::Relaxed) > 0
     }
 
     /// Does something behind all calls.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.runtime.as_ref().expect("the lane is not being dropped").spawn(work);
+        self.runtime.as_ref().expect("it is not being dropped").spawn(work);
     }
 
     /// Runs a call that `began` just now, here for as long as it is short. Dropping the future ends the call at its next tick.
@@ -73,20 +74,20 @@ impl SlowLane {
             return output;
         }
         let meter = Arc::clone(meter.get_or_init(|| Arc::new(Meter::new(share))));
-        let runtime = self.runtime.as_ref().expect("the lane is not being dropped");
+        let runtime = self.runtime.as_ref().expect("it is not being dropped");
         let _counted = Counted::new(&self.calls);
         let task = runtime.spawn(slow(call, share.clone(), meter, begins_here));
         match AbortOnDrop(task).await {
             Ok(output) => output,
             // A panic in the host's part of the call; the caller deals with it as if it had happened there.
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            // The lane ends with the process: nobody waits for this.
+            // It ends with the process: nobody waits for this.
             Err(_) => std::future::pending().await,
         }
     }
 }
 
-impl Drop for SlowLane {
+impl Drop for BackgroundCalls {
     fn drop(&mut self) {
         // Waiting for its threads is not allowed on another runtime's thread.
         if let Some(runtime) = self.runtime.take() {
@@ -95,9 +96,9 @@ impl Drop for SlowLane {
     }
 }
 
-/// Gives this thread a small share of a processor that others want too: not nothing, for whoever has the lane's locks would
-/// hold them up, and honest long calls would miss their deadlines. Where the system refuses, the bound on the processor's time
-/// remains.
+/// Gives this thread a small share of a processor that others want too: not nothing, for whoever has a lock of these threads
+/// would hold them up, and honest long calls would miss their deadlines. Where the system refuses, the bound on the
+/// processor's time remains.
 fn step_back() {
     let _ = rustix::process::nice(NICE);
 }
@@ -216,7 +217,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_long_call_moves_and_ends_there() {
-        let lane = SlowLane::start().unwrap();
+        let background_calls = BackgroundCalls::start().unwrap();
         let share = CpuShare::new(100);
         let call = Box::pin(async {
             let before = std::thread::current().name().map(str::to_owned);
@@ -230,15 +231,15 @@ mod tests {
             }
             (before, std::thread::current().name().map(str::to_owned))
         });
-        let (before, after) = lane.run(&share, call, Instant::now(), &OnceLock::new()).await;
-        assert_ne!(before.as_deref(), Some("slow-lane"));
-        assert_eq!(after.as_deref(), Some("slow-lane"));
+        let (before, after) = background_calls.run(&share, call, Instant::now(), &OnceLock::new()).await;
+        assert_ne!(before.as_deref(), Some("background"));
+        assert_eq!(after.as_deref(), Some("background"));
         // The next one is expected to be long too; it is not, so the one after it is trusted again.
         let begins = async || {
             let call = Box::pin(async { std::thread::current().name().map(str::to_owned) });
-            lane.run(&share, call, Instant::now(), &OnceLock::new()).await
+            background_calls.run(&share, call, Instant::now(), &OnceLock::new()).await
         };
-        assert_eq!(begins().await.as_deref(), Some("slow-lane"));
-        assert_ne!(begins().await.as_deref(), Some("slow-lane"));
+        assert_eq!(begins().await.as_deref(), Some("background"));
+        assert_ne!(begins().await.as_deref(), Some("background"));
     }
 }

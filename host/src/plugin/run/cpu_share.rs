@@ -13,8 +13,8 @@ pub(crate) struct CpuShare {
     paid: Arc<Mutex<Instant>>,
     /// Whether that moment may be still to come, so that short calls need neither lock nor clock to know that it is not.
     owes: Arc<AtomicBool>,
-    /// Whether the last call that was looked at was long. Debt alone does not tell: on a busy machine the slow lane gets so
-    /// little that there is none.
+    /// Whether the last call that was looked at was long. Debt alone does not tell: on a busy machine background calls get
+    /// so little that there is none.
     pub(super) long: Arc<AtomicBool>,
     /// What was used so far, in nanoseconds.
     used: Arc<AtomicU64>,

@@ -1,8 +1,8 @@
-//! Chance and time as a guest sees them: randomness that is a function of seed, digest and which call it is, and,
+//! Randomness and time as a guest sees them: randomness that is a function of seed, digest and which call it is, and,
 //! under a seed that the user set, clocks that always tell the same.
 
 use crate::plugin::call::CallNumber;
-use crate::plugin::role::Role;
+use crate::plugin::role::RoleName;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Infallible, Rng, SeedableRng, TryRng};
 use sha2::{Digest, Sha256};
@@ -16,17 +16,17 @@ const EPOCH: u64 = 946_684_800;
 /// What each reading of a seeded clock adds to it.
 const STEP: Duration = Duration::from_millis(1);
 
-/// Which call a store is for, as far as the guest's chance depends on it.
+/// Which call a store is for, as far as the guest's randomness depends on it.
 #[derive(Clone)]
-pub(crate) struct Occasion {
+pub(crate) struct CallSeed {
     pub(crate) seed: Seed,
     pub(crate) digest: Arc<str>,
     /// What is called; none of the roles for a probe.
-    pub(crate) role: Option<Role>,
+    pub(crate) role: Option<RoleName>,
     pub(crate) number: CallNumber,
 }
 
-/// Where all chance of a host comes from.
+/// Where all randomness of a host's guests comes from.
 #[derive(Clone, Copy, Debug)]
 pub struct Seed {
     /// The seed.
@@ -44,23 +44,23 @@ impl Seed {
     }
 }
 
-/// The chance of one instance, set anew for each of its calls.
+/// The randomness of one instance, seeded anew for each of its calls.
 #[derive(Clone)]
-pub(super) struct Chance {
+pub(super) struct GuestRandom {
     fixed: bool,
     generator: Arc<Mutex<ChaCha20Rng>>,
     reads: Arc<AtomicU64>,
 }
 
-impl Chance {
-    pub(super) fn new(occasion: &Occasion) -> Self {
-        let generator = Arc::new(Mutex::new(generator(occasion)));
-        Self { fixed: occasion.seed.fixed, generator, reads: Arc::default() }
+impl GuestRandom {
+    pub(super) fn new(call_seed: &CallSeed) -> Self {
+        let generator = Arc::new(Mutex::new(generator(call_seed)));
+        Self { fixed: call_seed.seed.fixed, generator, reads: Arc::default() }
     }
 
     /// Begins another call on the same instance.
-    pub(super) fn restart(&self, occasion: &Occasion) {
-        *self.generator.lock().unwrap_or_else(PoisonError::into_inner) = generator(occasion);
+    pub(super) fn restart(&self, call_seed: &CallSeed) {
+        *self.generator.lock().unwrap_or_else(PoisonError::into_inner) = generator(call_seed);
         self.reads.store(0, Ordering::Relaxed);
     }
 
@@ -75,26 +75,26 @@ impl Chance {
 }
 
 /// For `wasi:random/insecure-seed`, which is read once per instance.
-pub(super) fn insecure_seed(occasion: &Occasion) -> u128 {
+pub(super) fn insecure_seed(call_seed: &CallSeed) -> u128 {
     let mut bytes = [0; 16];
-    stream(occasion, "insecure-seed").fill_bytes(&mut bytes);
+    stream(call_seed, "insecure-seed").fill_bytes(&mut bytes);
     u128::from_le_bytes(bytes)
 }
 
-fn generator(occasion: &Occasion) -> ChaCha20Rng {
-    stream(occasion, "random")
+fn generator(call_seed: &CallSeed) -> ChaCha20Rng {
+    stream(call_seed, "random")
 }
 
 /// What no other call draws, nor this one for another `purpose`: each part is hashed with its length, so that no two lists of
 /// parts run together to the same bytes.
-fn stream(occasion: &Occasion, purpose: &str) -> ChaCha20Rng {
-    let Occasion { seed, digest, role, number } = occasion;
+fn stream(call_seed: &CallSeed, purpose: &str) -> ChaCha20Rng {
+    let CallSeed { seed, digest, role, number } = call_seed;
     let (kind, number) = match number {
         CallNumber::Message(number) => ("message", number),
         CallNumber::Trial(number) => ("trial", number),
         CallNumber::Load(number) => ("load", number),
     };
-    let role = role.map_or("", Role::as_str);
+    let role = role.map_or("", RoleName::as_str);
     let (seed, number) = (seed.value.to_be_bytes(), number.to_be_bytes());
     let mut hash = Sha256::new();
     for part in [&seed, digest.as_bytes(), role.as_bytes(), kind.as_bytes(), &number, purpose.as_bytes()] {
@@ -104,7 +104,7 @@ fn stream(occasion: &Occasion, purpose: &str) -> ChaCha20Rng {
     ChaCha20Rng::from_seed(hash.finalize().into())
 }
 
-impl TryRng for Chance {
+impl TryRng for GuestRandom {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
@@ -158,15 +158,16 @@ impl HostMonotonicClock for SeededClock {
 mod tests {
     use super::*;
 
-    fn occasion(seed: Option<u64>, digest: &str, number: u64) -> Occasion {
+    fn call_seed(seed: Option<u64>, digest: &str, number: u64) -> CallSeed {
         let number = CallNumber::Message(number);
-        Occasion { seed: Seed::new(seed), digest: digest.into(), role: Some(Role::Transform), number }
+        CallSeed { seed: Seed::new(seed), digest: digest.into(), role: Some(RoleName("transform")), number }
     }
 
     #[test]
     fn no_two_calls_draw_the_same_and_one_that_is_made_again_does() {
         use CallNumber::{Load, Message, Trial};
-        let roles = [None, Some(Role::Transform), Some(Role::ReplyPolicy), Some(Role::HttpHandler)];
+        let roles =
+            [None, Some("transform"), Some("reply-policy"), Some("http-handler")].map(|name| name.map(RoleName));
         let numbers = [0, 1, 2].map(|number| [Message(number), Trial(number), Load(number)]).concat();
         let draws = || {
             let mut drawn = Vec::new();
@@ -174,10 +175,10 @@ mod tests {
                 for (role, number) in
                     roles.into_iter().flat_map(|role| numbers.iter().map(move |number| (role, *number)))
                 {
-                    let occasion = Occasion { seed: Seed::new(Some(seed)), digest: digest.into(), role, number };
-                    let mut chance = Chance::new(&occasion);
-                    let insecure = insecure_seed(&occasion).to_le_bytes();
-                    drawn.extend([chance.next_u64().to_le_bytes().to_vec(), insecure[..8].to_vec()]);
+                    let call_seed = CallSeed { seed: Seed::new(Some(seed)), digest: digest.into(), role, number };
+                    let mut random = GuestRandom::new(&call_seed);
+                    let insecure = insecure_seed(&call_seed).to_le_bytes();
+                    drawn.extend([random.next_u64().to_le_bytes().to_vec(), insecure[..8].to_vec()]);
                 }
             }
             drawn
@@ -186,21 +187,21 @@ mod tests {
         assert_eq!(draws(), drawn);
         let (count, distinct) = (drawn.len(), std::collections::BTreeSet::from_iter(drawn).len());
         assert_eq!(distinct, count);
-        let first = Chance::new(&occasion(Some(1), "a", 1)).next_u64();
-        let mut reused = Chance::new(&occasion(Some(1), "a", 7));
+        let first = GuestRandom::new(&call_seed(Some(1), "a", 1)).next_u64();
+        let mut reused = GuestRandom::new(&call_seed(Some(1), "a", 7));
         reused.next_u64();
-        reused.restart(&occasion(Some(1), "a", 1));
+        reused.restart(&call_seed(Some(1), "a", 1));
         assert_eq!(reused.next_u64(), first);
     }
 
     #[test]
     fn seeded_clocks_advance_per_reading() {
-        let chance = Chance::new(&occasion(Some(1), "a", 1));
-        let clock = chance.clock().expect("a clock");
+        let random = GuestRandom::new(&call_seed(Some(1), "a", 1));
+        let clock = random.clock().expect("a clock");
         assert_eq!(HostWallClock::now(&clock), Duration::from_secs(EPOCH));
         assert_eq!(HostMonotonicClock::now(&clock), 1_000_000);
-        chance.restart(&occasion(Some(1), "a", 2));
+        random.restart(&call_seed(Some(1), "a", 2));
         assert_eq!(HostWallClock::now(&clock), Duration::from_secs(EPOCH));
-        assert!(Chance::new(&occasion(None, "a", 1)).clock().is_none());
+        assert!(GuestRandom::new(&call_seed(None, "a", 1)).clock().is_none());
     }
 }

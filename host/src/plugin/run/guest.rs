@@ -7,15 +7,15 @@ pub(crate) mod linker;
 pub(crate) mod memory_limits;
 mod stdin;
 
-use super::account::Account;
-use super::deterministic_random::{self, Chance, Occasion};
+use super::deterministic_random::{self, CallSeed, GuestRandom};
+use super::instance_permit::InstancePermit;
 use super::meter;
-use super::place::Place;
+use super::plugin_state::PluginState;
 use crate::config::{HANDLER_FIELDS_BYTES_MAX, INSTANCES_MAX, RANDOM_BYTES_MAX, RESOURCES_MAX};
 use crate::plugin::call::CallError;
 use guest_log::LogStream;
-use http_client::Outbound;
-use memory_limits::{Growth, HighWater};
+use http_client::HttpClient;
+use memory_limits::{HighWater, MemoryLimits};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use stdin::CountedStdin;
@@ -33,28 +33,28 @@ wasmtime::component::bindgen!({
 use wasi::logging::logging::{Host as LoggingHost, Level};
 
 /// The data of one store, which lives as long as its instance: by default, for one call.
-pub(crate) struct Guest {
-    pub(super) account: Arc<Account>,
-    occasion: Occasion,
+pub struct Guest {
+    pub(super) plugin_state: Arc<PluginState>,
+    call_seed: CallSeed,
     resources: ResourceTable,
     // Made when first asked for: most guests import nothing of it, and making it costs more than their whole call.
     wasi: Option<Wasi>,
     http: Option<Http>,
-    pub(crate) growth: Growth,
-    _place: Place,
+    pub(crate) memory_limits: MemoryLimits,
+    _permit: InstancePermit,
 }
 
 /// A guest's WASI, and the ends of it that the host holds.
 struct Wasi {
     context: WasiCtx,
-    chance: Chance,
+    random: GuestRandom,
     output: [LogStream; 2],
 }
 
 /// A handler's wasi:http.
 struct Http {
     context: WasiHttpCtx,
-    outbound: Outbound,
+    outbound: HttpClient,
 }
 
 impl Guest {
@@ -64,20 +64,27 @@ impl Guest {
     /// [`CallError::TooManyCalls`] when there are as many instances as may be.
     pub(crate) fn store(
         engine: &wasmtime::Engine,
-        account: &Arc<Account>,
-        occasion: Occasion,
+        plugin_state: &Arc<PluginState>,
+        call_seed: CallSeed,
         memory: Arc<HighWater>,
     ) -> Result<Store<Self>, CallError> {
-        let place = Place::take().ok_or(CallError::TooManyCalls(INSTANCES_MAX as usize))?;
-        account.instances_made.fetch_add(1, Ordering::Relaxed);
+        let permit = InstancePermit::take().ok_or(CallError::TooManyCalls(INSTANCES_MAX as usize))?;
+        plugin_state.instances_made.fetch_add(1, Ordering::Relaxed);
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(RESOURCES_MAX);
-        let limits = &account.limits;
-        let growth = Growth::new(limits.memory_bytes_max, limits.table_elements_max, memory);
-        let guest =
-            Self { account: Arc::clone(account), occasion, resources, wasi: None, http: None, growth, _place: place };
+        let limits = &plugin_state.limits;
+        let memory_limits = MemoryLimits::new(limits.memory_bytes_max, limits.table_elements_max, memory);
+        let guest = Self {
+            plugin_state: Arc::clone(plugin_state),
+            call_seed,
+            resources,
+            wasi: None,
+            http: None,
+            memory_limits,
+            _permit: permit,
+        };
         let mut store = Store::new(engine, guest);
-        store.limiter(|guest| &mut guest.growth);
+        store.limiter(|guest| &mut guest.memory_limits);
         // The first says that guests may yield, the second what they do then: it replaces the first's.
         store.epoch_deadline_async_yield_and_update(1);
         store.epoch_deadline_callback(|_| {
@@ -89,14 +96,14 @@ impl Guest {
     }
 
     /// Makes the store of an instance that has served before ready for one more call.
-    pub(crate) fn again(store: &mut Store<Self>, occasion: Occasion) {
+    pub(crate) fn again(store: &mut Store<Self>, call_seed: CallSeed) {
         Self::refill(store);
         let guest = store.data_mut();
-        guest.growth.refused = None;
+        guest.memory_limits.refused = None;
         if let Some(wasi) = &guest.wasi {
-            wasi.chance.restart(&occasion);
+            wasi.random.restart(&call_seed);
         }
-        guest.occasion = occasion;
+        guest.call_seed = call_seed;
     }
 
     /// Whether an instance has asked for nothing of WASI so far.
@@ -114,12 +121,12 @@ impl Guest {
         self.resources.set_max_capacity(0);
         let was_used = !self.resources.is_empty() || self.resources.push(()).is_ok();
         self.resources.set_max_capacity(RESOURCES_MAX);
-        !was_used && !self.growth.has_changed()
+        !was_used && !self.memory_limits.has_changed()
     }
 
     fn refill(store: &mut Store<Self>) {
         // What is copied out of the guest is charged while it is copied, so a small guest cannot make a large answer.
-        let output_bytes_max = store.data().account.limits.output_bytes_max;
+        let output_bytes_max = store.data().plugin_state.limits.output_bytes_max;
         store.set_hostcall_fuel(output_bytes_max);
         store.set_epoch_deadline(1);
     }
@@ -139,31 +146,31 @@ impl Drop for Guest {
 }
 
 impl Wasi {
-    fn new(account: &Arc<Account>, occasion: &Occasion) -> Self {
-        let chance = Chance::new(occasion);
-        let output = [LogStream::new(Arc::clone(account)), LogStream::new(Arc::clone(account))];
+    fn new(plugin_state: &Arc<PluginState>, call_seed: &CallSeed) -> Self {
+        let random = GuestRandom::new(call_seed);
+        let output = [LogStream::new(Arc::clone(plugin_state)), LogStream::new(Arc::clone(plugin_state))];
         let mut builder = WasiCtx::builder();
         builder
-            .stdin(CountedStdin(Arc::clone(account)))
+            .stdin(CountedStdin(Arc::clone(plugin_state)))
             .stdout(output[0].clone())
             .stderr(output[1].clone())
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)
-            .insecure_random_seed(deterministic_random::insecure_seed(occasion))
-            .insecure_random(chance.clone())
-            .secure_random(chance.clone())
+            .insecure_random_seed(deterministic_random::insecure_seed(call_seed))
+            .insecure_random(random.clone())
+            .secure_random(random.clone())
             .max_random_size(RANDOM_BYTES_MAX);
-        if let Some(clock) = chance.clock() {
+        if let Some(clock) = random.clock() {
             builder.wall_clock(clock.clone()).monotonic_clock(clock);
         }
-        Self { context: builder.build(), chance, output }
+        Self { context: builder.build(), random, output }
     }
 }
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let wasi = self.wasi.get_or_insert_with(|| Wasi::new(&self.account, &self.occasion));
+        let wasi = self.wasi.get_or_insert_with(|| Wasi::new(&self.plugin_state, &self.call_seed));
         WasiCtxView { ctx: &mut wasi.context, table: &mut self.resources }
     }
 }
@@ -173,7 +180,7 @@ impl WasiHttpView for Guest {
         let http = self.http.get_or_insert_with(|| {
             let mut context = WasiHttpCtx::new();
             context.set_field_size_limit(HANDLER_FIELDS_BYTES_MAX);
-            Http { context, outbound: Outbound::new(Arc::clone(&self.account)) }
+            Http { context, outbound: HttpClient::new(Arc::clone(&self.plugin_state)) }
         });
         WasiHttpCtxView { ctx: &mut http.context, hooks: &mut http.outbound, table: &mut self.resources }
     }
@@ -188,7 +195,7 @@ impl LoggingHost for Guest {
             Level::Warn => tracing::Level::WARN,
             Level::Error | Level::Critical => tracing::Level::ERROR,
         };
-        self.account.log(level, &context, &message);
+        self.plugin_state.log(level, &context, &message);
     }
 }
 

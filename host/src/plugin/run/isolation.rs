@@ -1,6 +1,6 @@
 //! Isolation: what an instance is when a call begins in it, and how that is passed on with compiled code.
 
-use super::account::shortened;
+use super::plugin_state::shortened;
 use std::fmt;
 use std::sync::Arc;
 

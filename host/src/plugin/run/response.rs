@@ -35,7 +35,7 @@ pub enum ResponseBody {
 pub struct BrokenOff;
 
 /// The end at which the guest's response goes in. If it is dropped early, the response is broken off.
-pub(crate) struct Outlet(Arc<Channel>);
+pub struct Outlet(Arc<Channel>);
 
 /// The end at which it comes out.
 pub(crate) struct Inlet {

@@ -1,10 +1,11 @@
 //! The runtime: wasmtime set up for plugins, with what guests may import, and the tick that makes them yield.
 
-use super::background_calls::SlowLane;
+use super::background_calls::BackgroundCalls;
 use super::deterministic_random::Seed;
 use super::guest::Guest;
 use super::guest::linker::linker;
 use crate::config::{BUSY_EPOCH_TICK_MS, EPOCH_TICK_MS, INSTANCES_MAX, Limits};
+use crate::system::supervisor::Supervisor;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -48,17 +49,20 @@ pub(crate) struct Runtime {
     pub(crate) wasmtime: wasmtime::Engine,
     pub(crate) linker: Arc<Linker<Guest>>,
     /// Where long calls go on.
-    pub(crate) lane: Arc<SlowLane>,
-    /// Where the chance of all guests comes from.
+    pub(crate) background_calls: Arc<BackgroundCalls>,
+    /// Where the randomness of all guests comes from.
     pub(crate) seed: Seed,
+    /// Looks after what keeps instances warm.
+    pub(crate) supervisor: Supervisor,
 }
 
 /// The runtimes of all plugins. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Runtimes {
-    lane: Arc<SlowLane>,
-    /// Where the chance of all guests comes from.
+    background_calls: Arc<BackgroundCalls>,
+    /// Where the randomness of all guests comes from.
     pub(crate) seed: Seed,
+    supervisor: Supervisor,
     largest: Limits,
     memories_in_place_max: u32,
     debug_info: bool,
@@ -80,13 +84,28 @@ impl Runtimes {
     ///
     /// # Errors
     /// When the system does not grant threads, or a pool's address space (4 GiB an instance, not memory).
-    pub(crate) fn start(largest: &Limits, plugins: usize, seed: Seed, debug_info: bool) -> Result<Self, EngineError> {
+    pub(crate) fn start(
+        largest: &Limits,
+        plugins: usize,
+        (seed, debug_info): (Seed, bool),
+        supervisor: &Supervisor,
+    ) -> Result<Self, EngineError> {
         let started = |error| EngineError(format!("starting threads: {error}"));
-        let lane = Arc::new(SlowLane::start().map_err(started)?);
+        let background_calls = Arc::new(BackgroundCalls::start().map_err(started)?);
         let ticked = Arc::<Ticked>::default();
-        tick(&ticked, &lane).map_err(started)?;
+        tick(&ticked, &background_calls, supervisor).map_err(started)?;
         let (largest, memories_in_place_max) = (largest.clone(), memories_in_place_max(plugins));
-        let runtimes = Self { lane, seed, largest, memories_in_place_max, debug_info, by_kind: Arc::default(), ticked };
+        let supervisor = supervisor.clone();
+        let runtimes = Self {
+            background_calls,
+            seed,
+            supervisor,
+            largest,
+            memories_in_place_max,
+            debug_info,
+            by_kind: Arc::default(),
+            ticked,
+        };
         runtimes.get(runtimes.largest.stack_bytes_max, false)?;
         Ok(runtimes)
     }
@@ -135,7 +154,8 @@ impl Runtimes {
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         let wasmtime = wasmtime::Engine::new(&config)?;
         let linker = Arc::new(linker(&wasmtime)?);
-        Ok(Runtime { wasmtime, linker, lane: Arc::clone(&self.lane), seed: self.seed })
+        let (background_calls, supervisor) = (Arc::clone(&self.background_calls), self.supervisor.clone());
+        Ok(Runtime { wasmtime, linker, background_calls, seed: self.seed, supervisor })
     }
 }
 
@@ -160,11 +180,14 @@ pub(crate) fn compile_settings(debug_info: bool) -> Config {
     config
 }
 
+/// What the thread is called that makes guests yield.
+const EPOCH: &str = "epoch";
+
 /// Advances the epoch of all engines for as long as they live, from a thread of its own: a runtime thread may be the one
 /// that has to be interrupted.
-fn tick(ticked: &Arc<Ticked>, lane: &Arc<SlowLane>) -> std::io::Result<()> {
-    let (ticked, lane) = (Arc::downgrade(ticked), Arc::downgrade(lane));
-    std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
+fn tick(ticked: &Arc<Ticked>, background_calls: &Arc<BackgroundCalls>, supervisor: &Supervisor) -> std::io::Result<()> {
+    let (ticked, background_calls) = (Arc::downgrade(ticked), Arc::downgrade(background_calls));
+    let run = move || {
         while let Some(ticked) = ticked.upgrade() {
             for engine in &*ticked.lock().unwrap_or_else(PoisonError::into_inner) {
                 if let Some(engine) = engine.upgrade() {
@@ -172,9 +195,10 @@ fn tick(ticked: &Arc<Ticked>, lane: &Arc<SlowLane>) -> std::io::Result<()> {
                 }
             }
             drop(ticked);
-            let busy = lane.upgrade().is_some_and(|lane| lane.is_busy());
+            let busy = background_calls.upgrade().is_some_and(|background_calls| background_calls.is_busy());
             std::thread::sleep(Duration::from_millis(if busy { BUSY_EPOCH_TICK_MS } else { EPOCH_TICK_MS }));
         }
-    })?;
-    Ok(())
+        Ok(())
+    };
+    supervisor.thread(EPOCH, run).map(drop)
 }

@@ -23,7 +23,7 @@ pub(super) struct Trial(bool);
 
 /// Counts how the calls of one generation ended.
 #[derive(Debug)]
-pub(super) struct Health {
+pub(super) struct PluginHealth {
     rules: Rollback,
     /// Calls that ended, up to the window; a proven generation starts there.
     calls: AtomicU32,
@@ -42,7 +42,7 @@ struct Pause {
     next: Duration,
 }
 
-impl Health {
+impl PluginHealth {
     /// Of a newcomer, or of one that has served before.
     pub(super) fn new(rules: Rollback, proven: bool) -> Self {
         Self {
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_newcomer_is_unfit_after_so_many_failures_in_its_window() {
-        let health = Health::new(RULES, false);
+        let health = PluginHealth::new(RULES, false);
         let verdicts: Vec<_> = (1..=9).map(|call| health.ended(ending(call % 3 == 0), ORDINARY)).collect();
         assert_eq!(verdicts[8], Verdict::Unfit);
         assert!(verdicts[..8].iter().all(|verdict| *verdict == Verdict::Well));
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_proven_one_only_if_all_calls_fail() {
-        let health = Health::new(RULES, true);
+        let health = PluginHealth::new(RULES, true);
         assert!((1..100).all(|call| health.ended(ending(call % 3 != 0), ORDINARY) == Verdict::Well));
         assert_eq!(health.ended(Ending::Well, ORDINARY), Verdict::Well);
         let verdicts = [0; 3].map(|_| health.ended(Ending::BrokeDown, ORDINARY));
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_end_with_a_trial_that_goes_well() {
-        let health = Health::new(RULES, true);
+        let health = PluginHealth::new(RULES, true);
         let ms = Duration::from_millis;
         let wait_for_trial = || {
             loop {
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn what_the_host_is_at_fault_for_says_nothing() {
-        let health = Health::new(RULES, false);
+        let health = PluginHealth::new(RULES, false);
         assert_eq!(health.ended(Ending::BrokeDown, ORDINARY), Verdict::Well);
         assert!((0..100).all(|_| health.ended(Ending::Untold, ORDINARY) == Verdict::Well));
         assert_eq!(health.on_probation(), (1, 1));
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn both_can_be_switched_off() {
-        let health = Health::new(Rollback { failures: 0, ..RULES }, false);
+        let health = PluginHealth::new(Rollback { failures: 0, ..RULES }, false);
         assert!((0..100).all(|_| health.ended(Ending::BrokeDown, ORDINARY) == Verdict::Well));
     }
 }

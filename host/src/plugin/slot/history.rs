@@ -1,23 +1,23 @@
 //! The history of one slot: which generation serves, which ones it can go back to, and what was refused and why.
 
-use super::health::Health;
+use super::health::PluginHealth;
 use crate::config::{PREVIOUS_GENERATIONS_MAX, REFUSED_TEXT_BYTES_MAX, Rollback};
-use crate::plugin::call::Stamp;
+use crate::flow::ServedBy;
 use crate::plugin::load::LoadError;
 use crate::plugin::load::turn::Turn;
-use crate::plugin::role::Role;
+use crate::plugin::role::RoleName;
+use crate::plugin::roles::instances::Idle;
 use crate::plugin::roles::loaded::Plugin;
-use crate::plugin::roles::v0_1_0::Idle;
-use crate::plugin::run::account::shortened;
+use crate::plugin::run::plugin_state::shortened;
 use arc_swap::ArcSwapOption;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A plugin as it serves: what it is, who it says it is, and how it does.
 pub(super) struct Generation {
-    pub(super) stamp: Arc<Stamp>,
+    pub(super) stamp: Arc<ServedBy>,
     pub(super) plugin: Arc<Plugin>,
-    pub(super) health: Health,
+    pub(super) health: PluginHealth,
     pub(super) idle: Arc<Idle>,
 }
 
@@ -35,7 +35,7 @@ pub struct NothingToGoBackTo;
 
 /// What was last refused.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Refused {
+pub struct RefusedGeneration {
     /// SHA-256 of the bytes, if they could be read.
     pub digest: Option<String>,
     /// The stage that refused: pull, read, compile, type-check, probe, examples or probation.
@@ -64,23 +64,23 @@ struct Past {
     /// It was forgotten, which nobody asked for.
     forgotten: bool,
     /// What there is to go back to, the latest first, still compiled.
-    previous: VecDeque<(Arc<Stamp>, Arc<Plugin>)>,
+    previous: VecDeque<(Arc<ServedBy>, Arc<Plugin>)>,
     /// Digests that were rolled back because they kept failing.
     condemned: BTreeSet<String>,
     rolled_back: bool,
     rollbacks: u64,
     pauses: u64,
-    last_refused: Option<Refused>,
+    last_refused: Option<RefusedGeneration>,
 }
 
 /// What of a history is told.
-pub(super) struct Told {
+pub(super) struct HistoryView {
     pub(super) serving: Option<Arc<Generation>>,
-    pub(super) previous: Vec<Arc<Stamp>>,
+    pub(super) previous: Vec<Arc<ServedBy>>,
     pub(super) rolled_back: bool,
     pub(super) rollbacks: u64,
     pub(super) pauses: u64,
-    pub(super) last_refused: Option<Refused>,
+    pub(super) last_refused: Option<RefusedGeneration>,
 }
 
 impl History {
@@ -96,8 +96,8 @@ impl History {
     }
 
     /// Whether it has this role; none if none serves.
-    pub(super) fn has_role(&self, role: Role) -> Option<bool> {
-        self.serving.load().as_ref().map(|generation| generation.plugin.roles.contains(&role))
+    pub(super) fn has_role(&self, role: RoleName) -> Option<bool> {
+        self.serving.load().as_ref().map(|generation| generation.plugin.has_role(role))
     }
 
     /// Whether something that was asked for later has taken effect.
@@ -106,13 +106,13 @@ impl History {
     }
 
     /// What serves, if it has this digest: then that is what was asked for at this turn.
-    pub(super) fn confirm(&self, turn: Turn, digest: &str) -> Option<Arc<Stamp>> {
+    pub(super) fn confirm(&self, turn: Turn, digest: &str) -> Option<Arc<ServedBy>> {
         self.confirm_within(&mut self.lock(), turn, digest)
     }
 
     /// Puts a plugin into service, unless something that was asked for later serves already. When this returns, no new call
     /// reaches an older generation. Also returns whether the generation is a new one.
-    pub(super) fn swap(&self, turn: Turn, plugin: Arc<Plugin>) -> Result<(Arc<Stamp>, bool), LoadError> {
+    pub(super) fn swap(&self, turn: Turn, plugin: Arc<Plugin>) -> Result<(Arc<ServedBy>, bool), LoadError> {
         let mut past = self.lock();
         if let Some(stamp) = self.confirm_within(&mut past, turn, plugin.digest()) {
             return Ok((stamp, false));
@@ -121,7 +121,7 @@ impl History {
             return Err(LoadError::Superseded);
         }
         if let Some(serving) = &*self.serving.load() {
-            refuse_lost_role(&serving.plugin.roles, &plugin.roles)?;
+            refuse_lost_role(&serving.plugin, &plugin)?;
         }
         past.in_force = turn;
         past.rolled_back = false;
@@ -150,14 +150,14 @@ impl History {
         self.lock().forgotten
     }
 
-    fn confirm_within(&self, past: &mut Past, turn: Turn, digest: &str) -> Option<Arc<Stamp>> {
+    fn confirm_within(&self, past: &mut Past, turn: Turn, digest: &str) -> Option<Arc<ServedBy>> {
         let serving = self.serving.load_full().filter(|serving| serving.stamp.digest == digest && !past.ended)?;
         past.in_force = past.in_force.max(turn);
         Some(Arc::clone(&serving.stamp))
     }
 
     /// Publishes the code of the generation before under the next number.
-    pub(super) fn roll_back(&self) -> Result<Arc<Stamp>, NothingToGoBackTo> {
+    pub(super) fn roll_back(&self) -> Result<Arc<ServedBy>, NothingToGoBackTo> {
         let mut past = self.lock();
         if past.ended {
             return Err(NothingToGoBackTo);
@@ -165,7 +165,7 @@ impl History {
         let stamp = self.go_back(&mut past)?;
         past.in_force = Turn::next();
         past.rolled_back = false;
-        let Stamp { generation, digest, .. } = &*stamp;
+        let ServedBy { generation, digest, .. } = &*stamp;
         tracing::info!(plugin = self.name, generation, digest, "rolled back, as asked");
         Ok(stamp)
     }
@@ -179,7 +179,7 @@ impl History {
             return true;
         }
         let Ok(stamp) = self.go_back(&mut past) else { return false };
-        let Stamp { plugin, generation: failed, digest, .. } = &*newcomer.stamp;
+        let ServedBy { plugin, generation: failed, digest, .. } = &*newcomer.stamp;
         let (calls, breakdowns) = newcomer.health.on_probation();
         past.rolled_back = true;
         past.condemned.insert(digest.clone());
@@ -194,7 +194,7 @@ impl History {
             breakdowns,
             "rolled back: generation {failed} failed too often; its bytes are refused until they are loaded explicitly"
         );
-        past.last_refused = Some(Refused::now(Some(digest.clone()), "probation", reason));
+        past.last_refused = Some(RefusedGeneration::now(Some(digest.clone()), "probation", reason));
         true
     }
 
@@ -208,7 +208,7 @@ impl History {
         if matches!(error, LoadError::Superseded | LoadError::Busy { .. }) {
             return;
         }
-        self.lock().last_refused = Some(Refused::now(digest, error.stage(), error.to_string()));
+        self.lock().last_refused = Some(RefusedGeneration::now(digest, error.stage(), error.to_string()));
     }
 
     /// Takes note of a pause.
@@ -216,9 +216,9 @@ impl History {
         self.lock().pauses += 1;
     }
 
-    pub(super) fn told(&self) -> Told {
+    pub(super) fn told(&self) -> HistoryView {
         let past = self.lock();
-        Told {
+        HistoryView {
             serving: self.serving(),
             previous: past.previous.iter().map(|(stamp, _)| Arc::clone(stamp)).collect(),
             rolled_back: past.rolled_back,
@@ -228,7 +228,7 @@ impl History {
         }
     }
 
-    fn go_back(&self, past: &mut Past) -> Result<Arc<Stamp>, NothingToGoBackTo> {
+    fn go_back(&self, past: &mut Past) -> Result<Arc<ServedBy>, NothingToGoBackTo> {
         let (_, plugin) = past.previous.pop_front().ok_or(NothingToGoBackTo)?;
         past.rollbacks += 1;
         // It has served before. On probation again it could drag the slot further back, where nothing is better.
@@ -237,15 +237,15 @@ impl History {
     }
 
     /// Gives a plugin the next number and the slot. Also returns what served before.
-    fn publish(&self, past: &mut Past, plugin: Arc<Plugin>, proven: bool) -> (Arc<Stamp>, Option<Arc<Generation>>) {
+    fn publish(&self, past: &mut Past, plugin: Arc<Plugin>, proven: bool) -> (Arc<ServedBy>, Option<Arc<Generation>>) {
         past.last_generation += 1;
-        let stamp = Arc::new(Stamp {
+        let stamp = Arc::new(ServedBy {
             plugin: self.name.clone(),
             generation: past.last_generation,
             digest: plugin.digest().to_string(),
             artifact: plugin.artifact.as_deref().map(str::to_owned),
         });
-        let health = Health::new(self.rules, proven);
+        let health = PluginHealth::new(self.rules, proven);
         let idle = Arc::<Idle>::default();
         plugin.sandbox.keep_warm(&idle.warm);
         let generation = Generation { stamp: Arc::clone(&stamp), plugin, health, idle };
@@ -263,7 +263,7 @@ impl Past {
     }
 }
 
-impl Refused {
+impl RefusedGeneration {
     fn now(digest: Option<String>, stage: &'static str, reason: String) -> Self {
         let reason = shortened(&reason, REFUSED_TEXT_BYTES_MAX).to_owned();
         Self { digest, stage, reason, at: jiff::Timestamp::now().to_string() }
@@ -271,8 +271,8 @@ impl Refused {
 }
 
 /// Whoever routes to the slot relies on the roles that it serves.
-fn refuse_lost_role(served: &[Role], offered: &[Role]) -> Result<(), LoadError> {
-    match served.iter().find(|role| !offered.contains(role)) {
+fn refuse_lost_role(served: &Plugin, offered: &Plugin) -> Result<(), LoadError> {
+    match served.roles().find(|role| !offered.has_role(*role)) {
         Some(role) => Err(LoadError::TypeCheck(format!("lacks the role {role}, which the serving generation has"))),
         None => Ok(()),
     }

@@ -5,13 +5,13 @@
 
 use super::Slot;
 use crate::config::{SETTLE_MS, UNFINISHED_REST_MS};
-use crate::plugin::call::Stamp;
+use crate::flow::ServedBy;
 use crate::plugin::load::blocking::reading;
 use crate::plugin::load::engine::Engine;
 use crate::plugin::load::file::is_unfinished;
-use crate::plugin::load::fingerprint::Fingerprint;
 use crate::plugin::load::turn::Turn;
 use crate::plugin::load::{Candidate, LoadError};
+use crate::system::file_watch::Fingerprint;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -40,7 +40,7 @@ pub enum Cause {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
     /// The generation.
-    pub stamp: Arc<Stamp>,
+    pub stamp: Arc<ServedBy>,
     /// It is a new one; otherwise the same bytes served already.
     pub changed: bool,
 }
@@ -77,7 +77,7 @@ impl Slot {
     /// Loads the source and swaps. None if there is nothing to tell: bytes that nobody asked for were left alone.
     pub(super) async fn load(&self, engine: &Engine, cause: Cause) -> Result<Option<Loaded>, LoadError> {
         let (asked, loading) = (cause == Cause::Asked, &self.loading);
-        let bytes_max = self.account.limits.component_bytes_max;
+        let bytes_max = self.plugin_state.limits.component_bytes_max;
         let mut turn = Turn::next();
         let _place: MutexGuard<()>;
         if asked {
@@ -226,7 +226,7 @@ impl Slot {
         } else if !asked && self.history.is_condemned(&digest) {
             Err(LoadError::Probation)
         } else {
-            engine.load(&self.account, candidate, asked).await
+            engine.load(&self.plugin_state, candidate, asked).await
         };
         loaded
             .and_then(|plugin| self.history.swap(turn, plugin))

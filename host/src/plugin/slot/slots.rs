@@ -6,15 +6,15 @@ pub use unloading::{Gone, UnloadError};
 
 use super::{Cause, Loaded, PutError, Slot};
 use crate::config::{BUSY_RETRY_MS, Config, LOG_LINE_BYTES_MAX, PLUGINS_DIRECTORY, Place, SLOTS_MAX, check_name};
-use crate::ledger::Figures;
+use crate::flow::ServedBy;
+use crate::ledger::HopCounts;
 use crate::oci::Registries;
-use crate::plugin::call::Stamp;
 use crate::plugin::load::engine::Engine;
 use crate::plugin::load::oci_cache::Copies;
-use crate::plugin::load::origin::Origin;
+use crate::plugin::load::origin::ComponentOrigin;
 use crate::plugin::load::sources::Source;
 use crate::plugin::load::{Candidate, LoadError};
-use crate::plugin::run::account::{Account, shortened};
+use crate::plugin::run::plugin_state::{PluginState, shortened};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -59,19 +59,19 @@ impl Slots {
     }
 
     /// What became of the calls of each plugin, by name; of those too that were unloaded.
-    pub fn figures(&self) -> Vec<(String, Figures)> {
+    pub fn figures(&self) -> Vec<(String, HopCounts)> {
         let others = self.others();
         let loaded = self.all();
-        let mut accounts: BTreeMap<&str, &Account> =
-            others.unloaded.iter().map(|(name, unloaded)| (name.as_str(), &*unloaded.account)).collect();
-        accounts.extend(loaded.iter().map(|slot| (slot.name(), &**slot.account())));
-        accounts.into_iter().map(|(name, account)| (name.to_owned(), account.hop.figures())).collect()
+        let mut states: BTreeMap<&str, &PluginState> =
+            others.unloaded.iter().map(|(name, unloaded)| (name.as_str(), &*unloaded.plugin_state)).collect();
+        states.extend(loaded.iter().map(|slot| (slot.name(), &**slot.plugin_state())));
+        states.into_iter().map(|(name, plugin_state)| (name.to_owned(), plugin_state.hop.figures())).collect()
     }
 
     /// The host ends: calls that are let go from now on are given up by it, not by who asked.
     pub fn close_books(&self) {
-        self.others().unloaded.values().for_each(|unloaded| unloaded.account.hop.close());
-        self.all().iter().for_each(|slot| slot.account().hop.close());
+        self.others().unloaded.values().for_each(|unloaded| unloaded.plugin_state.hop.close());
+        self.all().iter().for_each(|slot| slot.plugin_state().hop.close());
     }
 
     /// Says which plugin answers the frontend, once for all.
@@ -218,16 +218,16 @@ impl Slots {
 
     fn empty(&self, source: Source, before: Option<&Unloaded>) -> Arc<Slot> {
         let Source { name, place } = source;
-        let origin = Origin::new(place, Arc::clone(&self.registries), self.copies.clone());
-        let (account, last_generation) = match before {
-            Some(unloaded) => (Arc::clone(&unloaded.account), unloaded.last_generation),
+        let origin = ComponentOrigin::new(place, Arc::clone(&self.registries), self.copies.clone());
+        let (plugin_state, last_generation) = match before {
+            Some(unloaded) => (Arc::clone(&unloaded.plugin_state), unloaded.last_generation),
             None => {
                 let (limits, settings) = (self.config.limits_of(&name), self.config.settings_of(&name));
                 let (instances, outbound) = (self.config.instances_of(&name), self.config.outbound_of(&name));
-                (Arc::new(Account::new(name, limits, settings, instances, outbound)), 0)
+                (Arc::new(PluginState::new(name, limits, settings, instances, outbound)), 0)
             }
         };
-        Arc::new(Slot::new(origin, account, self.config.rollback, last_generation))
+        Arc::new(Slot::new(origin, plugin_state, self.config.rollback, last_generation))
     }
 
     fn others(&self) -> MutexGuard<'_, Others> {
@@ -239,7 +239,7 @@ impl Slots {
 fn log_load(name: &str, source: impl Display, loaded: Option<&Loaded>) {
     match loaded {
         Some(Loaded { stamp, changed: true }) => {
-            let Stamp { generation, digest, artifact, .. } = &**stamp;
+            let ServedBy { generation, digest, artifact, .. } = &**stamp;
             tracing::info!(plugin = name, generation, digest, artifact, %source, "loaded");
         }
         _ => tracing::debug!(plugin = name, %source, "unchanged"),

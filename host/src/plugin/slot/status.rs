@@ -1,10 +1,10 @@
 //! The status of a slot, as the admin surface tells it.
 
-use super::history::{Refused, Told};
+use super::history::{HistoryView, RefusedGeneration};
 use crate::config::{Limits, Place};
-use crate::plugin::role::Role;
-use crate::plugin::run::account::Account;
+use crate::plugin::role::RoleName;
 use crate::plugin::run::isolation::Isolation;
+use crate::plugin::run::plugin_state::PluginState;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 /// What a slot does at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub enum SlotState {
     /// Nothing is loaded.
     Empty,
     /// A generation serves.
@@ -25,13 +25,13 @@ pub enum State {
 
 /// All that is told of a slot.
 #[derive(Clone, Debug, Serialize)]
-pub struct Status {
+pub struct SlotStatus {
     /// The plugin's name.
     pub name: String,
     /// Where it is loaded from: a file, or a reference in a registry.
     pub source: String,
     /// What it does at present.
-    pub state: State,
+    pub state: SlotState,
     /// The generation that serves, from 1.
     pub generation: Option<u64>,
     /// SHA-256 of its component.
@@ -43,7 +43,7 @@ pub struct Status {
     /// The version of the contract that it was built against.
     pub contract: Option<&'static str>,
     /// What it serves.
-    pub roles: Vec<Role>,
+    pub roles: Vec<RoleName>,
     /// The interfaces with functions that it imports.
     pub imports: Vec<String>,
     /// What its instances are when a call begins in them.
@@ -80,7 +80,7 @@ pub struct Status {
     /// The generations that it can go back to, the latest first.
     pub previous: Vec<Previous>,
     /// What was last refused.
-    pub last_refused: Option<Refused>,
+    pub last_refused: Option<RefusedGeneration>,
 }
 
 /// A generation to go back to.
@@ -97,20 +97,20 @@ fn told<S: serde::Serializer>(isolation: &Option<Isolation>, serializer: S) -> R
     isolation.as_ref().map(ToString::to_string).serialize(serializer)
 }
 
-impl Status {
-    pub(super) fn of(source: &Place, account: &Account, told: Told) -> Self {
+impl SlotStatus {
+    pub(super) fn of(source: &Place, plugin_state: &PluginState, told: HistoryView) -> Self {
         let serving = told.serving.as_deref();
         let plugin = serving.map(|generation| &generation.plugin);
         let paused_for = serving.and_then(|generation| generation.health.paused_for());
         let state = match serving {
-            None => State::Empty,
-            Some(_) if paused_for.is_some() => State::Paused,
-            Some(_) if told.rolled_back => State::RolledBack,
-            Some(_) => State::Serving,
+            None => SlotState::Empty,
+            Some(_) if paused_for.is_some() => SlotState::Paused,
+            Some(_) if told.rolled_back => SlotState::RolledBack,
+            Some(_) => SlotState::Serving,
         };
-        let calls = account.hop.figures();
+        let calls = plugin_state.hop.figures();
         Self {
-            name: account.name.clone(),
+            name: plugin_state.name.clone(),
             source: source.to_string(),
             state,
             generation: serving.map(|generation| generation.stamp.generation),
@@ -118,14 +118,14 @@ impl Status {
             artifact: serving.and_then(|generation| generation.stamp.artifact.clone()),
             size_bytes: plugin.map(|plugin| plugin.size_bytes),
             contract: plugin.and_then(|plugin| plugin.contract()),
-            roles: plugin.map(|plugin| plugin.roles.clone()).unwrap_or_default(),
+            roles: plugin.map(|plugin| plugin.roles().collect()).unwrap_or_default(),
             imports: plugin.map(|plugin| plugin.imports.clone()).unwrap_or_default(),
             isolation: plugin.map(|plugin| plugin.isolation().clone()),
-            instances_made: account.instances_made.load(Ordering::Relaxed),
+            instances_made: plugin_state.instances_made.load(Ordering::Relaxed),
             instances_warm: serving.map(|generation| generation.idle.warm.ready()),
-            warm: account.warm,
-            reuse: account.reuse,
-            limits: account.limits.clone(),
+            warm: plugin_state.warm,
+            reuse: plugin_state.reuse,
+            limits: plugin_state.limits.clone(),
             calls: calls.entered,
             calls_in_flight: calls.in_flight,
             failures: calls.dropped.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
@@ -133,8 +133,8 @@ impl Status {
             rollbacks: told.rollbacks,
             pauses: told.pauses,
             retry_after_ms: paused_for.map(|rest| rest.as_millis() as u64),
-            denied: account.denied.figures(),
-            log_lines_dropped: account.lines_dropped(),
+            denied: plugin_state.denied.figures(),
+            log_lines_dropped: plugin_state.lines_dropped(),
             previous: told
                 .previous
                 .iter()

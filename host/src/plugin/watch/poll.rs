@@ -2,6 +2,7 @@
 
 use crate::config::REGISTRY_DENIED_PAUSE_MS_MAX;
 use crate::plugin::slot::slots::Slots;
+use crate::system::supervisor::Supervisor;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -10,18 +11,19 @@ use tokio::time::sleep;
 const DENIED_PAUSE_MAX: Duration = Duration::from_millis(REGISTRY_DENIED_PAUSE_MS_MAX);
 
 /// Starts to look, for every plugin that comes by a tag. Dropping what is returned ends it.
-pub fn poll(slots: &Arc<Slots>) -> JoinSet<()> {
+pub fn poll(slots: &Arc<Slots>, supervisor: &Supervisor) -> JoinSet<()> {
     let mut polls = JoinSet::new();
     for slot in slots.all() {
         if let Some(interval) = slots.poll_interval(&slot) {
-            polls.spawn(look_for_ever(Arc::clone(slots), slot.name().to_owned(), interval));
+            let part = format!("poll-{}", slot.name());
+            polls.spawn(supervisor.watched(&part, look_for_ever(Arc::clone(slots), slot.name().to_owned(), interval)));
         }
     }
     polls
 }
 
 /// By name: a plugin may be unloaded, and come back as another slot.
-async fn look_for_ever(slots: Arc<Slots>, name: String, interval: Duration) {
+async fn look_for_ever(slots: Arc<Slots>, name: String, interval: Duration) -> Result<(), String> {
     // What is wrong with the registry, which is said once.
     let mut complaint = None;
     let mut pause = interval;

@@ -1,13 +1,11 @@
 //! A call of a component's file in this process: the answer as it is, what the call took, and why it failed.
 
-use super::Role;
 use super::input::{Given, pair};
-use super::trace::Trace;
-use crate::cli::outcome::Outcome;
-use crate::cli::plugin::sandbox::{Component, Sandbox, block_on};
-use crate::cli::shown::printable;
-use crate::cli::shown::{field, metadata};
-use crate::plugin::{self, CallError, Examples, Message, Metadata, Plugin, Reply, Request, SingleCall};
+use super::trace::CallTrace;
+use crate::cli::outcome::{FILTERED, Outcome, head};
+use crate::cli::plugin::sandbox::{Component, Workbench, block_on};
+use crate::cli::shown::{field, printable};
+use crate::plugin::{CallError, Examples, Message, ReplyPolicy, Role, SingleCall, Transform};
 use crate::system::output::print;
 use anyhow::{Context, anyhow, ensure};
 use clap::Args;
@@ -19,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The name of the call: always the same, so that a seed makes all of it repeatable.
-const REQUEST_ID: (&str, &str) = ("tidegate.request-id", "call-1");
+const REQUEST_ID: [&str; 2] = ["tidegate.request-id", "call-1"];
 /// How wasmtime writes a function of which it has no name.
 const UNNAMED: &str = "!<wasm function ";
 const UNNAMED_REMEDY: &str = "the component has no names of its functions, as after a build with `strip`: build it with \
@@ -51,131 +49,85 @@ impl GuestFlags {
 /// Calls the component once, and tells of it.
 pub(super) fn call(
     file: &Path,
-    role: Option<Role>,
+    role: Option<super::Role>,
     given: Given,
     guest: GuestFlags,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
     let component = Component::at(file.to_owned())?;
-    let trace = guest.trace.then(Trace::start);
-    let sandbox = Sandbox::new(guest.seed)?;
-    let called = block_on(async {
+    let trace = guest.trace.then(CallTrace::start);
+    let sandbox = Workbench::new(guest.seed)?;
+    block_on(async {
         let began = Instant::now();
         // Without its examples: an author calls what misses them.
         let loaded = sandbox.load(&component, guest.settings.into_iter().collect(), Some(Examples::default())).await;
         let plugin = loaded.with_context(|| format!("{} is refused", file.display()))?;
         let load = began.elapsed();
-        let is_policy = match role {
-            Some(role) => role == Role::ReplyPolicy,
-            None => !plugin.roles.contains(&plugin::Role::Transform),
+        let role = match role {
+            Some(super::Role::Transform) => Transform::NAME,
+            Some(super::Role::ReplyPolicy) => ReplyPolicy::NAME,
+            None if plugin.has_role(Transform::NAME) => Transform::NAME,
+            None => ReplyPolicy::NAME,
         };
-        let role = if is_policy { plugin::Role::ReplyPolicy } else { plugin::Role::Transform };
-        ensure!(plugin.roles.contains(&role), "{} has no {role} role", file.display());
-        let input = if is_policy { Input::Request(given.request()?) } else { Input::Message(given.message()?) };
-        if let Some(trace) = &trace {
-            say(&field("imports", &if plugin.imports.is_empty() { "none".into() } else { plugin.imports.join(", ") }));
-            trace.begin();
-        }
-        Ok(input.call(&plugin, load).await)
-    })?;
-    say(&called.figures());
-    if json {
-        called.print_json()?
-    } else {
-        called.print()?
-    };
-    match called.answer.error() {
-        None => Ok(ExitCode::SUCCESS),
-        Some(error) => Err(anyhow!("{}", reason(error))),
-    }
-}
-
-enum Input {
-    Message(Message),
-    Request(Request),
-}
-
-impl Input {
-    async fn call(self, plugin: &Arc<Plugin>, load: Duration) -> Called {
-        let named = |metadata: &mut Metadata| metadata.insert(0, (REQUEST_ID.0.to_owned(), REQUEST_ID.1.to_owned()));
-        match self {
-            Self::Message(mut message) => {
-                named(&mut message.metadata);
-                Called::new(plugin.transform_once(message).await, load, Answer::Message)
+        ensure!(plugin.has_role(role), "{} has no {role} role", file.display());
+        let begin = || {
+            if let Some(trace) = &trace {
+                let imports = if plugin.imports.is_empty() { "none".into() } else { plugin.imports.join(", ") };
+                say(&field("imports", &imports));
+                trace.begin();
             }
-            Self::Request(mut request) => {
-                named(&mut request.metadata);
-                Called::new(plugin.replies_once(request).await, load, Answer::Replies)
-            }
+        };
+        if role == Transform::NAME {
+            let mut message = given.message()?;
+            message.metadata.insert(0, REQUEST_ID.map(str::to_owned).into());
+            begin();
+            told(load, plugin.call_once::<Transform>(Arc::new(message)).await, json, print_message)
+        } else {
+            let mut request = given.request()?;
+            request.metadata.insert(0, REQUEST_ID.map(str::to_owned).into());
+            begin();
+            let call = plugin.call_once::<ReplyPolicy>(Arc::new(request)).await;
+            told(load, call, json, |replies| print(Outcome::from(replies).text))
         }
-    }
+    })
 }
 
-/// A call that is over.
-struct Called {
+/// Tells of a call that is over: what it took to stderr, and what came out to stdout.
+fn told<T: Into<Outcome> + Clone>(
     load: Duration,
-    call: Duration,
-    memory_bytes: usize,
-    answer: Answer,
+    call: SingleCall<T>,
+    as_json: bool,
+    print_output: impl FnOnce(T) -> anyhow::Result<()>,
+) -> anyhow::Result<ExitCode> {
+    let SingleCall { result, time, memory_bytes } = call;
+    say(&format!("load {}, call {}, memory {} KiB\n", ms(load), ms(time), memory_bytes.div_ceil(1024)));
+    if as_json {
+        let mut json = Outcome::from(result.clone()).json;
+        json["load_ms"] = json!(load.as_secs_f64() * 1_000.0);
+        json["call_ms"] = json!(time.as_secs_f64() * 1_000.0);
+        json["memory_bytes"] = json!(memory_bytes);
+        print(serde_json::to_string_pretty(&json)? + "\n")?;
+    }
+    match result {
+        Ok(_) if as_json => {}
+        Ok(output) => print_output(output)?,
+        Err(error) => return Err(anyhow!("{}", reason(&error))),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
-enum Answer {
-    Message(Result<Option<Message>, CallError>),
-    Replies(Result<Vec<Reply>, CallError>),
-}
-
-impl Answer {
-    fn error(&self) -> Option<&CallError> {
-        match self {
-            Self::Message(result) => result.as_ref().err(),
-            Self::Replies(result) => result.as_ref().err(),
-        }
+/// The body goes out as it is, and all else that there is to tell of a message to stderr.
+fn print_message(message: Option<Message>) -> anyhow::Result<()> {
+    let Some(message) = message else {
+        say(FILTERED);
+        return Ok(());
+    };
+    say(&head(&message));
+    print(&message.body)?;
+    if std::io::stdout().is_terminal() {
+        print("\n")?;
     }
-
-    fn outcome(&self) -> Outcome {
-        match self {
-            Self::Message(result) => Outcome::of_transform(result.clone()),
-            Self::Replies(result) => Outcome::of_replies(result.clone()),
-        }
-    }
-}
-
-impl Called {
-    fn new<T>(call: SingleCall<T>, load: Duration, answer: impl FnOnce(Result<T, CallError>) -> Answer) -> Self {
-        Self { load, call: call.time, memory_bytes: call.memory_bytes, answer: answer(call.result) }
-    }
-
-    fn figures(&self) -> String {
-        let Self { load, call, memory_bytes, .. } = self;
-        format!("load {}, call {}, memory {} KiB\n", ms(*load), ms(*call), memory_bytes.div_ceil(1024))
-    }
-
-    fn print_json(&self) -> anyhow::Result<()> {
-        let mut json = self.answer.outcome().json;
-        json["load_ms"] = json!(self.load.as_secs_f64() * 1_000.0);
-        json["call_ms"] = json!(self.call.as_secs_f64() * 1_000.0);
-        json["memory_bytes"] = json!(self.memory_bytes);
-        print(serde_json::to_string_pretty(&json)? + "\n")
-    }
-
-    /// A message's body goes out as it is, and all else that there is to tell of it to stderr; replies as text.
-    fn print(&self) -> anyhow::Result<()> {
-        match &self.answer {
-            Answer::Message(Ok(Some(message))) => {
-                let Message { topic, metadata: pairs, body } = message;
-                let topic = if topic.is_empty() { String::new() } else { field("topic", topic) };
-                say(&(topic + &metadata(pairs)));
-                print(body)?;
-                if std::io::stdout().is_terminal() {
-                    print("\n")?;
-                }
-            }
-            Answer::Message(Ok(None)) => say("filtered: there is no message\n"),
-            Answer::Replies(Ok(_)) => print(self.answer.outcome().text)?,
-            Answer::Message(Err(_)) | Answer::Replies(Err(_)) => {}
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// Why there is no answer. What the guest says of it must not steer the terminal.

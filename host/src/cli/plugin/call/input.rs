@@ -1,6 +1,7 @@
 //! What goes into a call, as the command line says it.
 
-use crate::plugin::{Message, Metadata, Request};
+use crate::flow::Metadata;
+use crate::plugin::{Message, Request};
 use anyhow::{Context, bail};
 use clap::Args;
 use std::io::Read;

@@ -22,11 +22,11 @@ const IMPORTS: &str = "wasmtime_wasi";
 const LOG: &str = "tidegate";
 
 /// Tells of the calls between its beginning and its end.
-pub(crate) struct Trace {
+pub(crate) struct CallTrace {
     on: Arc<AtomicBool>,
 }
 
-impl Trace {
+impl CallTrace {
     /// Makes ready; there can be one.
     pub(super) fn start() -> Self {
         let on = Arc::new(AtomicBool::new(false));

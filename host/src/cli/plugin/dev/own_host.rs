@@ -49,7 +49,7 @@ impl OwnHost {
         let HostFlags { config, named, log_filter } = flags;
         let format = config.log.format;
         let log = log::start(format, log_filter);
-        let lines_lost = Arc::new(log.lines_lost());
+        let lines_lost = log.lines_lost();
         let named = std::iter::once(plugin).chain(named).collect();
         let app = App::build(config, named, lines_lost).await.map_err(|error| match error {
             StartError::Usage(text) => anyhow!("{text}"),

@@ -7,33 +7,33 @@ use prometheus_client::encoding::DescriptorEncoder;
 use std::fmt;
 
 #[derive(Debug)]
-pub(super) struct Hops(pub(super) Ledger);
+pub(super) struct HopMetrics(pub(super) Ledger);
 
-impl Collector for Hops {
+impl Collector for HopMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        let told = self.0.hops().map(|(hop, counted)| (hop, counted.figures()));
+        let told: Vec<_> = self.0.hops().into_iter().map(|(hop, counted)| (hop, counted.figures())).collect();
         counters(
             &mut encoder,
             ("hop_in", None, "What came in at the hop"),
-            told.iter().map(|(hop, figures)| ([("hop", *hop)], figures.entered)),
+            told.iter().map(|(hop, figures)| ([("hop", &**hop)], figures.entered)),
         )?;
         counters(
             &mut encoder,
             ("hop_out", None, "What went out"),
-            told.iter().map(|(hop, figures)| ([("hop", *hop)], figures.out)),
+            told.iter().map(|(hop, figures)| ([("hop", &**hop)], figures.out)),
         )?;
         counters(
             &mut encoder,
             ("hop_dropped", None, "What did not go out, by reason"),
             told.iter().flat_map(|(hop, figures)| {
                 let dropped = figures.dropped.iter();
-                dropped.map(move |(reason, count)| ([("hop", *hop), ("reason", reason.as_str())], *count))
+                dropped.map(move |(reason, count)| ([("hop", &**hop), ("reason", reason.as_str())], *count))
             }),
         )?;
         gauges(
             &mut encoder,
             ("hop_in_flight", None, "What is inside now; in = out + dropped + in flight"),
-            told.iter().map(|(hop, figures)| ([("hop", *hop)], figures.in_flight)),
+            told.iter().map(|(hop, figures)| ([("hop", &**hop)], figures.in_flight)),
         )
     }
 }

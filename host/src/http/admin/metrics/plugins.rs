@@ -1,18 +1,18 @@
 //! The plugins at a scrape. The figures of one plugin's calls are of one moment.
 
 use super::series::{counters, gauges, histograms, infos};
-use crate::plugin::{Slots, State, Status};
+use crate::plugin::{SlotState, SlotStatus, Slots};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
 use std::fmt;
 use std::sync::Arc;
 
-const STATES: [(State, &str); 4] = [
-    (State::Empty, "empty"),
-    (State::Serving, "serving"),
-    (State::RolledBack, "rolled-back"),
-    (State::Paused, "paused"),
+const STATES: [(SlotState, &str); 4] = [
+    (SlotState::Empty, "empty"),
+    (SlotState::Serving, "serving"),
+    (SlotState::RolledBack, "rolled-back"),
+    (SlotState::Paused, "paused"),
 ];
 
 pub(super) struct Plugins(pub(super) Arc<Slots>);
@@ -26,7 +26,7 @@ impl fmt::Debug for Plugins {
 impl Collector for Plugins {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let slots = self.0.all();
-        let told: Vec<Status> = slots.iter().map(|slot| slot.status()).collect();
+        let told: Vec<SlotStatus> = slots.iter().map(|slot| slot.status()).collect();
         calls(&mut encoder, &told)?;
         histograms(
             &mut encoder,
@@ -47,11 +47,11 @@ impl Collector for Plugins {
     }
 }
 
-fn labels(plugin: &Status) -> [(&'static str, &str); 1] {
+fn labels(plugin: &SlotStatus) -> [(&'static str, &str); 1] {
     [("plugin", &plugin.name)]
 }
 
-fn calls(encoder: &mut DescriptorEncoder, told: &[Status]) -> fmt::Result {
+fn calls(encoder: &mut DescriptorEncoder, told: &[SlotStatus]) -> fmt::Result {
     counters(
         encoder,
         ("plugin_calls", None, "Calls of all generations; those refused, in flight and on trial included"),
@@ -80,13 +80,13 @@ fn calls(encoder: &mut DescriptorEncoder, told: &[Status]) -> fmt::Result {
 }
 
 fn by_kind<'a>(
-    plugin: &'a Status,
+    plugin: &'a SlotStatus,
     counts: &'a std::collections::BTreeMap<&'static str, u64>,
 ) -> impl Iterator<Item = ([(&'static str, &'a str); 2], u64)> {
     counts.iter().map(|(kind, count)| ([("plugin", &*plugin.name), ("kind", *kind)], *count))
 }
 
-fn instances(encoder: &mut DescriptorEncoder, told: &[Status]) -> fmt::Result {
+fn instances(encoder: &mut DescriptorEncoder, told: &[SlotStatus]) -> fmt::Result {
     counters(
         encoder,
         ("plugin_instances_made", None, "Instances that were made: for calls, probes and examples"),
@@ -106,7 +106,7 @@ fn instances(encoder: &mut DescriptorEncoder, told: &[Status]) -> fmt::Result {
     )
 }
 
-fn generations(encoder: &mut DescriptorEncoder, told: &[Status]) -> fmt::Result {
+fn generations(encoder: &mut DescriptorEncoder, told: &[SlotStatus]) -> fmt::Result {
     infos(
         encoder,
         ("plugin_generation", None, "What serves"),

@@ -11,12 +11,12 @@ use prometheus_client::registry::Unit;
 use std::fmt;
 
 /// What a metric is called, in which unit it is, and what it says. The unit ends the name.
-pub(super) type Named<'a> = (&'a str, Option<Unit>, &'a str);
+pub(super) type Described<'a> = (&'a str, Option<Unit>, &'a str);
 
 /// Of a total since the start.
 pub(super) fn counters<L: EncodeLabelSet, V: EncodeCounterValue>(
     encoder: &mut DescriptorEncoder,
-    (name, unit, says): Named,
+    (name, unit, says): Described,
     series: impl IntoIterator<Item = (L, V)>,
 ) -> fmt::Result {
     let mut family = encoder.encode_descriptor(name, says, unit.as_ref(), MetricType::Counter)?;
@@ -29,7 +29,7 @@ pub(super) fn counters<L: EncodeLabelSet, V: EncodeCounterValue>(
 /// Of what is so now.
 pub(super) fn gauges<L: EncodeLabelSet, V: EncodeGaugeValue>(
     encoder: &mut DescriptorEncoder,
-    (name, unit, says): Named,
+    (name, unit, says): Described,
     series: impl IntoIterator<Item = (L, V)>,
 ) -> fmt::Result {
     let mut family = encoder.encode_descriptor(name, says, unit.as_ref(), MetricType::Gauge)?;
@@ -42,7 +42,7 @@ pub(super) fn gauges<L: EncodeLabelSet, V: EncodeGaugeValue>(
 /// Of how something is spread.
 pub(super) fn histograms<'a, L: EncodeLabelSet>(
     encoder: &mut DescriptorEncoder,
-    (name, unit, says): Named,
+    (name, unit, says): Described,
     series: impl IntoIterator<Item = (L, &'a Histogram)>,
 ) -> fmt::Result {
     let mut family = encoder.encode_descriptor(name, says, unit.as_ref(), MetricType::Histogram)?;
@@ -55,7 +55,7 @@ pub(super) fn histograms<'a, L: EncodeLabelSet>(
 /// Of facts that are text: the labels are what is told. `_info` ends the name.
 pub(super) fn infos<L: EncodeLabelSet>(
     encoder: &mut DescriptorEncoder,
-    (name, unit, says): Named,
+    (name, unit, says): Described,
     series: impl IntoIterator<Item = L>,
 ) -> fmt::Result {
     let mut family = encoder.encode_descriptor(name, says, unit.as_ref(), MetricType::Info)?;
@@ -68,7 +68,7 @@ pub(super) fn infos<L: EncodeLabelSet>(
 /// A total of which there is one.
 pub(super) fn counter(
     encoder: &mut DescriptorEncoder,
-    (name, unit, says): Named,
+    (name, unit, says): Described,
     value: impl EncodeCounterValue,
 ) -> fmt::Result {
     let mut metric = encoder.encode_descriptor(name, says, unit.as_ref(), MetricType::Counter)?;
@@ -78,7 +78,7 @@ pub(super) fn counter(
 /// A state of which there is one.
 pub(super) fn gauge(
     encoder: &mut DescriptorEncoder,
-    (name, unit, says): Named,
+    (name, unit, says): Described,
     value: impl EncodeGaugeValue,
 ) -> fmt::Result {
     encoder.encode_descriptor(name, says, unit.as_ref(), MetricType::Gauge)?.encode_gauge(&value)

@@ -1,106 +1,73 @@
-//! The HTTP surfaces at a scrape.
+//! The surfaces at a scrape, and whatever else counts for itself.
 
 use super::series::{counters, gauges};
-use crate::http::Figures;
+use crate::flow::{Kind, Statistics, Surface, Unit};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::registry;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-/// By name: `http`, `admin`.
-#[derive(Debug)]
-pub(super) struct Surfaces(pub(super) Vec<(&'static str, Arc<Figures>)>);
+/// Adds what a part of the host counts that is no surface.
+pub type Counts = Box<dyn Fn(&mut Statistics) + Send + Sync>;
 
-impl Collector for Surfaces {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        self.requests(&mut encoder)?;
-        self.connections(&mut encoder)
+pub(super) struct SurfaceMetrics {
+    pub(super) surfaces: Vec<Arc<dyn Surface>>,
+    pub(super) others: Vec<Counts>,
+}
+
+impl fmt::Debug for SurfaceMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.surfaces.iter().map(|surface| surface.name().to_owned())).finish()
     }
 }
 
-impl Surfaces {
-    /// One figure of each surface.
-    fn each(
-        &self,
-        read: impl Fn(&Figures) -> &AtomicU64,
-    ) -> impl Iterator<Item = ([(&'static str, &'static str); 1], u64)> {
-        self.0.iter().map(move |(name, figures)| ([("surface", *name)], read(figures).load(Ordering::Relaxed)))
+impl Collector for SurfaceMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let mut statistics = Statistics::default();
+        self.surfaces.iter().for_each(|surface| surface.statistics(&mut statistics));
+        self.others.iter().for_each(|add| add(&mut statistics));
+        for family in statistics.into_families() {
+            let (name, unit, says) = family.described;
+            let unit = unit.map(|Unit::Bytes| registry::Unit::Bytes);
+            match family.kind {
+                Kind::Counter => counters(&mut encoder, (name, unit, says), family.samples)?,
+                Kind::Gauge => gauges(&mut encoder, (name, unit, says), family.samples)?,
+            }
+        }
+        Ok(())
     }
+}
 
-    fn requests(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
-        counters(
-            encoder,
-            ("http_answers", None, "Answers by status"),
-            self.0.iter().flat_map(|(name, figures)| {
-                let answers = figures.answers().into_iter();
-                answers.map(|(status, count)| ([("surface", name.to_string()), ("status", status.to_string())], count))
-            }),
-        )?;
-        gauges(
-            encoder,
-            ("http_requests_open", None, "Requests at present, until their answers are taken"),
-            self.each(|figures| &figures.requests_open),
-        )?;
-        counters(
-            encoder,
-            ("http_requests_shed", None, "Requests answered 503 because requests waited for too long"),
-            self.each(|figures| &figures.requests_shed),
-        )?;
-        counters(
-            encoder,
-            ("http_requests_over_max", None, "Requests answered 503 because there were requests_max already"),
-            self.each(|figures| &figures.requests_over_max),
-        )?;
-        counters(
-            encoder,
-            (
-                "http_requests_over_bytes",
-                None,
-                "Requests answered 503 because bodies had no room in in_flight_bytes_max",
-            ),
-            self.each(|figures| &figures.requests_over_bytes),
-        )
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus_client::encoding::text::encode;
+    use prometheus_client::registry::Registry;
 
-    fn connections(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
-        gauges(
-            encoder,
-            ("http_connections_open", None, "Connections at present"),
-            self.each(|figures| &figures.connections_open),
-        )?;
-        counters(
-            encoder,
-            ("http_connections", None, "Connections that were accepted"),
-            self.each(|figures| &figures.connections_accepted),
-        )?;
-        counters(
-            encoder,
-            ("http_accepts_failed", None, "Connections that came in vain, for want of a descriptor most of all"),
-            self.each(|figures| &figures.accepts_failed),
-        )?;
-        counters(
-            encoder,
-            ("http_connections_cut_off", None, "Connections that the host ended, by reason"),
-            self.0.iter().flat_map(|(name, figures)| {
-                let cut_off = figures.cut_off().into_iter();
-                cut_off.map(|(reason, count)| ([("surface", *name), ("reason", reason)], count))
-            }),
-        )?;
-        counters(
-            encoder,
-            ("http_tls_handshakes_failed", None, "TLS handshakes that failed"),
-            self.each(|figures| &figures.handshakes_failed),
-        )?;
-        counters(
-            encoder,
-            ("http_certificates_reloaded", None, "Certificates put in force while the host ran"),
-            self.each(|figures| &figures.certificates_reloaded),
-        )?;
-        counters(
-            encoder,
-            ("http_certificate_reloads_failed", None, "Changes of a certificate's files that were not put in force"),
-            self.each(|figures| &figures.certificate_reloads_failed),
-        )
+    #[test]
+    fn what_parts_count_is_told_by_name_and_label() {
+        let socket = |name: &'static str, messages| -> Counts {
+            Box::new(move |statistics| {
+                let mut counted = statistics.of(Some(("socket", name)));
+                counted.counters_by(("socket_messages", None, "Messages"), "direction", [("out", messages)]);
+                counted.gauge(("socket_queue_longest", Some(Unit::Bytes), "Bytes queued"), messages * 10);
+                counted.counters_by(("socket_refused", None, "Refused"), "reason", <[(&str, u64); 0]>::default());
+            })
+        };
+        let mut registry = Registry::default();
+        let others = vec![socket("publish", 7), socket("frontend", 3)];
+        registry.register_collector(Box::new(SurfaceMetrics { surfaces: Vec::new(), others }));
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        for line in [
+            "socket_messages_total{socket=\"publish\",direction=\"out\"} 7",
+            "socket_messages_total{socket=\"frontend\",direction=\"out\"} 3",
+            "socket_queue_longest_bytes{socket=\"publish\"} 70",
+            "# TYPE socket_refused counter",
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line} is not in\n{text}");
+        }
+        assert_eq!(text.matches("# TYPE socket_messages ").count(), 1, "{text}");
     }
 }

@@ -2,53 +2,41 @@
 
 use super::{PublishLoop, send};
 use crate::config::SUBSCRIPTION_BYTES_MAX;
-use crate::messaging::publisher::subscriptions::Excess;
+use crate::messaging::publisher::core::Excess;
 use crate::messaging::socket;
 use crate::messaging::socket::monitor::Descriptor;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use zmq_sys::beyond::{self, Switch};
 
-/// After so many changes of subscriptions the loop publishes again.
-const CHANGES: usize = 256;
-/// The same after so much time: what is retained has to be searched for some of them.
-const TURN: Duration = Duration::from_millis(2);
-
 impl PublishLoop {
-    /// Takes in a bounded number of changes: the messages are to have their turn.
-    pub(crate) fn hear(&mut self) -> zmq::Result<()> {
-        let began = Instant::now();
-        // Makes the socket take in what its connections did.
-        self.socket.get_events()?;
-        self.hear_monitor()?;
-        let (mut now, mut changes, mut more) = (began, 0, true);
-        while more && changes < CHANGES && now - began < TURN {
-            match socket::receive_from(&self.socket, 1)? {
-                Some(received) => self.take_in(received)?,
-                None => more = false,
-            }
-            changes += usize::from(more);
-            now = Instant::now();
+    /// Receives a change of a subscription, if there is one.
+    pub(super) fn receive(&mut self) {
+        let received = socket::receive_from(&self.socket, 1);
+        self.core.received(matches!(received, Ok(Some(_))));
+        let taken_in = match received {
+            Ok(Some(received)) => self.take_in(received),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = taken_in {
+            tracing::warn!(%error, "looking at subscribers");
         }
-        if changes > 0 {
-            self.renewal.spend(now - began);
-        }
-        if !more && self.renewal.due() <= now {
-            if let Err(code) = beyond::take_more(self.socket.as_mut_ptr()) {
-                tracing::warn!(cause = socket::raw_cause(code), "looking at subscribers");
-            }
-            self.renewal.renewed(now, now.elapsed());
-        }
-        self.figures.subscriptions.store(self.subscriptions.total(), Ordering::Relaxed);
-        Ok(())
+        self.figures.subscriptions.store(self.core.subscriptions(), Ordering::Relaxed);
     }
 
-    pub(crate) fn hear_monitor(&mut self) -> zmq::Result<()> {
+    /// Has libzmq take in more changes from subscribers.
+    pub(super) fn take_more(&mut self, now: Instant) {
+        if let Err(code) = beyond::take_more(self.socket.as_mut_ptr()) {
+            tracing::warn!(cause = socket::raw_cause(code), "looking at subscribers");
+        }
+        self.core.renewed(now, now.elapsed());
+    }
+
+    /// Takes in who has gone.
+    pub(super) fn hear_monitor(&mut self) -> zmq::Result<()> {
         for (descriptor, peer) in self.monitor.hear()? {
-            self.subscriptions.gone(descriptor);
-            if let Some(retained) = &mut self.retained {
-                retained.gone(descriptor);
-            }
+            self.core.gone(descriptor);
             let (address, queue_messages) = (peer.address(), peer.queue_messages);
             if let Some(repeats) = self.monitor.admit_line(address, "subscriber gone") {
                 tracing::info!(peer = address, queue_messages, repeats, "subscriber gone");
@@ -77,7 +65,7 @@ impl PublishLoop {
             _ => None,
         };
         if let Some((subscribes, topic)) = change
-            && self.retained.is_some()
+            && self.core.retains()
             && topic.len() <= SUBSCRIPTION_BYTES_MAX
         {
             self.subscribe_by_hand(topic, subscribes, descriptor);
@@ -89,7 +77,7 @@ impl PublishLoop {
                 return Ok(());
             }
         };
-        let excess = self.subscriptions.take_in(descriptor, told, frame.len(), Instant::now());
+        let excess = self.core.changed(descriptor, told, frame.len(), Instant::now());
         self.log(descriptor, change);
         self.monitor.update(descriptor, |peer| {
             peer.key.clone_from(&key);
@@ -111,7 +99,7 @@ impl PublishLoop {
         if peer.has_subscribed && !tracing::enabled!(tracing::Level::DEBUG) {
             return;
         }
-        let (peer, is_news, total) = (peer.address().to_owned(), !peer.has_subscribed, self.subscriptions.total());
+        let (peer, is_news, total) = (peer.address().to_owned(), !peer.has_subscribed, self.core.subscriptions());
         match change {
             Some((true, topic)) if is_news => {
                 if let Some(repeats) = self.monitor.admit_line(&peer, "subscribed") {
@@ -135,10 +123,7 @@ impl PublishLoop {
         if !subscribes {
             return;
         }
-        let Some(message) = self.retained.as_mut().and_then(|retained| retained.hand_over(topic, Some(descriptor)))
-        else {
-            return;
-        };
+        let Some(message) = self.core.subscribed(descriptor, topic) else { return };
         // The switch makes the next message go to that peer alone; switching it off switches manual subscriptions off.
         let sent =
             beyond::set_switch(pointer, Switch::XpubManualLastValue, true).map_err(socket::raw_cause).and_then(|()| {

@@ -1,7 +1,9 @@
 //! A component, read to know what its instances are made of.
 
 use super::module::Module;
-use super::obstacle::Obstacle;
+use super::obstacle::ResetObstacle;
+use crate::plugin::roles::http_handler::HttpHandler;
+use crate::plugin::roles::role::Role;
 use crate::plugin::run::isolation::STATE;
 use wasmparser::{
     CanonicalFunction, Chunk, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentType,
@@ -63,11 +65,11 @@ pub(crate) fn payloads(binary: &[u8]) -> impl Iterator<Item = wasmparser::Result
 
 impl<'a> Component<'a> {
     /// Reads what is around the functions.
-    pub(crate) fn read(binary: &'a [u8]) -> Result<Self, Obstacle> {
+    pub(crate) fn read(binary: &'a [u8]) -> Result<Self, ResetObstacle> {
         let mut component =
             Self { binary, modules: Vec::new(), instances: Vec::new(), functions: Vec::new(), has_lifted: false };
         for payload in payloads(binary) {
-            let (payload, inner) = payload.map_err(Obstacle::Feature)?;
+            let (payload, inner) = payload.map_err(ResetObstacle::Feature)?;
             component.take(payload, inner)?;
         }
         let bytes = component
@@ -76,16 +78,16 @@ impl<'a> Component<'a> {
             .flat_map(|module| &module.memories)
             .fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
         if bytes > super::MEMORY_BYTES_MAX {
-            return Err(Obstacle::LargeMemory { bytes });
+            return Err(ResetObstacle::LargeMemory { bytes });
         }
         Ok(component)
     }
 
-    fn take(&mut self, payload: Payload<'a>, inner: &'a [u8]) -> Result<(), Obstacle> {
-        let unreadable = Obstacle::Feature;
+    fn take(&mut self, payload: Payload<'a>, inner: &'a [u8]) -> Result<(), ResetObstacle> {
+        let unreadable = ResetObstacle::Feature;
         match payload {
             Payload::ModuleSection { .. } | Payload::InstanceSection(_) if self.has_lifted => {
-                return Err(Obstacle::LateInstance);
+                return Err(ResetObstacle::LateInstance);
             }
             Payload::ModuleSection { parser, .. } => {
                 self.modules.push(Module::read(parser, inner, self.modules.len())?);
@@ -103,7 +105,7 @@ impl<'a> Component<'a> {
                             self.functions.push(CoreFunction::Alias { instance: instance_index, name });
                         }
                         ComponentAlias::InstanceExport { kind: ComponentExternalKind::Module, .. } => {
-                            return Err(Obstacle::ImportedModule);
+                            return Err(ResetObstacle::ImportedModule);
                         }
                         _ => {}
                     }
@@ -112,7 +114,7 @@ impl<'a> Component<'a> {
             Payload::ComponentImportSection(imports) => {
                 for import in imports {
                     if let ComponentTypeRef::Module(_) = import.map_err(unreadable)?.ty {
-                        return Err(Obstacle::ImportedModule);
+                        return Err(ResetObstacle::ImportedModule);
                     }
                 }
             }
@@ -120,11 +122,11 @@ impl<'a> Component<'a> {
             Payload::ComponentExportSection(exports) => {
                 for export in exports {
                     let name = export.map_err(unreadable)?.name.name;
-                    if name.starts_with(crate::plugin::roles::wasi_http::INTERFACE) {
-                        return Err(Obstacle::Handler(name.to_owned()));
+                    if name.starts_with(HttpHandler::EXPORT.interface) {
+                        return Err(ResetObstacle::Handler(name.to_owned()));
                     }
                     if name == STATE {
-                        return Err(Obstacle::Name { module: "the component".to_owned(), name: name.to_owned() });
+                        return Err(ResetObstacle::Name { module: "the component".to_owned(), name: name.to_owned() });
                     }
                 }
             }
@@ -132,15 +134,15 @@ impl<'a> Component<'a> {
                 for function in functions {
                     match function.map_err(unreadable)? {
                         CanonicalFunction::Lift { .. } => self.has_lifted = true,
-                        CanonicalFunction::Lower { .. } if self.has_lifted => return Err(Obstacle::CallsItself),
+                        CanonicalFunction::Lower { .. } if self.has_lifted => return Err(ResetObstacle::CallsItself),
                         CanonicalFunction::Lower { .. } | CanonicalFunction::ResourceDrop { .. } => {
                             self.functions.push(CoreFunction::Host);
                         }
-                        other => return Err(Obstacle::BuiltIn(format!("{other:?}"))),
+                        other => return Err(ResetObstacle::BuiltIn(format!("{other:?}"))),
                     }
                 }
             }
-            Payload::ComponentStartSection { .. } => return Err(Obstacle::ComponentStart),
+            Payload::ComponentStartSection { .. } => return Err(ResetObstacle::ComponentStart),
             _ => {}
         }
         Ok(())
@@ -163,20 +165,20 @@ fn core_instance(instance: Instance) -> CoreInstance {
 }
 
 /// A component inside of another one may say how things are called, and do nothing.
-fn check_nested(parser: Parser, bytes: &[u8]) -> Result<(), Obstacle> {
+fn check_nested(parser: Parser, bytes: &[u8]) -> Result<(), ResetObstacle> {
     for payload in parser.parse_all(bytes) {
-        match payload.map_err(Obstacle::Feature)? {
+        match payload.map_err(ResetObstacle::Feature)? {
             Payload::ModuleSection { .. }
             | Payload::InstanceSection(_)
             | Payload::ComponentCanonicalSection(_)
-            | Payload::ComponentStartSection { .. } => return Err(Obstacle::NestedModule),
+            | Payload::ComponentStartSection { .. } => return Err(ResetObstacle::NestedModule),
             Payload::ComponentTypeSection(types) => check_types(types)?,
             Payload::ComponentAliasSection(aliases) => {
                 for alias in aliases {
                     if let ComponentAlias::Outer { kind: ComponentOuterAliasKind::CoreModule, .. } =
-                        alias.map_err(Obstacle::Feature)?
+                        alias.map_err(ResetObstacle::Feature)?
                     {
-                        return Err(Obstacle::NestedModule);
+                        return Err(ResetObstacle::NestedModule);
                     }
                 }
             }
@@ -187,10 +189,10 @@ fn check_nested(parser: Parser, bytes: &[u8]) -> Result<(), Obstacle> {
 }
 
 /// A component may have no resources of its own.
-fn check_types(types: ComponentTypeSectionReader) -> Result<(), Obstacle> {
+fn check_types(types: ComponentTypeSectionReader) -> Result<(), ResetObstacle> {
     for defined in types {
-        if let ComponentType::Resource { .. } = defined.map_err(Obstacle::Feature)? {
-            return Err(Obstacle::OwnResource);
+        if let ComponentType::Resource { .. } = defined.map_err(ResetObstacle::Feature)? {
+            return Err(ResetObstacle::OwnResource);
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 //! hashes them.
 
 use super::module::{Module, RESET, STATE};
-use super::obstacle::Obstacle;
+use super::obstacle::ResetObstacle;
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{BlockType, Encode, ExportKind, Function, MemArg, SectionId, ValType};
 use wasmparser::ConstExpr;
@@ -19,7 +19,7 @@ impl Module<'_> {
     }
 
     /// The module with both functions, exported as [`RESET`] and [`STATE`].
-    pub(crate) fn instrumented(&self) -> Result<wasm_encoder::Module, Obstacle> {
+    pub(crate) fn instrumented(&self) -> Result<wasm_encoder::Module, ResetObstacle> {
         let mut sections = self.sections.clone();
         let mut types = Vec::new();
         for results in RESULTS {
@@ -57,7 +57,7 @@ impl Module<'_> {
     }
 
     /// What an instantiation does to memories and globals, in its order.
-    fn reset(&self) -> Result<Function, Obstacle> {
+    fn reset(&self) -> Result<Function, ResetObstacle> {
         let mut function = Function::new([]);
         for (index, bytes) in (self.imported_memories..).zip(&self.memories) {
             // As many as there are at the beginning: who grew a memory does not come here.
@@ -124,12 +124,14 @@ impl Module<'_> {
 }
 
 /// Computes a constant where the module itself has the engine compute it.
-fn constant(function: &mut Function, expression: &ConstExpr) -> Result<(), Obstacle> {
+fn constant(function: &mut Function, expression: &ConstExpr) -> Result<(), ResetObstacle> {
     for operator in expression.get_operators_reader() {
-        let operator = operator.map_err(Obstacle::Feature)?;
+        let operator = operator.map_err(ResetObstacle::Feature)?;
         if !matches!(operator, wasmparser::Operator::End) {
             function.instruction(
-                &RoundtripReencoder.instruction(operator).map_err(|error| Obstacle::Encoding(error.to_string()))?,
+                &RoundtripReencoder
+                    .instruction(operator)
+                    .map_err(|error| ResetObstacle::Encoding(error.to_string()))?,
             );
         }
     }

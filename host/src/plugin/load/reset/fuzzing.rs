@@ -2,7 +2,7 @@
 //! call as in a new one for each.
 
 use super::resettable;
-use crate::plugin::run::guest::memory_limits::Growth;
+use crate::plugin::run::guest::memory_limits::MemoryLimits;
 use crate::plugin::run::isolation::STATE;
 use std::sync::{Arc, LazyLock};
 use wasm_encoder::{
@@ -45,15 +45,15 @@ pub fn reset(module: &[u8], arguments: &[u64]) -> bool {
 }
 
 struct Instance {
-    store: Store<Growth>,
+    store: Store<MemoryLimits>,
     run: Run,
     state: Option<TypedFunc<(), (u64,)>>,
 }
 
 impl Instance {
     fn new(component: &Compiled) -> Option<Self> {
-        let mut store = Store::new(&ENGINE, Growth::new(MEMORY_BYTES_MAX, TABLE_ELEMENTS_MAX, Arc::default()));
-        store.limiter(|growth| growth);
+        let mut store = Store::new(&ENGINE, MemoryLimits::new(MEMORY_BYTES_MAX, TABLE_ELEMENTS_MAX, Arc::default()));
+        store.limiter(|limits| limits);
         let instance = Linker::new(&ENGINE).instantiate(&mut store, component).ok()?;
         store.data_mut().begin();
         let run = instance.get_typed_func(&mut store, "run").expect("the export");

@@ -21,7 +21,7 @@ mod sections;
 mod start;
 mod writer;
 
-pub(crate) use obstacle::Obstacle;
+pub(crate) use obstacle::ResetObstacle;
 
 use component::Component;
 use wasmparser::{Validator, WasmFeatures};
@@ -57,10 +57,10 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM2
 ///
 /// # Errors
 /// Why an instance of it cannot be reset.
-pub(super) fn resettable(binary: &[u8]) -> Result<Vec<u8>, Obstacle> {
+pub(super) fn resettable(binary: &[u8]) -> Result<Vec<u8>, ResetObstacle> {
     // Cheap and most often the answer: functions are looked at only where everything around them is as it should be.
     let component = Component::read(binary)?;
-    let types = Validator::new_with_features(FEATURES).validate_all(binary).map_err(Obstacle::Feature)?;
+    let types = Validator::new_with_features(FEATURES).validate_all(binary).map_err(ResetObstacle::Feature)?;
     for module in &component.modules {
         module.check_functions()?;
     }

@@ -1,6 +1,6 @@
 //! A core module, as far as a reset has to know it.
 
-use super::obstacle::Obstacle;
+use super::obstacle::ResetObstacle;
 use super::sections::Sections;
 use std::collections::HashMap;
 use wasmparser::{
@@ -53,31 +53,31 @@ pub(crate) struct Data<'a> {
 
 impl<'a> Module<'a> {
     /// Reads the module that `parser` is at the beginning of; `number` is its place among those of the component.
-    pub(crate) fn read(parser: Parser, bytes: &'a [u8], number: usize) -> Result<Self, Obstacle> {
+    pub(crate) fn read(parser: Parser, bytes: &'a [u8], number: usize) -> Result<Self, ResetObstacle> {
         let base = parser.offset() as usize;
         let mut module = Self { name: format!("core module {number}"), ..Self::default() };
         for payload in parser.parse_all(bytes) {
-            let payload = payload.map_err(Obstacle::Feature)?;
+            let payload = payload.map_err(ResetObstacle::Feature)?;
             if let Some((id, range)) = payload.as_section() {
                 module.sections.push(id, &bytes[range.start - base..range.end - base]);
             }
-            module.take(payload).map_err(Obstacle::Feature)?;
+            module.take(payload).map_err(ResetObstacle::Feature)?;
         }
         let is_taken = |name: &&str| module.exports.contains_key(*name);
         if let Some(name) = [RESET, STATE].iter().find(|name| is_taken(name)) {
-            return Err(Obstacle::Name { module: module.name, name: (*name).to_owned() });
+            return Err(ResetObstacle::Name { module: module.name, name: (*name).to_owned() });
         }
         Ok(module)
     }
 
     /// Looks for instructions after which a new instance would differ from one whose memories and globals are written again.
-    pub(crate) fn check_functions(&self) -> Result<(), Obstacle> {
+    pub(crate) fn check_functions(&self) -> Result<(), ResetObstacle> {
         for body in &self.bodies {
-            for item in body.get_operators_reader().map_err(Obstacle::Feature)?.into_iter_with_offsets() {
-                let (operator, offset) = item.map_err(Obstacle::Feature)?;
+            for item in body.get_operators_reader().map_err(ResetObstacle::Feature)?.into_iter_with_offsets() {
+                let (operator, offset) = item.map_err(ResetObstacle::Feature)?;
                 let module = || self.name.clone();
-                let changes = |instruction| Err(Obstacle::TableChange { module: module(), instruction, offset });
-                let drops = |instruction| Err(Obstacle::DroppedSegment { module: module(), instruction, offset });
+                let changes = |instruction| Err(ResetObstacle::TableChange { module: module(), instruction, offset });
+                let drops = |instruction| Err(ResetObstacle::DroppedSegment { module: module(), instruction, offset });
                 match operator {
                     Operator::TableSet { .. } => changes("table.set"),
                     Operator::TableGrow { .. } => changes("table.grow"),

@@ -4,7 +4,7 @@ use super::MEMORY_BYTES_MAX;
 
 /// Why instances of a component cannot be reset.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Obstacle {
+pub(crate) enum ResetObstacle {
     /// Above the bound, a new instance costs less than writing all of it.
     #[error("the memories begin with {bytes} bytes, over {MEMORY_BYTES_MAX}")]
     LargeMemory { bytes: u64 },

@@ -5,7 +5,7 @@
 //! differ from what was found the first time, and a memory that has grown does not shrink.
 
 use super::component::{Component, CoreFunction, CoreInstance};
-use super::obstacle::Obstacle;
+use super::obstacle::ResetObstacle;
 use std::collections::BTreeSet;
 use wasmparser::Operator;
 
@@ -13,7 +13,7 @@ use wasmparser::Operator;
 ///
 /// # Errors
 /// What they reach that may not run again.
-pub(crate) fn check(component: &Component) -> Result<(), Obstacle> {
+pub(crate) fn check(component: &Component) -> Result<(), ResetObstacle> {
     let mut reached = BTreeSet::new();
     for (number, instance) in component.instances.iter().enumerate() {
         let CoreInstance::Module { module, .. } = instance else { continue };
@@ -23,7 +23,7 @@ pub(crate) fn check(component: &Component) -> Result<(), Obstacle> {
         while let Some(function) = pending.pop() {
             if reached.insert(function) {
                 let found = reaches(component, function, &mut pending);
-                found.map_err(|what| Obstacle::Start { module: module.name.clone(), what })?;
+                found.map_err(|what| ResetObstacle::Start { module: module.name.clone(), what })?;
             }
         }
     }

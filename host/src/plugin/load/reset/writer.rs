@@ -3,7 +3,7 @@
 use super::component::{Component, CoreInstance, payloads};
 use super::glue::{self, Imports};
 use super::module;
-use super::obstacle::Obstacle;
+use super::obstacle::ResetObstacle;
 use crate::plugin::run::isolation::STATE;
 use wasm_encoder::reencode::{Error, Reencode, ReencodeComponent};
 use wasm_encoder::{
@@ -15,11 +15,11 @@ use wasmparser::types::TypesRef;
 use wasmparser::{CanonicalFunction, ComponentAlias, ExternalKind, Payload};
 
 /// The component with what resets its instances; `types` are its own.
-pub(crate) fn instrumented(source: &Component, types: TypesRef) -> Result<Vec<u8>, Obstacle> {
+pub(crate) fn instrumented(source: &Component, types: TypesRef) -> Result<Vec<u8>, ResetObstacle> {
     let mut writer = Writer { source, types, functions: Vec::new(), count: 0, extra: Extra::default() };
     writer.write().map_err(|error| match error {
         Error::UserError(obstacle) => obstacle,
-        error => Obstacle::Encoding(error.to_string()),
+        error => ResetObstacle::Encoding(error.to_string()),
     })
 }
 
@@ -43,10 +43,10 @@ struct Writer<'a, 'b> {
     extra: Extra,
 }
 
-type Encoded<T = ()> = Result<T, Error<Obstacle>>;
+type Encoded<T = ()> = Result<T, Error<ResetObstacle>>;
 
 impl Reencode for Writer<'_, '_> {
-    type Error = Obstacle;
+    type Error = ResetObstacle;
 
     fn function_index(&mut self, function: u32) -> Encoded<u32> {
         // It is valid, so it has been written before.

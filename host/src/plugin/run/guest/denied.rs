@@ -1,7 +1,7 @@
 //! What guests may not have and can still ask for: sockets and name look-ups, refused as WASI does and counted.
 
 use super::Guest;
-use crate::plugin::run::account::Denied;
+use crate::plugin::run::plugin_state::Denied;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
@@ -40,5 +40,5 @@ pub(super) fn add_counted_sockets(linker: &mut Linker<Guest>) -> wasmtime::Resul
 }
 
 fn count(store: &StoreContextMut<Guest>, which: impl Fn(&Denied) -> &AtomicU64) {
-    which(&store.data().account.denied).fetch_add(1, Ordering::Relaxed);
+    which(&store.data().plugin_state.denied).fetch_add(1, Ordering::Relaxed);
 }

@@ -1,7 +1,7 @@
 //! A plugin's lines in the host's log, by its logging import and its stdout and stderr: bounded in number and length.
 
 use crate::config::LOG_LINE_BYTES_MAX;
-use crate::plugin::run::account::Account;
+use crate::plugin::run::plugin_state::PluginState;
 use bytes::Bytes;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,13 +13,13 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 /// Stdout or stderr of a guest: each line of it becomes one of the log.
 #[derive(Clone)]
 pub(super) struct LogStream {
-    account: Arc<Account>,
+    plugin_state: Arc<PluginState>,
     line: Arc<Mutex<Vec<u8>>>,
 }
 
 impl LogStream {
-    pub(super) fn new(account: Arc<Account>) -> Self {
-        Self { account, line: Arc::default() }
+    pub(super) fn new(plugin_state: Arc<PluginState>) -> Self {
+        Self { plugin_state, line: Arc::default() }
     }
 
     fn take(&self, bytes: &[u8]) {
@@ -40,7 +40,7 @@ impl LogStream {
 
     fn end_line(&self, line: &mut Vec<u8>) {
         if !line.is_empty() {
-            self.account.log(tracing::Level::INFO, "stdio", &String::from_utf8_lossy(line));
+            self.plugin_state.log(tracing::Level::INFO, "stdio", &String::from_utf8_lossy(line));
             line.clear();
         }
     }

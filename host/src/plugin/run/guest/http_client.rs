@@ -5,7 +5,7 @@ mod connect;
 use crate::config::{
     Grant, HANDLER_PIECE_BYTES_MAX, HANDLER_PIECES_MAX, OUTBOUND_CONNECT_MS_MAX, OUTBOUND_REQUESTS_MAX,
 };
-use crate::plugin::run::account::Account;
+use crate::plugin::run::plugin_state::PluginState;
 use connect::connect;
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
@@ -31,8 +31,8 @@ type Processing = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 type Sent = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
 
 /// The requests of one guest.
-pub(super) struct Outbound {
-    account: Arc<Account>,
+pub(super) struct HttpClient {
+    plugin_state: Arc<PluginState>,
 }
 
 /// A request that may go out.
@@ -41,13 +41,13 @@ struct Admitted {
     port: u16,
     is_https: bool,
     grant: Grant,
-    account: Arc<Account>,
+    plugin_state: Arc<PluginState>,
     place: OwnedSemaphorePermit,
 }
 
-impl Outbound {
-    pub(super) fn new(account: Arc<Account>) -> Self {
-        Self { account }
+impl HttpClient {
+    pub(super) fn new(plugin_state: Arc<PluginState>) -> Self {
+        Self { plugin_state }
     }
 
     /// Whether a request may go out, and there is a place for it.
@@ -56,26 +56,26 @@ impl Outbound {
         let authority = authority.ok_or(Error::HttpRequestUriInvalid)?;
         let is_https = uri.scheme() == Some(&Scheme::HTTPS);
         let (host, port) = (authority.host(), authority.port_u16().unwrap_or(if is_https { 443 } else { 80 }));
-        let Some(grant) = self.account.outbound.iter().find(|grant| grant.covers(host, port)) else {
-            let name = &self.account.name;
+        let Some(grant) = self.plugin_state.outbound.iter().find(|grant| grant.covers(host, port)) else {
+            let name = &self.plugin_state.name;
             let text = format!("a request to {host}:{port} is refused: outbound of [plugins.{name}] does not grant it");
-            self.account.deny_outbound(&text);
+            self.plugin_state.deny_outbound(&text);
             return Err(Error::HttpRequestDenied);
         };
-        let place = Arc::clone(&self.account.outbound_places).try_acquire_owned().map_err(|_| {
-            self.account.log(
+        let place = Arc::clone(&self.plugin_state.outbound_places).try_acquire_owned().map_err(|_| {
+            self.plugin_state.log(
                 tracing::Level::WARN,
                 "outbound",
                 &format!("{OUTBOUND_REQUESTS_MAX} requests are under way already; the one to {host}:{port} is refused"),
             );
             Error::ConnectionLimitReached
         })?;
-        let (account, grant) = (Arc::clone(&self.account), grant.clone());
-        Ok(Admitted { host: host.to_owned(), port, is_https, grant, account, place })
+        let (plugin_state, grant) = (Arc::clone(&self.plugin_state), grant.clone());
+        Ok(Admitted { host: host.to_owned(), port, is_https, grant, plugin_state, place })
     }
 }
 
-impl Account {
+impl PluginState {
     /// Counts a request to where the plugin may not go, and says so within the plugin's share of the log.
     fn deny_outbound(&self, text: &str) {
         self.denied.outbound.fetch_add(1, Ordering::Relaxed);
@@ -83,7 +83,7 @@ impl Account {
     }
 }
 
-impl WasiHttpHooks for Outbound {
+impl WasiHttpHooks for HttpClient {
     fn send_request(
         &mut self,
         request: Request<WasiBody>,

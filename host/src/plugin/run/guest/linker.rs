@@ -12,7 +12,9 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     add_counted_sockets(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    wasmtime_wasi_config::add_to_linker(&mut linker, |guest: &mut Guest| WasiConfig::from(&*guest.account.settings))?;
+    wasmtime_wasi_config::add_to_linker(&mut linker, |guest: &mut Guest| {
+        WasiConfig::from(&*guest.plugin_state.settings)
+    })?;
     add_logging(&mut linker)?;
     Ok(linker)
 }

@@ -6,7 +6,7 @@ use wasmtime::ResourceLimiter;
 
 /// What an instance wanted more of than it may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum RefusedGrowth {
     Memory,
     Table,
 }
@@ -28,9 +28,10 @@ impl HighWater {
     }
 }
 
-/// The growth of one instance so far. A refused growth is no error: the guest is told, and may live with it.
+/// What the memories and tables of one instance may grow to, and how far they have. A refused growth is no error: the guest
+/// is told, and may live with it.
 #[derive(Debug)]
-pub(crate) struct Growth {
+pub(crate) struct MemoryLimits {
     memory_bytes: usize,
     memory_bytes_max: usize,
     table_elements: usize,
@@ -39,10 +40,10 @@ pub(crate) struct Growth {
     initial: (usize, usize),
     high_water: Arc<HighWater>,
     /// What was last refused, to explain a trap that follows.
-    pub(crate) refused: Option<Refused>,
+    pub(crate) refused: Option<RefusedGrowth>,
 }
 
-impl Growth {
+impl MemoryLimits {
     pub(crate) fn new(memory_bytes_max: usize, table_elements_max: usize, high_water: Arc<HighWater>) -> Self {
         Self {
             memory_bytes: 0,
@@ -76,14 +77,14 @@ impl Growth {
     }
 }
 
-impl ResourceLimiter for Growth {
+impl ResourceLimiter for MemoryLimits {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let within = maximum.is_none_or(|maximum| desired <= maximum)
             && Self::grow(&mut self.memory_bytes, self.memory_bytes_max, current, desired);
         if within {
             self.high_water.note(self.memory_bytes);
         } else {
-            self.refused = Some(Refused::Memory);
+            self.refused = Some(RefusedGrowth::Memory);
         }
         Ok(within)
     }
@@ -92,7 +93,7 @@ impl ResourceLimiter for Growth {
         let within = maximum.is_none_or(|maximum| desired <= maximum)
             && Self::grow(&mut self.table_elements, self.table_elements_max, current, desired);
         if !within {
-            self.refused = Some(Refused::Table);
+            self.refused = Some(RefusedGrowth::Table);
         }
         Ok(within)
     }
@@ -105,17 +106,17 @@ mod tests {
     #[test]
     fn the_bound_is_on_the_sum_of_all_memories() {
         let high_water = Arc::new(HighWater::default());
-        let mut growth = Growth::new(100, 10, Arc::clone(&high_water));
-        assert!(growth.memory_growing(0, 60, None).unwrap());
-        assert!(growth.memory_growing(0, 40, None).unwrap());
-        assert_eq!(growth.refused, None);
-        assert!(!growth.memory_growing(40, 41, None).unwrap());
-        assert_eq!(growth.refused, Some(Refused::Memory));
+        let mut memory_limits = MemoryLimits::new(100, 10, Arc::clone(&high_water));
+        assert!(memory_limits.memory_growing(0, 60, None).unwrap());
+        assert!(memory_limits.memory_growing(0, 40, None).unwrap());
+        assert_eq!(memory_limits.refused, None);
+        assert!(!memory_limits.memory_growing(40, 41, None).unwrap());
+        assert_eq!(memory_limits.refused, Some(RefusedGrowth::Memory));
         assert_eq!(high_water.bytes(), 100);
-        let mut smaller = Growth::new(100, 10, Arc::clone(&high_water));
+        let mut smaller = MemoryLimits::new(100, 10, Arc::clone(&high_water));
         assert!(smaller.memory_growing(0, 10, None).unwrap());
         assert_eq!(high_water.bytes(), 100);
-        assert!(growth.table_growing(0, 10, None).unwrap());
-        assert!(!growth.table_growing(10, 11, None).unwrap());
+        assert!(memory_limits.table_growing(0, 10, None).unwrap());
+        assert!(!memory_limits.table_growing(10, 11, None).unwrap());
     }
 }

@@ -1,6 +1,6 @@
 //! A guest's stdin: there is nothing to read, and who tries is counted.
 
-use crate::plugin::run::account::Account;
+use crate::plugin::run::plugin_state::PluginState;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,7 +10,7 @@ use wasmtime_wasi::p2::{DynInputStream, InputStream, Pollable, StreamError, Stre
 
 /// A stdin that is at its end, and counts who reads it.
 #[derive(Clone)]
-pub(super) struct CountedStdin(pub(super) Arc<Account>);
+pub(super) struct CountedStdin(pub(super) Arc<PluginState>);
 
 impl IsTerminal for CountedStdin {
     fn is_terminal(&self) -> bool {

@@ -2,11 +2,11 @@
 
 use super::Slots;
 use crate::config::{Place, SLOTS_MAX};
-use crate::plugin::load::fingerprint::Fingerprint;
 use crate::plugin::load::sources::Source;
 use crate::plugin::load::turn::Turn;
-use crate::plugin::run::account::Account;
+use crate::plugin::run::plugin_state::PluginState;
 use crate::plugin::slot::Slot;
+use crate::system::file_watch::Fingerprint;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub(crate) struct Unloaded {
     turn: Turn,
     place: Place,
     /// Its calls are in the ledger until the end, and some may still run.
-    pub(crate) account: Arc<Account>,
+    pub(crate) plugin_state: Arc<PluginState>,
     /// No number is used twice.
     pub(crate) last_generation: u64,
     /// Its file as it was: only another one is loaded by itself.
@@ -117,8 +117,8 @@ impl Slots {
         self.by_name.store(Arc::new(by_name));
         // Of what never served and was never asked, there is nothing to keep.
         if !empty || last_generation > 0 || slot.figures().entered > 0 {
-            let (place, account) = (slot.source().clone(), Arc::clone(slot.account()));
-            let unloaded = Unloaded { turn: Turn::next(), place, account, last_generation, file };
+            let (place, plugin_state) = (slot.source().clone(), Arc::clone(slot.plugin_state()));
+            let unloaded = Unloaded { turn: Turn::next(), place, plugin_state, last_generation, file };
             others.unloaded.insert(name.to_owned(), unloaded);
             others.bound();
         }

@@ -1,9 +1,9 @@
 //! Each item of the list keeps a component from being reset, and nothing else does.
 
 use super::{RUN, around, component};
-use crate::plugin::load::reset::{MEMORY_BYTES_MAX, Obstacle, resettable};
+use crate::plugin::load::reset::{MEMORY_BYTES_MAX, ResetObstacle, resettable};
 
-fn refused(component: &[u8]) -> Obstacle {
+fn refused(component: &[u8]) -> ResetObstacle {
     resettable(component).expect_err("it cannot be reset")
 }
 
@@ -24,7 +24,7 @@ fn memories_are_bounded_together() {
     let pages = MEMORY_BYTES_MAX / 65536;
     let with = |pages| component(&format!("(memory {pages}) (memory 1) {RUN} local.get 0)"));
     resettable(&with(pages - 1)).unwrap();
-    assert!(matches!(refused(&with(pages)), Obstacle::LargeMemory { bytes } if bytes == MEMORY_BYTES_MAX + 65536));
+    assert!(matches!(refused(&with(pages)), ResetObstacle::LargeMemory { bytes } if bytes == MEMORY_BYTES_MAX + 65536));
 }
 
 #[test]
@@ -38,7 +38,10 @@ fn no_instruction_changes_a_table() {
     ] {
         let fields = format!("(table $t 2 funcref) (elem $e func $f) (func $f) {RUN} {instruction} local.get 0)");
         let obstacle = refused(&component(&fields));
-        assert!(matches!(&obstacle, Obstacle::TableChange { instruction, .. } if *instruction == name), "{obstacle}");
+        assert!(
+            matches!(&obstacle, ResetObstacle::TableChange { instruction, .. } if *instruction == name),
+            "{obstacle}"
+        );
         // Where it is: the module by its name, the instruction by its place in the file.
         let text = obstacle.to_string();
         assert!(text.starts_with(&format!("module m: {name} at 0x")), "{text}");
@@ -56,7 +59,7 @@ fn no_segment_is_dropped() {
     let fields = r#"(memory 1) (data $d "x") (elem $e funcref (ref.null func))"#;
     for instruction in ["data.drop $d", "elem.drop $e"] {
         let obstacle = refused(&component(&format!("{fields} {RUN} {instruction} local.get 0)")));
-        assert!(matches!(obstacle, Obstacle::DroppedSegment { .. }), "{obstacle}");
+        assert!(matches!(obstacle, ResetObstacle::DroppedSegment { .. }), "{obstacle}");
     }
     // A passive segment that is kept can be copied from again and again.
     let copy = "(memory.init $d (i32.const 0) (i32.const 0) (i32.const 1))";
@@ -72,7 +75,7 @@ fn features_with_other_state_are_refused() {
         ("(type $s (struct (field (mut i32)))) (global (mut (ref null $s)) (ref.null $s))", "gc"),
     ] {
         let obstacle = refused(&component(&format!("{fields} {RUN} local.get 0)")));
-        assert!(matches!(obstacle, Obstacle::Feature(_)) && obstacle.to_string().contains(words), "{obstacle}");
+        assert!(matches!(obstacle, ResetObstacle::Feature(_)) && obstacle.to_string().contains(words), "{obstacle}");
     }
 }
 
@@ -92,7 +95,7 @@ fn a_start_function_that_only_computes_is_run_again() {
         ("(drop (table.get $t (i32.const 0)))", "table.get at 0x"),
     ] {
         let obstacle = refused(&start(does));
-        assert!(matches!(obstacle, Obstacle::Start { .. }), "{obstacle}");
+        assert!(matches!(obstacle, ResetObstacle::Start { .. }), "{obstacle}");
         assert!(obstacle.to_string().contains(what), "{obstacle}");
     }
 }
@@ -122,26 +125,29 @@ fn a_start_function_is_followed_into_other_modules_and_not_into_the_host() {
 #[test]
 fn what_the_host_keeps_for_a_component_is_refused() {
     let core = format!("(core module $m {RUN} local.get 0)) (core instance $main (instantiate $m))");
-    assert!(matches!(refused(&around(&format!("(type $r (resource (rep i32))) {core}"), "")), Obstacle::OwnResource));
+    assert!(matches!(
+        refused(&around(&format!("(type $r (resource (rep i32))) {core}"), "")),
+        ResetObstacle::OwnResource
+    ));
     let handler = wat::parse_str(r#"(component (instance (export "wasi:http/incoming-handler@0.2.3")))"#).unwrap();
-    assert!(matches!(refused(&handler), Obstacle::Handler(_)));
+    assert!(matches!(refused(&handler), ResetObstacle::Handler(_)));
 }
 
 #[test]
 fn a_component_that_calls_itself_is_refused() {
     let lower = "(core func (canon lower (func $run)))";
     let core = format!("(core module $m {RUN} local.get 0)) (core instance $main (instantiate $m))");
-    assert!(matches!(refused(&around(&core, lower)), Obstacle::CallsItself));
+    assert!(matches!(refused(&around(&core, lower)), ResetObstacle::CallsItself));
 }
 
 #[test]
 fn whatever_is_not_looked_at_is_refused() {
     let core = format!("(core module $m {RUN} local.get 0)) (core instance $main (instantiate $m))");
     for rest in ["(core module)", "(core module $n) (core instance (instantiate $m))"] {
-        assert!(matches!(refused(&around(&core, rest)), Obstacle::LateInstance));
+        assert!(matches!(refused(&around(&core, rest)), ResetObstacle::LateInstance));
     }
     for nested in ["(component (core module))", "(component (component (core module)))"] {
-        assert!(matches!(refused(&around(&core, nested)), Obstacle::NestedModule));
+        assert!(matches!(refused(&around(&core, nested)), ResetObstacle::NestedModule));
     }
     resettable(&around(&core, "(component (type u8))")).unwrap();
     assert_refused(&around(&format!(r#"(import "m" (core module)) {core}"#), ""), "imports a core module");

@@ -34,14 +34,14 @@ pub(crate) async fn connect(admitted: &Admitted) -> Result<Box<dyn Stream>, Erro
 
 /// The first of the host's addresses that takes a connection.
 async fn connect_tcp(admitted: &Admitted) -> Result<TcpStream, Error> {
-    let Admitted { host, port, grant, account, .. } = admitted;
+    let Admitted { host, port, grant, plugin_state, .. } = admitted;
     let name = host.trim_start_matches('[').trim_end_matches(']');
     let found = lookup_host((name, *port)).await.map_err(|_| Error::DnsError { rcode: None, info_code: None })?;
     let mut failure = Error::DestinationNotFound;
     for address in found {
         if !grant.is_of_an_address() && is_of_this_machine_or_link(address.ip()) {
             let ip = address.ip();
-            account
+            plugin_state
                 .deny_outbound(&format!("{host} leads to {ip}, which only a grant of that address may: not connected"));
             failure = Error::DestinationIpProhibited;
             continue;

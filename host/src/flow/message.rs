@@ -1,0 +1,61 @@
+//! A message, whatever it comes in and goes out by.
+
+use bytes::Bytes;
+use smallvec::{SmallVec, smallvec};
+
+/// Pairs in order; a key may occur more than once.
+pub type Metadata = Vec<(String, String)>;
+
+/// Most messages are a topic and a body: those need no memory of their own for the list.
+pub type Frames = SmallVec<[Bytes; 2]>;
+
+/// Frames, and what is known of them. The first of several frames is what a message is addressed by: the topic of one that
+/// is published, the identity of the client that a request is from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Message {
+    /// What is known of it, as the contract lists it.
+    pub metadata: Metadata,
+    /// Any bytes, none included.
+    pub frames: Frames,
+}
+
+impl Message {
+    /// One body under a topic: two frames, or one if the topic is empty.
+    pub fn of_topic(topic: impl Into<Bytes>, metadata: Metadata, body: impl Into<Bytes>) -> Self {
+        let (topic, body) = (topic.into(), body.into());
+        let frames = if topic.is_empty() { smallvec![body] } else { smallvec![topic, body] };
+        Self { metadata, frames }
+    }
+
+    /// Its topic, empty where it has none, and its body; none if it has another number of frames.
+    pub fn into_topic_and_body(self) -> Option<(Bytes, Bytes)> {
+        let mut frames = self.frames.into_iter();
+        match (frames.next(), frames.next(), frames.next()) {
+            (Some(body), None, None) => Some((Bytes::new(), body)),
+            (Some(topic), Some(body), None) => Some((topic, body)),
+            _ => None,
+        }
+    }
+
+    /// The bytes of its frames.
+    pub fn bytes(&self) -> usize {
+        self.frames.iter().map(Bytes::len).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_is_the_first_of_two_frames() {
+        for (topic, frames) in [("", 1), ("t", 2)] {
+            let message = Message::of_topic(topic, Vec::new(), "body");
+            assert_eq!((message.frames.len(), message.bytes()), (frames, topic.len() + 4));
+            assert_eq!(message.into_topic_and_body(), Some((topic.into(), "body".into())));
+        }
+        let frames = |count| Message { frames: smallvec![Bytes::new(); count], ..Message::default() };
+        assert_eq!(frames(2).into_topic_and_body(), Some((Bytes::new(), Bytes::new())));
+        assert_eq!((frames(0).into_topic_and_body(), frames(3).into_topic_and_body()), (None, None));
+    }
+}

@@ -1,0 +1,135 @@
+//! Requests from their arrival to the end of their call: which may begin, where, and how many of them there may be.
+
+use super::call::{Call, Start, Ticket};
+use super::call_time_estimate::CallTimeEstimate;
+use crate::byte_budget::{ByteBudget, Held};
+use crate::config::Messaging;
+use crate::flow::Message;
+use crate::ledger::Passage;
+use crate::messaging::broker::envelope::Envelope;
+use crate::messaging::socket::{Frames, frames_bytes};
+use bytes::Bytes;
+use slab::Slab;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many requests with a policy of short calls are in flight beside those that are being answered.
+const SHORT_CALLS_MAX: usize = 100;
+
+/// For how long calls run on the loop's own thread before it sends what was answered and looks after the rest. Replies that
+/// are sent together wake libzmq's thread once, and go through the system in few calls.
+const SERVE_MAX: Duration = Duration::from_micros(200);
+
+/// What is kept of a request until its call has ended.
+pub(super) struct InFlight {
+    /// Through the policy hop.
+    pub(super) passage: Passage,
+    pub(super) number: u64,
+    pub(super) envelope: Envelope,
+    /// What the request takes in memory.
+    bytes: usize,
+    /// For what the call may return, once it has begun.
+    pub(super) room: Option<Held>,
+}
+
+/// All requests in flight.
+pub(super) struct CallQueue {
+    in_flight: Slab<InFlight>,
+    in_flight_bytes: usize,
+    in_flight_bytes_max: usize,
+    /// What has not begun, oldest first.
+    waiting: VecDeque<Call>,
+    running: usize,
+    /// Of calls at a time.
+    workers: usize,
+    estimate: CallTimeEstimate,
+    /// There are processors beside those that the broker's own threads keep busy.
+    has_spare_processors: bool,
+    /// Of replies that are made, wait, or may yet be made.
+    budget: Arc<ByteBudget>,
+    /// What one call may return.
+    output_bytes_max: usize,
+}
+
+impl CallQueue {
+    pub(super) fn new(bounds: &Messaging, output_bytes_max: usize, has_spare_processors: bool) -> Self {
+        Self {
+            in_flight: Slab::new(),
+            in_flight_bytes: 0,
+            in_flight_bytes_max: bounds.queue_bytes_max,
+            waiting: VecDeque::new(),
+            running: 0,
+            workers: bounds.workers,
+            estimate: CallTimeEstimate::new(),
+            has_spare_processors,
+            budget: ByteBudget::new(bounds.queue_bytes_max),
+            output_bytes_max,
+        }
+    }
+
+    /// Requests whose call has not ended.
+    pub(super) fn len(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Whether one more request may come: one for each call and one that waits for it, so that few wait here; and some
+    /// more of those that are done in no time. And only if what it may return has room too.
+    pub(super) fn has_room(&self) -> bool {
+        self.in_flight.len() < 2 * self.workers + if self.estimate.is_short() { SHORT_CALLS_MAX } else { 0 }
+            && self.in_flight_bytes < self.in_flight_bytes_max
+            && self.budget.has_room_for(self.output_bytes_max)
+    }
+
+    /// Puts a request at the end of those that wait.
+    pub(super) fn add(
+        &mut self,
+        passage: Passage,
+        number: u64,
+        key: Option<String>,
+        envelope: Envelope,
+        frames: Frames,
+    ) {
+        let bytes = envelope.bytes() + frames_bytes(&frames);
+        let frames = std::iter::once(envelope.identity.clone()).chain(frames).map(Bytes::from).collect();
+        let message = Message { metadata: Vec::new(), frames };
+        let ticket = self.in_flight.insert(InFlight { passage, number, envelope, bytes, room: None });
+        self.in_flight_bytes += bytes;
+        self.waiting.push_back(Call { ticket, number, key, message });
+    }
+
+    /// Whether a call may begin.
+    pub(super) fn can_start(&self) -> bool {
+        !self.waiting.is_empty() && self.running < self.workers && self.budget.has_room_for(self.output_bytes_max)
+    }
+
+    /// The call that is to begin next, if one may, when calls have taken so much of this turn.
+    pub(super) fn next(&mut self, spent: Duration) -> Option<Start> {
+        let starts_here = self.estimate.is_short() && spent < SERVE_MAX;
+        let waits_for_the_next_turn = self.estimate.is_short() && !starts_here && !self.has_spare_processors;
+        if self.running == self.workers || waits_for_the_next_turn {
+            return None;
+        }
+        let ticket = self.waiting.front()?.ticket;
+        // A call begins only once there is room for all that it may return.
+        let room = self.budget.reserve(self.output_bytes_max)?;
+        self.in_flight.get_mut(ticket)?.room = Some(room);
+        let call = self.waiting.pop_front()?;
+        self.running += 1;
+        Some(if starts_here { Start::Here(call) } else { Start::Elsewhere(call) })
+    }
+
+    /// A call that began here did not end at once: it waits for something, or has used up its tick.
+    pub(super) fn goes_on(&mut self) {
+        self.estimate.note(Duration::MAX);
+    }
+
+    /// A call has ended. Returns what was kept of its request.
+    pub(super) fn end(&mut self, ticket: Ticket, took: Duration) -> Option<InFlight> {
+        let ended = self.in_flight.try_remove(ticket)?;
+        self.in_flight_bytes -= ended.bytes;
+        self.running -= 1;
+        self.estimate.note(took);
+        Some(ended)
+    }
+}

@@ -1,0 +1,55 @@
+//! The publisher as a surface of the host.
+
+use super::Publisher;
+use crate::flow::{Health, Side, State, Statistics, Surface};
+use crate::ledger::{Hop, Reason};
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A publisher that runs, until it is told to end.
+pub struct PublisherSurface {
+    publisher: Arc<Publisher>,
+    hop: Arc<Hop>,
+    subscribers_min: usize,
+}
+
+impl PublisherSurface {
+    /// `hop` is that of the publisher; with fewer subscribers than `subscribers_min` the host is not ready.
+    pub fn new(publisher: Arc<Publisher>, hop: Arc<Hop>, subscribers_min: usize) -> Self {
+        Self { publisher, hop, subscribers_min }
+    }
+}
+
+impl Surface for PublisherSurface {
+    fn name(&self) -> &str {
+        "publish"
+    }
+
+    fn endpoint(&self) -> String {
+        self.publisher.endpoint().to_owned()
+    }
+
+    fn side(&self) -> Side {
+        Side::Sink
+    }
+
+    fn health(&self) -> Health {
+        let (subscribers, subscribers_min) = (self.publisher.figures().subscriber_count(), self.subscribers_min);
+        let obstacle = || format!("{subscribers} subscribers of subscribers_min {subscribers_min}");
+        Health { state: State::Running, obstacle: (subscribers < subscribers_min).then(obstacle) }
+    }
+
+    fn statistics(&self, statistics: &mut Statistics) {
+        self.publisher.figures().add_to(statistics, self.name());
+    }
+
+    fn end(self: Arc<Self>, deadline: Instant) -> BoxFuture<'static, u64> {
+        Box::pin(async move {
+            let publisher = Arc::clone(&self.publisher);
+            let linger = deadline.saturating_duration_since(Instant::now());
+            let _ = tokio::task::spawn_blocking(move || publisher.close(linger)).await;
+            self.hop.figures().dropped(Reason::Abandoned)
+        })
+    }
+}

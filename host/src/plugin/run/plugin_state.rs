@@ -1,0 +1,165 @@
+//! The state of one plugin name: its bounds and settings, and the counts that all its generations share.
+
+use super::cpu_share::CpuShare;
+use crate::byte_budget::BudgetShare;
+use crate::config::{self, Grant, LOG_LINE_BYTES_MAX, Limits, OUTBOUND_REQUESTS_MAX};
+use crate::ledger::Hop;
+use crate::log_limit::LogLimit;
+use prometheus_client::metrics::histogram::Histogram;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use wasmtime_wasi_config::WasiConfigVariables;
+
+/// From a fresh instance of a small guest, 10 µs, to the longest deadline that anyone waits for.
+const LATENCY_BUCKETS_SECONDS: [f64; 19] = [
+    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+    0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// What belongs to a name rather than to a generation: a swap must not double what may run, or forget what happened.
+pub(crate) struct PluginState {
+    pub(crate) name: String,
+    pub(crate) limits: Limits,
+    pub(crate) settings: Arc<WasiConfigVariables>,
+    /// What an instance is to be when a call begins, as long as `reuse` is 1.
+    isolation: config::Isolation,
+    /// How many calls one instance may serve.
+    pub(crate) reuse: u32,
+    /// How many new instances are to wait for calls.
+    pub(crate) warm: u32,
+    /// The hosts that its guests may send requests to.
+    pub(crate) outbound: Vec<Grant>,
+    /// Places for such requests.
+    pub(crate) outbound_places: Arc<Semaphore>,
+    pub(crate) calls: Arc<Semaphore>,
+    /// Its share of what the bodies of HTTP may take.
+    pub(crate) room: BudgetShare,
+    /// Where every call is counted: of all generations, those that were refused and trials included.
+    pub(crate) hop: Arc<Hop>,
+    /// How long calls took that were let in, in seconds.
+    pub(crate) latency: Histogram,
+    pub(crate) cpu: CpuShare,
+    /// Instances that were made: for calls, probes and examples.
+    pub(crate) instances_made: AtomicU64,
+    lines: Mutex<LogLimit>,
+    failure_lines: Mutex<LogLimit>,
+    lines_dropped: AtomicU64,
+    pub(crate) denied: Denied,
+}
+
+/// Attempts of guests at what they may not do, as far as they reach the host.
+#[derive(Debug, Default)]
+pub(crate) struct Denied {
+    pub(crate) sockets: AtomicU64,
+    pub(crate) name_lookups: AtomicU64,
+    pub(crate) stdin: AtomicU64,
+    /// Requests to hosts that are not granted.
+    pub(crate) outbound: AtomicU64,
+}
+
+impl Denied {
+    pub(crate) fn figures(&self) -> BTreeMap<&'static str, u64> {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        BTreeMap::from([
+            ("name-lookups", read(&self.name_lookups)),
+            ("outbound", read(&self.outbound)),
+            ("sockets", read(&self.sockets)),
+            ("stdin", read(&self.stdin)),
+        ])
+    }
+}
+
+impl PluginState {
+    pub(crate) fn new(
+        name: String,
+        limits: Limits,
+        settings: BTreeMap<String, String>,
+        instances: config::Instances,
+        outbound: Vec<Grant>,
+    ) -> Self {
+        let lines = || Mutex::new(LogLimit::new(limits.log_lines_per_second_max.into(), Duration::from_secs(1)));
+        Self {
+            name,
+            settings: Arc::new(WasiConfigVariables::from_iter(settings)),
+            isolation: instances.isolation,
+            reuse: instances.reuse,
+            warm: instances.warm,
+            outbound,
+            outbound_places: Arc::new(Semaphore::new(OUTBOUND_REQUESTS_MAX)),
+            calls: Arc::new(Semaphore::new(limits.calls_max)),
+            room: BudgetShare::default(),
+            hop: Arc::default(),
+            latency: Histogram::new(LATENCY_BUCKETS_SECONDS),
+            cpu: CpuShare::new(limits.cpu_percent_max),
+            instances_made: AtomicU64::new(0),
+            lines: lines(),
+            failure_lines: lines(),
+            lines_dropped: AtomicU64::new(0),
+            denied: Denied::default(),
+            limits,
+        }
+    }
+
+    /// Whether its components are to be given what resets their instances.
+    pub(crate) fn resets(&self) -> bool {
+        self.reuse == 1 && self.isolation == config::Isolation::Reset
+    }
+
+    /// Writes one line of the guest to the log. `{:?}` escapes what could forge lines or move a terminal's cursor.
+    pub(crate) fn log(&self, level: tracing::Level, context: &str, message: &str) {
+        if !self.admit(&self.lines) {
+            return;
+        }
+        let plugin = &*self.name;
+        let context = shortened(context, LOG_LINE_BYTES_MAX);
+        let message = shortened(message, LOG_LINE_BYTES_MAX);
+        match level {
+            tracing::Level::TRACE => tracing::trace!(plugin, ?context, ?message),
+            tracing::Level::DEBUG => tracing::debug!(plugin, ?context, ?message),
+            tracing::Level::INFO => tracing::info!(plugin, ?context, ?message),
+            tracing::Level::WARN => tracing::warn!(plugin, ?context, ?message),
+            tracing::Level::ERROR => tracing::error!(plugin, ?context, ?message),
+        }
+    }
+
+    /// Whether a line about a failed call may be written. A guest that floods the log does not use up these.
+    pub(crate) fn admit_failure(&self) -> bool {
+        self.admit(&self.failure_lines)
+    }
+
+    /// Log lines of the plugin and about it that were not written.
+    pub(crate) fn lines_dropped(&self) -> u64 {
+        self.lines_dropped.load(Ordering::Relaxed)
+    }
+
+    /// Says when lines begin to be dropped, and how many were.
+    fn admit(&self, lines: &Mutex<LogLimit>) -> bool {
+        let (plugin, max) = (&self.name, self.limits.log_lines_per_second_max);
+        let (admitted, skipped) = {
+            let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+            (lines.admit((), Instant::now()), lines.skipped())
+        };
+        match admitted {
+            Some(0) => true,
+            Some(lost) => {
+                tracing::warn!(plugin, lost, "log lines dropped, over log_lines_per_second_max {max}");
+                true
+            }
+            None => {
+                self.lines_dropped.fetch_add(1, Ordering::Relaxed);
+                if skipped == 1 {
+                    tracing::warn!(plugin, "log lines over log_lines_per_second_max {max} are dropped and counted");
+                }
+                false
+            }
+        }
+    }
+}
+
+/// The text, cut at a character's boundary if it is longer than `bytes_max`.
+pub(crate) fn shortened(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}

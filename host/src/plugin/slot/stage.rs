@@ -1,0 +1,64 @@
+//! A plugin as a stage of a flow, in one of its roles.
+
+use super::Slot;
+use crate::flow::{Failed, Message, Processed, Stage};
+use crate::plugin::call::{Answer, CallError, CallNumber};
+use crate::plugin::roles::stage_role::StageRole;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use std::marker::PhantomData;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+/// Whatever a slot holds, in one role.
+pub struct PluginStage<R> {
+    slot: Arc<Slot>,
+    role: PhantomData<fn() -> R>,
+}
+
+impl<R> PluginStage<R> {
+    /// Of this slot.
+    pub fn new(slot: Arc<Slot>) -> Self {
+        Self { slot, role: PhantomData }
+    }
+}
+
+impl<R: StageRole> Stage for PluginStage<R> {
+    fn name(&self) -> &str {
+        self.slot.name()
+    }
+
+    fn process(&self, message: Message, number: u64) -> BoxFuture<'static, Processed> {
+        let slot = Arc::clone(&self.slot);
+        let panics = is_asked_to_panic(&message);
+        Box::pin(async move {
+            let input = match R::input(message) {
+                Ok(input) => Arc::new(input),
+                Err(failed) => return Processed { by: None, result: Err(*failed) },
+            };
+            // A panic is the host's fault, and no reason to serve nobody else.
+            let called = AssertUnwindSafe(call::<R>(&slot, &input, number, panics)).catch_unwind().await;
+            let Answer { by, result } = called.unwrap_or_else(|_| {
+                tracing::error!(plugin = slot.name(), request_id = R::request_id(&input), "calling a plugin panicked");
+                Answer { by: None, result: Err(CallError::Panicked) }
+            });
+            let result = result
+                .map(R::outputs)
+                .map_err(|error| Failed { failure: error.into(), input: R::message(Arc::unwrap_or_clone(input)) });
+            Processed { by, result }
+        })
+    }
+}
+
+async fn call<R: StageRole>(slot: &Slot, input: &Arc<R::Input>, number: u64, panics: bool) -> Answer<R::Out> {
+    assert!(!panics, "a message asked for it, and TIDEGATE_FAULTS=1 allows it");
+    slot.call::<R>(Arc::clone(input), R::request_id(input), CallNumber::Message(number)).await
+}
+
+/// A fault to try the host with, in debug builds alone: a message that asks for a panic of its call gets it, if the environment
+/// allows for that.
+fn is_asked_to_panic(message: &Message) -> bool {
+    cfg!(debug_assertions)
+        && message.frames.last().is_some_and(|frame| frame == "tidegate-fault-panic")
+        && std::env::var_os("TIDEGATE_FAULTS").is_some_and(|value| value == "1")
+}

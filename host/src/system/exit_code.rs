@@ -1,0 +1,14 @@
+//! The codes that the process ends with.
+
+/// All ended well.
+pub const SUCCESS: u8 = 0;
+/// It could not start, or could not do what it was asked for; or, of a command that asks or tries something, the answer is no.
+pub const FAILURE: u8 = 1;
+/// The command line, a variable of the environment or the configuration makes no sense.
+pub const USAGE: u8 = 2;
+/// Something in flight was abandoned at the end of the grace period.
+pub const ABANDONED: u8 = 3;
+/// A second SIGINT ended it at once: 128 and the number of the signal, as shells have it.
+pub const INTERRUPTED: u8 = 130;
+/// A second SIGTERM ended it at once.
+pub const TERMINATED: u8 = 143;
