@@ -49,12 +49,13 @@ fn the_command_tells_of_each_example() {
     std::fs::write(&own, format!("{MISSING}{second}")).unwrap();
     let (code, stdout, _) = run(&[&downcase, "--examples", &own.display().to_string()]);
     assert_eq!(code, Some(1));
-    // The marks stand below the letters that differ: the end of both is the same.
+    // The marks stand below the letters that only one of the two has.
     let difference = r#"FAILED  whispers
    body differs at byte 0
    expected "psst: hello"
+             ^  ^^
    got      "lower case of HeLLo is hello"
-             ^^^^^^^^^^^^^^^^^^^^^^
+             ^^^^^^^^ ^^^^^^^^^^^^
 "#;
     assert!(stdout.contains(difference) && stdout.ends_with("1 passed, 1 failed\n"), "{stdout}");
 
