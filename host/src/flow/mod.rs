@@ -7,6 +7,8 @@ mod chain;
 mod flow;
 pub(crate) mod mailbox;
 mod message;
+#[cfg(test)]
+pub(crate) mod simulation;
 mod sink;
 mod stage;
 mod statistics;

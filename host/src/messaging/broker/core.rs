@@ -11,6 +11,8 @@ mod client_shares;
 mod outbox;
 mod reply;
 mod schedule;
+#[cfg(test)]
+mod simulation;
 mod state;
 mod waiting_replies;
 

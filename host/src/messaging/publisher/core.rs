@@ -9,6 +9,8 @@ mod action;
 mod batching;
 mod renewal;
 mod retained;
+#[cfg(test)]
+mod simulation;
 mod subscriptions;
 
 pub(super) use action::{Action, Message, Outcome};
