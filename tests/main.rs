@@ -70,6 +70,7 @@ mod slow_peers;
 mod soak;
 mod structure;
 mod subscribe;
+mod supervision;
 mod swap;
 mod unload;
 mod unread_bodies;

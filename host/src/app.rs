@@ -10,14 +10,14 @@ use crate::config::{self, Config, RELOAD_TOLD_MS_MAX};
 use crate::dead_letters::{self, DeadLetters};
 use crate::flow::{Side, Sink};
 use crate::http::Middleware;
-use crate::http::admin::{Admin, AdminParts, Counts, Guard, Observed};
+use crate::http::admin::{Admin, AdminParts, Check, Counts, Guard, Observed};
 use crate::ledger::{Ledger, Reason, Report};
 use crate::messaging::{Curve, accept_below};
 use crate::plugin::{Cause, Seed, Slots, Source, Watch, poll};
 use crate::request_id::RequestIds;
 use crate::system::descriptors;
 use crate::system::shutdown::{Ask, Signals};
-use crate::system::supervisor::Supervisor;
+use crate::system::supervisor::{Death, Supervisor};
 use anyhow::Context;
 use futures_util::future::join_all;
 use std::fmt::Display;
@@ -50,6 +50,8 @@ impl From<anyhow::Error> for StartError {
 pub struct Ended {
     /// How much was given up at the end of the grace period.
     pub abandoned: u64,
+    /// The parts of the host that died, for which it ended.
+    pub deaths: Vec<Death>,
     ledger: Ledger,
     slots: Arc<Slots>,
 }
@@ -153,11 +155,11 @@ impl App {
                 slots: Arc::clone(&slots),
                 guard,
                 draining: Arc::clone(&draining),
-                checks: sockets::checks(curve.as_ref()),
+                checks: checks(curve.as_ref(), &supervisor),
                 observed: Observed {
                     ledger: ledger.clone(),
                     surfaces: surfaces.all(),
-                    others: counts(curve, lines_lost),
+                    others: counts(curve, &supervisor, lines_lost),
                 },
                 drain: Arc::clone(&drain),
             });
@@ -172,7 +174,7 @@ impl App {
         Arc::clone(&self.slots)
     }
 
-    /// Serves until a signal or an order, then ends in order.
+    /// Serves until a signal, an order or the death of one of its parts, then ends in order.
     pub async fn run(mut self) -> Ended {
         self.surfaces.announce();
         let polls = poll(&self.slots, &self.supervisor);
@@ -182,6 +184,7 @@ impl App {
             let ask = tokio::select! {
                 ask = self.signals.next() => ask,
                 () = self.drain.notified() => Ask::Stop,
+                _ = self.supervisor.first_death() => Ask::Stop,
             };
             if ask == Ask::Stop {
                 break;
@@ -211,7 +214,7 @@ impl App {
         abandoned += self.ledger.hop("dead-letter").figures().dropped(Reason::Abandoned);
         self.surfaces.end(Side::Control, Instant::now()).await;
 
-        Ended { abandoned, ledger: self.ledger, slots: self.slots }
+        Ended { abandoned, deaths: self.supervisor.deaths(), ledger: self.ledger, slots: self.slots }
     }
 }
 
@@ -226,15 +229,36 @@ async fn reload(slots: Arc<Slots>) {
     notice::ready();
 }
 
+/// What has to be so, beside the surfaces, before the host is ready.
+fn checks(curve: Option<&Curve>, supervisor: &Supervisor) -> Vec<Check> {
+    let supervisor = supervisor.clone();
+    let mut checks = sockets::checks(curve);
+    checks.push(Box::new(move || {
+        let deaths = supervisor.deaths().into_iter();
+        let lines: Vec<_> = deaths.map(|Death { part, cause }| format!("{part} has died: {cause}")).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }));
+    checks
+}
+
 /// What is counted by no surface.
 fn counts(
     curve: Option<Curve>,
+    supervisor: &Supervisor,
     lines_lost: impl Fn() -> [(&'static str, u64); 2] + Send + Sync + 'static,
 ) -> Vec<Counts> {
-    let mut counts: Vec<Counts> = vec![Box::new(move |statistics| {
-        let says = "Lines of the log that were not written, by reason";
-        statistics.of(None).counters_by(("log_lines_dropped", None, says), "reason", lines_lost());
-    })];
+    let supervisor = supervisor.clone();
+    let mut counts: Vec<Counts> = vec![
+        Box::new(move |statistics| {
+            let says = "Lines of the log that were not written, by reason";
+            statistics.of(None).counters_by(("log_lines_dropped", None, says), "reason", lines_lost());
+        }),
+        Box::new(move |statistics| {
+            let deaths = supervisor.deaths().into_iter().map(|death| (death.part, 1));
+            let says = "Parts of the host that have died, for which it ends";
+            statistics.of(None).counters_by(("part_deaths", None, says), "part", deaths);
+        }),
+    ];
     if let Some(curve) = curve {
         counts.push(Box::new(move |statistics| curve.add_to(statistics)));
     }

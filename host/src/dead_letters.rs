@@ -13,6 +13,7 @@ pub use reader::{Broken, read};
 use crate::flow::mailbox::{Mailbox, PushError};
 use crate::ledger::{Hop, Passage, Reason};
 use crate::log_limit::LogLimit;
+use crate::system::fail_point::is_to_fail;
 use crate::system::supervisor::Supervisor;
 use letter_file::LetterFile;
 use std::collections::VecDeque;
@@ -131,6 +132,9 @@ impl Office {
     fn write(&self, file: &LetterFile) -> Result<(), String> {
         let mut failed = LogLimit::default();
         while let Some((Queued { lost, time, passage }, _room)) = self.queue.take() {
+            if is_to_fail(PART) {
+                return Err("a test has asked for it".to_owned());
+            }
             match file.append(&Letter::new(lost, time, self.seed).into_line()) {
                 Ok(()) => passage.out(),
                 Err(error) => {

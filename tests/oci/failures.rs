@@ -197,3 +197,16 @@ fn plain_http_is_for_this_machine_and_for_whom_it_is_told_of() {
     assert_eq!(answer(&host).text(), DOWN);
     assert_eq!(host.stop(), 0);
 }
+
+#[test]
+fn the_end_of_who_looks_at_a_tag_is_told_and_ends_the_host() {
+    let Some(registry) = registry() else { return };
+    push("downcase", &registry.reference("x"));
+    let setup = host_of(&registry.reference("x"));
+    let fail = setup.path().join("fail");
+    std::fs::create_dir(&fail).unwrap();
+    let mut host = setup.env("TIDEGATE_FAIL_POINTS", fail.to_str().unwrap()).start();
+    std::fs::write(fail.join("poll-x"), "panic").unwrap();
+    host.process.wait_for_line(&["a part of the host has died", "poll-x", "it panicked"]);
+    assert_eq!(host.wait(), 4);
+}

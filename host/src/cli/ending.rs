@@ -16,7 +16,11 @@ const PLUGINS_HEAD: &str = "PLUGIN";
 /// Says the last words of a run, and with which code it ends.
 pub(super) fn tell(ended: &Ended, format: LogFormat) -> ExitCode {
     log::say(&last_words(&ended.report(), ended.abandoned, format));
-    ExitCode::from(if ended.abandoned > 0 { exit_code::ABANDONED } else { exit_code::SUCCESS })
+    ExitCode::from(match (ended.deaths.is_empty(), ended.abandoned) {
+        (false, _) => exit_code::PART_DIED,
+        (true, 0) => exit_code::SUCCESS,
+        (true, _) => exit_code::ABANDONED,
+    })
 }
 
 /// The last words of a run, in the format of its log.

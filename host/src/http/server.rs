@@ -21,6 +21,7 @@ use crate::flow::{Side, Statistics, Surface};
 use crate::ledger::{Hop, Reason};
 use crate::log_limit::LogLimit;
 use crate::system::descriptors::is_reserved;
+use crate::system::fail_point::is_to_fail;
 use crate::system::supervisor::Supervisor;
 use connection::{Connections, http1, http2};
 use connection_timeouts::Timeouts;
@@ -156,7 +157,7 @@ impl Server {
             makes_way: !settings.for_strangers,
         });
         let tasks = TaskTracker::new();
-        let accepting = accept_all(&listener, *settings, &connections, &tasks);
+        let accepting = accept_all(self.name, &listener, *settings, &connections, &tasks);
         let watching = tls.as_ref().map(|tls| tls.watch(figures, &supervisor)).transpose()?;
         let ended = tokio::select! {
             () = stopping.cancelled() => Ok(()),
@@ -225,6 +226,7 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// Accepts connections for ever, each into a task of its own.
 async fn accept_all(
+    surface: &str,
     listener: &TcpListener,
     settings: ServerSettings,
     connections: &Arc<Connections>,
@@ -232,6 +234,9 @@ async fn accept_all(
 ) {
     let mut lines = LogLimit::default();
     loop {
+        if is_to_fail(surface) {
+            return;
+        }
         let Ok(place) = Arc::clone(&connections.places).acquire_owned().await else { return };
         let failed = match listener.accept().await {
             Ok((stream, _)) if settings.for_strangers && is_reserved(stream.as_raw_fd()) => {

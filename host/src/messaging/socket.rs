@@ -12,6 +12,7 @@ pub(crate) mod statistics;
 pub use statistics::{PeerStatistics, SocketStatistics};
 
 use crate::config::{BACKLOG, PEER_TEXT_LOG_BYTES_MAX};
+use crate::system::fail_point::is_to_fail;
 use crate::system::supervisor::Supervisor;
 use host_name::{HostName, is_ipv6};
 use ipc::IpcAccess;
@@ -182,6 +183,9 @@ pub(crate) fn set_patience(socket: &zmq::Socket, heartbeat: Duration, handshake:
 pub(crate) fn poll(items: &mut [zmq::PollItem<'_>], timeout: Option<Duration>) -> zmq::Result<()> {
     // Rounded up: with a wait of 0 ms for a rest of some µs a loop would spin.
     let timeout_ms = timeout.map_or(-1, |wait| i64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(i64::MAX));
+    if is_to_fail(std::thread::current().name().unwrap_or_default()) {
+        return Err(zmq::Error::ETERM);
+    }
     match zmq::poll(items, timeout_ms) {
         Ok(_) | Err(zmq::Error::EINTR) => Ok(()),
         Err(error) => Err(error),

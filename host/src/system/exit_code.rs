@@ -8,6 +8,8 @@ pub const FAILURE: u8 = 1;
 pub const USAGE: u8 = 2;
 /// Something in flight was abandoned at the end of the grace period.
 pub const ABANDONED: u8 = 3;
+/// A part of the host died, and the host ended for that: whoever started it starts it again.
+pub const PART_DIED: u8 = 4;
 /// A second SIGINT ended it at once: 128 and the number of the signal, as shells have it.
 pub const INTERRUPTED: u8 = 130;
 /// A second SIGTERM ended it at once.

@@ -12,6 +12,7 @@ mod notices;
 pub use fingerprint::Fingerprint;
 pub(crate) use notices::{FileArrival, Notices};
 
+use super::fail_point::is_to_fail;
 use super::supervisor::Supervisor;
 use notify::{Event, EventKind};
 use std::path::Path;
@@ -60,7 +61,7 @@ impl FileWatch {
         let (sender, received) = sync_channel(NOTICES_MAX);
         let sender = Arc::new(sender);
         let notices = Notices::new(Arc::downgrade(&sender));
-        let started = supervisor.thread(part, move || run(watched, pace, notices, &received));
+        let started = supervisor.thread(part, move || run(part, watched, pace, notices, &received));
         started.map_err(|error| format!("starting {part}: {error}"))?;
         Ok(Self { notices: sender })
     }
@@ -73,8 +74,17 @@ impl FileWatch {
 }
 
 /// Looks until the handle has gone.
-fn run(mut watched: impl Watched, pace: Pace, mut notices: Notices, received: &Receiver<Event>) -> Result<(), String> {
+fn run(
+    part: &str,
+    mut watched: impl Watched,
+    pace: Pace,
+    mut notices: Notices,
+    received: &Receiver<Event>,
+) -> Result<(), String> {
     loop {
+        if is_to_fail(part) {
+            return Err("a test has asked for it".to_owned());
+        }
         let at_rest = watched.look(&mut notices);
         let looked = Instant::now();
         let mut due = looked + if at_rest { pace.rescan } else { pace.rest };

@@ -4,6 +4,7 @@
 pub(crate) mod descriptors;
 pub(crate) mod environment;
 pub(crate) mod exit_code;
+pub(crate) mod fail_point;
 pub(crate) mod file_watch;
 pub(crate) mod output;
 pub mod shutdown;

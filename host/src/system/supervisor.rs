@@ -83,7 +83,7 @@ impl Supervisor {
             Ok(Err(cause)) => cause,
             Err(panic) => format!("it panicked: {}", text(&*panic)),
         };
-        tracing::error!(part, cause, "a part of the host has died");
+        tracing::error!(part, cause, "a part of the host has died, and the host ends");
         self.lock().push(Death { part: part.to_owned(), cause });
         self.0.count.send_modify(|count| *count += 1);
     }

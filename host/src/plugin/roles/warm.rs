@@ -8,6 +8,7 @@ use crate::plugin::run::deterministic_random::CallSeed;
 use crate::plugin::run::guest::Guest;
 use crate::plugin::run::guest::memory_limits::HighWater;
 use crate::plugin::run::instance_permit::InstancePermit;
+use crate::system::fail_point::is_to_fail;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -109,8 +110,12 @@ impl Sandbox {
         let (sandbox, changed) = (Arc::downgrade(self), Arc::clone(&warm.changed));
         let warm = Arc::downgrade(warm);
         let part = format!("warm-{}", self.name());
+        let name = part.clone();
         let keeping = async move {
             loop {
+                if is_to_fail(&name) {
+                    return Err("a test has asked for it".to_owned());
+                }
                 let (Some(sandbox), Some(warm)) = (sandbox.upgrade(), warm.upgrade()) else { return Ok(()) };
                 if warm.ready() >= wanted || InstancePermit::are_scarce() {
                     drop((sandbox, warm));

@@ -5,6 +5,7 @@ use super::deterministic_random::Seed;
 use super::guest::Guest;
 use super::guest::linker::linker;
 use crate::config::{BUSY_EPOCH_TICK_MS, EPOCH_TICK_MS, INSTANCES_MAX, Limits};
+use crate::system::fail_point::is_to_fail;
 use crate::system::supervisor::Supervisor;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -197,6 +198,9 @@ fn tick(ticked: &Arc<Ticked>, background_calls: &Arc<BackgroundCalls>, superviso
             drop(ticked);
             let busy = background_calls.upgrade().is_some_and(|background_calls| background_calls.is_busy());
             std::thread::sleep(Duration::from_millis(if busy { BUSY_EPOCH_TICK_MS } else { EPOCH_TICK_MS }));
+            if is_to_fail(EPOCH) {
+                return Err("a test has asked for it".to_owned());
+            }
         }
         Ok(())
     };

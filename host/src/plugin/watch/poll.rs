@@ -2,6 +2,7 @@
 
 use crate::config::REGISTRY_DENIED_PAUSE_MS_MAX;
 use crate::plugin::slot::slots::Slots;
+use crate::system::fail_point::is_to_fail;
 use crate::system::supervisor::Supervisor;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,9 @@ async fn look_for_ever(slots: Arc<Slots>, name: String, interval: Duration) -> R
     let mut pause = interval;
     loop {
         sleep(pause).await;
+        if is_to_fail(&format!("poll-{name}")) {
+            return Err("a test has asked for it".to_owned());
+        }
         let denied = match slots.get(&name) {
             Some(slot) => slots.look(&slot, &mut complaint).await,
             None => {
