@@ -4,5 +4,9 @@ mod contract;
 mod libzmq;
 mod links;
 mod outputs;
+mod readme;
+// The metrics of the process are those of Linux.
+#[cfg(target_os = "linux")]
+mod reference;
 mod troubleshooting;
 mod tutorial;

@@ -1,0 +1,32 @@
+//! The bounds that no configuration changes.
+
+use super::source;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use syn::{Expr, Item, Lit};
+
+const PREFACE: &str = "
+## Fixed bounds
+
+The same in every host; they stand in `host/src/config/bounds.rs`.
+
+| what | bound | name |
+| --- | --- | --- |
+";
+
+pub fn section() -> String {
+    let mut text = PREFACE.to_owned();
+    let mut known = BTreeMap::new();
+    for item in source::file("config/bounds.rs").items {
+        let Item::Const(item) = item else { continue };
+        let name = item.ident.to_string();
+        let bound = match &*item.expr {
+            Expr::Lit(literal) if matches!(literal.lit, Lit::Str(_)) => continue,
+            expression => source::number(expression, &|name| known.get(name).copied()),
+        };
+        known.insert(name.clone(), bound);
+        let docs = source::docs(&item.attrs);
+        writeln!(text, "| {docs} | {} | `{name}` |", source::amount(&name, bound)).unwrap();
+    }
+    text
+}

@@ -1,0 +1,201 @@
+//! The keys of the configuration, with their documentation, defaults and ranges.
+
+use super::source;
+use crate::harness::root;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Expr, Ident, Item, LitStr, Token, Type};
+use tidegate::config::{Config, Plugin};
+
+const PREFACE: &str = "
+## Configuration
+
+A TOML file, given by `--config`; every key may be left out. `tidegate --print-config` writes all of them with what is in force, and
+a key or value that is wrong is refused with its line. Over any bound the whole call, request or load fails: nothing is clamped.
+";
+
+/// What the structures of the configuration are made of.
+#[derive(Default)]
+struct Sources {
+    structures: BTreeMap<String, Vec<Key>>,
+    enumerations: BTreeMap<String, syn::ItemEnum>,
+}
+
+/// One key of a section.
+#[derive(Clone)]
+struct Key {
+    name: String,
+    docs: String,
+    ty: Type,
+    /// The function that checks what is read, with its range.
+    check: Option<String>,
+}
+
+pub fn section() -> String {
+    let sources = Sources::read();
+    let complete = Config { plugins: [("NAME".to_owned(), Plugin::default())].into(), ..Config::default() };
+    let defaults: toml::Table = complete.to_toml().expect("it is written").parse().expect("it is read");
+    let mut text = PREFACE.to_owned();
+    for key in &sources.structures["Config"] {
+        let ty = source::name_of(inner(&key.ty));
+        let default = defaults.get(&key.name);
+        let Some(keys) = sources.structures.get(&ty) else {
+            write!(text, "\n### `{}`\n\n{}\n", key.name, key.docs).unwrap();
+            continue;
+        };
+        let (title, default) = match ty.as_str() {
+            "Plugin" => ("plugins.NAME".to_owned(), default.and_then(|plugins| plugins.get("NAME"))),
+            _ => (key.name.clone(), default),
+        };
+        write!(text, "\n### `[{title}]`\n\n{}\n", key.docs).unwrap();
+        text.push_str("\n| key | default | may be | what |\n| --- | --- | --- | --- |\n");
+        for key in keys {
+            sources.row(key, default.and_then(|section| section.get(&key.name)), &mut text);
+        }
+    }
+    text
+}
+
+/// Of an `Option<T>` or a map, what it holds.
+fn inner(ty: &Type) -> &Type {
+    match source::name_of(ty).as_str() {
+        "Option" | "BTreeMap" => source::held(ty).expect("it holds something"),
+        _ => ty,
+    }
+}
+
+impl Sources {
+    fn read() -> Self {
+        let mut sources = Self::default();
+        let mut files = vec!["config.rs".to_owned()];
+        for entry in std::fs::read_dir(root().join("host/src/config")).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            files.extend(name.ends_with(".rs").then(|| format!("config/{name}")));
+        }
+        for item in files.iter().flat_map(|file| source::file(file).items) {
+            match item {
+                Item::Struct(item) => {
+                    let keys = item.fields.iter().filter_map(|field| {
+                        let name = field.ident.as_ref()?.to_string();
+                        let (docs, check) = (source::docs(&field.attrs), check(&field.attrs));
+                        Some(Key { name, docs, ty: field.ty.clone(), check })
+                    });
+                    sources.structures.insert(item.ident.to_string(), keys.collect());
+                }
+                Item::Enum(item) => {
+                    sources.enumerations.insert(item.ident.to_string(), item);
+                }
+                Item::Macro(item) if item.mac.path.is_ident("limits") => {
+                    let limits: Limits = item.mac.parse_body().expect("the list of limits");
+                    sources.structures.insert("LimitsLayer".to_owned(), limits.0);
+                }
+                _ => {}
+            }
+        }
+        sources
+    }
+
+    fn row(&self, key: &Key, default: Option<&toml::Value>, text: &mut String) {
+        let default = match default {
+            // What is a section of its own.
+            Some(toml::Value::Table(_)) => String::new(),
+            Some(toml::Value::Integer(number)) => source::amount(&key.name, (*number).try_into().expect("no debt")),
+            Some(value) => format!("`{value}`"),
+            None => "none".to_owned(),
+        };
+        let ty = source::name_of(inner(&key.ty));
+        let mut docs = key.docs.clone();
+        let allowed =
+            match self.enumerations.get(&ty).filter(|item| item.variants.iter().all(|it| it.fields.is_empty())) {
+                Some(item) => {
+                    for variant in &item.variants {
+                        write!(docs, " `{}`: {}", kebab(&variant.ident), source::docs(&variant.attrs)).unwrap();
+                    }
+                    let names = item.variants.iter().map(|variant| format!("`\"{}\"`", kebab(&variant.ident)));
+                    names.collect::<Vec<_>>().join(", ")
+                }
+                None => key.check.as_deref().map_or_else(|| kind(&ty).to_owned(), |check| range(&key.name, check)),
+            };
+        writeln!(text, "| `{}` | {default} | {allowed} | {docs} |", key.name).unwrap();
+    }
+}
+
+/// What may be said for a key that is no number.
+fn kind(ty: &str) -> &'static str {
+    match ty {
+        "bool" => "`true`, `false`",
+        "Address" => "an address, `\"none\"`",
+        "Endpoint" => "an endpoint, `\"none\"`",
+        "IpcMode" => "three octal digits",
+        "PathBuf" => "a path",
+        "Place" => "a path, `oci://…`",
+        "LimitsLayer" => "as in `[limits]`",
+        "Vec" => "a list of texts",
+        _ => "text",
+    }
+}
+
+/// From `number::<_, _, 1, 1_000>`.
+fn range(name: &str, check: &str) -> String {
+    let Some((_, arguments)) = check.split_once("::<") else { return "a list of texts".to_owned() };
+    let bounds: Vec<u64> = arguments
+        .trim_end_matches('>')
+        .split(',')
+        .filter_map(|argument| argument.trim().replace('_', "").parse().ok())
+        .collect();
+    let [min, max] = bounds[..] else { panic!("{check} has no two bounds") };
+    format!("{} to {}", source::amount(name, min), source::amount(name, max))
+}
+
+/// As serde writes the names of variants.
+fn kebab(name: &Ident) -> String {
+    let mut kebab = String::new();
+    for letter in name.to_string().chars() {
+        if letter.is_uppercase() && !kebab.is_empty() {
+            kebab.push('-');
+        }
+        kebab.extend(letter.to_lowercase());
+    }
+    kebab
+}
+
+/// What checks the value of a field.
+fn check(attributes: &[Attribute]) -> Option<String> {
+    let mut found = None;
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("serde")) {
+        // Other words of serde's stand here too, some with a value.
+        attribute
+            .parse_nested_meta(|meta| {
+                let value = meta.value().ok().map(|value| value.parse::<LitStr>()).transpose()?;
+                if meta.path.is_ident("deserialize_with") {
+                    found = value.map(|value| value.value());
+                }
+                Ok(())
+            })
+            .expect("attributes of serde");
+    }
+    found
+}
+
+/// What stands in `limits! { … }`: documentation, name, type, default and check of each.
+struct Limits(Vec<Key>);
+
+impl Parse for Limits {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut keys = Vec::new();
+        while !input.is_empty() {
+            let docs = source::docs(&input.call(Attribute::parse_outer)?);
+            let name: Ident = input.parse()?;
+            input.parse::<Token![:]>()?;
+            let ty = input.parse()?;
+            input.parse::<Token![=]>()?;
+            input.parse::<Expr>()?;
+            input.parse::<Token![,]>()?;
+            let check = Some(input.parse::<LitStr>()?.value());
+            input.parse::<Token![;]>()?;
+            keys.push(Key { name: name.to_string(), docs, ty, check });
+        }
+        Ok(Self(keys))
+    }
+}
