@@ -1,5 +1,6 @@
 //! The host as a whole: configuration → everything loaded and bound → run → orderly end.
 
+mod builder;
 mod http;
 mod notice;
 mod plugins;
@@ -8,17 +9,16 @@ mod surfaces;
 
 use crate::config::{self, Config, RELOAD_TOLD_MS_MAX};
 use crate::dead_letters::{self, DeadLetters};
-use crate::flow::{Side, Sink};
-use crate::http::Middleware;
-use crate::http::admin::{Admin, AdminParts, Check, Counts, Guard, Observed};
+use crate::flow::Side;
+use crate::http::admin::Guard;
 use crate::ledger::{Ledger, Reason, Report};
 use crate::messaging::{Curve, accept_below};
 use crate::plugin::{Cause, Seed, Slots, Source, Watch, poll};
-use crate::request_id::RequestIds;
 use crate::system::descriptors;
 use crate::system::shutdown::{Ask, Signals};
 use crate::system::supervisor::{Death, Supervisor};
 use anyhow::Context;
+use builder::Builder;
 use futures_util::future::join_all;
 use std::fmt::Display;
 use std::sync::Arc;
@@ -30,6 +30,11 @@ use tokio::time::timeout;
 
 /// How long a reload may take before the service manager is told that it is over, whatever goes on.
 const RELOAD_TOLD_MAX: Duration = Duration::from_millis(RELOAD_TOLD_MS_MAX);
+
+/// The order in which hops are reported; those of other names come behind them.
+const REPORTED_HOPS: [&str; 8] =
+    ["http", "transform", "handler", "publish", "policy", "schedule", "reply", DEAD_LETTER_HOP];
+const DEAD_LETTER_HOP: &str = "dead-letter";
 
 /// Why the host did not start; each kind has its exit code.
 #[derive(Debug)]
@@ -109,63 +114,25 @@ impl App {
 
         let curve = curve_files.map(|(key, keys)| Curve::load(key, keys, &supervisor));
         let curve = curve.transpose().map_err(could_not_start)?;
-        let ledger = ledger();
+        let ledger = Ledger::default();
+        REPORTED_HOPS.iter().for_each(|name| drop(ledger.hop(name)));
         let dead_letters = dead_letters(&config.dead_letters, seed, &ledger, &supervisor)?;
-        let request_ids = Arc::new(RequestIds::default());
         let shares = descriptors::take_all(config.http.connections_max);
         accept_below(shares.peers_below);
-        let settings = http::settings(&config.http, shares.http_max, true);
-        let hops = ["http", "transform", "handler"].map(|name| ledger.hop(name)).to_vec();
-        let public = http::bind(("http", Side::Source), config.http.address, settings, tls, hops).await?;
-        let settings = http::settings(&config.http, shares.admin_max, false);
-        let admin = http::bind(("admin", Side::Control), config.admin.address, settings, None, Vec::new()).await?;
-        let publisher = sockets::publisher(&config, curve.as_ref(), &ledger, &supervisor)?;
-        let frontend = policy
-            .map(|policy| {
-                sockets::broker(&config, curve.as_ref(), policy, &ledger, &dead_letters, &request_ids, &supervisor)
-            })
-            .transpose()?;
-
-        let mut surfaces = Surfaces::default();
-        surfaces.add("http", public.clone());
-        surfaces.add("admin", admin.clone());
-        surfaces.add("publish", publisher.as_ref().map(|publisher| sockets::publish(publisher, &config, &ledger)));
-        surfaces.add("frontend", frontend.map(Arc::new));
-        http::warn_of_room(&config, &slots);
-        if curve.is_none() {
-            sockets::warn_if_exposed(surfaces.all().iter().map(|surface| &**surface));
-        }
-
-        let watch = Watch::start(Arc::clone(&slots), scanned, &supervisor).map_err(could_not_start)?;
-        let (draining, drain) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
-        let middleware = |routes, admission| Middleware {
-            routes,
-            request_ids: Arc::clone(&request_ids),
-            uri_bytes_max: config.http.uri_bytes_max,
-            admission,
-        };
-        if let Some(public) = public {
-            let sinks = publisher.into_iter().map(|publisher| publisher as Arc<dyn Sink>).collect();
-            let routes = http::public(&config.http, &slots, sinks, &ledger, &dead_letters);
-            let admission = http::admission(&config.http, &ledger.hop("http"), token);
-            public.start(middleware(routes, Some(admission)), &supervisor);
-        }
-        if let Some((admin, guard)) = admin.zip(guard) {
-            let admin_routes = Admin::new(AdminParts {
-                slots: Arc::clone(&slots),
-                guard,
-                draining: Arc::clone(&draining),
-                checks: checks(curve.as_ref(), &supervisor),
-                observed: Observed {
-                    ledger: ledger.clone(),
-                    surfaces: surfaces.all(),
-                    others: counts(curve, &supervisor, lines_lost),
-                },
-                drain: Arc::clone(&drain),
-            });
-            admin.start(middleware(admin_routes.routes(), None), &supervisor);
-        }
         let grace = Duration::from_millis(config.shutdown.grace_ms);
+        let mut builder = Builder::new(config, slots, curve, ledger, dead_letters, supervisor, shares);
+        // A line for each capability, in the order of the lines at the start.
+        http::add_public(&mut builder, token, tls).await?;
+        http::add_admin(&mut builder, guard).await?;
+        sockets::add_publisher(&mut builder)?;
+        sockets::add_broker(&mut builder, policy)?;
+        sockets::add_curve(&mut builder);
+        builder.add_lost_lines(lines_lost);
+        builder.add_deaths();
+
+        let watch = Watch::start(Arc::clone(&builder.slots), scanned, &builder.supervisor).map_err(could_not_start)?;
+        builder.start();
+        let Builder { ledger, slots, surfaces, dead_letters, supervisor, draining, drain, .. } = builder;
         Ok(Self { ledger, slots, watch, surfaces, dead_letters, supervisor, draining, drain, grace, signals })
     }
 
@@ -211,7 +178,7 @@ impl App {
         let wait = deadline.saturating_duration_since(Instant::now()).max(FLUSH_MIN);
         let dead_letters = self.dead_letters;
         let _ = tokio::task::spawn_blocking(move || dead_letters.close(wait)).await;
-        abandoned += self.ledger.hop("dead-letter").figures().dropped(Reason::Abandoned);
+        abandoned += self.ledger.hop(DEAD_LETTER_HOP).figures().dropped(Reason::Abandoned);
         self.surfaces.end(Side::Control, Instant::now()).await;
 
         Ended { abandoned, deaths: self.supervisor.deaths(), ledger: self.ledger, slots: self.slots }
@@ -227,53 +194,6 @@ async fn reload(slots: Arc<Slots>) {
     // What a slow registry has to give comes in its own time.
     let _ = timeout(RELOAD_TOLD_MAX, join_all(slots.all().into_iter().map(load))).await;
     notice::ready();
-}
-
-/// What has to be so, beside the surfaces, before the host is ready.
-fn checks(curve: Option<&Curve>, supervisor: &Supervisor) -> Vec<Check> {
-    let supervisor = supervisor.clone();
-    let mut checks = sockets::checks(curve);
-    checks.push(Box::new(move || {
-        let deaths = supervisor.deaths().into_iter();
-        let lines: Vec<_> = deaths.map(|Death { part, cause }| format!("{part} has died: {cause}")).collect();
-        (!lines.is_empty()).then(|| lines.join("\n"))
-    }));
-    checks
-}
-
-/// What is counted by no surface.
-fn counts(
-    curve: Option<Curve>,
-    supervisor: &Supervisor,
-    lines_lost: impl Fn() -> [(&'static str, u64); 2] + Send + Sync + 'static,
-) -> Vec<Counts> {
-    let supervisor = supervisor.clone();
-    let mut counts: Vec<Counts> = vec![
-        Box::new(move |statistics| {
-            let says = "Lines of the log that were not written, by reason";
-            statistics.of(None).counters_by(("log_lines_dropped", None, says), "reason", lines_lost());
-        }),
-        Box::new(move |statistics| {
-            let deaths = supervisor.deaths().into_iter().map(|death| (death.part, 1));
-            let says = "Parts of the host that have died, for which it ends";
-            statistics.of(None).counters_by(("part_deaths", None, says), "part", deaths);
-        }),
-    ];
-    if let Some(curve) = curve {
-        counts.push(Box::new(move |statistics| curve.add_to(statistics)));
-    }
-    counts
-}
-
-/// The hops of the two data paths in their order, and of what becomes of what is lost on them.
-fn ledger() -> Ledger {
-    let ledger = Ledger::default();
-    for name in ["http", "transform", "handler", "publish", "policy", "schedule", "reply", "dead-letter"] {
-        ledger.hop(name);
-    }
-    ledger.name_socket("publish", &ledger.hop("publish"));
-    ledger.name_socket("frontend", &ledger.hop("reply"));
-    ledger
 }
 
 fn dead_letters(
@@ -293,7 +213,7 @@ fn dead_letters(
         queue_bytes_max: config.queue_bytes_max,
         seed: dead_letters::LetterSeed { value: seed.value, fixed: seed.fixed },
     };
-    DeadLetters::start(settings, ledger.hop("dead-letter"), supervisor)
+    DeadLetters::start(settings, ledger.hop(DEAD_LETTER_HOP), supervisor)
         .map_err(|error| could_not_start(format!("starting the writer of dead letters: {error}")))
 }
 

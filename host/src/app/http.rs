@@ -1,15 +1,18 @@
-//! The HTTP side of a host: its surfaces as configured, and what they serve.
+//! The HTTP side of a host: its two surfaces as configured, and what they serve.
 
+use super::builder::Builder;
 use super::{StartError, could_not_start};
-use crate::config::{self, Address, Config, Limits};
-use crate::dead_letters::DeadLetters;
-use crate::flow::{Side, Sink};
+use crate::config::{self, Config, Limits};
+use crate::flow::Side;
+use crate::http::admin::{Admin, AdminParts, Guard, Observed};
 use crate::http::public::Public;
-use crate::http::{Admission, InFlightBudget, OverloadDetector, Routes, Server, ServerSettings, Timeouts, Tls, Token};
-use crate::ledger::{Hop, Ledger};
+use crate::http::{Admission, InFlightBudget, OverloadDetector, Server, ServerSettings, Timeouts, Tls, Token};
 use crate::plugin::Slots;
 use std::sync::Arc;
 use std::time::Duration;
+
+const PUBLIC: &str = "http";
+const ADMIN: &str = "admin";
 
 /// The token that callers of the public surface show.
 pub(super) fn token(http: &config::Http) -> Result<Option<Token>, StartError> {
@@ -30,8 +33,80 @@ fn one_of_two(set: &str, missing: &str) -> StartError {
     StartError::Usage(format!("{set} is set without {missing}: set both for HTTPS, or neither for HTTP"))
 }
 
+/// Binds the public surface, if it has an address, and has it serve the plugins.
+pub(super) async fn add_public(
+    builder: &mut Builder,
+    token: Option<Token>,
+    tls: Option<Tls>,
+) -> Result<(), StartError> {
+    let hops = [PUBLIC, "transform", "handler"].map(|name| builder.ledger.hop(name));
+    let address = builder.config.http.address.0;
+    if address.is_some() {
+        warn_of_room(&builder.config, &builder.slots);
+    }
+    let settings = settings(&builder.config.http, builder.shares.http_max, true);
+    let bind = async |address| Server::bind((PUBLIC, Side::Source), address, settings, tls, hops.to_vec()).await;
+    let server = match address {
+        Some(address) => Some(bind(address).await.map_err(could_not_start)?),
+        None => None,
+    };
+    builder.surfaces.add(PUBLIC, server.clone());
+    if let Some(server) = server {
+        builder.at_start(move |builder| {
+            let http = &builder.config.http;
+            let [hop, transform_hop, handler_hop] = hops;
+            let public = Public {
+                slots: Arc::clone(&builder.slots),
+                sinks: builder.sinks.clone(),
+                transform_hop,
+                handler_hop,
+                dead_letters: builder.dead_letters.clone(),
+                body_bytes_max: http.body_bytes_max,
+                body_timeout: Duration::from_millis(http.body_timeout_ms),
+                in_flight: InFlightBudget::new("in_flight_bytes_max", http.in_flight_bytes_max),
+                is_https: http.tls_cert.is_some(),
+                has_token: http.token_file.is_some(),
+                trusted_gateways: http.trusted_gateways.clone(),
+            };
+            let delay_ms_max = Some(http.queue_delay_ms_max).filter(|delay_ms_max| *delay_ms_max > 0);
+            let overload = OverloadDetector::new(delay_ms_max.map(Duration::from_millis));
+            let admission = Admission::new(hop, overload, http.requests_max, token);
+            server.start(builder.middleware(public.routes(), Some(admission)), &builder.supervisor);
+        });
+    }
+    Ok(())
+}
+
+/// Binds the admin surface, if it has an address and so a `guard`, and has it show and change everything.
+pub(super) async fn add_admin(builder: &mut Builder, guard: Option<Guard>) -> Result<(), StartError> {
+    let settings = settings(&builder.config.http, builder.shares.admin_max, false);
+    let Some((address, guard)) = builder.config.admin.address.0.zip(guard) else {
+        builder.surfaces.add(ADMIN, None::<Arc<Server>>);
+        return Ok(());
+    };
+    let server = Server::bind((ADMIN, Side::Control), address, settings, None, Vec::new()).await;
+    let server = server.map_err(could_not_start)?;
+    builder.surfaces.add(ADMIN, Some(Arc::clone(&server)));
+    builder.at_start(move |builder| {
+        let admin = Admin::new(AdminParts {
+            slots: Arc::clone(&builder.slots),
+            guard,
+            draining: Arc::clone(&builder.draining),
+            checks: std::mem::take(&mut builder.checks),
+            observed: Observed {
+                ledger: builder.ledger.clone(),
+                surfaces: builder.surfaces.all(),
+                others: std::mem::take(&mut builder.counts),
+            },
+            drain: Arc::clone(&builder.drain),
+        });
+        server.start(builder.middleware(admin.routes(), None), &builder.supervisor);
+    });
+    Ok(())
+}
+
 /// The bounds of a listener, of one for strangers or of the host's own.
-pub(super) fn settings(http: &config::Http, connections_max: usize, for_strangers: bool) -> ServerSettings {
+fn settings(http: &config::Http, connections_max: usize, for_strangers: bool) -> ServerSettings {
     ServerSettings {
         connections_max,
         for_strangers,
@@ -48,9 +123,9 @@ pub(super) fn settings(http: &config::Http, connections_max: usize, for_stranger
 }
 
 /// Says where a plugin may run more calls than there is room for at the public surface.
-pub(super) fn warn_of_room(config: &Config, slots: &Slots) {
+fn warn_of_room(config: &Config, slots: &Slots) {
     let bytes_max = config.http.in_flight_bytes_max;
-    for slot in slots.all().iter().filter(|_| config.http.address.0.is_some()) {
+    for slot in slots.all() {
         let Limits { calls_max, output_bytes_max, .. } = config.limits_of(slot.name());
         let room = bytes_max / 3 * 2;
         if output_bytes_max.saturating_mul(calls_max) > room {
@@ -63,47 +138,4 @@ pub(super) fn warn_of_room(config: &Config, slots: &Slots) {
             );
         }
     }
-}
-
-/// Who is let into the public surface.
-pub(super) fn admission(http: &config::Http, hop: &Arc<Hop>, token: Option<Token>) -> Admission {
-    let delay_ms_max = Some(http.queue_delay_ms_max).filter(|delay_ms_max| *delay_ms_max > 0);
-    let overload = OverloadDetector::new(delay_ms_max.map(Duration::from_millis));
-    Admission::new(Arc::clone(hop), overload, http.requests_max, token)
-}
-
-/// Binds a surface, if it has an address.
-pub(super) async fn bind(
-    named: (&'static str, Side),
-    address: Address,
-    settings: ServerSettings,
-    tls: Option<Tls>,
-    hops: Vec<Arc<Hop>>,
-) -> Result<Option<Arc<Server>>, StartError> {
-    let Some(address) = address.0 else { return Ok(None) };
-    Server::bind(named, address, settings, tls, hops).await.map(Some).map_err(could_not_start)
-}
-
-/// What the public surface serves.
-pub(super) fn public(
-    http: &config::Http,
-    slots: &Arc<Slots>,
-    sinks: Vec<Arc<dyn Sink>>,
-    ledger: &Ledger,
-    dead_letters: &DeadLetters,
-) -> Routes {
-    let public = Public {
-        slots: Arc::clone(slots),
-        sinks,
-        transform_hop: ledger.hop("transform"),
-        handler_hop: ledger.hop("handler"),
-        dead_letters: dead_letters.clone(),
-        body_bytes_max: http.body_bytes_max,
-        body_timeout: Duration::from_millis(http.body_timeout_ms),
-        in_flight: InFlightBudget::new("in_flight_bytes_max", http.in_flight_bytes_max),
-        is_https: http.tls_cert.is_some(),
-        has_token: http.token_file.is_some(),
-        trusted_gateways: http.trusted_gateways.clone(),
-    };
-    public.routes()
 }

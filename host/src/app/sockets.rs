@@ -1,89 +1,98 @@
 //! The ZeroMQ side of a host: its sockets as configured, and what is told of them.
 
+use super::builder::Builder;
 use super::{StartError, could_not_start};
 use crate::config::{self, Config};
-use crate::dead_letters::DeadLetters;
-use crate::flow::Surface;
-use crate::http::admin::Check;
-use crate::ledger::Ledger;
+use crate::flow::{Sink, Surface};
 use crate::messaging::broker::BrokerSurface;
 use crate::messaging::publisher::PublisherSurface;
 use crate::messaging::socket::endpoint::is_exposed;
 use crate::messaging::socket::ipc::{IpcAccess, group_number};
-use crate::messaging::{Broker, Curve, Publisher, broker, publisher};
+use crate::messaging::{Broker, Publisher, broker, publisher};
 use crate::plugin::{PluginStage, ReplyPolicy, Slot};
-use crate::request_id::RequestIds;
-use crate::system::supervisor::Supervisor;
 use std::sync::Arc;
 
-pub(super) fn publisher(
-    config: &Config,
-    curve: Option<&Curve>,
-    ledger: &Ledger,
-    supervisor: &Supervisor,
-) -> Result<Option<Arc<Publisher>>, StartError> {
-    if config.messaging.publish.0.is_none() {
-        return Ok(None);
+const PUBLISH: &str = "publish";
+const FRONTEND: &str = "frontend";
+
+/// Binds the PUB socket, if it has an endpoint, as a sink of all that comes in.
+pub(super) fn add_publisher(builder: &mut Builder) -> Result<(), StartError> {
+    let Config { messaging, publisher, .. } = &builder.config;
+    let hop = builder.ledger.hop(PUBLISH);
+    builder.ledger.name_socket(PUBLISH, &hop);
+    if messaging.publish.0.is_none() {
+        builder.surfaces.add(PUBLISH, None::<Arc<PublisherSurface>>);
+        return Ok(());
     }
     let settings = publisher::Settings {
-        messaging: config.messaging.clone(),
-        publisher: config.publisher.clone(),
-        ipc: ipc(&config.messaging)?,
-        curve: curve.cloned(),
+        name: PUBLISH,
+        messaging: messaging.clone(),
+        publisher: publisher.clone(),
+        ipc: ipc(messaging)?,
+        curve: builder.curve.clone(),
     };
-    let publisher = Publisher::bind(settings, ledger.hop("publish"), supervisor).map_err(could_not_start)?;
-    Ok(Some(Arc::new(publisher)))
+    let subscribers_min = publisher.subscribers_min;
+    let publisher = Publisher::bind(settings, Arc::clone(&hop), &builder.supervisor).map_err(could_not_start)?;
+    let publisher = Arc::new(publisher);
+    builder.sinks.push(Arc::clone(&publisher) as Arc<dyn Sink>);
+    builder.surfaces.add(PUBLISH, Some(Arc::new(PublisherSurface::new(PUBLISH, publisher, hop, subscribers_min))));
+    Ok(())
 }
 
-/// The surface that a publisher is.
-pub(super) fn publish(publisher: &Arc<Publisher>, config: &Config, ledger: &Ledger) -> Arc<PublisherSurface> {
-    let (hop, subscribers_min) = (ledger.hop("publish"), config.publisher.subscribers_min);
-    Arc::new(PublisherSurface::new(Arc::clone(publisher), hop, subscribers_min))
+/// Binds the ROUTER socket, if there is a plugin that answers what comes in by it.
+pub(super) fn add_broker(builder: &mut Builder, policy: Option<Arc<Slot>>) -> Result<(), StartError> {
+    let [policy_hop, schedule, reply] = ["policy", "schedule", "reply"].map(|name| builder.ledger.hop(name));
+    builder.ledger.name_socket(FRONTEND, &reply);
+    let Some(policy) = policy else {
+        builder.surfaces.add(FRONTEND, None::<Arc<BrokerSurface>>);
+        return Ok(());
+    };
+    let Config { messaging, broker, .. } = &builder.config;
+    let output_bytes_max = builder.config.limits_of(policy.name()).output_bytes_max;
+    warn_of_room(messaging, policy.name(), output_bytes_max);
+    let settings = broker::Settings {
+        name: FRONTEND,
+        messaging: messaging.clone(),
+        broker: broker.clone(),
+        output_bytes_max,
+        ipc: ipc(messaging)?,
+        curve: builder.curve.clone(),
+    };
+    let hops = broker::Hops { policy: policy_hop, schedule, reply, dead_letters: builder.dead_letters.clone() };
+    let broker = Broker::start(
+        settings,
+        Arc::new(PluginStage::<ReplyPolicy>::new(policy)),
+        tokio::runtime::Handle::current(),
+        hops.clone(),
+        Arc::clone(&builder.request_ids),
+        &builder.supervisor,
+    );
+    let broker = broker.map_err(could_not_start)?;
+    builder.surfaces.add(FRONTEND, Some(Arc::new(BrokerSurface::new(FRONTEND, broker, &hops))));
+    Ok(())
 }
 
-pub(super) fn broker(
-    config: &Config,
-    curve: Option<&Curve>,
-    policy: Arc<Slot>,
-    ledger: &Ledger,
-    dead_letters: &DeadLetters,
-    request_ids: &Arc<RequestIds>,
-    supervisor: &Supervisor,
-) -> Result<BrokerSurface, StartError> {
-    let messaging = &config.messaging;
+/// Adds what is counted of keys, and what they have to be before the host is ready; without keys says who is let in.
+pub(super) fn add_curve(builder: &mut Builder) {
+    let Some(curve) = builder.curve.clone() else {
+        warn_if_exposed(&builder.surfaces.all());
+        return;
+    };
+    let counted = curve.clone();
+    builder.checks.push(Box::new(move || curve.complaint()));
+    builder.counts.push(Box::new(move |statistics| counted.add_to(statistics)));
+}
+
+/// Says where the policy may run more calls than there is room for.
+fn warn_of_room(messaging: &config::Messaging, policy: &str, output_bytes_max: usize) {
     let (workers, bytes_max) = (messaging.workers, messaging.queue_bytes_max);
-    let output_bytes_max = config.limits_of(policy.name()).output_bytes_max;
     if output_bytes_max.saturating_mul(workers) > bytes_max {
         let calls = (bytes_max / output_bytes_max.max(1)).max(1);
         tracing::warn!(
             "frontend: {workers} workers may return {output_bytes_max} bytes each, and messaging.queue_bytes_max \
-             {bytes_max} has room for {calls}: no more calls run at a time; raise it, or lower output_bytes_max of {}",
-            policy.name()
+             {bytes_max} has room for {calls}: no more calls run at a time; raise it, or lower output_bytes_max of {policy}"
         );
     }
-    let settings = broker::Settings {
-        messaging: messaging.clone(),
-        broker: config.broker.clone(),
-        output_bytes_max,
-        ipc: ipc(messaging)?,
-        curve: curve.cloned(),
-    };
-    let runtime = tokio::runtime::Handle::current();
-    let hops = broker::Hops {
-        policy: ledger.hop("policy"),
-        schedule: ledger.hop("schedule"),
-        reply: ledger.hop("reply"),
-        dead_letters: dead_letters.clone(),
-    };
-    let broker = Broker::start(
-        settings,
-        Arc::new(PluginStage::<ReplyPolicy>::new(policy)),
-        runtime,
-        hops.clone(),
-        Arc::clone(request_ids),
-        supervisor,
-    );
-    Ok(BrokerSurface::new(broker.map_err(could_not_start)?, &hops))
 }
 
 fn ipc(messaging: &config::Messaging) -> Result<IpcAccess, StartError> {
@@ -93,8 +102,8 @@ fn ipc(messaging: &config::Messaging) -> Result<IpcAccess, StartError> {
 }
 
 /// Says once that others can read and ask without being asked who they are.
-pub(super) fn warn_if_exposed<'a>(surfaces: impl IntoIterator<Item = &'a dyn Surface>) {
-    let endpoints = surfaces.into_iter().map(|surface| (surface.name(), surface.endpoint()));
+fn warn_if_exposed(surfaces: &[Arc<dyn Surface>]) {
+    let endpoints = surfaces.iter().map(|surface| (surface.name(), surface.endpoint()));
     let exposed = endpoints.filter(|(_, endpoint)| is_exposed(endpoint));
     let exposed: Vec<_> = exposed.map(|(name, endpoint)| format!("{name} {endpoint}")).collect();
     if !exposed.is_empty() {
@@ -104,10 +113,4 @@ pub(super) fn warn_if_exposed<'a>(surfaces: impl IntoIterator<Item = &'a dyn Sur
             exposed.join(", ")
         );
     }
-}
-
-/// What the keys have to be before the host is ready.
-pub(super) fn checks(curve: Option<&Curve>) -> Vec<Check> {
-    let Some(curve) = curve.cloned() else { return Vec::new() };
-    vec![Box::new(move || curve.complaint())]
 }

@@ -271,6 +271,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let (log, rotated) = (directory.path().join("s.log"), directory.path().join("s.log.1"));
         let settings = publisher::Settings {
+            name: "publish",
             messaging: config::Messaging {
                 publish: config::Endpoint(Some("tcp://127.0.0.1:*".to_owned())),
                 queue_messages_max: 1000,

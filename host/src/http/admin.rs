@@ -209,10 +209,7 @@ impl Admin {
                 let answer = tokio::task::spawn_blocking(move || metrics.answer(&headers));
                 answer.await.unwrap_or(Err(Problem::Host))
             }
-            Route::Broker(command) => {
-                let frontend = self.surfaces.iter().find(|surface| surface.name() == broker::FRONTEND);
-                broker::answer(&**frontend.ok_or(Problem::NoBroker)?, command)
-            }
+            Route::Broker(command) => broker::answer(&self.surfaces, command),
             Route::Drain => {
                 self.drain.notify_one();
                 let mut response = with_type("draining\n", TEXT);

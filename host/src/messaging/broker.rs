@@ -36,6 +36,8 @@ const BUSY_THREADS: usize = 2;
 
 /// What the configuration says of the broker, and what was made of it.
 pub struct Settings {
+    /// What the surface is called.
+    pub name: &'static str,
     /// Where the frontend binds, and the bounds.
     pub messaging: config::Messaging,
     /// How requests are read, and what becomes of replies for which a client has no room.

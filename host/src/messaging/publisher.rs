@@ -26,6 +26,8 @@ use std::time::{Duration, Instant};
 /// What the configuration says of the publisher, and what was made of it.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// What the surface is called.
+    pub name: &'static str,
     /// Where it binds, and the bounds.
     pub messaging: config::Messaging,
     /// What becomes of messages for which a subscriber has no room, and what is kept for later ones.
@@ -152,6 +154,7 @@ mod tests {
     fn settings(endpoint: &str, queue_messages_max: usize) -> Settings {
         let publish = config::Endpoint(Some(endpoint.to_owned()));
         Settings {
+            name: "publish",
             messaging: config::Messaging { publish, queue_messages_max, ..config::Messaging::default() },
             publisher: config::Publisher::default(),
             ipc: IpcAccess { mode: 0o700, group: None },

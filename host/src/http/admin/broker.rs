@@ -3,13 +3,12 @@
 use super::json;
 use crate::flow::{Command, Surface};
 use crate::http::problem::Problem;
+use std::sync::Arc;
 use warp::reply::Response;
 
-/// The name of the surface that is told of as the broker.
-pub(super) const FRONTEND: &str = "frontend";
-
-/// How a surface does, after it was told what to do if there is a command.
-pub(super) fn answer(surface: &dyn Surface, command: Option<Command>) -> Result<Response, Problem> {
+/// How the surface does that takes commands, after it was given one.
+pub(super) fn answer(surfaces: &[Arc<dyn Surface>], command: Option<Command>) -> Result<Response, Problem> {
+    let surface = surfaces.iter().find(|surface| surface.status().is_some()).ok_or(Problem::NoBroker)?;
     if let Some(command) = command {
         surface.command(command).map_err(|cause| {
             tracing::error!(cause, surface = surface.name(), "telling a surface what to do");

@@ -33,7 +33,7 @@ impl Frontend {
         figures: Arc<SocketStatistics>,
     ) -> Result<(Self, String), String> {
         let mut socket = context.socket(zmq::ROUTER).map_err(socket::cause)?;
-        let Settings { messaging, broker, ipc, curve, .. } = settings;
+        let Settings { name, messaging, broker, ipc, curve, .. } = settings;
         let set_options = || -> zmq::Result<()> {
             socket.set_router_mandatory(true)?;
             // A client that came back is served, although its old connection may not have ended yet.
@@ -48,7 +48,7 @@ impl Frontend {
         set_options().map_err(socket::cause)?;
         socket::bound_queues(&mut socket, messaging.peer_queue_bytes_max)?;
         let keeper = curve.as_ref().map(|curve| AccessControl::guard(curve, context, &mut socket)).transpose()?;
-        let monitor = Monitor::attach(context, &mut socket, "frontend", keeper.is_some(), Arc::clone(&figures))?;
+        let monitor = Monitor::attach(context, &mut socket, name, keeper.is_some(), Arc::clone(&figures))?;
         let endpoint = socket::bind_guarded(&socket, &messaging.frontend.to_string(), *ipc)?;
         let knows_clients = broker.on_full == OnFull::CutOff || keeper.is_some();
         Ok((Self { monitor, keeper, socket, knows_clients, clients: HashMap::new(), figures }, endpoint))

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 /// A broker that runs, until it is told to end.
 pub struct BrokerSurface {
+    name: &'static str,
     endpoint: String,
     control: Arc<BrokerControl>,
     figures: Arc<SocketStatistics>,
@@ -18,9 +19,10 @@ pub struct BrokerSurface {
 }
 
 impl BrokerSurface {
-    /// `hops` are those of the broker.
-    pub fn new(broker: Broker, hops: &Hops) -> Self {
+    /// `name` and `hops` are those that the broker was started with.
+    pub fn new(name: &'static str, broker: Broker, hops: &Hops) -> Self {
         Self {
+            name,
             endpoint: broker.endpoint().to_owned(),
             control: Arc::clone(broker.control()),
             figures: Arc::clone(broker.figures()),
@@ -32,7 +34,7 @@ impl BrokerSurface {
 
 impl Surface for BrokerSurface {
     fn name(&self) -> &str {
-        "frontend"
+        self.name
     }
 
     fn endpoint(&self) -> String {

@@ -64,7 +64,7 @@ impl PublishLoop {
         }
         let keeper =
             settings.curve.as_ref().map(|curve| AccessControl::guard(curve, &context, &mut socket)).transpose()?;
-        let monitor = Monitor::attach(&context, &mut socket, "publish", keeper.is_some(), Arc::clone(&figures))?;
+        let monitor = Monitor::attach(&context, &mut socket, settings.name, keeper.is_some(), Arc::clone(&figures))?;
         let endpoint = socket::bind_guarded(&socket, &messaging.publish.to_string(), settings.ipc)?;
         // Over `ipc` the one that is full cannot be told from the others, and each message would have to find that out.
         let on_full = match publisher.on_full {

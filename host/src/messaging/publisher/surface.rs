@@ -9,21 +9,23 @@ use std::time::Instant;
 
 /// A publisher that runs, until it is told to end.
 pub struct PublisherSurface {
+    name: &'static str,
     publisher: Arc<Publisher>,
     hop: Arc<Hop>,
     subscribers_min: usize,
 }
 
 impl PublisherSurface {
-    /// `hop` is that of the publisher; with fewer subscribers than `subscribers_min` the host is not ready.
-    pub fn new(publisher: Arc<Publisher>, hop: Arc<Hop>, subscribers_min: usize) -> Self {
-        Self { publisher, hop, subscribers_min }
+    /// `name` and `hop` are those that the publisher was bound with; with fewer subscribers than `subscribers_min` the host is
+    /// not ready.
+    pub fn new(name: &'static str, publisher: Arc<Publisher>, hop: Arc<Hop>, subscribers_min: usize) -> Self {
+        Self { name, publisher, hop, subscribers_min }
     }
 }
 
 impl Surface for PublisherSurface {
     fn name(&self) -> &str {
-        "publish"
+        self.name
     }
 
     fn endpoint(&self) -> String {

@@ -71,7 +71,9 @@ impl<'r> World<'r> {
         let on_full = random.one_of(&[OnFull::Block, OnFull::CutOff, OnFull::DropNewest]);
         let broker = Broker { on_full, envelope: EnvelopeKind::Delimiter };
         let ipc = IpcAccess { mode: 0o700, group: None };
-        let settings = Settings { messaging, broker, output_bytes_max: model::OUTPUT_BYTES_MAX, ipc, curve: None };
+        let name = "frontend";
+        let settings =
+            Settings { name, messaging, broker, output_bytes_max: model::OUTPUT_BYTES_MAX, ipc, curve: None };
         let [policy, schedule, reply] = [(); 3].map(|()| Arc::new(Hop::default()));
         let (hops, now) = (Hops { policy, schedule, reply, dead_letters: DeadLetters::default() }, Instant::now());
         let core = BrokerCore::new(&settings, "policy", random.one_in(2), hops.clone(), now);

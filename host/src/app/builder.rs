@@ -1,0 +1,119 @@
+//! The builder of a host: what each of its capabilities may need, and the lists that each adds to.
+
+use super::surfaces::Surfaces;
+use crate::config::Config;
+use crate::dead_letters::DeadLetters;
+use crate::flow::Sink;
+use crate::http::admin::{Check, Counts};
+use crate::http::{Admission, Middleware, Routes};
+use crate::ledger::Ledger;
+use crate::messaging::Curve;
+use crate::plugin::Slots;
+use crate::request_id::RequestIds;
+use crate::system::descriptors::Shares;
+use crate::system::supervisor::{Death, Supervisor};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use tokio::sync::Notify;
+
+/// A capability takes from it what it needs, and adds its surfaces, sinks, checks and counts.
+pub(super) struct Builder {
+    pub(super) config: Config,
+    pub(super) slots: Arc<Slots>,
+    pub(super) curve: Option<Curve>,
+    pub(super) ledger: Ledger,
+    pub(super) dead_letters: DeadLetters,
+    pub(super) request_ids: Arc<RequestIds>,
+    pub(super) supervisor: Supervisor,
+    /// How many descriptors each side of the host may have.
+    pub(super) shares: Shares,
+    /// Set when the host begins to end.
+    pub(super) draining: Arc<AtomicBool>,
+    /// Notified when the host is asked to end.
+    pub(super) drain: Arc<Notify>,
+    pub(super) surfaces: Surfaces,
+    /// Where messages go that come in by HTTP.
+    pub(super) sinks: Vec<Arc<dyn Sink>>,
+    /// What has to be so, beside the surfaces, before the host is ready.
+    pub(super) checks: Vec<Check>,
+    /// What is counted by no surface.
+    pub(super) counts: Vec<Counts>,
+    starts: Vec<Start>,
+}
+
+/// Starts a surface.
+type Start = Box<dyn FnOnce(&mut Builder) + Send>;
+
+impl Builder {
+    /// With all lists empty.
+    pub(super) fn new(
+        config: Config,
+        slots: Arc<Slots>,
+        curve: Option<Curve>,
+        ledger: Ledger,
+        dead_letters: DeadLetters,
+        supervisor: Supervisor,
+        shares: Shares,
+    ) -> Self {
+        let (request_ids, draining, drain) = Default::default();
+        let (surfaces, sinks, checks, counts, starts) = Default::default();
+        Self {
+            config,
+            slots,
+            curve,
+            ledger,
+            dead_letters,
+            request_ids,
+            supervisor,
+            shares,
+            draining,
+            drain,
+            surfaces,
+            sinks,
+            checks,
+            counts,
+            starts,
+        }
+    }
+
+    /// Counts the lines of the log that were lost, by reason.
+    pub(super) fn add_lost_lines(&mut self, lost: impl Fn() -> [(&'static str, u64); 2] + Send + Sync + 'static) {
+        self.counts.push(Box::new(move |statistics| {
+            let says = "Lines of the log that were not written, by reason";
+            statistics.of(None).counters_by(("log_lines_dropped", None, says), "reason", lost());
+        }));
+    }
+
+    /// Tells of the parts of the host that have died.
+    pub(super) fn add_deaths(&mut self) {
+        let (checked, counted) = (self.supervisor.clone(), self.supervisor.clone());
+        self.checks.push(Box::new(move || {
+            let deaths = checked.deaths().into_iter();
+            let lines: Vec<_> = deaths.map(|Death { part, cause }| format!("{part} has died: {cause}")).collect();
+            (!lines.is_empty()).then(|| lines.join("\n"))
+        }));
+        self.counts.push(Box::new(move |statistics| {
+            let deaths = counted.deaths().into_iter().map(|death| (death.part, 1));
+            let says = "Parts of the host that have died, for which it ends";
+            statistics.of(None).counters_by(("part_deaths", None, says), "part", deaths);
+        }));
+    }
+
+    /// Has something done once everything is bound and all lists are complete.
+    pub(super) fn at_start(&mut self, start: impl FnOnce(&mut Self) + Send + 'static) {
+        self.starts.push(Box::new(start));
+    }
+
+    /// Does what waits for that.
+    pub(super) fn start(&mut self) {
+        for start in std::mem::take(&mut self.starts) {
+            start(self);
+        }
+    }
+
+    /// What stands between a listener's connections and its routes.
+    pub(super) fn middleware(&self, routes: Routes, admission: Option<Admission>) -> Middleware {
+        let (request_ids, uri_bytes_max) = (Arc::clone(&self.request_ids), self.config.http.uri_bytes_max);
+        Middleware { routes, request_ids, uri_bytes_max, admission }
+    }
+}
