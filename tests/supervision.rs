@@ -104,6 +104,20 @@ fn the_end_of_who_looks_at_files_and_registries_is_told() {
 }
 
 #[test]
+fn the_end_of_who_looks_at_certificates_is_told() {
+    let pair = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let setup = Setup::new().config("[http]\ntls_cert = 'cert.pem'\ntls_key = 'key.pem'");
+    let fail = setup.path().join("fail");
+    fs::create_dir(&fail).unwrap();
+    fs::write(setup.path().join("cert.pem"), pair.cert.pem()).unwrap();
+    fs::write(setup.path().join("key.pem"), pair.signing_key.serialize_pem()).unwrap();
+    let mut host = setup.env("TIDEGATE_FAIL_POINTS", fail.to_str().unwrap()).start();
+    fs::write(fail.join("watch-certificates"), "error").unwrap();
+    host.process.wait_for_line(&["a part of the host has died", "watch-certificates", "a test has asked for it"]);
+    assert_eq!(host.wait(), PART_DIED, "{}", host.process.stderr());
+}
+
+#[test]
 fn the_end_of_who_keeps_instances_warm_is_told() {
     dies("warm-late", "panic", "it panicked", |host| {
         let admin = Client::at(host.surface("admin"));
