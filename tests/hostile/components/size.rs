@@ -1,0 +1,118 @@
+//! Components with too much of something: functions, sections, instances, types or levels of nesting.
+
+use super::{HEADER, NONE, plain, text};
+use crate::fixtures::filtering;
+use std::fmt::Write;
+use wasm_encoder::{
+    ComponentExportKind, ComponentExportSection, ComponentInstanceSection, ComponentSection, ComponentSectionId,
+    CustomSection, RawSection,
+};
+
+/// Fields, `count` times, each with its number in place of `#`.
+pub fn many(count: usize, field: &str) -> String {
+    (0..count).map(|number| field.replace('#', &number.to_string())).collect()
+}
+
+/// `depth` blocks in each other.
+pub fn nesting_blocks(depth: usize) -> Vec<u8> {
+    let deep = format!("(func $deep {} {})", "block ".repeat(depth), "end ".repeat(depth));
+    plain(&deep, NONE)
+}
+
+/// One function of many instructions that all hang together.
+pub fn computing_at_length(instructions: usize) -> Vec<u8> {
+    let chain = "i32.const 8 i32.load i32.xor ".repeat(instructions / 3);
+    plain(&format!("(func $long (param i32) (result i32) local.get 0 {chain})"), NONE)
+}
+
+/// A `br_table` of many targets.
+pub fn branching(targets: usize) -> Vec<u8> {
+    let table = format!("(func $far (param i32) (block (br_table {} 0 (local.get 0))))", "0 ".repeat(targets));
+    plain(&table, NONE)
+}
+
+/// A component that filters, with more sections behind those that it needs.
+pub fn with_section(section: &impl ComponentSection) -> Vec<u8> {
+    let mut bytes = filtering();
+    section.append_to_component(&mut bytes);
+    bytes
+}
+
+/// With `count` custom sections of one name.
+pub fn with_custom_sections(count: usize, name: &str, data: &[u8]) -> Vec<u8> {
+    let mut bytes = filtering();
+    for _ in 0..count {
+        CustomSection { name: name.into(), data: data.into() }.append_to_component(&mut bytes);
+    }
+    bytes
+}
+
+/// With `count` more exports than it needs.
+pub fn with_exports(count: usize) -> Vec<u8> {
+    let mut exports = ComponentExportSection::new();
+    for number in 0..count {
+        exports.export(format!("export-{number}").as_str(), ComponentExportKind::Instance, 0, None);
+    }
+    with_section(&exports)
+}
+
+/// `bytes` with another component in it, instantiated together with it.
+pub fn holding(mut bytes: Vec<u8>, nested: &str) -> Vec<u8> {
+    let nested = wat::parse_str(nested).unwrap();
+    RawSection { id: ComponentSectionId::Component.into(), data: &nested }.append_to_component(&mut bytes);
+    // The encoder put one component before it, the one that gives the role its types.
+    ComponentInstanceSection::new().instantiate::<_, &str>(1, []).append_to_component(&mut bytes);
+    bytes
+}
+
+/// A component of `count` core instances, each with the fields given.
+pub fn instances(count: usize, fields: &str) -> String {
+    format!("(component (core module $m {fields}) {})", "(core instance (instantiate $m))".repeat(count))
+}
+
+/// A component that instantiates two that instantiate two, and so on: 2 to the `depth` core instances.
+pub fn doubling(depth: usize) -> String {
+    let mut text = "(component (component $c0 (core module $m) (core instance (instantiate $m)))".to_owned();
+    for level in 1..=depth {
+        let half = level - 1;
+        write!(text, "(component $c{level} (instance (instantiate $c{half})) (instance (instantiate $c{half})))")
+            .unwrap();
+    }
+    write!(text, "(instance (instantiate $c{depth})))").unwrap();
+    text
+}
+
+/// A type whose values double in size `depth` times.
+pub fn doubling_type(depth: usize) -> Vec<u8> {
+    let mut text = "(component (type $t0 (tuple u64 u64))".to_owned();
+    for level in 1..=depth {
+        write!(text, "(type $t{level} (tuple $t{0} $t{0}))", level - 1).unwrap();
+    }
+    wat::parse_str(text + ")").unwrap()
+}
+
+/// Components in each other, `depth` deep.
+pub fn nested_components(depth: usize) -> Vec<u8> {
+    let mut inner = HEADER.to_vec();
+    for _ in 0..depth {
+        let mut outer = HEADER.to_vec();
+        RawSection { id: ComponentSectionId::Component.into(), data: &inner }.append_to_component(&mut outer);
+        inner = outer;
+    }
+    with_section(&RawSection { id: ComponentSectionId::Component.into(), data: &inner })
+}
+
+/// `count` empty components beside each other.
+pub fn components_in_a_row(count: usize) -> Vec<u8> {
+    let mut bytes = filtering();
+    for _ in 0..count {
+        RawSection { id: ComponentSectionId::Component.into(), data: HEADER }.append_to_component(&mut bytes);
+    }
+    bytes
+}
+
+/// Imports `count` interfaces that nobody offers.
+pub fn importing(count: usize) -> Vec<u8> {
+    let imports = many(count, r#"(import "evil:host/files#" (instance (export "all" (func))))"#);
+    text(&format!(r#"(component {imports} (instance (export "tidegate:plugin/transform@0.1.0")))"#))
+}
