@@ -1,0 +1,43 @@
+//! Reply policies whose result is wrong: nothing of it is sent, and the request is counted as dropped.
+
+use super::table::policies;
+use super::{NO_PAUSES, log_of, replace, with_good_answers};
+use crate::balance::at_exit;
+use crate::harness::{LONG_PATIENCE, Setup, bytes};
+use std::collections::BTreeMap;
+
+#[test]
+fn a_hostile_policy_sends_nothing_and_is_counted() {
+    let rows = policies();
+    let setup = Setup::new().committed("downcase").committed("echo").with(&["--policy=echo"]);
+    let host = setup.config(NO_PAUSES).config("[limits]\ncall_deadline_ms = 2000").start();
+    let socket = zmq::Context::new().socket(zmq::DEALER).unwrap();
+    socket.set_rcvtimeo(60_000).unwrap();
+    socket.connect(host.surface("frontend")).unwrap();
+    let mut expected = BTreeMap::<&str, u64>::new();
+    with_good_answers(&host, || {
+        for (index, (reason, text, bytes)) in rows.iter().enumerate() {
+            let generation = format!("generation={}", index + 2);
+            replace(&host.plugin_path("echo"), bytes);
+            host.process.wait_for_line_up_to(LONG_PATIENCE, &["loaded", "plugin=\"echo\"", &generation]);
+            socket.send("lost", 0).unwrap();
+            host.process.wait_for_line_up_to(LONG_PATIENCE, &["call failed", "plugin=\"echo\"", &generation, text]);
+            *expected.entry(reason).or_default() += 1;
+        }
+        replace(&host.plugin_path("echo"), &bytes("echo"));
+        host.process.wait_for_line_up_to(
+            LONG_PATIENCE,
+            &["loaded", "plugin=\"echo\"", &format!("generation={}", rows.len() + 2)],
+        );
+        socket.send("served", 0).unwrap();
+        assert_eq!(socket.recv_multipart(0).unwrap(), [b"served"]);
+    });
+    let log = log_of(host);
+    let ledger = at_exit(&log);
+    let dropped = &ledger["hops"]["policy"]["dropped"];
+    for (reason, count) in expected {
+        // What a busy machine leaves no time for its deadline counts as that.
+        let starved = if reason == "deadline-exceeded" { dropped["starved"].as_u64().unwrap_or(0) } else { 0 };
+        assert_eq!(dropped[reason].as_u64().unwrap_or(0) + starved, count, "{reason}: {ledger}");
+    }
+}

@@ -1,0 +1,32 @@
+//! Instances, memories and tables come out of a pool that all plugins share.
+
+use super::components::{holding, instances};
+use super::table::SHORT_MS;
+use super::{drop_in, host, log_of, with_good_answers};
+use crate::fixtures;
+use crate::harness::Client;
+
+/// Instances, memories and tables come out of a pool that all plugins share.
+#[test]
+fn what_one_plugin_takes_of_the_pool_is_not_missed_by_another() {
+    // As much of each as one component may have, with its own module's share.
+    for (count, fields) in [(50, ""), (1, "(memory 0)"), (5, "(table 0 funcref)")] {
+        let host = host(&format!("[limits]\ncall_deadline_ms = {SHORT_MS}"));
+        let hoard = holding(fixtures::waiting(), &instances(count, fields));
+        drop_in(&host, [("hoard", hoard.as_slice())]);
+        with_good_answers(&host, || {
+            std::thread::scope(|scope| {
+                for _ in 0..64 {
+                    scope.spawn(|| {
+                        let client = Client::new(&host);
+                        for _ in 0..4 {
+                            let status = client.request("GET", "/hoard/?param=x", None).unwrap().status;
+                            assert!([503, 504].contains(&status), "{status}");
+                        }
+                    });
+                }
+            });
+        });
+        log_of(host);
+    }
+}
