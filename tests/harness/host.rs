@@ -1,0 +1,101 @@
+//! A host that runs: its surfaces, its answers, its ledger and its end.
+
+use super::{Answer, Client, Process, assert_balanced};
+use crate::balance::assert_even;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A host that is ready, in a directory of its own.
+pub struct Host {
+    pub process: Process,
+    pub directory: tempfile::TempDir,
+    pub(super) surfaces: BTreeMap<String, String>,
+}
+
+impl Host {
+    /// Where a surface is: `http`, `admin`, `publish` or `frontend`.
+    pub fn surface(&self, name: &str) -> &str {
+        &self.surfaces[name]
+    }
+
+    pub fn plugin_path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(format!("{name}.wasm"))
+    }
+
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, None)
+    }
+
+    #[track_caller]
+    pub fn post(&self, path: &str, body: &[u8]) -> Answer {
+        self.request("POST", path, Some(body))
+    }
+
+    #[track_caller]
+    pub fn request(&self, method: &str, path: &str, body: Option<&[u8]>) -> Answer {
+        Client::new(self).request(method, path, body).expect("the host answers")
+    }
+
+    pub fn admin(&self, path: &str) -> Answer {
+        Client::at(self.surface("admin")).request("GET", path, None).expect("the admin surface answers")
+    }
+
+    #[track_caller]
+    pub fn admin_request(&self, method: &str, path: &str, body: Option<&[u8]>) -> Answer {
+        Client::at(self.surface("admin")).request(method, path, body).expect("the admin surface answers")
+    }
+
+    /// What the admin surface tells of a plugin.
+    #[track_caller]
+    pub fn status(&self, plugin: &str) -> serde_json::Value {
+        let answer = self.admin(&format!("/plugins/{plugin}"));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+
+    /// What came in at each hop and plugin so far, and what became of it.
+    #[track_caller]
+    pub fn ledger(&self) -> serde_json::Value {
+        let client = Client::at(self.surface("admin"));
+        // Where the test gave the host a token.
+        let token = std::fs::read_to_string(self.directory.path().join("token")).unwrap_or_default();
+        let bearer = format!("Bearer {}", token.trim());
+        let answer = client.request_with("GET", "/ledger", &[("authorization", &bearer)], None);
+        let answer = answer.expect("the admin surface answers");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+
+    /// Stops in order and gives the exit code; every hop of the ledger must be even by then.
+    #[track_caller]
+    pub fn stop(mut self) -> i32 {
+        self.process.signal("TERM");
+        self.wait()
+    }
+
+    /// As [`Host::stop`], with what it wrote to stderr; its directory stays.
+    #[track_caller]
+    pub fn stop_and_tell(&mut self) -> (i32, String) {
+        self.process.signal("TERM");
+        (self.wait(), self.process.stderr())
+    }
+
+    /// Waits for an orderly end that was asked for otherwise; as [`Host::stop`].
+    #[track_caller]
+    pub fn wait(&mut self) -> i32 {
+        let code = self.process.wait().code().expect("an exit code");
+        assert_balanced(&self.process.stderr());
+        code
+    }
+}
+
+/// At the end of every test that did not stop its host: the ledger is even at that moment, whatever is in flight.
+impl Drop for Host {
+    fn drop(&mut self) {
+        let told = self.surface("admin") != "none";
+        if told && !std::thread::panicking() && !self.process.has_ended() {
+            assert_even(&self.ledger());
+        }
+    }
+}

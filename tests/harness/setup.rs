@@ -1,0 +1,172 @@
+//! What a host is started with: its directory, flags, environment, configuration file and limits.
+
+use super::{Host, LONG_PATIENCE, Process, bytes};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Variables of others that a machine may have and that change what the binary does, in capitals.
+const CHANGING: [&str; 17] = [
+    "ALL_PROXY",
+    "CARGO_BUILD_TARGET",
+    "CARGO_UNSTABLE_BUILD_STD",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "DOCKER_CONFIG",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NOTIFY_SOCKET",
+    "NO_COLOR",
+    "NO_PROXY",
+    "REGISTRY_AUTH_FILE",
+    "RUSTC",
+    "RUST_BACKTRACE",
+    "RUST_LIB_BACKTRACE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+];
+
+/// The binary, with nothing of the environment that could change what it does, and with a cache of its own.
+pub fn tidegate() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy().to_uppercase();
+        if text.starts_with("TIDEGATE_") || CHANGING.contains(&text.as_str()) {
+            command.env_remove(name);
+        }
+    }
+    command.env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
+    command
+}
+
+/// What a host is started with.
+pub struct Setup {
+    directory: tempfile::TempDir,
+    arguments: Vec<String>,
+    environment: Vec<(&'static str, String)>,
+    config: String,
+    files_max: Option<u32>,
+}
+
+impl Setup {
+    /// All surfaces on free ports, in an empty directory.
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let any = [
+            "--http=127.0.0.1:0",
+            "--admin=127.0.0.1:0",
+            "--publish=tcp://127.0.0.1:*",
+            "--frontend=tcp://127.0.0.1:*",
+        ];
+        Self {
+            directory,
+            arguments: any.map(str::to_owned).into(),
+            environment: Vec::new(),
+            config: String::new(),
+            files_max: None,
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Adds flags; a surface's flag replaces the one that is there.
+    pub fn with(mut self, arguments: &[&str]) -> Self {
+        for argument in arguments.iter().filter(|argument| !argument.starts_with("--plugin")) {
+            let flag = argument.split_inclusive('=').next().unwrap();
+            self.arguments.retain(|earlier| !earlier.starts_with(flag));
+        }
+        self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self
+    }
+
+    /// Writes a component into the directory and names it.
+    pub fn plugin(mut self, name: &str, component: &[u8]) -> Self {
+        let path = self.path().join(format!("{name}.wasm"));
+        std::fs::write(&path, component).unwrap();
+        self.arguments.push(format!("--plugin={name}={}", path.display()));
+        self
+    }
+
+    /// Names a copy of a committed component.
+    pub fn committed(self, name: &str) -> Self {
+        self.plugin(name, &bytes(name))
+    }
+
+    /// Sets a variable of the environment.
+    pub fn env(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.to_owned()));
+        self
+    }
+
+    /// Adds to the configuration file.
+    pub fn config(mut self, toml: &str) -> Self {
+        self.config.push_str(toml);
+        self.config.push('\n');
+        self
+    }
+
+    /// Lets it open no more files than so many.
+    pub fn files_max(mut self, count: u32) -> Self {
+        self.files_max = Some(count);
+        self
+    }
+
+    /// The command, not yet started.
+    pub fn command(&self) -> Command {
+        let mut command = tidegate();
+        command.current_dir(self.path()).args(&self.arguments).env("XDG_CACHE_HOME", self.path().join("cache"));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        if !self.config.is_empty() {
+            let file = self.path().join("tidegate.toml");
+            std::fs::write(&file, &self.config).unwrap();
+            command.arg("--config").arg(file);
+        }
+        match self.files_max {
+            Some(count) => with_files_max(count, &command),
+            None => command,
+        }
+    }
+
+    /// Starts and waits for `ready`.
+    #[track_caller]
+    pub fn start(self) -> Host {
+        self.start_with_stderr(Stdio::piped())
+    }
+
+    /// As [`Setup::start`], with a stderr of the test's own.
+    #[track_caller]
+    pub fn start_with_stderr(self, stderr: impl Into<Stdio>) -> Host {
+        let process = Process::start_with_stderr(&mut self.command(), stderr);
+        let started = Instant::now();
+        while !process.stdout().ends_with("ready\n") {
+            assert!(started.elapsed() < LONG_PATIENCE, "not ready:\n{}", process.stderr());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let surfaces = process
+            .stdout()
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(name, place)| (name.to_owned(), place.to_owned()))
+            .collect();
+        Host { process, directory: self.directory, surfaces }
+    }
+}
+
+/// The same command, under a limit that it cannot raise.
+fn with_files_max(count: u32, command: &Command) -> Command {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &format!("ulimit -n {count} && exec \"$0\" \"$@\"")]);
+    limited.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    if let Some(directory) = command.get_current_dir() {
+        limited.current_dir(directory);
+    }
+    limited
+}
