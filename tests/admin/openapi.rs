@@ -1,16 +1,15 @@
 //! The document at `/openapi.json` tells what the admin surface does: all of it, and nothing else.
 
+mod document;
+
 use crate::fixtures;
-use crate::harness::{Answer, Client, Host, LONG_PATIENCE, Setup, bytes, wait_up_to};
-use serde_json::{Value, json};
+use crate::harness::{Client, Host, LONG_PATIENCE, Setup, bytes, wait_up_to};
+use document::Document;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::TcpStream;
 
 const METHODS: [&str; 6] = ["get", "put", "post", "delete", "patch", "options"];
-
-/// What a request gets that is not let in, whatever it asks for.
-const UNFIT: [u16; 4] = [400, 414, 431, 501];
 
 /// Documented, and not to be had without a wait of 30 seconds, a broken host, or a registry that stands still.
 const NOT_PROVOKED: [&str; 7] = [
@@ -22,84 +21,6 @@ const NOT_PROVOKED: [&str; 7] = [
     "put /plugins/{name} 408",
     "put /plugins/{name} 409",
 ];
-
-/// The document, and what has been seen of it.
-struct Document {
-    json: Value,
-    seen: BTreeSet<String>,
-}
-
-impl Document {
-    fn of(host: &Host) -> Self {
-        let answer = host.admin_request("GET", "/openapi.json", None);
-        assert_eq!(answer.header("content-type"), "application/json");
-        Self { json: answer.json(), seen: BTreeSet::new() }
-    }
-
-    fn resolved<'a>(&'a self, mut value: &'a Value) -> &'a Value {
-        while let Some(reference) = value.get("$ref") {
-            value = self.json.pointer(&reference.as_str().unwrap()[1..]).unwrap_or_else(|| panic!("{reference}"));
-        }
-        value
-    }
-
-    /// Holds an answer against what is documented for this operation and status.
-    #[track_caller]
-    fn check(&mut self, operation: &str, answer: &Answer) {
-        let (method, path) = operation.split_once(' ').unwrap();
-        let responses = &self.json["paths"][path][method]["responses"];
-        let status = answer.status.to_string();
-        // What is said of a request before anybody looks at what it asks for is documented once.
-        let is_unfit = responses.get(&status).is_none() && UNFIT.contains(&answer.status);
-        let status = if is_unfit { "default" } else { &status };
-        let name = format!("{operation} {status}");
-        let documented = &responses[status];
-        assert!(!documented.is_null(), "{name} is not documented: {}", answer.text());
-        let documented = self.resolved(documented);
-        for (header, _) in documented.get("headers").and_then(Value::as_object).into_iter().flatten() {
-            assert_ne!(answer.header(&header.to_ascii_lowercase()), "", "{name} lacks {header}");
-        }
-        assert!(is_unfit || answer.header("cache-control") == "no-store", "{name}");
-        let content_type = answer.header("content-type").split(';').next().unwrap();
-        let schema = &documented["content"][content_type]["schema"];
-        assert!(!schema.is_null(), "{name} is not documented as {content_type}");
-        let value = if content_type.ends_with("json") { answer.json() } else { json!(answer.text()) };
-        let mut whole = json!({"allOf": [schema], "components": self.json["components"]});
-        close(&mut whole);
-        let mut compiler = boon::Compiler::new();
-        compiler.enable_format_assertions();
-        compiler.enable_content_assertions();
-        compiler.add_resource("urn:whole", whole).unwrap();
-        let mut schemas = boon::Schemas::new();
-        let schema = compiler.compile("urn:whole", &mut schemas).unwrap_or_else(|error| panic!("{name}: {error:#}"));
-        schemas.validate(&value, schema).unwrap_or_else(|error| panic!("{name}: {error}\n{value:#}"));
-        self.seen.insert(name);
-    }
-
-    fn operations(&self) -> BTreeSet<String> {
-        let mut operations = BTreeSet::new();
-        for (path, item) in self.json["paths"].as_object().unwrap() {
-            for method in item.as_object().unwrap().keys().filter(|&method| method != "parameters") {
-                operations.insert(format!("{method} {path}"));
-            }
-        }
-        operations
-    }
-}
-
-/// Lets no object have what its schema does not name, so that an answer holds nothing undocumented.
-fn close(schema: &mut Value) {
-    match schema {
-        Value::Object(object) => {
-            if object.contains_key("properties") && !object.contains_key("additionalProperties") {
-                object.insert("additionalProperties".to_owned(), json!(false));
-            }
-            object.values_mut().for_each(close);
-        }
-        Value::Array(items) => items.iter_mut().for_each(close),
-        _ => {}
-    }
-}
 
 /// One plugin for each way in which a call ends, and one that does not load.
 fn host() -> Host {
