@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 fn a_hostile_policy_sends_nothing_and_is_counted() {
     let rows = policies();
     let setup = Setup::new().committed("downcase").committed("echo").with(&["--policy=echo"]);
+    // On a busy machine the host would shed load of the good plugin, which this test is not about.
+    let setup = setup.config("[http]\nqueue_delay_ms_max = 0");
     let host = setup.config(NO_PAUSES).config("[limits]\ncall_deadline_ms = 2000").start();
     let socket = zmq::Context::new().socket(zmq::DEALER).unwrap();
     socket.set_rcvtimeo(60_000).unwrap();
@@ -36,7 +38,7 @@ fn a_hostile_policy_sends_nothing_and_is_counted() {
     let ledger = at_exit(&log);
     let dropped = &ledger["hops"]["policy"]["dropped"];
     for (reason, count) in expected {
-        // What a busy machine leaves no time for its deadline counts as that.
+        // On a busy machine a call that was to exceed its deadline may be counted as starved.
         let starved = if reason == "deadline-exceeded" { dropped["starved"].as_u64().unwrap_or(0) } else { 0 };
         assert_eq!(dropped[reason].as_u64().unwrap_or(0) + starved, count, "{reason}: {ledger}");
     }
