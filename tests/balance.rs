@@ -1,8 +1,8 @@
-//! The ledger as a host tells it, held to its promise: in = out + dropped + in flight.
+//! Checks of a ledger that a host reports: in = out + dropped + in flight.
 
 use serde_json::{Map, Value, json};
 
-/// Holds every hop and plugin of a ledger to the promise, whatever is in flight.
+/// Asserts in = out + dropped + in flight for every hop and plugin of a ledger.
 #[track_caller]
 pub fn assert_even(ledger: &Value) {
     for (name, figures) in rows(ledger) {
@@ -12,7 +12,7 @@ pub fn assert_even(ledger: &Value) {
     }
 }
 
-/// Holds the ledger at the end of a host's stderr to the promise, with nothing in flight.
+/// Asserts that the ledger at the end of a host's stderr adds up and that nothing is in flight.
 #[track_caller]
 pub fn assert_balanced(stderr: &str) {
     let ledger = at_exit(stderr);
@@ -22,7 +22,7 @@ pub fn assert_balanced(stderr: &str) {
     }
 }
 
-/// The ledger at the end of a host's stderr, in the form that `GET /ledger` has: from its table, or from its line of JSON.
+/// The ledger at the end of a host's stderr, from its table or its line of JSON, in the form of `GET /ledger`.
 #[track_caller]
 pub fn at_exit(stderr: &str) -> Value {
     if let Some(line) = stderr.lines().rfind(|line| line.starts_with("{\"ledger\"")) {

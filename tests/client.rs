@@ -1,4 +1,4 @@
-//! An HTTP client that takes every status for an answer.
+//! An HTTP client that returns every status as an answer, not as an error.
 
 use crate::harness::{Host, LONG_PATIENCE};
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ impl Answer {
     }
 }
 
-/// A client that keeps its connection.
+/// A client that reuses its connection.
 pub struct Client {
     agent: ureq::Agent,
     base: String,
@@ -40,7 +40,7 @@ impl Client {
     pub fn at(base: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            // Of a proxy of the machine the host knows nothing.
+            // The proxy variables of the environment must not apply: the host is on loopback.
             .proxy(None)
             .allow_non_standard_methods(true)
             .timeout_global(Some(LONG_PATIENCE))

@@ -12,42 +12,42 @@ pub use setup::{Setup, tidegate};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// What a host does at once may take so long on a slow and busy machine: an answer, a message, a line of the log.
+/// How long a test waits for what a host does at once, on a slow and busy machine: an answer, a message, a log line.
 pub const PATIENCE: Duration = Duration::from_secs(10);
-/// What it does beside all else: a component is compiled by a process that gives way to every other test, and a start, a swap and
-/// a load over HTTP wait for that. So does what a test does very often.
+/// How long a test waits for what includes a compilation (a start, a swap, a load over HTTP), because the compiler runs
+/// at a low priority, and for what it does very often.
 pub const LONG_PATIENCE: Duration = Duration::from_secs(60);
-/// An end: the grace period of ten seconds, and what comes before and after it.
+/// How long a test waits for a process to end: the grace period of ten seconds, and the work before and after it.
 pub const END_PATIENCE: Duration = Duration::from_secs(30);
-/// The repository.
+/// The root directory of the repository.
 pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// A committed component.
+/// The path of a committed component.
 pub fn component(name: &str) -> PathBuf {
     root().join(format!("plugins/{name}.wasm"))
 }
 
-/// What a committed component holds.
+/// The content of a committed component.
 pub fn bytes(name: &str) -> Vec<u8> {
     std::fs::read(component(name)).unwrap()
 }
 
-/// What downcase and upcase say to `AbC`.
+/// The answers of downcase and upcase to `AbC`.
 pub const DOWN: &str = "lower case of AbC is abc";
 pub const UP: &str = "upper case of AbC is ABC";
 
-/// What a DEALER sends, and gets back from an echo, where the body is one empty frame.
+/// The frames of a request whose body is one empty frame, behind its delimiter; an echo replies with the same.
 pub const EMPTY_REQUEST: [&[u8]; 2] = [b"", b""];
 
-/// Waits until `condition` gives something.
+/// Polls `condition` until it returns a value, for up to [`PATIENCE`].
 #[track_caller]
 pub fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
     wait_up_to(PATIENCE, what, condition)
 }
 
-/// The same for what may take longer.
+/// As [`wait_for`], for up to `patience`.
 #[track_caller]
 pub fn wait_up_to<T>(patience: Duration, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();

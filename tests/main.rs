@@ -1,6 +1,6 @@
-//! Tidegate's promises, each tried on the real binary over real sockets. One file per promise.
+//! Tidegate's promises, each tested on the real binary over real sockets: one file or folder per promise.
 
-// What is unwrapped here is a promise too.
+// A test is to panic where an unwrap fails.
 #![allow(clippy::unwrap_used)]
 
 mod balance;

@@ -1,4 +1,4 @@
-//! A child process with a watchdog, whose output is read as it comes.
+//! A child process that a watchdog ends, with its output collected while it runs.
 
 use crate::harness::{END_PATIENCE, PATIENCE, wait_up_to};
 use rustix::process::{Pid, Signal, kill_process};
@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// After this a child is killed, so that no test waits for ever.
+/// The time after which a child process is killed, so that no test waits for ever.
 fn watchdog() -> Duration {
     const ORDINARY: Duration = Duration::from_secs(180);
-    // What a test is asked to last comes on top.
+    // The endurance test lasts as long as this variable says, in addition to the rest of its work.
     let asked = std::env::var("TIDEGATE_ENDURE_SECONDS").ok().and_then(|text| text.parse().ok());
     ORDINARY + Duration::from_secs(asked.unwrap_or(0))
 }
 
-/// A child process with its output collected, killed by a watchdog or when it is dropped.
+/// A child process. Its output is collected; it is killed by the watchdog or on drop.
 pub struct Process {
     child: Child,
     stdout: Arc<Mutex<String>>,
@@ -29,7 +29,7 @@ impl Process {
         Self::start_with_stderr(command, Stdio::piped())
     }
 
-    /// Starts with a stderr of the test's own, which then is not collected.
+    /// Starts with a stderr that the test chooses; it is collected only if it is piped.
     pub fn start_with_stderr(command: &mut Command, stderr: impl Into<Stdio>) -> Self {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().expect("the binary starts");
@@ -65,12 +65,12 @@ impl Process {
         signal(self.child.id(), name);
     }
 
-    /// Whether it is over, however that came.
+    /// Whether the process has ended, by itself or by a signal.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|status| status.is_some())
     }
 
-    /// Waits for the end, and for all output.
+    /// Waits until the process has ended and all of its output is collected.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {
         let status = wait_up_to(END_PATIENCE, "the process to end", || self.child.try_wait().unwrap());
@@ -93,7 +93,7 @@ impl Process {
         self.wait_for_line_up_to(PATIENCE, words);
     }
 
-    /// The same of a line that may take longer.
+    /// As [`Process::wait_for_line`], for up to `patience`.
     #[track_caller]
     pub fn wait_for_line_up_to(&self, patience: Duration, words: &[&str]) {
         let started = Instant::now();
@@ -115,7 +115,7 @@ impl Drop for Process {
     }
 }
 
-/// The memory that a process holds.
+/// The resident memory of a process.
 #[cfg(target_os = "linux")]
 pub fn resident_kib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process that has not ended");
@@ -124,7 +124,7 @@ pub fn resident_kib(pid: u32) -> u64 {
 }
 
 pub fn signal(pid: u32, name: &str) {
-    // Not with `kill`, which is not on every machine.
+    // The command `kill` is not installed on every machine.
     let signal = match name {
         "CONT" => Signal::CONT,
         "HUP" => Signal::HUP,
@@ -134,11 +134,11 @@ pub fn signal(pid: u32, name: &str) {
         "TERM" => Signal::TERM,
         name => panic!("a signal named {name}"),
     };
-    // It may have ended by itself.
+    // The process may have ended by itself; then there is nothing to signal.
     let _ = kill_process(Pid::from_raw(pid as i32).expect("a process"), signal);
 }
 
-/// Reads a pipe to its end in a thread; the thread's reference goes away with the end.
+/// Reads a pipe to its end in a thread, which drops its reference to the text at the end.
 fn collect(pipe: impl Read + Send + 'static) -> Arc<Mutex<String>> {
     let text = Arc::new(Mutex::new(String::new()));
     let into = Arc::clone(&text);

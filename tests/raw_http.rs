@@ -1,13 +1,13 @@
-//! An HTTP client that writes what it is told, byte for byte, and reads what comes.
+//! An HTTP/1.1 client over plain TCP that sends the bytes it is given and parses no more than a test needs.
 
 use crate::harness::{Host, LONG_PATIENCE};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-/// One connection.
+/// One TCP connection.
 pub struct Raw(pub TcpStream);
 
-/// One answer, as far as a test wants to know it.
+/// One answer: its status, its head as text, and its body.
 #[derive(Debug)]
 pub struct RawAnswer {
     pub status: u16,
@@ -33,13 +33,13 @@ impl Raw {
         Self(stream)
     }
 
-    /// Sends all of it.
+    /// Sends all bytes.
     #[track_caller]
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.write_all(bytes.as_ref()).unwrap();
     }
 
-    /// Says that nothing more comes.
+    /// Shuts down the sending side.
     pub fn half_close(&self) {
         self.0.shutdown(Shutdown::Write).unwrap();
     }
@@ -61,7 +61,7 @@ impl Raw {
         Some(RawAnswer { status, head, body: String::new() })
     }
 
-    /// The next answer, which says how long it is; none if the connection ended in order before its first byte.
+    /// The next answer, with as much body as its content-length says; none if the connection ended in order before it.
     #[track_caller]
     pub fn answer(&mut self) -> Option<RawAnswer> {
         let mut answer = self.head()?;
@@ -72,7 +72,7 @@ impl Raw {
         Some(answer)
     }
 
-    /// The one answer that is left, after which the host closes.
+    /// The last answer, after which the host closes the connection.
     #[track_caller]
     pub fn last_answer(&mut self) -> RawAnswer {
         let answer = self.answer().expect("an answer");
@@ -80,7 +80,7 @@ impl Raw {
         answer
     }
 
-    /// What comes until the host ends the connection, in whatever way.
+    /// All bytes that arrive until the host closes or resets the connection.
     #[track_caller]
     pub fn rest(&mut self) -> Vec<u8> {
         let mut all = Vec::new();

@@ -1,4 +1,4 @@
-//! A ZMTP 3 peer over plain TCP, which says what no library would say, in any pieces, and reads only when it is told to.
+//! A ZMTP 3 peer over plain TCP: it sends any bytes in any pieces, and reads only when a test calls for it.
 
 use crate::harness::LONG_PATIENCE;
 use std::io::{self, Read, Write};
@@ -8,13 +8,13 @@ const MORE: u8 = 1;
 const LONG: u8 = 2;
 const COMMAND: u8 = 4;
 
-/// One end of a connection; without any of libzmq's manners.
+/// One end of a connection, with none of libzmq's automatic behaviour but answers to PING.
 pub struct RawPeer {
     stream: TcpStream,
 }
 
 impl RawPeer {
-    /// Connects as a socket of a type (`SUB`, `DEALER`), with an identity that may be empty, and goes through the handshake.
+    /// Connects as a socket type (`SUB`, `DEALER`) with an identity, which may be empty, and completes the handshake.
     #[track_caller]
     pub fn connect(endpoint: &str, socket_type: &str, identity: &[u8]) -> Self {
         let mut this = Self::connect_silently(endpoint);
@@ -25,7 +25,7 @@ impl RawPeer {
         this
     }
 
-    /// Connects, and says nothing.
+    /// Connects, and sends nothing.
     #[track_caller]
     pub fn connect_silently(endpoint: &str) -> Self {
         let stream = TcpStream::connect(endpoint.trim_start_matches("tcp://")).unwrap();
@@ -42,12 +42,12 @@ impl RawPeer {
         self.stream.read_exact(&mut [0; 64]).unwrap();
     }
 
-    /// The connection, for what no method here does: other patience, its addresses.
+    /// The TCP stream, for what no method here offers: other timeouts, the addresses.
     pub fn stream(&self) -> &TcpStream {
         &self.stream
     }
 
-    /// Writes bytes as they are.
+    /// Writes raw bytes.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
@@ -57,12 +57,12 @@ impl RawPeer {
         self.write(&message(frames))
     }
 
-    /// Says that nothing more will be sent, and goes on reading.
+    /// Shuts down the sending side; reading is still possible.
     pub fn end_sending(&self) -> io::Result<()> {
         self.stream.shutdown(Shutdown::Write)
     }
 
-    /// The next message. Commands are passed over, except that a PING is answered.
+    /// The next message. Commands are skipped, except that a PING is answered.
     pub fn receive(&mut self) -> io::Result<Vec<Vec<u8>>> {
         let mut frames = Vec::new();
         loop {
@@ -78,7 +78,7 @@ impl RawPeer {
         }
     }
 
-    /// Waits for a heartbeat, and answers it. Messages are passed over.
+    /// Waits for a PING, and answers it. Messages are skipped.
     pub fn receive_ping(&mut self) -> io::Result<()> {
         loop {
             let (flags, body) = self.read_frame()?;
@@ -88,7 +88,7 @@ impl RawPeer {
         }
     }
 
-    /// The next command that is no PING, which is answered. Messages are passed over.
+    /// The next command that is not a PING. PINGs are answered, messages are skipped.
     pub fn receive_command(&mut self) -> io::Result<Vec<u8>> {
         loop {
             let (flags, body) = self.read_frame()?;
@@ -98,9 +98,9 @@ impl RawPeer {
         }
     }
 
-    /// Answers a command if it is a PING. Returns whether it was.
+    /// Answers a command if it is a PING. Returns whether it was one.
     fn answer(&mut self, command_body: &[u8]) -> io::Result<bool> {
-        // After the name come two bytes of time to live, and what the PONG is to say again.
+        // After the name come two bytes of TTL and the context, which the PONG repeats.
         let Some(context) = command_body.strip_prefix(b"\x04PING").and_then(|rest| rest.get(2..)) else {
             return Ok(false);
         };
@@ -108,7 +108,7 @@ impl RawPeer {
         Ok(true)
     }
 
-    /// Reads and throws away until the other end closes the connection.
+    /// Discards what arrives until the other end closes the connection.
     #[track_caller]
     pub fn wait_for_end(&mut self) {
         match io::copy(&mut self.stream, &mut io::sink()) {
@@ -131,14 +131,14 @@ impl RawPeer {
     }
 }
 
-/// The 64 bytes with which ZMTP 3.1 begins, for the mechanism NULL.
+/// The 64-byte greeting of ZMTP 3.1 with the mechanism NULL.
 pub fn greeting() -> Vec<u8> {
     let mut bytes = [&b"\xff"[..], &[0; 8], b"\x7f\x03\x01NULL"].concat();
     bytes.resize(64, 0);
     bytes
 }
 
-/// The command that ends the handshake of NULL.
+/// The READY command, which ends the handshake of the mechanism NULL.
 pub fn ready(socket_type: &str, identity: &[u8]) -> Vec<u8> {
     command("READY", &[property("Socket-Type", socket_type.as_bytes()), property("Identity", identity)].concat())
 }
@@ -148,18 +148,18 @@ fn property(name: &str, value: &[u8]) -> Vec<u8> {
     [&[u8::try_from(name.len()).unwrap()], name.as_bytes(), &size, value].concat()
 }
 
-/// A command of any name.
+/// The bytes of a command frame.
 pub fn command(name: &str, data: &[u8]) -> Vec<u8> {
     frame(COMMAND, &[&[u8::try_from(name.len()).unwrap()], name.as_bytes(), data].concat())
 }
 
-/// A message of any frames.
+/// The bytes of a multipart message.
 pub fn message(frames: &[&[u8]]) -> Vec<u8> {
     let last = frames.len() - 1;
     frames.iter().enumerate().flat_map(|(index, body)| frame(if index < last { MORE } else { 0 }, body)).collect()
 }
 
-/// One frame; of a message that goes on, if the first of the flags is set.
+/// The bytes of one frame; with the flag [`MORE`], further frames of the message follow.
 pub fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
     let size = body.len() as u64;
     match u8::try_from(size) {
@@ -168,7 +168,7 @@ pub fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
     }
 }
 
-/// A subscription to a topic, or its end, as a message: what all versions of ZMTP understand.
+/// A subscription to a topic (`on`) or its cancellation, as a message, which all versions of ZMTP understand.
 pub fn subscription(on: bool, topic: &[u8]) -> Vec<u8> {
     frame(0, &[&[u8::from(on)], topic].concat())
 }
@@ -184,7 +184,7 @@ mod tests {
         let large = vec![b'x'; 300];
         dealer.send(&[b"", &large]).unwrap();
         assert_eq!(dealer.receive().unwrap(), [&b""[..], &large]);
-        // A request in pieces, from a client that has nothing more to say.
+        // A request that is sent in pieces, after which the client shuts down its sending side.
         let (first, second) = (frame(MORE, b""), frame(0, b"end"));
         dealer.write(&first[..1]).unwrap();
         dealer.write(&[&first[1..], &second].concat()).unwrap();

@@ -5,7 +5,7 @@ use crate::balance::assert_even;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// A host that is ready, in a directory of its own.
+/// A running host that has printed `ready`, and its temporary directory.
 pub struct Host {
     pub process: Process,
     pub directory: tempfile::TempDir,
@@ -13,7 +13,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Where a surface is: `http`, `admin`, `publish` or `frontend`.
+    /// The address that the host printed for a surface: `http`, `admin`, `publish` or `frontend`.
     pub fn surface(&self, name: &str) -> &str {
         &self.surfaces[name]
     }
@@ -46,7 +46,7 @@ impl Host {
         Client::at(self.surface("admin")).request(method, path, body).expect("the admin surface answers")
     }
 
-    /// What the admin surface tells of a plugin.
+    /// The status document of a plugin, from the admin surface.
     #[track_caller]
     pub fn status(&self, plugin: &str) -> serde_json::Value {
         let answer = self.admin(&format!("/plugins/{plugin}"));
@@ -54,11 +54,11 @@ impl Host {
         answer.json()
     }
 
-    /// What came in at each hop and plugin so far, and what became of it.
+    /// The ledger at this moment, from the admin surface.
     #[track_caller]
     pub fn ledger(&self) -> serde_json::Value {
         let client = Client::at(self.surface("admin"));
-        // Where the test gave the host a token.
+        // The token, if the test wrote one for the host.
         let token = std::fs::read_to_string(self.directory.path().join("token")).unwrap_or_default();
         let bearer = format!("Bearer {}", token.trim());
         let answer = client.request_with("GET", "/ledger", &[("authorization", &bearer)], None);
@@ -67,21 +67,21 @@ impl Host {
         answer.json()
     }
 
-    /// Stops in order and gives the exit code; every hop of the ledger must be even by then.
+    /// Stops the host with SIGTERM and returns its exit code; the final ledger must balance.
     #[track_caller]
     pub fn stop(mut self) -> i32 {
         self.process.signal("TERM");
         self.wait()
     }
 
-    /// As [`Host::stop`], with what it wrote to stderr; its directory stays.
+    /// As [`Host::stop`], but returns the host's stderr as well and keeps its directory.
     #[track_caller]
     pub fn stop_and_tell(&mut self) -> (i32, String) {
         self.process.signal("TERM");
         (self.wait(), self.process.stderr())
     }
 
-    /// Waits for an orderly end that was asked for otherwise; as [`Host::stop`].
+    /// As [`Host::stop`], for a host that has been told to end in another way.
     #[track_caller]
     pub fn wait(&mut self) -> i32 {
         let code = self.process.wait().code().expect("an exit code");
@@ -90,7 +90,7 @@ impl Host {
     }
 }
 
-/// At the end of every test that did not stop its host: the ledger is even at that moment, whatever is in flight.
+/// Checks the ledger of a host that the test did not stop: it must add up, whatever is in flight.
 impl Drop for Host {
     fn drop(&mut self) {
         let told = self.surface("admin") != "none";

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Variables of others that a machine may have and that change what the binary does, in capitals.
+/// Environment variables, in capitals, that are not Tidegate's own and that change what the binary does.
 const CHANGING: [&str; 17] = [
     "ALL_PROXY",
     "CARGO_BUILD_TARGET",
@@ -26,7 +26,7 @@ const CHANGING: [&str; 17] = [
     "SSL_CERT_FILE",
 ];
 
-/// The binary, with nothing of the environment that could change what it does, and with a cache of its own.
+/// The binary, without the environment variables that change what it does, and with a cache directory for the tests.
 pub fn tidegate() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     for (name, _) in std::env::vars_os() {
@@ -49,7 +49,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// All surfaces on free ports, in an empty directory.
+    /// A host in an empty directory, with each surface on a free port.
     pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let any = [
@@ -71,7 +71,7 @@ impl Setup {
         self.directory.path()
     }
 
-    /// Adds flags; a surface's flag replaces the one that is there.
+    /// Adds flags. A flag replaces an earlier one of the same name; `--plugin` flags add up.
     pub fn with(mut self, arguments: &[&str]) -> Self {
         for argument in arguments.iter().filter(|argument| !argument.starts_with("--plugin")) {
             let flag = argument.split_inclusive('=').next().unwrap();
@@ -81,7 +81,7 @@ impl Setup {
         self
     }
 
-    /// Writes a component into the directory and names it.
+    /// Writes a component into the directory and passes it as `--plugin`.
     pub fn plugin(mut self, name: &str, component: &[u8]) -> Self {
         let path = self.path().join(format!("{name}.wasm"));
         std::fs::write(&path, component).unwrap();
@@ -89,25 +89,25 @@ impl Setup {
         self
     }
 
-    /// Names a copy of a committed component.
+    /// As [`Setup::plugin`], with a copy of a committed component.
     pub fn committed(self, name: &str) -> Self {
         self.plugin(name, &bytes(name))
     }
 
-    /// Sets a variable of the environment.
+    /// Sets an environment variable.
     pub fn env(mut self, name: &'static str, value: &str) -> Self {
         self.environment.push((name, value.to_owned()));
         self
     }
 
-    /// Adds to the configuration file.
+    /// Appends to the configuration file.
     pub fn config(mut self, toml: &str) -> Self {
         self.config.push_str(toml);
         self.config.push('\n');
         self
     }
 
-    /// Lets it open no more files than so many.
+    /// Limits the host's open files, as `ulimit -n` does.
     pub fn files_max(mut self, count: u32) -> Self {
         self.files_max = Some(count);
         self
@@ -129,13 +129,13 @@ impl Setup {
         }
     }
 
-    /// Starts and waits for `ready`.
+    /// Starts the host and waits for the line `ready`.
     #[track_caller]
     pub fn start(self) -> Host {
         self.start_with_stderr(Stdio::piped())
     }
 
-    /// As [`Setup::start`], with a stderr of the test's own.
+    /// As [`Setup::start`], with a stderr that the test chooses.
     #[track_caller]
     pub fn start_with_stderr(self, stderr: impl Into<Stdio>) -> Host {
         let process = Process::start_with_stderr(&mut self.command(), stderr);
@@ -154,7 +154,7 @@ impl Setup {
     }
 }
 
-/// The same command, under a limit that it cannot raise.
+/// The same command with its soft and hard limit of open files lowered.
 fn with_files_max(count: u32, command: &Command) -> Command {
     let mut limited = Command::new("sh");
     limited.args(["-c", &format!("ulimit -n {count} && exec \"$0\" \"$@\"")]);
