@@ -1,5 +1,5 @@
-//! Plugins that do one thing each, hostile ones among them: core modules in text form, made components against the
-//! real contract in `wit/`.
+//! Guests for tests, which do one thing each: core modules in text form, encoded as components with the contract in
+//! `wit/`.
 
 mod answers;
 mod costs;
@@ -33,8 +33,8 @@ static CONTRACT: LazyLock<(Resolve, PackageId)> = LazyLock::new(|| {
 const BOTH_ROLES: &str = "package tidegate:tests;
     world both-roles { include tidegate:plugin/transform-plugin@0.1.0; include tidegate:plugin/reply-policy-plugin@0.1.0; }";
 
-/// A component of `world` around the fields of a core module, which has a memory of `pages` and an allocator that
-/// hands out what is left above `heap`.
+/// A component of `world` around a core module with these fields, a memory of `pages`, and a bump allocator that
+/// begins at the address `heap`.
 pub fn component(world: &str, pages: u32, heap: u32, fields: &str) -> Vec<u8> {
     let text = format!(
         r#"(module
@@ -62,11 +62,12 @@ pub const REPLIES: &str = r#"(func (export "tidegate:plugin/reply-policy@0.1.0#r
     (param $identity i32) (param $identity_len i32) (param $pairs i32) (param $pairs_len i32)
     (param $frames i32) (param $frames_len i32) (result i32)"#;
 
-/// Sets the words of the value that is returned, which stands at address 16.
+/// A function that sets one 32-bit word of the returned value, which is at address 16.
 pub const SET: &str = r#"(func $set (param $word i32) (param $value i32)
     (i32.store (i32.add (i32.const 16) (i32.shl (local.get $word) (i32.const 2))) (local.get $value)))"#;
 
-/// A transform with the given instructions; they leave the address of the result. `fields` stand beside it.
+/// A transform with these instructions, which leave the address of the result on the stack, and with these fields in
+/// its module.
 pub fn transform(fields: &str, instructions: &str) -> Vec<u8> {
     component("transform-plugin", 32, 4096, &format!("{fields} {SET} {TRANSFORM} {instructions})"))
 }
@@ -76,7 +77,7 @@ pub fn reply_policy(fields: &str, instructions: &str) -> Vec<u8> {
     component("reply-policy-plugin", 32, 4096, &format!("{fields} {SET} {REPLIES} {instructions})"))
 }
 
-/// A custom section, to be put behind a component.
+/// The bytes of a custom section, to be appended to a component.
 pub fn custom_section(name: &str, data: &[u8]) -> Vec<u8> {
     use wasm_encoder::{ComponentSection, CustomSection};
     let mut bytes = Vec::new();
@@ -84,7 +85,7 @@ pub fn custom_section(name: &str, data: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// `ok(some(message))` with the body that stands there.
+/// Instructions that return `ok(some(message))` with the body at this address and of this length.
 pub fn returning(at: &str, length: &str) -> String {
     format!(
         "(call $set (i32.const 1) (i32.const 1))

@@ -13,17 +13,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// A plugin that fails at every call is what this file is about.
+/// Turns off pauses and rollbacks: the hostile plugins are meant to fail at every call.
 const NO_PAUSES: &str = "[rollback]\nfailures = 0";
-/// Whether a line of the log about the plugin has all the words.
+/// Whether one log line about the plugin contains all the words.
 fn has_line(log: &str, plugin: &str, words: &[&str]) -> bool {
     let plugin = format!("plugin=\"{plugin}\"");
     log.lines().any(|line| line.contains(&plugin) && words.iter().all(|word| line.contains(word)))
 }
 
-/// A host with the good plugin in a scanned directory, into which files are dropped.
+/// A host with the good plugin, downcase, in a scanned directory, to which hostile files are added.
 fn host(config: &str) -> Host {
-    // On a machine that is busy with other tests so many clients do wait, and what is tried here is not that.
+    // On a busy machine the host would shed load of so many clients, which these tests are not about.
     let no_shedding = "[http]\nqueue_delay_ms_max = 0";
     let setup = Setup::new().with(&["--frontend=none"]).config(NO_PAUSES).config(no_shedding).config(config);
     std::fs::create_dir(setup.path().join("plugins")).unwrap();
@@ -31,7 +31,7 @@ fn host(config: &str) -> Host {
     setup.start()
 }
 
-/// Puts files into the directory, a few at a time, and waits until the host has said what it makes of each.
+/// Adds files to the scanned directory, eight at a time, and waits until the log says whether each is loaded.
 fn drop_in<'a>(host: &Host, files: impl IntoIterator<Item = (&'a str, &'a [u8])>) {
     let plugins = host.directory.path().join("plugins");
     let files: Vec<_> = files.into_iter().collect();
@@ -45,14 +45,14 @@ fn drop_in<'a>(host: &Host, files: impl IntoIterator<Item = (&'a str, &'a [u8])>
     }
 }
 
-/// Replaces a file at once.
+/// Replaces a file atomically.
 fn replace(path: &Path, content: &[u8]) {
     let new = path.with_extension("new");
     std::fs::write(&new, content).unwrap();
     std::fs::rename(new, path).unwrap();
 }
 
-/// Raises its flag when it goes, after a failed assertion too: else whoever waits for the flag would wait for ever.
+/// Sets its flag on drop, also when an assertion fails: otherwise the thread that waits for the flag would never end.
 struct Raised<'a>(&'a AtomicBool);
 
 impl Drop for Raised<'_> {
@@ -61,7 +61,7 @@ impl Drop for Raised<'_> {
     }
 }
 
-/// Asks the good plugin again and again while `work` goes on.
+/// Requests the good plugin in a loop while `work` runs; every answer must be right.
 fn with_good_answers<T>(host: &Host, work: impl FnOnce() -> T) -> T {
     let enough = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -90,7 +90,7 @@ fn assert_good(client: &Client) {
     assert_eq!((answer.status, answer.text()), (200, "lower case of HeLLo is hello"));
 }
 
-/// Calls each plugin once, four at a time; after each call the good plugin has to answer well on the same connection.
+/// Calls each plugin once, four at a time; after each call the good plugin must answer on the same connection.
 fn call_each(host: &Host, names: &[&str]) -> Vec<u16> {
     let next = AtomicUsize::new(0);
     let statuses: BTreeMap<usize, u16> = std::thread::scope(|scope| {
@@ -114,7 +114,7 @@ fn call_each(host: &Host, names: &[&str]) -> Vec<u16> {
     statuses.into_values().collect()
 }
 
-/// Stops the host, which has to end well, and gives its whole log.
+/// Stops the host, which must exit with 0 and a balanced ledger, and returns its whole log.
 fn log_of(mut host: Host) -> String {
     host.process.signal("TERM");
     assert_eq!(host.process.wait().code(), Some(0));

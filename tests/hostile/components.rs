@@ -1,4 +1,4 @@
-//! Builders of hostile components: the modules around which they are made, and those with a hostile allocator.
+//! Builders of hostile components: their common parts, and the components with a hostile allocator or post-return.
 
 mod host_calls;
 mod invalid;
@@ -18,10 +18,10 @@ use std::sync::LazyLock;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{PackageId, Resolve};
 
-/// What opens a component.
+/// The preamble of a component.
 pub const HEADER: &[u8] = b"\0asm\x0d\0\x01\0";
 
-/// The contract with what language runtimes import beside it.
+/// Worlds of the contract that also import what language runtimes import.
 const WORLDS: &str = r"package tidegate:hostile;
     package wasi:cli@0.2.12 {
         interface exit { exit: func(status: result); }
@@ -38,7 +38,7 @@ static CONTRACT: LazyLock<(Resolve, PackageId)> = LazyLock::new(|| {
     (resolve, package)
 });
 
-/// A component of one of the [`WORLDS`] around a whole core module.
+/// A component of one of the [`WORLDS`] around a core module.
 fn around(world: &str, encoding: StringEncoding, module: &str) -> Vec<u8> {
     let mut module = wat::parse_str(module).unwrap_or_else(|error| panic!("{error}\n{module}"));
     let (resolve, package) = &*CONTRACT;
@@ -56,7 +56,7 @@ const PARTS: &str = r#"(memory (export "memory") 32) (global $free (mut i32) (i3
 const BUMP: &str = "(call $bump (local.get 3))";
 const NONE: &str = "(i32.const 16)";
 
-/// A transform in full: what stands beside it, its allocator's instructions and its own.
+/// A transform with these fields in its module, these instructions of its allocator, and these of its own.
 fn whole(fields: &str, realloc: &str, instructions: &str) -> Vec<u8> {
     around("transform", StringEncoding::UTF8, &module(fields, realloc, &format!("{TRANSFORM} {instructions})")))
 }
@@ -68,17 +68,17 @@ fn module(fields: &str, realloc: &str, role: &str) -> String {
     )
 }
 
-/// A transform without imports and without the stores of [`transform`].
+/// A transform with the ordinary allocator, and without the function `$set` that [`transform`] has.
 pub fn plain(fields: &str, instructions: &str) -> Vec<u8> {
     whole(fields, BUMP, instructions)
 }
 
-/// Filters every message, after the allocator did what it wanted.
+/// Filters every message; its allocator has these instructions.
 pub fn allocating(realloc: &str) -> Vec<u8> {
     whole("", realloc, NONE)
 }
 
-/// Filters every message, and then has a word with the host before its memory is freed.
+/// Filters every message; its post-return function has these instructions.
 pub fn post_returning(fields: &str, instructions: &str) -> Vec<u8> {
     let post = r#"(func (export "cabi_post_tidegate:plugin/transform@0.1.0#transform") (param i32)"#;
     whole(&format!("{fields} {post} {instructions})"), BUMP, NONE)
@@ -90,12 +90,12 @@ pub fn post_returning_policy(instructions: &str) -> Vec<u8> {
     reply_policy(&format!("{post} {instructions})"), NONE)
 }
 
-/// A reply policy with an allocator of its own.
+/// A reply policy whose allocator has these instructions.
 pub fn allocating_policy(realloc: &str) -> Vec<u8> {
     around("policy", StringEncoding::UTF8, &module("", realloc, &format!("{REPLIES} {NONE})")))
 }
 
-/// Does something, drops what comes of it, and filters the message.
+/// Evaluates an expression, drops its value, and filters the message.
 pub fn doing(expression: &str) -> Vec<u8> {
     transform("", &format!("(drop {expression}) {NONE}"))
 }

@@ -13,7 +13,7 @@ fn what_is_no_file_or_too_large_a_one_is_not_read() {
     std::os::unix::fs::symlink("nowhere", path("dangling.wasm")).unwrap();
     std::os::unix::fs::symlink("circle.wasm", path("circle.wasm")).unwrap();
     std::os::unix::fs::symlink("/dev/zero", path("endless.wasm")).unwrap();
-    // Of holes alone, so that nothing is written.
+    // A sparse file, so that nothing is written.
     std::fs::File::create(path("huge.wasm")).unwrap().set_len((256 << 20) + 1).unwrap();
     assert!(Command::new("mkfifo").arg(path("fifo.wasm")).status().unwrap().success());
     for (name, text) in [
@@ -31,7 +31,7 @@ fn what_is_no_file_or_too_large_a_one_is_not_read() {
     }
 }
 
-/// Every cut at 1 KB, and copies with one bit the wrong way round.
+/// Copies that are cut off at every 2 KiB, and copies with one flipped bit.
 #[test]
 fn damaged_copies_of_a_good_component_are_refused_or_whole() {
     let good = bytes("downcase");
@@ -54,7 +54,7 @@ fn damaged_copies_of_a_good_component_are_refused_or_whole() {
             let whole = (answer.status, answer.text()) == (200, "lower case of HeLLo is hello");
             assert!(whole || answer.status == 503, "{name}: {}", answer.text());
         }
-        // A flipped bit may be in a text or a number: any answer is one, as long as the host gives it.
+        // The flipped bit may be in a text or a number of the guest, so any answer is right.
         call_each(&host, &flips.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
     });
     let log = log_of(host);

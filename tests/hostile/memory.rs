@@ -1,4 +1,4 @@
-//! Memory does not grow over any number of hostile calls.
+//! The host's memory does not grow with the number of hostile calls.
 
 use super::components::*;
 use super::{NO_PAUSES, assert_good};
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// What is called in turn for as long as memory is watched: plugin, what it does, its limits, and the answer's status.
+/// The plugins that are called in turn while memory is measured: name, component, limits, and status of the answer.
 fn mixture() -> Vec<(&'static str, Vec<u8>, &'static str, u16)> {
     let quick = [
         ("trap", fixtures::trapping(), "", 502),
@@ -23,12 +23,12 @@ fn mixture() -> Vec<(&'static str, Vec<u8>, &'static str, u16)> {
         ("rejected", fixtures::erring(false, "no"), "", 422),
         ("filter", fixtures::filtering(), "", 204),
     ];
-    // What costs milliseconds has fewer turns.
+    // Calls that take milliseconds are made less often.
     let slow = [("loop", fixtures::looping(), "call_deadline_ms = 5", 504), ("leak", leaking_timers(), "", 502)];
     quick.iter().cycle().take(quick.len() * 4).chain(&slow).cloned().collect()
 }
 
-/// What the system tells of the host that works in the directory: the child of this process that does.
+/// The `/proc` status file of the host: the child of this process whose working directory this is.
 #[cfg(target_os = "linux")]
 fn status_file(directory: &Path) -> std::path::PathBuf {
     let directory = directory.canonicalize().unwrap();
@@ -54,18 +54,18 @@ fn resident_kib(status_file: &Path) -> u64 {
 fn memory_stays_flat_over_hostile_calls() {
     const CALLS: usize = if cfg!(debug_assertions) { 12_000 } else { 100_000 };
     const THREADS: usize = 3;
-    // All threads call one plugin at a time, so that each has taken its places in the pool early on.
+    // All threads call the same plugin at a time, so that each plugin has used all its slots of the pool early on.
     const CALLS_IN_A_ROW: usize = 64;
     let calls = std::env::var("TIDEGATE_HOSTILE_CALLS").map_or(CALLS, |calls| calls.parse().expect("a number"));
     let mixture = mixture();
     let mut setup = Setup::new().with(&["--frontend=none"]).committed("downcase").config(NO_PAUSES);
-    // On a busy machine too every call is to be made.
+    // No call is to be refused on a busy machine.
     setup = setup.config("[limits]\ncall_deadline_ms = 20000").config("[http]\nqueue_delay_ms_max = 0");
     let mut named = std::collections::BTreeSet::new();
     for (name, component, limits, _) in mixture.iter().filter(|(name, ..)| named.insert(*name)) {
         setup = setup.plugin(name, component).config(&format!("[plugins.{name}.limits]\n{limits}"));
     }
-    // The ledger, and of the rest only what is wrong: a line for each failed call would be the larger part of the work.
+    // The log holds the ledger and errors only: a line for each failed call would be most of the work.
     let mut command = setup.command();
     command.env("TIDEGATE_LOG", "error,tidegate::app=info").env("RUST_BACKTRACE", "0");
     let mut process = Process::start(&mut command);
@@ -89,7 +89,7 @@ fn memory_stays_flat_over_hostile_calls() {
             }
             let (name, _, _, status) = &mixture[call / CALLS_IN_A_ROW % mixture.len()];
             let answer = client.request("GET", &format!("/{name}/?param=HeLLo"), None).expect("an answer");
-            // On a busy machine the host may have left a loop no time.
+            // On a busy machine the call that loops may be starved instead.
             let is_busy = *status == 504 && answer.status == 503;
             assert!(answer.status == *status || is_busy, "{name}: {} {}", answer.status, answer.text());
         }
@@ -105,7 +105,7 @@ fn memory_stays_flat_over_hostile_calls() {
             }
         });
     };
-    // At first by more threads, so that the pool has handed out more places than it will have to later.
+    // More threads at first, so that the pool has handed out more slots than it needs later.
     call_by(THREADS * 5, calls / 5);
     next.store(calls / 5, Ordering::Relaxed);
     call_by(THREADS, calls);
@@ -113,7 +113,7 @@ fn memory_stays_flat_over_hostile_calls() {
     assert_eq!(process.wait().code(), Some(0));
     assert_balanced(&process.stderr());
 
-    // The median of a tenth: one sample may see what eight calls hold.
+    // The median of each tenth, because a single sample may include the memory of calls in flight.
     let median = |tenth: usize| {
         let within = (calls / 10 * tenth)..(calls / 10 * (tenth + 1));
         let mut kib: Vec<_> = samples.iter().filter(|(call, _)| within.contains(call)).map(|(_, kib)| *kib).collect();

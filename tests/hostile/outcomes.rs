@@ -4,11 +4,11 @@ use super::table::Outcome::{self, Answers, Refused, Serves};
 use super::table::{DEADLINE, Row, SHORT_MS, calls, refusals};
 use super::{call_each, drop_in, has_line, host, log_of, with_good_answers};
 
-/// What no line of the log is longer than, whatever a guest says.
+/// The longest log line that a guest may cause.
 const LINE_BYTES_MAX: usize = 64 << 10;
 
 impl Outcome {
-    /// What the row's plugin did otherwise, by the answer to one call and the whole log.
+    /// How the row's plugin differs from the outcome, judged by the status of one call and the whole log.
     fn mismatch(&self, plugin: &str, status: u16, log: &str) -> Option<String> {
         let (right, words) = match *self {
             Refused(stage, text) => {
@@ -35,7 +35,7 @@ impl Outcome {
     }
 }
 
-/// Loads and calls every row in one host, and holds its log against the outcomes.
+/// Loads and calls every row in one host, and compares its log with the outcomes.
 #[track_caller]
 fn assert_outcomes(rows: &[Row]) {
     let mut config = "[limits]\ncall_deadline_ms = 20000\n".to_owned();

@@ -1,4 +1,4 @@
-//! Instances, memories and tables come out of a pool that all plugins share.
+//! Instances, memories and tables come out of a pool that all plugins share; no plugin can take it all.
 
 use super::components::{holding, instances};
 use super::table::SHORT_MS;
@@ -9,7 +9,7 @@ use crate::harness::Client;
 /// Instances, memories and tables come out of a pool that all plugins share.
 #[test]
 fn what_one_plugin_takes_of_the_pool_is_not_missed_by_another() {
-    // As much of each as one component may have, with its own module's share.
+    // As many instances, memories and tables as one component may have, its own module's included.
     for (count, fields) in [(50, ""), (1, "(memory 0)"), (5, "(table 0 funcref)")] {
         let host = host(&format!("[limits]\ncall_deadline_ms = {SHORT_MS}"));
         let hoard = holding(fixtures::waiting(), &instances(count, fields));

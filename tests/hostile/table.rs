@@ -1,24 +1,24 @@
-//! The table of hostile components: what each of them is, and what has to become of it.
+//! The table of hostile components: what each of them is, and the outcome that it must have.
 
 use super::components::*;
 use crate::fixtures;
 use Outcome::{Answers, Refused, Serves};
 
-/// What has to become of a component.
+/// The outcome that a component must have.
 pub enum Outcome {
-    /// Not loaded: the stage that refuses it, and what its line says.
+    /// Not loaded: the stage that refuses it, and a text of the log line.
     Refused(&'static str, &'static str),
-    /// Loaded; a call is answered with this status, and the failure's line says this.
+    /// Loaded; a call is answered with this status, and its log line contains this text.
     Answers(u16, &'static str),
-    /// Harmless: every call is answered, and a line of the log says this.
+    /// Harmless: every call is answered, and a log line contains this text.
     Serves(&'static str),
 }
 
 pub type Row = (&'static str, Outcome, Vec<u8>);
 
-/// The deadline of the rows that are about it; the others have more time than they need on a busy machine.
+/// The deadline of the rows that must exceed it; the others have more time than they need on a busy machine.
 pub const SHORT_MS: u32 = 500;
-/// In the words of a call that ran longer, and of one that the host, on a busy machine, left no time for it.
+/// A text in the log line of a call that exceeded its deadline, and in that of one that was starved on a busy machine.
 pub const DEADLINE: &str = "call_deadline_ms 500";
 pub const STACK: &str = "used up its stack of stack_bytes_max 524288";
 pub const MEMORY: &str = "more memory than memory_bytes_max 67108864 was refused";
@@ -79,7 +79,7 @@ pub fn calls() -> Vec<Row> {
         ("call-wrongly", Answers(502, "indirect call type mismatch"), fixtures::transform("(func $f (param f64)) (table funcref (elem $f))", "(call_indirect (i32.const 0)) (i32.const 16)")),
         ("exit-well", Answers(502, "exit"), exiting(0)),
         ("exit-badly", Answers(502, "exit"), exiting(1)),
-        // Lies in the returned value.
+        // Invalid returned values.
         ("result-outside", Answers(502, "out of bounds"), plain("", "(i32.const -4)")),
         ("result-at-the-end", Answers(502, "out of bounds"), plain("", "(i32.const 2097148)")),
         ("result-unaligned", Answers(502, "not aligned"), plain("", "(i32.const 17)")),
@@ -107,7 +107,7 @@ pub fn calls() -> Vec<Row> {
         ("utf16-unaligned", Answers(502, "not aligned"), returning_utf16("", &[(16, &[0, 1, 1025, 1])])),
         ("utf16-without-end", Answers(502, "out of bounds"), returning_utf16("", &[(16, &[0, 1, 1024, 1 << 31])])),
         ("content-type-forged", Answers(502, ""), returning(r"content-typea\0d\0ax: y", &[(16, &[0, 1, 0, 0, 512, 1]), (512, &[1024, 12, 1036, 7])])),
-        // Too much of it.
+        // Returned values over the limit.
         ("gigabyte", Answers(502, OUTPUT), fixtures::gigabyte()),
         ("giant-topic", Answers(502, OUTPUT), returning_much(300, &[(16, &[0, 1, 0, 17 << 20])])),
         ("giant-body", Answers(502, OUTPUT), returning_much(300, &[(16, &[0, 1, 0, 0, 0, 0, 0, 17 << 20])])),
@@ -134,7 +134,7 @@ pub fn calls() -> Vec<Row> {
         ("random-without-end", Answers(502, "exceeds limit"), randomizing(Some(1), RANDOM, u64::MAX)),
         ("random-insecure-without-end", Answers(502, "exceeds limit"), randomizing(Some(1), INSECURE, u64::MAX)),
         ("random-megabytes", Answers(502, "realloc return: beyond end of memory"), randomizing(None, RANDOM, 1 << 20)),
-        // Large but lawful.
+        // Large, but within the limits.
         ("functions", Serves(""), plain(&many(10_000, "(func $f# (result i32) (i32.const #))"), "(i32.const 16)")),
         ("types", Serves(""), plain(&format!("(type (func)) {}", many(1_000, "(rec (type (func (param i32))) (type (func (result i64 i32 f32))))")), "(i32.const 16)")),
         ("globals", Serves(""), plain(&many(10_000, "(global $g# (mut i64) (i64.const #))"), "(i32.const 16)")),
@@ -161,7 +161,7 @@ pub fn calls() -> Vec<Row> {
 #[rustfmt::skip]
 pub fn refusals() -> Vec<Row> {
     vec![
-        // What starts badly.
+        // Start functions that fail.
         ("start-trap", Refused("probe", "wasm `unreachable` instruction executed"), fixtures::starting("(unreachable)")),
         ("start-loop", Refused("probe", DEADLINE), fixtures::starting("(loop (br 0))")),
         ("start-wait", Refused("probe", DEADLINE), waiting_in_start()),
@@ -178,7 +178,7 @@ pub fn refusals() -> Vec<Row> {
         ("table-declared-huge", Refused("compile", "table"), plain("(table 4000000000 funcref)", "(i32.const 16)")),
         ("tables-declared", Refused("compile", "tables"), plain(&"(table 1 funcref)".repeat(90), "(i32.const 16)")),
         ("tables-of-parts", Refused("compile", "tables"), holding(fixtures::filtering(), &instances(20, "(table 1000 funcref)"))),
-        // What is too much for one file.
+        // Files over a limit.
         ("locals-over", Refused("compile", "locals"), invalid(&format!("(func (local {}))", "i64 ".repeat(50_001)))),
         ("parameters-over", Refused("compile", "param"), invalid(&format!("(func (param {}))", "i64 ".repeat(1_001)))),
         ("components-over", Refused("compile", "components"), components_in_a_row(1_001)),
@@ -193,7 +193,7 @@ pub fn refusals() -> Vec<Row> {
         ("imports", Refused("type-check", "evil:host/files"), importing(900)),
         ("name-over", Refused("compile", "string"), text(&format!("(component (import \"{}\" (func)))", "a".repeat(100_001)))),
         ("name-forged", Refused("compile", "FORGED"), text("(component (import \"a\\0aFORGED line\" (func)))")),
-        // Of the wrong type.
+        // Roles and imports of the wrong type.
         ("role-missing", Refused("type-check", "exports neither tidegate:plugin/transform@0.1.0 nor"), fixtures::wrong_world()),
         ("role-of-another-version", Refused("type-check", "in version `9.9.9`, and this host speaks 0.1.0"), fixtures::other_version()),
         ("role-empty", Refused("type-check", "transform"), text("(component (instance (export \"tidegate:plugin/transform@0.1.0\")))")),
@@ -202,7 +202,7 @@ pub fn refusals() -> Vec<Row> {
         ("import-unknown", Refused("type-check", "evil:host/files"), fixtures::importing_unknown()),
         ("import-of-another-type", Refused("type-check", "wasi:random/random"), text("(component (import \"wasi:random/random@0.2.12\" (instance (export \"get-random-u64\" (func (result string))))) (instance (export \"tidegate:plugin/transform@0.1.0\")))")),
         ("import-of-a-module", Refused("type-check", "a-module"), text("(component (import \"a-module\" (core module)) (instance (export \"tidegate:plugin/transform@0.1.0\")))")),
-        // No component.
+        // Files that are not components.
         ("empty", Refused("compile", "the file is empty"), Vec::new()),
         ("module", Refused("compile", "a core module, not a component"), text("(module)")),
         ("module-as-text", Refused("compile", "component"), b"(module)".to_vec()),
@@ -223,7 +223,7 @@ pub fn refusals() -> Vec<Row> {
         ("text-not-utf8", Refused("compile", "utf-8"), b"(component \xff)".to_vec()),
         ("code-invalid", Refused("compile", "type mismatch"), invalid("(func (result i32) (i64.const 1))")),
         ("memory-shared", Refused("compile", "shared"), invalid("(memory 1 1 shared)")),
-        // A role by its name, of another type.
+        // A role of the right name and of the wrong type.
         ("role-of-another-type", Refused("type-check", "transform"), wrongly_typed("(param \"input\" string)", "(param i32 i32)")),
         ("role-without-parameters", Refused("type-check", "transform"), wrongly_typed("", "")),
         // Texts at length, of which the log gets no more than a line.
@@ -231,7 +231,7 @@ pub fn refusals() -> Vec<Row> {
     ]
 }
 
-/// What a policy does is told by the ledger's reason and the line of its failed call.
+/// The ledger's reason and a text in the log line of the failed call, and the reply policy.
 pub type PolicyRow = (&'static str, &'static str, Vec<u8>);
 
 #[rustfmt::skip]

@@ -4,7 +4,7 @@ use super::{BUMP, NONE, around, module, whole};
 use crate::fixtures::REPLIES;
 use wit_component::StringEncoding;
 
-/// Filters every message, having done something many times or without end.
+/// Executes instructions `times` times, or for ever, then filters the message.
 fn repeating(imports: &str, times: Option<u32>, instructions: &str) -> Vec<u8> {
     let again = match times {
         None => "(br 0)".to_owned(),
@@ -17,7 +17,7 @@ fn repeating(imports: &str, times: Option<u32>, instructions: &str) -> Vec<u8> {
     whole(&format!(r#"{imports} (data (i32.const 1024) "flood\0aFORGED line")"#), BUMP, &instructions)
 }
 
-/// Writes lines of `bytes` to the log, from address 1024 on.
+/// Writes log lines of the `bytes` at address 1024.
 pub fn logging(times: Option<u32>, bytes: u32) -> Vec<u8> {
     repeating(
         r#"(import "wasi:logging/logging@0.1.0-draft" "log" (func $log (param i32 i32 i32 i32 i32)))"#,
@@ -34,19 +34,19 @@ const STDOUT: &str = r#"(import "wasi:cli/stdout@0.2.12" "get-stdout" (func $std
 
 const OPEN_ONCE: &str = "(if (i32.lt_s (global.get $stream) (i32.const 0)) (then (global.set $stream (call $stdout))))";
 
-/// Writes pieces of `bytes` to stdout, whatever becomes of them.
+/// Writes chunks of `bytes` to stdout, and ignores the results.
 pub fn printing(times: Option<u32>, bytes: u32) -> Vec<u8> {
     let write = format!("(call $write (global.get $stream) (i32.const 1024) (i32.const {bytes}) (i32.const 64))");
     repeating(STDOUT, times, &format!("{OPEN_ONCE} {write}"))
 }
 
-/// Asks the host to write this many zeroes to stdout by itself.
+/// Asks the host to write this many zeroes to stdout.
 pub fn printing_zeroes(bytes: u64) -> Vec<u8> {
     let write = format!("(call $zeroes (global.get $stream) (i64.const {bytes}) (i32.const 64))");
     repeating(STDOUT, Some(1), &format!("{OPEN_ONCE} {write}"))
 }
 
-/// Opens stdout again and again and closes nothing.
+/// Opens stdout in a loop and never closes it.
 pub fn leaking_streams() -> Vec<u8> {
     repeating(STDOUT, None, "(drop (call $stdout))")
 }
@@ -56,18 +56,18 @@ const POLL: &str = r#"(import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-du
     (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
     (import "wasi:io/poll@0.2.12" "poll" (func $poll (param i32 i32 i32)))"#;
 
-/// Makes timers and drops none.
+/// Creates timers in a loop and drops none.
 pub fn leaking_timers() -> Vec<u8> {
     repeating(POLL, None, "(drop (call $timer (i64.const -1)))")
 }
 
-/// Waits in its start function, before it is even called.
+/// Waits in its start function.
 pub fn waiting_in_start() -> Vec<u8> {
     let start = "(func $start (call $block (call $timer (i64.const -1)))) (start $start)";
     whole(&format!("{POLL} {start}"), BUMP, NONE)
 }
 
-/// Waits for a list of `count` times the one timer.
+/// Polls a list that holds the same timer `count` times.
 pub fn polling(count: u32, nanoseconds: i64) -> Vec<u8> {
     let instructions = format!(
         "(local $i i32) (local $timer i32)
@@ -84,7 +84,7 @@ pub fn polling(count: u32, nanoseconds: i64) -> Vec<u8> {
     whole(POLL, BUMP, &instructions)
 }
 
-/// Asks for `bytes` random bytes at once.
+/// Asks for `bytes` random bytes in one call.
 pub fn randomizing(times: Option<u32>, function: &str, bytes: u64) -> Vec<u8> {
     let interface = if function.contains("insecure") { "insecure" } else { "random" };
     repeating(
@@ -96,7 +96,7 @@ pub fn randomizing(times: Option<u32>, function: &str, bytes: u64) -> Vec<u8> {
 
 const EXIT: &str = r#"(import "wasi:cli/exit@0.2.12" "exit" (func $exit (param i32)))"#;
 
-/// Ends the program that it takes itself for.
+/// Calls `exit`, as a command would.
 pub fn exiting(status: u32) -> Vec<u8> {
     whole(EXIT, BUMP, &format!("(call $exit (i32.const {status})) {NONE}"))
 }

@@ -1,16 +1,16 @@
-//! Files that are not valid components, or that export the role with another type.
+//! Components from text, invalid components, and a role of the wrong type.
 
-/// The component that a text stands for.
+/// The component with this text form.
 pub fn text(component: &str) -> Vec<u8> {
     wat::parse_str(component).unwrap()
 }
 
-/// A component around a core module that need not be valid.
+/// A component around a core module with these fields, which may be invalid.
 pub fn invalid(fields: &str) -> Vec<u8> {
     text(&format!("(component (core module {fields}))"))
 }
 
-/// The role's export, lifted with another type than the contract's.
+/// Exports the role's function with a type that is not the contract's.
 pub fn wrongly_typed(parameters: &str, core_parameters: &str) -> Vec<u8> {
     text(&format!(
         r#"(component
@@ -26,7 +26,7 @@ pub fn wrongly_typed(parameters: &str, core_parameters: &str) -> Vec<u8> {
     ))
 }
 
-/// Bytes that look random and are the same in every run.
+/// Pseudo-random bytes, the same in every run.
 pub fn noise(seed: u64, count: usize) -> Vec<u8> {
     let mut state = seed | 1;
     let mut next = || {

@@ -4,7 +4,7 @@ use super::NONE;
 use crate::fixtures::transform;
 use std::fmt::Write;
 
-/// Calls itself with `values` live over the call, so that each frame holds them all.
+/// Calls itself with `values` live across the call, so that each stack frame holds them all.
 pub fn framing(values: usize) -> Vec<u8> {
     let mut body = String::new();
     for value in 0..values {
@@ -16,14 +16,14 @@ pub fn framing(values: usize) -> Vec<u8> {
     transform(&deeper, &format!("(drop (call $deeper)) {NONE}"))
 }
 
-/// Recursion of other shapes than a function that calls itself.
+/// Calls itself through a table.
 pub fn recursing_indirectly() -> Vec<u8> {
     let fields = "(type $f (func (result i32))) (table 1 1 funcref) (elem (i32.const 0) $deeper)
         (func $deeper (result i32) (i32.add (call_indirect (type $f) (i32.const 0)) (i32.const 1)))";
     transform(fields, "(call $deeper)")
 }
 
-/// Two functions that call each other.
+/// Has two functions that call each other.
 pub fn recursing_mutually() -> Vec<u8> {
     let fields = "(func $one (result i32) (i32.add (call $two) (i32.const 1)))
         (func $two (result i32) (i32.add (call $one) (i32.const 1)))";
@@ -37,7 +37,7 @@ pub fn recursing_through_the_host() -> Vec<u8> {
     transform(fields, "(drop (call $deeper)) (i32.const 16)")
 }
 
-/// Loops without a loop.
+/// Loops by tail calls.
 pub fn tail_calling() -> Vec<u8> {
     transform("(func $again (result i32) (return_call $again))", "(call $again)")
 }

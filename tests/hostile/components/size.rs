@@ -8,37 +8,37 @@ use wasm_encoder::{
     CustomSection, RawSection,
 };
 
-/// Fields, `count` times, each with its number in place of `#`.
+/// A field, repeated `count` times, each time with its number in place of `#`.
 pub fn many(count: usize, field: &str) -> String {
     (0..count).map(|number| field.replace('#', &number.to_string())).collect()
 }
 
-/// `depth` blocks in each other.
+/// Has a function of `depth` nested blocks.
 pub fn nesting_blocks(depth: usize) -> Vec<u8> {
     let deep = format!("(func $deep {} {})", "block ".repeat(depth), "end ".repeat(depth));
     plain(&deep, NONE)
 }
 
-/// One function of many instructions that all hang together.
+/// Has one function of many instructions, each of which depends on the one before it.
 pub fn computing_at_length(instructions: usize) -> Vec<u8> {
     let chain = "i32.const 8 i32.load i32.xor ".repeat(instructions / 3);
     plain(&format!("(func $long (param i32) (result i32) local.get 0 {chain})"), NONE)
 }
 
-/// A `br_table` of many targets.
+/// Has a `br_table` with many targets.
 pub fn branching(targets: usize) -> Vec<u8> {
     let table = format!("(func $far (param i32) (block (br_table {} 0 (local.get 0))))", "0 ".repeat(targets));
     plain(&table, NONE)
 }
 
-/// A component that filters, with more sections behind those that it needs.
+/// Filters every message, and has one more section.
 pub fn with_section(section: &impl ComponentSection) -> Vec<u8> {
     let mut bytes = filtering();
     section.append_to_component(&mut bytes);
     bytes
 }
 
-/// With `count` custom sections of one name.
+/// Filters every message, and has `count` custom sections of one name.
 pub fn with_custom_sections(count: usize, name: &str, data: &[u8]) -> Vec<u8> {
     let mut bytes = filtering();
     for _ in 0..count {
@@ -47,7 +47,7 @@ pub fn with_custom_sections(count: usize, name: &str, data: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// With `count` more exports than it needs.
+/// Filters every message, and has `count` more exports.
 pub fn with_exports(count: usize) -> Vec<u8> {
     let mut exports = ComponentExportSection::new();
     for number in 0..count {
@@ -56,21 +56,22 @@ pub fn with_exports(count: usize) -> Vec<u8> {
     with_section(&exports)
 }
 
-/// `bytes` with another component in it, instantiated together with it.
+/// The component `bytes` with another component nested in it, which is instantiated together with it.
 pub fn holding(mut bytes: Vec<u8>, nested: &str) -> Vec<u8> {
     let nested = wat::parse_str(nested).unwrap();
     RawSection { id: ComponentSectionId::Component.into(), data: &nested }.append_to_component(&mut bytes);
-    // The encoder put one component before it, the one that gives the role its types.
+    // Component 0 is the encoder's own: it gives the role its types.
     ComponentInstanceSection::new().instantiate::<_, &str>(1, []).append_to_component(&mut bytes);
     bytes
 }
 
-/// A component of `count` core instances, each with the fields given.
+/// The text of a component with `count` core instances of a module with these fields.
 pub fn instances(count: usize, fields: &str) -> String {
     format!("(component (core module $m {fields}) {})", "(core instance (instantiate $m))".repeat(count))
 }
 
-/// A component that instantiates two that instantiate two, and so on: 2 to the `depth` core instances.
+/// The text of a component that instantiates two components, each of which instantiates two, and so on: 2 to the power
+/// of `depth` core instances.
 pub fn doubling(depth: usize) -> String {
     let mut text = "(component (component $c0 (core module $m) (core instance (instantiate $m)))".to_owned();
     for level in 1..=depth {
@@ -82,7 +83,7 @@ pub fn doubling(depth: usize) -> String {
     text
 }
 
-/// A type whose values double in size `depth` times.
+/// A component with a type whose values double in size `depth` times.
 pub fn doubling_type(depth: usize) -> Vec<u8> {
     let mut text = "(component (type $t0 (tuple u64 u64))".to_owned();
     for level in 1..=depth {
@@ -91,7 +92,7 @@ pub fn doubling_type(depth: usize) -> Vec<u8> {
     wat::parse_str(text + ")").unwrap()
 }
 
-/// Components in each other, `depth` deep.
+/// Filters every message, and has components nested `depth` deep.
 pub fn nested_components(depth: usize) -> Vec<u8> {
     let mut inner = HEADER.to_vec();
     for _ in 0..depth {
@@ -102,7 +103,7 @@ pub fn nested_components(depth: usize) -> Vec<u8> {
     with_section(&RawSection { id: ComponentSectionId::Component.into(), data: &inner })
 }
 
-/// `count` empty components beside each other.
+/// Filters every message, and has `count` empty components beside each other.
 pub fn components_in_a_row(count: usize) -> Vec<u8> {
     let mut bytes = filtering();
     for _ in 0..count {

@@ -5,7 +5,7 @@ use crate::fixtures::{TRANSFORM, component, reply_policy, transform};
 use std::fmt::Write;
 use wit_component::StringEncoding;
 
-/// The text at address 1024, and words at the addresses given; the returned value stands at 16.
+/// Data segments: the text at address 1024, and words at the given addresses. The returned value is at address 16.
 fn segments(text: &str, words: &[(u32, &[u32])]) -> String {
     let mut segments = format!(r#"(data (i32.const 1024) "{text}")"#);
     for (address, words) in words {
@@ -20,28 +20,28 @@ fn segments(text: &str, words: &[(u32, &[u32])]) -> String {
 
 /// A transform that returns what its data segments say.
 ///
-/// Words of a message: 0 ok, 1 some, address and length of topic, metadata and body. Of an error: 1, which, address,
-/// length. The memory ends at [`END`].
+/// The words of a message are 0 (ok), 1 (some), then address and length of topic, metadata and body; the words of an
+/// error are 1, its case, then address and length of its text. The memory ends at [`END`].
 pub fn returning(text: &str, words: &[(u32, &[u32])]) -> Vec<u8> {
     transform(&segments(text, words), NONE)
 }
 
-/// As [`returning`], for a reply policy: 0 ok, address and number of replies; a reply is delay, address and number of
-/// frames; a frame is address and length.
+/// As [`returning`], for a reply policy. The words are 0 (ok), address and number of replies; a reply is its delay,
+/// address and number of its frames; a frame is address and length.
 pub fn policy_returning(text: &str, words: &[(u32, &[u32])]) -> Vec<u8> {
     reply_policy(&segments(text, words), NONE)
 }
 
-/// Where the memory of [`returning`] ends.
+/// The end of the memory of [`returning`].
 pub const END: u32 = 32 << 16;
 
-/// As [`returning`], with a memory of `pages` that is zero but for the words.
+/// As [`returning`], with a memory of `pages`, which is zero except for the words.
 pub fn returning_much(pages: u32, words: &[(u32, &[u32])]) -> Vec<u8> {
     let fields = format!("{} {TRANSFORM} {NONE})", segments("", words));
     component("transform-plugin", pages, 4096, &fields)
 }
 
-/// `replies` replies of `frames` frames, all of them the same `bytes` of a memory of 2 MiB.
+/// Returns `replies` replies of `frames` frames, each of which is the same `bytes` of a memory of 2 MiB.
 pub fn aliasing_policy(replies: usize, frames: u32, bytes: u32) -> Vec<u8> {
     let reply = [0, 65_536, frames];
     let replies_at = 65_536 + frames * 8;
