@@ -1,4 +1,4 @@
-//! CURVE: who holds an authorized key is let in, everybody else is refused and told why, and the list is live.
+//! CURVE: clients with an authorized key are let in, all others are refused with a reason, and the list is live.
 
 mod authorized_keys;
 mod handshakes;
@@ -8,10 +8,10 @@ use crate::keygen::Pair;
 use std::fs;
 use std::path::PathBuf;
 
-/// Long enough for any handshake that is going to succeed.
+/// Within this time any handshake would have succeeded.
 const IN_VAIN_MS: i64 = 700;
 
-/// A host that speaks CURVE, with its own pair and one of a client; nobody is authorized yet.
+/// A host with CURVE, its key pair, and a client's key pair that is not authorized yet.
 struct Guarded {
     host: Host,
     keys: PathBuf,
@@ -45,7 +45,7 @@ impl Guarded {
         self.host.process.wait_for_line(&["authorized keys", "added", name]);
     }
 
-    /// `subscribe` or `request`, with the client's keys.
+    /// Starts `tidegate subscribe` or `tidegate request` with the client's keys.
     fn command(&self, subcommand: &str, arguments: &[&str]) -> Process {
         let surface = if subcommand == "subscribe" { "publish" } else { "frontend" };
         let keys = ["--server-key", &self.server.public, "--key", &self.client.file("secret.key")];

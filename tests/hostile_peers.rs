@@ -1,4 +1,4 @@
-//! A peer that does what no library does gets no other peer into trouble, nor the host.
+//! A peer that does what no library does harms neither other peers nor the host.
 
 mod floods;
 mod frames;
@@ -9,20 +9,20 @@ use crate::harness::{Client, Host, LONG_PATIENCE, Setup, wait_up_to};
 use crate::raw_peer::{RawPeer, subscription};
 use std::time::{Duration, Instant};
 
-/// What another subscriber may have to wait for a message, on a slow and busy machine. Without bounds it is for as long as
-/// somebody sends, and some time after.
+/// The longest that another subscriber may wait for a message, on a slow and busy machine. Without the bounds it would
+/// wait as long as the hostile peer sends, and longer.
 const DELAY_MAX: Duration = Duration::from_secs(10);
 
 fn host(config: &str) -> Host {
     Setup::new().plugin("plain", &fixtures::answering("", None)).config(config).start()
 }
 
-/// Both ways in which a publisher deals with subscriptions.
+/// A host for each of the two ways in which a publisher handles subscriptions.
 fn hosts() -> [Host; 2] {
     ["", "[publisher]\nretain = true"].map(host)
 }
 
-/// Another subscriber, to all that begins with `message`.
+/// A well-behaved subscriber to `message`.
 fn other(host: &Host) -> RawPeer {
     let mut other = RawPeer::connect(host.surface("publish"), "SUB", b"");
     other.write(&subscription(true, b"message")).unwrap();
@@ -48,14 +48,14 @@ fn cut_off(host: &Host) -> u64 {
     metric(host, "tidegate_socket_peers_cut_off_total{socket=\"publish\"}")
 }
 
-/// The memory of the host; nothing where the system does not tell in this way.
+/// The resident memory of the host; 0 where the system has no `/proc`.
 fn resident_mib(host: &Host) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", host.process.id())).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0 kB");
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
 }
 
-/// Publishes one message after the other until `enough`; each has to arrive in time.
+/// Publishes one message after the other while `goes_on`; each must arrive within [`DELAY_MAX`].
 #[track_caller]
 fn publish_while(host: &Host, other: &mut RawPeer, mut goes_on: impl FnMut() -> bool) {
     let client = Client::new(host);

@@ -1,4 +1,4 @@
-//! HTTPS: the protocols, the certificate and its change, and clients that take their time over either.
+//! HTTPS: both protocol versions, the certificate and its replacement, and slow clients.
 
 mod certificates;
 mod connections;
@@ -22,7 +22,7 @@ fn pair() -> CertifiedKey<KeyPair> {
     generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap()
 }
 
-/// Writes a pair where [`setup`] says that it is, and gives the certificate.
+/// Writes a certificate and its key to the files that [`setup`] configures, and returns the certificate.
 fn write(directory: &Path, pair: &CertifiedKey<KeyPair>) -> String {
     let key = directory.join("key.pem");
     std::fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
@@ -60,7 +60,7 @@ fn client(trusted: &str, protocols: &[&[u8]]) -> Arc<ClientConfig> {
 
 type Stream = StreamOwned<ClientConnection, TcpStream>;
 
-/// A connection that speaks HTTP/1.1, since its client names no protocol.
+/// A connection with HTTP/1.1, since its client offers no protocol by ALPN.
 fn connect(host: &Host, trusted: &str) -> Stream {
     let tcp = TcpStream::connect(address(host)).unwrap();
     tcp.set_read_timeout(Some(LONG_PATIENCE)).unwrap();
@@ -68,7 +68,7 @@ fn connect(host: &Host, trusted: &str) -> Stream {
     StreamOwned::new(connection, tcp)
 }
 
-/// Asks once, and gives the answer up to the end of its body.
+/// Sends a request, and returns the answer up to the end of its body.
 fn ask(stream: &mut Stream) -> std::io::Result<String> {
     stream.write_all(REQUEST)?;
     let mut all = Vec::new();
@@ -80,7 +80,7 @@ fn ask(stream: &mut Stream) -> std::io::Result<String> {
     Ok(String::from_utf8(all).unwrap())
 }
 
-/// Runs an HTTP/2 client of its own making.
+/// Runs `talk` with an HTTP/2 client that `builder` configures.
 fn http2<T>(
     host: &Host,
     trusted: &str,

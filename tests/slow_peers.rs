@@ -1,14 +1,14 @@
-//! No socket drops in silence: whoever does not read is dealt with as the policy says, and every message is counted.
+//! No socket drops in silence: a peer that does not read is handled as `on_full` says, and every message is counted.
 
 mod clients;
 mod subscribers;
 
 use crate::harness::{Host, LONG_PATIENCE, wait_up_to};
 
-/// Fills the buffers of a connection after a hundred messages or so.
+/// A body size of which about a hundred messages fill the buffers of a connection.
 const LARGE: usize = 256 << 10;
 
-/// The figures of a hop in which nothing is in flight: what was sent is counted a moment after it was received.
+/// The counts of a hop once nothing is in flight: a message is counted as out a moment after its peer received it.
 #[track_caller]
 fn settled(host: &Host, hop: &str) -> serde_json::Value {
     wait_up_to(LONG_PATIENCE, "the hop to be empty", || {

@@ -1,4 +1,4 @@
-//! Replace a plugin's file and the next message uses the new one; a bad file changes nothing.
+//! A plugin's file is replaced and the next message uses the new component; a bad file changes nothing.
 
 mod directory;
 mod file;
@@ -7,7 +7,7 @@ mod traffic;
 use crate::harness::{Host, LONG_PATIENCE, Setup, bytes, wait_up_to};
 use std::path::Path;
 
-/// Replaces a file at once, as installers do.
+/// Replaces a file atomically, as installers do.
 fn rename_over(path: &Path, content: &[u8]) {
     let new = path.with_extension("new");
     std::fs::write(&new, content).unwrap();
@@ -23,7 +23,7 @@ fn wait_for_generation(host: &Host, generation: u64, text: &str) {
     });
 }
 
-/// A host whose plugin is `x`, with the downcase logic at first.
+/// A host with a plugin `x`, which is downcase at first.
 fn host() -> Host {
     Setup::new().plugin("x", &bytes("downcase")).start()
 }

@@ -112,7 +112,7 @@ fn a_directory_that_vanishes_leaves_the_last_list_in_force() {
     assert_eq!(guarded.host.stop(), 0);
 }
 
-/// A network file system whose server has gone keeps whoever looks at it, for as long as it likes.
+/// A network file system whose server is gone blocks every read of the directory.
 #[test]
 fn a_directory_that_hangs_holds_up_nobody() {
     if !cfg!(debug_assertions) {
@@ -133,7 +133,7 @@ fn a_directory_that_hangs_holds_up_nobody() {
     assert_echo(&guarded.authorized_dealer());
     let subscriber = guarded.command("subscribe", &[]);
     guarded.publish_until_received(&subscriber);
-    // Nobody sees that yet.
+    // The host cannot see the removal yet.
     fs::remove_file(guarded.keys.join("client.key")).unwrap();
     assert_echo(&guarded.authorized_dealer());
 

@@ -1,4 +1,4 @@
-//! Handshakes: which keys let a client in, and what the client and the log are told otherwise.
+//! Handshakes: which keys let a client in, and what the client and the log say otherwise.
 
 use super::{Guarded, IN_VAIN_MS, assert_echo, echo};
 use crate::fixtures;
@@ -15,7 +15,7 @@ fn the_right_keys_carry_both_kinds_of_traffic() {
     guarded.authorize("client.key", &guarded.client);
     let mut subscriber = guarded.command("subscribe", &[]);
     guarded.publish_until_received(&subscriber);
-    // The public key may come from its file too.
+    // `--server-key` may also be a file.
     let keys = ["--server-key", &guarded.server.file("public.key"), "--key", &guarded.client.file("secret.key")];
     let mut request = guarded.run("request", "frontend", &[&keys[..], &["--requests=1", "--timeout=500ms"]].concat());
     assert_eq!(request.wait().code(), Some(0), "{}", request.stderr());
@@ -43,7 +43,7 @@ fn the_key_of_a_request_reaches_the_policy_and_the_log() {
     assert_eq!(guarded.host.stop(), 0);
 }
 
-/// A connection that has sent what a ZMTP 3 client without CURVE begins with, and stays.
+/// A connection that has sent the greeting of a ZMTP 3 client with the mechanism NULL, and stays open.
 fn plain_greeting(host: &Host) -> TcpStream {
     let mut stream = TcpStream::connect(host.surface("frontend").trim_start_matches("tcp://")).unwrap();
     let mut greeting = [0; 64];
@@ -72,14 +72,14 @@ fn whoever_lacks_the_right_keys_gets_nothing_through() {
     guarded.host.process.wait_for_line(&["handshake refused", "127.0.0.1", &stranger.public, "unknown-key", "echo '"]);
     let process = &guarded.host.process;
     process.wait_for_line(&["handshake refused", "surface=\"frontend\"", "peer=\"127.0.0.1:", "wrong-server-key"]);
-    // Both ends see at once that they speak different mechanisms, and a plain client that closes first is gone before the
-    // host has read what it speaks. One that stays is told apart.
+    // Both ends notice the different mechanisms. If libzmq's client closes first, the host has not read its mechanism;
+    // only of a client that stays connected can the host say that it speaks no CURVE.
     process.wait_for_line(&["handshake refused", "surface=\"frontend\"", "peer=\"127.0.0.1:", "no CURVE"]);
     let _stays = plain_greeting(&guarded.host);
     process.wait_for_line(&["handshake refused", "surface=\"frontend\"", "peer=\"127.0.0.1:", "speaks no CURVE"]);
     for reason in ["denied", "wrong-server-key", "other-mechanism"] {
         let name = format!("tidegate_socket_handshakes_refused_total{{socket=\"frontend\",reason=\"{reason}\"}}");
-        // Whoever looks keys up says so first, and the socket hears of it afterwards.
+        // The authenticator logs a refusal before the socket counts it.
         wait_for(&name, || guarded.host.admin("/metrics").text().contains(&name).then_some(()));
     }
     assert_echo(&guarded.authorized_dealer());
@@ -111,7 +111,7 @@ fn a_refused_client_says_so_once_and_why() {
         ] {
             let process = guarded.run(subcommand, surface, keys);
             process.wait_for_line(&[&["connecting to tcp://127.0.0.1:"], told].concat());
-            // By then it has tried again several times.
+            // Meanwhile the client tries again several times.
             std::thread::sleep(std::time::Duration::from_millis(1500));
             let stderr = process.stderr();
             let lines: BTreeSet<&str> = stderr.lines().collect();

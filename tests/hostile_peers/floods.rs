@@ -6,7 +6,7 @@ use crate::raw_peer::{command, frame, subscription};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// What is sent again and again.
+/// The bytes that flooding peers send in a loop.
 fn floods() -> Vec<(&'static str, Vec<u8>)> {
     let long = vec![b'x'; 1_000];
     let both = |topic: &[u8]| [subscription(true, topic), subscription(false, topic)].concat();
@@ -44,32 +44,32 @@ fn whoever_changes_subscriptions_without_end_is_cut_off_and_holds_up_nobody() {
                 let (mut peer, many, over) = (connect(&host), what.repeat(100_000 / what.len()), &over);
                 scope.spawn(move || while !over.load(Ordering::Relaxed) && peer.write(&many).is_ok() {});
             }
-            // Also if a message does not come: the floods end with this.
-            let _end = End(&over);
+            // Ends the floods, also if an assertion fails.
+            let _end = SetOnDrop(&over);
             publish_while(&host, &mut other, || cut_off(&host) < flooding);
             Instant::now()
         });
-        // Each of them has heard of it by now, also if it was waiting for room.
+        // By now each flooding thread has seen its connection closed, even one that was blocked in a write.
         assert!(all_cut_off.elapsed() < DELAY_MAX, "they went on for {:?}", all_cut_off.elapsed());
         let told =
             || host.process.stderr().matches("cut off: it changes its subscriptions faster than a peer may").count();
-        // The log is written a moment after what it tells of.
+        // A log line is written a moment after the event.
         wait_up_to(LONG_PATIENCE, "what is said of each of them", || (told() == floods.len()).then_some(()));
         let stderr = host.process.stderr();
         assert!(stderr.lines().count() < 100, "{} lines", stderr.lines().count());
         let grown = resident_mib(&host).saturating_sub(before);
         assert!(grown < 150, "{grown} MiB");
-        // All is gone with those who had it.
+        // The subscriptions are removed together with their peers.
         wait_up_to(LONG_PATIENCE, "the end of their subscriptions", || (subscriptions(&host) == 1).then_some(()));
         publish_while(&host, &mut other, || false);
         assert_eq!(host.stop(), 0);
     }
 }
 
-/// Sets a flag when it goes.
-struct End<'a>(&'a AtomicBool);
+/// Sets a flag on drop.
+struct SetOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for End<'_> {
+impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -95,7 +95,7 @@ fn who_comes_and_goes_as_fast_as_it_can_fills_no_log() {
     assert_eq!(host.stop(), 0);
 }
 
-/// What is left to be read of a subscriber must not keep it, and what is queued to it, in the way of others.
+/// Neither unread input of a subscriber nor messages queued to it may delay cutting it off, or hold up others.
 #[test]
 fn a_full_subscriber_that_has_more_to_say_is_cut_off_at_once() {
     for retain in [false, true] {
@@ -107,7 +107,7 @@ fn a_full_subscriber_that_has_more_to_say_is_cut_off_at_once() {
             let mut full = connect(&host);
             full.write(&subscription(true, b"")).unwrap();
             wait_up_to(LONG_PATIENCE, "its subscription", || (subscriptions(&host) == 2).then_some(()));
-            // As much as it may at once, in less time than is needed to take it.
+            // As many changes as a peer may send at once, faster than the host takes them in.
             full.write(&[subscription(true, b"x"), subscription(false, b"x")].concat().repeat(9_500)).unwrap();
             while cut_off(&host) == round {
                 assert_eq!(client.request("POST", "/plain/", Some(&body)).unwrap().status, 200);

@@ -11,7 +11,7 @@ fn whoever_announces_too_much_again_and_again_fills_no_log() {
     for (surface, kind) in [("publish", "SUB"), ("frontend", "DEALER")] {
         for _ in 0..TIMES {
             let mut peer = RawPeer::connect(host.surface(surface), kind, b"");
-            // The head of a frame of a terabyte.
+            // The header of a frame of a terabyte.
             peer.write(b"\x02\0\0\x01\0\0\0\0\0").unwrap();
             peer.wait_for_end();
         }
@@ -23,14 +23,14 @@ fn whoever_announces_too_much_again_and_again_fills_no_log() {
     assert_eq!(host.stop(), 0);
 }
 
-/// A frame must not keep more in memory than itself, such as the buffer that it came in.
+/// A queued frame must not keep the whole buffer in memory that it was received in.
 #[test]
 fn a_queue_of_short_frames_takes_little_more_than_its_bound() {
     const BOUND: usize = 4 << 20;
     let host = Setup::new().committed("echo").config(&format!("[messaging]\npeer_queue_bytes_max = {BOUND}")).start();
     let before = resident_mib(&host);
     let mut peer = RawPeer::connect(host.surface("frontend"), "DEALER", b"");
-    // No message of them has an end, and the host reads each by itself: it has to answer before the next one.
+    // The frames belong to one message without an end. The PING after each makes the host read them one by one.
     let (short, mut most) = ([frame(1, &[b'x'; 34]), command("PING", b"\0\0")].concat(), 0);
     for number in 0.. {
         if peer.write(&short).and_then(|()| peer.receive_command()).is_err() {

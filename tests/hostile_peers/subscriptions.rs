@@ -5,12 +5,12 @@ use crate::fixtures;
 use crate::harness::{LONG_PATIENCE, Setup, wait_up_to};
 use crate::raw_peer::{RawPeer, command, frame, subscription};
 
-/// Subscribes to this many topics with this beginning, each of so many bytes.
+/// Subscribes to `count` topics of `bytes` bytes that begin with `prefix`.
 fn subscribe_to_many(peer: &mut RawPeer, prefix: &str, count: usize, bytes: usize) {
     let rest = bytes - prefix.len();
     let all: Vec<u8> =
         (0..count).flat_map(|number| subscription(true, format!("{prefix}{number:0rest$}").as_bytes())).collect();
-    // It may have had enough before the last of them.
+    // The host may cut the peer off before the last of them.
     let _ = peer.write(&all);
 }
 
@@ -26,7 +26,7 @@ fn a_subscriber_with_many_topics_comes_and_goes_and_holds_up_nobody() {
                 }
                 publish_while(&host, &mut other, || subscriptions(&host) < 30_001);
             });
-            // One goes alone, and then the others at once.
+            // One peer leaves alone, then the other two at once.
             for (left, here) in [(2, 20_001), (0, 1)] {
                 peers.truncate(left);
                 publish_while(&host, &mut other, || subscriptions(&host) > here);
@@ -76,7 +76,7 @@ fn nobody_ends_or_outlives_the_subscriptions_of_others() {
             peer.write(&subscription(false, b"message")).unwrap();
             peer.write(&command("CANCEL", b"message")).unwrap();
         }
-        // Twice, which libraries do not: it counts once, and goes with the peer.
+        // The same topic twice, which libraries do not send: it counts once, and is removed with the peer.
         for _ in 0..2 {
             peer.write(&subscription(true, b"twice")).unwrap();
         }
@@ -104,7 +104,7 @@ fn what_is_no_subscription_gives_nobody_the_subscription_of_another() {
     let mut peers: Vec<_> = (0..20).map(|_| connect(&host)).collect();
     let mut noisy = connect(&host);
     std::thread::scope(|scope| {
-        // Fewer than anybody is cut off for.
+        // Fewer messages than a peer is cut off for.
         scope.spawn(|| {
             for _ in 0..200 {
                 noisy.write(&frame(0, b"noise").repeat(50)).unwrap();
@@ -124,7 +124,7 @@ fn what_is_no_subscription_gives_nobody_the_subscription_of_another() {
     assert_eq!(host.stop(), 0);
 }
 
-/// Over `ipc` the host cannot tell one connection from another, and end it.
+/// Over `ipc` the host cannot tell connections apart, so it cannot close one; it ignores the peer's subscriptions.
 #[test]
 fn whoever_cannot_be_cut_off_is_not_listened_to() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Certificate and private key: when they are replaced, and what is said of files that are wrong.
+//! Certificate and private key: how they are replaced while the host runs, and what the host says of wrong files.
 
 use super::{ask, connect, host, pair, setup, write};
 use crate::harness::{Setup, wait_for};
@@ -19,7 +19,7 @@ fn a_new_certificate_is_put_in_force_and_a_bad_one_is_not() {
     wait_for("the new certificate", || ask(&mut connect(&host, &new)).ok());
     host.process.wait_for_line(&["INFO", "the new one is in force"]);
     assert!(ask(&mut connect(&host, &old)).is_err());
-    // A connection keeps what it began with.
+    // A connection keeps the certificate that it began with.
     ask(&mut before).unwrap();
 
     std::fs::remove_file(directory.join("cert.pem")).unwrap();

@@ -1,4 +1,4 @@
-//! How a connection ends: by a timeout, because its client shut its side down, or with the host.
+//! How a connection ends: by a timeout, after its client shuts down its sending side, or with the host.
 
 use super::{address, ask, connect, get, host, http2, pair, setup, write};
 use crate::fixtures;
@@ -29,7 +29,7 @@ fn an_idle_connection_is_ended() {
         let answer = requests.send_request(get("/downcase/?param=A"), true).unwrap().0.await.unwrap();
         assert_eq!(answer.status().as_u16(), 200);
         drop(answer);
-        // GOAWAY without an error: the client is free to come back.
+        // The host sends GOAWAY without an error, so that the client may reconnect.
         let ended = tokio::time::timeout(LONG_PATIENCE, async {
             while let Ok(ready) = requests.ready().await {
                 requests = ready;
@@ -47,7 +47,7 @@ fn an_answer_has_to_be_taken_on_http_2_too() {
     let setup = setup("answer_timeout_ms = 500\nhead_timeout_ms = 60000").plugin("echo", &fixtures::echoing(4 << 20));
     let certificate = write(setup.path(), &pair());
     let host = setup.start();
-    // A client that never opens its window reads everything that comes, and takes nothing of the answer.
+    // A client with a window of zero reads from its socket, but never receives the answer.
     let mut builder = h2::client::Builder::new();
     builder.initial_window_size(0);
     http2(&host, &certificate, &builder, async |requests| {
@@ -103,7 +103,7 @@ fn what_has_no_request_does_not_hold_up_the_end() {
         let mut requests = requests.ready().await.unwrap();
         assert_eq!(requests.send_request(get("/"), true).unwrap().0.await.unwrap().status().as_u16(), 200);
         let started = Instant::now();
-        // From here on this client says nothing, not even that it is still there.
+        // After this the client's runtime is dropped, which sends neither GOAWAY nor close_notify.
         host.process.signal("TERM");
         started
     });

@@ -16,7 +16,7 @@ fn both_protocols_are_served() {
         assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("tidegate-request: "), "{answer}");
     }
     let body = http2(&host, &certificate, &h2::client::Builder::new(), async |requests| {
-        // Several at once, on the one connection.
+        // Several requests at once on one connection.
         let mut requests = requests.ready().await.unwrap();
         let answers: Vec<_> =
             (0..3).map(|_| requests.send_request(get("/downcase/?param=A"), true).unwrap().0).collect();
@@ -29,7 +29,7 @@ fn both_protocols_are_served() {
         bodies
     });
     assert_eq!(body, "lower case of A is a".repeat(3));
-    // Nobody is served in the clear.
+    // A request without TLS is not served.
     let mut plain = TcpStream::connect(address(&host)).unwrap();
     plain.set_read_timeout(Some(LONG_PATIENCE)).unwrap();
     plain.write_all(REQUEST).unwrap();
@@ -49,7 +49,7 @@ fn a_request_that_is_given_up_on_http_2_is_counted() {
     let in_flight = || host.status("wait")["calls_in_flight"].as_u64().unwrap();
     http2(&host, &certificate, &h2::client::Builder::new(), async |requests| {
         let mut requests = requests.ready().await.unwrap();
-        // A stream that is reset, then one whose connection is gone.
+        // First the stream is reset, then the connection is closed.
         for reset in [true, false] {
             let mut answer = requests.send_request(get("/wait/?param=x"), true).unwrap().0;
             while in_flight() == 0 {
@@ -86,7 +86,7 @@ fn an_answer_before_the_body_is_read_on_both_protocols() {
             let _ = sending.send_data(body.clone().into(), true);
             assert_eq!(answer.await.unwrap().status().as_u16(), 404);
         }
-        // Heads have the same bounds, and no two names for one host.
+        // Header fields have the same bounds as over HTTP/1.1, and `host` must not differ from the authority.
         let mut many = get("/");
         (0..51).for_each(|_| _ = many.headers_mut().append("x", "y".parse().unwrap()));
         let mut other = get("/");

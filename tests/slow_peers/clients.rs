@@ -5,7 +5,7 @@ use crate::fixtures;
 use crate::harness::{Host, LONG_PATIENCE, Setup, wait_up_to};
 use serde_json::json;
 
-/// A DEALER that asks for large replies and does not read.
+/// A DEALER whose own queue holds one reply, for tests in which it does not read.
 fn greedy(host: &Host, identity: &[u8]) -> zmq::Socket {
     let socket = zmq::Context::new().socket(zmq::DEALER).unwrap();
     socket.set_identity(identity).unwrap();
@@ -21,7 +21,7 @@ fn broker_host(policy: &str) -> Host {
     Setup::new().committed("echo").config(&config).start()
 }
 
-/// Sends one large request after the other until the reply hop says `enough`.
+/// Sends one large request after the other until `enough` is true of the reply hop. Returns how many were sent.
 fn ask_until(host: &Host, socket: &zmq::Socket, enough: impl Fn(&serde_json::Value) -> bool) -> u64 {
     for sent in 1..10_000 {
         socket.send(vec![b'x'; LARGE], 0).unwrap();
@@ -46,7 +46,7 @@ fn a_client_that_does_not_read_costs_its_own_replies_alone() {
     assert_eq!(other.recv_bytes(0).unwrap(), b"x");
     let reply = settled(&host, "reply");
     assert_eq!(reply["out"].as_u64().unwrap() + reply["dropped"]["client-full"].as_u64().unwrap(), sent + 1);
-    // What was handed to libzmq arrives.
+    // Every reply that was handed to libzmq arrives.
     socket.set_rcvtimeo(1000).unwrap();
     let received = std::iter::from_fn(|| socket.recv_bytes(0).ok()).count() as u64;
     assert_eq!(received + 1, reply["out"].as_u64().unwrap());
@@ -72,7 +72,7 @@ fn a_client_that_does_not_read_is_cut_off_where_the_policy_says_so() {
 fn requests_wait_for_a_client_that_does_not_read_where_the_policy_is_to_wait() {
     let host = broker_host("block");
     let socket = greedy(&host, b"greedy");
-    // Each reply has gone or is held, in the end; on its way it is in flight too.
+    // A reply that is in flight has not been sent yet; in the end it is either sent or held.
     let holds = |_: &serde_json::Value| {
         wait_up_to(LONG_PATIENCE, "the reply to go or to be held", || {
             let hops = host.ledger()["hops"].clone();

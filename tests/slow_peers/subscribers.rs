@@ -10,12 +10,12 @@ fn host(config: &str) -> Host {
     Setup::new().plugin("plain", &fixtures::answering("", None)).config(config).start()
 }
 
-/// A SUB socket, of which the host knows.
+/// A SUB socket whose subscription has reached the host.
 fn subscriber(host: &Host, topic: &[u8]) -> zmq::Socket {
     connect(host, topic, 1_000)
 }
 
-/// One to everything that holds little in its own queue, for a test in which it does not read.
+/// A subscriber to everything that does not read, and whose own queue holds one message.
 fn sleeper(host: &Host) -> zmq::Socket {
     connect(host, b"", 1)
 }
@@ -35,7 +35,7 @@ fn subscriptions(host: &Host) -> usize {
     host.process.stderr().lines().filter(|line| line.contains(" subscribed ")).count()
 }
 
-/// Publishes until `enough`, which is told the status of each answer.
+/// Publishes until `enough` returns true, which is called with the status of each answer. Returns how many were sent.
 fn publish_until(host: &Host, mut enough: impl FnMut(u16) -> bool) -> u64 {
     let client = Client::new(host);
     let started = Instant::now();
@@ -50,7 +50,7 @@ fn publish_until(host: &Host, mut enough: impl FnMut(u16) -> bool) -> u64 {
     unreachable!()
 }
 
-/// The numbers of all messages that there are to receive.
+/// The numbers of all messages that arrive.
 fn numbers(socket: &zmq::Socket) -> Vec<u64> {
     socket.set_rcvtimeo(500).unwrap();
     std::iter::from_fn(|| socket.recv_bytes(0).ok())
@@ -71,7 +71,7 @@ fn a_stopped_subscriber_is_cut_off_and_starves_nobody() {
     wait_up_to(LONG_PATIENCE, "its subscription", || (subscriptions(&host) > before).then_some(()));
     stopped.signal("STOP");
 
-    // The reader takes in what comes at the same time, or it would be full as well.
+    // The reader receives meanwhile, or its queue would fill as well.
     let (received, sent) = std::thread::scope(|scope| {
         let reader = scope.spawn(move || {
             let mut received = Vec::new();
@@ -87,7 +87,7 @@ fn a_stopped_subscriber_is_cut_off_and_starves_nobody() {
             assert!(status == 200 || status == 503, "{status}");
             host.process.stderr().contains("cut off: it does not read, and its queue is full")
         });
-        // The queue to publish may be full for a moment.
+        // The publisher's queue may be full for a moment.
         wait_up_to(LONG_PATIENCE, "the last word", || (host.post("/plain/", b"end").status == 200).then_some(()));
         (reader.join().unwrap(), sent)
     });
@@ -96,7 +96,7 @@ fn a_stopped_subscriber_is_cut_off_and_starves_nobody() {
     assert_eq!(publish["dropped"], json!({}), "{publish}");
     assert_eq!(publish["out"], received.len() + 1, "the reader got all that was published");
 
-    // It comes back by itself, and is served again.
+    // The subscriber reconnects by itself, and is served again.
     let before = subscriptions(&host);
     stopped.signal("CONT");
     wait_up_to(LONG_PATIENCE, "its return", || (subscriptions(&host) > before).then_some(()));
@@ -145,7 +145,7 @@ fn bytes_that_wait_to_be_published_have_a_bound() {
     let host = host("[messaging]\nqueue_messages_max = 100\nqueue_bytes_max = 1000000\n[publisher]\non_full = 'block'");
     let _sleeper = sleeper(&host);
     publish_until(&host, |status| status == 503);
-    // Three of them have a place, and all others are at the subscriber.
+    // The bound has room for three messages; all earlier ones are in the subscriber's queue and buffers.
     assert!(host.ledger()["hops"]["publish"]["in_flight"].as_u64().unwrap() <= 4);
     drop(host);
 }
@@ -189,7 +189,7 @@ fn a_late_subscriber_is_handed_what_is_retained_once() {
     assert_eq!(all.recv_multipart(0).unwrap(), [b"last"]);
     assert_eq!(host.get("/weather/?param=snow").status, 200);
     for socket in [&early, &late, &all] {
-        // Nothing came in between: what is retained goes to newcomers alone.
+        // Retained messages go to new subscriptions only, so none came in between.
         assert_eq!(socket.recv_multipart(0).unwrap(), [b"weather".as_slice(), b"snow"]);
     }
     assert_eq!(host.stop(), 0);

@@ -14,7 +14,7 @@ fn a_scanned_directory_gives_and_keeps_routes() {
     std::fs::write(plugins.join("Not A Name.wasm"), bytes("downcase")).unwrap();
     let host = setup.start();
     assert_eq!(host.get("/x/?param=AbC").text(), DOWN);
-    // It is told of, and concerns no traffic.
+    // `/readyz` lists the bad file, and is 200 all the same.
     assert_eq!((host.get("/late/?param=AbC").status, host.admin("/readyz").status), (503, 200));
     assert_eq!(host.admin("/readyz").text(), "ready\nplugin late is not loaded\n");
     host.process.wait_for_line_up_to(LONG_PATIENCE, &["rename the file"]);
@@ -63,7 +63,7 @@ fn a_stray_file_keeps_nobody_from_being_ready_and_is_forgotten() {
     });
     assert_eq!((host.get("/oops/?param=AbC").status, host.admin("/plugins/oops").status), (404, 404));
     assert!(!host.admin("/metrics").text().contains("oops") && host.ledger()["plugins"]["oops"].is_null());
-    // The name is free.
+    // The name can be used again.
     std::fs::write(plugins.join("oops.wasm"), bytes("upcase")).unwrap();
     wait_up_to(LONG_PATIENCE, "the name to serve", || (host.get("/oops/?param=AbC").status == 200).then_some(()));
     assert_eq!(host.status("oops")["generation"], 1);

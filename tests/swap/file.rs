@@ -47,7 +47,7 @@ fn the_same_bytes_are_no_new_generation() {
     let host = host();
     let path = host.plugin_path("x");
     rename_over(&path, &bytes("downcase"));
-    // Told to look now, it looks before it takes in the next change.
+    // On SIGHUP the host looks at the file before it sees the next change.
     host.process.signal("HUP");
     host.process.wait_for_line_up_to(LONG_PATIENCE, &["SIGHUP"]);
     rename_over(&path, &bytes("upcase"));
@@ -76,12 +76,12 @@ fn bad_files_change_nothing_and_are_complained_of_once() {
         host.process.wait_for_line_up_to(LONG_PATIENCE, &[reason]);
         wait_for_generation(&host, 1, DOWN);
     }
-    // Told again to look at a file that is bad already, it has nothing new to say.
+    // On SIGHUP the host does not complain again of a file that is known to be bad.
     host.process.signal("HUP");
     host.process.wait_for_line_up_to(LONG_PATIENCE, &["SIGHUP"]);
     rename_over(&path, &good);
     wait_for_generation(&host, 2, UP);
-    // That the machine was too busy for one of them for a while is no complaint.
+    // A load that was put off because the machine was too busy is not a complaint about the file.
     let is_complaint = |line: &&str| line.contains("not loaded") && !line.contains("the host is too busy");
     assert_eq!(host.process.stderr().lines().filter(is_complaint).count(), 9);
     assert_eq!(host.stop(), 0);
@@ -90,7 +90,7 @@ fn bad_files_change_nothing_and_are_complained_of_once() {
 #[test]
 fn a_file_that_is_written_in_pieces_is_waited_for() {
     const PIECES: usize = 4;
-    /// Longer than a file that is whole has to rest.
+    /// Longer than the host waits for a file to stop changing.
     const BREAK: Duration = Duration::from_millis(300);
     let host = host();
     let up = bytes("upcase");
@@ -121,7 +121,7 @@ fn a_file_that_is_written_in_pieces_is_waited_for() {
 fn a_file_that_could_not_be_written_is_still_what_it_was() {
     let host = host();
     let kept = [bytes("upcase"), fixtures::custom_section("note", b"kept")].concat();
-    // A folder in the place of the file that is written first.
+    // A directory where the host would write its temporary file.
     let in_the_way = host.plugin_path("x").with_extension(format!("wasm.{}.tmp", host.process.id()));
     std::fs::create_dir(&in_the_way).unwrap();
     assert_eq!(host.admin_request("PUT", "/plugins/x?persist=true", Some(&kept)).status, 500);
