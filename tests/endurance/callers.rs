@@ -1,7 +1,7 @@
-//! HTTP clients that keep their connection, number their messages, and note every answer.
+//! HTTP clients that reuse their connection, number their messages, and count every answer.
 
-use super::course::Course;
-use super::pace::Beat;
+use super::pace::Schedule;
+use super::run::Run;
 use super::sequence::Sequence;
 use crate::harness::LONG_PATIENCE;
 use std::collections::BTreeMap;
@@ -9,29 +9,29 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// Bytes of a large message.
+/// The size of a large message in bytes.
 const LARGE: usize = 8 << 10;
 
-/// What one caller did.
+/// The results of one caller.
 #[derive(Debug, Default)]
 pub struct Called {
     /// Answers by route and status.
     pub answers: BTreeMap<(&'static str, u16), u64>,
     /// The numbers of the messages that were answered with 200, in order.
     pub published: Sequence,
-    /// Requests that have no answer, since the host closed the connection first.
+    /// Requests without an answer, because the host closed the connection first.
     pub unanswered: u64,
 }
 
-/// One message and where it goes.
+/// One HTTP request and its route.
 struct Call {
     route: &'static str,
     request: Vec<u8>,
 }
 
 impl Call {
-    /// The call of a number: most go to `x`, some of them large; some go to the plugin that traps, and some of these
-    /// make it do so.
+    /// The request with this number. Most go to `x`, some of them large; some go to `trap`, and half of those make it
+    /// trap.
     fn new(caller: u64, number: u64) -> Self {
         let get = |route: &str, param: &str| format!("GET /{route}/?param={param} HTTP/1.1\r\nhost: x\r\n\r\n");
         let (route, text) = match number % 50 {
@@ -47,7 +47,7 @@ impl Call {
     }
 }
 
-/// Which caller's which message it is, as it was published; none for any other message.
+/// The caller and the number of a published message; none for any other message.
 pub fn number_of(published: &[u8]) -> Option<(u64, u64)> {
     let text = [b"lower case of ".as_slice(), b"upper case of "]
         .iter()
@@ -57,16 +57,16 @@ pub fn number_of(published: &[u8]) -> Option<(u64, u64)> {
     Some((parts.next()??, parts.next()??))
 }
 
-/// Makes the load until the course is over, or until the host closes the connection while it stops.
-pub fn call(course: &Course, address: &str, caller: u64, mut beat: Beat, stopping: bool) -> Called {
-    let _guard = course.end_with_me();
+/// Makes requests until the run is over, or until the host closes the connection while it stops.
+pub fn call(run: &Run, address: &str, caller: u64, mut schedule: Schedule, stopping: bool) -> Called {
+    let _guard = run.end_on_panic();
     let mut called = Called::default();
     let mut connection = Connection::open(address).expect("a connection");
     for number in 0.. {
-        while !course.is_over() && !beat.take() {
-            std::thread::sleep(beat.left().min(Duration::from_millis(50)));
+        while !run.is_over() && !schedule.take() {
+            std::thread::sleep(schedule.left().min(Duration::from_millis(50)));
         }
-        if course.is_over() {
+        if run.is_over() {
             break;
         }
         let call = Call::new(caller, number);
@@ -95,7 +95,7 @@ pub fn call(course: &Course, address: &str, caller: u64, mut beat: Beat, stoppin
     called
 }
 
-/// A kept connection, with the little of HTTP that it takes.
+/// A persistent connection, with as much of HTTP/1.1 as the test needs.
 struct Connection {
     stream: BufReader<TcpStream>,
     line: String,
@@ -111,7 +111,7 @@ impl Connection {
         Ok(Self { stream: BufReader::new(stream), line: String::new(), body: Vec::new() })
     }
 
-    /// Sends a request and takes in its answer. Returns the status, and whether the connection stays.
+    /// Sends a request and reads its answer. Returns the status, and whether the connection can be reused.
     fn exchange(&mut self, request: &[u8]) -> io::Result<(u16, bool)> {
         self.stream.get_mut().write_all(request)?;
         let status = self.line()?.split(' ').nth(1).and_then(|code| code.parse().ok());
@@ -140,11 +140,11 @@ impl Connection {
     }
 }
 
-/// Requests of clients that do not stay, to a plugin of their own. Returns how many they began.
-pub fn vanish(address: &str) -> u64 {
+/// Makes requests, to a plugin that is used here only, whose clients disconnect early. Returns how many it began.
+pub fn disconnect_early(address: &str) -> u64 {
     let whole = b"POST /gone/ HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nbody";
     let head = b"POST /gone/ HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\nthe beginning of a body";
-    // One in the middle of its body, one that does not wait for its answer, one in the middle of its head.
+    // One disconnects in the middle of its body, one before its answer, one in the middle of its head.
     let requests = [head.as_slice(), whole, &whole[..20]];
     for request in requests {
         let mut stream = TcpStream::connect(address).expect("a connection");

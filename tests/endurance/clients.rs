@@ -1,11 +1,11 @@
-//! All clients that live: they make the load, and in the end their counts are held against the host's.
+//! The clients that stay: they make the load, and in the end their counts are compared with the host's ledger.
 
-use super::books::Books;
 use super::callers::{self, Called};
-use super::course::Course;
-use super::listeners::{Heard, Listener, wait_until_all_listen};
+use super::ledger::Ledger;
+use super::listeners::{Listener, Received, wait_until_all_listen};
 use super::pace::Pace;
 use super::requesters::{self, REPLIES, Requested};
+use super::run::Run;
 use crate::harness::{Client, Host};
 use std::time::Duration;
 
@@ -13,22 +13,22 @@ const CALLERS: usize = 4;
 const REQUESTERS: usize = 2;
 const LISTENERS: usize = 2;
 
-/// How both kinds of load are paced.
+/// The pace of HTTP calls and of broker requests.
 #[derive(Clone, Copy, Debug)]
 pub struct Paces {
     pub calls: Pace,
     pub requests: Pace,
 }
 
-/// What clients did that did not wait for what came of it: the host may have taken it in or not.
+/// What was sent by clients that did not wait for the outcome: the host may have received it or not.
 #[derive(Debug, Default)]
-pub struct Strangers {
+pub struct Unawaited {
     pub calls: u64,
     pub requests: u64,
     pub panics: u64,
 }
 
-/// The clients, and what they did and got so far.
+/// The clients and their results so far.
 pub struct Clients {
     address: String,
     frontend: String,
@@ -39,7 +39,7 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Returns once every listener is known to listen.
+    /// Starts the listeners, and returns once each of them receives messages.
     pub fn start(host: &Host) -> Self {
         let listeners: Vec<_> = (0..LISTENERS).map(|_| Listener::start(host.surface("publish"))).collect();
         let (client, mut probes) = (Client::new(host), 0);
@@ -62,53 +62,53 @@ impl Clients {
         &self.address
     }
 
-    /// Makes load on all paths while `meanwhile` runs, and returns what that does once all of it has ended. Only where
-    /// the host is `stopping` meanwhile may it close a connection.
-    pub fn load<T>(&mut self, paces: Paces, stopping: bool, meanwhile: impl FnOnce(&Course) -> T) -> T {
-        let course = &Course::new();
+    /// Makes load on all paths while `meanwhile` runs, and returns its result once all generators have ended. The host
+    /// may close connections only if it is `stopping` meanwhile.
+    pub fn load<T>(&mut self, paces: Paces, stopping: bool, meanwhile: impl FnOnce(&Run) -> T) -> T {
+        let run = &Run::new();
         let (address, frontend) = (&self.address, &self.frontend);
-        // Each caller has a number of its own, over all loads.
+        // The numbers of the callers are unique over all loads.
         let numbers = (0..).skip(self.called.len()).take(CALLERS);
         std::thread::scope(|scope| {
             let callers: Vec<_> = numbers
                 .map(|number| {
-                    scope.spawn(move || callers::call(course, address, number, paces.calls.beat(CALLERS), stopping))
+                    scope.spawn(move || callers::call(run, address, number, paces.calls.schedule(CALLERS), stopping))
                 })
                 .collect();
             let requesters: Vec<_> = (0..REQUESTERS)
-                .map(|_| scope.spawn(|| requesters::request(course, frontend, paces.requests, REQUESTERS)))
+                .map(|_| scope.spawn(|| requesters::request(run, frontend, paces.requests, REQUESTERS)))
                 .collect();
-            let guard = course.end_with_me();
-            let told = meanwhile(course);
+            let guard = run.end_on_panic();
+            let result = meanwhile(run);
             drop(guard);
-            course.end();
+            run.end();
             self.called.extend(callers.into_iter().map(|caller| caller.join().expect("a caller")));
             self.requested.extend(requesters.into_iter().map(|requester| requester.join().expect("a requester")));
-            told
+            result
         })
     }
 
-    /// Finds out what the host can do on both paths at once. Returns this `share` of it.
+    /// Measures the rates that the host sustains on both paths at once. Returns this `share` of them.
     pub fn calibrate(&mut self, time: Duration, share: f64) -> Paces {
         self.load(Paces { calls: Pace::Closed, requests: Pace::Closed }, false, |_| std::thread::sleep(time));
         let share_of = |count: u64| Pace::Open((count as f64 / time.as_secs_f64() * share).max(1.0));
         Paces { calls: share_of(self.answers(|_, _| true)), requests: share_of(self.sum(|requested| requested.sent)) }
     }
 
-    /// Replies that came in so far.
+    /// The replies that were received so far.
     pub fn replies(&self) -> u64 {
         self.sum(|requested| requested.replies)
     }
 
-    /// Messages that were published, the first ones included.
+    /// The messages that were published, including the probes.
     pub fn published(&self) -> u64 {
         self.probes + self.answers(|_, status| status == 200)
     }
 
-    /// One line of what was done.
+    /// The results in one line.
     pub fn summary(&self) -> String {
         format!(
-            "answers={} of them 200={} 502={} 503={} unanswered={} requests={} replies={} lacking={}",
+            "answers={} of them 200={} 502={} 503={} unanswered={} requests={} replies={} incomplete={}",
             self.answers(|_, _| true),
             self.answers(|_, status| status == 200),
             self.answers(|_, status| status == 502),
@@ -116,74 +116,74 @@ impl Clients {
             self.called.iter().map(|called| called.unanswered).sum::<u64>(),
             self.sum(|requested| requested.sent),
             self.replies(),
-            self.sum(|requested| requested.lacking),
+            self.sum(|requested| requested.incomplete),
         )
     }
 
-    /// Whether every request has all its replies, or failed as it had to.
-    pub fn assert_nothing_lacks(&self, books: &Books) {
-        assert_eq!(self.sum(|requested| requested.lacking), 0, "requests without all their replies");
-        let policy = books.hop("policy");
+    /// Asserts that every request has all its replies, or made the policy trap on purpose.
+    pub fn assert_all_replied(&self, ledger: &Ledger) {
+        assert_eq!(self.sum(|requested| requested.incomplete), 0, "requests without all their replies");
+        let policy = ledger.hop("policy");
         assert_eq!(policy.dropped("trapped"), self.sum(|requested| requested.trapping), "{policy:?}");
     }
 
-    /// Holds the ledger of the host, which has ended, to what the clients know.
-    pub fn settle(self, books: &Books, strangers: &Strangers) {
-        self.settle_http(books, strangers);
-        self.settle_broker(books, strangers);
-        self.settle_publisher(books);
+    /// Compares the final ledger of the host with the clients' counts.
+    pub fn compare(self, ledger: &Ledger, unawaited: &Unawaited) {
+        self.compare_http(ledger, unawaited);
+        self.compare_broker(ledger, unawaited);
+        self.compare_publisher(ledger);
     }
 
-    fn settle_http(&self, books: &Books, strangers: &Strangers) {
-        let (http, transform) = (books.hop("http"), books.hop("transform"));
+    fn compare_http(&self, ledger: &Ledger, unawaited: &Unawaited) {
+        let (http, transform) = (ledger.hop("http"), ledger.hop("transform"));
         let answered = self.probes + self.answers(|_, _| true);
-        assert!((answered..=answered + strangers.calls).contains(&http.out), "{answered} answers came: {http:?}");
-        assert!(http.entered <= answered + strangers.calls, "{answered} answers came: {http:?}");
+        assert!((answered..=answered + unawaited.calls).contains(&http.out), "{answered} answers came: {http:?}");
+        assert!(http.entered <= answered + unawaited.calls, "{answered} answers came: {http:?}");
         let trapped = self.answers(|route, status| (route, status) == ("trap", 502));
         assert_eq!(transform.dropped("trapped"), trapped, "{transform:?}");
         let refused = self.answers(|_, status| status == 503);
         for (name, probes) in [("x", self.probes), ("trap", 0)] {
-            let plugin = books.plugin(name);
+            let plugin = ledger.plugin(name);
             let out = probes + self.answers(|route, status| (route, status) == (name, 200));
-            // A call that went well is answered with 503 all the same if the queue to publish is full.
+            // A call that succeeds is answered with 503 if the publisher's queue is full.
             assert!((out..=out + refused).contains(&plugin.out), "{out} answers of {name}: {plugin:?}");
         }
     }
 
-    fn settle_broker(&self, books: &Books, strangers: &Strangers) {
-        let [policy, schedule, reply] = ["policy", "schedule", "reply"].map(|name| books.hop(name));
-        let sent = self.sum(|requested| requested.sent) + strangers.requests + strangers.panics;
+    fn compare_broker(&self, ledger: &Ledger, unawaited: &Unawaited) {
+        let [policy, schedule, reply] = ["policy", "schedule", "reply"].map(|name| ledger.hop(name));
+        let sent = self.sum(|requested| requested.sent) + unawaited.requests + unawaited.panics;
         assert!(policy.entered <= sent, "{sent} requests were sent: {policy:?}");
-        assert_eq!(policy.dropped("panicked"), strangers.panics, "{policy:?}");
+        assert_eq!(policy.dropped("panicked"), unawaited.panics, "{policy:?}");
         assert_eq!(schedule.entered, policy.out * u64::from(REPLIES), "{policy:?} {schedule:?}");
         assert_eq!(reply.entered, schedule.out, "{schedule:?} {reply:?}");
-        let to_strangers = strangers.requests * u64::from(REPLIES);
-        let came = self.replies();
-        assert!((came..=came + to_strangers).contains(&reply.out), "{came} replies came: {reply:?}");
+        let to_unawaited = unawaited.requests * u64::from(REPLIES);
+        let received = self.replies();
+        assert!((received..=received + to_unawaited).contains(&reply.out), "{received} replies received: {reply:?}");
         assert_eq!(reply.entered, reply.out + reply.dropped("unroutable"), "{reply:?}");
     }
 
-    fn settle_publisher(self, books: &Books) {
-        let publish = books.hop("publish");
+    fn compare_publisher(self, ledger: &Ledger) {
+        let publish = ledger.hop("publish");
         let published = self.published();
-        // Probes are sent until the listeners hear one, so nobody may have wanted the first.
+        // Probes are sent until the listeners receive one, so the first ones may have had no subscriber.
         let unwanted = publish.dropped("no-subscriber");
         assert!(unwanted <= self.probes, "{publish:?}");
         assert_eq!(publish.out + unwanted, published, "{publish:?}");
         assert_eq!(publish.entered - publish.dropped("queue-full"), published, "{publish:?}");
-        let by_caller: Heard = (0..).zip(&self.called).map(|(caller, called)| (caller, called.published)).collect();
+        let by_caller: Received = (0..).zip(&self.called).map(|(caller, called)| (caller, called.published)).collect();
         for listener in self.listeners {
             assert_eq!(listener.finish(published - self.probes), by_caller);
         }
     }
 
-    /// How many answers there were of the routes and statuses that are meant.
-    fn answers(&self, meant: impl Fn(&str, u16) -> bool) -> u64 {
+    /// The number of answers whose route and status match.
+    fn answers(&self, matches: impl Fn(&str, u16) -> bool) -> u64 {
         let answers = self.called.iter().flat_map(|called| &called.answers);
-        answers.filter(|((route, status), _)| meant(route, *status)).map(|(_, count)| count).sum()
+        answers.filter(|((route, status), _)| matches(route, *status)).map(|(_, count)| count).sum()
     }
 
-    fn sum(&self, figure: impl Fn(&Requested) -> u64) -> u64 {
-        self.requested.iter().map(figure).sum()
+    fn sum(&self, count: impl Fn(&Requested) -> u64) -> u64 {
+        self.requested.iter().map(count).sum()
     }
 }

@@ -1,80 +1,81 @@
-//! All that goes wrong meanwhile: subscribers die and stall, clients vanish, plugins are swapped, a worker panics.
+//! The faults that are injected meanwhile: subscribers are killed and suspended, clients disconnect early, plugins are
+//! swapped, a worker panics.
 
-use super::books::Books;
-use super::clients::Strangers;
-use super::listeners::Guest;
+use super::clients::Unawaited;
+use super::ledger::Ledger;
+use super::listeners::SubscribeProcess;
 use super::{QUEUE_MESSAGES_MAX, callers, plugins, requesters};
 use crate::harness::{Client, Host, LONG_PATIENCE, wait_up_to};
 use std::time::{Duration, Instant};
 
-/// A request whose first frame this is makes its worker panic, in a debug build that is told to have faults.
+/// The first frame that makes a worker panic, in a debug build with `TIDEGATE_FAULTS`.
 const PANIC: &str = "tidegate-fault-panic";
-/// What the system holds at most between two processes of this machine, send and receive buffer together.
+/// The most that send and receive buffer of a loopback connection hold together.
 const SOCKET_BUFFERS_BYTES: u64 = 16 << 20;
-/// What a message has on the average at least; one in four is large.
+/// The least average size of a message; one in four is large.
 const MESSAGE_BYTES: u64 = 2 << 10;
 
-/// Makes trouble, and counts what of it the ledger knows too.
-pub struct Trouble<'a> {
+/// Injects faults, and counts those that appear in the ledger.
+pub struct Faults<'a> {
     host: &'a Host,
     admin: Client,
     address: &'a str,
     round: u64,
-    frozen: Option<(Guest, Instant, u64)>,
-    freeze: Duration,
-    strangers: Strangers,
+    suspended: Option<(SubscribeProcess, Instant, u64)>,
+    suspend: Duration,
+    unawaited: Unawaited,
 }
 
-impl<'a> Trouble<'a> {
-    /// A stopped subscriber stays so for `freeze`.
-    pub fn new(host: &'a Host, address: &'a str, freeze: Duration) -> Self {
+impl<'a> Faults<'a> {
+    /// A subscriber that is suspended stays so for `suspend`.
+    pub fn new(host: &'a Host, address: &'a str, suspend: Duration) -> Self {
         let admin = Client::at(host.surface("admin"));
-        Self { host, admin, address, round: 0, frozen: None, freeze, strangers: Strangers::default() }
+        Self { host, admin, address, round: 0, suspended: None, suspend, unawaited: Unawaited::default() }
     }
 
-    /// One of each.
+    /// Injects one fault of each kind.
     pub fn round(&mut self) {
         self.round += 1;
-        self.freeze_or_thaw();
+        self.suspend_or_resume();
         self.kill();
-        self.strangers.calls += callers::vanish(self.address);
-        self.strangers.requests += requesters::vanish(self.host.surface("frontend"));
+        self.unawaited.calls += callers::disconnect_early(self.address);
+        self.unawaited.requests += requesters::disconnect_early(self.host.surface("frontend"));
         self.swap();
         if cfg!(debug_assertions) {
             self.panic();
         }
     }
 
-    /// Lets a subscriber that is stopped go on.
+    /// Resumes a subscriber that is suspended.
     pub fn end(&mut self) {
-        if let Some((guest, _, out)) = self.frozen.take() {
-            let received = guest.thaw();
+        if let Some((subscriber, _, out)) = self.suspended.take() {
+            let received = subscriber.resume();
             self.assert_at_most(received, out);
         }
     }
 
-    fn freeze_or_thaw(&mut self) {
-        match &self.frozen {
-            Some((_, since, _)) if since.elapsed() < self.freeze => {}
+    fn suspend_or_resume(&mut self) {
+        match &self.suspended {
+            Some((_, since, _)) if since.elapsed() < self.suspend => {}
             Some(_) => self.end(),
             None => {
                 let out = self.out();
-                let guest = self.guest("frozen");
-                guest.freeze();
-                self.frozen = Some((guest, Instant::now(), out));
+                let subscriber = self.subscriber("suspended");
+                subscriber.suspend();
+                self.suspended = Some((subscriber, Instant::now(), out));
             }
         }
     }
 
     fn kill(&self) {
         let out = self.out();
-        let guest = self.guest("killed");
-        let (out_then, received_then) = (self.out(), guest.lines());
+        let subscriber = self.subscriber("killed");
+        let (out_then, received_then) = (self.out(), subscriber.lines());
         std::thread::sleep(Duration::from_millis(200));
         let out_now = self.out();
-        let received = guest.kill();
+        let received = subscriber.kill();
         self.assert_at_most(received, out);
-        // What went out and did not arrive was in its queue or in the system's buffers.
+        // Messages that went out and did not arrive were in the subscriber's queue or in socket buffers.
         let lost = (out_now - out_then).saturating_sub(received - received_then);
         assert!(
             lost <= QUEUE_MESSAGES_MAX + SOCKET_BUFFERS_BYTES / MESSAGE_BYTES,
@@ -82,16 +83,20 @@ impl<'a> Trouble<'a> {
         );
     }
 
-    fn guest(&self, name: &str) -> Guest {
-        Guest::start(self.host.surface("publish"), self.host.directory.path(), &format!("{name}-{}", self.round))
+    fn subscriber(&self, name: &str) -> SubscribeProcess {
+        SubscribeProcess::start(
+            self.host.surface("publish"),
+            self.host.directory.path(),
+            &format!("{name}-{}", self.round),
+        )
     }
 
-    /// Messages that were handed to libzmq so far.
+    /// The messages that were handed to libzmq so far.
     fn out(&self) -> u64 {
-        Books::read(&self.admin).hop("publish").out
+        Ledger::read(&self.admin).hop("publish").out
     }
 
-    /// Nobody receives more than went out since before it came.
+    /// Asserts that a subscriber received no more than went out since before it connected.
     fn assert_at_most(&self, received: u64, out_before: u64) {
         let out = self.out() - out_before;
         assert!(received <= out, "{received} received of {out}");
@@ -124,15 +129,15 @@ impl<'a> Trouble<'a> {
     fn panic(&mut self) {
         let client = requesters::dealer(self.host.surface("frontend"));
         client.send(PANIC, 0).expect("room for a request");
-        self.strangers.panics += 1;
+        self.unawaited.panics += 1;
         wait_up_to(LONG_PATIENCE, "the panic of a worker", || {
-            let books = Books::read(&self.admin);
-            (books.hop("policy").dropped("panicked") == self.strangers.panics).then_some(())
+            let ledger = Ledger::read(&self.admin);
+            (ledger.hop("policy").dropped("panicked") == self.unawaited.panics).then_some(())
         });
     }
 
-    /// What was done that nobody waited for.
-    pub fn strangers(self) -> Strangers {
-        self.strangers
+    /// The requests that were sent without waiting for their outcome.
+    pub fn unawaited(self) -> Unawaited {
+        self.unawaited
     }
 }

@@ -1,11 +1,11 @@
-//! The ledger as the host tells it, while it runs and in its last words, with figures to reckon with.
+//! The host's ledger, while it runs and at its exit, as numbers.
 
 use crate::balance::{assert_balanced, assert_even, at_exit};
 use crate::harness::Client;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// The figures of a hop or a plugin.
+/// The counts of a hop or a plugin.
 #[derive(Debug, Deserialize)]
 pub struct Figures {
     #[serde(rename = "in")]
@@ -20,15 +20,15 @@ impl Figures {
     }
 }
 
-/// All hops and all plugins.
+/// The counts of all hops and all plugins.
 #[derive(Debug, Deserialize)]
-pub struct Books {
+pub struct Ledger {
     hops: BTreeMap<String, Figures>,
     plugins: BTreeMap<String, Figures>,
 }
 
-impl Books {
-    /// As of now, from the admin surface. They add up, whenever that is.
+impl Ledger {
+    /// The ledger at this moment, from the admin surface; it must add up.
     #[track_caller]
     pub fn read(admin: &Client) -> Self {
         let answer = admin.request("GET", "/ledger", None).expect("the admin surface answers");
@@ -36,7 +36,7 @@ impl Books {
         serde_json::from_value(answer.json()).expect("a ledger")
     }
 
-    /// Of the last words of a host. They add up, with nothing in flight.
+    /// The ledger at the end of a host's stderr; it must add up, with nothing in flight.
     #[track_caller]
     pub fn at_exit(stderr: &str) -> Self {
         assert_balanced(stderr);

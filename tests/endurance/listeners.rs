@@ -1,4 +1,4 @@
-//! Subscribers that live through it all and note every message, and those that do not.
+//! Subscribers that stay and record every message, and `tidegate subscribe` processes that are killed or suspended.
 
 use super::callers::number_of;
 use super::sequence::Sequence;
@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// What is published between the messages that only find out who listens and those that are counted.
+/// The message that separates the probes from the messages that are counted.
 pub const START: &str = "start";
 
-/// What one listener heard: by caller the numbers of its messages, in order.
-pub type Heard = BTreeMap<u64, Sequence>;
+/// The messages that one listener received: for each caller the sequence of their numbers.
+pub type Received = BTreeMap<u64, Sequence>;
 
-/// A subscriber that lives.
+/// A subscriber that stays.
 pub struct Listener {
-    thread: JoinHandle<Heard>,
+    thread: JoinHandle<Received>,
     state: Arc<State>,
 }
 
@@ -42,28 +42,28 @@ impl Listener {
         Self { thread, state }
     }
 
-    /// Whether any message has come.
+    /// Whether the listener has received any message.
     pub fn listens(&self) -> bool {
         self.state.listens.load(Ordering::SeqCst)
     }
 
-    /// Waits for the messages that have not come yet of `count`, and for one more that must not be.
-    pub fn finish(self, count: u64) -> Heard {
+    /// Waits until `count` messages have arrived, and for a moment longer, in which no other may arrive.
+    pub fn finish(self, count: u64) -> Received {
         self.state.wanted.store(count, Ordering::SeqCst);
         self.thread.join().expect("a listener")
     }
 }
 
 impl State {
-    fn listen(&self, socket: &zmq::Socket) -> Heard {
-        let (mut heard, mut count, mut started) = (Heard::new(), 0, false);
+    fn listen(&self, socket: &zmq::Socket) -> Received {
+        let (mut received, mut count, mut started) = (Received::new(), 0, false);
         let mut last = Instant::now();
         loop {
             let wanted = self.wanted.load(Ordering::SeqCst);
             match socket.recv_bytes(0) {
                 Ok(message) if started => {
                     let (caller, number) = number_of(&message).unwrap_or_else(|| panic!("unknown: {message:.40?}"));
-                    heard.entry(caller).or_default().add(number);
+                    received.entry(caller).or_default().add(number);
                     count += 1;
                     last = Instant::now();
                 }
@@ -71,37 +71,37 @@ impl State {
                     self.listens.store(true, Ordering::SeqCst);
                     started = message.ends_with(START.as_bytes());
                 }
-                Err(_) if count >= wanted => return heard,
-                Err(_) if wanted < u64::MAX && last.elapsed() > LONG_PATIENCE => return heard,
+                Err(_) if count >= wanted => return received,
+                Err(_) if wanted < u64::MAX && last.elapsed() > LONG_PATIENCE => return received,
                 Err(_) => {}
             }
         }
     }
 }
 
-/// `tidegate subscribe` with a log of its own.
-pub struct Guest {
+/// A process of `tidegate subscribe` with its own log.
+pub struct SubscribeProcess {
     process: Process,
     log: PathBuf,
 }
 
-impl Guest {
-    /// Starts one, and waits until it has its first message.
+impl SubscribeProcess {
+    /// Starts the process, and waits until it has received its first message.
     pub fn start(endpoint: &str, directory: &Path, name: &str) -> Self {
         let log = directory.join(format!("{name}.log"));
         let mut command = tidegate();
         command.current_dir(directory).args(["subscribe", "--quiet", "--connect", endpoint, "--log"]).arg(&log);
-        let guest = Self { process: Process::start(&mut command), log };
-        wait_up_to(LONG_PATIENCE, "the first message of a subscriber", || (guest.lines() > 0).then_some(()));
-        guest
+        let subscriber = Self { process: Process::start(&mut command), log };
+        wait_up_to(LONG_PATIENCE, "the first message of a subscriber", || (subscriber.lines() > 0).then_some(()));
+        subscriber
     }
 
-    /// How much it has written to its log.
+    /// The number of lines in its log.
     pub fn lines(&self) -> u64 {
         std::fs::read(&self.log).map_or(0, |log| log.iter().filter(|&&byte| byte == b'\n').count() as u64)
     }
 
-    /// Ends it as a crash does. Returns how much it had received.
+    /// Kills the process. Returns how many messages it had received.
     pub fn kill(mut self) -> u64 {
         self.process.signal("KILL");
         self.process.wait();
@@ -110,13 +110,13 @@ impl Guest {
         lines
     }
 
-    /// Stops its process, as a laptop that sleeps does.
-    pub fn freeze(&self) {
+    /// Suspends the process, as a laptop that sleeps does.
+    pub fn suspend(&self) {
         self.process.signal("STOP");
     }
 
-    /// Lets it go on and end in order. Returns how much it says it has received.
-    pub fn thaw(mut self) -> u64 {
+    /// Resumes the process and ends it in order. Returns how many messages it reports to have received.
+    pub fn resume(mut self) -> u64 {
         self.process.signal("CONT");
         self.process.signal("TERM");
         assert_eq!(self.process.wait().code(), Some(0), "{}", self.process.stderr());
@@ -127,7 +127,7 @@ impl Guest {
     }
 }
 
-/// Nobody is known to listen until a message has come: publishes with `publish` until all do. Then the count begins.
+/// Publishes probes until every listener has received one, then [`START`], after which messages are counted.
 pub fn wait_until_all_listen(listeners: &[Listener], mut publish: impl FnMut(&str)) {
     wait_up_to(LONG_PATIENCE, "the listeners", || {
         publish("probe");

@@ -26,13 +26,13 @@ impl Memory {
         self.samples.push((at, resident_kib(self.pid)));
     }
 
-    /// The medians of each tenth of the time until now.
+    /// The median of each tenth of the time until now.
     pub fn tenths_kib(&self) -> Vec<u64> {
         let whole = self.samples.last().map_or(Duration::ZERO, |(at, _)| *at);
         (0..10).map(|tenth| self.median_kib(whole * tenth / 10, whole * (tenth + 1) / 10)).collect()
     }
 
-    /// The median of the samples from a time to another.
+    /// The median of the samples between two times.
     pub fn median_kib(&self, from: Duration, until: Duration) -> u64 {
         let mut kib: Vec<_> =
             self.samples.iter().filter(|(at, _)| (from..until).contains(at)).map(|&(_, kib)| kib).collect();

@@ -1,4 +1,4 @@
-//! The plugins under load, each in variants that do the same and are not the same bytes.
+//! The plugins under load, each in variants of the same behaviour and different bytes.
 
 use super::requesters::REPLIES;
 use crate::fixtures;
@@ -6,20 +6,20 @@ use crate::harness::bytes;
 
 /// How long each reply waits for the one before it.
 const DELAY_MS: u32 = 5;
-/// How many variants there are: few enough for the compile cache to know most swaps.
+/// The number of variants: few enough for most swaps to find theirs in the compile cache.
 const VARIANTS: u64 = 8;
 
-/// Lower case or upper case, by turns.
+/// downcase and upcase, by turns.
 pub fn transform(turn: u64) -> Vec<u8> {
     variant(bytes(if turn.is_multiple_of(2) { "downcase" } else { "upcase" }), turn)
 }
 
-/// Traps over what begins with `T`, and returns anything else.
+/// Traps if the body begins with `T`, else returns it.
 pub fn trapping(turn: u64) -> Vec<u8> {
     variant(fixtures::trapping_on(b'T'), turn)
 }
 
-/// Replies [`REPLIES`] times with the request's own frames, and traps over what begins with `T`.
+/// Replies [`REPLIES`] times with the request's own frames; traps if the first frame begins with `T`.
 pub fn policy(turn: u64) -> Vec<u8> {
     let mut instructions =
         String::from("(if (i32.eq (i32.load8_u (i32.load (local.get $frames))) (i32.const 84)) (then (unreachable)))");

@@ -1,23 +1,23 @@
-//! What those who make the load and those who watch it know of each other.
+//! The state that the load generators share with the code that watches the host.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// One run of the load.
 #[derive(Debug, Default)]
-pub struct Course {
+pub struct Run {
     over: AtomicBool,
-    /// Replies that came in.
+    /// Replies that were received.
     pub replies: AtomicU64,
-    /// How many replies there will be, once that is known.
-    replies_in_all: AtomicU64,
+    /// How many replies the host has sent, once that is known.
+    replies_expected: AtomicU64,
 }
 
-impl Course {
+impl Run {
     pub fn new() -> Self {
-        Self { replies_in_all: AtomicU64::new(u64::MAX), ..Self::default() }
+        Self { replies_expected: AtomicU64::new(u64::MAX), ..Self::default() }
     }
 
-    /// Nothing more is sent.
+    /// Ends the run: nothing more is sent.
     pub fn end(&self) {
         self.over.store(true, Ordering::SeqCst);
     }
@@ -26,25 +26,25 @@ impl Course {
         self.over.load(Ordering::SeqCst)
     }
 
-    /// Nobody has to wait for more replies than these.
-    pub fn expect_replies(&self, in_all: u64) {
-        self.replies_in_all.store(in_all, Ordering::SeqCst);
+    /// Sets the number of replies that are to be waited for.
+    pub fn expect_replies(&self, count: u64) {
+        self.replies_expected.store(count, Ordering::SeqCst);
     }
 
     pub fn has_all_replies(&self) -> bool {
-        self.replies.load(Ordering::SeqCst) >= self.replies_in_all.load(Ordering::SeqCst)
+        self.replies.load(Ordering::SeqCst) >= self.replies_expected.load(Ordering::SeqCst)
     }
 
-    /// Ends the run when whoever holds it fails: the others would go on for ever.
-    pub fn end_with_me(&self) -> EndsWithMe<'_> {
-        EndsWithMe(self)
+    /// Returns a guard that ends the run if its thread panics; otherwise the other threads would go on for ever.
+    pub fn end_on_panic(&self) -> EndOnPanic<'_> {
+        EndOnPanic(self)
     }
 }
 
-/// See [`Course::end_with_me`].
-pub struct EndsWithMe<'a>(&'a Course);
+/// See [`Run::end_on_panic`].
+pub struct EndOnPanic<'a>(&'a Run);
 
-impl Drop for EndsWithMe<'_> {
+impl Drop for EndOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.end();

@@ -1,9 +1,9 @@
-//! Numbers in the order in which they came, told apart from any others without keeping them.
+//! A sequence of numbers, kept as its length and a digest, so that two sequences can be compared.
 
-/// What came by, in order.
+/// A sequence of numbers, in order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sequence {
-    /// How many there were.
+    /// Its length.
     pub count: u64,
     digest: u64,
 }
@@ -11,7 +11,7 @@ pub struct Sequence {
 impl Sequence {
     pub fn add(&mut self, number: u64) {
         self.count += 1;
-        // FNV-1a, by numbers instead of bytes.
+        // Like FNV-1a, over numbers instead of bytes.
         self.digest = (self.digest ^ number).wrapping_mul(0x0100_0000_01b3).rotate_left(17);
     }
 }
