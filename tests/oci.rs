@@ -1,8 +1,8 @@
-//! A plugin travels as container images do: pushed, pulled, run by tag or digest, and swapped when a tag moves.
+//! Plugins in OCI registries: pushed, pulled, run by tag or digest, and swapped when a tag moves.
 
 mod access;
-mod cut;
 mod failures;
+mod proxy;
 mod raw;
 mod registry;
 mod slow;
@@ -15,7 +15,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// Nobody's credentials, and no proxy between a test and this machine.
+/// An environment without credentials and without a proxy for loopback.
 const ENVIRONMENT: [(&str, &str); 3] =
     [("DOCKER_CONFIG", "/nonexistent"), ("NO_PROXY", "127.0.0.1,127.1"), ("no_proxy", "127.0.0.1,127.1")];
 
@@ -23,7 +23,7 @@ fn setup() -> Setup {
     ENVIRONMENT.into_iter().fold(Setup::new(), |setup, (name, value)| setup.env(name, value))
 }
 
-/// A host whose plugin `x` comes by a reference, and looks often whether it has moved.
+/// A host whose plugin `x` is this reference, and which polls it often.
 fn host_of(reference: &str) -> Setup {
     setup().with(&[&format!("--plugin={reference}")]).config("[oci]\npoll_ms = 50")
 }
@@ -37,7 +37,7 @@ fn plugin(arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String, Str
     (code, process.stdout(), process.stderr())
 }
 
-/// What a command says that ends well, on stdout.
+/// The stdout of a command that must succeed.
 #[track_caller]
 fn said(arguments: &[&str]) -> String {
     let (code, stdout, stderr) = plugin(arguments, &[]);
@@ -45,7 +45,7 @@ fn said(arguments: &[&str]) -> String {
     stdout.trim_end().to_owned()
 }
 
-/// A command that ends with 1 and says these words.
+/// Asserts that a command exits with 1 and that its stderr contains these words.
 #[track_caller]
 fn refused(arguments: &[&str], environment: &[(&str, &str)], words: &[&str]) {
     let (code, stdout, stderr) = plugin(arguments, environment);
@@ -55,7 +55,7 @@ fn refused(arguments: &[&str], environment: &[(&str, &str)], words: &[&str]) {
     }
 }
 
-/// Pushes a component of this repository; gives the reference by digest.
+/// Pushes a committed component. Returns its reference by digest.
 #[track_caller]
 fn push(name: &str, reference: &str) -> String {
     said(&["push", &component(name).display().to_string(), reference])
@@ -67,7 +67,7 @@ fn path(directory: &Path, name: &str) -> (PathBuf, String) {
     (path, text)
 }
 
-/// The answer of `x`, which must be one.
+/// The answer of `x`, which must have status 200.
 #[track_caller]
 fn answer(host: &Host) -> Answer {
     let answer = host.get("/x/?param=AbC");
@@ -88,7 +88,7 @@ fn a_component_is_pushed_and_pulled_as_the_layout_says() {
     let Some(registry) = registry() else { return };
     let pinned = push("downcase", &registry.reference("1"));
     assert!(pinned.starts_with(&format!("oci://{}/team/x@sha256:", registry.address)), "{pinned}");
-    // The same file is the same artifact.
+    // The same file gives the same artifact.
     assert_eq!(push("downcase", &registry.reference("2")), pinned);
 
     let manifest = registry.manifest("1");
@@ -134,12 +134,12 @@ fn a_host_runs_by_tag_and_by_digest_and_says_so() {
     let admin = host.surface("admin").trim_start_matches("http://");
     let list = said(&["list", "--admin", admin]);
     assert!(list.contains(&format!("{reference}@{}", &artifact[..19])), "{list}");
-    // What was put is no artifact, and a registry is written to by a push alone.
+    // A component that is put has no artifact, and cannot be persisted, because only a push writes to a registry.
     let refused = host.admin_request("PUT", "/plugins/x?persist=true", Some(&bytes("upcase")));
     assert!(refused.status == 400 && refused.text().contains("plugin push"), "{}", refused.text());
     assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&bytes("upcase"))).status, 200);
     assert_eq!((answer(&host).text(), answer(&host).header("tidegate-artifact")), (UP, ""));
-    // To load it again is to ask the registry.
+    // A load on request asks the registry.
     assert_eq!(host.admin_request("POST", "/plugins/x/load", None).status, 200);
     assert_eq!((answer(&host).text(), answer(&host).header("tidegate-artifact")), (DOWN, artifact));
     assert_eq!(host.stop(), 0);
@@ -175,7 +175,7 @@ fn what_other_tools_push_is_read() {
         std::fs::remove_file(&file).unwrap();
     }
 
-    // An index names a manifest for each platform.
+    // An image index names a manifest for each platform.
     let pinned = push("downcase", &registry.reference("1"));
     let entry = json!({
         "mediaType": manifest["mediaType"], "digest": pinned.split_once('@').unwrap().1,
@@ -202,7 +202,7 @@ fn a_moved_tag_is_picked_up_under_traffic_with_nothing_lost() {
     let Some(registry) = registry() else { return };
     let reference = registry.reference("1");
     push("downcase", &reference);
-    // The clients ask for all that they can get, which on a busy machine is overload: that has tests of its own.
+    // The clients ask without a pause, which would be shed as overload on a busy machine; overload has its own tests.
     let mut host = host_of(&reference).config("[http]\nqueue_delay_ms_max = 0").start();
     let (enough, answers) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
@@ -226,7 +226,7 @@ fn a_moved_tag_is_picked_up_under_traffic_with_nothing_lost() {
     });
     assert!(answers.load(Ordering::Relaxed) > 0);
 
-    // What is no plugin changes nothing, and is complained of once.
+    // An artifact that is not a plugin changes nothing, and is logged once.
     let directory = tempfile::tempdir().unwrap();
     let (bad, text) = path(directory.path(), "bad.wasm");
     std::fs::write(bad, wat::parse_str("(component)").unwrap()).unwrap();

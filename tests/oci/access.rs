@@ -1,5 +1,5 @@
-//! Who a registry is told that we are: tokens that are revoked, files of podman and docker, helpers that are missing, and no
-//! proxy between this machine and itself.
+//! Who a registry is told that we are: tokens that are revoked, files of podman and docker, helpers that are missing,
+//! and no proxy between this machine and itself.
 
 use super::raw::RawRegistry;
 use super::{host_of, plugin, setup};
@@ -12,7 +12,7 @@ use std::time::Duration;
 const AUTH: &str = "dGlkZTpnYXRl";
 const WRONG_AUTH: &str = "dGlkZTp3YXRlcg==";
 
-/// Writes a file of credentials, with the folders on the way to it.
+/// Writes a file of credentials, and creates its parent directories.
 fn write(directory: &Path, name: &str, key: &str, auth: &str) -> String {
     let file = directory.join(name);
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -34,13 +34,13 @@ fn a_revoked_token_is_replaced_by_one_new_one() {
     registry.revokes(true);
     let before = looks("Bearer token-1");
     wait_up_to(LONG_PATIENCE, "looks with the second token", || (looks("Bearer token-2") > 10).then_some(()));
-    // One look, which is two requests, and one that was under way.
+    // One poll, which is two requests, and one that was under way.
     let late = looks("Bearer token-1") - before;
     assert!(late <= 3, "asked {late} times with a token that is revoked");
     assert_eq!(registry.asked("/token").len(), 2);
     assert!(!host.process.stderr().contains("denies access"), "{}", host.process.stderr());
 
-    // Where no new one is given, it is asked less and less often, and the reason is said, once.
+    // If the registry gives no new token, the host asks less and less often, and logs the reason once.
     let tokens = registry.asked("/token").len();
     registry.revokes(false);
     wait_up_to(LONG_PATIENCE, "more refusals", || (registry.asked("/token").len() > tokens + 4).then_some(()));
@@ -53,7 +53,7 @@ fn a_revoked_token_is_replaced_by_one_new_one() {
     assert!(pause >= Duration::from_millis(100 + 200 + 400 + 800), "asked five times in {pause:?}");
     assert_eq!(host.get("/x/?param=AbC").text(), DOWN);
 
-    // Whoever asks is answered at once, and the next look finds all well.
+    // A load on request is answered at once, and the next poll succeeds.
     registry.revokes(true);
     registry.moves_to(&bytes("upcase"));
     assert_eq!(host.admin_request("POST", "/plugins/x/load", None).status, 200);
@@ -108,7 +108,7 @@ fn credentials_of_podman_are_found_where_it_writes_them() {
         let (code, _, stderr) = plugin(&["pull", &registry.reference("x"), "-o", &pulled], &environment);
         assert_eq!(code, 0, "{name}: {stderr}");
     }
-    // What is for a part of a registry wins over what is for all of it.
+    // Credentials for a path of a registry take precedence over those for the registry.
     let both = json!({"auths": {(whole): {"auth": WRONG_AUTH}, (format!("{whole}/team")): {"auth": AUTH}}});
     std::fs::write(path("both.json"), both.to_string()).unwrap();
     let host = host_of(&registry.reference("x")).env("REGISTRY_AUTH_FILE", &path("both.json")).start();
@@ -130,7 +130,7 @@ fn a_helper_that_is_missing_keeps_no_public_component_away() {
     host.process.wait_for_line_up_to(LONG_PATIENCE, &["the registry is asked without any", said]);
     assert_eq!(host.process.stderr().matches(said).count(), 1, "{}", host.process.stderr());
     assert_eq!(host.stop(), 0);
-    // Where it would have been needed, it is named.
+    // The helper is named where it would have been needed.
     registry.asks_for(AUTH);
     let (code, _, stderr) = plugin(&["pull", &registry.reference("x")], &[("DOCKER_CONFIG", docker)]);
     assert!(code == 1 && stderr.contains("denies access") && stderr.contains(said), "{stderr}");
@@ -142,7 +142,7 @@ fn this_machine_is_asked_without_a_proxy() {
     let port = registry.address.rsplit(':').next().unwrap();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("x.wasm").display().to_string();
-    // Nobody listens there.
+    // Nothing listens at this address.
     let proxy = "http://127.0.0.1:1";
     let names = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
     let mut environment: Vec<_> = names.iter().map(|&name| (name, proxy)).collect();

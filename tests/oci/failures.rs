@@ -1,6 +1,6 @@
-//! What serves goes on serving, whatever becomes of the registry; and what is not what it should be is refused.
+//! A plugin goes on serving whatever happens to its registry, and an artifact that is not valid is refused.
 
-use super::cut::Line;
+use super::proxy::Proxy;
 use super::registry::{Registry, registry};
 use super::{answer, host_of, plugin, push, refused, said, setup, wait_for_generation};
 use crate::harness::{DOWN, LONG_PATIENCE, Process, Setup, UP, bytes, component, wait_up_to};
@@ -8,11 +8,11 @@ use serde_json::json;
 
 /// `tide:gate`, hashed by bcrypt.
 const HTPASSWD: &str = "tide:$2b$04$qkynkL5llIBDViTBVHqNtu7ddXrysmJXJlz69svP4QjobYCBQCTGu\n";
-/// The base64 of it, and of a wrong password.
+/// The base64 of `tide:gate`, and of a wrong password.
 const AUTH: &str = "dGlkZTpnYXRl";
 const WRONG_AUTH: &str = "dGlkZTp3YXRlcg==";
 
-/// The host does not start, and says these words.
+/// Asserts that the host does not start, and that its error contains these words.
 #[track_caller]
 fn assert_no_start(setup: &Setup, words: &[&str]) {
     let mut process = Process::start(&mut setup.command());
@@ -37,7 +37,7 @@ fn a_registry_that_is_down_keeps_what_serves_and_a_start_uses_the_copy() {
         LONG_PATIENCE,
         &["not loaded; what served before serves on", "does not answer", &registry.address],
     );
-    // Some looks later it has still been said once.
+    // After some more polls the log still has the line only once.
     for _ in 0..3 {
         let refused_at = host.status("x")["last_refused"]["at"].clone();
         wait_up_to(LONG_PATIENCE, "another look", || {
@@ -54,7 +54,7 @@ fn a_registry_that_is_down_keeps_what_serves_and_a_start_uses_the_copy() {
         &["a copy from the cache is used", "does not answer", pinned.split_once('@').unwrap().1],
     );
     assert_eq!(answer(&host).text(), DOWN);
-    // Only of what was missed can it be said that it is back.
+    // The host logs that the registry answers again only after it has logged that it does not.
     host.process.wait_for_line_up_to(LONG_PATIENCE, &["not loaded; what served before serves on", "does not answer"]);
     registry.run();
     host.process.wait_for_line_up_to(LONG_PATIENCE, &["the registry answers again"]);
@@ -67,7 +67,7 @@ fn a_registry_that_is_down_keeps_what_serves_and_a_start_uses_the_copy() {
         ["loading plugin x from", &reference, "does not answer", "start it, or check its name", "no copy of it"];
     assert_no_start(&host_of(&reference), &words);
     assert_no_start(&host_of(&reference).with(&["--cache=none"]), &["no copies are kept"]);
-    // By digest nobody needs to be asked.
+    // A reference by digest that is cached needs no registry.
     let host = host_of(&pinned).with(&[&cached]).start();
     assert_eq!(answer(&host).text(), DOWN);
     assert!(!host.process.stderr().contains("a copy from the cache"), "{}", host.process.stderr());
@@ -78,24 +78,24 @@ fn a_registry_that_is_down_keeps_what_serves_and_a_start_uses_the_copy() {
 fn a_registry_that_dies_within_a_pull_changes_nothing() {
     let Some(registry) = registry() else { return };
     push("downcase", &registry.reference("1"));
-    let line = Line::to(&registry.address);
-    let reference = format!("oci://{}/team/x:1", line.address);
-    // More than a manifest, less than a component.
+    let proxy = Proxy::to(&registry.address);
+    let reference = format!("oci://{}/team/x:1", proxy.address);
+    // Larger than a manifest, smaller than a component.
     const CUT: usize = 8 << 10;
     assert!(bytes("downcase").len() > 2 * CUT && bytes("upcase").len() > 2 * CUT);
-    line.cut_after(CUT);
-    assert_no_start(&host_of(&reference), &["does not answer", &line.address, "no copy of it"]);
-    assert!(line.cuts() > 0);
+    proxy.cut_after(CUT);
+    assert_no_start(&host_of(&reference), &["does not answer", &proxy.address, "no copy of it"]);
+    assert!(proxy.cuts() > 0);
 
-    line.cut_after(usize::MAX);
+    proxy.cut_after(usize::MAX);
     let host = host_of(&reference).start();
-    line.cut_after(CUT);
-    let cuts = line.cuts();
+    proxy.cut_after(CUT);
+    let cuts = proxy.cuts();
     push("upcase", &registry.reference("1"));
-    wait_up_to(LONG_PATIENCE, "two pulls that are cut", || (line.cuts() > cuts + 1).then_some(()));
+    wait_up_to(LONG_PATIENCE, "two pulls that are cut", || (proxy.cuts() > cuts + 1).then_some(()));
     host.process.wait_for_line_up_to(LONG_PATIENCE, &["not loaded; what served before serves on", "does not answer"]);
     assert_eq!(answer(&host).text(), DOWN);
-    line.cut_after(usize::MAX);
+    proxy.cut_after(usize::MAX);
     wait_for_generation(&host, 2, UP);
     assert_eq!(host.stop(), 0);
 }
@@ -128,7 +128,7 @@ fn a_component_over_its_bound_is_not_pulled() {
     let bound = "[limits]\ncomponent_bytes_max = 1000";
     let words = ["pull: ", "larger than component_bytes_max 1000", &registry.address];
     assert_no_start(&host_of(&registry.reference("1")).config(bound), &words);
-    // A manifest may say what it likes.
+    // A manifest may declare a wrong size.
     let mut manifest = registry.manifest("1");
     manifest["layers"][0]["size"] = json!(1);
     registry.put_manifest("lie", &manifest);
@@ -166,7 +166,7 @@ fn a_credential_helper_is_asked_where_docker_would_ask_it() {
     let Some(registry) = Registry::start(Some(HTPASSWD)) else { return };
     let directory = tempfile::tempdir().unwrap();
     let helper = directory.path().join("docker-credential-test");
-    // It knows this registry and no other.
+    // The helper has credentials for this registry only.
     let script = format!(
         "#!/bin/sh\nread -r registry\n[ \"$1 $registry\" = 'get {}' ] || {{ echo credentials not found; exit 1; }}\n\
          echo '{{\"ServerURL\": \"x\", \"Username\": \"tide\", \"Secret\": \"gate\"}}'\n",
@@ -186,7 +186,7 @@ fn a_credential_helper_is_asked_where_docker_would_ask_it() {
 #[test]
 fn plain_http_is_for_this_machine_and_for_whom_it_is_told_of() {
     let Some(registry) = registry() else { return };
-    // An address of this machine that does not look like one.
+    // An address of this machine in another notation.
     let elsewhere = registry.address.replace("127.0.0.1", "127.1");
     let (reference, file) = (format!("oci://{elsewhere}/team/x:1"), component("downcase").display().to_string());
     refused(&["push", &file, &reference], &[], &[&elsewhere, "does not answer", "oci.plain_http", "--plain-http"]);

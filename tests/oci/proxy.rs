@@ -1,19 +1,19 @@
-//! A line to a registry that can be cut: it ends each connection after some bytes of the answers.
+//! A TCP proxy to a registry that can close each connection after a number of bytes of the answers.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub struct Line {
+pub struct Proxy {
     /// `127.0.0.1:PORT`
     pub address: String,
     bytes_max: Arc<AtomicUsize>,
     cuts: Arc<AtomicUsize>,
 }
 
-impl Line {
-    /// A line that lets everything through. Its threads end with the connections that they carry, and with the test.
+impl Proxy {
+    /// A proxy that forwards everything. Its threads end with their connections, or with the test's process.
     pub fn to(registry: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -29,7 +29,7 @@ impl Line {
         Self { address, bytes_max, cuts }
     }
 
-    /// From now on no connection carries more than this to the client.
+    /// From now on each connection is closed after this many bytes to the client.
     pub fn cut_after(&self, bytes_max: usize) {
         self.bytes_max.store(bytes_max, Ordering::Relaxed);
     }

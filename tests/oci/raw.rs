@@ -1,4 +1,4 @@
-//! A registry over raw TCP: its answers come as slowly as a test wants, and its tokens are taken back when one wants.
+//! A registry over plain TCP whose answers can be delayed and whose tokens can be revoked.
 
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -7,9 +7,9 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// After this no thread of a registry waits any more, whatever became of its test.
+/// The time after which no thread of a registry waits any more, also if its test has failed.
 const WATCHDOG: Duration = Duration::from_secs(120);
-/// Between two bytes of a component that is held back: no silence that would end the wait for it.
+/// The interval between two bytes of a component that is held back, too short for a read timeout.
 const DRIP: Duration = Duration::from_millis(250);
 
 /// A registry that has one component under every tag of every repository.
@@ -30,26 +30,26 @@ struct State {
     component: Vec<u8>,
     holds_back: bool,
     holds_tags: bool,
-    /// The credentials that a token is given for, and whether one is asked for at all.
+    /// The credentials that a token is issued for; none if the registry is open to all.
     login: Option<String>,
-    /// How many tokens were given, and which of them are taken.
+    /// How many tokens were issued, and which of them are valid.
     tokens: usize,
-    taken: BTreeSet<String>,
+    valid: BTreeSet<String>,
     gives_tokens: bool,
     asked: Vec<Asked>,
 }
 
-/// One request.
+/// One request to the registry.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub path: String,
-    /// What came as `Authorization`.
+    /// The value of `Authorization`.
     pub who: String,
     pub at: Instant,
 }
 
 impl RawRegistry {
-    /// One for everybody. Its threads end with their connections, and with the test.
+    /// A registry without authentication. Its threads end with their connections, or with the test's process.
     pub fn start(component: &[u8]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -70,37 +70,37 @@ impl RawRegistry {
         format!("oci://{}/team/{name}:1", self.address)
     }
 
-    /// Moves all tags.
+    /// Moves all tags to this component.
     pub fn moves_to(&self, component: &[u8]) {
         self.shared.lock().component = component.to_vec();
     }
 
-    /// From now on a component comes to its half, and only drips from there on, until this is called with false.
+    /// With true, the second half of a component is sent one byte at a time, until this is called with false.
     pub fn holds_back(&self, holds_back: bool) {
         self.shared.lock().holds_back = holds_back;
         self.shared.changed.notify_all();
     }
 
-    /// From now on it does not say what a tag stands for, until this is called with false.
+    /// With true, requests of a manifest wait, until this is called with false.
     pub fn holds_tags(&self, holds_tags: bool) {
         self.shared.lock().holds_tags = holds_tags;
         self.shared.changed.notify_all();
     }
 
-    /// From now on it takes tokens alone, and gives them for these credentials: base64 of USER:PASSWORD.
+    /// From now on the registry accepts only tokens, and issues them for these credentials: base64 of USER:PASSWORD.
     pub fn asks_for(&self, login: &str) {
         let mut state = self.shared.lock();
         (state.login, state.gives_tokens) = (Some(login.to_owned()), true);
     }
 
-    /// Takes no token of those that were given, and gives new ones or none.
+    /// Revokes all tokens, and from now on issues new ones or none.
     pub fn revokes(&self, gives_tokens: bool) {
         let mut state = self.shared.lock();
-        state.taken.clear();
+        state.valid.clear();
         state.gives_tokens = gives_tokens;
     }
 
-    /// All that it was asked so far whose path has this in it.
+    /// The requests so far whose path contains `part`.
     pub fn asked(&self, part: &str) -> Vec<Asked> {
         self.shared.lock().asked.iter().filter(|asked| asked.path.contains(part)).cloned().collect()
     }
@@ -146,7 +146,7 @@ impl Shared {
         let _ = client.shutdown(Shutdown::Both);
     }
 
-    /// Sends one half, and the other byte by byte as long as it is to be held back; returns how much that was.
+    /// Sends one half, then byte by byte while components are held back. Returns how many bytes were sent.
     fn drip(&self, mut client: &TcpStream, body: &[u8]) -> usize {
         let (began, mut sent) = (Instant::now(), body.len() / 2);
         let _ = client.write_all(&body[..sent]);
@@ -170,10 +170,10 @@ impl Shared {
             }
             state.tokens += 1;
             let token = format!("token-{}", state.tokens);
-            state.taken.insert(format!("Bearer {token}"));
+            state.valid.insert(format!("Bearer {token}"));
             return ("200 OK", String::new(), json!({"token": token}).to_string().into());
         }
-        if state.login.is_some() && !state.taken.contains(who) {
+        if state.login.is_some() && !state.valid.contains(who) {
             let challenge = format!("www-authenticate: Bearer realm=\"http://{address}/token\",service=\"test\"\r\n");
             return ("401 Unauthorized", challenge, Vec::new());
         }

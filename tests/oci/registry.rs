@@ -1,4 +1,4 @@
-//! A registry as others run it: Debian's docker-registry, on a free port, with a directory of its own.
+//! A real registry: Debian's docker-registry, on a free port and with its own directory.
 
 use crate::harness::{Client, LONG_PATIENCE, Process, wait_up_to};
 use serde_json::Value;
@@ -12,13 +12,13 @@ pub struct Registry {
     pub address: String,
 }
 
-/// A started registry; none, said in a clear line, where the program is missing.
+/// Starts a registry; returns none, and prints why, where the program is missing.
 pub fn registry() -> Option<Registry> {
     Registry::start(None)
 }
 
 impl Registry {
-    /// With the content of an htpasswd file, it asks who is there.
+    /// Starts a registry; with the content of an htpasswd file, it asks for credentials.
     pub fn start(htpasswd: Option<&str>) -> Option<Self> {
         if Command::new("docker-registry").arg("--version").output().is_err() {
             eprintln!(
@@ -35,7 +35,7 @@ impl Registry {
         Some(registry)
     }
 
-    /// Starts it, again at the address that it had.
+    /// Starts the process, after a kill at the same address.
     pub fn run(&mut self) {
         let (directory, address) = (self.directory.path().display(), &self.address);
         let mut config = format!(
@@ -56,7 +56,7 @@ impl Registry {
         self.process = Some(process);
     }
 
-    /// Ends it without a warning.
+    /// Kills the process.
     pub fn kill(&mut self) {
         let mut process = self.process.take().unwrap();
         process.signal("KILL");
@@ -80,7 +80,7 @@ impl Registry {
         answer.json()
     }
 
-    /// Puts a manifest under a tag as it is, whatever it says.
+    /// Uploads a manifest under a tag without any checks.
     pub fn put_manifest(&self, tag: &str, manifest: &Value) {
         let content_type = [("content-type", manifest["mediaType"].as_str().unwrap())];
         let body = manifest.to_string();

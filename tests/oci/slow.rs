@@ -1,4 +1,4 @@
-//! A registry that is slow, or stands still within a component, holds up nobody but who waits for it.
+//! A registry that is slow, or stalls within a component, holds up only those who wait for it.
 
 use super::host_of;
 use super::raw::RawRegistry;
@@ -6,10 +6,10 @@ use crate::fixtures::custom_section;
 use crate::harness::{DOWN, Host, LONG_PATIENCE, UP, bytes, wait_up_to};
 use std::time::{Duration, Instant};
 
-/// What a fix may take on a machine that has much else to do. A pull that nobody ends takes ten minutes.
+/// The longest that a fix may take on a busy machine. A pull that stalls would take ten minutes.
 const AT_ONCE: Duration = Duration::from_secs(20);
 
-/// Upcase, as another component.
+/// The component upcase with another digest.
 fn fix(note: u8) -> Vec<u8> {
     [bytes("upcase"), custom_section("note", &[note])].concat()
 }
@@ -23,7 +23,7 @@ fn put(host: &Host, name: &str, component: &[u8]) -> u64 {
     answer.json()["generation"].as_u64().unwrap()
 }
 
-/// Looks at the tag that the host has made of late, as often as it takes to be sure that it goes on looking.
+/// Waits until the host has polled the tag several more times.
 #[track_caller]
 fn wait_for_looks(registry: &RawRegistry) {
     let before = registry.asked("/manifests/").len();
@@ -32,9 +32,9 @@ fn wait_for_looks(registry: &RawRegistry) {
     });
 }
 
-/// Has the host begin a pull that stands still.
+/// Makes the host begin a pull that stalls.
 #[track_caller]
-fn stand_still(registry: &RawRegistry, component: &[u8]) {
+fn stall(registry: &RawRegistry, component: &[u8]) {
     let before = registry.asked("/blobs/").len();
     registry.holds_back(true);
     registry.moves_to(component);
@@ -46,11 +46,11 @@ fn a_fix_waits_for_no_registry_and_is_not_undone_by_it() {
     let registry = RawRegistry::start(&bytes("downcase"));
     let host = host_of(&registry.reference("x")).start();
     assert_eq!(host.get("/x/?param=AbC").text(), DOWN);
-    stand_still(&registry, &fix(1));
+    stall(&registry, &fix(1));
     assert_eq!(put(&host, "x", &bytes("upcase")), 2);
     assert_eq!(host.get("/x/?param=AbC").text(), UP);
     let digest = host.status("x")["digest"].clone();
-    // The component comes after all: too late, now and at the next looks.
+    // The component arrives after all, and is not used, neither now nor at the next polls.
     registry.holds_back(false);
     host.process.wait_for_line_up_to(
         LONG_PATIENCE,
@@ -58,12 +58,12 @@ fn a_fix_waits_for_no_registry_and_is_not_undone_by_it() {
     );
     wait_for_looks(&registry);
     assert_eq!((host.status("x")["generation"].as_u64(), &host.status("x")["digest"]), (Some(2), &digest));
-    // A tag that moves anew is news again.
+    // A tag that moves again is followed again.
     registry.moves_to(&bytes("downcase"));
     wait_up_to(LONG_PATIENCE, "the next tag", || (host.get("/x/?param=AbC").text() == DOWN).then_some(()));
 
-    // So does a rollback stay.
-    stand_still(&registry, &fix(2));
+    // A rollback stays in the same way.
+    stall(&registry, &fix(2));
     assert_eq!(host.admin_request("POST", "/plugins/x/rollback", None).status, 200);
     let generation = host.status("x")["generation"].clone();
     registry.holds_back(false);
@@ -118,7 +118,7 @@ fn registries_take_no_places_of_each_other() {
     for number in 0..PLUGINS {
         setup = setup.with(&[&format!("--plugin={}", slow.reference(&format!("slow-{number}")))]);
     }
-    // Without copies each of them pulls for itself.
+    // Without a cache each plugin pulls its own copy.
     let host = setup.with(&["--cache=none"]).start();
     let before = slow.asked("/blobs/").len();
     slow.holds_back(true);
