@@ -1,5 +1,5 @@
-//! The admin surface: a plugin is looked at, swapped, rolled back and tried while traffic flows, and a bad one changes
-//! nothing.
+//! The admin surface: a plugin is inspected, swapped, rolled back and called while traffic flows, and a bad component
+//! changes nothing.
 
 mod commands;
 mod guard;
@@ -9,12 +9,12 @@ use crate::fixtures;
 use crate::harness::{DOWN, Host, Setup, UP, bytes, wait_for};
 use serde_json::{Value, json};
 
-/// A host whose plugin is `x`, with the downcase logic at first.
+/// A host with a plugin `x`, which is downcase at first.
 fn host() -> Host {
     Setup::new().plugin("x", &bytes("downcase")).start()
 }
 
-/// What serves `x`: its generation and its answer.
+/// The generation and the answer of `x`.
 #[track_caller]
 fn served(host: &Host) -> (u64, String) {
     let answer = host.get("/x/?param=AbC");
@@ -22,7 +22,7 @@ fn served(host: &Host) -> (u64, String) {
     (answer.header("tidegate-generation").parse().unwrap(), answer.text().to_owned())
 }
 
-/// A swap that is answered with 200, and what it says.
+/// Makes a swap that must be answered with 200, and checks the answer.
 #[track_caller]
 fn swap(host: &Host, method: &str, path: &str, body: &[u8], generation: u64, changed: bool, persisted: bool) {
     let answer = host.admin_request(method, path, Some(body));
@@ -67,12 +67,12 @@ fn a_put_survives_a_restart_when_told_to() {
     let host = host();
     swap(&host, "PUT", "/plugins/x?persist=true", &bytes("upcase"), 2, true, true);
     assert_eq!(std::fs::read(host.plugin_path("x")).unwrap(), bytes("upcase"));
-    // The file that the host wrote itself is no news to it.
+    // The file that the host has written itself is not loaded again.
     host.process.signal("HUP");
     host.process.wait_for_log("SIGHUP");
     swap(&host, "POST", "/plugins/x/load", &[], 2, false, true);
     assert_eq!(served(&host), (2, UP.to_owned()));
-    // What serves already can still be written.
+    // The component that serves already can still be persisted.
     std::fs::write(host.plugin_path("x"), b"garbage").unwrap();
     swap(&host, "PUT", "/plugins/x?persist=true", &bytes("upcase"), 2, false, true);
     assert_eq!(std::fs::read(host.plugin_path("x")).unwrap(), bytes("upcase"));
@@ -91,7 +91,7 @@ fn an_unknown_name_becomes_a_plugin() {
     swap(&host, "PUT", "/plugins/x?persist=true", &bytes("downcase"), 2, true, true);
     assert_eq!(std::fs::read(source).unwrap(), bytes("downcase"));
     problem(&host, "PUT", "/plugins/Not-A-Name", Some(&bytes("upcase")), 400, "[a-z0-9]");
-    // A name comes with the first component that is good.
+    // A new name is added with its first component that is not refused.
     problem(&host, "PUT", "/plugins/y", Some(b"garbage"), 422, "compile: ");
     problem(&host, "GET", "/plugins/y", None, 404, "no plugin is named y");
     assert_eq!(host.admin("/readyz").status, 200);
@@ -127,7 +127,7 @@ fn a_rollback_goes_back_and_stays_there() {
     swap(&host, "POST", "/plugins/x/rollback", &[], 3, true, false);
     assert_eq!(served(&host), (3, DOWN.to_owned()));
     problem(&host, "POST", "/plugins/x/rollback", None, 409, "no");
-    // An event of the unchanged file does not undo it. Of two looks at it, the second began after the rollback.
+    // An event of the unchanged file does not undo the rollback. Of two scans, the second began after the rollback.
     let looks = || {
         let log = host.process.stderr();
         log.lines().filter(|line| line.contains("unchanged") && line.contains("plugin=\"x\"")).count()
@@ -137,7 +137,7 @@ fn a_rollback_goes_back_and_stays_there() {
     host.process.signal("HUP");
     wait_for("two looks at the file", || (looks() >= before + 2).then_some(()));
     assert_eq!(served(&host), (3, DOWN.to_owned()));
-    // To be asked for it does.
+    // A load on request does.
     swap(&host, "POST", "/plugins/x/load", &[], 4, true, true);
     assert_eq!(served(&host), (4, UP.to_owned()));
     assert_eq!(host.status("x")["rollbacks"], 1);
@@ -180,7 +180,7 @@ fn a_load_looks_at_the_source() {
     std::fs::remove_file(host.plugin_path("x")).unwrap();
     let refusal = problem(&host, "POST", "/plugins/x/load", None, 422, "No such file");
     assert_eq!(refusal["stage"], "read");
-    // A bad file is complained of as often as one asks.
+    // A load of a bad file is refused as often as it is requested.
     std::fs::write(host.plugin_path("x"), b"garbage").unwrap();
     wait_for("the watch to have read the file", || {
         (host.status("x")["last_refused"]["stage"] == "compile").then_some(())

@@ -1,4 +1,4 @@
-//! A client that takes its time, or asks for too much, is cut off or refused, and harms nobody else.
+//! A client that is too slow, or asks for too much, is cut off or refused, and harms no other client.
 
 use crate::fixtures;
 use crate::harness::{Client, Host, LONG_PATIENCE, Setup};
@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// Often enough that a timeout that starts anew with each byte would never be met.
+/// The interval between bytes, so short that a timeout that restarts with each byte would never expire.
 const DRIP: Duration = Duration::from_millis(20);
 const REQUEST: &[u8] = b"GET /downcase/?param=A HTTP/1.1\r\nhost: x\r\n\r\n";
 
@@ -20,7 +20,7 @@ fn connect(host: &Host) -> TcpStream {
     stream
 }
 
-/// Sends bytes one at a time until the host has enough of it.
+/// Sends bytes one at a time until the host closes the connection.
 fn drip(stream: &mut TcpStream, bytes: impl Iterator<Item = u8>) {
     for byte in bytes {
         if stream.write_all(&[byte]).is_err() {
@@ -30,7 +30,7 @@ fn drip(stream: &mut TcpStream, bytes: impl Iterator<Item = u8>) {
     }
 }
 
-/// What comes until the host ends the connection.
+/// All bytes that arrive until the host closes or resets the connection.
 #[track_caller]
 fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     let mut all = Vec::new();
@@ -41,7 +41,7 @@ fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     }
 }
 
-/// One answer on a connection that stays open.
+/// Reads one answer on a connection that stays open.
 #[track_caller]
 fn read_answer(stream: &mut TcpStream) -> String {
     let mut all = Vec::new();
@@ -81,7 +81,7 @@ fn an_idle_connection_is_ended_later_than_a_head_that_does_not_come() {
     read_answer(&mut idle);
     let mut silent = connect(&host);
     assert_eq!(read_to_end(&mut silent), b"");
-    // More than a head's patience has passed for this one too, and it is served.
+    // This connection has been idle for longer than the head timeout too, and is served.
     idle.write_all(REQUEST).unwrap();
     read_answer(&mut idle);
     assert_eq!(read_to_end(&mut idle), b"");
@@ -100,7 +100,7 @@ fn a_body_has_to_come_in_time() {
         let answer = read_to_end(&mut stream);
         assert!(answer.starts_with(b"HTTP/1.1 408"), "{head}: {}", String::from_utf8_lossy(&answer));
     }
-    // Half a body and then nothing is no different.
+    // A client that sends half a body and then nothing is cut off as well.
     let mut stream = connect(&host);
     stream.write_all(b"POST /downcase/ HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf").unwrap();
     assert!(read_to_end(&mut stream).starts_with(b"HTTP/1.1 408"));
@@ -136,7 +136,7 @@ fn an_answer_has_to_be_taken() {
     host.process.wait_for_line(&["connection cut off", "answer-timeout"]);
     let mut slow = ask_for_much(&host);
     let mut read = 0;
-    // A byte now and then is less than anybody's line gives.
+    // A client that reads a byte now and then is slower than any real connection.
     while let Ok(1) = slow.read(&mut [0]) {
         read += 1;
         if host.process.stderr().matches("answer-timeout").count() > 1 {
@@ -146,7 +146,7 @@ fn an_answer_has_to_be_taken() {
     }
     assert!(read < 32 << 20);
     assert!(read_to_end(&mut stopped).len() < 32 << 20);
-    // Who reads as it can gets all of it.
+    // A client that reads without a pause gets the whole answer.
     assert_eq!(host.post("/echo/", &vec![b'y'; 8 << 20]).body.len(), 8 << 20);
     assert_eq!(host.stop(), 0);
 }

@@ -1,4 +1,4 @@
-//! The broker: every request is answered as its policy says, envelope and all, and nobody waits for anybody else.
+//! The broker: every request is answered as its policy says, with its envelope, and no client waits for another.
 
 use crate::fixtures;
 use crate::harness::{Host, LONG_PATIENCE, PATIENCE, Process, Setup, tidegate};
@@ -34,7 +34,7 @@ fn frames_and_envelopes_come_back_as_they_were() {
     assert_echo(&dealer(&host), &[b"one", b"", b"three", b"\xff\0", b"five"]);
     assert_echo(&dealer(&host), &[b"", b"body"]);
     assert_echo(&dealer(&host), &[b"", b"", b"body"]);
-    // Any bytes but a leading zero, which libzmq keeps for itself.
+    // An identity may hold any bytes, but a leading zero is reserved by libzmq.
     let identity: Vec<u8> = (1..=255).collect();
     assert_echo(&socket(&host, zmq::DEALER, Some(&identity)), &[b"named"]);
     let req = socket(&host, zmq::REQ, None);
@@ -67,7 +67,7 @@ fn random_replies_are_zero_to_four_copies() {
         socket.send(&format!("request #{number}"), 0).unwrap();
     }
     let mut copies = BTreeMap::<Vec<u8>, usize>::new();
-    // Four replies wait for four seconds together at most.
+    // The delays of four replies add up to four seconds at most.
     socket.set_rcvtimeo(6_000).unwrap();
     while let Ok(body) = socket.recv_bytes(0) {
         *copies.entry(body).or_default() += 1;
@@ -76,7 +76,7 @@ fn random_replies_are_zero_to_four_copies() {
     for count in copies.into_values() {
         counts[count] += 1;
     }
-    // A hundred each are expected; six standard deviations are 54.
+    // The expected count of each is 100; six standard deviations are 54.
     assert!(counts.iter().all(|count| (46..=154).contains(count)), "{counts:?}");
     assert_eq!(host.stop(), 0);
 }
@@ -87,13 +87,13 @@ fn ten_thousand_delayed_replies_hold_up_nobody() {
     let host = Setup::new().plugin("late", &fixtures::replying_late_unless_asked(20_000)).start();
     let patient = dealer(&host);
     patient.set_sndhwm(0).unwrap();
-    // They come twenty seconds later.
+    // The replies are delayed by twenty seconds.
     patient.set_rcvtimeo(LONG_PATIENCE.as_millis() as i32).unwrap();
     for _ in 0..DELAYED {
         patient.send("later", 0).unwrap();
     }
     let hasty = dealer(&host);
-    // Once this one is answered, which came last on the same connection, the others are in the schedule or at a worker.
+    // This request is the last on its connection: once it is answered, the others are in the schedule or at a worker.
     assert_echo(&patient, &[b"", b""]);
     let mut times: Vec<Duration> = (0..100)
         .map(|_| {
@@ -103,7 +103,7 @@ fn ten_thousand_delayed_replies_hold_up_nobody() {
         })
         .collect();
     times.sort_unstable();
-    // Not a measure of speed: a worker that waited would cost seconds.
+    // This does not measure speed: a worker that waited would cost seconds.
     assert!(times[50] < Duration::from_millis(100), "{:?}", times[50]);
     for _ in 0..DELAYED {
         assert_eq!(patient.recv_bytes(0).unwrap(), b"later");
@@ -116,7 +116,7 @@ fn a_client_that_comes_back_with_its_identity_is_served_at_once() {
     let host = Setup::new().committed("echo").start();
     let first = socket(&host, zmq::DEALER, Some(b"worker-0"));
     assert_echo(&first, &[b"before"]);
-    // The first connection is still open, as that of a killed client is until its system notices.
+    // The first connection is still open, like that of a killed client until the system notices.
     let second = socket(&host, zmq::DEALER, Some(b"worker-0"));
     assert_echo(&second, &[b"after"]);
     assert_eq!(host.stop(), 0);

@@ -1,4 +1,4 @@
-//! The broker on request: paused, resumed and drained while clients wait, with nothing lost; and a worker that panics.
+//! The broker is paused, resumed and drained on request while clients wait, and nothing is lost; a worker may panic.
 
 use crate::fixtures;
 use crate::harness::{EMPTY_REQUEST, Host, PATIENCE, Setup, wait_for};
@@ -14,8 +14,8 @@ fn dealer(host: &Host) -> zmq::Socket {
 }
 
 #[track_caller]
-fn tell(host: &Host, what: &str) {
-    let answer = host.admin_request("POST", &format!("/broker/{what}"), Some(b""));
+fn command(host: &Host, command: &str) {
+    let answer = host.admin_request("POST", &format!("/broker/{command}"), Some(b""));
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
@@ -30,14 +30,14 @@ fn a_pause_holds_requests_back_and_replies_go_on() {
     let socket = dealer(&host);
     socket.send("late", 0).unwrap();
     wait_for("the request", || (host.admin("/broker").json()["replies_scheduled"] == 1).then_some(()));
-    tell(&host, "pause");
+    command(&host, "pause");
     wait_for_state(&host, "paused");
     assert!(host.admin("/readyz").text().contains("broker is paused"));
-    // An empty body would be answered at once.
+    // The policy would answer an empty body at once.
     socket.send_multipart(EMPTY_REQUEST, 0).unwrap();
     assert_eq!(socket.recv_bytes(0).unwrap(), b"late", "what fell due was sent");
     assert_eq!(host.ledger()["hops"]["policy"]["in"], 1, "nothing was read");
-    tell(&host, "resume");
+    command(&host, "resume");
     assert_eq!(socket.recv_multipart(0).unwrap(), EMPTY_REQUEST);
     wait_for_state(&host, "running");
     assert_eq!(host.admin("/readyz").status, 200);
@@ -50,11 +50,11 @@ fn a_drain_is_over_when_the_last_reply_has_left() {
     let socket = dealer(&host);
     socket.send("late", 0).unwrap();
     wait_for("the request", || (host.admin("/broker").json()["replies_scheduled"] == 1).then_some(()));
-    tell(&host, "drain");
+    command(&host, "drain");
     wait_for_state(&host, "drained");
     assert_eq!(host.ledger()["hops"]["reply"]["out"], 1);
     assert_eq!(socket.recv_bytes(0).unwrap(), b"late");
-    tell(&host, "resume");
+    command(&host, "resume");
     socket.send_multipart(EMPTY_REQUEST, 0).unwrap();
     assert_eq!(socket.recv_multipart(0).unwrap(), EMPTY_REQUEST);
     assert_eq!(host.stop(), 0);
@@ -105,13 +105,13 @@ fn a_panic_costs_its_own_request_alone() {
     let letters = std::fs::read_to_string(host.directory.path().join("dead-letters.jsonl")).unwrap();
     let letter: serde_json::Value = serde_json::from_str(letters.lines().next().unwrap()).unwrap();
     assert_eq!((&letter["reason"], &letter["route"]), (&json!("panicked"), &json!("echo")));
-    // `tidegate-fault-panic`
+    // The base64 of `tidegate-fault-panic`.
     assert_eq!(letter["request"]["frames_base64"], json!(["dGlkZWdhdGUtZmF1bHQtcGFuaWM="]));
     assert_eq!(host.stop(), 0);
 }
 
-/// Has so many quick requests answered, so that the broker knows the policy for a quick one.
-fn get_to_know(socket: &zmq::Socket, requests: usize) {
+/// Makes this many quick requests, so that the broker expects quick calls of the policy.
+fn make_quick_calls(socket: &zmq::Socket, requests: usize) {
     for _ in 0..requests {
         socket.send("quick", 0).unwrap();
         socket.recv_bytes(0).unwrap();
@@ -120,7 +120,7 @@ fn get_to_know(socket: &zmq::Socket, requests: usize) {
 
 #[test]
 fn a_slow_call_holds_back_two_requests_at_most() {
-    // The first byte tells it to wait; no reply would be an error, so each has one.
+    // The policy waits if the first byte is `w`.
     let host = Setup::new()
         .plugin("slow", &fixtures::slow_policy(900))
         .with(&["--workers=2"])
@@ -128,7 +128,7 @@ fn a_slow_call_holds_back_two_requests_at_most() {
         .start();
     let (slow, quick) = (dealer(&host), dealer(&host));
     for known in [0, 200] {
-        get_to_know(&quick, known);
+        make_quick_calls(&quick, known);
         slow.send("wait", 0).unwrap();
         wait_for("the call", || (host.status("slow")["calls_in_flight"] == 1).then_some(()));
         let started = Instant::now();
@@ -157,7 +157,7 @@ fn a_policy_that_begins_to_spin_holds_back_nobody_else() {
         .start();
     let (spinning, quick) = (dealer(&host), dealer(&host));
     for known in [0, 200] {
-        get_to_know(&quick, known);
+        make_quick_calls(&quick, known);
         spinning.send("wait", 0).unwrap();
         wait_for("the call", || (host.status("spin")["calls_in_flight"] == 1).then_some(()));
         for _ in 0..50 {
@@ -173,7 +173,7 @@ fn a_policy_that_begins_to_spin_holds_back_nobody_else() {
         let policy = host.ledger()["hops"]["policy"].clone();
         (policy["in_flight"] == 0).then_some(policy)
     });
-    // On a busy machine the host left them no time.
+    // On a busy machine the calls may be starved instead.
     let dropped = ["deadline-exceeded", "starved"].map(|reason| policy["dropped"][reason].as_u64().unwrap_or(0));
     assert_eq!(dropped[0] + dropped[1], 2, "{policy}");
     assert_eq!(host.stop(), 0);

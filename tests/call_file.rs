@@ -1,4 +1,5 @@
-//! A component's file answers without any host, as it would in one, and tells its author what the call took.
+//! `plugin call` with a file: the component answers without a host as it would in one, and the cost of the call is
+//! shown.
 
 use crate::fixtures;
 use crate::harness::{Host, Setup, component, tidegate};
@@ -7,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
-/// What `plugin call` came to.
+/// The result of `plugin call`.
 struct Ended {
     code: Option<i32>,
     stdout: Vec<u8>,
@@ -23,7 +24,7 @@ fn call_with(file: &Path, arguments: &[&str], stdin: &[u8]) -> Ended {
     command.args(["plugin", "call"]).arg(file).args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // One that is refused reads nothing.
+    // A call that is refused does not read its input.
     let _ = child.stdin.take().unwrap().write_all(stdin);
     let output = child.wait_with_output().unwrap();
     Ended { code: output.status.code(), stdout: output.stdout, stderr: String::from_utf8(output.stderr).unwrap() }
@@ -52,7 +53,7 @@ impl Ended {
     }
 }
 
-/// A component as a file of its own, deleted with its directory.
+/// A component in a temporary file.
 struct File(tempfile::TempDir);
 
 impl File {
@@ -78,7 +79,7 @@ fn the_answer_is_on_stdout_as_it_is() {
     let ended = File::of(&fixtures::answering("weather", Some("a/b"))).call(&["text"]);
     ended.answered(b"text").says(&["topic: weather\n", "metadata: content-type=a/b\n"]);
     File::of(&fixtures::filtering()).call(&["text"]).answered(b"").says(&["filtered: there is no message"]);
-    // Behind the name of the call, the query is in its place.
+    // The first pair of the metadata is the call's id; the query's pairs follow.
     let pair = File::of(&fixtures::telling_pair(2));
     pair.call(&["text", "--param", "a=1", "--param", "b=two"]).answered(b"two");
 }
@@ -111,7 +112,7 @@ fn a_failure_is_told_with_its_reason() {
     let ended = File::of(&named).call(&["a"]);
     ended.failed(&["the plugin trapped", "!cut_off", "`unreachable` instruction executed"]);
     assert!(!ended.stderr.contains("strip"), "{}", ended.stderr);
-    // What was built without names says how to get them.
+    // A component without a name section is told how to get one.
     File::of(&fixtures::trapping()).call(&["a"]).failed(&["<wasm function ", "CARGO_PROFILE_RELEASE_STRIP=false"]);
 }
 

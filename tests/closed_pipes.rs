@@ -1,4 +1,4 @@
-//! Output that nobody reads, or that goes to a full disk: no command dies of it, and its exit code says what it did.
+//! Output to a closed pipe or to a full disk: no command is killed by it, and the exit code is right.
 
 use crate::fixtures;
 use crate::harness::{Host, PATIENCE, Setup, component, tidegate, wait_for};
@@ -8,13 +8,13 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What a child is given as stdout or stderr.
+/// The stdout or stderr of a child process.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Output {
     Read,
-    /// A pipe whose reader has gone, as that of `head` has.
+    /// A pipe whose reader is gone, as behind `head`.
     Closed,
-    /// A disk that is full.
+    /// A full disk.
     Full,
 }
 
@@ -32,7 +32,7 @@ fn full() -> File {
     OpenOptions::new().write(true).open("/dev/full").unwrap()
 }
 
-/// How it ended, and what it said where that was read.
+/// How a process ended, and its output as far as that was read.
 #[derive(Debug)]
 struct Ended {
     code: Option<i32>,
@@ -44,11 +44,11 @@ fn run(command: &mut Command, stdout: Output, stderr: Output) -> Ended {
     let child = command.stdin(Stdio::null()).stdout(stdout.stdio()).stderr(stderr.stdio()).spawn().unwrap();
     let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    // No code: a signal ended it.
+    // There is no code if a signal ended the process.
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-/// The commands that a help lists, the one with which clap explains them left out.
+/// The commands that a help text lists, except `help`.
 fn listed(command: &[&str]) -> Vec<String> {
     let help = run(tidegate().args(command).arg("--help"), Output::Read, Output::Read).stdout;
     let (_, listed) = help.split_once("Commands:\n").expect("a list");
@@ -70,7 +70,7 @@ fn letters(host: &Host) -> String {
     std::fs::read_to_string(host.directory.path().join("dead-letters.jsonl")).unwrap_or_default()
 }
 
-/// Every command that ends by itself, as its words and the arguments after them; `{n}` is another number in each run.
+/// Every command that ends by itself, as its words and its arguments; `{n}` is another number in each run.
 fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
     let downcase = component("downcase").display().to_string();
     let letter: serde_json::Value = serde_json::from_str(letters(host).lines().next().unwrap()).unwrap();
@@ -96,7 +96,7 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
         ("plugin list", &[&admin, "--json"]),
         ("plugin load", &["downcase", &downcase, &admin]),
         ("plugin rollback", &["downcase", &admin]),
-        // The policy of the frontend, which stays.
+        // This is refused: `echo` is the frontend's policy.
         ("plugin unload", &["echo", &admin]),
         ("plugin push", &[&downcase, "localhost:1/x:1"]),
         ("plugin pull", &["localhost:1/x:1"]),
@@ -106,7 +106,7 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
         ("dead-letters show", &[id]),
         ("dead-letters show", &[id, "--raw"]),
         ("dead-letters replay", &[id, "--component", &downcase]),
-        // Where nothing takes the connection: what is sent in time hangs on how busy the machine is.
+        // Nothing listens at this endpoint; otherwise the output would depend on how busy the machine is.
         ("request", &["--connect=ipc://nobody", "--clients=1", "--requests=1", "--timeout=100ms"]),
         ("health", &[&admin]),
         ("keygen", &["keys-{n}"]),
@@ -150,7 +150,7 @@ fn no_command_dies_of_output_that_goes_nowhere() {
     assert_eq!(host.stop(), 0);
 }
 
-/// Those that do not end by themselves have tests of their own.
+/// Commands that do not end by themselves have their own tests.
 #[test]
 fn every_command_is_among_them() {
     let host = host();
@@ -190,7 +190,7 @@ fn a_subscriber_ends_well_once_nobody_reads_it() {
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "received=1 logged=1 lost=0\n");
 }
 
-/// Whether the file is tried again on its examples when it changes, until a line cannot be printed.
+/// `plugin test --watch` ends as soon as a line cannot be printed.
 #[test]
 fn a_watch_ends_well_once_nobody_reads_it() {
     let directory = tempfile::tempdir().unwrap();
@@ -202,7 +202,7 @@ fn a_watch_ends_well_once_nobody_reads_it() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
 }
 
-/// It cannot say where it is, so what starts it is told by `NOTIFY_SOCKET`, and it listens at a path.
+/// The host cannot print its endpoints, so readiness comes by `NOTIFY_SOCKET`, and the frontend is at an ipc path.
 #[test]
 fn a_host_serves_with_its_output_closed() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,9 +1,9 @@
-//! Flags, environment and configuration: what they mean, and what is said when they are wrong.
+//! Flags, environment variables and configuration: what they mean, and the errors if they are wrong.
 
 use crate::harness::{Process, Setup, bytes, component, tidegate};
 use std::net::TcpListener;
 
-/// Exit code and stderr of a start that has to fail.
+/// Exit code and stderr of a start that must fail.
 #[track_caller]
 fn refusal(setup: &Setup) -> (i32, String) {
     let mut process = Process::start(&mut setup.command());

@@ -1,4 +1,4 @@
-//! Compiling is bounded, held apart from the traffic, and done once.
+//! Compilation is bounded, runs apart from the traffic, and is done once.
 
 use crate::fixtures;
 use crate::harness::{LONG_PATIENCE, Setup, bytes, wait_up_to};
@@ -6,7 +6,7 @@ use crate::hostile::components::doubling;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// A host with `x` and a cache in `directory`, which compiles nothing in a millisecond.
+/// A host with `x` and a cache in `directory`. Unless it `compiles`, its time limit is too short for any compilation.
 fn with_cache(directory: &Path, compiles: bool) -> Setup {
     let setup = Setup::new().plugin("x", &bytes("downcase")).with(&[&format!("--cache={}", directory.display())]);
     if compiles { setup } else { setup.config("[limits]\ncompile_ms_max = 1") }
@@ -31,7 +31,7 @@ fn what_takes_too_long_to_compile_is_refused_and_holds_up_nothing() {
         assert_eq!((refused.status, &refused.json()["stage"]), (422, &"compile".into()));
         assert!(refused.text().contains("longer than compile_ms_max 300"), "{}", refused.text());
     });
-    // A name whose first component was refused is no route, and no reason not to be ready.
+    // A name whose first component was refused has no route, and does not affect readiness.
     assert_eq!(host.get("/slow/?param=A").status, 404);
     assert_eq!(host.admin("/readyz").status, 200);
     let fat = host.admin_request("PUT", "/plugins/fat", Some(&bytes("downcase")));
@@ -47,7 +47,7 @@ fn what_somebody_asked_for_waits_for_no_compiler_of_what_was_found() {
     let plugins = setup.path().join("plugins");
     std::fs::create_dir(&plugins).unwrap();
     std::fs::write(plugins.join("x.wasm"), bytes("downcase")).unwrap();
-    // Made once: that takes a debug build as long as compiling it.
+    // Made only once, because a debug build takes as long to make it as to compile it.
     let long = fixtures::long_to_compile(60_000);
     let host = setup.start();
     for number in 0..FOUND {
@@ -63,14 +63,14 @@ fn what_somebody_asked_for_waits_for_no_compiler_of_what_was_found() {
     };
     let serves = |number: &usize| {
         let answer = host.admin(&format!("/plugins/bomb-{number}"));
-        // One that was not found yet has no place there.
+        // A file that was not found yet has no status.
         answer.status == 200 && answer.json()["state"] == "serving"
     };
     let serve = || (0..FOUND).filter(serves).count();
     wait_up_to(LONG_PATIENCE, "as many compilers as may be", || (compilers() >= 4).then_some(()));
     let before = serve();
     assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&bytes("upcase"))).status, 200);
-    // For a place of theirs it would have waited until the third of them had ended.
+    // If it had waited in their queue, at least three of them would have been compiled first.
     let since = serve() - before;
     assert!(since < 3, "{since} of the files came before it");
     assert_eq!(host.stop(), 0);
@@ -116,7 +116,7 @@ fn an_entry_that_is_not_as_it_was_written_is_made_anew() {
         assert_eq!(host.stop(), 0);
         assert_eq!(std::fs::read(&entry).unwrap(), sound);
     }
-    // One that somebody else could have written.
+    // An entry that another user could have written.
     std::fs::set_permissions(&entry, std::fs::Permissions::from_mode(0o666)).unwrap();
     let host = with_cache(directory.path(), true).start();
     host.process.wait_for_line_up_to(LONG_PATIENCE, &["somebody else may have written it"]);

@@ -1,4 +1,4 @@
-//! The committed components: current, small, asking for nothing, and described truly by `plugin check`.
+//! The committed components: current, small, without imports, and described correctly by `plugin check`.
 
 use crate::fixtures;
 use crate::harness::{Process, bytes, component, root, tidegate};
@@ -27,7 +27,7 @@ fn components_are_small() {
     }
 }
 
-/// `plugin build` has switched them on: without, large bodies take many times as long.
+/// `plugin build` enables these instructions; without them, large bodies take many times as long.
 #[test]
 fn vector_instructions_are_used() {
     use wasmparser::{Operator, Parser, Payload};
@@ -116,7 +116,7 @@ fn a_build_says_what_is_missing() {
     build(&["the one world of", "guest/wit"]);
 }
 
-/// For ever: a component that was built when version 0.1.0 of the contract was published still loads and answers.
+/// A component that was built against the published version 0.1.0 of the contract must load for ever.
 #[test]
 fn a_component_of_every_published_contract_version_loads() {
     let path = root().join("tests/fixtures/contract-0.1.0.wasm");

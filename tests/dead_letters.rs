@@ -1,4 +1,4 @@
-//! Dead letters: what a plugin or a client kept from its end is in a file, whole and within bounds.
+//! Dead letters: messages that a plugin failed on, or that no client received, are kept in a file, whole and bounded.
 
 mod replay;
 
@@ -12,7 +12,7 @@ use std::path::Path;
 
 const FILE: &str = "dead-letters.jsonl";
 
-/// All that a frame can hold, beginning with the byte that makes `trapping_on(255)` trap.
+/// Every byte value, beginning with the one that makes `trapping_on(255)` trap.
 fn any_bytes() -> Vec<u8> {
     (0..=255).rev().collect()
 }
@@ -24,7 +24,7 @@ fn letters(directory: &Path) -> Vec<Value> {
 
 #[track_caller]
 fn wait_for_letters(host: &Host, count: usize) -> Vec<Value> {
-    // The ledger counts a letter once its line is whole.
+    // The ledger counts a dead letter once its line is written.
     wait_for("the letters", || {
         let text = std::fs::read_to_string(host.directory.path().join(FILE)).unwrap_or_default();
         (text.ends_with('\n') && text.lines().count() >= count).then_some(())
@@ -38,7 +38,7 @@ fn decoded(value: &Value) -> Vec<u8> {
     BASE64_STANDARD.decode(value.as_str().unwrap()).unwrap()
 }
 
-/// Runs `tidegate dead-letters` where the file is, to its end.
+/// Runs `tidegate dead-letters` in the directory of the file.
 #[track_caller]
 fn dead_letters(directory: &Path, arguments: &[&str]) -> (i32, Process) {
     let mut process = Process::start(tidegate().current_dir(directory).arg("dead-letters").args(arguments));
@@ -46,7 +46,7 @@ fn dead_letters(directory: &Path, arguments: &[&str]) -> (i32, Process) {
     (code, process)
 }
 
-/// What the ledger said of dead letters at the end.
+/// The hop of dead letters in the final ledger.
 fn dead_letter_hop(stderr: &str) -> Value {
     crate::balance::at_exit(stderr)["hops"]["dead-letter"].clone()
 }
@@ -151,7 +151,7 @@ fn a_reply_to_a_client_that_is_gone_is_kept_whole() {
     let host = Setup::new().plugin("late", &fixtures::replying_late_unless_asked(2_000)).start();
     let socket = dealer(&host);
     socket.send_multipart([b"\xfflate".as_slice(), b"two"], 0).unwrap();
-    // Answered at once, and so the first one is taken in.
+    // This request is answered at once, so the one before it has been received.
     socket.send_multipart(EMPTY_REQUEST, 0).unwrap();
     assert_eq!(socket.recv_multipart(0).unwrap(), EMPTY_REQUEST);
     drop(socket);
@@ -184,7 +184,7 @@ fn where_nothing_breaks_down_nothing_is_written() {
     assert_eq!(host.get("/downcase/?param=A").status, 200);
     assert_eq!(host.get("/reject/?param=A").status, 422);
     assert_eq!(host.get("/none/?param=A").status, 404);
-    // A trial is no traffic.
+    // A call by the admin surface is not traffic, and leaves no dead letter.
     assert_eq!(host.admin_request("POST", "/plugins/trap/call", Some(br#"{"message": {}}"#)).status, 502);
     let socket = dealer(&host);
     socket.send("x", 0).unwrap();
@@ -254,7 +254,7 @@ fn files_stay_within_their_bounds_and_the_newest_letters_stay() {
     }
     assert!(!directory.path().join(format!("{FILE}.3")).exists());
 
-    // The list has them in order, over all files, and tells of a line that is none.
+    // The list has the letters of all files in order, and reports a line that is not valid.
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, format!("{{oops\n{text}")).unwrap();
     let (code, process) = dead_letters(directory.path(), &["list", "--json"]);

@@ -1,4 +1,4 @@
-//! Replies with a delay: no client fills the schedule for others, and no call makes more than there is room for.
+//! Delayed replies: no client fills the schedule for others, and no call begins without room for what it may return.
 
 use crate::fixtures;
 use crate::harness::{EMPTY_REQUEST, Host, LONG_PATIENCE, Setup, wait_for};
@@ -8,20 +8,20 @@ fn dealer(host: &Host) -> zmq::Socket {
     let socket = zmq::Context::new().socket(zmq::DEALER).unwrap();
     socket.set_rcvtimeo(LONG_PATIENCE.as_millis() as i32).unwrap();
     socket.set_sndhwm(0).unwrap();
-    // What it has sent leaves, though it goes away.
+    // What the socket has sent is delivered after it is closed.
     socket.set_linger(LONG_PATIENCE.as_millis() as i32).unwrap();
     socket.connect(host.surface("frontend")).unwrap();
     socket
 }
 
-/// Asks for an answer without a delay.
+/// Sends a request that is answered without a delay, and waits for the reply.
 #[track_caller]
 fn assert_served(socket: &zmq::Socket) {
     socket.send_multipart(EMPTY_REQUEST, 0).unwrap();
     assert_eq!(socket.recv_multipart(0).unwrap(), EMPTY_REQUEST);
 }
 
-/// A host with room for 400 delayed replies, all of which wait until after the test.
+/// A host with room for 400 delayed replies.
 fn host(policy: &[u8]) -> Host {
     Setup::new()
         .plugin("late", policy)
@@ -38,7 +38,7 @@ fn one_client_takes_its_share_and_the_rest_is_counted() {
     let host = host(&fixtures::replying_late_unless_asked(60_000));
     let (greedy, other) = (dealer(&host), dealer(&host));
     ask_for(&greedy, 1_000);
-    // It came last on the same connection.
+    // This request is the last on its connection, so the others have been received.
     assert_served(&greedy);
     assert_served(&other);
     let schedule = wait_for("the end of all calls", || {
@@ -50,7 +50,7 @@ fn one_client_takes_its_share_and_the_rest_is_counted() {
     host.process.wait_for_line(&line);
     assert_eq!(host.process.stderr().lines().filter(|found| found.contains(line[1])).count(), 1);
     assert_eq!(host.admin("/readyz").status, 200);
-    // What was dropped is kept, as far as letters may wait.
+    // Dropped replies become dead letters, as far as the bound on dead letters allows.
     wait_for("a letter", || {
         let letters = std::fs::read_to_string(host.directory.path().join("dead-letters.jsonl")).ok()?;
         letters.lines().next()?.contains("too-many-waiting").then_some(())
@@ -61,7 +61,7 @@ fn one_client_takes_its_share_and_the_rest_is_counted() {
 #[test]
 fn a_full_schedule_is_told_and_emptied_of_what_nobody_will_get() {
     let host = host(&fixtures::replying(8, 60_000));
-    // The first request of each is always taken in.
+    // The first request of each client is always accepted.
     let clients: Vec<_> = (0..60).map(|_| dealer(&host)).collect();
     clients.iter().for_each(|client| ask_for(client, 10));
     host.process.wait_for_line(&["WARN", "the frontend reads no requests: as many replies wait for their time as may"]);
@@ -84,7 +84,7 @@ fn a_client_that_comes_again_under_other_identities_fills_nothing() {
     for _ in 0..40 {
         let client = dealer(&host);
         ask_for(&client, 100);
-        // All of them are taken in.
+        // Once this request is answered, all requests before it have been received.
         assert_served(&client);
         client.set_linger(0).unwrap();
         drop(client);
@@ -117,7 +117,7 @@ fn calls_begin_only_with_room_for_what_they_return() {
         (host.ledger()["hops"]["reply"]["out"] == CLIENTS * u64::from(REPLIES)).then_some(())
     });
     println!("of {} MiB at most {most} waited", CLIENTS * u64::from(REPLIES));
-    // The bound, and one call that was alone.
+    // The bound of 32 MiB, and up to 16 MiB of one call that was admitted alone.
     assert!((1..=48).contains(&most), "{most}");
     for client in &clients {
         for _ in 0..REPLIES {
@@ -136,7 +136,7 @@ fn a_small_queue_slows_down_and_stops_nothing() {
     let (patient, hasty) = (dealer(&host), dealer(&host));
     ask_for(&patient, 5);
     assert_served(&patient);
-    // A reply that waits takes a little of the room, and a call may return more than all of it.
+    // The waiting replies take part of the room, and one call may return more than all of it.
     for _ in 0..100 {
         assert_served(&hasty);
     }

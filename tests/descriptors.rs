@@ -1,16 +1,17 @@
-//! Descriptors run out: who is in stays, who comes is refused and told of, and the host's own surface answers at once.
+//! File descriptors run out: connections that exist stay, new ones are refused and logged, and the admin surface
+//! answers.
 
 use crate::harness::{Client, Host, PATIENCE, Setup, tidegate, wait_for};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// As few as `ulimit -n 128` leaves, and more peers than that.
+/// A low limit of open files, and more peers than it allows.
 const FILES_MAX: u32 = 128;
 const PEERS: usize = 188;
-/// How soon the admin surface answers whatever happens at the others.
+/// How soon the admin surface must answer, whatever happens at the others.
 const SOON: Duration = Duration::from_secs(1);
-/// How long the processor is watched, and how much of that time the host may use.
+/// How long the host's processor time is measured, and the share of that time that it may use.
 const WATCHED: Duration = Duration::from_secs(2);
 const BUSY_MAX: f64 = 0.4;
 
@@ -22,12 +23,12 @@ fn address(endpoint: &str) -> &str {
     endpoint.split_once("://").unwrap().1
 }
 
-/// Connections that say nothing, or as many of them as the system takes at once.
+/// Opens connections that send nothing, or as many of them as the system accepts at once.
 fn crowd(endpoint: &str, count: usize) -> Vec<TcpStream> {
     (0..count).map(|_| TcpStream::connect(address(endpoint)).unwrap()).collect()
 }
 
-/// How many of them the other side has closed.
+/// How many of them the host has closed.
 fn closed(crowd: &mut [TcpStream]) -> usize {
     let is_closed = |stream: &mut TcpStream| {
         stream.set_nonblocking(true).unwrap();
@@ -36,14 +37,14 @@ fn closed(crowd: &mut [TcpStream]) -> usize {
     crowd.iter_mut().map(is_closed).filter(|closed| *closed).count()
 }
 
-/// Whether a caller at HTTP, who has said nothing yet, was told that there is no room.
+/// Whether an HTTP connection, on which nothing was sent yet, was answered that there is no room.
 fn is_refused(caller: &mut TcpStream) -> bool {
     let mut answer = [0; 256];
     caller.set_nonblocking(true).unwrap();
     caller.read(&mut answer).is_ok_and(|length| answer[..length].starts_with(b"HTTP/1.1 503 "))
 }
 
-/// Processor time that the host has used so far.
+/// The processor time that the host has used so far.
 fn processor_time(host: &Host) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", host.process.id())).unwrap();
     let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
@@ -64,7 +65,7 @@ fn answers_soon(host: &Host) {
     assert!(health.status.success() && began.elapsed() < 2 * SOON, "{health:?}");
 }
 
-/// Refused connections of a socket, or those of a surface that came in vain.
+/// The value of a counter of refused connections.
 fn counted(host: &Host, sample: &str) -> u64 {
     let metrics = host.admin("/metrics");
     let found = metrics.text().lines().find_map(|line| line.strip_prefix(sample));
@@ -100,7 +101,7 @@ fn a_crowd_of_peers_holds_up_nobody_who_is_in() {
     publish();
     assert_eq!(subscriber.recv_bytes(0).expect("a message"), b"lower case of AbC is abc");
 
-    // Some that never shake hands, and some of libzmq that try again and again.
+    // Some peers that never start a handshake, and some of libzmq that reconnect in a loop.
     let mut crowds = [crowd(host.surface("frontend"), PEERS), crowd(host.surface("publish"), PEERS)];
     let dealers: Vec<_> = (0..20).map(|_| client(zmq::DEALER, host.surface("frontend"))).collect();
     wait_for("those who are too many", || {
@@ -119,7 +120,7 @@ fn a_crowd_of_peers_holds_up_nobody_who_is_in() {
     }
     let busy = (processor_time(&host) - used).as_secs_f64() / began.elapsed().as_secs_f64();
     assert!(busy < BUSY_MAX, "{busy} of a processor");
-    // A newcomer to HTTP has a place that peers cannot take; with all of those taken the next one is told so.
+    // HTTP has descriptors that ZeroMQ peers cannot take; once they are taken, the next connection is told so.
     assert_eq!(host.get("/downcase/?param=AbC").status, 200);
     let mut callers = crowd(host.surface("http"), 20);
     wait_for("one that is refused", || callers.iter_mut().any(is_refused).then_some(()));
@@ -142,7 +143,7 @@ fn a_crowd_of_peers_holds_up_nobody_who_is_in() {
     assert_eq!(host.stop(), 0);
 }
 
-/// A request on a connection that stays open, with its answer.
+/// Sends a request on a connection that stays open, and reads its answer.
 #[track_caller]
 fn asks_on(connection: &mut TcpStream) {
     connection.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -163,7 +164,7 @@ fn a_crowd_of_http_clients_holds_up_nobody_who_is_in() {
     asks_on(&mut http);
     let crowd = crowd(host.surface("http"), PEERS);
     answers_soon(&host);
-    // ZeroMQ peers have places that HTTP cannot take.
+    // ZeroMQ peers have descriptors that HTTP cannot take.
     let dealer = client(zmq::DEALER, host.surface("frontend"));
     is_asked_and_answers(&dealer);
     let used = processor_time(&host);
@@ -171,7 +172,7 @@ fn a_crowd_of_http_clients_holds_up_nobody_who_is_in() {
     let busy = (processor_time(&host) - used).as_secs_f64() / WATCHED.as_secs_f64();
     assert!(busy < BUSY_MAX, "{busy} of a processor");
     asks_on(&mut http);
-    // A component can still be loaded, for which a compiler needs pipes.
+    // A component can still be loaded, although its compiler needs descriptors for pipes.
     let loaded = host.admin_request("PUT", "/plugins/downcase", Some(&crate::harness::bytes("upcase")));
     assert_eq!(loaded.status, 200, "{}", loaded.text());
     drop(crowd);
@@ -179,7 +180,7 @@ fn a_crowd_of_http_clients_holds_up_nobody_who_is_in() {
     assert_eq!(host.stop(), 0);
 }
 
-/// Over `ipc` libzmq ends the process where there is no descriptor for a connection.
+/// Over `ipc` an unpatched libzmq ends the process if there is no descriptor for a connection.
 #[test]
 fn a_crowd_at_a_path_ends_nothing() {
     let setup = Setup::new().committed("echo").files_max(FILES_MAX);
@@ -197,7 +198,7 @@ fn a_crowd_at_a_path_ends_nothing() {
     assert_eq!(host.stop(), 0);
 }
 
-/// The soft limit that a shell hands down is no bound where the hard one allows more.
+/// The host raises the soft limit that it inherits to the hard limit.
 #[test]
 fn the_soft_limit_is_raised_at_the_start() {
     let setup = Setup::new().committed("downcase");
@@ -219,7 +220,7 @@ fn the_soft_limit_is_raised_at_the_start() {
 fn idle_callers_of_the_admin_surface_make_way() {
     let never = "[http]\nhead_timeout_ms = 3600000\nidle_timeout_ms = 3600000";
     let host = Setup::new().committed("downcase").files_max(FILES_MAX).config(never).start();
-    // More than there are places, which are an eighth of the descriptors; the next waits behind them.
+    // More connections than the admin surface accepts at once, which is an eighth of the descriptors.
     let silent = crowd(host.surface("admin"), FILES_MAX as usize / 4);
     assert_eq!(host.admin("/livez").status, 200);
     drop(silent);

@@ -1,7 +1,7 @@
-//! From a save to a live swap, for as long as an author works; what is broken changes nothing.
+//! `plugin dev` builds and swaps a plugin whenever its source is saved; a broken source changes nothing.
 //!
-//! A script stands in for cargo and one for rustc, so that it does not matter which targets this machine has: they "build" by
-//! handing out the component in the folder. All the rest is real.
+//! Scripts stand in for cargo and rustc, so that the machine's targets do not matter: they "build" by returning the
+//! component in the folder. All the rest is real.
 
 use crate::fixtures::{self, custom_section};
 use crate::harness::{DOWN, Host, LONG_PATIENCE, Process, Setup, UP, assert_balanced, bytes, tidegate, wait_up_to};
@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Fails when the source says that it is broken.
+/// Stands in for cargo; the build fails if the source contains `broken`.
 const CARGO: &str = r#"#!/bin/sh
 case $1 in
 metadata)
@@ -27,9 +27,9 @@ build)
 esac
 "#;
 
-/// Stands in for rustc, which a failed build asks where the target's standard library is: in a folder that is there.
+/// Stands in for rustc, which is asked for the directory of the target's standard library after a failed build.
 const RUSTC: &str = "#!/bin/sh\npwd\n";
-/// The same, of a compiler without the target.
+/// Stands in for a rustc without the target.
 const RUSTC_WITHOUT: &str = "#!/bin/sh\necho /nowhere/lib\n";
 
 /// The folder of a guest named `x`.
@@ -54,14 +54,14 @@ impl Folder {
         self.directory.path().join("x")
     }
 
-    /// Puts a program beside the folder, which is called in place of the one of that name.
+    /// Writes a script beside the folder, which stands in for the program of that name.
     fn tool(&self, name: &str, script: &str) {
         let path = self.directory.path().join(name);
         std::fs::write(&path, script).unwrap();
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// As editors do: under another name, then in its place.
+    /// Writes a file as editors do: under another name, then renamed.
     fn save(&self, file: &str, content: &[u8]) {
         let temporary = self.directory.path().join("temporary");
         std::fs::write(&temporary, content).unwrap();
@@ -77,12 +77,12 @@ impl Folder {
     }
 }
 
-/// One example, of what is said to `AbC`.
-fn promise(answer: &str) -> String {
+/// One example: the answer to `AbC`.
+fn example(answer: &str) -> String {
     format!("[[transform]]\nname = 'letters'\ninput.body = 'AbC'\nexpect.body = '{answer}'\n")
 }
 
-/// Waits for a line of stdout with all of these.
+/// Waits for a line of stdout that contains all of these words.
 #[track_caller]
 fn wait_for_line(process: &Process, words: &[&str]) -> String {
     wait_up_to(LONG_PATIENCE, &format!("{words:?}\n{}", process.stderr()), || {
@@ -100,14 +100,14 @@ fn serves(host: &Host, generation: &str, answer: &str) {
 #[test]
 fn a_save_goes_live_in_a_running_host_unless_it_is_broken() {
     let host = Setup::new().plugin("x", &bytes("upcase")).start();
-    let folder = Folder::new(&bytes("downcase"), &promise(DOWN));
+    let folder = Folder::new(&bytes("downcase"), &example(DOWN));
     let address = host.surface("admin").trim_start_matches("http://").to_owned();
     let mut dev = Process::start(folder.command("dev").args(["--host", &address]));
     let line = wait_for_line(&dev, &["built ", " ms, tested 1/1, live as generation 2, "]);
     assert!(line.ends_with(" ms"), "{line}");
     serves(&host, "2", DOWN);
 
-    folder.save("examples.toml", promise("abc").as_bytes());
+    folder.save("examples.toml", example("abc").as_bytes());
     wait_for_line(&dev, &["built ", "tested 0/1, not swapped", "live as generation 2"]);
     assert!(dev.stderr().contains("FAILED  letters\n   body differs at byte 0\n"), "{}", dev.stderr());
     folder.save("src/lib.rs", b"broken");
@@ -118,12 +118,12 @@ fn a_save_goes_live_in_a_running_host_unless_it_is_broken() {
     wait_for_line(&dev, &["built ", "not tested", "is refused: type-check: exports neither", "generation 2"]);
     serves(&host, "2", DOWN);
 
-    folder.save("examples.toml", promise(UP).as_bytes());
+    folder.save("examples.toml", example(UP).as_bytes());
     folder.save("src/component.wasm", &bytes("upcase"));
     wait_for_line(&dev, &["tested 1/1, live as generation 3, "]);
     serves(&host, "3", UP);
     assert_eq!(host.stop(), 0);
-    folder.save("examples.toml", format!("{}# other bytes\n", promise(UP)).as_bytes());
+    folder.save("examples.toml", format!("{}# other bytes\n", example(UP)).as_bytes());
     wait_for_line(&dev, &["tested 1/1, not swapped: no host answers at http://", "generation 3"]);
     dev.signal("INT");
     assert_eq!(dev.wait().code(), Some(0));
@@ -131,7 +131,7 @@ fn a_save_goes_live_in_a_running_host_unless_it_is_broken() {
 
 #[test]
 fn a_host_of_its_own_starts_with_the_first_that_is_sound() {
-    let folder = Folder::new(&bytes("downcase"), &promise(DOWN));
+    let folder = Folder::new(&bytes("downcase"), &example(DOWN));
     folder.save("src/lib.rs", b"broken");
     let surfaces = ["--http=127.0.0.1:0", "--admin=none", "--publish=none", "--frontend=none"];
     let mut dev = Process::start(folder.command("dev").arg("--").args(surfaces));
@@ -142,7 +142,7 @@ fn a_host_of_its_own_starts_with_the_first_that_is_sound() {
     let place = stdout.lines().find_map(|line| line.strip_prefix("http ")).expect("where HTTP is");
     let get = || crate::harness::Client::at(place).request("GET", "/x/?param=AbC", None).unwrap();
     assert_eq!(get().text(), DOWN);
-    folder.save("examples.toml", promise(UP).as_bytes());
+    folder.save("examples.toml", example(UP).as_bytes());
     folder.save("src/component.wasm", &bytes("upcase"));
     wait_for_line(&dev, &["tested 1/1, live as generation 2, "]);
     assert_eq!(get().text(), UP);
@@ -151,10 +151,10 @@ fn a_host_of_its_own_starts_with_the_first_that_is_sound() {
     assert_balanced(&dev.stderr());
 }
 
-/// Where the target's standard library is missing, that is said in place of what cargo made of it.
+/// If the target's standard library is missing, that is reported instead of cargo's error.
 #[test]
 fn a_missing_target_is_named_with_its_remedy() {
-    let folder = Folder::new(&bytes("downcase"), &promise(DOWN));
+    let folder = Folder::new(&bytes("downcase"), &example(DOWN));
     folder.save("src/lib.rs", b"broken");
     folder.tool("rustc", RUSTC_WITHOUT);
     let mut build = Process::start(&mut folder.command("build"));
@@ -162,7 +162,7 @@ fn a_missing_target_is_named_with_its_remedy() {
     let remedy = "run `rustup target add wasm32-unknown-unknown`";
     assert!(build.stderr().contains("the target's standard library is missing\n"), "{}", build.stderr());
     assert!(build.stderr().contains(remedy), "{}", build.stderr());
-    // What builds it anew has no need of it.
+    // A build of the standard library from source does not need it.
     let mut build = Process::start(folder.command("build").env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort"));
     assert_eq!(build.wait().code(), Some(1));
     assert!(build.stderr().contains("cargo's message above says why"), "{}", build.stderr());
@@ -170,7 +170,7 @@ fn a_missing_target_is_named_with_its_remedy() {
 
 #[test]
 fn what_cannot_be_developed_is_refused() {
-    let folder = Folder::new(&bytes("downcase"), &promise(DOWN));
+    let folder = Folder::new(&bytes("downcase"), &example(DOWN));
     let refused = |arguments: &[&str], code: i32, words: &str| {
         let mut dev = Process::start(folder.command("dev").args(arguments));
         assert_eq!(dev.wait().code(), Some(code), "{}", dev.stderr());
@@ -201,7 +201,7 @@ fn a_watched_test_runs_again_when_the_component_or_the_examples_change() {
         std::fs::rename(temporary, path).unwrap();
     };
     replace(&file, &bytes("downcase"));
-    replace(&examples, promise(DOWN).as_bytes());
+    replace(&examples, example(DOWN).as_bytes());
     let mut command = tidegate();
     command.args(["plugin", "test", "--watch"]).arg(&file).arg("--examples").arg(&examples);
     let mut test = Process::start(&mut command);
@@ -213,7 +213,7 @@ fn a_watched_test_runs_again_when_the_component_or_the_examples_change() {
     {
         assert!(test.stdout().contains(&differing), "{}", test.stdout());
     }
-    replace(&examples, format!("{}{}", promise(UP), promise(UP)).as_bytes());
+    replace(&examples, format!("{}{}", example(UP), example(UP)).as_bytes());
     wait_for_line(&test, &["2 passed, 0 failed"]);
     replace(&file, b"garbage");
     test.wait_for_line_up_to(LONG_PATIENCE, &["error: ", "x.wasm is refused: compile: neither"]);
@@ -223,11 +223,11 @@ fn a_watched_test_runs_again_when_the_component_or_the_examples_change() {
 
 #[test]
 fn a_folder_is_built_before_it_is_tested() {
-    let own = custom_section("tidegate:examples", promise("abc").as_bytes());
-    let folder = Folder::new(&[&bytes("downcase")[..], &own].concat(), &promise(DOWN));
+    let own = custom_section("tidegate:examples", example("abc").as_bytes());
+    let folder = Folder::new(&[&bytes("downcase")[..], &own].concat(), &example(DOWN));
     let mut test = Process::start(&mut folder.command("test"));
     assert_eq!(test.wait().code(), Some(0), "{}", test.stderr());
     assert_eq!(test.stdout(), "ok      letters\n1 passed, 0 failed\n");
-    // It leaves nothing beside the folder.
+    // `plugin dev` leaves no files beside the folder.
     assert!(!folder.directory.path().join("x.wasm").exists());
 }

@@ -1,4 +1,5 @@
-//! Envelopes: whatever proxies and clients put around a request comes back as it was, and the policy sees its body alone.
+//! Envelopes: the routing frames that proxies and clients put before a request come back unchanged, and the policy sees
+//! only its body.
 
 use crate::fixtures;
 use crate::harness::{Host, PATIENCE, Setup, wait_for};
@@ -13,7 +14,7 @@ fn connect(kind: zmq::SocketType, endpoint: &str) -> zmq::Socket {
     socket
 }
 
-/// Starts one of libzmq's own proxies before `endpoint`, and gives its endpoint. It ends with the process.
+/// Starts a `zmq_proxy` in front of `endpoint` and returns the proxy's endpoint. It ends with the process.
 fn proxy(endpoint: &str) -> String {
     let (tell, told) = mpsc::channel();
     let backend = connect(zmq::DEALER, endpoint);
@@ -50,9 +51,10 @@ fn clients_behind_proxies_are_answered() {
         let dealer = connect(zmq::DEALER, &counted);
         assert_answer(&dealer, &[b"", b"one", b"", b"three"], &[b"", b"3"]);
         assert_answer(&dealer, &[b"", b""], &[b"", b"1"]);
-        // A route that a client has put there itself.
+        // Routing frames that the client has put there itself.
         assert_answer(&dealer, &[b"a", b"b", b"", b"one"], &[b"a", b"b", b"", b"1"]);
-        // Without a delimiter the identities that proxies add are taken for frames of the body, and an echo has them too.
+        // Without a delimiter the identities that proxies add are taken for frames of the body; an echo returns them
+        // too.
         assert_answer(&connect(zmq::DEALER, &echoed), &[b"one", b"two"], &[b"one", b"two"]);
     }
     let delivered = wait_for("all to be counted", || {
@@ -81,7 +83,7 @@ fn an_envelope_may_be_as_deep_as_a_body_may_be_long() {
     for (hops, body) in [(10, 1), (0, 10), (9, 100), (100, 1)] {
         dealer.send_multipart(message(hops, body), 0).unwrap();
     }
-    // No identity has 256 bytes: all of this is body.
+    // No identity has 256 bytes, so all of this is body.
     assert_answer(&dealer, &[&[b'i'; 256], b"", b"x"], &[b"3"]);
     assert_eq!(dropped(&host, "too-large"), 4);
     assert_eq!(host.stop(), 0);
@@ -94,7 +96,7 @@ fn a_dealer_without_delimiters_may_have_empty_frames_in_its_body_where_the_envel
     let dealer = connect(zmq::DEALER, host.surface("frontend"));
     assert_answer(&dealer, &[b"one", b"", b"three"], &[b"3"]);
     assert_answer(&dealer, &[b"one", b""], &[b"2"]);
-    // One that comes first is a delimiter for REQ clients, as before.
+    // An empty first frame is still a delimiter, for REQ clients.
     assert_answer(&dealer, &[b"", b"one", b"", b"three"], &[b"", b"3"]);
     assert_answer(&connect(zmq::REQ, host.surface("frontend")), &[b"one"], &[b"1"]);
     assert_eq!(host.stop(), 0);
@@ -135,7 +137,7 @@ fn a_reply_that_is_lost_behind_a_proxy_is_kept_with_its_way_back() {
         let letters = std::fs::read_to_string(host.directory.path().join("dead-letters.jsonl")).ok()?;
         serde_json::from_str::<serde_json::Value>(letters.lines().next()?).ok()
     });
-    // `behind`, nothing, `late`
+    // `behind`, an empty frame, `late`
     assert_eq!(letter["reply"]["frames_base64"], serde_json::json!(["YmVoaW5k", "", "bGF0ZQ=="]));
     assert_eq!(host.stop(), 0);
 }

@@ -1,4 +1,4 @@
-//! Variables of the environment: what is set and empty is unset, a switch takes the usual words, and what is wrong is named.
+//! Environment variables: an empty one counts as unset, a switch takes the usual words, and a wrong one is named.
 
 use crate::harness::{LONG_PATIENCE, Process, Setup, bytes, tidegate, wait_up_to};
 use std::ffi::OsStr;
@@ -8,7 +8,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 use std::process::Command;
 
-/// All variables that the host's help names.
+/// All environment variables that the host's help lists.
 fn variables() -> Vec<String> {
     let mut process = Process::start(tidegate().arg("--help"));
     assert_eq!(process.wait().code(), Some(0));
@@ -19,7 +19,7 @@ fn variables() -> Vec<String> {
     named
 }
 
-/// A command that ends by itself, in a directory of its own, with these variables.
+/// Exit code, stdout and stderr of a command with these variables.
 fn run(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let mut command = tidegate();
     command.current_dir(directory).args(arguments).envs(variables.iter().copied());
@@ -41,15 +41,15 @@ fn what_is_set_and_empty_is_unset() {
     let all: Vec<_> = ours.iter().map(|name| (name.as_str(), "")).collect();
     let (code, stdout, stderr) = run(directory.path(), &["--print-config"], &all);
     assert_eq!((code, stdout, stderr.as_str()), (Some(0), usual, ""));
-    // Where a subcommand reads one too.
+    // Variables that subcommands read.
     let list = |variables: &[(&str, &str)]| run(directory.path(), &["plugin", "list"], variables);
     for name in ["TIDEGATE_ADMIN", "TIDEGATE_ADMIN_TOKEN_FILE"] {
-        // Whoever listens where a host does by default, or nobody.
+        // The result depends on whether a host listens at the default address, but is the same in both cases.
         assert_eq!(list(&[(name, "")]), list(&[]), "{name}");
     }
 }
 
-/// As a container has it whose Compose file leaves every variable without a value: the host serves.
+/// The environment of a container whose Compose file gives no variable a value.
 #[test]
 fn a_host_serves_in_an_environment_of_empty_variables() {
     let setup = Setup::new().committed("downcase");
@@ -63,13 +63,13 @@ fn a_host_serves_in_an_environment_of_empty_variables() {
     let mut process = Process::start(&mut command);
     let id = process.id();
     wait_up_to(LONG_PATIENCE, "ready", || process.stdout().ends_with("ready\n").then_some(()));
-    // It is the same process, so that whoever started it can end it.
+    // The host has not started another process in its place.
     assert_eq!(process.id(), id);
     let environment = std::fs::read(format!("/proc/{id}/environ")).unwrap();
     let environment = String::from_utf8(environment).unwrap();
     let kept: Vec<_> = environment.split('\0').filter(|pair| pair.ends_with('=')).collect();
     assert!(kept.iter().all(|pair| !pair.starts_with("TIDEGATE_") && !pair.starts_with("SSL_")), "{kept:?}");
-    // The log of a host without any filter: there, and no louder than ever.
+    // The log has the default level.
     process.wait_for_line_up_to(LONG_PATIENCE, &["INFO", "loaded", "downcase"]);
     assert!(!process.stderr().contains("NOTIFY_SOCKET"), "{}", process.stderr());
     process.signal("TERM");
@@ -85,7 +85,7 @@ fn a_switch_takes_the_usual_words() {
         assert!(stdout.contains("[http]"), "{yes}: {stdout}");
     }
     for no in ["0", "false", "no", "off"] {
-        // It goes on, to what it cannot do.
+        // The host goes on to start, which fails for lack of the file.
         let (code, stdout, stderr) = run(directory.path(), &["--plugin=gone.wasm"], &[("TIDEGATE_PRINT_CONFIG", no)]);
         assert_eq!((code, stdout.as_str()), (Some(1), ""), "{no}: {stderr}");
     }
@@ -116,13 +116,13 @@ fn a_wrong_value_is_refused_with_its_variable() {
         assert!(stderr.contains(allowed) && stderr.contains(value.rsplit(',').next().unwrap()), "{name}: {stderr}");
         assert!(name == "TIDEGATE_CONFIG" || stderr.contains(&format!("the variable {name}\n")), "{name}: {stderr}");
     }
-    // A flag is named alone.
+    // If a flag is wrong, the variable is not named.
     let (code, _, stderr) = run(directory.path(), &["--workers=0"], &[("TIDEGATE_WORKERS", "7")]);
     assert_eq!(code, Some(2));
     assert!(!stderr.contains("variable"), "{stderr}");
 }
 
-/// The socket of a service manager that is in no file system.
+/// The service manager's socket is in the abstract namespace.
 #[test]
 fn a_service_manager_may_listen_under_a_name() {
     let setup = Setup::new().plugin("x", &bytes("downcase"));

@@ -1,4 +1,4 @@
-//! A plugin serves only once it does what its author promised of it.
+//! A plugin is loaded only if it passes its own examples.
 
 use crate::fixtures::custom_section;
 use crate::harness::{Process, Setup, bytes, component, tidegate};
@@ -10,7 +10,7 @@ input.body = "HeLLo"
 expect.body = "psst: hello"
 "#;
 
-/// downcase with these examples in place of its own.
+/// The component downcase with these examples instead of its own.
 fn promising(examples: &str) -> Vec<u8> {
     [&bytes("downcase")[..], &custom_section("tidegate:examples", examples.as_bytes())].concat()
 }
@@ -49,7 +49,7 @@ fn the_command_tells_of_each_example() {
     std::fs::write(&own, format!("{MISSING}{second}")).unwrap();
     let (code, stdout, _) = run(&[&downcase, "--examples", &own.display().to_string()]);
     assert_eq!(code, Some(1));
-    // The marks stand below the letters that only one of the two has.
+    // The marks are below the letters that the other text lacks.
     let difference = r#"FAILED  whispers
    body differs at byte 0
    expected "psst: hello"

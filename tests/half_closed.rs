@@ -1,4 +1,4 @@
-//! Who shuts its side down after its request is answered; who breaks the connection off gives its call up.
+//! A client that shuts down its sending side is answered; a client that resets the connection ends its call.
 
 use crate::balance::at_exit;
 use crate::fixtures;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 const GET: &str = "GET /downcase/?param=A HTTP/1.1\r\nhost: x\r\n\r\n";
 const A: &str = "lower case of A is a";
-/// Longer than any test waits.
+/// A deadline that is longer than any test waits.
 const LONG: &str = "[plugins.wait.limits]\ncall_deadline_ms = 120000";
 
 fn waiting(config: &str) -> Host {
@@ -37,7 +37,7 @@ fn it_is_answered() {
         .collect();
     assert_eq!(all, vec![(200, A.to_owned()); 4]);
 
-    // Behind a call that takes its time, and with another request behind that.
+    // Pipelined requests, of which the first takes long.
     let mut raw = Raw::connect(&host, "http");
     raw.send(format!("GET /wait/?param=x HTTP/1.1\r\nhost: x\r\n\r\n{GET}"));
     raw.half_close();
@@ -99,7 +99,7 @@ fn one_without_a_request_is_closed_at_once() {
 fn one_that_is_broken_off_gives_its_call_up() {
     let mut host = waiting(LONG);
     let mut raw = Raw::connect(&host, "http");
-    // Who closes with something unread breaks the connection off.
+    // A client that closes with unread data resets the connection.
     raw.send(GET);
     wait_for("its answer", || (host.ledger()["hops"]["http"]["out"] == 1).then_some(()));
     raw.0.peek(&mut [0]).unwrap();

@@ -1,4 +1,4 @@
-//! Nobody is refused in silence: a handshake that fails gives one line with the peer, the reason and what to do.
+//! A failed handshake is logged in one line with the peer, the reason and what to do.
 
 use crate::harness::{Host, Setup};
 use std::io::{Read, Write};
@@ -18,7 +18,7 @@ fn what_is_no_handshake_is_logged_with_its_peer() {
         let _ = silent.read_to_end(&mut Vec::new());
         host.process.wait_for_line(&["handshake refused", &surface_field, &peer, "timed-out", "handshake_timeout_ms"]);
 
-        // libzmq takes it for a peer of its first version, and would wait for ever.
+        // libzmq takes these bytes for ZMTP 1, and would wait for ever.
         let mut garbage = connect(&host, surface);
         let peer = format!("peer={}", garbage.local_addr().unwrap());
         garbage.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();

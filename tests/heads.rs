@@ -1,4 +1,4 @@
-//! What the head of a request may be: as the RFC has it, within its bounds, and told when it is not.
+//! Request heads: a head that breaks RFC 9112 or a bound is refused with a reason.
 
 use crate::harness::{Host, Setup, wait_for};
 use crate::raw_http::Raw;
@@ -9,7 +9,7 @@ fn host(http: &str) -> Host {
 
 const OWN: &str = "/downcase/?param=A";
 
-/// Requests, and the statuses of their answers.
+/// Request heads, and the statuses of their answers.
 const TABLE: [(&str, u16); 44] = [
     ("GET / HTTP/1.1\r\nhost: x\r\n\r\n", 200),
     ("GET / HTTP/1.1\r\nHOST: x:80\r\n\r\n", 200),
@@ -84,7 +84,7 @@ fn what_the_rfc_forbids_is_refused_with_words() {
     assert_eq!(host.stop(), 0);
 }
 
-/// Two lengths can be understood in two ways, so nothing that follows is believed.
+/// A request with two lengths is ambiguous, so nothing after it is taken for a request.
 #[test]
 fn nothing_follows_a_request_with_a_length_and_chunks() {
     let host = host("");
@@ -100,7 +100,7 @@ fn nothing_follows_a_request_with_a_length_and_chunks() {
     }
 }
 
-/// Whether the host has read all that was sent, or is gone: by what the system tells of its end of the connection.
+/// Whether the host has read all that was sent, or has closed the connection, according to `/proc/net/tcp`.
 fn is_read(raw: &Raw) -> bool {
     let ends = [raw.0.peer_addr(), raw.0.local_addr()].map(|end| end.map_or(0, |end| end.port()));
     let line = format!(":{:04X} 0100007F:{:04X} 01 ", ends[0], ends[1]);
@@ -109,7 +109,7 @@ fn is_read(raw: &Raw) -> bool {
     queues.is_none_or(|queues| queues.ends_with(":00000000"))
 }
 
-/// A request whose head has so many bytes.
+/// A request with a head of this many bytes.
 fn head_of(bytes: usize) -> Vec<u8> {
     let (start, end) = (format!("GET {OWN} HTTP/1.1\r\nhost: x\r\nx: "), "\r\n\r\n");
     format!("{start}{}{end}", "x".repeat(bytes - start.len() - end.len())).into_bytes()

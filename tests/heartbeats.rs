@@ -1,11 +1,11 @@
-//! Heartbeats end nobody who is alive, and nobody can end the host or read its memory by them.
+//! Heartbeats end no connection whose peer is alive, and no peer can use them to end the host or to read its memory.
 
 use crate::harness::{LONG_PATIENCE, Setup};
 use crate::raw_peer::{RawPeer, command, frame};
 use std::time::Duration;
 
-/// A frontend that reads from nobody until it is told to, with room for one message of each; and its endpoint.
-fn lazy_frontend(heartbeat_timeout: Duration) -> (zmq::Socket, String) {
+/// A ROUTER that receives only when a test calls for it, with a queue of one message per peer; and its endpoint.
+fn unread_frontend(heartbeat_timeout: Duration) -> (zmq::Socket, String) {
     let socket = zmq::Context::new().socket(zmq::ROUTER).unwrap();
     socket.set_linger(0).unwrap();
     socket.set_rcvhwm(1).unwrap();
@@ -17,16 +17,16 @@ fn lazy_frontend(heartbeat_timeout: Duration) -> (zmq::Socket, String) {
     (socket, endpoint)
 }
 
-/// libzmq would fail an assertion at the next heartbeat, or when it came to those of the peer, and end the process.
+/// An unpatched libzmq fails an assertion, at its next heartbeat or at one of the peer's, and ends the process.
 #[test]
 fn a_peer_that_goes_while_its_queue_is_full_does_not_end_the_process() {
     const SENT: usize = 100;
     for what in [frame(0, b"x"), [frame(0, b"x"), command("PING", b"\0\0")].concat()] {
-        let (socket, endpoint) = lazy_frontend(LONG_PATIENCE);
+        let (socket, endpoint) = unread_frontend(LONG_PATIENCE);
         let mut peer = RawPeer::connect(&endpoint, "DEALER", b"");
         let mut other = RawPeer::connect(&endpoint, "DEALER", b"");
         peer.write(&what.repeat(SENT)).unwrap();
-        // By the second heartbeat as much of it is read as there is room for.
+        // By the second heartbeat libzmq has read as much as its queue has room for.
         for _ in 0..2 {
             peer.receive_ping().unwrap();
         }
@@ -43,10 +43,10 @@ fn a_peer_that_goes_while_its_queue_is_full_does_not_end_the_process() {
 #[test]
 fn a_peer_that_is_not_read_from_is_not_taken_for_dead() {
     const SENT: usize = 10;
-    let (socket, endpoint) = lazy_frontend(Duration::from_secs(1));
+    let (socket, endpoint) = unread_frontend(Duration::from_secs(1));
     let mut peer = RawPeer::connect(&endpoint, "DEALER", b"");
     peer.write(&frame(0, b"x").repeat(SENT)).unwrap();
-    // Its answers to them, within more than a second, are behind what there is no room for.
+    // For longer than the timeout, the peer's answers wait behind messages that the queue has no room for.
     for _ in 0..100 {
         peer.receive_ping().unwrap();
     }
@@ -57,7 +57,7 @@ fn a_peer_that_is_not_read_from_is_not_taken_for_dead() {
     assert_eq!(socket.recv_multipart(0).unwrap()[1], b"y");
 }
 
-/// libzmq would answer with what lies behind it in memory.
+/// An unpatched libzmq answers with the memory behind the command.
 #[test]
 fn a_heartbeat_that_is_cut_short_is_not_answered() {
     let host = Setup::new().committed("downcase").start();

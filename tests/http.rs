@@ -1,4 +1,4 @@
-//! The public surface: what a request becomes, what it is answered, and every status.
+//! The public HTTP surface: how requests become messages, how they are answered, and every status.
 
 use crate::fixtures;
 use crate::harness::{Host, PATIENCE, Setup};
@@ -46,7 +46,7 @@ fn a_body_is_transformed() {
     assert_eq!(host.stop(), 0);
 }
 
-/// The status and the problem's fields; every error has the same form.
+/// Asserts the status and the fields of the problem document; every error has the same form.
 #[track_caller]
 fn assert_problem(host: &Host, method: &str, path: &str, body: Option<&[u8]>, status: u16, detail: &str) {
     let answer = host.request(method, path, body);
@@ -91,7 +91,7 @@ fn a_body_without_a_length_is_bounded_too() {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(b"POST /downcase/ HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n").unwrap();
     let chunk = [b"10000\r\n".as_slice(), &vec![b'x'; 0x10000], b"\r\n"].concat();
-    // The host may answer and close before it has read all.
+    // The host may answer and close the connection before it has read everything.
     for _ in 0..17 {
         if stream.write_all(&chunk).is_err() {
             break;

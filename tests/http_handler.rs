@@ -1,4 +1,4 @@
-//! Handlers of wasi:http, written for any host of that standard, run as they are: under the same bounds, swap and ledger.
+//! Handlers of wasi:http run unchanged, under the same bounds, swaps and ledger as other plugins.
 
 mod failures;
 mod fields;
@@ -13,15 +13,15 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tidegate::cli::plugin::{embedded_digest, source_digest};
 
-/// Each failure is provoked on purpose, and is not to pause the plugin.
+/// Turns off pauses and rollbacks: each failure is provoked on purpose.
 const NO_PAUSES: &str = "[rollback]\nfailures = 0";
 
-/// Does what its path says: `tests/guests/handler`.
+/// The handler in `tests/guests/handler`, which does what its path says.
 fn component() -> PathBuf {
     root().join("tests/fixtures/handler.wasm")
 }
 
-/// What `wasmtime serve` is measured with, two builds of it; it knows nothing of Tidegate.
+/// The two handlers that `wasmtime serve` is measured with, which know nothing of Tidegate.
 fn foreign(build: &str) -> Vec<u8> {
     std::fs::read(root().join(format!("benches/contenders/wasi-http/{build}.wasm"))).unwrap()
 }
@@ -30,7 +30,7 @@ fn setup() -> Setup {
     Setup::new().plugin("h", &std::fs::read(component()).unwrap()).config(NO_PAUSES).with(&["--frontend=none"])
 }
 
-/// A request whose answer the test reads as it comes.
+/// Sends a request, and returns the connection for reading the answer in pieces.
 fn ask(host: &Host, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(host.surface("http").trim_start_matches("http://")).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
@@ -204,7 +204,7 @@ fn no_request_is_lost_while_a_handler_is_swapped() {
         (seen.iter().map(|seen| seen.0).sum::<u64>(), seen.iter().map(|seen| seen.1).max().unwrap())
     });
     assert!(generations > 1, "{generations}");
-    // A client may have its answer while its handler still returns.
+    // A client may have its answer before its handler has returned.
     let all = json!({"in": answers, "out": answers, "in_flight": 0, "dropped": {}});
     wait_for("the end of all calls", || (handler_hop(&host)["in_flight"] == 0).then_some(()));
     assert_eq!(handler_hop(&host), all);

@@ -1,4 +1,4 @@
-//! The bodies that the host holds, of requests and of answers that nobody takes, have a bound in bytes.
+//! The bodies that the host holds, of requests and of answers that nobody reads, have a bound in bytes.
 
 use crate::fixtures;
 use crate::harness::{Host, Setup, root, wait_for};
@@ -9,7 +9,7 @@ const BODY_BYTES: usize = 12 << 20;
 const SECTION: &str =
     "[http]\nbody_bytes_max = 16777216\nin_flight_bytes_max = 41943040\n[limits]\ncall_deadline_ms = 60000";
 
-/// A client that asks for a large answer and reads no more than its head.
+/// A client that asks for a large answer and reads only its head.
 fn unread(host: &Host) -> (Raw, RawAnswer) {
     let mut raw = Raw::connect(host, "http");
     raw.send(format!("POST /echo/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {BODY_BYTES}\r\n\r\n"));
@@ -35,7 +35,7 @@ fn answers_that_nobody_takes_leave_no_room_for_more_than_the_bound() {
     };
     assert!(served.len() >= 2, "{refused:?}");
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")), "{refused:?}");
-    // Who takes an answer makes room, and so does who goes away.
+    // A client that reads its answer makes room, and so does one that disconnects.
     let mut first = served.remove(0);
     let mut body = Vec::new();
     first.0.read_to_end(&mut body).unwrap();
@@ -47,7 +47,7 @@ fn answers_that_nobody_takes_leave_no_room_for_more_than_the_bound() {
     assert_eq!(host.stop(), 0);
 }
 
-/// A client that asks for so many bytes as a stream and takes none of them, once they are written.
+/// A client that asks for a stream of this many bytes and reads none; returns once the handler has written them.
 fn untaken(host: &Host, bytes: usize) -> Raw {
     let before = host.ledger()["hops"]["handler"]["out"].as_u64().unwrap();
     let mut raw = Raw::connect(host, "http");
@@ -64,7 +64,7 @@ fn streaming(in_flight_bytes_max: usize) -> Host {
 
 #[test]
 fn a_response_that_is_streamed_holds_its_room_until_it_is_taken() {
-    // Whoever is alone is let in; what the system's buffers take of it is not held.
+    // A request is admitted over the bound if it is alone; bytes in socket buffers are not counted as held.
     let host = streaming(4 << 20);
     let raw = untaken(&host, 16_000_000);
     let refused = host.get("/h/");
@@ -75,7 +75,7 @@ fn a_response_that_is_streamed_holds_its_room_until_it_is_taken() {
 
 #[test]
 fn a_response_that_is_streamed_holds_no_more_than_it_is() {
-    // Of what calls may return there is room for three; the system's buffers take some of what they do return.
+    // There is room for what three calls may return; socket buffers take some of what they do return.
     let host = streaming(60 << 20);
     let mut all: Vec<Raw> = (0..4).map(|_| untaken(&host, 12_000_000)).collect();
     all.truncate(1);
@@ -98,7 +98,7 @@ fn the_start_says_where_a_plugin_may_run_more_calls_than_there_is_room_for() {
 
 #[test]
 fn slow_plugins_leave_room_for_others() {
-    // For six calls.
+    // Room for six calls.
     let config = "[limits]\ncall_deadline_ms = 60000\n[http]\nin_flight_bytes_max = 100663296";
     let setup = Setup::new().plugin("slow", &fixtures::waiting()).plugin("slower", &fixtures::waiting());
     let host = setup.committed("downcase").config(config).start();

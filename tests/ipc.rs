@@ -1,4 +1,4 @@
-//! Sockets at `ipc://` paths: who may connect is configured, and holds from the moment that they are there.
+//! Sockets at `ipc://` paths have the configured permissions from the moment that they exist.
 
 use crate::harness::{EMPTY_REQUEST, PATIENCE, Process, Setup};
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! Keys: `keygen` makes them and never overwrites any, and what is missing or wrong is named.
+//! Keys: `keygen` makes them and never overwrites a file, and errors name the file that is missing or wrong.
 
 use crate::harness::{Process, Setup, tidegate};
 use std::fs;

@@ -1,4 +1,4 @@
-//! The ledger: exact at every moment, for every hop and every plugin, and there at the end whatever the log says.
+//! The ledger: exact at every moment, for every hop and every plugin, and printed at the end whatever the log level.
 
 use crate::balance::{assert_even, at_exit};
 use crate::fixtures;
@@ -40,7 +40,7 @@ fn a_trial_is_a_call_of_the_plugin_but_no_traffic() {
     assert_eq!(ledger["hops"]["transform"]["in"], 0);
 }
 
-/// Calls that end in every way, from several clients, while the ledger is read all the time.
+/// Several clients make calls with different outcomes while the ledger is read in a loop.
 #[test]
 fn it_is_exact_at_every_moment_under_load() {
     const CALLS: usize = 200;

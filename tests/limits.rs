@@ -1,4 +1,4 @@
-//! Whatever a plugin does, it harms its own request alone.
+//! Whatever a plugin does, it harms only its own request.
 
 use crate::fixtures;
 use crate::harness::{Client, Host, Setup, wait_for};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 #[track_caller]
 fn assert_failure(host: &Host, plugin: &str, status: u16, log: &str) {
-    // On a busy machine the host may have left it no time.
+    // On a busy machine the call may be starved instead.
     let answer = wait_for("time for it", || {
         Some(host.get(&format!("/{plugin}/?param=x"))).filter(|answer| !answer.text().contains("the host is too busy"))
     });
@@ -101,8 +101,8 @@ fn a_loop_under_sixteen_connections_starves_nobody() {
             times.push(started.elapsed());
         }
         enough.store(true, Ordering::Relaxed);
-        // Not a measure of speed: a thread that a guest holds would show as the whole deadline, again and again, while
-        // one stall of a shared machine is none of the host's.
+        // This does not measure speed: if guests blocked a thread, many answers would take the whole deadline, while a
+        // single slow answer may come from the machine.
         times.sort_unstable();
         assert!(times[38] < Duration::from_secs(1), "{times:?}");
     });

@@ -1,4 +1,4 @@
-//! The log: text for people, JSON for programs, and no reason to stop where it cannot be written.
+//! The log: as text or as JSON, and a host that goes on if it cannot be written.
 
 use crate::fixtures;
 use crate::harness::{Host, LONG_PATIENCE, Setup, bytes, wait_up_to};
@@ -44,7 +44,7 @@ fn the_flag_wins_over_the_environment_and_a_wrong_format_is_refused() {
     }
 }
 
-/// How many lines of the log were lost for a reason.
+/// The number of log lines that were lost for a reason, from the metrics.
 #[track_caller]
 fn lost(host: &Host, reason: &str) -> u64 {
     let sample = format!("tidegate_log_lines_dropped_total{{reason=\"{reason}\"}} ");
@@ -53,12 +53,12 @@ fn lost(host: &Host, reason: &str) -> u64 {
     count.parse().unwrap()
 }
 
-/// Serves with such a stderr, and counts the lines that were lost.
+/// Runs a host with this stderr, and returns how many log lines were lost.
 #[track_caller]
 fn assert_goes_on(stderr: impl Into<Stdio>) {
     let mut host = Setup::new().plugin("x", &bytes("downcase")).env("TIDEGATE_LOG", "debug").start_with_stderr(stderr);
     assert_eq!(host.get("/x/?param=A").status, 200);
-    // The complaint of it is lost, the rest is as ever.
+    // The log line of this request is lost; everything else works.
     std::fs::write(host.plugin_path("x"), "garbage").unwrap();
     wait_up_to(LONG_PATIENCE, "the refusal", || host.status("x")["last_refused"].is_object().then_some(()));
     assert_eq!(host.get("/x/?param=A").status, 200);
@@ -79,7 +79,7 @@ fn a_reader_that_went_away_stops_nothing() {
     assert_goes_on(writer);
 }
 
-/// The pipe is full and stays so: the host goes on, and ends.
+/// A pipe that is full and that nobody reads does not block the host, nor its end.
 #[test]
 fn a_reader_that_stopped_reading_stops_nothing() {
     const PIPE_BYTES: usize = 65_536;

@@ -1,4 +1,4 @@
-//! `/metrics`: both text forms, read strictly, with the figures that the ledger and the status have.
+//! `/metrics`: both text formats are valid, and the values are those of the ledger and of the plugins' status.
 
 mod exposition;
 
@@ -42,8 +42,8 @@ fn host() -> Host {
 #[test]
 fn both_forms_are_well_formed_and_tell_the_same() {
     let host = host();
-    // Before what happens for the first time begins a series of its own: an answer of the admin surface, and a message
-    // that nobody has subscribed to.
+    // These calls come first, because an answer of the admin surface and a message without a subscriber each begin a
+    // series of their own.
     wait_for("the messages", || (host.ledger()["hops"]["publish"]["in_flight"] == 0).then_some(()));
     let (plain, open) = (scrape(&host, "*/*"), scrape(&host, "application/openmetrics-text; version=1.0.0"));
     assert_eq!(plain.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
@@ -52,7 +52,7 @@ fn both_forms_are_well_formed_and_tell_the_same() {
         (Exposition::read(plain.text(), Form::Prometheus), Exposition::read(open.text(), Form::OpenMetrics));
     assert!(plain.samples.keys().all(|sample| sample.starts_with("tidegate_")), "{:#?}", plain.samples);
     assert!(plain.samples.keys().eq(open.samples.keys()));
-    // The process lives on, and a scrape is an answer of its own.
+    // Process metrics go on changing, and the scrape itself is counted as an answer.
     let changes = |sample: &str| sample.starts_with("tidegate_process_") || sample.starts_with("tidegate_http_");
     for (sample, value) in plain.samples.iter().filter(|(sample, _)| !changes(sample)) {
         assert_eq!(*value, open.value(sample), "{sample}");
@@ -213,7 +213,7 @@ fn the_process_is_told_of() {
     let first = metrics(&host);
     assert_eq!(first.value(&format!("tidegate_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"))), 1.0);
     let start = first.value("tidegate_process_start_time_seconds");
-    // Ticks of the system's clock are hundredths of a second.
+    // The system counts processor time in hundredths of a second.
     assert!(start >= before - 0.1 && start <= seconds(SystemTime::now()), "{before} {start}");
     assert!(first.value("tidegate_process_resident_memory_bytes") > 1_000_000.0);
     assert!(first.value("tidegate_process_cpu_seconds_total") > 0.0);

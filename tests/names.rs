@@ -1,6 +1,7 @@
-//! Names and both families of addresses: whoever has a place by IPv6 is reached, and what a name stands for is said.
+//! Host names and both address families: peers are reached by IPv6 too, and logs say what a name resolves to.
 //!
-//! The names are those of a hosts file in a mount namespace of each command's own; where there can be none, that is said.
+//! The names come from a hosts file that each command gets in its own mount namespace. Where the machine does not allow
+//! one, the tests print that they are skipped.
 
 use crate::harness::{Client, Host, PATIENCE, Process, Setup, tidegate, wait_for};
 use std::io::Write;
@@ -9,10 +10,10 @@ use std::path::Path;
 use std::process::Command;
 
 const HOSTS: &str = "127.0.0.1 localhost\n::1 six.test\n127.0.0.1 both.test\n::1 both.test\n";
-/// A name that is never given to anybody.
+/// A name that never resolves.
 const UNKNOWN: &str = "no-such-name.invalid";
 
-/// The command, to which these names are known; none where the machine has no such namespaces or no IPv6.
+/// The command with [`HOSTS`] as its hosts file; none where the machine has no such namespaces or no IPv6.
 fn with_names(directory: &Path, command: &Command) -> Option<Command> {
     let hosts = directory.join("hosts");
     std::fs::write(&hosts, HOSTS).unwrap();
@@ -38,7 +39,7 @@ fn with_names(directory: &Path, command: &Command) -> Option<Command> {
     Some(known)
 }
 
-/// A publisher that only IPv6 leads to, and its port.
+/// A publisher that is bound to an IPv6 address only, and its port.
 fn publisher() -> (zmq::Socket, String) {
     let publisher = zmq::Context::new().socket(zmq::XPUB).unwrap();
     publisher.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
@@ -49,7 +50,7 @@ fn publisher() -> (zmq::Socket, String) {
     (publisher, port)
 }
 
-/// A subscriber to a name, once it has subscribed and received a message.
+/// Runs `tidegate subscribe` with a name until it has received a message.
 fn subscribed(name: &str) -> Option<Process> {
     let directory = tempfile::tempdir().unwrap();
     let (publisher, port) = publisher();
@@ -97,7 +98,7 @@ fn sockets_and_surfaces_are_bound_to_what_a_name_stands_for() {
     let place = |name: &str| stdout.lines().find_map(|line| line.strip_prefix(&format!("{name} "))).unwrap();
     assert_eq!(Client::at(place("http")).request("GET", "/downcase/?param=A", None).unwrap().status, 200);
 
-    // A client asks by the name.
+    // A client connects by the name.
     let port = place("frontend").rsplit_once(':').unwrap().1;
     let mut request = tidegate();
     request.args(["request", "--clients=1", "--requests=1", "--timeout=500ms"]);
@@ -117,7 +118,7 @@ fn an_unknown_name_is_said_at_once() {
     let run = |arguments: &[&str]| {
         Process::start(tidegate().current_dir(directory.path()).args(arguments).args(["--connect", &endpoint]))
     };
-    // It may come to be known.
+    // A subscriber goes on trying, because the name may be added later.
     let mut subscriber = run(&["subscribe"]);
     subscriber.wait_for_line(&["connecting to", &endpoint, &told, "still trying"]);
     subscriber.signal("TERM");
@@ -147,7 +148,7 @@ fn is_answered(endpoint: &str) {
     assert_eq!(client.recv_bytes(0).expect(endpoint), b"hello");
 }
 
-/// All addresses of this machine are those of both families; those of one remain its alone.
+/// `*` binds both address families; `0.0.0.0` binds IPv4 only.
 #[test]
 fn a_wildcard_is_both_families() {
     let host = |endpoint: &str| {
@@ -163,10 +164,10 @@ fn a_wildcard_is_both_families() {
     }
     assert!(every.surface("frontend").starts_with("tcp://[::]:"), "{}", every.surface("frontend"));
     is_answered(&format!("tcp://[::1]:{}", port(&every)));
-    // Peers of either are told apart, which is what it takes to be rid of one.
+    // A peer of either family can be identified, and so cut off.
     for address in ["127.0.0.1", "[::1]"] {
         let mut silent = TcpStream::connect(format!("{address}:{}", port(&every))).unwrap();
-        // Whatever begins so is a peer of libzmq's first version, which waits for ever.
+        // libzmq takes these bytes for ZMTP 1, and would wait for ever.
         silent.write_all(b"\x01\x00").unwrap();
         let from = silent.local_addr().unwrap().port();
         every.process.wait_for_line(&[&format!(":{from} "), "cut off: it has made no ZMTP 3 handshake in time"]);

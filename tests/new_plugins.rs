@@ -1,10 +1,10 @@
-//! A new plugin: a whole folder from one command, and nothing overwritten that nobody gave up.
+//! `plugin new` makes a whole folder with one command, and overwrites nothing without a confirmation.
 
 use crate::harness::{Process, tidegate};
 use std::path::Path;
 use std::process::Command;
 
-/// What `plugin new` writes for each language, beside what all have.
+/// The files that `plugin new` writes for each language, beside those of all languages.
 const FILES: [(&str, &[&str]); 4] = [
     ("rust", &["Cargo.toml", "build.rs", "src/lib.rs", "src/memory.rs", "src/memory/growth.rs"]),
     ("python", &["app.py", "requirements.txt"]),
@@ -14,7 +14,7 @@ const FILES: [(&str, &[&str]); 4] = [
 const OF_ALL: [&str; 5] =
     ["README.md", ".gitignore", "examples.toml", "wit/world.wit", "wit/deps/tidegate/transform.wit"];
 
-/// Exit code, stdout and stderr of `plugin new` in a directory, where nobody can be asked.
+/// Exit code, stdout and stderr of `plugin new` in a directory, without a terminal.
 fn new(directory: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut process = Process::start(tidegate().current_dir(directory).args(["plugin", "new"]).args(arguments));
     (process.wait().code(), process.stdout(), process.stderr())
@@ -76,7 +76,7 @@ fn nothing_is_overwritten_unasked() {
     assert_eq!(new(directory.path(), &["mine", "--lang=python", "--dir=other"]).0, Some(0));
     assert_eq!(std::fs::read_to_string(&source).unwrap(), "a week's work");
 
-    // What is in nobody's way stays, and nobody is asked.
+    // A file that is not in the way stays, and no confirmation is needed.
     let notes = directory.path().join("third/notes.txt");
     std::fs::create_dir(directory.path().join("third")).unwrap();
     std::fs::write(&notes, "kept").unwrap();
@@ -87,7 +87,7 @@ fn nothing_is_overwritten_unasked() {
     assert!(std::fs::read_to_string(&source).unwrap().contains("class Transform"));
 }
 
-/// At a terminal, which util-linux's `script` makes.
+/// util-linux's `script` makes the terminal.
 #[test]
 #[cfg(target_os = "linux")]
 fn at_a_terminal_the_author_is_asked() {

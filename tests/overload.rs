@@ -1,12 +1,12 @@
-//! More requests than can be answered: some are turned away at once, the others are answered, and then all are again.
+//! Overload: some requests are refused at once, the others are answered, and afterwards all are answered again.
 
 use crate::fixtures;
 use crate::harness::{Client, LONG_PATIENCE, Setup, wait_up_to};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Their calls of some milliseconds are far more than any machine answers within the bound on the wait.
+/// So many clients that, with calls of some milliseconds, no machine answers them all within the queue's delay bound.
 const CLIENTS: usize = 300;
-/// Where all of them wait for a slow machine, none is to be given up.
+/// A deadline that no call exceeds, even if all of them wait for a slow machine.
 const PATIENCE: &str = "[limits]\ncall_deadline_ms = 60000";
 
 #[test]
@@ -27,7 +27,7 @@ fn an_overload_is_shed_and_forgotten() {
                             assert_ne!(answer.header("tidegate-request"), "");
                             shed.fetch_add(1, Ordering::Relaxed)
                         }
-                        // So many calls of one plugin may run at once, and no more.
+                        // The bound on calls of one plugin at a time.
                         503 => 0,
                         status => panic!("{status}: {}", answer.text()),
                     };

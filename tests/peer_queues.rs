@@ -1,4 +1,5 @@
-//! The queue of a peer has a bound in bytes, how much is in it is told as it is, and what goes with it is counted.
+//! The queue of a peer has a bound in bytes, its reported length is exact, and messages that are lost with it are
+//! counted.
 
 use crate::fixtures;
 use crate::harness::{Client, Host, LONG_PATIENCE, Setup, wait_up_to};
@@ -8,17 +9,17 @@ use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 const MIB: usize = 1 << 20;
-/// Fills a queue of some MiB soon.
+/// A body size that soon fills a queue of some MiB.
 const LARGE: usize = 256 << 10;
-/// What the system takes for a connection that nobody reads, on both of its ends: more than the queue may hold, less than
-/// would be sent without its bound.
+/// An upper bound of the socket buffers of both ends of a connection that nobody reads: more than the queue may hold,
+/// less than would be sent if the queue had no bound.
 const SYSTEM_BYTES_MAX: usize = 24 * MIB;
 
 fn publisher(config: &str) -> Host {
     Setup::new().plugin("plain", &fixtures::answering("", None)).config(config).start()
 }
 
-/// A subscriber to everything that reads when it is told to.
+/// A subscriber to everything that reads only when a test calls for it.
 fn sleeper(host: &Host) -> RawPeer {
     let before = subscribed(host);
     let mut peer = RawPeer::connect(host.surface("publish"), "SUB", b"");
@@ -37,7 +38,7 @@ fn metric(host: &Host, sample: &str) -> u64 {
     line.unwrap_or_else(|| panic!("no {sample}")).parse().unwrap()
 }
 
-/// Publishes messages of [`LARGE`] bytes until the log has a line with this. Returns how many.
+/// Publishes messages of [`LARGE`] bytes until the log contains `line`. Returns how many.
 fn publish_until(host: &Host, line: &str) -> u64 {
     let client = Client::new(host);
     let body = vec![b'x'; LARGE];
@@ -50,7 +51,7 @@ fn publish_until(host: &Host, line: &str) -> u64 {
     panic!("nothing happened:\n{}", host.process.stderr());
 }
 
-/// How many messages came, until the connection ended.
+/// Reads to the end of the connection. Returns how many messages arrived.
 fn drain(peer: &mut RawPeer) -> u64 {
     std::iter::from_fn(|| peer.receive().ok()).count() as u64
 }
@@ -59,7 +60,7 @@ fn cut_off(host: &Host, socket: &str) -> u64 {
     host.ledger()["sockets"][socket]["cut-off"].as_u64().unwrap()
 }
 
-/// A number that a line of the log has under a name.
+/// The number in the field `name` of the log line that contains `line`.
 fn field(host: &Host, line: &str, name: &str) -> u64 {
     let log = host.process.stderr();
     let line = log.lines().find(|candidate| candidate.contains(line)).unwrap_or_else(|| panic!("no {line} in\n{log}"));
@@ -86,7 +87,7 @@ fn a_stopped_subscriber_costs_a_bound_in_bytes_and_what_it_missed_is_counted() {
     });
     let out = publish["out"].as_u64().unwrap();
     let received = drain(&mut peer);
-    // What libzmq had put together for the connection is neither: it stops at 8 KiB, or at one message.
+    // What libzmq had encoded for the connection is neither received nor counted: at most 8 KiB or one message.
     assert!((out - 2..=out).contains(&(received + lost)), "{received} + {lost} of {out}");
     assert_eq!(host.stop(), 0);
 }
@@ -119,7 +120,7 @@ fn the_queue_of_who_has_read_everything_is_empty() {
         assert_eq!(client.request("POST", "/plain/", Some(&[b'x'; LARGE / 4])).unwrap().status, 200);
         assert_eq!(reader.receive().unwrap().len(), 2);
     }
-    // The other one shows that queues are looked at.
+    // The sleeper's queue shows that queue lengths are measured.
     let longest = "tidegate_socket_queue_messages_longest{socket=\"publish\"}";
     wait_up_to(LONG_PATIENCE, "a queue", || (metric(&host, longest) > 0).then_some(()));
     wait_up_to(LONG_PATIENCE, "no queue", || (metric(&host, &reader_queue) == 0).then_some(()));
@@ -177,16 +178,16 @@ fn what_is_not_taken_before_the_host_ends_is_counted() {
 
 #[test]
 fn what_makes_no_handshake_is_counted_with_what_it_missed() {
-    // So much room that it is not cut off for another reason.
+    // The queue is so large that the peer is not cut off for another reason.
     let host = publisher("[messaging]\nhandshake_timeout_ms = 2000\npeer_queue_bytes_max = 1073741824");
     let client = Client::new(&host);
     let body = vec![b'x'; MIB];
     let ends = || host.process.stderr().matches("cut off: it has made no ZMTP 3 handshake in time").count();
-    // On a busy machine the system may have room for all that is published in the time of one.
+    // On a busy machine all that is published before the timeout may fit into socket buffers; then another peer tries.
     wait_up_to(LONG_PATIENCE, "one that missed something", || {
         let before = ends();
         let mut garbage = RawPeer::connect_silently(host.surface("publish"));
-        // A message of ZMTP 1: libzmq takes whoever sends it for a peer that wants everything.
+        // A message of ZMTP 1: libzmq takes its sender for a subscriber to everything.
         garbage.write(b"\x01\x00\x02\x00\x01").unwrap();
         let began = Instant::now();
         while ends() == before {
@@ -211,7 +212,7 @@ fn a_client_that_does_not_read_costs_a_bound_in_bytes_and_what_it_missed_is_coun
     let request = vec![b'x'; LARGE];
     let mut sent = 0;
     let cut = "cut off: it does not read its replies, and its queue is full";
-    // One at a time: the replies to what is in flight would find the queue full as well.
+    // One request at a time: otherwise the replies to requests in flight would be dropped as well.
     loop {
         client.send(&[&request]).unwrap();
         sent += 1;
@@ -263,12 +264,12 @@ fn a_message_without_an_end_ends_the_connection_at_a_bound() {
     let host = broker("[messaging]\npeer_queue_bytes_max = 1048576");
     for (surface, socket_type, why) in [
         ("frontend", "DEALER", "cut off: it sent a larger message than a peer may send"),
-        // To a publisher each frame is a change of its own.
+        // The publisher counts each frame as a change of subscriptions.
         ("publish", "SUB", "cut off: it changes its subscriptions faster than a peer may"),
     ] {
         let mut peer = RawPeer::connect(host.surface(surface), socket_type, b"endless");
         peer.stream().set_write_timeout(Some(LONG_PATIENCE)).unwrap();
-        // Frames without a byte take room as well.
+        // Empty frames take room as well.
         let frames = raw_peer::frame(1, b"").repeat(1000);
         let mut sent = 0;
         while peer.write(&frames).is_ok() {

@@ -1,9 +1,9 @@
-//! What a transform returns goes out to every subscriber, byte for byte and in order.
+//! The messages that a transform returns reach every subscriber, unchanged and in order.
 
 use crate::fixtures;
 use crate::harness::{Host, PATIENCE, Setup, wait_for};
 
-/// A subscriber to everything that is known to be connected, and has nothing more to come.
+/// A subscriber to everything whose subscription has reached the host, with no messages left to receive.
 fn subscriber(host: &Host, route: &str) -> zmq::Socket {
     let socket = zmq::Context::new().socket(zmq::SUB).unwrap();
     socket.set_subscribe(b"").unwrap();
@@ -79,7 +79,7 @@ fn a_message_of_the_largest_size_goes_through() {
         )
         .start();
     let socket = subscriber(&host, "/plain/");
-    // The guest has 32 pages and does not grow, so its share is what fits there.
+    // The guest has 32 pages and does not grow, so the output must fit there.
     let large: Vec<u8> = (0..1_500_000_u32).map(|number| number as u8).collect();
     assert_eq!(host.post("/plain/", &large).body, large);
     assert_eq!(socket.recv_multipart(0).unwrap(), [large]);

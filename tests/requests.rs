@@ -1,4 +1,5 @@
-//! Every request has a name that its caller, its plugin and the log share; and with a token only who shows it is served.
+//! Every request has an id that its caller, its plugin and the log share; with a token configured, only callers that
+//! present it are served.
 
 use crate::fixtures;
 use crate::harness::{Client, Host, Setup};
@@ -62,7 +63,7 @@ fn a_trace_is_taken_over() {
     assert_eq!(told, name);
     assert_eq!(traced(&host, "/second/?param=x", TRACEPARENT).1, TRACEPARENT);
     assert_ne!(traced(&host, "/first/?param=x", TRACEPARENT).0, name);
-    // What is broken is as good as none.
+    // An invalid id is replaced, like a missing one.
     for broken in ["00-0-0-01", &TRACEPARENT.to_uppercase(), &format!("{TRACEPARENT}-x")] {
         let (name, told) = traced(&host, "/second/?param=x&a=b", broken);
         assert!(!name.starts_with(TRACE), "{name}");

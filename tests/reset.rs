@@ -1,4 +1,4 @@
-//! An instance that is reset is to a guest what a new one is, whatever the calls before did in it and however they ended.
+//! To a guest, an instance that is reset is the same as a new one, whatever earlier calls did and however they ended.
 
 mod guests;
 
@@ -11,10 +11,10 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Under a seed all calls with the same number draw the same.
+/// With a seed, all calls with the same number get the same random numbers.
 const SEED: &[&str] = &["--seed=7"];
 
-/// A host with plugins of which each has the same setting.
+/// A host with these plugins, each with the same setting.
 fn host<'a>(plugins: impl IntoIterator<Item = (&'a str, &'a [u8])>, setting: &str) -> Host {
     let mut setup = Setup::new().with(SEED).config("[rollback]\nfailures = 0");
     for (name, component) in plugins {
@@ -25,7 +25,7 @@ fn host<'a>(plugins: impl IntoIterator<Item = (&'a str, &'a [u8])>, setting: &st
     setup.start()
 }
 
-/// What a call came to, as its client sees it.
+/// The result of a call, as its client sees it.
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
     status: u16,
@@ -35,35 +35,35 @@ struct Outcome {
 impl From<Answer> for Outcome {
     fn from(answer: Answer) -> Self {
         match answer.status {
-            // On a busy machine it was the host that left it no time.
+            // On a busy machine a call that exceeds its deadline may be starved instead.
             503 | 504 => Self { status: 504, body: Vec::new() },
             status => Self { status, body: answer.body },
         }
     }
 }
 
-/// What the guests of a host made of their sequences, by name. One call after the other: what a guest draws depends on how
-/// many there were.
+/// The outcomes of each guest's calls, by name. The calls are made one after the other, because a guest's random
+/// numbers depend on the number of the call.
 fn outcomes(host: &Host, guests: &[Guest]) -> BTreeMap<&'static str, Vec<Outcome>> {
     let of = |guest: &Guest| guest.calls.iter().map(|call| call.make(host, guest.name)).collect();
     guests.iter().map(|guest| (guest.name, of(guest))).collect()
 }
 
-/// What the host logged of the calls of each guest that failed by their own doing, without what differs from run to run, and
-/// without what a reset adds: places in the code are others, and what calls a guest's post-return is in the backtrace.
+/// The normalized log lines of each guest's failed calls, except those that exceeded their deadline.
 fn lines(host: &Host, guests: &[Guest]) -> BTreeMap<&'static str, Vec<String>> {
     let log = host.process.stderr();
     let of = |name: &str| {
         let plugin = format!("plugin=\"{name}\"");
         let is_late = |line: &str| line.contains("call_deadline_ms");
         let told = |line: &&str| line.contains(&plugin) && line.contains("call failed") && !is_late(line);
-        log.lines().filter(told).map(essence).collect()
+        log.lines().filter(told).map(normalized).collect()
     };
     guests.iter().map(|guest| (guest.name, of(guest.name))).collect()
 }
 
-/// A line from its message on, with every number in hexadecimal, and the request's id, left out.
-fn essence(line: &str) -> String {
+/// A log line without what differs from run to run (time, request id, hexadecimal numbers) and without the stack frame
+/// that a reset adds to a backtrace.
+fn normalized(line: &str) -> String {
     let line = line.find("plugin=").map_or(line, |at| &line[at..]);
     let mut words: Vec<String> = Vec::new();
     for word in line.split(' ').filter(|word| !word.is_empty() && !word.starts_with("request_id=")) {
@@ -99,7 +99,8 @@ fn no_guest_leaves_a_mark_in_an_instance_that_is_reset() {
     });
     for guest in &guests {
         assert_eq!(found[guest.name], expected[guest.name], "{}", guest.name);
-        // A guest that leaves none where it could is none to learn from. Later calls of all see where the allocator is.
+        // Where instances are reused, the marks must be seen; otherwise the guest tests nothing. Only the first three
+        // calls count, because later ones see where the allocator is.
         let is_seen = marked[guest.name][..3] != expected[guest.name][..3];
         assert_eq!(is_seen, guest.is_seen, "{}", guest.name);
     }
@@ -112,7 +113,7 @@ fn no_guest_leaves_a_mark_in_an_instance_that_is_reset() {
     }
 }
 
-/// Random bodies, some of them longer than all the memory that a guest begins with, some of them no text.
+/// Random bodies, some of them longer than a guest's initial memory, some of them not UTF-8.
 fn bodies(count: usize) -> Vec<Vec<u8>> {
     let repeated = prop_oneof![4 => Just(1_usize), 2 => 1..50_usize, 1 => 1..4_000_usize];
     let body = ("[ -~é]{0,40}", repeated, any::<[bool; 4]>()).prop_map(|(text, times, is_text)| {
@@ -178,7 +179,7 @@ fn what_was_reset_serves_the_next_call() {
     for name in ["global", "own-data", "stack", "chance", "clock", "start", "post-return"] {
         assert_eq!(made_for_ten_calls(name), 1, "{name}");
     }
-    // Those have left something that a reset does not take back, and those are not reset.
+    // The first four change state that a reset does not undo; the last two are never reset.
     for name in ["grown", "refused-growth", "resource", "resource-returned", "table", "segment"] {
         assert_eq!(made_for_ten_calls(name), 10, "{name}");
     }

@@ -1,14 +1,14 @@
-//! What is retired leaves nothing: memory after many swaps is what it was after a few.
+//! A retired generation leaves nothing in memory: after many swaps it is what it was after a few.
 
 use crate::fixtures;
 use crate::harness::{Client, Setup, bytes};
 use crate::process::resident_kib;
 
-/// After so many swaps of each plugin, all that the host needs has been used once.
+/// After this many swaps of each plugin, the host has allocated all that it keeps.
 const FEW: u64 = 10;
 const MANY: u64 = 100;
 const ALLOWED_KIB: u64 = 10 << 10;
-/// How many components take turns: more than the host keeps to go back to, and few enough to be compiled once each.
+/// How many components take turns: more than the host keeps for a rollback, and few enough to be compiled once each.
 const VARIANTS: u64 = 4;
 
 fn variant(component: Vec<u8>, turn: u64) -> Vec<u8> {
@@ -17,7 +17,8 @@ fn variant(component: Vec<u8>, turn: u64) -> Vec<u8> {
 
 #[test]
 fn memory_after_many_swaps_is_what_it_was_after_ten() {
-    // One with a page of memory, as the recipe makes them, and one with more than the host keeps of an instance that ended.
+    // One plugin with little memory, as `plugin build` makes them, and one with more than the host keeps of an instance
+    // that has ended.
     let small = |turn| variant(bytes("downcase"), turn);
     let large = |turn| variant(fixtures::trapping_on(b'T'), turn);
     let host = Setup::new().plugin("small", &small(0)).plugin("large", &large(0)).start();

@@ -1,4 +1,4 @@
-//! A newcomer that fails goes back by itself, what keeps failing rests, and a rollback is one call away.
+//! A new generation that fails is rolled back, a plugin that keeps failing is paused, and a rollback can be requested.
 
 use crate::fixtures;
 use crate::harness::{Client, DOWN, Host, LONG_PATIENCE, Setup, UP, bytes, wait_up_to};
@@ -72,7 +72,7 @@ fn a_newcomer_that_traps_on_every_third_call_is_rolled_back_by_itself() {
     assert_eq!(status["last_refused"]["stage"], "probation");
     host.process.wait_for_line_up_to(LONG_PATIENCE, &["rolled back: generation 2 failed too often"]);
 
-    // The file still holds the newcomer; only someone who asks for it gets it again.
+    // The file still holds the new component; it is loaded again only on request.
     std::fs::write(host.plugin_path("x"), b"something else for a moment").unwrap();
     host.process
         .wait_for_line_up_to(LONG_PATIENCE, &["not loaded", "neither a WebAssembly component nor its text form"]);
@@ -101,7 +101,7 @@ fn a_rollback_publishes_the_old_code_under_the_next_number_and_lasts() {
 
     assert_eq!(roll_back(&host).json()["generation"], 4);
     assert_serves(&host, 4, UP);
-    // A notice of the file, whose bytes were read before: they undo nothing.
+    // An event of the file, whose content is unchanged, does not undo the rollback.
     std::fs::write(host.plugin_path("x"), bytes("upcase")).unwrap();
     assert_eq!(roll_back(&host).json()["generation"], 5);
     assert_serves(&host, 5, DOWN);
@@ -129,7 +129,7 @@ fn what_keeps_failing_with_nothing_to_go_back_to_is_paused() {
     assert_eq!(host.status("x")["state"], "paused");
     assert_eq!(host.get("/downcase/?param=A").status, 200);
 
-    // The trial after the pause fails, so the next pause is longer; one that goes well ends it.
+    // The trial call after the pause fails, so the next pause is longer; a trial call that succeeds ends it.
     wait_up_to(LONG_PATIENCE, "a trial", || (host.post("/x/", b"3").status == 502).then_some(()));
     host.process.wait_for_line_up_to(LONG_PATIENCE, &["paused, since it keeps failing", "pause_ms=600"]);
     wait_up_to(LONG_PATIENCE, "the recovery", || (host.post("/x/", b"1").status == 200).then_some(()));

@@ -1,4 +1,4 @@
-//! A guest remembers nothing, sees nothing of others, and its chance and time come from the host.
+//! A guest keeps no state, sees nothing of other guests, and gets its random numbers and its time from the host.
 
 use crate::fixtures;
 use crate::harness::{Client, Host, LONG_PATIENCE, Setup, wait_up_to};
@@ -23,7 +23,7 @@ fn nothing_outlives_a_call() {
 
 #[test]
 fn memory_of_others_is_never_seen() {
-    // Both take the same amount of memory, so that they come to use the same places of the pool.
+    // Both grow by the same amount of memory, so that they use the same slots of the pool.
     let host = Setup::new().plugin("hoard", &fixtures::hoarding()).plugin("search", &fixtures::searching()).start();
     std::thread::scope(|scope| {
         for thread in 0..4 {
@@ -49,7 +49,7 @@ fn an_instance_is_reused_only_where_asked_and_as_often() {
         (0..calls).map(|_| client.request("GET", "/x/?param=x", None).unwrap().text().to_owned()).collect()
     };
     assert_eq!(answers(&host, 7), "1231231");
-    // Another generation begins from nothing, and the one before leaves nothing behind.
+    // Another generation begins with new instances.
     std::fs::write(
         host.plugin_path("x"),
         [&fixtures::counting()[..], &fixtures::custom_section("note", b"2")].concat(),
@@ -72,7 +72,7 @@ fn what_a_call_in_flight_remembers_goes_with_its_generation() {
         assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&fixtures::counting())).json()["generation"], 2);
         assert_eq!(call.join().unwrap(), "2");
     });
-    // The same code as in the first generation, and nothing that it knew.
+    // The code of the first generation serves again, without its state.
     assert_eq!(host.admin_request("POST", "/plugins/x/rollback", Some(b"")).status, 200);
     assert_eq!(host.post("/x/", b"n").text(), "1");
     assert_eq!(host.stop(), 0);
@@ -90,14 +90,14 @@ fn stacks_of_any_size_fit_beside_each_other() {
         assert_eq!(host.get(&format!("/p{index}/?param=x")).status, 204, "{index}");
     }
     assert_eq!(host.get("/deep/?param=x").status, 502);
-    // One thread makes all their guests yield.
+    // A single thread advances the epoch for all guests.
     let threads = std::fs::read_dir(format!("/proc/{}/task", host.process.id())).unwrap();
     let names = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("comm")).unwrap_or_default());
     assert_eq!(names.filter(|name| name.trim() == "epoch").count(), 1);
     assert_eq!(host.stop(), 0);
 }
 
-/// Answers of a host with these flags: of a guest that draws, and of one that reads its clock twice.
+/// The answers of a host with these flags: of a guest that returns random bytes, and of one that reads its clock twice.
 fn chance_and_time(flags: &[&str]) -> Vec<Vec<u8>> {
     let host = Setup::new()
         .plugin("draw", &fixtures::drawing())
@@ -115,7 +115,7 @@ fn under_a_seed_the_same_messages_give_the_same_answers() {
     assert_eq!(chance_and_time(&["--seed=7"]), seeded);
     let draws: Vec<_> = seeded.iter().step_by(2).collect();
     assert!(draws.iter().enumerate().all(|(index, draw)| !draws[..index].contains(draw)), "{draws:?}");
-    // Two readings, a step of a millisecond apart, alike in every call.
+    // The two readings are a millisecond apart, and the same in every call.
     assert!(
         seeded.iter().skip(1).step_by(2).all(|times| times[..] == [0, 0, 0, 0, 0, 0, 0, 0, 64, 66, 15, 0, 0, 0, 0, 0])
     );

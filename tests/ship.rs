@@ -1,9 +1,9 @@
-//! What surrounds the host where it is shipped: health checks, systemd's notices, completions and manual pages.
+//! What packages of the host rely on: health checks, systemd notifications, completions and manual pages.
 
 use crate::harness::{LONG_PATIENCE, Process, Setup, bytes, tidegate, wait_up_to};
 use std::os::unix::net::UnixDatagram;
 
-/// Exit code and output of a command that ends by itself.
+/// Exit code, stdout and stderr of a command.
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut process = Process::start(tidegate().args(arguments));
     (process.wait().code(), process.stdout(), process.stderr())
@@ -24,7 +24,7 @@ fn the_health_check_ends_as_the_host_is() {
     wait_up_to(LONG_PATIENCE, "the host to be ready", || {
         (run(&["health", "--admin", admin]).0 == Some(0)).then_some(())
     });
-    // The port of a host that listens everywhere, as in a container.
+    // The port of a host that listens on all addresses, as in a container.
     let (_, port) = admin.rsplit_once(':').unwrap();
     let everywhere = format!("0.0.0.0:{port}");
     let mut process = Process::start(tidegate().arg("health").env("TIDEGATE_ADMIN", everywhere));
@@ -37,7 +37,7 @@ fn the_health_check_ends_as_the_host_is() {
     assert!(stderr.contains(&format!("asking http://{admin}/readyz: ")) && stderr.contains("start a host"), "{stderr}");
 }
 
-/// The next notice of the host, line by line.
+/// The lines of the host's next notification.
 fn notice(socket: &UnixDatagram) -> Vec<String> {
     let mut bytes = [0; 4096];
     let length = socket.recv(&mut bytes).expect("a notice comes in time");
@@ -60,7 +60,7 @@ fn systemd_is_told_of_ready_reload_and_stop() {
     assert_eq!(reloading[0], "RELOADING=1");
     assert!(reloading[1].starts_with("MONOTONIC_USEC="), "{reloading:?}");
     assert_eq!(notice(&socket), ["READY=1"]);
-    // What it says is true by then.
+    // By the time of READY the new file is loaded.
     process.wait_for_line_up_to(LONG_PATIENCE, &["loaded", "generation=2"]);
 
     process.signal("TERM");
@@ -86,7 +86,7 @@ fn shells_complete_every_command() {
         for word in [mark, "dead-letters", "rollback", "curve-secret-key"] {
             assert!(stdout.contains(word), "{word} is not in what {shell} gets");
         }
-        // What the host starts for itself is nobody's business.
+        // The hidden subcommand, which the host starts to compile, is not offered.
         assert!(!stdout.contains("compile-component"), "{shell} offers what is hidden");
     }
     assert_eq!(run(&["completions", "cmd"]).0, Some(2));

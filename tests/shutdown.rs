@@ -1,4 +1,4 @@
-//! The end: what is in flight is finished within the grace period, and what is not is said.
+//! The end of a host: messages in flight are finished within the grace period, and the rest is reported as abandoned.
 
 use crate::balance::at_exit;
 use crate::fixtures;
@@ -6,7 +6,7 @@ use crate::harness::{Client, EMPTY_REQUEST, Host, LONG_PATIENCE, Setup, assert_b
 use crate::raw_http::Raw;
 use std::time::{Duration, Instant};
 
-/// A client whose request `x` the broker has taken in, and which its policy answers after `delay_ms`.
+/// A host and a client whose request `x` the broker has received; the reply is delayed by `delay_ms`.
 fn waiting_client(delay_ms: u32, config: &str) -> (Host, zmq::Socket) {
     let host = Setup::new().plugin("late", &fixtures::replying_late_unless_asked(delay_ms)).config(config).start();
     let socket = zmq::Context::new().socket(zmq::DEALER).unwrap();
@@ -14,7 +14,7 @@ fn waiting_client(delay_ms: u32, config: &str) -> (Host, zmq::Socket) {
     socket.set_linger(0).unwrap();
     socket.connect(host.surface("frontend")).unwrap();
     socket.send("x", 0).unwrap();
-    // This one is answered at once, and came in behind the other.
+    // This request is behind the other on the connection, and is answered at once.
     socket.send_multipart(EMPTY_REQUEST, 0).unwrap();
     assert_eq!(socket.recv_multipart(0).unwrap(), EMPTY_REQUEST);
     (host, socket)
@@ -48,7 +48,7 @@ fn what_does_not_end_in_time_is_abandoned_and_said() {
     assert!(process.stderr().contains("abandoned=1"), "{}", process.stderr());
 }
 
-/// A call that runs on when the grace period is over is counted before the host ends, not left in flight.
+/// A call that still runs when the grace period is over is counted as abandoned, not left in flight.
 #[test]
 fn a_call_that_is_given_up_is_in_the_ledger() {
     let config = "[shutdown]\ngrace_ms = 300\n[plugins.wait.limits]\ncall_deadline_ms = 60000";
@@ -97,7 +97,7 @@ fn idle_connections_do_not_hold_up_the_end() {
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
-/// What is no request yet holds up nobody, on either surface.
+/// A connection with an incomplete request head does not delay the end, on either surface.
 #[test]
 fn unfinished_heads_do_not_hold_up_the_end() {
     let host = Setup::new().committed("downcase").start();
@@ -110,7 +110,7 @@ fn unfinished_heads_do_not_hold_up_the_end() {
             raw
         })
         .collect();
-    // Behind a whole request, which is answered.
+    // Incomplete heads behind a whole request, which is answered.
     let behind: Vec<_> = [("http", "/downcase/?param=x"), ("admin", "/livez")]
         .map(|(surface, path)| {
             let mut raw = Raw::connect(&host, surface);

@@ -1,5 +1,5 @@
-//! Swaps by every way, of good and bad components, under load: nothing but answers, and none from an older generation
-//! once a newer one was announced.
+//! Swaps by every way, of good and bad components, under load: every request is answered, and never by an older
+//! generation once a newer one was announced.
 
 use crate::client::Answer;
 use crate::fixtures;
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 const CLIENTS_PER_ROUTE: usize = 16;
 const ROUTES: [&str; 2] = ["x", "y"];
 
-/// How long the load lasts; the promise is made for 60.
+/// How long the load lasts. The promise is made for 60 seconds.
 fn seconds() -> u64 {
     std::env::var("TIDEGATE_SOAK_SECONDS").map_or(6, |text| text.parse().expect("a number of seconds"))
 }
 
-/// By which way a component comes.
+/// The way in which a component is handed in.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     File,
@@ -23,7 +23,7 @@ enum Way {
     Cli,
 }
 
-/// What a component is.
+/// The kind of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Good,
@@ -33,7 +33,7 @@ enum Kind {
     Trapping,
 }
 
-/// One route's host, and the generation below which no new answer may come from.
+/// One route, and the lowest generation that a new request may be answered by.
 struct Route<'a> {
     host: &'a Host,
     name: &'static str,
@@ -45,7 +45,7 @@ impl Route<'_> {
         self.host.status(self.name)
     }
 
-    /// A component that nobody has seen before.
+    /// A component whose digest is new to the host.
     fn component(&self, kind: Kind, number: u64) -> Vec<u8> {
         let base = bytes(if number.is_multiple_of(2) { "downcase" } else { "upcase" });
         let note = fixtures::custom_section("note", format!("{} {number}", self.name).as_bytes());
@@ -58,12 +58,12 @@ impl Route<'_> {
         }
     }
 
-    /// Takes note that a generation was announced: from now on every answer is from it or a later one.
+    /// Records that a generation was announced: from now on every answer must be from it or a later one.
     fn announced(&self, generation: u64) {
         self.floor.fetch_max(generation, Ordering::SeqCst);
     }
 
-    /// One swap, or one refusal, to its end.
+    /// Makes one swap, or one attempt that must be refused, and waits for its end.
     fn swap(&self, way: Way, kind: Kind, number: u64) {
         let bytes = self.component(kind, number);
         let good = matches!(kind, Kind::Good | Kind::Slow);
@@ -108,7 +108,7 @@ impl Route<'_> {
         let path = self.host.plugin_path(self.name);
         let digest = tidegate::plugin::digest(bytes);
         if kind == Kind::Good {
-            // First half of it, for as long as the host may take it for the whole.
+            // First only half of the file, for so long that the host might take it for the whole.
             std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
         }
         std::fs::write(&path, bytes).unwrap();
@@ -127,7 +127,7 @@ impl Route<'_> {
     }
 }
 
-/// A refusal names its stage and says more than that.
+/// Asserts that a refusal names its stage and a reason.
 #[track_caller]
 fn assert_explained(reason: &str) {
     let stages = ["compile: ", "type-check: ", "probe: "];
@@ -139,7 +139,7 @@ fn swaps_by_three_ways_lose_and_mix_up_nothing() {
     let time = Duration::from_secs(seconds());
     let swaps = 500 * seconds() / 60 / ROUTES.len() as u64;
     let base = bytes("downcase");
-    // On a machine that is busy with other tests, so many clients do wait; none of that is to fail this one.
+    // On a busy machine the host would shed load of so many clients, which this test is not about.
     let config = "[http]\nqueue_delay_ms_max = 0\n[plugins.y.limits]\ncalls_max = 100";
     let host = Setup::new().plugin("x", &base).plugin("y", &base).config(config).start();
     let routes = ROUTES.map(|name| Route { host: &host, name, floor: AtomicU64::new(1) });
@@ -186,7 +186,7 @@ fn swaps_by_three_ways_lose_and_mix_up_nothing() {
             })
             .collect();
         let ended: Vec<_> = swappers.into_iter().map(|swapper| swapper.join()).collect();
-        // Before anything can fail here, or the clients would go on for ever.
+        // Set before any assertion, or the clients would go on for ever.
         enough.store(true, Ordering::Relaxed);
         assert!(ended.iter().all(Result::is_ok), "a swap went wrong");
     });

@@ -1,4 +1,4 @@
-//! The shape of the sources: who may name which library, and how a file opens.
+//! The structure of the sources: which folder may use which library, the size of folders, and how a file opens.
 
 mod imports;
 
@@ -94,7 +94,7 @@ fn no_folder_has_more_than_fifteen_files() {
 #[test]
 fn unsafe_code_is_in_the_sys_crate_and_in_the_one_line_that_takes_over_machine_code() {
     let mut files = Vec::new();
-    // Guests may have some of their own: it is the sandbox that holds them.
+    // Guests may use unsafe code: the sandbox contains them.
     for directory in ["benches", "host", "tests"] {
         rust_files(&root().join(directory), &mut files);
     }

@@ -1,4 +1,4 @@
-//! `tidegate subscribe`: one line per message, and no received line is lost.
+//! `tidegate subscribe`: one log line per message, and no received message is lost.
 
 use crate::harness::{Process, tidegate, wait_for};
 use std::path::Path;

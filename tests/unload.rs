@@ -1,11 +1,11 @@
-//! A plugin is unloaded: its route is gone, what runs ends well, its counts stay, and it comes back when somebody wants it.
+//! A plugin is unloaded: its route is gone, calls in flight end, its counts stay, and it can be loaded again.
 
 use crate::fixtures;
 use crate::harness::{DOWN, Host, LONG_PATIENCE, Process, Setup, UP, bytes, tidegate, wait_up_to};
 use serde_json::json;
 use std::path::PathBuf;
 
-/// A host that found `x` (downcase) and `echo`, a reply policy, in its directory.
+/// A host with `x` (downcase) and the reply policy `echo` in its scanned directory.
 fn host() -> Host {
     let setup = Setup::new();
     let plugins = setup.path().join("plugins");
@@ -19,9 +19,9 @@ fn file(host: &Host) -> PathBuf {
     host.directory.path().join("plugins/x.wasm")
 }
 
-/// Waits until the directory was looked at: a plugin that comes later than now is there.
+/// Waits until the directory has been scanned, by adding a plugin and waiting for its route.
 #[track_caller]
-fn wait_for_look(host: &Host, name: &str) {
+fn wait_for_scan(host: &Host, name: &str) {
     std::fs::write(host.directory.path().join(format!("plugins/{name}.wasm")), bytes("upcase")).unwrap();
     wait_up_to(LONG_PATIENCE, "another plugin", || {
         (host.get(&format!("/{name}/?param=AbC")).status == 200).then_some(())
@@ -48,30 +48,30 @@ fn what_was_unloaded_stays_so_until_somebody_wants_it() {
     is_gone();
     assert_eq!(host.admin_request("DELETE", "/plugins/x", None).status, 404);
     assert_eq!(host.ledger()["plugins"]["x"]["in"], 1);
-    // Its file is there and says nothing new.
-    wait_for_look(&host, "a");
+    // Its file is still there, unchanged, and does not load it again.
+    wait_for_scan(&host, "a");
     host.process.signal("HUP");
-    wait_for_look(&host, "b");
+    wait_for_scan(&host, "b");
     is_gone();
 
-    // By its own source, under the next number, with its counts.
+    // A load on request takes its own source; the generation is the next one, and the counts go on.
     let loaded = host.admin_request("POST", "/plugins/x/load", None);
     assert_eq!((loaded.status, &loaded.json()["generation"]), (200, &json!(2)), "{}", loaded.text());
     assert_eq!(host.get("/x/?param=AbC").text(), DOWN);
     assert_eq!(host.ledger()["plugins"]["x"]["in"], 2);
-    // By what is handed in, which the file does not undo.
+    // A component that is put stays; the file does not undo it.
     assert_eq!(host.admin_request("DELETE", "/plugins/x", None).status, 200);
     let put = host.admin_request("PUT", "/plugins/x", Some(&bytes("upcase")));
     assert_eq!((put.status, &put.json()["generation"]), (200, &json!(3)), "{}", put.text());
-    wait_for_look(&host, "c");
-    wait_for_look(&host, "d");
+    wait_for_scan(&host, "c");
+    wait_for_scan(&host, "d");
     assert_eq!(host.get("/x/?param=AbC").text(), UP);
-    // By another file.
+    // A changed file loads it again.
     assert_eq!(host.admin_request("DELETE", "/plugins/x", None).status, 200);
     std::fs::write(file(&host), [bytes("upcase"), fixtures::custom_section("note", b"x")].concat()).unwrap();
     wait_up_to(LONG_PATIENCE, "the new file", || (host.get("/x/?param=AbC").status == 200).then_some(()));
     assert_eq!(host.status("x")["generation"], 4);
-    // Not by one that is bad, nor for long by its name alone.
+    // A bad file does not, and its name is forgotten together with the file.
     assert_eq!(host.admin_request("DELETE", "/plugins/x", None).status, 200);
     std::fs::write(file(&host), b"garbage").unwrap();
     wait_up_to(LONG_PATIENCE, "the bad file", || (host.admin("/plugins/x").status == 200).then_some(()));
@@ -84,7 +84,7 @@ fn what_was_unloaded_stays_so_until_somebody_wants_it() {
     assert_eq!(host.stop(), 0);
 }
 
-/// A call that waits for its deadline goes on waiting for it.
+/// A call in flight when its plugin is unloaded still ends by its deadline.
 #[test]
 fn calls_in_flight_end_on_what_was_unloaded() {
     let host = Setup::new()
@@ -101,7 +101,7 @@ fn calls_in_flight_end_on_what_was_unloaded() {
         assert_eq!((answered.status, answered.header("tidegate-generation")), (504, "2"), "{}", answered.text());
         assert_eq!(gone["calls_in_flight"], 1);
     });
-    // Nothing goes back to an earlier generation there: the next one has its number.
+    // The failure of a call does not roll back a plugin that is unloaded.
     assert!(!host.process.stderr().contains("rolled back"), "{}", host.process.stderr());
     assert_eq!(host.get("/x/?param=AbC").status, 404);
     let counted = host.ledger()["plugins"]["x"].clone();

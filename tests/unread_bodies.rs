@@ -1,4 +1,4 @@
-//! An answer that comes before its request's body was read reaches a client that sends all of it first, whatever its status.
+//! An answer that is sent before the request's body was read still reaches a client that sends the whole body first.
 
 use crate::fixtures;
 use crate::harness::{Host, Setup, wait_for};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const CLIENTS: usize = 20;
 const BODY_BYTES: usize = 900_000;
 
-/// The answers to clients that send a whole body before they read.
+/// The answers to clients that send a whole body before they read anything.
 #[track_caller]
 fn answers(host: &Host, surface: &str, line: &str, headers: &str) -> Vec<RawAnswer> {
     let body = vec![b'x'; BODY_BYTES];
@@ -88,7 +88,7 @@ fn chunks_and_more_than_anybody_wants_are_no_different() {
     (0..100).for_each(|_| raw.send(vec![b'x'; 1_000_000]));
     assert_eq!(raw.last_answer().status, 404);
 
-    // A head that is too large for anybody to read on.
+    // A head that is so large that the host stops reading it.
     let mut raw = Raw::connect(&host, "http");
     raw.send(format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "x".repeat(BODY_BYTES)));
     assert_eq!(raw.last_answer().status, 431);
@@ -138,7 +138,7 @@ fn the_end_of_the_host_waits_for_none_of_it() {
     raw.send("POST /nowhere/ HTTP/1.1\r\nhost: x\r\ncontent-length: 900000\r\n\r\n");
     assert_eq!(raw.answer().unwrap().status, 404);
     let mut more = raw.0.try_clone().unwrap();
-    // Never silent for as long as it may be.
+    // The pauses between bytes are shorter than any timeout.
     let sending = std::thread::spawn(move || {
         while more.write_all(b"x").is_ok() {
             std::thread::sleep(Duration::from_millis(50));

@@ -1,4 +1,4 @@
-//! Instances that wait for their calls are new ones, as many as were asked for, and go with their generation.
+//! Warm instances are new ones, as many as are configured, and are dropped with their generation.
 
 use crate::fixtures;
 use crate::harness::{Client, Host, LONG_PATIENCE, Setup, bytes, root, wait_up_to};
@@ -28,7 +28,7 @@ fn calls_find_instances_that_were_made_before_and_remember_nothing() {
         }
     });
     wait_until_warm(&host, "x", 3);
-    // Each call had one of its own, whether it had waited or not; one more was made for the probe.
+    // Each call had its own instance, warm or not; one more was made for the probe.
     assert_eq!(host.status("x")["instances_made"], 204);
     let metrics = host.admin("/metrics").text().to_owned();
     for line in
@@ -115,7 +115,7 @@ fn writing_all_over() -> Vec<u8> {
     component("transform-plugin", 128, 4096, &fields)
 }
 
-/// The system hands out a page when it is first written to, and counts that.
+/// The first write to a page is a page fault, which the system counts.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_call_finds_the_memory_of_its_instance_in_place() {
@@ -130,7 +130,7 @@ fn a_call_finds_the_memory_of_its_instance_in_place() {
             wait_until_warm(&host, "x", count);
             assert_eq!(host.get("/x/?param=x").status, 204);
         };
-        // As many memories come to be as are in use and made at the same time.
+        // These calls touch the memories of the pool that are used at the same time.
         (0..CALLS).for_each(|_| call());
         let before = faults(&host);
         (0..CALLS).for_each(|_| call());

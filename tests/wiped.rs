@@ -1,4 +1,4 @@
-//! Every call begins from nothing, whatever the one before it in its instance or its place left there and however that ended.
+//! Every call begins from the state of a new instance, whatever an earlier call left in the same instance or pool slot.
 
 mod marks;
 
@@ -7,10 +7,10 @@ use marks::{LOOK, STAY, WAYS_TO_END, marking, marking_in_place};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A plugin whose instances are new, one whose instances are reset, and one whose new instances wait for their calls.
+/// A plugin with a new instance for each call, one whose instances are reset, and one with new instances kept warm.
 const PLUGINS: [&str; 3] = ["made-anew", "in-place", "kept-warm"];
 
-/// A host with all of them, which are busy for so many steps when they are asked to [`STAY`].
+/// A host with these plugins, which loop for this many steps when they are asked to [`STAY`].
 fn host(steps: u32, config: &str, deadline_ms: u64) -> Host {
     let [anew, in_place, warm] = PLUGINS;
     let setup = Setup::new().plugin(anew, &marking(steps)).plugin(in_place, &marking_in_place(steps));
@@ -23,7 +23,7 @@ fn host(steps: u32, config: &str, deadline_ms: u64) -> Host {
 }
 
 fn look(host: &Host, plugin: &str, after: &str) {
-    // A busy machine may leave it no time, since the plugin is known for long calls by then.
+    // On a busy machine the call may be starved, because the plugin is known for long calls by then.
     let answer = wait_up_to(LONG_PATIENCE, "time to look", || {
         Some(host.post(&format!("/{plugin}/"), LOOK)).filter(|answer| answer.status != 503)
     });
@@ -41,7 +41,7 @@ fn no_mark_outlives_a_call_whichever_way_it_ends() {
             'a' => &[200],
             'r' => &[422],
             'f' => &[204],
-            // On a busy machine it was the host that left it no time.
+            // On a busy machine the call may be starved instead.
             'l' => &[504, 503],
             _ => &[502],
         };
@@ -51,15 +51,15 @@ fn no_mark_outlives_a_call_whichever_way_it_ends() {
     assert_eq!(host.stop(), 0);
 }
 
-/// Swap of 64 MiB, for as long as it is there.
+/// A swap file of 64 MiB, in use until it is dropped.
 struct Swap(PathBuf);
 
 impl Swap {
-    /// None where this user or system may have none; says why.
+    /// Returns nothing, and prints why, where the user or the system does not allow swap.
     fn new(directory: &Path) -> Option<Self> {
         let file = directory.join("swap");
         let path = file.to_str().unwrap();
-        // Without holes, which no swap may have.
+        // A swap file must not be sparse.
         std::fs::write(&file, vec![1; 64 << 20]).unwrap();
         for command in [&["chmod", "600", path][..], &["mkswap", path], &["swapon", path]] {
             let ended = Command::new(command[0]).args(&command[1..]).output();
@@ -78,8 +78,8 @@ impl Drop for Swap {
     }
 }
 
-/// Has the system swap out all private memory of a process, as it would when it is short of it. Python, since it takes a
-/// system call that only unsafe code can make.
+/// Makes the kernel swap out all private memory of a process, as if memory were short. It is a Python script because
+/// `process_madvise` would take unsafe code in Rust.
 const PAGE_OUT: &str = r#"
 import ctypes, errno, os, re, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -103,7 +103,7 @@ fn page_out(process: u32) {
     }
 }
 
-/// How much of a process is swapped out, in KiB.
+/// The swapped-out memory of a process, in KiB.
 fn swapped_out(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmSwap:")).expect("a line for it");
@@ -124,11 +124,11 @@ fn no_mark_outlives_a_call_that_was_swapped_out() {
             page_out(host.process.id());
             let after = swapped_out(host.process.id());
             assert!(!call.is_finished(), "the call ended before its memory was swapped out: give it more steps");
-            // A control group may forbid it, and then nothing is tried here.
+            // A control group may forbid swapping; then this test shows nothing.
             if after <= before {
                 eprintln!("nothing was swapped out: {before} KiB before, {after} KiB after");
             }
-            // Cut off on a busy machine it leaves as many marks.
+            // A call that is starved on a busy machine leaves as many marks.
             let status = call.join().unwrap();
             assert!(matches!(status, 200 | 503 | 504), "{status}");
         });

@@ -1,16 +1,17 @@
-//! What the machine is too busy for is not held against a plugin, and long calls get a part of it all the same.
+//! Calls that are starved on a busy machine are not counted against their plugin, and long calls get processor time
+//! too.
 //!
-//! The tests here come last by name: what keeps the machine busy would hold up the others.
+//! The name puts these tests last, because the load that they make would slow down the others.
 
 use crate::fixtures;
 use crate::harness::{Answer, Host, LONG_PATIENCE, Setup, wait_up_to};
 use std::process::{Child, Command};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Programs that take all the time of all processors, for as long as this is there.
+/// Programs that keep all processors busy until this is dropped.
 struct Busy {
     programs: Vec<Child>,
-    // The tests here would starve each other.
+    // These tests run one at a time, because they would starve each other.
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -19,8 +20,8 @@ impl Busy {
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let count = each_processor * std::thread::available_parallelism().map_or(1, usize::from);
-        // The bound, in seconds of a processor, is for a test that is killed. A little nice, for the tests beside this one
-        // have deadlines too.
+        // `ulimit -t` ends the programs if the test is killed. They are a little nice, because tests that run at the
+        // same time have deadlines too.
         let spin = ["-n", "3", "sh", "-c", "ulimit -t 60; while :; do :; done"];
         let spin = || Command::new("nice").args(spin).spawn().unwrap();
         Self { programs: (0..count).map(|_| spin()).collect(), _alone: alone }
@@ -36,8 +37,8 @@ impl Drop for Busy {
     }
 }
 
-/// Takes up to 25 ms of the processor: with room for a machine that is slower, less than the quarter of its deadline that would
-/// be held against it.
+/// A host with a plugin that takes about 25 ms of processor time: well below the quarter of its deadline from which on
+/// a late call counts as its own fault.
 fn setup() -> Setup {
     Setup::new()
         .plugin("x", &fixtures::busy(25_000_000))
@@ -48,7 +49,7 @@ fn call(host: &Host) -> Answer {
     host.get("/x/?param=x")
 }
 
-/// Calls until so many were left no time; each of the others is answered.
+/// Calls until this many calls were starved; each of the others must succeed.
 fn starve(host: &Host, calls: usize) {
     let mut starved = 0;
     wait_up_to(LONG_PATIENCE, "a machine that is too busy", || {
@@ -68,7 +69,7 @@ fn a_plugin_is_neither_paused_nor_rolled_back_for_what_the_host_had_no_time_for(
     {
         let _busy = Busy::with(8);
         starve(&host, 4);
-        // A newcomer loads meanwhile, and is not sent back either.
+        // A new component is loaded meanwhile, and is not rolled back either.
         let newcomer = [&fixtures::busy(25_000_000)[..], &fixtures::custom_section("note", b"2")].concat();
         assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&newcomer)).json()["generation"], 2);
         starve(&host, 4);
@@ -85,7 +86,7 @@ fn a_plugin_is_neither_paused_nor_rolled_back_for_what_the_host_had_no_time_for(
 #[test]
 fn calls_that_are_starved_at_the_same_time_add_up_to_no_breakdown() {
     const CALLERS: usize = 16;
-    // Each needs more than it gets here, and less than a quarter of its deadline.
+    // Each call needs more processor time than it gets here, and less than a quarter of its deadline.
     let host = Setup::new()
         .plugin("x", &fixtures::busy(100_000_000))
         .config("[rollback]\nwindow = 100\nfailures = 3\n[limits]\ncall_deadline_ms = 1000")
@@ -104,13 +105,13 @@ fn calls_that_are_starved_at_the_same_time_add_up_to_no_breakdown() {
 #[test]
 fn long_calls_end_on_a_busy_machine() {
     let host = Setup::new()
-        // Some percent of the time until its deadline, and more than threads get that run when nothing else wants to.
+        // A few percent of its deadline, but more than threads of idle priority get on a busy machine.
         .plugin("x", &fixtures::busy(150_000_000))
         .config("[plugins.x.limits]\ncall_deadline_ms = 5000")
         .start();
     let _busy = Busy::with(1);
     let statuses: Vec<u16> = (0..10).map(|_| call(&host).status).collect();
-    // What else runs on the machine may take the time of some, and nothing worse comes of it.
+    // Other programs on the machine may starve some of the calls, but nothing worse may happen.
     let ended = statuses.iter().filter(|status| **status == 200).count();
     assert!(ended >= 3 && statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
     let starved = &host.status("x")["failures"]["starved"];

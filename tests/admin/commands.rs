@@ -1,4 +1,4 @@
-//! The commands that talk to a running host: tables for people, JSON for programs, and errors that say what to do.
+//! The commands that use a running host's admin surface: tables, JSON, and errors that say what to do.
 
 use super::served;
 use crate::fixtures;
@@ -28,7 +28,7 @@ fn json_output(host: &Host, arguments: &[&str]) -> Value {
     serde_json::from_str(&output(host, &[arguments, &["--json"]].concat())).expect("JSON")
 }
 
-/// The command ends with 1 and says these words on stderr.
+/// Asserts that the command exits with 1 and that its stderr contains these words.
 #[track_caller]
 fn refused(host: &Host, arguments: &[&str], words: &[&str]) -> String {
     let (code, stdout, stderr) = run(host, arguments);

@@ -1,4 +1,4 @@
-//! Nobody uses the admin surface but callers on this machine, or whoever has the token; and never a web page.
+//! The admin surface serves callers on this machine only, or callers with the token; never a web page.
 
 use super::served;
 use crate::harness::{Client, Host, Process, Setup, bytes};
@@ -14,7 +14,7 @@ fn status(host: &Host, method: &str, path: &str, headers: &[(&str, &str)]) -> u1
     Client::at(host.surface("admin")).request_with(method, path, headers, body).expect("an answer").status
 }
 
-/// All that a stranger might try is refused with `status`, and changes nothing.
+/// Asserts that every operation without access is refused with `status` and changes nothing.
 #[track_caller]
 fn assert_kept_out(host: &Host, headers: &[(&str, &str)], expected: u16) {
     for (method, path) in [
@@ -73,7 +73,7 @@ fn without_a_token_no_web_page_gets_through() {
     ] {
         assert_eq!(status(&host, "GET", "/plugins/x", own), 200, "{own:?}");
     }
-    // A browser asks with OPTIONS first, and is not told that it may go on.
+    // A browser's preflight request (OPTIONS) is not answered with permission.
     let asked = Client::at(host.surface("admin")).request_with("OPTIONS", "/plugins/x", &[], None).unwrap();
     assert_eq!((asked.status, asked.header("access-control-allow-origin")), (405, ""));
     assert_eq!(host.stop(), 0);
@@ -97,7 +97,7 @@ fn a_request_without_a_host_is_refused() {
     assert_eq!(host.stop(), 0);
 }
 
-/// A host with a token, in a file of this mode.
+/// A host with a token file of this mode.
 fn guarded(address: &str, mode: u32) -> Host {
     let setup = Setup::new().plugin("x", &bytes("downcase")).with(&[&format!("--admin={address}")]);
     let file = setup.path().join("token");
@@ -127,7 +127,7 @@ fn with_a_token_every_call_shows_it() {
     let client = Client::at(host.surface("admin"));
     assert_eq!(client.request("GET", "/plugins", None).unwrap().header("www-authenticate"), "Bearer");
     for right in [bearer.clone(), format!("bearer {TOKEN}"), format!("BEARER  {TOKEN}")] {
-        // Whoever has the token may come from anywhere.
+        // With the token, the origin does not matter.
         let headers = [("authorization", right.as_str()), ("host", "plugins.example.org"), ("origin", "null")];
         assert_eq!(status(&host, "GET", "/plugins", &headers), 200, "{right}");
     }

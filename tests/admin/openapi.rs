@@ -1,4 +1,4 @@
-//! The document at `/openapi.json` tells what the admin surface does: all of it, and nothing else.
+//! The document at `/openapi.json` describes what the admin surface does: all of it, and nothing else.
 
 mod document;
 
@@ -11,7 +11,7 @@ use std::net::TcpStream;
 
 const METHODS: [&str; 6] = ["get", "put", "post", "delete", "patch", "options"];
 
-/// Documented, and not to be had without a wait of 30 seconds, a broken host, or a registry that stands still.
+/// Answers that are documented, but would take a wait of 30 seconds, a broken host, or a registry that stalls.
 const NOT_PROVOKED: [&str; 7] = [
     "post /plugins/{name}/call 408",
     "post /plugins/{name}/call 500",
@@ -22,7 +22,7 @@ const NOT_PROVOKED: [&str; 7] = [
     "put /plugins/{name} 409",
 ];
 
-/// One plugin for each way in which a call ends, and one that does not load.
+/// A host with one plugin for each way in which a call ends, and one that does not load.
 fn host() -> Host {
     let setup = Setup::new().config(
         "[plugins.wait.limits]\ncall_deadline_ms = 2000\ncalls_max = 1\n[plugins.tight.limits]\ncomponent_bytes_max = 100",
@@ -128,12 +128,12 @@ fn every_answer_is_as_documented() {
     assert_eq!(unseen, NOT_PROVOKED);
 }
 
-/// Uploads that never end, until one more is refused.
+/// Begins uploads that never end, until one more is refused.
 fn busy(host: &Host, document: &mut Document) {
     let address = host.surface("admin").trim_start_matches("http://");
     let mut uploads = Vec::new();
     let refused = wait_up_to(LONG_PATIENCE, "a refusal", || {
-        // One each time: what asks below takes a place for a moment too, which an upload may then lack.
+        // One more upload each time, because the request below takes a place for a moment too.
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(b"PUT /plugins/x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\nhalf").unwrap();
         uploads.push(stream);
@@ -146,7 +146,7 @@ fn busy(host: &Host, document: &mut Document) {
     });
 }
 
-/// A source that cannot be written.
+/// Persists a component whose source cannot be written.
 fn not_persisted(host: &Host, document: &mut Document) {
     let source = host.directory.path().join("plugins/x.wasm");
     std::fs::remove_file(&source).unwrap();
@@ -158,8 +158,8 @@ fn not_persisted(host: &Host, document: &mut Document) {
     assert!(super::served(host).1.contains("ABC"));
 }
 
-/// Every operation, with more header fields than a request may have; and all but the two for probes without the token and
-/// from a web page.
+/// Makes every operation with too many header fields, and all but the two probes without the token and from a web
+/// page.
 fn strangers(document: &mut Document) {
     let setup = Setup::new().committed("downcase");
     std::fs::write(setup.path().join("token"), "0123456789abcdef").unwrap();
@@ -184,7 +184,7 @@ fn strangers(document: &mut Document) {
     }
 }
 
-/// A host without a frontend, which is then asked to end.
+/// Uses a host without a frontend, which is then drained.
 fn without_a_broker_and_to_the_end(document: &mut Document) {
     let mut host = Setup::new().committed("downcase").start();
     document.check("get /broker", &host.admin_request("GET", "/broker", None));
@@ -205,7 +205,7 @@ fn what_is_documented_is_served_and_nothing_else() {
         let path = path.replace("{name}", "x");
         let mut allowed = String::new();
         for method in METHODS {
-            // They would be the last answers of this host, or about this plugin.
+            // These would end the host or unload the plugin.
             if [("post", "/drain"), ("delete", "/plugins/x")].contains(&(method, path.as_str())) {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! A dead letter can be looked at and tried again: it ends as it did, or is answered once its plugin is mended.
+//! A dead letter can be shown and replayed: it fails as before, or succeeds once its plugin is fixed.
 
 use super::{any_bytes, dead_letters, dealer, decoded, json, wait_for_letters};
 use crate::fixtures;
@@ -7,16 +7,16 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-/// Lets a plugin be what it should have been.
+/// Replaces a plugin by one that works.
 #[track_caller]
 fn mend(host: &Host, plugin: &str, component: &[u8]) {
     std::fs::write(host.plugin_path(plugin), component).unwrap();
     host.process.wait_for_line_up_to(LONG_PATIENCE, &["loaded", &format!("plugin=\"{plugin}\""), "generation=2"]);
 }
 
-/// The error with its backtrace, but for the offsets in it: Cranelift makes one conditional trap of the check of the epoch
-/// and an `unreachable` right after it, which has the check's offset, while a call that a tick interrupts there goes on
-/// to a second copy of the trap, which has its own.
+/// The error with its backtrace, but for the offsets in it: Cranelift makes one conditional trap of the check of the
+/// epoch and an `unreachable` right after it, which has the check's offset, while a call that a tick interrupts there
+/// goes on to a second copy of the trap, which has its own.
 fn trace(of: &Value) -> String {
     let error = of["error"].as_str().unwrap();
     let words = error.split(' ').map(|word| if word.starts_with("0x") { "0x…" } else { word });
@@ -25,7 +25,7 @@ fn trace(of: &Value) -> String {
 
 #[test]
 fn a_replay_ends_as_the_call_did() {
-    // The last two fail with words that chance, and under a seed the clock too, has chosen.
+    // The last two fail with a text that depends on random numbers and, with a seed, on the clock.
     for (plugin, seed) in [
         (fixtures::trapping(), None),
         (fixtures::recursing(), None),
@@ -38,7 +38,7 @@ fn a_replay_ends_as_the_call_did() {
             .config("[plugins.p.limits]\nmemory_bytes_max = 4194304\nstack_bytes_max = 131072")
             .with(&seed.into_iter().collect::<Vec<_>>())
             .start();
-        // Not the first, which might have the chance of any replay.
+        // Two calls, because a replay might use the random numbers of the first call by accident.
         host.get("/p/?param=a");
         host.get("/p/?param=b");
         let letters = wait_for_letters(&host, 2);
@@ -104,7 +104,7 @@ fn a_letter_is_sent_again_and_answered_by_the_plugin_that_was_mended() {
         let arguments = ["replay", letter["id"].as_str().unwrap(), "--send", "--timeout=1", "--json"];
         dead_letters(host.directory.path(), &[&arguments, place].concat())
     };
-    // Not mended yet: it fails again, with the query and the type of then.
+    // The plugin is not fixed yet: the call fails again, with its original query and content type.
     let (code, process) = send(&message, &http);
     assert_eq!((code, &json(&process)["status"]), (1, &502.into()));
     let again = wait_for_letters(&host, 3)[2].clone();

@@ -1,11 +1,11 @@
-//! How handlers fail: with a status while nothing was sent, else with the end of the connection; counted either way.
+//! Failures of handlers: an error status if nothing was sent yet, else the end of the connection; both are counted.
 
 use super::{ask, foreign, handler_hop, setup};
 use crate::fixtures;
 use crate::harness::{Client, Host, Process, Setup, tidegate, wait_for};
 use serde_json::json;
 
-/// Calls that ended for this reason. What a busy machine leaves no time for its deadline counts as that.
+/// The number of calls that failed for this reason. Calls that were starved on a busy machine count as late.
 fn dropped(host: &Host, reason: &str) -> u64 {
     let count = |reason| handler_hop(host)["dropped"][reason].as_u64().unwrap_or(0);
     count(reason) + if reason == "deadline-exceeded" { count("starved") } else { 0 }
@@ -24,7 +24,7 @@ fn a_failure_before_anything_was_sent_has_its_status() {
         ("length?99999999", 502, "over-output", "output_bytes_max"),
     ] {
         let before = handler_hop(&host)["dropped"][reason].as_u64().unwrap_or(0);
-        // On a busy machine the host may have left it no time.
+        // On a busy machine the call may be starved instead.
         let answer = wait_for("time for it", || {
             Some(host.get(&format!("/h/{path}"))).filter(|answer| !answer.text().contains("the host is too busy"))
         });
@@ -55,7 +55,7 @@ fn a_failure_after_that_ends_the_connection() {
     ] {
         let before = dropped(&host, reason);
         let broken = Client::new(&host).request("GET", &format!("/{path}"), None);
-        // On a busy machine it may happen before anything was sent.
+        // On a busy machine the deadline may pass before anything was sent.
         assert!(broken.as_ref().map_or(true, |answer| answer.status >= 502), "{path}: {broken:?}");
         wait_for("the end of the call", || (dropped(&host, reason) == before + 1).then_some(()));
     }
@@ -66,7 +66,7 @@ fn a_failure_after_that_ends_the_connection() {
     assert_eq!(host.stop(), 0);
 }
 
-/// The client has all that it asked for; what the guest does afterwards is its own failure.
+/// The client gets the whole answer; a failure of the guest after that is counted against the guest only.
 #[test]
 fn a_response_is_whole_though_its_handler_goes_on() {
     let host = setup().start();
@@ -132,7 +132,7 @@ fn what_is_no_handler_of_the_standard_is_refused() {
         assert_eq!(check.wait().code(), Some(1), "{reason}");
         assert!(check.stderr().contains(reason), "{reason}: {}", check.stderr());
     }
-    // And a handler does not take the place of what callers know as a transform.
+    // A handler cannot be swapped in for a transform.
     let host = Setup::new().plugin("x", &fixtures::filtering()).start();
     let put = host.admin_request("PUT", "/plugins/x", Some(&foreign("recipe")));
     assert_eq!((put.status, put.text().contains("lacks the role transform")), (422, true), "{}", put.text());

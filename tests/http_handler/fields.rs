@@ -1,10 +1,10 @@
-//! What a handler sees of a request's header fields: what the client may say, and what the host knows.
+//! The header fields that a handler sees: those that a client may set, and those that the host sets.
 
 use super::setup;
 use crate::harness::Host;
 use crate::raw_http::Raw;
 
-/// The lines that the handler saw.
+/// The request as the handler saw it, as lines.
 fn seen(host: &Host, fields: &str) -> (String, Vec<String>) {
     let mut raw = Raw::connect(host, "http");
     let from = raw.0.local_addr().unwrap().to_string();
@@ -97,7 +97,7 @@ fn what_is_about_the_connection_ends_with_it() {
     {
         assert!(!names.contains(&gone), "{gone} is in\n{seen:#?}");
     }
-    // Nobody takes away what the host says.
+    // A client cannot remove a field that the host sets.
     let address = from.rsplit_once(':').unwrap().0;
     assert!(names.contains(&"x-own") && seen.contains(&format!("x-forwarded-for: {address}")), "{seen:#?}");
 }

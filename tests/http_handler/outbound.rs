@@ -1,4 +1,4 @@
-//! What a handler asks of other hosts: nothing, unless the configuration grants the host by name.
+//! Outbound requests of a handler: none, unless the configuration allows the host by name.
 
 use super::setup;
 use crate::harness::Host;
@@ -9,14 +9,14 @@ use std::sync::Arc;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring};
 
-/// Answers each connection once, for ever; returns the port.
+/// Starts a server that answers one request per connection. Returns its port.
 fn serve(tls: Option<Arc<ServerConfig>>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let stream = stream.unwrap();
-            // A client that trusts nobody ends its connection: that is for it to tell.
+            // A client that does not trust the certificate closes the connection, and reports that itself.
             let _ = match &tls {
                 Some(tls) => answer(StreamOwned::new(ServerConnection::new(Arc::clone(tls)).unwrap(), stream)),
                 None => answer(stream),
@@ -58,7 +58,7 @@ fn nothing_is_granted_by_default() {
     }
     assert_eq!(host.status("h")["denied"]["outbound"], 3);
     host.process.wait_for_line(&["plugin=\"h\"", "example.com:443", "outbound of [plugins.h] does not grant it"]);
-    // What the handler makes of it is its own affair: the calls went well.
+    // The handler handles the errors itself, so its calls succeed.
     assert_eq!(super::handler_hop(&host)["out"], 3);
 }
 
@@ -81,7 +81,7 @@ fn a_host_that_is_not_there_is_an_error_of_the_handlers() {
     let host = setup().config(&format!("[plugins.h]\noutbound = ['127.0.0.1:{gone}', 'no-such-host.invalid']")).start();
     assert_eq!(fetch(&host, &format!("http://127.0.0.1:{gone}/")), "error ErrorCode::ConnectionRefused");
     assert!(fetch(&host, "http://no-such-host.invalid/").starts_with("error ErrorCode::DnsError"));
-    // wasmtime-wasi-http would have written a line about each, however many there are.
+    // wasmtime-wasi-http's own log line per request is suppressed.
     assert!(!host.process.stderr().contains("connect error"), "{}", host.process.stderr());
 }
 
@@ -94,7 +94,7 @@ fn a_host_that_never_answers_costs_one_call() {
     assert_eq!(host.get(&format!("/h/fetch?http://127.0.0.1:{port}/")).status, 504);
     let (mut stream, _) = listener.accept().unwrap();
     let mut request = Vec::new();
-    // To its end: the connection went with the call.
+    // The outbound connection is closed when the call ends.
     stream.read_to_end(&mut request).unwrap();
     assert!(request.starts_with(b"GET / HTTP/1.1"));
 }

@@ -1,24 +1,24 @@
-//! Reads both text forms of metrics, and takes nothing that its format does not allow.
+//! A strict parser of both text formats of metrics.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Which rules hold.
+/// The text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Prometheus' own, 0.0.4.
+    /// The text format 0.0.4 of Prometheus.
     Prometheus,
     /// OpenMetrics 1.0.0.
     OpenMetrics,
 }
 
-/// All samples by name and labels, as they stand in the text, and the kind of each family.
+/// All samples by name and labels, as written in the text, and the kind of each family.
 #[derive(Debug, Default)]
 pub struct Exposition {
     pub samples: BTreeMap<String, f64>,
     pub kinds: BTreeMap<String, String>,
 }
 
-/// What has been said of the family whose samples follow.
+/// The metric family whose lines are being read.
 #[derive(Debug, Default)]
 struct Family {
     name: String,
@@ -28,7 +28,7 @@ struct Family {
 }
 
 impl Exposition {
-    /// Reads a text.
+    /// Parses a text; panics if it is not valid.
     #[track_caller]
     pub fn read(text: &str, form: Form) -> Self {
         let body = match form {
@@ -115,7 +115,7 @@ impl Exposition {
         assert!(self.samples.insert(series.to_owned(), value).is_none(), "twice: {series}");
     }
 
-    /// Buckets grow, and the last one holds all.
+    /// Checks that the buckets of each histogram are cumulative, and that the last one equals the count.
     #[track_caller]
     fn check_histograms(&self) {
         for (name, _) in self.kinds.iter().filter(|(_, kind)| *kind == "histogram") {
@@ -144,7 +144,7 @@ fn assert_name(name: &str) {
     assert!(sound && !name.is_empty() && !name.as_bytes()[0].is_ascii_digit(), "no name: {name}");
 }
 
-/// Reads labels to their end, and gives what follows.
+/// Checks the labels, and returns what follows them.
 #[track_caller]
 fn labels<'a>(text: &'a str, line: &str) -> &'a str {
     let mut names = BTreeSet::new();

@@ -1,24 +1,24 @@
-//! Guests that try to leave a mark: each first looks for one, answers with what it has found, and leaves one.
+//! Guests that try to leave a mark: each first looks for one, then leaves one, and returns what it found.
 
 use super::Outcome;
 use crate::fixtures::{REPLIES, SET, TRANSFORM, component, returning};
 use crate::harness::Host;
 
-/// What the host makes of a guest.
+/// How the host prepares the instances of a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Its instances are reset.
+    /// Its instances are reset in place.
     InPlace,
-    /// They are new, for a reason with these words.
+    /// Each call gets a new instance, for a reason with these words.
     New(&'static str),
 }
 
 /// One call of a guest.
 #[derive(Clone, Copy, Debug)]
 pub enum Call {
-    /// Of its transform, with one letter for the way in which the call ends.
+    /// A call of its transform, with one letter for the way in which the call ends.
     Transform(&'static str),
-    /// Of its policy.
+    /// A call of its reply policy.
     Policy,
 }
 
@@ -35,26 +35,27 @@ impl Call {
     }
 }
 
-/// A guest with what it is called with.
+/// A guest and the calls to make.
 pub struct Guest {
     pub name: &'static str,
     pub kind: Kind,
     pub component: Vec<u8>,
     pub calls: Vec<Call>,
-    /// Whether its marks are seen by the next call where an instance is used again as it is.
+    /// Whether the next call sees its marks if the instance is reused without a reset.
     pub is_seen: bool,
 }
 
-/// Returns, traps, rejects, uses up its stack, returns again.
+/// The ways in which the calls end: `a` returns, `t` traps, `r` rejects, `s` uses up the stack.
 const WAYS: &str = "aatarasaa";
-/// As well as never to return.
+/// As [`WAYS`], with `l`, which never returns.
 const ALL_WAYS: &str = "aatalarasaa";
 
 fn calls(ways: &'static str) -> Vec<Call> {
     (0..ways.len()).map(|at| Call::Transform(&ways[at..=at])).collect()
 }
 
-/// Answers with the 64 bits that `look` leaves, does what `mark` says, and then ends as it is asked to.
+/// Evaluates `look`, executes `mark`, and ends in the way that the body asks for. If it returns, it returns the 64 bits
+/// of `look`.
 fn transform(fields: &str, look: &str, mark: &str) -> Vec<u8> {
     let way = |letter: char, does: &str| {
         format!("(if (i32.eq (local.get $way) (i32.const {})) (then {does}))", letter as u32)
@@ -89,7 +90,7 @@ fn transform(fields: &str, look: &str, mark: &str) -> Vec<u8> {
     )
 }
 
-/// Marks a place in memory.
+/// Marks an address in memory.
 fn at(address: u32) -> Vec<u8> {
     let place = format!("(i32.const {address})");
     transform("", &format!("(i64.load {place})"), &format!("(i64.store {place} (i64.const -1))"))

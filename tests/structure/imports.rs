@@ -1,15 +1,15 @@
-//! The imports of the host's sources: which folder asks which, and never in a circle.
+//! The imports of the host's sources: which folder may import from which, and that there are no cycles.
 
 use super::rust_files;
 use crate::harness::root;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A module: the names on the way to it. The crate itself has none.
+/// The path of a module; that of the crate root is empty.
 type Module = Vec<String>;
 type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
-/// Which folders may import from which others beside them; so may files at the top. What is not listed imports from nothing but
-/// `config`.
+/// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
+/// import from `config` only.
 const DIRECTIONS: [(&str, &[&str]); 34] = [
     ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system"]),
     ("cli", &["app", "clients", "dead_letters", "flow", "http", "ledger", "messaging", "oci", "plugin", "system"]),
@@ -50,7 +50,7 @@ const DIRECTIONS: [(&str, &[&str]); 34] = [
     ("system::file_watch", &["fail_point", "supervisor"]),
 ];
 
-/// The text of each module without its unit tests; what is there for fuzzing alone is left out.
+/// The code of each module without comments and unit tests. `main.rs` and modules for fuzzing are left out.
 fn sources() -> BTreeMap<Module, String> {
     let source = root().join("host/src");
     let mut files = Vec::new();
@@ -74,15 +74,15 @@ fn sources() -> BTreeMap<Module, String> {
     modules
 }
 
-/// The paths that a path with braces stands for.
-fn expand(text: &str, way: &[String], found: &mut Vec<Vec<String>>) {
+/// Expands a use tree with braces into its paths.
+fn expand(text: &str, prefix: &[String], found: &mut Vec<Vec<String>>) {
     let text = text.trim();
     let end = text.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
-    let mut way = way.to_vec();
-    way.extend((!name.is_empty()).then(|| name.to_owned()));
-    let Some(rest) = rest.strip_prefix("::") else { return found.push(way) };
-    let Some(inner) = rest.strip_prefix('{') else { return expand(rest, &way, found) };
+    let mut prefix = prefix.to_vec();
+    prefix.extend((!name.is_empty()).then(|| name.to_owned()));
+    let Some(rest) = rest.strip_prefix("::") else { return found.push(prefix) };
+    let Some(inner) = rest.strip_prefix('{') else { return expand(rest, &prefix, found) };
     let (mut depth, mut from) = (1, 0);
     for (at, letter) in inner.char_indices() {
         depth += match letter {
@@ -91,7 +91,7 @@ fn expand(text: &str, way: &[String], found: &mut Vec<Vec<String>>) {
             _ => 0,
         };
         if depth == 0 || (depth == 1 && letter == ',') {
-            expand(&inner[from..at], &way, found);
+            expand(&inner[from..at], &prefix, found);
             from = at + 1;
         }
         if depth == 0 {
@@ -100,7 +100,7 @@ fn expand(text: &str, way: &[String], found: &mut Vec<Vec<String>>) {
     }
 }
 
-/// The paths in a text that begin with one of these words.
+/// The paths in the code that begin with one of these words.
 fn paths(code: &str, words: [&str; 2]) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for word in words {
@@ -114,10 +114,10 @@ fn paths(code: &str, words: [&str; 2]) -> Vec<Vec<String>> {
     found
 }
 
-/// What each module imports from; what a `mod.rs` passes on counts as imported from where it is.
+/// The modules that each module imports from. A re-export counts as an import from the module that defines the item.
 fn imports() -> Imports {
     let sources = sources();
-    let mut passed_on = BTreeMap::new();
+    let mut reexports = BTreeMap::new();
     for (module, code) in &sources {
         for passage in code.split("\npub").skip(1) {
             let Some((_, tree)) = passage.split(';').next().unwrap().split_once("use ") else { continue };
@@ -125,12 +125,12 @@ fn imports() -> Imports {
             expand(tree, &[], &mut found);
             for path in found.iter().filter(|path| path.len() > 1) {
                 let name = [module.as_slice(), &path[path.len() - 1..]].concat();
-                passed_on.insert(name, [module.as_slice(), path].concat());
+                reexports.insert(name, [module.as_slice(), path].concat());
             }
         }
     }
     let owner = |path: &[String]| {
-        let path = passed_on.get(path).map_or(path, Vec::as_slice);
+        let path = reexports.get(path).map_or(path, Vec::as_slice);
         (0..=path.len()).rev().map(|length| path[..length].to_vec()).find(|way| sources.contains_key(way)).unwrap()
     };
     let of = |(module, code): (&Module, &String)| {
@@ -144,7 +144,7 @@ fn imports() -> Imports {
     sources.iter().map(of).collect()
 }
 
-/// What of a folder imports from what else of it.
+/// The imports between the files and folders of one folder.
 fn within(folder: &[String], imports: &Imports) -> BTreeMap<String, BTreeSet<String>> {
     let child = |module: &Module| module.strip_prefix(folder)?.first().cloned();
     let mut within = BTreeMap::<_, BTreeSet<_>>::new();
@@ -164,7 +164,7 @@ fn no_imports_run_in_a_circle() {
         imports.keys().flat_map(|module| (0..module.len()).map(|length| &module[..length])).collect();
     for folder in folders {
         let mut left = within(folder, &imports);
-        // Whatever imports from nothing that is left can be in no circle.
+        // A module that imports from none of those left is in no cycle.
         while let Some(free) = left.iter().find(|(_, to)| !to.iter().any(|to| left.contains_key(to))) {
             let free = free.0.clone();
             left.remove(&free);

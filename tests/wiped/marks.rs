@@ -1,16 +1,16 @@
-//! Guests that leave marks wherever they can, and tell whether they find any.
+//! Guests that leave marks in all their state, and report whether they find any.
 
 use crate::fixtures::{SET, TRANSFORM, component, returning};
 
-/// What a body asks [`marking`] for: to look for marks, or to leave them wherever it can and then to end in one of many ways.
+/// The body that makes [`marking`] look for marks.
 pub const LOOK: &[u8] = b"?";
-/// Returns, traps, loops, rejects, filters, uses up its stack.
+/// The bodies that make it leave marks, and then return, trap, loop, reject, filter or use up its stack.
 pub const WAYS_TO_END: [&[u8]; 6] = [b"a", b"t", b"l", b"r", b"f", b"s"];
-/// Leaves marks and is busy for a while.
+/// The body that makes it leave marks, and then loop for a while.
 pub const STAY: &[u8] = b"b";
 
-/// Leaves its mark in a global, a table, its memory and what it grows it by; asked to [`LOOK`], answers `0` if it finds none,
-/// else `1`. Asked to [`STAY`], it takes some nanoseconds for each of the steps.
+/// Leaves marks in a global, a table, its memory and the memory that it grows by. Asked to [`LOOK`], it returns `0` if
+/// it finds no mark, else `1`. Asked to [`STAY`], it loops for `steps` steps of some nanoseconds.
 pub fn marking(steps: u32) -> Vec<u8> {
     let fields = "(table $table 10 1000 funcref) (elem declare func $deeper)";
     let look = "(if (i32.ne (table.size $table) (i32.const 10)) (then (local.set $found (i64.const 1))))
@@ -23,7 +23,7 @@ pub fn marking(steps: u32) -> Vec<u8> {
     marks(32, steps, fields, look, leave)
 }
 
-/// As [`marking`], as far as an instance can be reset after it: in a global and all over a memory that does not grow.
+/// As [`marking`], but only in a global and in memory that does not grow, so that its instances can be reset.
 pub fn marking_in_place(steps: u32) -> Vec<u8> {
     marks(16, steps, "", "", "")
 }

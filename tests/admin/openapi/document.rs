@@ -1,13 +1,13 @@
-//! The document, and an answer held against the schema that it has for the operation and the status.
+//! Validates answers against the schemas of the OpenAPI document.
 
 use crate::harness::{Answer, Host};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// What a request gets that is not let in, whatever it asks for.
+/// Statuses that any request may get before its operation is looked at.
 const UNFIT: [u16; 4] = [400, 414, 431, 501];
 
-/// The document, and what has been seen of it.
+/// The OpenAPI document, and the answers of it that have been seen.
 pub struct Document {
     pub json: Value,
     pub seen: BTreeSet<String>,
@@ -27,13 +27,13 @@ impl Document {
         value
     }
 
-    /// Holds an answer against what is documented for this operation and status.
+    /// Validates an answer against the document's schema for this operation and status.
     #[track_caller]
     pub fn check(&mut self, operation: &str, answer: &Answer) {
         let (method, path) = operation.split_once(' ').unwrap();
         let responses = &self.json["paths"][path][method]["responses"];
         let status = answer.status.to_string();
-        // What is said of a request before anybody looks at what it asks for is documented once.
+        // Statuses of [`UNFIT`] are documented once, as the default.
         let is_unfit = responses.get(&status).is_none() && UNFIT.contains(&answer.status);
         let status = if is_unfit { "default" } else { &status };
         let name = format!("{operation} {status}");
@@ -71,7 +71,7 @@ impl Document {
     }
 }
 
-/// Lets no object have what its schema does not name, so that an answer holds nothing undocumented.
+/// Forbids properties that a schema does not name, so that an answer has none that is undocumented.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
