@@ -1,8 +1,8 @@
-//! How often memory is taken for one request to `/NAME/`, by all threads of the process: with warp and nothing else, and in the
-//! host with the logic compiled in (feature `compiled-in`), with an instance that is used again, and as it comes.
+//! The allocations of one request to `/NAME/`, by all threads of the process: with warp alone, and in the host with the
+//! logic compiled in (feature `compiled-in`), with a reused instance, and with the default configuration.
 //!
-//! An example of the package `host`, so that it links the very library that the host is. It writes a line for each contender:
-//! its name, a tab, and allocations. The client is in the same process and takes no memory.
+//! It is an example of the package `host`, so that it links the host's own library. It writes a line for each
+//! contender: its name, a tab, and allocations. The client is in the same process and allocates nothing.
 
 mod route;
 
@@ -24,18 +24,18 @@ use tokio::runtime::Runtime;
 #[global_allocator]
 static MEMORY: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// As of a browser or wrk: one header, and a parameter that has to be decoded.
+/// A parameter that must be decoded.
 const PARAMETER: &str = "Hello%20World%20MiXeD";
 const ANSWER: &[u8] = b"lower case of Hello World MiXeD is hello world mixed";
-/// For whatever is made once.
+/// The number of requests before the count, after which everything that is allocated once exists.
 const WARM_UP: u32 = 2_000;
 const REQUESTS: u32 = 20_000;
-/// What a server gets to listen, and how often it is looked whether it does.
+/// How long a server gets to listen, and the interval at which that is polled.
 const START_MAX: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(10);
 
 fn main() -> Result<ExitCode> {
-    // The engine starts its own program to compile.
+    // The engine starts this program again to compile.
     if std::env::args().nth(1).as_deref() == Some(COMPILER_SUBCOMMAND) {
         return Ok(cli::run());
     }
@@ -51,7 +51,7 @@ fn main() -> Result<ExitCode> {
         print(&named("reused"), allocations(http, "reused")?);
         print(&named("default"), allocations(http, "default")?);
     }
-    // The hosts serve until a signal.
+    // The hosts would serve until a signal.
     std::process::exit(0)
 }
 
@@ -59,14 +59,14 @@ fn print(contender: &str, allocations: f64) {
     println!("{contender}\t{allocations:.1}");
 }
 
-/// The same route in warp, with the logic inline.
+/// Serves the same route in warp, with the logic inline.
 fn bare_warp(runtime: &Runtime) -> Result<SocketAddr> {
     let address = free_address()?;
     runtime.spawn(warp::serve(route::downcase()).run(address));
     Ok(address)
 }
 
-/// A host in this process, with the component under the names of its contenders.
+/// Runs a host in this process, with the component under the names of its contenders.
 fn host(runtime: &Runtime, component: &Path, publish: bool) -> Result<SocketAddr> {
     let (address, publish_endpoint) = (free_address()?, format!("tcp://{}", free_address()?));
     let cache = tempfile::tempdir()?;
@@ -83,13 +83,13 @@ fn host(runtime: &Runtime, component: &Path, publish: bool) -> Result<SocketAddr
     let app = app.map_err(|error| anyhow::anyhow!("the host does not start: {error:?}"))?;
     runtime.spawn(app.run());
     if publish {
-        // It has connected long before the warm-up is over.
+        // The subscriber is connected long before the warm-up is over.
         std::thread::spawn(move || subscribe(&publish_endpoint));
     }
     Ok(address)
 }
 
-/// Takes all that is published.
+/// Receives all messages that are published.
 fn subscribe(endpoint: &str) -> zmq::Result<()> {
     let socket = zmq::Context::new().socket(zmq::SUB)?;
     socket.set_subscribe(b"")?;
@@ -100,7 +100,7 @@ fn subscribe(endpoint: &str) -> zmq::Result<()> {
     }
 }
 
-/// On average of many requests over one connection.
+/// The average allocations of many requests over one connection.
 fn allocations(server: SocketAddr, name: &str) -> Result<f64> {
     let mut stream = connect(server)?;
     let request = format!("GET /{name}/?param={PARAMETER} HTTP/1.1\r\nhost: {server}\r\n\r\n");
@@ -116,7 +116,7 @@ fn allocations(server: SocketAddr, name: &str) -> Result<f64> {
     Ok(taken as f64 / f64::from(REQUESTS))
 }
 
-/// A connection to a server that may not listen yet.
+/// Connects to a server that may not listen yet.
 fn connect(server: SocketAddr) -> Result<TcpStream> {
     let began = Instant::now();
     loop {
@@ -127,7 +127,7 @@ fn connect(server: SocketAddr) -> Result<TcpStream> {
     }
 }
 
-/// One request and its answer.
+/// Makes one request and reads its answer.
 fn exchange(stream: &mut TcpStream, request: &[u8]) -> Result<()> {
     stream.write_all(request)?;
     let (mut answer, mut bytes) = ([0; 1024], 0);
@@ -139,7 +139,7 @@ fn exchange(stream: &mut TcpStream, request: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// One that nobody listens at: a host tells where it is bound only at its stdout.
+/// A free address: the host in this process would print its own only to stdout.
 fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

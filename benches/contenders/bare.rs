@@ -1,6 +1,6 @@
-//! A server of warp with the route of `downcase` and nothing else, at the address that is its argument, until it is ended.
+//! A warp server with the route of `downcase` and nothing else, at the address given as its argument.
 //!
-//! An example of the package `host`, so that it is warp and hyper as the host has them.
+//! It is an example of the package `host`, so that it uses the same warp and hyper as the host.
 
 mod route;
 

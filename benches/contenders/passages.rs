@@ -1,7 +1,7 @@
-//! What one passage through a hop costs, entered and gone out, with more and more threads on the same hop; beside it a hop that
-//! has one lock for all threads.
+//! The cost of one passage through a hop, in and out, with a growing number of threads on the same hop, compared with a
+//! hop that has one lock for all threads.
 //!
-//! An example of the package `host`, so that it links the very ledger that the host has. It writes a line for each contender:
+//! It is an example of the package `host`, so that it links the host's own ledger. It writes a line for each contender:
 //! its name, a tab, and nanoseconds.
 
 use std::hint::black_box;
@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Instant;
 use tidegate::ledger::{Hop, HopCounts};
 
-/// Of each thread in one turn: few milliseconds, in which it is seldom interrupted.
+/// The passages of each thread in one turn, which take a few milliseconds, so that it is seldom interrupted.
 const PASSAGES: u32 = 200_000;
 const TURNS: usize = 60;
 
@@ -35,9 +35,9 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// The time that one passage takes its thread, while so many make them: of turns that all threads begin together, from the first
-/// beginning to the last end, by the quarter that others disturbed least. Threads that share processors get what they would have
-/// of their own.
+/// The time of one passage for its thread while `threads` threads make passages. A turn lasts from the first thread's
+/// start to the last one's end, and the result is the first quartile of all turns, so that other programs disturb it
+/// least. The time is scaled as if each thread had its own processor.
 fn passage_ns(threads: usize, processors: usize, passage: &(dyn Fn() + Sync)) -> f64 {
     let start = Barrier::new(threads);
     let turn = || {

@@ -1,4 +1,4 @@
-//! The route of `downcase` in warp, with the logic inline and nothing else.
+//! The route of `downcase` in warp, with the logic inline.
 
 #[path = "../../plugins/downcase/src/logic.rs"]
 mod downcase;

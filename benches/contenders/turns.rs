@@ -1,4 +1,5 @@
-//! Turns: how a contender's program is told to make calls, a line each way, so that those of several programs alternate.
+//! Turns: how a contender's program is told to make calls, a line each way, so that those of several programs
+//! alternate.
 //!
 //! `CONTENDER BODY_BYTES CALLS_MS` comes in at stdin; the time of one call in nanoseconds goes out at stdout. Before
 //! that the program names its contenders, one a line, and then says `ready`.
@@ -7,23 +8,23 @@ use anyhow::{Context, Result, ensure};
 use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
 
-/// What all bodies of a batch take together: so many that reading the clock costs nothing, and no more than the caches
-/// hold.
+/// The bytes of all bodies of a batch: so many that the cost of reading the clock is negligible, and few enough for
+/// the processor's caches.
 const BATCH_BYTES: usize = 1 << 20;
 const BATCH_CALLS_MAX: usize = 1_000;
 
-/// Makes one call with each body and gives what the last one answered.
+/// Makes one call with each body and returns the last answer.
 pub type Calls<'a> = Box<dyn FnMut(Vec<Vec<u8>>) -> Result<Vec<u8>> + 'a>;
 
 /// One way to make a call.
 pub struct Contender<'a> {
     pub name: &'static str,
-    /// What its bodies begin with.
+    /// The beginning of each body.
     pub prefix: &'static str,
     pub calls: Calls<'a>,
 }
 
-/// Takes turns until there are no more.
+/// Takes turns until stdin ends.
 pub fn take(contenders: &mut [Contender<'_>]) -> Result<()> {
     let mut out = std::io::stdout();
     for contender in &*contenders {
@@ -45,7 +46,7 @@ pub fn take(contenders: &mut [Contender<'_>]) -> Result<()> {
     Ok(())
 }
 
-/// The time of one call. Making the bodies is no part of it; letting go of body and answer is.
+/// The time of one call. It includes dropping body and answer, but not making the bodies.
 fn time(contender: &mut Contender<'_>, bytes: usize, at_least: Duration) -> Result<f64> {
     let text = mixed_case(bytes);
     let body = [contender.prefix.as_bytes(), text.as_bytes()].concat();

@@ -1,14 +1,14 @@
-//! Every comparison that a target hangs on, one after the other.
+//! Every comparison that has a target, one after the other.
 
 use crate::options::Options;
 use crate::report::Report;
 use crate::{broker, call, host, http, ledger, path, publish, scale, start, swap};
 use anyhow::{Result, ensure};
 
-/// What a subcommand runs.
+/// The function that a subcommand runs.
 type Comparison = fn(&Options) -> Result<Report>;
 
-/// Each under the name of its subcommand.
+/// The comparisons, each under the name of its subcommand.
 const COMPARISONS: &[(&str, Comparison)] = &[
     ("http", http::run),
     ("broker", broker::run),
@@ -21,10 +21,10 @@ const COMPARISONS: &[(&str, Comparison)] = &[
     ("scale", |options| scale::run(&scale::Options { common: options.clone(), only: None })),
 ];
 
-/// Measures. What fails is told at once, and what was measured for all that is told by `tell`.
+/// Measures every comparison. A failure is printed at once, and each report is passed to `tell`.
 pub fn run(options: &Options, tell: impl FnOnce(&[Report]) -> Result<bool>) -> Result<bool> {
     let mut options = options.clone();
-    // Once for all of them; this one first, because both are built to one place.
+    // The hosts are built once for all comparisons; this one first, because both builds write to the same path.
     if options.host.is_none() {
         options.compiled_in = Some(options.compiled_in.map_or_else(host::build_compiled_in, Ok)?);
         options.host = Some(host::build()?);

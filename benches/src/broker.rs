@@ -13,7 +13,7 @@ use contender::{Contender, NATIVE, TIDEGATE};
 const CLIENTS: usize = 3;
 const WINDOW: usize = 100;
 
-/// What one contender measured, round by round.
+/// The values of one contender in each round.
 #[derive(Default)]
 struct Measured {
     replies_per_second: Vec<f64>,
@@ -85,7 +85,7 @@ impl Measured {
     }
 }
 
-/// Puts clients on a server, with the processor time that it used meanwhile.
+/// Runs clients against a server. Returns their results and the processor time that the server used meanwhile.
 fn exchange(
     endpoint: &str,
     clients: usize,

@@ -1,4 +1,4 @@
-//! One call: what it costs with the logic compiled in, in Tidegate and in extism, without HTTP around it.
+//! The cost of one call with the logic compiled in, in Tidegate and in extism, without HTTP.
 
 use crate::example;
 use crate::figures::Summary;
@@ -19,9 +19,9 @@ const ABOUT: [&str; 4] = [
     "reused: one instance for all calls (of tidegate, javascript and python: for 1,000); fresh: one of its own for each call; \
      default: one that is reset after each call",
 ];
-/// How often the contenders alternate within a round; the median of its turns is a round's figure.
+/// How often the contenders alternate within a round. The figure of a round is the median of its turns.
 const TURNS: u64 = 5;
-/// One call of those that carry a language's runtime is compared at the first size only.
+/// Components with a language runtime are compared at the first size only.
 const SIZES: [Size; 4] = [
     Size { name: "16 B", bytes: 16 },
     Size { name: "4 KiB", bytes: 4 << 10 },
@@ -34,7 +34,7 @@ struct Size {
     bytes: usize,
 }
 
-/// A ratio and what it is held to, at one size.
+/// A ratio and its target, at one size.
 type Held = (&'static str, usize, &'static str, &'static str, Target);
 
 const HELD: [Held; 13] = [
@@ -92,7 +92,7 @@ pub fn run(call: &Call) -> Result<Report> {
     Ok(report)
 }
 
-/// Every contender in turn, several times over; the median of each.
+/// Runs every contender in turn, several times. Returns the median of each.
 fn measure_round(
     programs: &mut [Program],
     bytes: usize,
@@ -125,7 +125,7 @@ fn held(table: &Table, index: usize, size: &str) -> Vec<Ratio> {
     ratios.map(|ratio| Ratio { what: format!("{size}: {}", ratio.what), ..ratio }).collect()
 }
 
-/// The program that links the host, with whatever guests there are.
+/// The program that links the host, with the guests that have been built.
 fn own(call: &Call, skipped: &mut Vec<String>) -> Result<Program> {
     let program = example::build(call.options.host.as_deref(), "calls", &[])?;
     let mut arguments = vec![host::root().join("plugins/downcase.wasm").into_os_string()];
@@ -141,7 +141,7 @@ fn own(call: &Call, skipped: &mut Vec<String>) -> Result<Program> {
     Program::start(&program, &arguments)
 }
 
-/// The one that links extism, which takes minutes to build.
+/// The program that links extism, which takes minutes to build.
 fn extism(options: &Options) -> Result<Program> {
     let target = host::root().join("benches/target");
     let built = target.join("release/extism-calls");

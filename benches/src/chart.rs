@@ -1,14 +1,14 @@
 //! The figures as one SVG: a bar per contender and measure, with whiskers from the smallest round to the largest.
 //!
-//! It has no script and no font of its own, and follows the reader's light or dark mode. The crates that draw charts know
-//! one set of colours only.
+//! It contains no script and no font, and follows the reader's light or dark mode, which the crates that draw charts
+//! cannot do.
 
 use crate::report::{Line, Ratio, Report, Table};
 use std::fmt::Write;
 
 const WIDTH: f64 = 900.0;
 const MARGIN: f64 = 16.0;
-/// Where the bars begin, and how long the longest is: its figures stand behind it.
+/// The start of the bars, and the length of the longest one, which leaves room for its figures.
 const BARS_X: f64 = 330.0;
 const BARS_WIDTH: f64 = 350.0;
 const RATIOS_X: f64 = 560.0;
@@ -21,7 +21,7 @@ text{font:12px system-ui,sans-serif;fill:#1f2328}.title{font-size:17px;font-weig
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.figures{fill:#9198a1}.page{fill:#0d1117}.bar{fill:#4b5561}\
 .ours{fill:#388bfd}.whisker{stroke:#e6edf3}}";
 
-/// The drawing, which is a file's whole text.
+/// Draws the chart. Returns the text of the SVG file.
 pub fn draw(reports: &[Report]) -> String {
     let mut chart = Chart { body: String::new(), y: MARGIN };
     for report in reports {
@@ -36,7 +36,7 @@ pub fn draw(reports: &[Report]) -> String {
     )
 }
 
-/// What is drawn so far, and where the next line goes.
+/// The elements drawn so far, and the position of the next line.
 struct Chart {
     body: String,
     y: f64,
@@ -46,7 +46,7 @@ impl Chart {
     fn report(&mut self, report: &Report) {
         self.text("title", MARGIN, report.comparison);
         self.y += LINE_HEIGHT;
-        // A measure of what went wrong shows something only if something did.
+        // A table of errors is drawn only if there were any.
         for table in report.tables.iter().filter(|table| largest(table) > 0.0) {
             self.table(table);
         }
@@ -91,7 +91,7 @@ impl Chart {
         }
     }
 
-    /// One line of text; the next thing goes below it.
+    /// Draws one line of text, and moves below it.
     fn text(&mut self, class: &str, x: f64, text: &str) {
         self.y += LINE_HEIGHT;
         let (y, text) = (self.y - 6.0, escaped(text));

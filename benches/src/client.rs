@@ -1,25 +1,25 @@
-//! A client that asks one thing over one HTTP/1.1 connection, again and again.
+//! An HTTP/1.1 client that repeats one request over one connection.
 
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Far beyond any deadline of the host: who waits longer waits for something that hangs.
+/// Far longer than any deadline of the host: after this, the server hangs.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD_BYTES_MAX: usize = 64 << 10;
 const BODY_BYTES_MAX: usize = 16 << 20;
 
-/// One connection at a time. After an error it is of no more use.
+/// A client with one connection at a time. After an error it cannot be used any more.
 pub struct Client {
     address: SocketAddr,
     stream: TcpStream,
-    /// Whether the server closes after each answer, as some do.
+    /// Whether the server closes the connection after each answer, as some do.
     is_closed: bool,
     request: Vec<u8>,
     received: Vec<u8>,
 }
 
-/// What came back.
+/// One answer.
 pub struct Answer<'a> {
     pub status: u16,
     /// Status line and headers.
@@ -28,14 +28,14 @@ pub struct Answer<'a> {
 }
 
 impl Client {
-    /// Connects, and will ask for `path`.
+    /// Connects, for requests of `path`.
     pub fn connect(address: SocketAddr, path: &str) -> Result<Self> {
         let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").into_bytes();
         let received = Vec::with_capacity(4 << 10);
         Ok(Self { address, stream: open(address)?, is_closed: false, request, received })
     }
 
-    /// Asks once and waits for the whole answer.
+    /// Sends the request and waits for the whole answer.
     pub fn get(&mut self) -> Result<Answer<'_>> {
         if self.is_closed {
             self.stream = open(self.address)?;

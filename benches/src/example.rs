@@ -1,4 +1,4 @@
-//! The examples of the host: contenders that link its library.
+//! Contenders that link the host's library: they are examples of its package.
 
 use crate::host;
 use anyhow::{Context, Result, ensure};
@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Builds one in release mode; or finds it beside the binary of the `host` that is measured.
+/// Builds an example in release mode, or finds it beside the binary of the `host` that is measured.
 pub fn build(host: Option<&Path>, name: &str, features: &[&str]) -> Result<PathBuf> {
     let arguments = [&["-p", "host", "--example", name], features].concat();
     let Some(host) = host else {
@@ -18,7 +18,7 @@ pub fn build(host: Option<&Path>, name: &str, features: &[&str]) -> Result<PathB
     Ok(beside)
 }
 
-/// Runs one that writes a line for each contender: its name, a tab, and its figure. What else it writes is not for us.
+/// Runs an example that writes a line for each contender: its name, a tab, and its figure. Other lines are ignored.
 pub fn figures(program: &Path, arguments: &[&OsStr]) -> Result<Vec<(String, f64)>> {
     let output = Command::new(program)
         .args(arguments)

@@ -1,10 +1,10 @@
-//! From measured values to the few figures that are reported.
+//! Summarizes measured values as a few figures.
 
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
 
-/// One figure over several rounds.
+/// The median and the range of one figure over several rounds.
 #[derive(Clone, Copy, Serialize)]
 pub struct Summary {
     pub median: f64,
@@ -13,7 +13,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of at least one value.
+    /// Summarizes at least one value.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -33,7 +33,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Three digits or so: more would claim what no such measurement has.
+/// Formats with about three significant digits, because the measurements have no more.
 fn short(value: f64) -> String {
     let decimals = match value {
         value if value >= 100.0 => 0,
@@ -44,7 +44,7 @@ fn short(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// The value that the part `q` of all values does not exceed. `sorted` holds at least one.
+/// The quantile `q` of sorted values, of which there is at least one.
 pub fn quantile(sorted: &[Duration], q: f64) -> Duration {
     let rank = (q * sorted.len() as f64).ceil() as usize;
     sorted[rank.clamp(1, sorted.len()) - 1]

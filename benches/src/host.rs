@@ -9,11 +9,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Where the host listens, unless a comparison wants it elsewhere.
+/// The default addresses of the host's surfaces.
 const SURFACES: [&str; 4] =
     ["--http=127.0.0.1:0", "--admin=127.0.0.1:0", "--publish=tcp://127.0.0.1:*", "--frontend=none"];
 
-/// The repository.
+/// The root directory of the repository.
 pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
@@ -24,7 +24,8 @@ pub fn build() -> Result<PathBuf> {
     build_with(&[])
 }
 
-/// The same, with the logic of `downcase` and `echo` compiled in, as a copy. Comes before [`build`]: both end up in one place.
+/// The same, with the logic of `downcase` and `echo` compiled in, as a copy. Comes before [`build`]: both end up in one
+/// place.
 pub fn build_compiled_in() -> Result<PathBuf> {
     eprintln!("building the host with the logic compiled in");
     let built = build_with(&["--features=compiled-in"])?;

@@ -1,4 +1,4 @@
-//! The HTTP path: `/downcase/` with everything on, against the logic compiled in and against what else one could run.
+//! The HTTP path: `/downcase/` with all features on, against the logic compiled in and against alternatives.
 
 mod bare;
 mod contender;
@@ -23,22 +23,22 @@ use tidegate::{COMPILED_IN, COMPILED_IN_SILENT, FRESH, REUSED, TIDEGATE, TIDEGAT
 const PATH: &str = "/downcase/?param=Hello%20World%20MiXeD";
 const BODY: &[u8] = b"lower case of Hello World MiXeD is hello world mixed";
 const CONNECTIONS: usize = 64;
-/// For a server to answer, and for its publisher to have its subscriber.
+/// How long to wait until a server answers and its publisher has its subscriber.
 const READY_MAX: Duration = Duration::from_secs(20);
-/// Also how long the rate is looked for.
+/// The length of the warm-up, and of the search for the rate.
 const WARM_UP: Duration = Duration::from_secs(1);
-/// Of what the host sustains: enough to be load, and far from a queue that only grows.
+/// The share of the sustained rate: enough to be a load, and far from a queue that only grows.
 const RATE_PART: f64 = 0.4;
-/// Who sustains less than this many times the rate is not asked at it.
+/// A contender that sustains less than this many times the rate is not measured at it.
 const RATE_ROOM: f64 = 1.5;
 
 /// One turn of one contender.
 struct Turn {
     flat_out: FlatOut,
     processor_seconds: f64,
-    /// What the subscriber got, if there was one.
+    /// The number of messages that the subscriber received, if there was one.
     messages: Option<u64>,
-    /// None if it does not sustain the rate.
+    /// The latencies; none if the contender does not sustain the rate.
     at_rate: Option<AtRate>,
 }
 
@@ -47,7 +47,7 @@ struct Load {
     generator: Generator,
     span: Duration,
     warm_up: Option<Duration>,
-    /// Requests per second; found in the first turn, which is that of the host as it comes.
+    /// Requests per second, determined in the first turn, which is that of the host with its default configuration.
     rate: Option<u32>,
 }
 
@@ -75,7 +75,7 @@ pub fn run(options: &Options) -> Result<Report> {
     };
     let mut turns: Vec<Vec<Turn>> = contenders.iter().map(|_| Vec::new()).collect();
     for round in 1..=options.rounds() {
-        // There and back, so that what drifts does not always help the same.
+        // The order alternates, so that a drift does not always favour the same contender.
         let mut order: Vec<_> = contenders.iter().zip(&mut turns).collect();
         if round % 2 == 0 {
             order.reverse();
@@ -106,7 +106,7 @@ fn about(load: &Load) -> Vec<String> {
     ]
 }
 
-/// Starts it, and waits until it gives the right answer and its messages arrive.
+/// Starts a server, and waits until it answers correctly and its messages arrive.
 fn ready(contender: &Contender) -> Result<Running> {
     let mut running = contender.start()?;
     let began = Instant::now();
@@ -177,7 +177,7 @@ fn per_second(flat_out: &FlatOut) -> f64 {
     flat_out.answers as f64 / flat_out.seconds
 }
 
-/// The tables, and what the targets hold.
+/// Adds the tables and the targets to the report.
 fn fill(report: &mut Report, contenders: &[Contender], turns: &[Vec<Turn>]) {
     let table = |measure: &str, unit, value: &dyn Fn(&Turn) -> Option<f64>| {
         let lines = contenders.iter().zip(turns).filter_map(|(contender, turns)| {

@@ -1,4 +1,5 @@
-//! Clients that have asked once and then only stay connected: a process of this program's own, told how many by its caller.
+//! Clients that have asked once and then only stay connected: a process of this program's own, told how many by its
+//! caller.
 
 use crate::client::Client;
 use anyhow::{Context, Result, ensure};
@@ -8,15 +9,15 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-/// Sockets of one ZeroMQ context, below its default bound.
+/// Sockets per ZeroMQ context, below its default limit.
 const SOCKETS_PER_CONTEXT: usize = 1_000;
-/// Clients of one process: each DEALER has two descriptors.
+/// Clients per process: each DEALER takes two descriptors.
 const CLIENTS_PER_PROCESS: usize = 4_000;
-/// Descriptors that a process needs beside those of its clients.
+/// The descriptors that a process needs beside those of its clients.
 const OWN_DESCRIPTORS: u64 = 200;
 const ANSWER_MAX_MS: i32 = 60_000;
 
-/// What kind of clients there are to be.
+/// The kind of clients.
 #[derive(Subcommand, Clone)]
 pub enum Idle {
     /// HTTP connections
@@ -26,7 +27,7 @@ pub enum Idle {
 }
 
 impl Idle {
-    /// Connects, says so, and stays until its caller is gone.
+    /// Connects, reports that, and stays until the parent is gone.
     pub fn run(&self) -> Result<()> {
         take_all_descriptors();
         match self {
@@ -62,7 +63,7 @@ fn connections(address: SocketAddr, count: usize) -> Result<Vec<Client>> {
     (0..count).map(connection).collect()
 }
 
-/// The sockets come first: a context ends when all of them have.
+/// The sockets are dropped first, because a context ends only after all its sockets are closed.
 fn clients(endpoint: &str, count: usize) -> Result<Vec<(Vec<zmq::Socket>, zmq::Context)>> {
     let mut all = Vec::new();
     for first in (0..count).step_by(SOCKETS_PER_CONTEXT) {
@@ -89,7 +90,7 @@ fn stay() -> Result<()> {
     Ok(())
 }
 
-/// How many clients of both kinds this machine's limits let a host and its clients have.
+/// How many clients of both kinds the machine's limits of open files allow.
 pub fn clients_max() -> usize {
     let maximum = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
     usize::try_from(maximum.saturating_sub(OWN_DESCRIPTORS)).unwrap_or(usize::MAX)
@@ -100,7 +101,7 @@ fn take_all_descriptors() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
-/// Processes with clients, which end when this is dropped.
+/// Processes of clients, which end when this is dropped.
 #[derive(Default)]
 pub struct Crowd {
     processes: Vec<Child>,
@@ -108,7 +109,7 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Adds clients until there are `count`; `idle` makes so many of them.
+    /// Adds processes until there are `count` clients; `idle` makes the clients of one process.
     pub fn grow(&mut self, count: usize, idle: impl Fn(usize) -> Idle) -> Result<()> {
         while self.count < count {
             let more = (count - self.count).min(CLIENTS_PER_PROCESS);

@@ -1,4 +1,4 @@
-//! A host that is started again and again from one directory: with the same plugins, the same cache, and its own flags.
+//! A host that is started repeatedly in one directory, with the same plugins, cache and flags.
 
 use crate::host::root;
 use crate::process::terminate;
@@ -12,10 +12,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// For the host to end its work after SIGTERM; its own grace period is shorter.
+/// How long the host gets to end after SIGTERM; its own grace period is shorter.
 const STOP_MAX: Duration = Duration::from_secs(60);
 
-/// What a host is started with.
+/// The directory and the configuration that a host is started with.
 pub struct Launch {
     binary: PathBuf,
     directory: TempDir,
@@ -25,12 +25,12 @@ pub struct Launch {
 pub struct Running {
     process: Child,
     surfaces: BTreeMap<String, String>,
-    /// From before it was started to the line `ready`.
+    /// The time from before the process was started to the line `ready`.
     pub ready_after: Duration,
 }
 
 impl Launch {
-    /// A host of this binary in a directory of its own, with an empty `plugins` in it, and with this configuration.
+    /// A host of this binary and configuration, in a temporary directory with an empty `plugins`.
     pub fn new(binary: &Path, config: &str) -> Result<Self> {
         let directory = tempfile::tempdir().context("making a directory")?;
         std::fs::create_dir(directory.path().join("plugins"))?;
@@ -38,7 +38,7 @@ impl Launch {
         Ok(Self { binary: std::path::absolute(binary)?, directory })
     }
 
-    /// Where the host finds the plugin of this name.
+    /// The path at which the host finds the plugin of this name.
     pub fn plugin_path(&self, name: &str) -> PathBuf {
         self.directory.path().join(format!("plugins/{name}.wasm"))
     }
@@ -49,13 +49,13 @@ impl Launch {
         std::fs::write(&path, component).with_context(|| format!("writing {}", path.display()))
     }
 
-    /// Forgets what was compiled.
+    /// Deletes the compile cache.
     pub fn empty_cache(&self) -> Result<()> {
         let cache = self.directory.path().join("cache");
         if cache.exists() { std::fs::remove_dir_all(&cache).context("emptying the cache") } else { Ok(()) }
     }
 
-    /// Starts it, and waits until it is ready.
+    /// Starts the host, and waits until it is ready.
     pub fn start(&self) -> Result<Running> {
         let log = self.directory.path().join("log");
         let mut command = Command::new(&self.binary);
@@ -95,18 +95,18 @@ impl Running {
         self.process.id()
     }
 
-    /// Where HTTP listens, or the admin surface.
+    /// The address of the HTTP surface or the admin surface.
     pub fn address(&self, surface: &str) -> Result<SocketAddr> {
         let place = self.endpoint(surface)?;
         place.trim_start_matches("http://").parse().with_context(|| format!("reading {place}"))
     }
 
-    /// Where a surface is, as the host told it.
+    /// The address that the host printed for a surface.
     pub fn endpoint(&self, surface: &str) -> Result<&str> {
         self.surfaces.get(surface).map(|place| &**place).with_context(|| format!("the host names no {surface}"))
     }
 
-    /// Ends it in order. Tells how long that took, and how it ended.
+    /// Ends the host in order. Returns how long that took, and its exit status.
     pub fn stop(mut self) -> Result<(Duration, ExitStatus)> {
         let began = Instant::now();
         terminate(&mut self.process, STOP_MAX);
@@ -133,11 +133,11 @@ pub fn component(name: &str) -> Result<Vec<u8>> {
     std::fs::read(&path).with_context(|| format!("reading {}", path.display()))
 }
 
-/// The same component with another digest: one that no host has seen before.
+/// The same component with another digest, which is in no cache.
 pub fn variant(component: &[u8], number: usize) -> Vec<u8> {
     const NAME: &[u8] = b"variant";
     let number = u64::try_from(number).unwrap_or(u64::MAX).to_le_bytes();
     let section = [&[NAME.len() as u8], NAME, &number].concat();
-    // A custom section: nothing but its digest tells the component from the other.
+    // A custom section changes nothing but the digest.
     [component, &[0, section.len() as u8], &section].concat()
 }

@@ -1,4 +1,4 @@
-//! The ledger: what one passage through a hop costs, with more and more threads on the same hop.
+//! The ledger: the cost of one passage through a hop, with a growing number of threads on the same hop.
 
 use crate::example;
 use crate::figures::Summary;
@@ -14,7 +14,7 @@ const ABOUT: [&str; 2] = [
 const ONE: &str = "hop, 1 thread";
 const TWO: &str = "hop, 2 threads";
 const PASSAGE_NS_MAX: f64 = 15.0;
-/// More threads may not cost more; the rest is what two measurements of the same differ by.
+/// A passage must not cost more with more threads; the tolerance is the noise between two measurements.
 const SLOWER_MAX: f64 = 1.1;
 
 /// Measures.

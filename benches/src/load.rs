@@ -1,4 +1,4 @@
-//! The load generators: each a process of its own.
+//! The load generators, each of which is a process.
 
 use crate::figures::quantile;
 use crate::traffic::{self, Route, Span};
@@ -11,12 +11,12 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Says in one line what there was: requests, microseconds, answers with an error status, broken connections.
+/// A script that prints in one line: requests, microseconds, answers with an error status, broken connections.
 const SUMMARY: &str = include_str!("load.lua");
-/// Of wrk. With one more than there are processors it would be in its own way.
+/// The threads of wrk, not more than there are processors.
 const THREADS_MAX: usize = 2;
 
-/// What the built-in generator is started with.
+/// The arguments of the built-in generator.
 #[derive(Args)]
 pub struct Arguments {
     #[arg(long)]
@@ -35,7 +35,7 @@ pub struct Arguments {
     rate: Option<u32>,
 }
 
-/// What a closed loop met with.
+/// The results of a closed loop.
 #[derive(Serialize, Deserialize)]
 pub struct FlatOut {
     pub answers: u64,
@@ -43,7 +43,7 @@ pub struct FlatOut {
     pub seconds: f64,
 }
 
-/// What a fixed rate met with; see [`traffic::at_rate`].
+/// The results of a fixed rate; see [`traffic::at_rate`].
 #[derive(Serialize, Deserialize)]
 pub struct AtRate {
     pub p50_ms: f64,
@@ -74,7 +74,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// What makes the load of a closed loop.
+/// The generator of a closed loop.
 pub enum Generator {
     /// `wrk`, with its script.
     Wrk(PathBuf, tempfile::NamedTempFile),
@@ -82,7 +82,7 @@ pub enum Generator {
 }
 
 impl Generator {
-    /// wrk where it is installed: it costs least, and what it takes the servers lack.
+    /// wrk if it is installed: it takes least of the processor time that the server needs.
     pub fn find() -> Result<Self> {
         let all = std::env::var_os("PATH").unwrap_or_default();
         let wrk = std::env::split_paths(&all).map(|directory| directory.join("wrk")).find(|path| path.is_file());
@@ -99,8 +99,8 @@ impl Generator {
         }
     }
 
-    /// A next request on each connection as soon as the one before it is answered. wrk counts in whole seconds, and
-    /// looks at the status only.
+    /// Runs a closed loop: each connection sends its next request as soon as the one before it is answered. wrk runs
+    /// for whole seconds, and checks only the status.
     pub fn flat_out(&self, route: &Route<'_>, connections: usize, span: Duration) -> Result<FlatOut> {
         let Self::Wrk(wrk, script) = self else { return built_in(route, connections, span, None) };
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
@@ -118,7 +118,8 @@ impl Generator {
     }
 }
 
-/// The open loop is always our own: of the well-kept ones, none is everywhere that counts from the intended send time.
+/// Runs an open loop with the built-in generator, because no generator that counts from the intended send time is
+/// packaged everywhere.
 pub fn at_rate(route: &Route<'_>, rate: u32, connections: usize, span: Duration) -> Result<AtRate> {
     built_in(route, connections, span, Some(rate))
 }

@@ -1,4 +1,4 @@
-//! What has to be known of the machine to read its figures.
+//! A description of the machine that the figures were measured on.
 
 use serde::Serialize;
 
@@ -7,8 +7,8 @@ use serde::Serialize;
 pub struct Machine {
     /// Processors that the host and the load generator share.
     pub processors: usize,
-    /// How many threads wanted to run over the last minute, where the system tells: anything near 1 or above belongs to
-    /// somebody else, and makes the figures worthless.
+    /// The load average over the last minute, where the system has one. A value near 1 or above comes from other
+    /// programs, and makes the figures worthless.
     pub load_average: Option<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! The measured comparisons: each subcommand starts what it compares, puts traffic on it and prints what came out.
+//! The measured comparisons: each subcommand starts its contenders, puts traffic on them and prints the results.
 
 mod all;
 mod broker;
@@ -39,7 +39,7 @@ use report::Report;
 use serde::Serialize;
 use std::process::ExitCode;
 
-/// A comparison was measured, and `--judge` was told to hold it to its targets.
+/// The exit code if a target is missed and `--judge` is given.
 const MISSED: u8 = 3;
 
 /// Measures what Tidegate costs and what it guarantees, on this machine, over loopback.
@@ -116,13 +116,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures one comparison and tells what came out.
+/// Measures one comparison and prints its report.
 fn tell(options: &Options, report: Result<Report>) -> Result<bool> {
     let report = report?;
     told(options, std::slice::from_ref(&report), &report)
 }
 
-/// Tells it in the forms that are wanted, and says whether the exit code is to be that of success.
+/// Prints a report in the requested formats. Returns whether the exit code is 0.
 fn told(options: &Options, reports: &[Report], whole: &impl Serialize) -> Result<bool> {
     match options.json {
         true => println!("{}", serde_json::to_string_pretty(whole)?),

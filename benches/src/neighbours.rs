@@ -1,4 +1,5 @@
-//! Noisy neighbours: what a plugin that loops on every call does to latency and throughput of another plugin's route.
+//! Noisy neighbours: the effect of a plugin that loops on every call on latency and throughput of another plugin's
+//! route.
 
 use crate::figures::quantile;
 use crate::host::{self, Host};
@@ -16,11 +17,11 @@ use std::time::Duration;
 
 const LOOP: &str = include_str!("loop.wat");
 const CROWD: usize = 16;
-/// Enough that a request finds a free one, unless the host stalls.
+/// So many connections that a request finds a free one, unless the host stalls.
 const RATE_CONNECTIONS: usize = 16;
 const FLAT_OUT_CONNECTIONS: usize = 4;
 const WARM_UP: Duration = Duration::from_millis(500);
-/// After this the first of the crowd's calls have met their deadline, and the burst that a plugin has free is over.
+/// After this the first calls of the crowd have exceeded their deadline, and the plugin's burst allowance is used up.
 const CROWD_WARM_UP: Duration = Duration::from_millis(1_500);
 const P99_RATIO_MAX: f64 = 5.0;
 const THROUGHPUT_RATIO_MIN: f64 = 0.5;
@@ -54,14 +55,14 @@ pub struct Options {
     judge: bool,
 }
 
-/// One way to set up the host, and what the crowd asks for.
+/// One configuration of the host, and the path that the crowd requests.
 struct Variant {
     name: &'static str,
     about: &'static str,
     config: &'static str,
     crowd_path: &'static str,
     crowd_statuses: &'static [u16],
-    /// Whether the targets hold for it.
+    /// Whether the variant has targets.
     judged: bool,
 }
 
@@ -100,14 +101,14 @@ const VARIANTS: [Variant; 4] = [
     },
 ];
 
-/// What was measured in one half of a round.
+/// The results of one half of a round.
 #[derive(Clone, Serialize)]
 struct Half {
     p50_ms: f64,
     p99_ms: f64,
     p999_ms: f64,
     requests_per_second: f64,
-    /// Answers on the measured route that were not the right one.
+    /// Wrong answers on the measured route.
     failures: u64,
 }
 
@@ -126,7 +127,7 @@ struct Outcome {
     /// The crowd's answers by status.
     crowd: BTreeMap<u16, u64>,
     failures: u64,
-    /// Whether the targets are met; none if they do not hold for this variant.
+    /// Whether the targets are met; none if the variant has no targets.
     met: Option<bool>,
     rounds: Vec<Round>,
 }
@@ -142,7 +143,7 @@ struct Report {
     outcomes: Vec<Outcome>,
 }
 
-/// Measures and prints. False if a target was missed and that matters.
+/// Measures and prints. Returns false if a target was missed and `--judge` is given.
 pub fn run(options: &Options) -> Result<bool> {
     let (rounds, seconds) = if options.quick { (2, 1) } else { (5, 4) };
     let (rounds, seconds) = (options.rounds.unwrap_or(rounds), options.seconds.unwrap_or(seconds));
@@ -214,7 +215,7 @@ fn measure(variant: &Variant, binary: &Path, rate: u32, rounds: u32, span: Span)
     })
 }
 
-/// Latency, then throughput.
+/// Measures latency, then throughput.
 fn half(address: SocketAddr, rate: u32, span: Span) -> Result<Half> {
     let route = Route { address, path: "/downcase/?param=HeLLo", body: b"lower case of HeLLo is hello" };
     let latencies = at_rate(&route, rate, RATE_CONNECTIONS, span)?;

@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const BUSY: &str = include_str!("busy.wat");
-/// Enough to keep every processor busy, and no more: a queue is not to stand in the sustainable rate.
+/// Just enough connections to keep every processor busy, so that the sustained rate is measured without a queue.
 const FLAT_OUT_CONNECTIONS: usize = 8;
-/// So many that a request finds a free one even while the host lets it wait.
+/// So many connections that a request finds a free one even while the host delays answers.
 const RATE_CONNECTIONS: usize = 300;
 const WARM_UP: Duration = Duration::from_millis(500);
 const P99_RATIO_MAX: f64 = 5.0;
 const RECOVERY_MAX: Duration = Duration::from_secs(1);
-/// What is looked at as one when it is asked whether the host has recovered.
+/// The window over which it is judged whether the host has recovered.
 const WINDOW: Duration = Duration::from_millis(100);
 
 /// The options of the comparison.
@@ -50,7 +50,7 @@ pub struct Options {
     judge: bool,
 }
 
-/// What the load asks for.
+/// The path that the load requests.
 struct Variant {
     name: &'static str,
     about: &'static str,
@@ -70,12 +70,12 @@ const VARIANTS: [Variant; 4] = [
     },
 ];
 
-/// What one round measured.
+/// The results of one round.
 #[derive(Clone, Serialize)]
 struct Round {
     sustained_per_second: f64,
     half_p99_ms: f64,
-    /// Of what was accepted at twice the sustained rate, from the first request on.
+    /// Latencies of the requests that were accepted at twice the sustained rate, from the first request on.
     double_p99_ms: f64,
     double_accepted_per_second: f64,
     double_turned_away: f64,
@@ -101,7 +101,7 @@ struct Report {
     outcomes: Vec<Outcome>,
 }
 
-/// Measures, and says whether all targets were met.
+/// Measures and prints. Returns whether all targets were met.
 pub fn run(options: &Options) -> Result<bool> {
     let (rounds, seconds) = if options.quick { (1, 2) } else { (3, 8) };
     let (rounds, seconds) = (options.rounds.unwrap_or(rounds), options.seconds.unwrap_or(seconds));
@@ -159,7 +159,7 @@ fn measure_round(route: &Route<'_>, seconds: Duration) -> Result<Round> {
     })
 }
 
-/// Of the right answers.
+/// The latencies of the right answers, sorted.
 fn p99(samples: &[Sample]) -> Result<Duration> {
     let right = samples.iter().filter(|sample| sample.kind == Kind::Right);
     let mut latencies: Vec<_> = right.map(|sample| sample.latency).collect();
@@ -168,8 +168,8 @@ fn p99(samples: &[Sample]) -> Result<Duration> {
     Ok(quantile(&latencies, 0.99))
 }
 
-/// Until when, after the burst, requests were turned away or half of them took longer than `latency_max`: the end of the
-/// last window in which that was so.
+/// Until when, after the burst, requests were turned away or half of them took longer than `latency_max`: the end of
+/// the last window in which that was so.
 fn recovery(samples: &[Sample], latency_max: Duration) -> Duration {
     let window = |sample: &Sample| sample.offset.div_duration_f64(WINDOW) as usize;
     let mut windows = vec![(0, 0, 0); samples.iter().map(window).max().unwrap_or(0) + 1];

@@ -1,4 +1,4 @@
-//! The path of a request: how often memory is taken for it, beyond what hyper and warp take themselves.
+//! The path of a request: its memory allocations, beyond those of hyper and warp.
 
 use crate::example;
 use crate::figures::Summary;
@@ -17,7 +17,7 @@ const BARE: &str = "warp alone";
 const DEFAULT: &str = "default, published";
 const ALLOCATIONS_MAX: f64 = 15.0;
 
-/// Counts. Once is enough: the same is done for each request.
+/// Counts the allocations. One round is enough, because each request makes the same ones.
 pub fn run(options: &Options) -> Result<Report> {
     let program = example::build(options.host.as_deref(), "allocations", &["--features=compiled-in"])?;
     let mut report = Report::new("path", &ABOUT);

@@ -1,4 +1,4 @@
-//! Processes of the comparisons that are this program started again: libzmq's own proxy, and the clients of libzmq.
+//! Peers: this program started again as libzmq's proxy, or as a client of libzmq.
 
 mod collector;
 mod dealers;
@@ -16,7 +16,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use std::io::Write;
 
-/// What the program is when it is started again.
+/// The peer that the program is when it is started again.
 #[derive(Subcommand)]
 pub enum Peer {
     Proxy(Proxy),
@@ -25,7 +25,7 @@ pub enum Peer {
     Collector(Collector),
 }
 
-/// Does the peer's work, which it tells of on stdout, line by line.
+/// Runs the peer, which reports on stdout, line by line.
 pub fn run(peer: &Peer) -> Result<()> {
     match peer {
         Peer::Proxy(proxy) => proxy.run(),
@@ -35,14 +35,14 @@ pub fn run(peer: &Peer) -> Result<()> {
     }
 }
 
-/// Tells whoever started this process.
+/// Writes a line for the parent process.
 fn tell(line: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{line}")?;
     Ok(stdout.flush()?)
 }
 
-/// Keeps the sockets open until whoever started this process ends it, or has ended itself.
+/// Keeps the sockets open until the parent process ends this one, or has ended itself.
 fn stay() -> Result<()> {
     std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink())?;
     Ok(())

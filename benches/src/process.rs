@@ -1,9 +1,9 @@
-//! A process that ends with whoever started it.
+//! A child process that is ended when its handle is dropped.
 
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-/// For a server to end its work after SIGTERM; the host's own grace period is shorter.
+/// How long a server gets to end after SIGTERM; the host's own grace period is shorter.
 const STOP_MAX: Duration = Duration::from_secs(15);
 
 /// Ends the process when it is dropped.
@@ -28,11 +28,11 @@ impl Drop for Process {
     }
 }
 
-/// Tells a process to end, and waits for that, though no longer than so.
+/// Sends SIGTERM, and waits for the end of the process for a limited time.
 pub fn terminate(child: &mut Child, wait_max: Duration) {
     let _ = rustix::process::kill_process(rustix::process::Pid::from_child(child), rustix::process::Signal::TERM);
     let began = Instant::now();
-    // It has no other end to wait for; the pace is fine enough to time a stop by.
+    // There is nothing to wait on with a timeout, so this polls, often enough to time a stop.
     while began.elapsed() < wait_max && matches!(child.try_wait(), Ok(None)) {
         std::thread::sleep(Duration::from_millis(1));
     }

@@ -1,4 +1,4 @@
-//! How long a server has kept the processors busy, all its processes together.
+//! The processor time of a server, of all its processes together.
 
 use anyhow::{Context, Result};
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 pub fn seconds(process: u32) -> Result<f64> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir("/proc").context("listing the processes, which takes Linux")? {
-        // Who has no number is no process, and who ends meanwhile takes no time any more.
+        // Entries whose name is not a number are not processes; a process that ends meanwhile is left out.
         if let Ok(name) = entry?.file_name().into_string()
             && let Ok(id) = name.parse::<u32>()
             && let Ok(stat) = std::fs::read_to_string(format!("/proc/{id}/stat"))
@@ -25,7 +25,8 @@ pub fn seconds(process: u32) -> Result<f64> {
     Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
-/// The parent, and the ticks in user code and in the kernel's. The name before them may hold anything.
+/// The parent's id, and the ticks in user mode and in kernel mode. The process name before them may hold any
+/// characters.
 fn parse(stat: &str) -> Option<(u32, u64)> {
     let fields: Vec<_> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
     let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
@@ -44,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_time_of_a_child_counts() {
-        // Until its parent sees the end of its input.
+        // The inner shell runs until its stdin is closed.
         let child = std::process::Command::new("sh")
             .args(["-c", "(i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done; read x); true"])
             .stdin(std::process::Stdio::piped())

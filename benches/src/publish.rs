@@ -1,4 +1,4 @@
-//! PUB to SUB: what libzmq carries when it is fed in a loop, and whether `subscribe` writes its log as fast.
+//! PUB to SUB: the rate of libzmq alone, and whether `subscribe` writes its log at that rate.
 
 mod contender;
 
@@ -11,7 +11,7 @@ use crate::row::Target;
 use anyhow::{Context, Result};
 use contender::SUBSCRIBE;
 
-/// So many per second of `--seconds`.
+/// The number of messages per second of `--seconds`.
 const MESSAGES_PER_SECOND: u64 = 1_000_000;
 const MESSAGES_PER_SECOND_MIN: f64 = 1e6;
 

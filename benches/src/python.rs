@@ -1,10 +1,10 @@
-//! Contenders in Python, from `contenders/`, which take part where there is a Python that can run them.
+//! Contenders in Python, from `contenders/`, which take part if the interpreter has the modules that they need.
 
 use crate::host;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Whether this Python can import the module; if not, what to do.
+/// Whether this Python can import the module; if not, the error says what to do.
 pub fn check(python: &Path, module: &str) -> Result<(), String> {
     let import = Command::new(python).args(["-c", &format!("import {module}")]).stderr(Stdio::null()).status();
     match import {

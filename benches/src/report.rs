@@ -1,4 +1,4 @@
-//! What a comparison found: figures of every contender, and what their ratios are held to.
+//! The results of a comparison: the figures of every contender, and the targets of their ratios.
 
 use crate::figures::Summary;
 use crate::machine::Machine;
@@ -9,7 +9,7 @@ use serde::Serialize;
 #[derive(Serialize)]
 pub struct Report {
     pub comparison: &'static str,
-    /// What is compared and how, a paragraph a line.
+    /// What is compared and how; each line is a paragraph.
     pub about: Vec<String>,
     pub machine: Machine,
     /// Contenders that could not take part, each with the reason.
@@ -26,7 +26,7 @@ pub struct Table {
     pub lines: Vec<Line>,
 }
 
-/// One contender in a table: what it measured in each round.
+/// One contender in a table: its value in each round.
 #[derive(Serialize)]
 pub struct Line {
     pub contender: String,
@@ -34,10 +34,10 @@ pub struct Line {
     pub summary: Summary,
 }
 
-/// Two contenders of the same rounds, and the target that the median of their ratios has, if any.
+/// The ratio of two contenders in the same rounds, and the target of its median, if any.
 #[derive(Serialize)]
 pub struct Ratio {
-    /// Such as P1; empty if it is no target.
+    /// The name of the target, such as P1; empty if there is none.
     pub id: &'static str,
     pub what: String,
     pub ratio: Summary,
@@ -46,7 +46,7 @@ pub struct Ratio {
 }
 
 impl Report {
-    /// One without figures yet. Looks at the machine, so it comes before the traffic.
+    /// A report without figures. It describes the machine, so it must be made before any traffic.
     pub fn new(comparison: &'static str, about: &[&str]) -> Self {
         Self {
             comparison,
@@ -92,7 +92,7 @@ impl Report {
 }
 
 impl Table {
-    /// Of contenders by name, each with its value in every round.
+    /// A table of contenders by name, each with its value in every round.
     pub fn of(
         measure: impl Into<String>,
         unit: &'static str,
@@ -106,12 +106,12 @@ impl Table {
         Self { measure: measure.into(), unit, lines: lines.into_iter().map(line).collect() }
     }
 
-    /// What a contender measured in each round.
+    /// The values of a contender in each round.
     pub fn rounds(&self, contender: &str) -> Option<&[f64]> {
         self.lines.iter().find(|line| line.contender == contender).map(|line| &*line.rounds)
     }
 
-    /// The ratio of two contenders; none if one of them took no part.
+    /// The ratio of two contenders; none if one of them did not take part.
     pub fn ratio(&self, id: &'static str, of: &str, to: &str, target: Option<Target>) -> Option<Ratio> {
         let pairs = self.rounds(of)?.iter().zip(self.rounds(to)?);
         let what = format!("{of} / {to}");
@@ -120,12 +120,12 @@ impl Table {
 }
 
 impl Ratio {
-    /// True where there is no target.
+    /// Whether the target is met; true if there is none.
     fn is_met(&self) -> bool {
         self.target.is_none_or(|target| target.is_met(self.ratio.median))
     }
 
-    /// Empty where there is no target.
+    /// The target and whether it is met; empty if there is none.
     pub fn verdict(&self) -> String {
         match self.target {
             Some(target) => format!("{target} {}", if self.is_met() { "met" } else { "missed" }),

@@ -1,4 +1,4 @@
-//! One measure under two conditions, and what their ratio is held to.
+//! One measure under two conditions, and the target of their ratio.
 
 use crate::figures::Summary;
 use serde::Serialize;
@@ -10,13 +10,13 @@ pub struct Row {
     measure: &'static str,
     before: Summary,
     after: Summary,
-    /// After to before, of the same round.
+    /// The ratio of after to before, within each round.
     ratio: Summary,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<Target>,
 }
 
-/// What the median of the ratios has to be.
+/// The target of the median of the ratios.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
@@ -43,7 +43,7 @@ impl fmt::Display for Target {
 }
 
 impl Row {
-    /// From what was measured in each round under the first condition and under the second.
+    /// A row from the values of each round under the first and under the second condition.
     pub fn of(measure: &'static str, rounds: &[(f64, f64)], target: Option<Target>) -> Self {
         Self {
             measure,
@@ -54,7 +54,7 @@ impl Row {
         }
     }
 
-    /// True where there is no target.
+    /// Whether the target is met; true if there is none.
     pub fn is_met(&self) -> bool {
         self.target.is_none_or(|target| target.is_met(self.ratio.median))
     }

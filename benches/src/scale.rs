@@ -1,4 +1,4 @@
-//! Scale: what a message costs the host, and what it costs to hold, with more and more plugins, clients and replies.
+//! Scale: what the host spends per message and per plugin, client and delayed reply, as their number grows.
 
 mod clients;
 mod connections;
@@ -30,7 +30,7 @@ pub struct Options {
     pub only: Option<What>,
 }
 
-/// What there is more and more of.
+/// What grows.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum What {
     Plugins,
@@ -39,7 +39,7 @@ pub enum What {
     Replies,
 }
 
-/// How much is asked of each measure.
+/// The sizes and numbers of messages of each measure.
 #[derive(Clone, Copy)]
 struct Effort {
     messages: usize,
@@ -58,7 +58,7 @@ impl What {
         }
     }
 
-    /// The first is what the others are compared with.
+    /// The sizes; the others are compared with the first.
     fn sizes(self, quick: bool) -> [usize; 4] {
         match (self, quick) {
             (Self::Plugins, false) => [1, 10, 100, 1_000],

@@ -19,11 +19,11 @@ const READY_MS_MAX: f64 = 40.0;
 const RESIDENT_MIB_MAX: f64 = 30.0;
 /// Starts of each contender in one round.
 const STARTS: usize = 10;
-/// What a host gets to come to rest before its memory is looked at.
+/// How long a host gets to become idle before its memory is measured.
 const REST: Duration = Duration::from_millis(500);
 const MIB: f64 = (1 << 20) as f64;
 
-/// What one contender measured, round by round.
+/// The values of one contender in each round.
 #[derive(Default)]
 struct Measured {
     ready_ms: Vec<f64>,
@@ -31,7 +31,7 @@ struct Measured {
     anonymous_mib: Vec<f64>,
 }
 
-/// Starts every contender some times in every round.
+/// Starts every contender several times in every round.
 pub fn run(options: &Options) -> Result<Report> {
     let binary = options.host.clone().map_or_else(host::build, Ok)?;
     let mut report = Report::new(
@@ -100,7 +100,7 @@ pub fn run(options: &Options) -> Result<Report> {
 }
 
 impl Measured {
-    /// Starts it once more, and looks at its memory once it is at rest.
+    /// Starts the host once more, and measures its memory once it is idle.
     fn rest(&mut self, launch: &Launch) -> Result<()> {
         let running = launch.start()?;
         std::thread::sleep(REST);

@@ -1,4 +1,4 @@
-//! Swap: from a new file in place to the first answer from it, and what swaps do to the traffic of the route.
+//! Swap: the time from a new file in place to the first answer from it, and the effect of swaps on the route's traffic.
 
 mod swapper;
 
@@ -23,21 +23,21 @@ const SWAPS_CACHED: &str = "swaps to components compiled before";
 const UNCACHED_MS_MAX: f64 = 50.0;
 const CACHED_MS_MAX: f64 = 10.0;
 const P99_RATIO_MAX: f64 = 2.0;
-/// Swaps there and back of each kind in one round.
+/// Pairs of swaps, there and back, of each kind in one round.
 const SWAPS: usize = 20;
-/// Well below what the machine can do: a queue that there is without any swap would hide what swaps do.
+/// A rate well below what the machine sustains: a queue without any swaps would hide their effect.
 const RATE: u32 = 1_000;
 const CONNECTIONS: usize = 16;
 const WARM_UP: Duration = Duration::from_millis(500);
 
-/// What each kind of swap took, in milliseconds, and what the traffic met with: one value a round.
+/// The time of each kind of swap in milliseconds, and the results of the traffic: one value per round.
 #[derive(Default)]
 struct Measured {
     median: Vec<f64>,
     p99: Vec<f64>,
 }
 
-/// Swaps, and puts traffic on the route while it is swapped.
+/// Measures swaps, then traffic on the route while its component is swapped.
 pub fn run(options: &Options) -> Result<Report> {
     let binary = options.host.clone().map_or_else(host::build, Ok)?;
     let (down, up) = (component("downcase")?, component("upcase")?);
@@ -55,7 +55,7 @@ pub fn run(options: &Options) -> Result<Report> {
     let running = launch.start()?;
     let address = running.address("http")?;
     let mut swapper = Swapper::new(launch.plugin_path("x"), address)?;
-    // Both are compiled from here on.
+    // From here on both components are in the compile cache.
     swapper.swap(&up, Way::SeenBefore)?;
     swapper.swap(&down, Way::SeenBefore)?;
 
@@ -108,8 +108,8 @@ pub fn run(options: &Options) -> Result<Report> {
     Ok(report)
 }
 
-/// The latencies of the route while its component is swapped for one that answers the same, or not at all. Any answer but the
-/// right one is an error.
+/// The latencies of the route while its component is swapped for one that answers the same, or not at all. Any answer
+/// but the right one is an error.
 fn traffic(
     address: SocketAddr,
     swapper: &mut Swapper,

@@ -1,4 +1,4 @@
-//! A subscriber in a process of its own, with libzmq, that counts what it receives.
+//! A libzmq subscriber in its own process that counts the messages it receives.
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use crate::process::Process;
 
-/// Before publishers: beyond what any measure sends, so that nothing is lost here.
+/// More messages than any measure sends, so that the subscriber loses none.
 const RECEIVE_MESSAGES_MAX: i32 = 10_000_000;
-/// For what is underway to come in.
+/// How long to wait for messages that are on their way.
 const SETTLE_MAX: Duration = Duration::from_secs(5);
 
-/// What the process is started with.
+/// The arguments of the process.
 #[derive(Args)]
 pub struct Arguments {
     /// The publisher; without it, publishers connect here
@@ -23,7 +23,7 @@ pub struct Arguments {
     connect: Option<String>,
 }
 
-/// The process: says its endpoint, then how many messages there were, for every line that it reads.
+/// Runs the process: prints its endpoint, then the number of messages so far for every line that it reads.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let context = zmq::Context::new();
     let socket = context.socket(zmq::SUB)?;
@@ -49,11 +49,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         line?;
         println!("{}", RECEIVED.load(Ordering::Relaxed));
     }
-    // Whoever asked has gone: end at once, whatever the socket still waits for.
+    // The parent has closed the pipe: end at once, without waiting for the socket.
     std::process::exit(0)
 }
 
-/// The handle of the process.
+/// A handle of the process.
 pub struct Tap {
     questions: ChildStdin,
     answers: BufReader<ChildStdout>,
@@ -62,12 +62,12 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// One that publishers connect to.
+    /// Starts a subscriber that publishers connect to.
     pub fn bound() -> Result<Self> {
         Self::start(&[])
     }
 
-    /// One that connects to the publisher.
+    /// Starts a subscriber that connects to the publisher.
     pub fn on(endpoint: &str) -> Result<Self> {
         Self::start(&["--connect", endpoint])
     }
@@ -88,14 +88,14 @@ impl Tap {
         Ok(tap)
     }
 
-    /// How many messages there were.
+    /// The number of messages received so far.
     pub fn count(&mut self) -> Result<u64> {
         writeln!(self.questions)?;
         let line = self.line()?;
         line.parse().with_context(|| format!("the subscriber says {line}"))
     }
 
-    /// The same, once there were `least`, or no more come.
+    /// The number of messages once at least `least` have been received and no more arrive, or after [`SETTLE_MAX`].
     pub fn settled(&mut self, least: u64) -> Result<u64> {
         let (began, mut count) = (Instant::now(), self.count()?);
         loop {

@@ -1,7 +1,7 @@
-//! Traffic on a route: at a fixed rate, flat out, and as a crowd that is only there to be in the way.
+//! Traffic on a route: at a fixed rate, at the highest rate, and as background load from many connections.
 //!
-//! A thread per connection, which blocks: with so few of them nothing is faster, and no runtime of the load generator
-//! stands in the figures.
+//! Each connection has a blocking thread: with so few connections nothing is faster, and no async runtime of the load
+//! generator affects the figures.
 
 use crate::client::Client;
 use anyhow::{Context, Result, ensure};
@@ -13,14 +13,14 @@ use std::sync::{Arc, Barrier, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// What is asked for, and what the right answer is.
+/// The request, and the right answer.
 pub struct Route<'a> {
     pub address: SocketAddr,
     pub path: &'a str,
     pub body: &'a [u8],
 }
 
-/// For how long: what is measured comes after what is not.
+/// The durations of the warm-up and of the measurement that follows it.
 #[derive(Clone, Copy)]
 pub struct Span {
     pub warm_up: Duration,
@@ -33,18 +33,18 @@ impl Span {
     }
 }
 
-/// What a fixed rate met with.
+/// The results of traffic at a fixed rate.
 pub struct Latencies {
-    /// Of the right answers, in order of size.
+    /// The latencies of the right answers, sorted.
     pub sorted: Vec<Duration>,
-    /// Answers that were not the right one.
+    /// The number of other answers and errors.
     pub failures: u64,
 }
 
-/// One answer, and how long it took from the moment at which its request was meant to leave.
+/// One answer, and its latency from the intended send time of its request.
 #[derive(Clone, Copy)]
 pub struct Sample {
-    /// When the request was meant to leave, from the beginning on.
+    /// The intended send time of the request, since the beginning.
     pub offset: Duration,
     pub latency: Duration,
     pub kind: Kind,
@@ -53,14 +53,14 @@ pub struct Sample {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Right,
-    /// 503: the host does not want it now.
+    /// The status was 503.
     TurnedAway,
     Wrong,
 }
 
-/// Sends at a fixed rate, whether or not earlier requests are answered (open loop): each latency counts from the moment
-/// at which the request was meant to leave. Otherwise a host that stalls would be asked less often just then, and the
-/// stall would hardly show (coordinated omission).
+/// Sends at a fixed rate, whether or not earlier requests are answered (open loop). Each latency counts from the
+/// intended send time: otherwise a host that stalls would get fewer requests just then, and the stall would hardly show
+/// (coordinated omission).
 pub fn at_rate(route: &Route<'_>, per_second: u32, connections: usize, span: Span) -> Result<Latencies> {
     let mut all = Latencies { sorted: Vec::new(), failures: 0 };
     for sample in samples_at_rate(route, per_second, connections, span.whole())? {
@@ -76,7 +76,7 @@ pub fn at_rate(route: &Route<'_>, per_second: u32, connections: usize, span: Spa
     Ok(all)
 }
 
-/// As [`at_rate`], with each answer told.
+/// As [`at_rate`], but returns each answer.
 pub fn samples_at_rate(route: &Route<'_>, per_second: u32, connections: usize, span: Duration) -> Result<Vec<Sample>> {
     let interval = Duration::from_secs(1) / per_second;
     let requests = span.div_duration_f64(interval) as u64;
@@ -107,7 +107,7 @@ pub fn samples_at_rate(route: &Route<'_>, per_second: u32, connections: usize, s
     Ok(in_parallel(connections, connection)?.concat())
 }
 
-/// Right answers per second, and how many were not right, with a next request on each connection as soon as the one
+/// The right answers per second, and the number of others, if each connection sends its next request as soon as the one
 /// before it is answered (closed loop).
 pub fn flat_out(route: &Route<'_>, connections: usize, span: Span) -> Result<(f64, u64)> {
     let together = Barrier::new(connections);
@@ -140,7 +140,7 @@ pub fn flat_out(route: &Route<'_>, connections: usize, span: Span) -> Result<(f6
     Ok((answers as f64 / span.measured.as_secs_f64(), failures))
 }
 
-/// Connections that ask for one path without pause, whatever the answers are.
+/// Connections that request one path without a pause, whatever the answers are.
 pub struct Crowd {
     stop: Arc<AtomicBool>,
     members: Vec<JoinHandle<Result<BTreeMap<u16, u64>>>>,
@@ -165,7 +165,7 @@ impl Crowd {
         Self { stop, members }
     }
 
-    /// Waits for the last answers, and tells how many there were of each status.
+    /// Waits for the last answers, and returns how many there were of each status.
     pub fn stop(mut self) -> Result<BTreeMap<u16, u64>> {
         self.stop.store(true, Ordering::Relaxed);
         let mut all = BTreeMap::new();
@@ -212,7 +212,7 @@ fn joined<T>(ended: thread::Result<Result<T>>) -> Result<T> {
     ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Linux lets a sleeper sleep 50 µs longer, to wake several at once. That would stand in every latency.
+/// Sets the thread's timer slack: by default Linux lets a thread sleep 50 µs longer, which would add to every latency.
 fn wake_up_on_time() {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));

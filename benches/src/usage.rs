@@ -1,17 +1,17 @@
-//! What a process takes of the machine, as the system tells it.
+//! The memory and the processor time of a process, from `/proc`.
 
 use anyhow::{Context, Result};
 use std::time::Duration;
 
-/// Memory of a process that is in place, by what it holds.
+/// The resident memory of a process, by kind.
 #[derive(Clone, Copy)]
 pub struct Resident {
     pub whole_bytes: u64,
-    /// What it has written: its heap, its stacks, and data that differs from the file's.
+    /// Anonymous memory: heap, stacks, and modified pages of mapped files.
     pub anonymous_bytes: u64,
 }
 
-/// The memory of a process.
+/// The resident memory of a process.
 pub fn resident(id: u32) -> Result<Resident> {
     let path = format!("/proc/{id}/smaps_rollup");
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
@@ -23,8 +23,8 @@ pub fn resident(id: u32) -> Result<Resident> {
     Ok(Resident { whole_bytes: bytes("Rss:")?, anonymous_bytes: bytes("Anonymous:")? })
 }
 
-/// The processor's time that the threads of a process have used which are there now: to the nanosecond, where the figures of
-/// the whole process come in hundredths of a second.
+/// The processor time of the threads that a process has now. It is exact to the nanosecond, while that of the whole
+/// process is counted in hundredths of a second.
 pub fn processor_time(id: u32) -> Result<Duration> {
     let path = format!("/proc/{id}/task");
     let mut whole = 0;

@@ -1,5 +1,4 @@
-//! The component call alone, with none of what the host puts around it but its settings of wasmtime and its bounds on
-//! memory and time.
+//! The component call alone, with nothing of the host but its wasmtime settings and its bounds on memory and time.
 
 use std::path::Path;
 use wasmtime::component::{Component, Linker};

@@ -1,6 +1,6 @@
-//! Tidegate's own calls as contenders: native, through a slot as the host makes them, and the component call alone.
+//! Tidegate's calls as contenders: native, through a slot as the host makes them, and the component call alone.
 //!
-//! An example of the package `host`, so that it links the very library that the host is.
+//! It is an example of the package `host`, so that it links the host's own library.
 
 mod alone;
 mod slots;
@@ -20,7 +20,7 @@ use tidegate::cli;
 use tidegate::plugin::{COMPILER_SUBCOMMAND, Message};
 use turns::Contender;
 
-/// Makes calls as it is told at stdin.
+/// Makes calls as the lines on stdin say.
 #[derive(Parser)]
 struct Program {
     /// The component of `downcase`
@@ -34,7 +34,7 @@ struct Program {
 }
 
 fn main() -> Result<ExitCode> {
-    // The engine starts its own program to compile.
+    // The engine starts this program again to compile.
     if std::env::args().nth(1).as_deref() == Some(COMPILER_SUBCOMMAND) {
         return Ok(cli::run());
     }
@@ -81,14 +81,14 @@ fn told(error: wasmtime::Error) -> anyhow::Error {
     anyhow::anyhow!("{error:#}")
 }
 
-/// The same code, compiled in: a message in, a message out.
+/// The same code compiled in: a message in, a message out.
 fn native(body: Vec<u8>) -> Result<Vec<u8>> {
     let input = std::hint::black_box(Message { body, ..Message::default() });
     let body = downcase::answer(&input.body).map_err(anyhow::Error::msg)?;
     Ok(std::hint::black_box(Message { body, ..Message::default() }).body)
 }
 
-/// A call with each body; the answer is that to the last.
+/// Makes a call with each body, and returns the last answer.
 fn last(bodies: Vec<Vec<u8>>, mut call: impl FnMut(Vec<u8>) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
     let mut answer = Vec::new();
     for body in bodies {

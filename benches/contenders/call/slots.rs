@@ -11,14 +11,14 @@ use tidegate::plugin::{
 use tidegate::system::supervisor::Supervisor;
 use tokio::runtime::Runtime;
 
-/// Of compiled components: each is loaded twice.
+/// The size of the cache of compiled components, of which each is loaded twice.
 const CACHE_BYTES_MAX: u64 = 1 << 30;
 
-/// Calls that one instance serves where it is reused: a JavaScript engine has used up its memory after some ten thousand of
-/// them, before it collects its garbage.
+/// Calls that one instance serves where it is reused: a JavaScript engine has used up its memory after some ten
+/// thousand of them, before it collects its garbage.
 const REUSE: u32 = 1_000;
 
-/// Loads plugins and calls them.
+/// Slots that load plugins and call them.
 pub struct Caller<'a> {
     runtime: &'a Runtime,
     engine: Engine,
@@ -41,7 +41,7 @@ impl<'a> Caller<'a> {
         Ok(Self { runtime, engine, _cache: directory })
     }
 
-    /// A slot with the component, under the default bounds, whose instances are what its name ends with.
+    /// A slot with the component, under the default bounds; the end of its name says how its instances are made.
     pub fn load(&self, name: &'static str, component: &Path) -> Result<Arc<Slot>> {
         let mut config = Config::default();
         let plugin = config.plugins.entry(name.to_owned()).or_default();
@@ -59,9 +59,9 @@ impl<'a> Caller<'a> {
         Ok(slot)
     }
 
-    /// A call with each body; the answer is that to the last.
+    /// Makes a call with each body, and returns the last answer.
     pub fn calls(&self, slot: &Slot, bodies: Vec<Vec<u8>>) -> Result<Vec<u8>> {
-        // On this thread: a hop to another one would be waited for once a batch, and on a busy machine long.
+        // The calls run on this thread, because switching to another one would take long on a busy machine.
         self.runtime.block_on(async {
             let mut answer = Vec::new();
             for body in bodies {

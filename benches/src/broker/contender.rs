@@ -1,4 +1,4 @@
-//! The servers that answer DEALER clients, each in a process of its own.
+//! The servers that answer DEALER clients, each in its own process.
 
 use crate::host::{self, Host};
 use crate::options::Options;
@@ -30,7 +30,7 @@ pub enum Server {
     Other(Process, String),
 }
 
-/// All that can take part, and the others, each with the reason.
+/// The contenders that can take part, and the others with the reason.
 pub fn all(options: &Options) -> Result<(Vec<Contender>, Vec<String>)> {
     let (mut contenders, mut skipped) = (Vec::new(), Vec::new());
     let host = match &options.host {
@@ -78,7 +78,7 @@ impl Server {
         endpoint
     }
 
-    /// Of its process.
+    /// The processor time of its process.
     pub fn id(&self) -> u32 {
         match self {
             Self::Host(host, _) => host.id(),

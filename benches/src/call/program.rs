@@ -1,4 +1,4 @@
-//! A contender's program, which makes calls when it is its turn; contenders/turns.rs is its side of it.
+//! A contender's program, which makes calls in its turns; `contenders/turns.rs` is the other side of the protocol.
 
 use anyhow::{Context, Result, ensure};
 use std::ffi::OsString;
@@ -10,13 +10,13 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 pub struct Program {
     pub contenders: Vec<String>,
     process: Child,
-    // None only while it is dropped.
+    // This is none only during drop.
     turns: Option<ChildStdin>,
     figures: Lines<BufReader<ChildStdout>>,
 }
 
 impl Program {
-    /// Starts it, and waits until all its contenders are.
+    /// Starts the program, and waits until all its contenders are ready.
     pub fn start(program: &Path, arguments: &[OsString]) -> Result<Self> {
         let starting = || format!("starting {}", program.display());
         let mut process = Command::new(program)
@@ -37,7 +37,7 @@ impl Program {
         }
     }
 
-    /// Lets one contender make calls for so long; the time of one of them in nanoseconds.
+    /// Lets one contender make calls for this long. Returns the time of one call in nanoseconds.
     pub fn turn(&mut self, contender: &str, body_bytes: usize, calls_ms: u64) -> Result<f64> {
         let turns = self.turns.as_mut().context("the program has no stdin")?;
         writeln!(turns, "{contender} {body_bytes} {calls_ms}")?;
@@ -54,7 +54,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // The end of its stdin is the end of its turns.
+        // The program ends at the end of its stdin.
         self.turns = None;
         let _ = self.process.wait();
     }

@@ -1,4 +1,4 @@
-//! Who answers `/downcase/`: a server that is started for its turn and then stopped.
+//! The contenders that answer `/downcase/`: servers that are started for their turn and then stopped.
 
 use crate::host::Host;
 use crate::process::Process;
@@ -8,13 +8,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 use tempfile::NamedTempFile;
 
-/// How often an instance serves where it serves more than once; the same for all who can.
+/// The number of calls per instance of the contenders that reuse instances.
 pub const REUSE: u32 = 10_000;
 
 /// How a server is started.
 pub struct Contender {
     pub name: &'static str,
-    /// Whether it is ours: then no message may be lost.
+    /// Whether it is Tidegate, which may lose no message.
     pub is_host: bool,
     start: Box<dyn Fn() -> Result<Running>>,
 }
@@ -22,15 +22,15 @@ pub struct Contender {
 /// A server that listens.
 pub struct Running {
     pub address: SocketAddr,
-    /// Who gets what it publishes, if it does.
+    /// The subscriber to what it publishes, if it publishes.
     pub tap: Option<Tap>,
     pub server: Server,
 }
 
-/// What ends at the end of the turn.
+/// The process that is stopped at the end of the turn.
 pub enum Server {
     Host(Host),
-    /// With what it has written to stderr.
+    /// A process and its stderr.
     Other(Process, NamedTempFile),
 }
 
@@ -42,7 +42,7 @@ impl Server {
         }
     }
 
-    /// Starts one that is not ours.
+    /// Starts a server that is not Tidegate.
     pub fn start(command: &mut Command) -> Result<Self> {
         let log = NamedTempFile::new()?;
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.reopen()?).spawn();
@@ -50,7 +50,7 @@ impl Server {
         Ok(Self::Other(Process::of(child), log))
     }
 
-    /// What it complained of, where that is not told otherwise.
+    /// What the server has written to stderr, for an error message.
     pub fn complaint(&self) -> String {
         match self {
             Self::Host(_) => String::new(),
@@ -64,7 +64,7 @@ impl Contender {
         Self { name, is_host: false, start: Box::new(start) }
     }
 
-    /// One of our own.
+    /// A Tidegate host.
     pub fn host(name: &'static str, start: impl Fn() -> Result<Running> + 'static) -> Self {
         Self { is_host: true, ..Self::new(name, start) }
     }
@@ -74,7 +74,8 @@ impl Contender {
     }
 }
 
-/// For a server that cannot choose a port and say so. Somebody else may take it meanwhile; then the server does not start.
+/// A free port, for servers that cannot choose one and report it. If another program takes it meanwhile, the server
+/// fails to start.
 pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 pub const FLASK: &str = "demo in Python, Flask's own server";
 pub const GUNICORN: &str = "demo in Python, gunicorn 2 × 8";
 
-/// The two; or what is missing.
+/// The two contenders, or the reason why they cannot take part.
 pub fn contenders(python: &Path) -> Result<Vec<Contender>, String> {
     let imports = Command::new(python).args(["-c", "import flask, zmq, gunicorn"]).stderr(Stdio::null()).status();
     if !imports.is_ok_and(|status| status.success()) {

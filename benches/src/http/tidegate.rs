@@ -1,4 +1,4 @@
-//! The host, as it comes and with its logic compiled in, with somebody who takes what it publishes and without PUB.
+//! The host: with plugins and with the logic compiled in, with a subscriber and without PUB.
 
 use super::contender::{Contender, REUSE, Running, Server};
 use crate::host::{self, Host};
@@ -14,9 +14,9 @@ pub const REUSED: &str = "tidegate, instance reused";
 pub const COMPILED_IN: &str = "logic compiled in";
 pub const COMPILED_IN_SILENT: &str = "logic compiled in, no PUB";
 
-/// All of them; or those with plugins, and why the others are missing.
+/// All contenders, or those with plugins and the reason why the others cannot take part.
 pub fn contenders(options: &Options) -> Result<(Vec<Contender>, Option<String>)> {
-    // This one first: both are built to one place.
+    // This build first, because both write to the same path.
     let compiled_in = match (&options.compiled_in, &options.host) {
         (Some(path), _) => Some(path.clone()),
         (None, None) => Some(host::build_compiled_in()?),

@@ -9,11 +9,11 @@ pub const AS_IT_COMES: &str = "wasmtime serve, as it comes";
 pub const RECIPE: &str = "wasmtime serve, our guest and pool recipe";
 pub const REUSED: &str = "wasmtime serve, recipe, instance reused";
 
-/// What the host's own pool is set to; see host/src/plugin/run/runtime.rs.
+/// The settings of the host's own pool; see host/src/plugin/run/runtime.rs.
 const POOL: [&str; 3] =
     ["-Opooling-allocator=y", "-Opooling-memory-keep-resident=131072", "-Opooling-table-keep-resident=65536"];
 
-/// The three; or what is missing.
+/// The three contenders, or the reason why they cannot take part.
 pub fn contenders(wasmtime: &Path) -> Result<Vec<Contender>, String> {
     let version = Command::new(wasmtime).arg("--version").output();
     if !version.is_ok_and(|output| output.status.success()) {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-/// Receives so many messages, and says when it has.
+/// Receives this many messages, then reports it.
 #[derive(Args)]
 pub struct Collector {
     #[arg(long)]

@@ -1,4 +1,4 @@
-//! The clients of a broker: DEALER sockets that keep a number of requests on their way each.
+//! The clients of a broker: DEALER sockets, each with a fixed number of outstanding requests.
 
 use crate::figures::quantile;
 use anyhow::{Context, Result, ensure};
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
 const WARM_UP: Duration = Duration::from_millis(300);
-/// No reply for so long means that one was lost.
+/// If no reply arrives for this long, one was lost.
 const PATIENCE_MS: i32 = 10_000;
 
-/// Clients in one thread, each with `window` requests on their way.
+/// Clients in one thread, each with `window` outstanding requests.
 #[derive(Args)]
 pub struct Dealers {
     #[arg(long)]
@@ -23,12 +23,12 @@ pub struct Dealers {
     seconds: u64,
 }
 
-/// What they measured.
+/// The results of the clients.
 #[derive(Deserialize, Serialize)]
 pub struct Exchanged {
     pub replies: u64,
     pub seconds: f64,
-    /// Of a window of one, where each reply answers the request before it; else none.
+    /// Latencies, if the window is one, so that each reply belongs to the request before it; else none.
     pub p50_us: Option<f64>,
     pub p99_us: Option<f64>,
 }
@@ -43,7 +43,8 @@ impl Dealers {
         let context = zmq::Context::new();
         let sockets = (0..self.clients).map(|number| {
             let socket = context.socket(zmq::DEALER)?;
-            // Of this process alone: what the server still has for the clients before these is not for them.
+            // The identities contain the process id, so that late replies to clients of an earlier turn do not reach
+            // these.
             socket.set_identity(format!("worker-{number}-{}", std::process::id()).as_bytes())?;
             socket.set_linger(0)?;
             socket.set_rcvtimeo(PATIENCE_MS)?;
@@ -103,7 +104,7 @@ impl Clients {
         Ok(1)
     }
 
-    /// Takes in the replies that are there, and sends a request for each.
+    /// Receives the replies that have arrived, and sends a request for each.
     fn turn(&mut self) -> Result<u64> {
         let mut items: Vec<_> = self.sockets.iter().map(|socket| socket.as_poll_item(zmq::POLLIN)).collect();
         ensure!(zmq::poll(&mut items, PATIENCE_MS.into())? > 0, "no reply within {PATIENCE_MS} ms");

@@ -6,7 +6,7 @@ use zmq_sys::beyond::{Switch, set_switch};
 
 /// The size of each message.
 pub const MESSAGE_BYTES: usize = 64;
-/// So many wait in libzmq, and then the sender does: nothing is dropped.
+/// The send queue of libzmq. When it is full the sender blocks, so that nothing is dropped.
 const QUEUE_MESSAGES_MAX: i32 = 100_000;
 
 /// Publishes numbered messages once somebody has subscribed.
@@ -22,7 +22,7 @@ impl Feeder {
     }
 
     pub(super) fn run(&self) -> Result<()> {
-        // XPUB is PUB that tells of its subscribers.
+        // An XPUB socket is a PUB socket that receives subscriptions.
         let mut socket = zmq::Context::new().socket(zmq::XPUB)?;
         socket.set_sndhwm(QUEUE_MESSAGES_MAX)?;
         set_switch(socket.as_mut_ptr(), Switch::XpubNodrop, true).map_err(|code| anyhow!("XPUB_NODROP: {code}"))?;
@@ -39,7 +39,7 @@ impl Feeder {
     }
 }
 
-/// Ten digits in front, cheaper than formatting.
+/// Writes the number as ten digits at the front of the message, which is cheaper than formatting.
 fn write_digits(message: &mut [u8; MESSAGE_BYTES], mut number: u64) {
     for digit in message[..10].iter_mut().rev() {
         *digit = b'0' + (number % 10) as u8;

@@ -1,11 +1,11 @@
-//! A process that takes part in a comparison, and what it says on stdout.
+//! A process of a comparison, and the lines that it writes to stdout.
 
 use anyhow::{Context, Result, bail, ensure};
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// Ends when it is dropped.
+/// A process that ends when this is dropped.
 pub struct Process {
     child: Child,
     said: BufReader<ChildStdout>,
@@ -21,7 +21,7 @@ impl Process {
 
     pub fn start(command: &mut Command) -> Result<Self> {
         let name = format!("{command:?}");
-        // Its stdin tells it when we have ended.
+        // The end of its stdin tells the peer that its parent has ended.
         let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = started.with_context(|| format!("starting {name}"))?;
         let said = BufReader::new(child.stdout.take().context("it has no stdout")?);

@@ -6,7 +6,7 @@ use std::thread;
 
 const BACKEND: &str = "inproc://backend";
 
-/// `zmq_proxy`, with workers in native code that send back what they receive.
+/// `zmq_proxy` with native workers that return what they receive.
 #[derive(Args)]
 pub struct Proxy {
     #[arg(long)]
@@ -34,7 +34,7 @@ impl Proxy {
     }
 }
 
-/// Each frame goes back as libzmq handed it out, uncopied.
+/// Each frame is sent back without being copied.
 fn echo(worker: &zmq::Socket) -> zmq::Result<()> {
     loop {
         let frame = worker.recv_msg(0)?;

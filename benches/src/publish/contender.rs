@@ -1,4 +1,4 @@
-//! Pairs of a publisher and a subscriber, each in a process of its own.
+//! Pairs of a publisher and a subscriber, each in its own process.
 
 use crate::peer::{Collector, Feeder, MESSAGE_BYTES, Process};
 use crate::python;
@@ -13,9 +13,9 @@ const RAW: &str = "libzmq to libzmq, counted";
 const PYZMQ_PUBLISHER: &str = "pyzmq to libzmq, counted";
 const PYZMQ_SUBSCRIBER: &str = "libzmq to the demo in pyzmq, log";
 
-/// `2026-01-02T03:04:05.678Z `, the message, and a newline.
+/// The size of a log line: `2026-01-02T03:04:05.678Z `, the message, and a newline.
 const LINE_BYTES: u64 = 25 + MESSAGE_BYTES as u64 + 1;
-/// A log that has not grown for so long is not complete, and never will be.
+/// A log that has not grown for this long will never be complete.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -33,13 +33,13 @@ enum Subscriber {
     Demo(PathBuf),
 }
 
-/// How long it took, and what is not in the log as it was sent, where there is one to compare.
+/// The time that a turn took, and the number of messages that are missing in the log, if there is a log.
 pub struct Carried {
     pub seconds: f64,
     pub lost: Option<u64>,
 }
 
-/// All that can take part, and the others, each with the reason.
+/// The contenders that can take part, and the others with the reason.
 pub fn all(host: &Path, python: &Path) -> (Vec<Contender>, Vec<String>) {
     let of = |name, publisher, subscriber| Contender { name, publisher, subscriber };
     let mut contenders =
@@ -103,7 +103,7 @@ fn wait_for_size(log: &Path, bytes: u64) -> Result<()> {
     Ok(())
 }
 
-/// How many of the numbered messages are not in the log, each in its place.
+/// How many of the numbered messages are not in the log at their place.
 fn missing(log: &Path, messages: u64) -> Result<u64> {
     let mut lines = BufReader::new(std::fs::File::open(log)?);
     let (mut line, mut expected) = (Vec::new(), 0);

@@ -1,4 +1,4 @@
-//! More and more DEALER clients that have asked once.
+//! A growing number of DEALER clients, each of which has made one request.
 
 use super::{Effort, Point, load};
 use crate::idle::{Crowd, Idle};

@@ -1,4 +1,4 @@
-//! More and more HTTP connections that have asked once.
+//! A growing number of HTTP connections, each of which has made one request.
 
 use super::{Effort, Point, load};
 use crate::idle::{Crowd, Idle};
@@ -6,7 +6,7 @@ use crate::launch::{Launch, component};
 use anyhow::Result;
 use std::path::Path;
 
-/// All of them have to be there until the end.
+/// The host must keep all idle connections until the end.
 const CONFIG: &str = "[http]\nconnections_max = 1000000\nidle_timeout_ms = 3600000\n";
 
 pub fn measure(binary: &Path, sizes: &[usize], effort: Effort) -> Result<Vec<Point>> {

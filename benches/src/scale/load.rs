@@ -1,4 +1,4 @@
-//! The messages by which the host's cost is told: so many of them, and every answer is looked at.
+//! The messages of which the host's cost is measured: a fixed number, and every answer is checked.
 
 use crate::client::Client;
 use anyhow::{Context, Result, ensure};
@@ -7,11 +7,11 @@ use std::thread;
 
 const CONNECTIONS: usize = 16;
 const DEALERS: usize = 3;
-/// Requests of one DEALER that are on their way.
+/// The outstanding requests of one DEALER.
 const WINDOW: usize = 10;
 const ANSWER_MAX_MS: i32 = 60_000;
 
-/// HTTP requests on some connections, each of which asks the plugins of these names in turn.
+/// Makes HTTP requests on several connections, each of which calls the plugins of these names in turn.
 pub fn http(address: SocketAddr, names: &[String], requests: usize) -> Result<()> {
     in_parallel(CONNECTIONS, |index| {
         let mine = names.iter().cycle().skip(index).step_by(CONNECTIONS).take(names.len().div_ceil(CONNECTIONS));
@@ -26,7 +26,7 @@ pub fn http(address: SocketAddr, names: &[String], requests: usize) -> Result<()
     })
 }
 
-/// Requests of some DEALER clients, each of which is answered once.
+/// Makes requests of several DEALER clients, each of which is answered once.
 pub fn dealers(endpoint: &str, requests: usize) -> Result<()> {
     let context = zmq::Context::new();
     in_parallel(DEALERS, |_| {

@@ -1,4 +1,4 @@
-//! More and more plugins, each of its own code; one of them is asked, or all in turn.
+//! A growing number of plugins, each with its own code; one of them is called, or all in turn.
 
 use super::point::cost;
 use super::{Effort, Point, load};
@@ -19,7 +19,7 @@ fn measure_size(binary: &Path, size: usize, effort: Effort) -> Result<Point> {
     for (number, name) in names.iter().enumerate() {
         launch.put(name, &variant(&downcase, number))?;
     }
-    // Compiles them, which takes a while.
+    // This compiles the plugins, which takes a while.
     launch.start()?.stop()?;
     let running = launch.start()?;
     let address = running.address("http")?;

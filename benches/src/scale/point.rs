@@ -1,4 +1,4 @@
-//! What is measured at one size, and how it becomes tables.
+//! The measurements at one size, and their tables.
 
 use super::Effort;
 use crate::report::Table;
@@ -7,7 +7,7 @@ use anyhow::Result;
 use std::thread::sleep;
 use std::time::Duration;
 
-/// One size in one round.
+/// The measurements of one size in one round.
 pub struct Point {
     pub cost_us: f64,
     pub rest_ms_per_second: f64,
@@ -17,9 +17,9 @@ pub struct Point {
 }
 
 impl Point {
-    /// Looks at a process at rest, then while it deals with `messages`, which `exchange` brings about.
+    /// Measures a process while it is idle, then while `exchange` makes it handle `messages`.
     pub fn measure(id: u32, effort: Effort, exchange: impl Fn(usize) -> Result<()>) -> Result<Self> {
-        // What is only there after the first messages is there.
+        // The first messages allocate what is only allocated once.
         exchange(effort.messages / 10)?;
         let before = processor_time(id)?;
         sleep(effort.rest);
@@ -35,7 +35,7 @@ impl Point {
     }
 }
 
-/// Processor time of a process per message.
+/// The processor time of a process per message.
 pub fn cost(id: u32, messages: usize, exchange: impl Fn(usize) -> Result<()>) -> Result<Duration> {
     let before = processor_time(id)?;
     exchange(messages)?;
@@ -43,7 +43,7 @@ pub fn cost(id: u32, messages: usize, exchange: impl Fn(usize) -> Result<()>) ->
     Ok(used.div_f64(messages as f64))
 }
 
-/// One kind of growth: all sizes, round by round.
+/// One kind of growth: the measurements of all sizes in all rounds.
 pub struct Series {
     name: &'static str,
     sizes: Vec<usize>,
@@ -59,7 +59,7 @@ impl Series {
         self.rounds.push(round);
     }
 
-    /// What each size is called.
+    /// The name of each size.
     pub fn names(&self) -> Vec<String> {
         self.sizes.iter().map(|size| format!("{size} {}", self.name)).collect()
     }
@@ -86,7 +86,8 @@ impl Series {
         tables
     }
 
-    /// A line for each size from the one with this index on; `of` is told the smallest one's too, and how much less that is.
+    /// A line for each size from the one with this index on. `of` also gets the point of the smallest size, and the
+    /// difference in size.
     fn table(
         &self,
         measure: String,

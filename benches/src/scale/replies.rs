@@ -1,4 +1,4 @@
-//! More and more replies that wait for their time, an hour away; and how the host ends nevertheless.
+//! A growing number of replies that are delayed by an hour, and the end of the host meanwhile.
 
 use super::load::{dealer, dealers};
 use super::{Effort, Point};
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const HOLD: &str = include_str!("../hold.wat");
-/// Replies to one request.
+/// The number of replies to one request.
 const HELD: usize = 1_000;
 const CONFIG: &str = "[limits]\ndelay_ms_max = 3600000\nreplies_max = 1000\n[messaging]\nqueue_messages_max = 10000000\n\
                       [shutdown]\ngrace_ms = 1000\n";
@@ -33,18 +33,18 @@ pub fn measure(binary: &Path, sizes: &[usize], effort: Effort) -> Result<Vec<Poi
     sizes.iter().map(&mut point).collect()
 }
 
-/// How long a host takes to end while so many replies wait.
+/// Measures how long a host takes to end while this many replies wait.
 fn ending(launch: &Launch, size: usize) -> Result<Duration> {
     let running = launch.start()?;
     hold(&running, 0, size)?;
     let (took, status) = running.stop()?;
-    // They are given up, and the host says so.
+    // The exit code says that the replies were abandoned.
     let expected = if size == 0 { 0 } else { 3 };
     ensure!(status.code() == Some(expected), "with {size} replies pending the host ended with {status}");
     Ok(took)
 }
 
-/// Has the host hold more replies, and waits until it does.
+/// Makes the host schedule more replies, and waits until it has.
 fn hold(running: &Running, before: usize, size: usize) -> Result<()> {
     let context = zmq::Context::new();
     let asking = dealer(&context, running.endpoint("frontend")?)?;
@@ -54,7 +54,7 @@ fn hold(running: &Running, before: usize, size: usize) -> Result<()> {
     wait_for(running.address("admin")?, size)
 }
 
-/// Waits until so many replies wait.
+/// Waits until this many replies are scheduled.
 fn wait_for(admin: SocketAddr, replies: usize) -> Result<()> {
     let mut client = Client::connect(admin, "/broker").context("connecting to the admin surface")?;
     let began = Instant::now();

@@ -1,4 +1,4 @@
-//! Swaps the component of a route, and sees when the new one serves.
+//! Swaps the component of a route, and measures when the new one serves.
 
 use crate::client::Client;
 use crate::launch::variant;
@@ -9,21 +9,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
-/// How often the route is asked who answers; and how often beside other traffic, of which this is to be no part.
+/// The interval at which the route is polled, alone and beside other traffic, which the polls must not disturb.
 const LOOK: Duration = Duration::from_micros(200);
 const LOOK_BESIDE_TRAFFIC: Duration = Duration::from_millis(5);
-/// Between one swap and the next: the host takes a file that comes again at once for one that is being written.
+/// The pause between two swaps: the host takes a file that changes again at once for one that is being written.
 const PAUSE: Duration = Duration::from_millis(60);
 const SWAP_MAX: Duration = Duration::from_secs(30);
 
-/// How a new component comes.
+/// The way in which a new component is put in place.
 #[derive(Clone, Copy)]
 pub enum Way {
     /// Renamed into place; the host has never seen it.
     NeverSeen,
     /// Renamed into place; the host has compiled it before.
     SeenBefore,
-    /// The same, written over the one that is there.
+    /// Written over the file in place.
     WrittenOver,
 }
 
@@ -36,7 +36,7 @@ pub struct Swapper {
 }
 
 impl Swapper {
-    /// For the component at `path`, which serves at `/x/`.
+    /// A swapper of the component at `path`, which serves `/x/`.
     pub fn new(path: PathBuf, address: SocketAddr) -> Result<Self> {
         let client = Client::connect(address, "/x/?param=HeLLo").context("connecting")?;
         let mut swapper = Self { path, client, generation: String::new(), variants: 0 };
@@ -44,7 +44,7 @@ impl Swapper {
         Ok(swapper)
     }
 
-    /// Puts a component into its place, of which the host has to make a new generation. Tells how long that took.
+    /// Puts a component in place, of which the host must make a new generation. Returns how long that took.
     pub fn swap(&mut self, component: &[u8], way: Way) -> Result<Duration> {
         self.swap_and_look(component, way, LOOK)
     }
@@ -74,7 +74,7 @@ impl Swapper {
         }
     }
 
-    /// Does some work while two components are swapped for each other.
+    /// Runs some work while two components are swapped for each other.
     pub fn while_swapping<T>(
         &mut self,
         components: [&[u8]; 2],
@@ -106,7 +106,7 @@ impl Swapper {
     }
 }
 
-/// Replaces a file at once, as installers do. Tells when.
+/// Replaces a file atomically, as installers do. Returns the time of it.
 fn rename_over(path: &Path, content: &[u8]) -> Result<Instant> {
     let new = path.with_extension("new");
     std::fs::write(&new, content)?;

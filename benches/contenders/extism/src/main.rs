@@ -11,7 +11,7 @@ const GUEST: &[u8] = include_bytes!("../guest.wasm");
 const FUNCTION: &str = "downcase";
 
 fn main() -> Result<()> {
-    // Compiled once: a fresh plugin is a fresh instance here, as it is at Tidegate.
+    // The plugin is compiled once, so that a fresh plugin is a fresh instance, as in Tidegate.
     let builder = PluginBuilder::new(Manifest::new([Wasm::data(GUEST)])).with_wasi(false);
     let compiled = CompiledPlugin::new(builder)?;
     let mut reused = Plugin::new_from_compiled(&compiled)?;
@@ -22,7 +22,7 @@ fn main() -> Result<()> {
             calls: Box::new(|bodies| {
                 let mut answer: &[u8] = &[];
                 for body in bodies {
-                    // Borrowed from the guest: what it costs to own the answer is not counted against extism.
+                    // The answer is borrowed from the guest, so that extism is not charged for a copy.
                     answer = reused.call(FUNCTION, body)?;
                 }
                 Ok(answer.to_vec())
