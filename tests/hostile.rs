@@ -32,7 +32,7 @@ fn host(config: &str) -> Host {
 }
 
 /// Adds files to the scanned directory, eight at a time, and waits until the log says whether each is loaded.
-fn drop_in<'a>(host: &Host, files: impl IntoIterator<Item = (&'a str, &'a [u8])>) {
+fn add_files<'a>(host: &Host, files: impl IntoIterator<Item = (&'a str, &'a [u8])>) {
     let plugins = host.directory.path().join("plugins");
     let files: Vec<_> = files.into_iter().collect();
     for batch in files.chunks(8) {
@@ -53,9 +53,9 @@ fn replace(path: &Path, content: &[u8]) {
 }
 
 /// Sets its flag on drop, also when an assertion fails: otherwise the thread that waits for the flag would never end.
-struct Raised<'a>(&'a AtomicBool);
+struct SetOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for Raised<'_> {
+impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -75,7 +75,7 @@ fn with_good_answers<T>(host: &Host, work: impl FnOnce() -> T) -> T {
             answers
         });
         let result = {
-            let _guard = Raised(&enough);
+            let _guard = SetOnDrop(&enough);
             work()
         };
         let answers = asking.join().expect("every answer of the good plugin is right");

@@ -175,7 +175,7 @@ def hundred_dealers():
             socket = host.socket(zmq.DEALER)
             for number in range(50):
                 socket.send_multipart([b"client %d" % index, b"%d" % number])
-            # Several workers: only the replies to one request have an order.
+            # With several workers, only the replies to the same request are ordered.
             received = sorted(tuple(socket.recv_multipart()) for _ in range(50))
             if received != sorted((b"client %d" % index, b"%d" % number) for number in range(50)):
                 failures.append(received)
@@ -222,7 +222,7 @@ def curve_clients():
                 host.get("/downcase/?param=Probe")
             assert subscriber.recv() == b"lower case of Probe is probe"
             assert keys["b"][0].decode() in host.stderr()
-            # Put on the list, it is let in as soon as it connects anew.
+            # Once its key is authorized, the client is let in when it connects again.
             (folder / "b.key").rename(authorized / "b.key")
             while "b.key" not in host.stderr().rpartition("added=")[2]:
                 assert time.monotonic() < deadline

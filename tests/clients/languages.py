@@ -23,10 +23,9 @@ LANGUAGES = ["rust", "c", "javascript", "python"]
 
 READY_S = 60
 PATIENCE_S = 20
-# Two components have 10 to 20 MB: a minute and more on a busy machine, in a host built without optimisation.
+# Two components have 10 to 20 MB, which a host built without optimisation compiles for a minute or more.
 LOAD_S = 600
-# The deadline of a call, long enough for the neighbours on a busy machine; the other limits of a call are the defaults,
-# which all runtimes keep.
+# The deadline of a call, long enough for a busy machine. The other limits are the defaults, which all runtimes keep.
 DEADLINE_S = 4
 OUTPUT_BYTES_MAX = 1 << 20
 SETTINGS = "".join(f"[plugins.{language}.settings]\ngreeting = 'good day, {language}'\n" for language in LANGUAGES)
@@ -40,8 +39,8 @@ failures = 0
 {SETTINGS}
 """
 
-# What goes into a transform, the status that comes of it, and the answer; of an answer that is an error, a part of the
-# host's sentence. And what is not for the caller, but stands in the log.
+# The body for a transform, the status, and the answer (of an error, a part of its text); and a text that must not be in
+# the answer, but in the log.
 TRANSFORMS = [
     ("downcase:MiXeD", 200, "lower case of MiXeD is mixed", None),
     ("downcase:ÄÖ Ω", 200, "lower case of ÄÖ Ω is äö ω", None),
@@ -59,8 +58,8 @@ TRANSFORMS = [
     (f"big:{2 * OUTPUT_BYTES_MAX}", 502, "output_bytes_max", None),
 ]
 
-# The same for a reply policy: the first of two frames, the status, and the delays of the replies, which have the frames
-# of the request.
+# The same for a reply policy: the first of two frames, the status, and the delays of the replies, whose frames are
+# those of the request.
 REPLIES = [
     ("none", 200, [], None),
     ("twice", 200, [0, 100], None),
@@ -72,8 +71,8 @@ REPLIES = [
     ("memory", 502, "memory_bytes_max", None),
 ]
 
-# What a guest gets that tries more than it may: the error of its language, or nothing. What a runtime lacks altogether
-# (files and the network in JavaScript) ends the call.
+# The result of each attempt of a guest to use what it may not: an error of its language, or nothing. What a runtime
+# lacks altogether (files and the network in JavaScript) ends the call.
 CAPABILITIES = {
     "rust": {
         "file": (200, b"error: "),
@@ -83,7 +82,7 @@ CAPABILITIES = {
         "arguments": (200, b"[]"),
         "stdin": (200, b"error: StreamError::Closed"),
     },
-    # A C library's way to a file or a socket is refused when the component is built.
+    # In C, files and sockets are refused when the component is built.
     "c": {
         "environment": (200, b"0"),
         "arguments": (200, b"0"),
@@ -106,7 +105,7 @@ CAPABILITIES = {
     },
 }
 
-# Which of these attempts reach the host, and are counted there.
+# The attempts that reach the host, and are counted there.
 COUNTED = {
     "rust": ["stdin"],
     "c": ["stdin"],
@@ -121,7 +120,7 @@ class Host:
     def __init__(self, directory):
         config, self.log = directory / "tidegate.toml", directory / "stderr"
         config.write_text(CONFIG)
-        # A cache of its own, which knows none of the components.
+        # An empty cache.
         flags = [f"--cache={directory / 'cache'}", "--publish=none", "--frontend=none"]
         places = ["--http=127.0.0.1:0", "--admin=127.0.0.1:0"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}
@@ -371,7 +370,7 @@ class Tally:
 def main():
     tally = Tally()
     with tempfile.TemporaryDirectory() as directory, Host(Path(directory)) as host:
-        # One after the other, so that the times are theirs alone.
+        # The components are loaded one after the other, so that their times do not include each other.
         loaded = {language: host.load(language, language) for language in LANGUAGES}
         print("| guest | component | load | load, compiled before | call | memory of a call |")
         print("| --- | --- | --- | --- | --- | --- |")

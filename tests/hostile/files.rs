@@ -1,7 +1,7 @@
 //! Files that are not regular, too large or damaged.
 
 use super::components::noise;
-use super::{call_each, drop_in, has_line, host, log_of, with_good_answers};
+use super::{call_each, add_files, has_line, host, log_of, with_good_answers};
 use crate::harness::{Process, bytes, tidegate};
 use std::process::Command;
 
@@ -48,7 +48,7 @@ fn damaged_copies_of_a_good_component_are_refused_or_whole() {
     let host = host("[limits]\ncall_deadline_ms = 2000");
     let files = || cuts.iter().chain(&flips).map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
     with_good_answers(&host, || {
-        drop_in(&host, files());
+        add_files(&host, files());
         for (name, _) in &cuts {
             let answer = host.get(&format!("/{name}/?param=HeLLo"));
             let whole = (answer.status, answer.text()) == (200, "lower case of HeLLo is hello");

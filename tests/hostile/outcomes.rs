@@ -2,7 +2,7 @@
 
 use super::table::Outcome::{self, Answers, Refused, Serves};
 use super::table::{DEADLINE, Row, SHORT_MS, calls, refusals};
-use super::{call_each, drop_in, has_line, host, log_of, with_good_answers};
+use super::{call_each, add_files, has_line, host, log_of, with_good_answers};
 
 /// The longest log line that a guest may cause.
 const LINE_BYTES_MAX: usize = 64 << 10;
@@ -45,7 +45,7 @@ fn assert_outcomes(rows: &[Row]) {
     let host = host(&config);
     let names: Vec<_> = rows.iter().map(|row| row.0).collect();
     let statuses = with_good_answers(&host, || {
-        drop_in(&host, rows.iter().map(|(name, _, bytes)| (*name, bytes.as_slice())));
+        add_files(&host, rows.iter().map(|(name, _, bytes)| (*name, bytes.as_slice())));
         call_each(&host, &names)
     });
     let log = log_of(host);

@@ -2,7 +2,7 @@
 
 use super::components::{holding, instances};
 use super::table::SHORT_MS;
-use super::{drop_in, host, log_of, with_good_answers};
+use super::{add_files, host, log_of, with_good_answers};
 use crate::fixtures;
 use crate::harness::Client;
 
@@ -13,7 +13,7 @@ fn what_one_plugin_takes_of_the_pool_is_not_missed_by_another() {
     for (count, fields) in [(50, ""), (1, "(memory 0)"), (5, "(table 0 funcref)")] {
         let host = host(&format!("[limits]\ncall_deadline_ms = {SHORT_MS}"));
         let hoard = holding(fixtures::waiting(), &instances(count, fields));
-        drop_in(&host, [("hoard", hoard.as_slice())]);
+        add_files(&host, [("hoard", hoard.as_slice())]);
         with_good_answers(&host, || {
             std::thread::scope(|scope| {
                 for _ in 0..64 {

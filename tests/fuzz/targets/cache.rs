@@ -1,4 +1,4 @@
-//! Entries of the compile cache: mode, place and kind of a change, then what was compiled.
+//! Fuzzes entries of the compile cache: file mode, position and kind of a change, then the compiled artifact.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

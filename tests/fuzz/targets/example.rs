@@ -1,4 +1,4 @@
-//! The examples that a component carries: any text.
+//! Fuzzes the examples section of a component: any text.
 #![no_main]
 
 use tidegate::config::EXAMPLES_MAX;

@@ -1,4 +1,4 @@
-//! What stands on the command line: endpoints, names and paths of plugins.
+//! Fuzzes arguments of the command line: endpoints, and names and paths of plugins.
 #![no_main]
 
 use tidegate::config::{Endpoint, check_endpoint, check_name};

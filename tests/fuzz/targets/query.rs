@@ -1,4 +1,4 @@
-//! The query of a request: any text.
+//! Fuzzes the query of a request: any text.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|text: &str| tidegate::fuzzing::query(text));

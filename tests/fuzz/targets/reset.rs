@@ -1,4 +1,4 @@
-//! Modules of all kinds with one export, called again and again in an instance that is reset and in new ones.
+//! Fuzzes the reset: generated modules with one export, called repeatedly in an instance that is reset and in new ones.
 #![no_main]
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 use wasm_smith::{Config, Module};
 
-/// The steps after which a module traps.
+/// The number of steps after which a module traps.
 const FUEL: u32 = 1_000;
 const CALLS_MAX: usize = 16;
 
@@ -23,7 +23,7 @@ fn calls(bytes: &mut Unstructured) -> Result<()> {
         (0..bytes.int_in_range(2..=CALLS_MAX)?).map(|_| bytes.arbitrary()).collect::<Result<_>>()?;
     let config = Config {
         exports: Some(EXPORTS.clone()),
-        // Whatever adds no state of another kind: the rest is refused anyway.
+        // Features that the host refuses are off.
         exceptions_enabled: false,
         gc_enabled: false,
         memory64_enabled: false,

@@ -1,4 +1,4 @@
-//! The custom sections of a component or a module: any bytes.
+//! Fuzzes the custom sections of a component or a module: any bytes.
 #![no_main]
 
 use tidegate::cli::plugin::embedded_digest;
@@ -19,7 +19,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     }
     assert_eq!(custom_section(bytes, EXAMPLES_SECTION), last);
 
-    // What `plugin build` appends to a sound component is what is read of it.
+    // The digest that `plugin build` appends to a valid component can be read again.
     if is_sound(bytes) {
         let mut longer = bytes.to_vec();
         let section = CustomSection { name: "tidegate:sources".into(), data: b"digest".into() };
@@ -28,7 +28,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Whether the bytes are a component or a module. The validator alone lets the file end within a nested one.
+/// Whether the bytes are a valid component or module. The validator alone accepts a file that ends within a nested one.
 fn is_sound(bytes: &[u8]) -> bool {
     use wasmparser::Payload::{ComponentSection, ModuleSection};
     let nested_end_within = Parser::new(0).parse_all(bytes).all(|payload| match payload {

@@ -15,7 +15,7 @@ import urllib.request
 from pathlib import Path
 
 BINARY, COMPONENT = (Path(argument).resolve() for argument in sys.argv[1:3])
-# 12 MB are compiled first: a minute and more in a host built without optimisation.
+# The component has 12 MB, which a host built without optimisation compiles for a minute or more.
 READY_S = 600
 PATIENCE_S = 60
 
@@ -74,7 +74,7 @@ def main():
                 "a GET": (ask(f"{hello}/world?a=b"), (200, "Hello, GET /world")),
                 "a POST": (ask(f"{hello}/", b"data"), (200, "Hello, POST / data")),
                 "a fetch of a granted host": (ask(f"{hello}/fetch?url={granted}"), (200, "fetched 200 from elsewhere")),
-                # The guest catches nothing: its engine answers for it.
+                # The guest does not catch the exception, so its engine answers.
                 "a fetch of another": (ask(f"{hello}/fetch?url=http://example.com/")[0], 500),
             }
             told = json.loads(ask(surfaces["admin"] + "/plugins/hello")[1])

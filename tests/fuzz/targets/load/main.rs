@@ -1,4 +1,4 @@
-//! A component's way through every stage of a load, and one call of each of its roles: any bytes, or the text form.
+//! Fuzzes every stage of a load, and one call of each role of the component: any bytes, or the text form.
 #![no_main]
 
 mod mutation;

@@ -1,5 +1,5 @@
-//! Mutation within the sections of a component, which stay whole: bytes that are changed anywhere would nearly always
-//! be refused for a wrong length, before anything of interest happens.
+//! Mutation within the sections of a component, whose lengths stay right: random changes of bytes would nearly always
+//! be refused for a wrong length, before any other code is reached.
 
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -7,13 +7,13 @@ const MODULE_IN_COMPONENT: u8 = 1;
 const COMPONENT_IN_COMPONENT: u8 = 4;
 const CODE_IN_MODULE: u8 = 10;
 
-/// The component or module with one change in it; none if the bytes are neither, or for one seed in eight.
+/// The component or module with one change; none if the bytes are neither, or for one seed in eight.
 pub fn mutated(bytes: &[u8], size_max: usize, seed: u32) -> Option<Vec<u8>> {
     let mut chance = Chance(seed.into());
     if chance.below(8) == 0 {
         return None;
     }
-    // The text form becomes the binary one: that is where the sections are.
+    // The text form is converted to the binary form, which has sections.
     let bytes = wat::parse_bytes(bytes).ok()?;
     let room = size_max.checked_sub(bytes.len())?;
     mutated_sections(&bytes, room, &mut chance)
@@ -84,7 +84,7 @@ fn mutated_code(code: &[u8], room: usize, chance: &mut Chance) -> Option<Vec<u8>
 
 fn mutated_bytes(bytes: &[u8], room: usize) -> Vec<u8> {
     let mut mutated = bytes.to_vec();
-    // The bytes that tell its length may become more, too.
+    // The encoding of the length may become longer, too.
     mutated.resize(bytes.len() + room.saturating_sub(16).min(256), 0);
     let (size, size_max) = (bytes.len(), mutated.len());
     if size_max > 0 {
@@ -94,13 +94,13 @@ fn mutated_bytes(bytes: &[u8], room: usize) -> Vec<u8> {
     mutated
 }
 
-/// What stands after its own length, and the rest.
+/// Splits off a length-prefixed part. Returns it and the rest.
 fn sized(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = number(bytes)?;
     rest.split_at_checked(length.try_into().ok()?)
 }
 
-/// A number in LEB128, and the rest.
+/// Splits off a number in LEB128. Returns it and the rest.
 fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let mut number = 0;
     for (index, byte) in bytes.iter().enumerate().take(5) {
