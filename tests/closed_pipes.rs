@@ -128,23 +128,26 @@ fn no_command_dies_of_output_that_goes_nowhere() {
         run(command.args(words.split_whitespace()).args(arguments), stdout, stderr)
     };
     for (words, arguments) in commands(&host) {
-        let told = format!("{words} {arguments:?}");
+        let invocation = format!("{words} {arguments:?}");
         let usual = run_in(words, &arguments, Output::Read, Output::Read);
-        assert!(matches!(usual.code, Some(0..=2)), "{told}: {usual:?}");
+        assert!(matches!(usual.code, Some(0..=2)), "{invocation}: {usual:?}");
         for (stdout, stderr) in
             [(Output::Closed, Output::Read), (Output::Closed, Output::Closed), (Output::Closed, Output::Full)]
         {
             let ended = run_in(words, &arguments, stdout, stderr);
-            assert_eq!(ended.code, usual.code, "{told} with {stdout:?} and {stderr:?}: {ended:?}");
-            assert!(!ended.stderr.contains("panicked") && !ended.stderr.contains("Broken pipe"), "{told}: {ended:?}");
+            assert_eq!(ended.code, usual.code, "{invocation} with {stdout:?} and {stderr:?}: {ended:?}");
+            assert!(
+                !ended.stderr.contains("panicked") && !ended.stderr.contains("Broken pipe"),
+                "{invocation}: {ended:?}"
+            );
         }
         let ended = run_in(words, &arguments, Output::Full, Output::Read);
         if usual.stdout.is_empty() {
-            assert_eq!(ended.code, usual.code, "{told}: {ended:?}");
+            assert_eq!(ended.code, usual.code, "{invocation}: {ended:?}");
         } else {
-            assert_eq!(ended.code, Some(1), "{told}: {ended:?}");
+            assert_eq!(ended.code, Some(1), "{invocation}: {ended:?}");
             let reason = "error: writing to stdout: No space left on device (os error 28)\n";
-            assert!(ended.stderr.ends_with(reason), "{told}: {ended:?}");
+            assert!(ended.stderr.ends_with(reason), "{invocation}: {ended:?}");
         }
     }
     assert_eq!(host.stop(), 0);

@@ -129,8 +129,8 @@ fn a_crowd_of_peers_holds_up_nobody_who_is_in() {
     drop(callers);
     let refused = "tidegate_socket_handshakes_refused_total{socket=\"frontend\",reason=\"no-descriptors\"}";
     assert!(counted(&host, refused) > 0, "{}", host.admin("/metrics").text());
-    let told = host.process.stderr().matches("as many descriptors are taken").count();
-    assert!(told <= 4, "{told} lines:\n{}", host.process.stderr());
+    let lines = host.process.stderr().matches("as many descriptors are taken").count();
+    assert!(lines <= 4, "{lines} lines:\n{}", host.process.stderr());
 
     drop((crowds, dealers));
     let newcomer = client(zmq::DEALER, host.surface("frontend"));

@@ -16,15 +16,15 @@ fn connect(kind: zmq::SocketType, endpoint: &str) -> zmq::Socket {
 
 /// Starts a `zmq_proxy` in front of `endpoint` and returns the proxy's endpoint. It ends with the process.
 fn proxy(endpoint: &str) -> String {
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let backend = connect(zmq::DEALER, endpoint);
     thread::spawn(move || {
         let frontend = zmq::Context::new().socket(zmq::ROUTER).unwrap();
         frontend.bind("tcp://127.0.0.1:*").unwrap();
-        tell.send(frontend.get_last_endpoint().unwrap().unwrap()).unwrap();
+        sender.send(frontend.get_last_endpoint().unwrap().unwrap()).unwrap();
         zmq::proxy(&frontend, &backend)
     });
-    told.recv().unwrap()
+    receiver.recv().unwrap()
 }
 
 #[track_caller]

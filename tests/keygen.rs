@@ -71,7 +71,7 @@ fn half_a_configuration_is_refused_with_what_is_missing() {
     let (code, stderr) = refusal(&["--curve-authorized-keys=nowhere", &secret]);
     assert!(code == Some(1) && stderr.contains("reading the authorized keys in nowhere"), "{stderr}");
 
-    for (arguments, told) in [
+    for (arguments, words) in [
         (&["--key", &pair.file("secret.key")][..], "--server-key <KEY|FILE>"),
         (&["--server-key", &pair.public], "--key <FILE>"),
         (
@@ -83,7 +83,7 @@ fn half_a_configuration_is_refused_with_what_is_missing() {
         for subcommand in ["subscribe", "request"] {
             let mut process = Process::start(tidegate().current_dir(&directory).arg(subcommand).args(arguments));
             assert_eq!(process.wait().code(), Some(2), "{}", process.stderr());
-            assert!(process.stderr().contains(told), "{told} is not in {}", process.stderr());
+            assert!(process.stderr().contains(words), "{words} is not in {}", process.stderr());
         }
     }
 }

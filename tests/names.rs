@@ -74,8 +74,8 @@ fn a_name_with_an_address_of_ipv6_alone_is_connected_to() {
 #[test]
 fn a_name_is_tried_by_one_family_after_the_other() {
     let Some(process) = subscribed("both.test") else { return };
-    let told = "nothing answers at both.test, which stands for 127.0.0.1 and ::1; still trying\n";
-    assert!(process.stderr().contains(told), "{}", process.stderr());
+    let message = "nothing answers at both.test, which stands for 127.0.0.1 and ::1; still trying\n";
+    assert!(process.stderr().contains(message), "{}", process.stderr());
     assert!(process.stderr().contains("connected to tcp://both.test:"), "{}", process.stderr());
 }
 
@@ -114,23 +114,23 @@ fn sockets_and_surfaces_are_bound_to_what_a_name_stands_for() {
 fn an_unknown_name_is_said_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let endpoint = format!("tcp://{UNKNOWN}:5556");
-    let told = format!("the name {UNKNOWN} is not known: ");
+    let message = format!("the name {UNKNOWN} is not known: ");
     let run = |arguments: &[&str]| {
         Process::start(tidegate().current_dir(directory.path()).args(arguments).args(["--connect", &endpoint]))
     };
     // A subscriber goes on trying, because the name may be added later.
     let mut subscriber = run(&["subscribe"]);
-    subscriber.wait_for_line(&["connecting to", &endpoint, &told, "still trying"]);
+    subscriber.wait_for_line(&["connecting to", &endpoint, &message, "still trying"]);
     subscriber.signal("TERM");
     assert_eq!(subscriber.wait().code(), Some(0));
     let mut requester = run(&["request", "--clients=1", "--requests=1", "--timeout=500ms"]);
-    requester.wait_for_line(&["connecting to", &endpoint, &told]);
+    requester.wait_for_line(&["connecting to", &endpoint, &message]);
     assert_eq!(requester.wait().code(), Some(1));
     for (flag, role) in [("publish", "PUB"), ("frontend", "ROUTER")] {
         let setup = Setup::new().committed("echo").with(&[&format!("--{flag}=tcp://{UNKNOWN}:*")]);
         let mut host = Process::start(&mut setup.command());
         assert_eq!(host.wait().code(), Some(1));
-        let error = format!("error: binding {role} to tcp://{UNKNOWN}:*: {told}");
+        let error = format!("error: binding {role} to tcp://{UNKNOWN}:*: {message}");
         assert!(host.stderr().contains(&error), "{}", host.stderr());
     }
     let http = Setup::new().with(&[&format!("--http={UNKNOWN}:0")]);

@@ -39,7 +39,7 @@ fn plugin(arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String, Str
 
 /// The stdout of a command that must succeed.
 #[track_caller]
-fn said(arguments: &[&str]) -> String {
+fn stdout_of(arguments: &[&str]) -> String {
     let (code, stdout, stderr) = plugin(arguments, &[]);
     assert_eq!(code, 0, "{arguments:?}: {stderr}");
     stdout.trim_end().to_owned()
@@ -58,7 +58,7 @@ fn refused(arguments: &[&str], environment: &[(&str, &str)], words: &[&str]) {
 /// Pushes a committed component. Returns its reference by digest.
 #[track_caller]
 fn push(name: &str, reference: &str) -> String {
-    said(&["push", &component(name).display().to_string(), reference])
+    stdout_of(&["push", &component(name).display().to_string(), reference])
 }
 
 fn path(directory: &Path, name: &str) -> (PathBuf, String) {
@@ -105,7 +105,7 @@ fn a_component_is_pushed_and_pulled_as_the_layout_says() {
     let directory = tempfile::tempdir().unwrap();
     let (file, text) = path(directory.path(), "pulled.wasm");
     for reference in [&registry.reference("1"), &pinned] {
-        assert_eq!(&said(&["pull", reference, "-o", &text]), &pinned);
+        assert_eq!(&stdout_of(&["pull", reference, "-o", &text]), &pinned);
         assert_eq!(std::fs::read(&file).unwrap(), bytes("downcase"));
         std::fs::remove_file(&file).unwrap();
     }
@@ -132,7 +132,7 @@ fn a_host_runs_by_tag_and_by_digest_and_says_so() {
     assert_eq!((&status["source"], &status["artifact"]), (&json!(reference), &json!(artifact)));
     host.process.wait_for_line_up_to(LONG_PATIENCE, &["loaded", &reference, artifact, digest]);
     let admin = host.surface("admin").trim_start_matches("http://");
-    let list = said(&["list", "--admin", admin]);
+    let list = stdout_of(&["list", "--admin", admin]);
     assert!(list.contains(&format!("{reference}@{}", &artifact[..19])), "{list}");
     // A component that is put has no artifact, and cannot be persisted, because only a push writes to a registry.
     let refused = host.admin_request("PUT", "/plugins/x?persist=true", Some(&bytes("upcase")));
@@ -170,7 +170,7 @@ fn what_other_tools_push_is_read() {
         other["layers"][0]["mediaType"] = json!(media_type);
         let tag = format!("other-{number}");
         registry.put_manifest(&tag, &other);
-        said(&["pull", &registry.reference(&tag), "-o", &text]);
+        stdout_of(&["pull", &registry.reference(&tag), "-o", &text]);
         assert_eq!(std::fs::read(&file).unwrap(), bytes("downcase"), "{media_type}");
         std::fs::remove_file(&file).unwrap();
     }
@@ -185,7 +185,7 @@ fn what_other_tools_push_is_read() {
         "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [entry],
     });
     registry.put_manifest("index", &index);
-    assert_eq!(said(&["pull", &registry.reference("index"), "-o", &text]), pinned);
+    assert_eq!(stdout_of(&["pull", &registry.reference("index"), "-o", &text]), pinned);
     index["manifests"][0]["platform"]["architecture"] = json!("amd64");
     registry.put_manifest("amd64", &index);
     refused(&["pull", &registry.reference("amd64"), "-o", &text], &[], &["architecture wasm"]);
@@ -230,7 +230,7 @@ fn a_moved_tag_is_picked_up_under_traffic_with_nothing_lost() {
     let directory = tempfile::tempdir().unwrap();
     let (bad, text) = path(directory.path(), "bad.wasm");
     std::fs::write(bad, wat::parse_str("(component)").unwrap()).unwrap();
-    said(&["push", &text, &reference]);
+    stdout_of(&["push", &text, &reference]);
     host.process.wait_for_line_up_to(LONG_PATIENCE, &["not loaded", "type-check"]);
     push("upcase", &reference);
     wait_for_generation(&host, 6, UP);

@@ -163,7 +163,7 @@ fn what_is_not_taken_before_the_host_ends_is_counted() {
         drop(client);
         let (code, stderr) = host.stop_and_tell();
         assert_eq!(code, 0);
-        let told = if format == "json" {
+        let reported = if format == "json" {
             let ledger = crate::balance::at_exit(&stderr);
             ledger["sockets"]["publish"]["cut-off"].as_u64()
         } else {
@@ -172,7 +172,7 @@ fn what_is_not_taken_before_the_host_ends_is_counted() {
                 line.strip_suffix(" at publish: thrown away with the queues of its peers")?.parse().ok()
             })
         };
-        assert!(told.is_some_and(|count| count > 3), "{stderr}");
+        assert!(reported.is_some_and(|count| count > 3), "{stderr}");
     }
 }
 

@@ -58,16 +58,16 @@ fn every_answer_names_its_request() {
 fn a_trace_is_taken_over() {
     let host =
         Setup::new().plugin("first", &fixtures::telling_pair(0)).plugin("second", &fixtures::telling_pair(1)).start();
-    let (name, told) = traced(&host, "/first/?param=x", TRACEPARENT);
+    let (name, body) = traced(&host, "/first/?param=x", TRACEPARENT);
     assert!(name.starts_with(&format!("{TRACE}-")), "{name}");
-    assert_eq!(told, name);
+    assert_eq!(body, name);
     assert_eq!(traced(&host, "/second/?param=x", TRACEPARENT).1, TRACEPARENT);
     assert_ne!(traced(&host, "/first/?param=x", TRACEPARENT).0, name);
     // An invalid id is replaced, like a missing one.
     for broken in ["00-0-0-01", &TRACEPARENT.to_uppercase(), &format!("{TRACEPARENT}-x")] {
-        let (name, told) = traced(&host, "/second/?param=x&a=b", broken);
+        let (name, body) = traced(&host, "/second/?param=x&a=b", broken);
         assert!(!name.starts_with(TRACE), "{name}");
-        assert_eq!(told, "b");
+        assert_eq!(body, "b");
     }
     assert_eq!(host.stop(), 0);
 }

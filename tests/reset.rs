@@ -55,8 +55,8 @@ fn lines(host: &Host, guests: &[Guest]) -> BTreeMap<&'static str, Vec<String>> {
     let of = |name: &str| {
         let plugin = format!("plugin=\"{name}\"");
         let is_late = |line: &str| line.contains("call_deadline_ms");
-        let told = |line: &&str| line.contains(&plugin) && line.contains("call failed") && !is_late(line);
-        log.lines().filter(told).map(normalized).collect()
+        let is_failure = |line: &&str| line.contains(&plugin) && line.contains("call failed") && !is_late(line);
+        log.lines().filter(is_failure).map(normalized).collect()
     };
     guests.iter().map(|guest| (guest.name, of(guest.name))).collect()
 }

@@ -121,19 +121,19 @@ fn what_answers_the_frontend_stays() {
         let mut process = Process::start(tidegate().args(["plugin", "unload", name, "--admin", admin]));
         (process.wait().code(), process.stdout() + &process.stderr())
     };
-    let (code, said) = unload("echo");
-    assert!(code == Some(1) && said.contains("echo stays: it answers the frontend"), "{said}");
-    let (code, said) = unload("nobody");
-    assert!(code == Some(1) && said.contains("no plugin is named nobody"), "{said}");
-    let (code, said) = unload("x");
-    let told = "x is unloaded: generation 1; the next start loads it again from plugins/x.wasm\n";
-    assert_eq!((code, said.as_str()), (Some(0), told));
+    let (code, output) = unload("echo");
+    assert!(code == Some(1) && output.contains("echo stays: it answers the frontend"), "{output}");
+    let (code, output) = unload("nobody");
+    assert!(code == Some(1) && output.contains("no plugin is named nobody"), "{output}");
+    let (code, output) = unload("x");
+    let expected = "x is unloaded: generation 1; the next start loads it again from plugins/x.wasm\n";
+    assert_eq!((code, output.as_str()), (Some(0), expected));
     std::fs::remove_file(file(&host)).unwrap();
     assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&bytes("upcase"))).status, 200);
-    let (code, said) = unload("x");
+    let (code, output) = unload("x");
     assert!(
-        code == Some(0) && said.ends_with("plugins/x.wasm is not there, so the next start does without it\n"),
-        "{said}"
+        code == Some(0) && output.ends_with("plugins/x.wasm is not there, so the next start does without it\n"),
+        "{output}"
     );
     assert_eq!(host.stop(), 0);
 }

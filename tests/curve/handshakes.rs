@@ -32,9 +32,9 @@ fn the_key_of_a_request_reaches_the_policy_and_the_log() {
     guarded.authorize("client.key", &guarded.client);
     let socket = guarded.authorized_dealer();
     socket.send("who am I", 0).unwrap();
-    let told = socket.recv_multipart(0).unwrap();
-    let key = told.iter().position(|frame| frame == b"tidegate.curve-key").expect("the key's name");
-    assert_eq!(told[key + 1], guarded.client.public.as_bytes());
+    let metadata = socket.recv_multipart(0).unwrap();
+    let key = metadata.iter().position(|frame| frame == b"tidegate.curve-key").expect("the key's name");
+    assert_eq!(metadata[key + 1], guarded.client.public.as_bytes());
 
     fs::write(guarded.host.plugin_path("policy"), fixtures::reply_policy("", "(unreachable)")).unwrap();
     guarded.host.process.wait_for_log("generation=2");
@@ -98,7 +98,7 @@ fn a_refused_client_says_so_once_and_why() {
     let stranger = Pair::new(guarded.host.directory.path().join("stranger"));
     let (server, secret) = (guarded.server.public.as_str(), guarded.client.file("secret.key"));
     for (subcommand, surface) in [("subscribe", "publish"), ("request", "frontend")] {
-        for (keys, told) in [
+        for (keys, words) in [
             (
                 &["--server-key", server, "--key", &secret][..],
                 &["refused this client's key", &guarded.client.public][..],
@@ -110,7 +110,7 @@ fn a_refused_client_says_so_once_and_why() {
             (&[], &["lets in nobody without keys", "--server-key"]),
         ] {
             let process = guarded.run(subcommand, surface, keys);
-            process.wait_for_line(&[&["connecting to tcp://127.0.0.1:"], told].concat());
+            process.wait_for_line(&[&["connecting to tcp://127.0.0.1:"], words].concat());
             // Meanwhile the client tries again several times.
             std::thread::sleep(std::time::Duration::from_millis(1500));
             let stderr = process.stderr();

@@ -93,8 +93,8 @@ impl Host {
 /// Checks the ledger of a host that the test did not stop: it must add up, whatever is in flight.
 impl Drop for Host {
     fn drop(&mut self) {
-        let told = self.surface("admin") != "none";
-        if told && !std::thread::panicking() && !self.process.has_ended() {
+        let has_admin = self.surface("admin") != "none";
+        if has_admin && !std::thread::panicking() && !self.process.has_ended() {
             assert_even(&self.ledger());
         }
     }

@@ -1,7 +1,7 @@
 //! Files that are not regular, too large or damaged.
 
 use super::components::noise;
-use super::{call_each, add_files, has_line, host, log_of, with_good_answers};
+use super::{add_files, call_each, has_line, host, log_of, with_good_answers};
 use crate::harness::{Process, bytes, tidegate};
 use std::process::Command;
 

@@ -2,7 +2,7 @@
 
 use super::table::Outcome::{self, Answers, Refused, Serves};
 use super::table::{DEADLINE, Row, SHORT_MS, calls, refusals};
-use super::{call_each, add_files, has_line, host, log_of, with_good_answers};
+use super::{add_files, call_each, has_line, host, log_of, with_good_answers};
 
 /// The longest log line that a guest may cause.
 const LINE_BYTES_MAX: usize = 64 << 10;

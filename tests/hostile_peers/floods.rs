@@ -51,10 +51,10 @@ fn whoever_changes_subscriptions_without_end_is_cut_off_and_holds_up_nobody() {
         });
         // By now each flooding thread has seen its connection closed, even one that was blocked in a write.
         assert!(all_cut_off.elapsed() < DELAY_MAX, "they went on for {:?}", all_cut_off.elapsed());
-        let told =
+        let lines =
             || host.process.stderr().matches("cut off: it changes its subscriptions faster than a peer may").count();
         // A log line is written a moment after the event.
-        wait_up_to(LONG_PATIENCE, "what is said of each of them", || (told() == floods.len()).then_some(()));
+        wait_up_to(LONG_PATIENCE, "what is said of each of them", || (lines() == floods.len()).then_some(()));
         let stderr = host.process.stderr();
         assert!(stderr.lines().count() < 100, "{} lines", stderr.lines().count());
         let grown = resident_mib(&host).saturating_sub(before);

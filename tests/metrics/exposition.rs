@@ -57,7 +57,7 @@ impl Exposition {
     #[track_caller]
     fn comment(&mut self, family: &mut Family, comment: &str, form: Form) {
         let (keyword, rest) = comment.split_once(' ').expect("a keyword");
-        let (name, said) = rest.split_once(' ').expect("a name, and what is said of it");
+        let (name, value) = rest.split_once(' ').expect("a name, and a value");
         assert_name(name);
         if name != family.name || family.has_samples {
             assert!(!self.kinds.contains_key(name), "{name} comes twice, or its samples are not together");
@@ -66,7 +66,7 @@ impl Exposition {
         match keyword {
             "HELP" => {
                 assert!(!std::mem::replace(&mut family.helped, true), "{name} has two texts");
-                assert!(!said.contains(['"', '\\']), "{name}: to be escaped: {said}");
+                assert!(!value.contains(['"', '\\']), "{name}: to be escaped: {value}");
             }
             "TYPE" => {
                 let kinds: &[&str] = match form {
@@ -75,16 +75,16 @@ impl Exposition {
                         &["counter", "gauge", "histogram", "gaugehistogram", "stateset", "info", "summary", "unknown"]
                     }
                 };
-                assert!(kinds.contains(&said), "{name}: {form:?} has no kind {said}");
+                assert!(kinds.contains(&value), "{name}: {form:?} has no kind {value}");
                 assert!(family.kind.is_empty(), "{name} has two kinds");
                 let total = name.ends_with("_total");
-                assert!(said != "counter" || total == (form == Form::Prometheus), "the name of the counter {name}");
-                said.clone_into(&mut family.kind);
-                self.kinds.insert(name.to_owned(), said.to_owned());
+                assert!(value != "counter" || total == (form == Form::Prometheus), "the name of the counter {name}");
+                value.clone_into(&mut family.kind);
+                self.kinds.insert(name.to_owned(), value.to_owned());
             }
             "UNIT" => {
                 assert_eq!(form, Form::OpenMetrics, "{name} has a unit");
-                assert!(name.ends_with(&format!("_{said}")), "{name} does not end with its unit {said}");
+                assert!(name.ends_with(&format!("_{value}")), "{name} does not end with its unit {value}");
             }
             _ => panic!("no such comment: # {comment}"),
         }

@@ -1,5 +1,5 @@
-//! Who a registry is told that we are: tokens that are revoked, files of podman and docker, helpers that are missing,
-//! and no proxy between this machine and itself.
+//! Authentication at a registry: revoked tokens, credential files of podman and docker, missing helpers, and no proxy
+//! for loopback.
 
 use super::raw::RawRegistry;
 use super::{host_of, plugin, setup};
@@ -27,7 +27,9 @@ fn a_revoked_token_is_replaced_by_one_new_one() {
     let directory = tempfile::tempdir().unwrap();
     let file = write(directory.path(), "config.json", &registry.address, AUTH);
     let host = host_of(&registry.reference("x")).env("DOCKER_CONFIG", directory.path().to_str().unwrap()).start();
-    let looks = |who: &str| registry.asked("/manifests/").iter().filter(|asked| asked.who == who).count();
+    let looks = |authorization: &str| {
+        registry.asked("/manifests/").iter().filter(|asked| asked.authorization == authorization).count()
+    };
     wait_up_to(LONG_PATIENCE, "looks with the first token", || (looks("Bearer token-1") > 3).then_some(()));
     assert_eq!(registry.asked("/token").len(), 1);
 
@@ -74,14 +76,14 @@ fn a_denial_says_what_is_wrong() {
         assert_eq!(code, 1);
         stderr
     };
-    let said = pull(&[]);
-    assert!(said.contains("there are no credentials for it in ") && said.contains("podman login"), "{said}");
-    let said = pull(&[("REGISTRY_AUTH_FILE", &wrong)]);
-    assert!(said.contains(&format!("the credentials of {wrong}")) && said.contains("who are you"), "{said}");
-    assert!(!said.contains(WRONG_AUTH));
+    let stderr = pull(&[]);
+    assert!(stderr.contains("there are no credentials for it in ") && stderr.contains("podman login"), "{stderr}");
+    let stderr = pull(&[("REGISTRY_AUTH_FILE", &wrong)]);
+    assert!(stderr.contains(&format!("the credentials of {wrong}")) && stderr.contains("who are you"), "{stderr}");
+    assert!(!stderr.contains(WRONG_AUTH));
     std::fs::write(&wrong, "{").unwrap();
-    let said = pull(&[("REGISTRY_AUTH_FILE", &wrong)]);
-    assert!(said.contains("could not be used") && said.contains(&wrong), "{said}");
+    let stderr = pull(&[("REGISTRY_AUTH_FILE", &wrong)]);
+    assert!(stderr.contains("could not be used") && stderr.contains(&wrong), "{stderr}");
 }
 
 #[test]
@@ -126,14 +128,14 @@ fn a_helper_that_is_missing_keeps_no_public_component_away() {
     assert_eq!(host.get("/x/?param=AbC").text(), DOWN);
     let looks = registry.asked("/manifests/").len();
     wait_up_to(LONG_PATIENCE, "more looks", || (registry.asked("/manifests/").len() > looks + 3).then_some(()));
-    let said = "docker-credential-nowhere is not installed";
-    host.process.wait_for_line_up_to(LONG_PATIENCE, &["the registry is asked without any", said]);
-    assert_eq!(host.process.stderr().matches(said).count(), 1, "{}", host.process.stderr());
+    let warning = "docker-credential-nowhere is not installed";
+    host.process.wait_for_line_up_to(LONG_PATIENCE, &["the registry is asked without any", warning]);
+    assert_eq!(host.process.stderr().matches(warning).count(), 1, "{}", host.process.stderr());
     assert_eq!(host.stop(), 0);
     // The helper is named where it would have been needed.
     registry.asks_for(AUTH);
     let (code, _, stderr) = plugin(&["pull", &registry.reference("x")], &[("DOCKER_CONFIG", docker)]);
-    assert!(code == 1 && stderr.contains("denies access") && stderr.contains(said), "{stderr}");
+    assert!(code == 1 && stderr.contains("denies access") && stderr.contains(warning), "{stderr}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::proxy::Proxy;
 use super::registry::{Registry, registry};
-use super::{answer, host_of, plugin, push, refused, said, setup, wait_for_generation};
+use super::{answer, host_of, plugin, push, refused, setup, stdout_of, wait_for_generation};
 use crate::harness::{DOWN, LONG_PATIENCE, Process, Setup, UP, bytes, component, wait_up_to};
 use serde_json::json;
 
@@ -190,10 +190,10 @@ fn plain_http_is_for_this_machine_and_for_whom_it_is_told_of() {
     let elsewhere = registry.address.replace("127.0.0.1", "127.1");
     let (reference, file) = (format!("oci://{elsewhere}/team/x:1"), component("downcase").display().to_string());
     refused(&["push", &file, &reference], &[], &[&elsewhere, "does not answer", "oci.plain_http", "--plain-http"]);
-    said(&["push", &file, &reference, "--plain-http"]);
+    stdout_of(&["push", &file, &reference, "--plain-http"]);
     assert_no_start(&host_of(&reference), &[&elsewhere, "oci.plain_http"]);
-    let told = format!("[oci]\nplain_http = ['{elsewhere}']");
-    let host = setup().with(&[&format!("--plugin={reference}")]).config(&told).start();
+    let config = format!("[oci]\nplain_http = ['{elsewhere}']");
+    let host = setup().with(&[&format!("--plugin={reference}")]).config(&config).start();
     assert_eq!(answer(&host).text(), DOWN);
     assert_eq!(host.stop(), 0);
 }

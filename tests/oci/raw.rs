@@ -44,7 +44,7 @@ struct State {
 pub struct Asked {
     pub path: String,
     /// The value of `Authorization`.
-    pub who: String,
+    pub authorization: String,
     pub at: Instant,
 }
 
@@ -122,21 +122,21 @@ impl Shared {
         client.set_read_timeout(Some(WATCHDOG)).unwrap();
         let mut lines = BufReader::new(client).lines().map_while(Result::ok);
         let Some(request) = lines.next() else { return };
-        let (mut who, mut head) = (String::new(), request.split(' '));
+        let (mut authorization, mut head) = (String::new(), request.split(' '));
         for line in lines.take_while(|line| !line.is_empty()) {
             if let Some((name, value)) = line.split_once(": ")
                 && name.eq_ignore_ascii_case("authorization")
             {
-                who = value.to_owned();
+                authorization = value.to_owned();
             }
         }
         let (method, path) = (head.next().unwrap_or_default(), head.next().unwrap_or_default().to_owned());
-        self.lock().asked.push(Asked { path: path.clone(), who: who.clone(), at: Instant::now() });
+        self.lock().asked.push(Asked { path: path.clone(), authorization: authorization.clone(), at: Instant::now() });
         if path.contains("/manifests/") {
             let held = self.changed.wait_timeout_while(self.lock(), WATCHDOG, |state| state.holds_tags);
             drop(held.unwrap());
         }
-        let (status, headers, body) = self.answer(&path, &who, address);
+        let (status, headers, body) = self.answer(&path, &authorization, address);
         let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
         let _ = client.write_all(head.as_bytes());
         if method != "HEAD" {
@@ -160,10 +160,10 @@ impl Shared {
         sent
     }
 
-    fn answer(&self, path: &str, who: &str, address: &str) -> (&'static str, String, Vec<u8>) {
+    fn answer(&self, path: &str, authorization: &str, address: &str) -> (&'static str, String, Vec<u8>) {
         let mut state = self.lock();
         if path.starts_with("/token") {
-            let known = state.login.as_ref().is_some_and(|login| who == format!("Basic {login}"));
+            let known = state.login.as_ref().is_some_and(|login| authorization == format!("Basic {login}"));
             if !known || !state.gives_tokens {
                 let refused = json!({"errors": [{"code": "UNAUTHORIZED", "message": "who are you"}]});
                 return ("401 Unauthorized", String::new(), refused.to_string().into());
@@ -173,7 +173,7 @@ impl Shared {
             state.valid.insert(format!("Bearer {token}"));
             return ("200 OK", String::new(), json!({"token": token}).to_string().into());
         }
-        if state.login.is_some() && !state.valid.contains(who) {
+        if state.login.is_some() && !state.valid.contains(authorization) {
             let challenge = format!("www-authenticate: Bearer realm=\"http://{address}/token\",service=\"test\"\r\n");
             return ("401 Unauthorized", challenge, Vec::new());
         }

@@ -73,7 +73,7 @@ fn marks(pages: u32, steps: u32, fields: &str, look_as_well: &str, leave_as_well
                      (br_if 0 (i32.lt_u (local.get $at) {end})))
                   (i32.store8 (i32.const 1024)
                      (i32.add (i32.const 48) (i64.ne (local.get $found) (i64.const 0))))
-                  (return (block (result i32) {told}))))
+                  (return (block (result i32) {answer_of_look}))))
                (global.set $mark {word}) {leave_as_well}
                (local.set $at (i32.const 65536))
                (loop
@@ -82,7 +82,7 @@ fn marks(pages: u32, steps: u32, fields: &str, look_as_well: &str, leave_as_well
                   (br_if 0 (i32.lt_u (local.get $at) {end})))
                {ends} {answer})"#,
             look = LOOK[0],
-            told = returning("(i32.const 1024)", "(i32.const 1)"),
+            answer_of_look = returning("(i32.const 1024)", "(i32.const 1)"),
             answer = returning("(local.get $body)", "(local.get $body_len)"),
         ),
     )
