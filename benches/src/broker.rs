@@ -94,8 +94,8 @@ fn exchange(
     cpu: impl Fn() -> Result<f64>,
 ) -> Result<(Exchanged, f64)> {
     let mut dealers = Process::peer(Dealers::arguments(endpoint, clients, window, seconds))?;
-    dealers.hear("begin")?;
+    dealers.wait_for("begin")?;
     let before = cpu()?;
-    let exchanged = serde_json::from_str(&dealers.hear("end")?)?;
+    let exchanged = serde_json::from_str(&dealers.wait_for("end")?)?;
     Ok((exchanged, cpu()? - before))
 }

@@ -120,7 +120,7 @@ impl Host {
         self.process.id()
     }
 
-    /// Where a surface is, as the host told it.
+    /// The address that the host printed for a surface.
     pub fn place(&self, surface: &str) -> Result<&str> {
         self.surfaces.get(surface).map(|place| &**place).with_context(|| format!("the host names no surface {surface}"))
     }

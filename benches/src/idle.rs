@@ -1,5 +1,4 @@
-//! Clients that have asked once and then only stay connected: a process of this program's own, told how many by its
-//! caller.
+//! Idle clients: a process of this program that makes one request per client and then stays connected.
 
 use crate::client::Client;
 use anyhow::{Context, Result, ensure};

@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { address, path, body, connections, milliseconds, rate } = arguments;
     let route = Route { address: *address, path, body: body.as_bytes() };
     let span = Span { warm_up: Duration::ZERO, measured: Duration::from_millis(*milliseconds) };
-    let told = match *rate {
+    let result = match *rate {
         None => {
             let (per_second, failures) = traffic::flat_out(&route, *connections, span)?;
             let seconds = span.measured.as_secs_f64();
@@ -70,7 +70,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             serde_json::to_string(&AtRate { p50_ms: ms(0.5), p99_ms: ms(0.99), answers, failures })
         }
     };
-    println!("{}", told?);
+    println!("{}", result?);
     Ok(())
 }
 

@@ -89,7 +89,7 @@ enum Comparison {
 
 fn main() -> ExitCode {
     let measured = match Cli::parse().comparison {
-        Comparison::All(options) => all::run(&options, |reports| told(&options, reports, &reports)),
+        Comparison::All(options) => all::run(&options, |reports| print_reports(&options, reports, &reports)),
         Comparison::Http(options) => tell(&options, http::run(&options)),
         Comparison::Neighbours(options) => neighbours::run(&options),
         Comparison::Overload(options) => overload::run(&options),
@@ -119,11 +119,11 @@ fn main() -> ExitCode {
 /// Measures one comparison and prints its report.
 fn tell(options: &Options, report: Result<Report>) -> Result<bool> {
     let report = report?;
-    told(options, std::slice::from_ref(&report), &report)
+    print_reports(options, std::slice::from_ref(&report), &report)
 }
 
 /// Prints a report in the requested formats. Returns whether the exit code is 0.
-fn told(options: &Options, reports: &[Report], whole: &impl Serialize) -> Result<bool> {
+fn print_reports(options: &Options, reports: &[Report], whole: &impl Serialize) -> Result<bool> {
     match options.json {
         true => println!("{}", serde_json::to_string_pretty(whole)?),
         false => reports.iter().for_each(Report::print),

@@ -1,4 +1,4 @@
-//! What every comparison can be told.
+//! The options of every comparison.
 
 use clap::Args;
 use std::path::PathBuf;

@@ -39,8 +39,8 @@ fn main() -> Result<ExitCode> {
         return Ok(cli::run());
     }
     let program = Program::parse();
-    let alone = Alone::new(&program.downcase).map_err(told)?;
-    let mut reused = alone.instance().map_err(told)?;
+    let alone = Alone::new(&program.downcase).map_err(to_anyhow)?;
+    let mut reused = alone.instance().map_err(to_anyhow)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let caller = Caller::new(&runtime)?;
 
@@ -49,13 +49,13 @@ fn main() -> Result<ExitCode> {
         Contender {
             name: "component-reused",
             prefix: "",
-            calls: Box::new(|bodies| last(bodies, |body| reused.call(body).map_err(told))),
+            calls: Box::new(|bodies| last(bodies, |body| reused.call(body).map_err(to_anyhow))),
         },
         Contender {
             name: "component-fresh",
             prefix: "",
             calls: Box::new(|bodies| {
-                last(bodies, |body| alone.instance().and_then(|mut fresh| fresh.call(body)).map_err(told))
+                last(bodies, |body| alone.instance().and_then(|mut fresh| fresh.call(body)).map_err(to_anyhow))
             }),
         },
     ];
@@ -77,7 +77,7 @@ fn main() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn told(error: wasmtime::Error) -> anyhow::Error {
+fn to_anyhow(error: wasmtime::Error) -> anyhow::Error {
     anyhow::anyhow!("{error:#}")
 }
 

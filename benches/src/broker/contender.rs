@@ -67,7 +67,7 @@ impl Contender {
             Kind::Python(python) => Process::start(python::script(python, "pyzmq_broker.py").arg(WORKERS.to_string())),
         };
         let mut process = process?;
-        let endpoint = process.hear("ready")?;
+        let endpoint = process.wait_for("ready")?;
         Ok(Server::Other(process, endpoint))
     }
 }

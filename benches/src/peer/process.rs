@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 /// A process that ends when this is dropped.
 pub struct Process {
     child: Child,
-    said: BufReader<ChildStdout>,
+    stdout: BufReader<ChildStdout>,
     name: String,
 }
 
@@ -24,14 +24,14 @@ impl Process {
         // The end of its stdin tells the peer that its parent has ended.
         let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = started.with_context(|| format!("starting {name}"))?;
-        let said = BufReader::new(child.stdout.take().context("it has no stdout")?);
-        Ok(Self { child, said, name })
+        let stdout = BufReader::new(child.stdout.take().context("it has no stdout")?);
+        Ok(Self { child, stdout, name })
     }
 
     /// Waits for a line `WORD REST` and gives its rest.
-    pub fn hear(&mut self, word: &str) -> Result<String> {
+    pub fn wait_for(&mut self, word: &str) -> Result<String> {
         let mut line = String::new();
-        ensure!(self.said.read_line(&mut line)? > 0, "{} ended before it said {word}", self.name);
+        ensure!(self.stdout.read_line(&mut line)? > 0, "{} ended before it said {word}", self.name);
         match line.trim_end().strip_prefix(word) {
             Some(rest) => Ok(rest.trim_start().to_owned()),
             None => bail!("{} said {line:?} where {word} was expected", self.name),

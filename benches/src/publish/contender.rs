@@ -62,7 +62,7 @@ impl Contender {
             Some(python) => Process::start(python::script(python, "pyzmq_publish.py").arg(messages.to_string()))?,
             None => Process::peer(Feeder::arguments(messages))?,
         };
-        let endpoint = publisher.hear("ready")?;
+        let endpoint = publisher.wait_for("ready")?;
         let mut subscriber = match &self.subscriber {
             Subscriber::Counting => Process::peer(Collector::arguments(&endpoint, messages))?,
             Subscriber::Host(binary) => {
@@ -74,10 +74,10 @@ impl Contender {
                 Process::start(python::script(python, "pyzmq_subscribe.py").arg(&endpoint).arg(&log))?
             }
         };
-        publisher.hear("begin")?;
+        publisher.wait_for("begin")?;
         let began = Instant::now();
         match self.subscriber {
-            Subscriber::Counting => drop(subscriber.hear("end")?),
+            Subscriber::Counting => drop(subscriber.wait_for("end")?),
             _ => wait_for_size(&log, messages * LINE_BYTES)?,
         }
         let seconds = began.elapsed().as_secs_f64();

@@ -59,8 +59,8 @@ fn wait_for(admin: SocketAddr, replies: usize) -> Result<()> {
     let mut client = Client::connect(admin, "/broker").context("connecting to the admin surface")?;
     let began = Instant::now();
     loop {
-        let told: serde_json::Value = serde_json::from_slice(client.get().context("asking the broker")?.body)?;
-        let scheduled = told["replies_scheduled"].as_u64().context("the broker tells of no replies")?;
+        let broker: serde_json::Value = serde_json::from_slice(client.get().context("asking the broker")?.body)?;
+        let scheduled = broker["replies_scheduled"].as_u64().context("the broker tells of no replies")?;
         if scheduled == replies as u64 {
             return Ok(());
         }
