@@ -231,6 +231,31 @@ fn none_switches_it_off() {
     assert!(!directory.join(FILE).exists() && !directory.join("none").exists());
 }
 
+/// A trap says where a guest ended; what the guest said before it, why.
+#[test]
+fn what_a_guest_says_of_its_error_stands_above_its_trap() {
+    let component = fixtures::complaining();
+    // An instance that served before has said something of another call.
+    let host = Setup::new().plugin("x", &component).config("[plugins.x]\nreuse = 100").start();
+    assert_eq!(host.get("/x/?param=Nothing+wrong").status, 200);
+    let failed = host.get("/x/?param=The+input+has+no+nope");
+    assert_eq!((failed.status, failed.text().contains("nope")), (502, false), "it is not for the caller to read");
+    host.get("/x/?param=The+second");
+    let errors: Vec<_> = wait_for_letters(&host, 2).iter().map(|letter| letter["error"].clone()).collect();
+    for (error, said) in errors.iter().zip(["The input has no nope", "The second"]) {
+        let error = error.as_str().unwrap();
+        assert!(error.starts_with(&format!("the plugin trapped: {said}\nerror while executing")), "{error}");
+    }
+    host.process.wait_for_line(&["call failed", "request_id=", "the plugin trapped: The input has no nope\\nerror"]);
+
+    let file = host.directory.path().join("alone.wasm");
+    std::fs::write(&file, component).unwrap();
+    let mut call =
+        Process::start(tidegate().args(["plugin", "call", file.to_str().unwrap(), "--body", "The input has no nope"]));
+    assert_eq!(call.wait().code(), Some(1));
+    assert!(call.stderr().contains("the plugin trapped: The input has no nope\n"), "{}", call.stderr());
+}
+
 #[test]
 fn files_stay_within_their_bounds_and_the_newest_letters_stay() {
     const LETTERS: usize = 40;

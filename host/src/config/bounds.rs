@@ -56,6 +56,8 @@ pub const OUTBOUND_CONNECT_MS_MAX: u64 = 10_000;
 pub const CPU_BURST_MS: u64 = 100;
 /// Bytes of one log line of a plugin.
 pub const LOG_LINE_BYTES_MAX: usize = 4 << 10;
+/// Bytes of what a guest wrote of its own error in one call that stand above its trap.
+pub const ERROR_OUTPUT_BYTES_MAX: usize = 4 << 10;
 /// Random bytes of one host call.
 pub const RANDOM_BYTES_MAX: u64 = 1 << 20;
 /// A line of the log about the same thing, dead letters that are lost or connections that are refused say, is written once in this

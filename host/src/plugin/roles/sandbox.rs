@@ -101,8 +101,11 @@ impl Sandbox {
         Err(match store.data().memory_limits.refused {
             Some(RefusedGrowth::Memory) => CallError::OverMemory(limits.memory_bytes_max),
             Some(RefusedGrowth::Table) => CallError::OverTable(limits.table_elements_max),
-            // Not `{:?}`: that would add the host's own backtrace where the environment asks for those.
-            None => CallError::Trapped(format!("{error:#}")),
+            None => CallError::Trapped(match store.data().error_output() {
+                // Not `{:?}`: that would add the host's own backtrace where the environment asks for those.
+                Some(output) => format!("{output}\n{error:#}"),
+                None => format!("{error:#}"),
+            }),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! What the store of one instance holds.
 
 mod denied;
+mod error_output;
 mod guest_log;
 pub(crate) mod http_client;
 pub(crate) mod linker;
@@ -13,6 +14,7 @@ use super::meter;
 use super::plugin_state::PluginState;
 use crate::config::{HANDLER_FIELDS_BYTES_MAX, INSTANCES_MAX, RANDOM_BYTES_MAX, RESOURCES_MAX};
 use crate::plugin::call::CallError;
+use error_output::ErrorOutput;
 use guest_log::LogStream;
 use http_client::HttpClient;
 use memory_limits::{HighWater, MemoryLimits};
@@ -40,6 +42,7 @@ pub struct Guest {
     // Made when first asked for: most guests import nothing of it, and making it costs more than their whole call.
     wasi: Option<Wasi>,
     http: Option<Http>,
+    error_output: Option<ErrorOutput>,
     pub(crate) memory_limits: MemoryLimits,
     _permit: InstancePermit,
 }
@@ -80,6 +83,7 @@ impl Guest {
             resources,
             wasi: None,
             http: None,
+            error_output: None,
             memory_limits,
             _permit: permit,
         };
@@ -103,6 +107,9 @@ impl Guest {
         if let Some(wasi) = &guest.wasi {
             wasi.random.restart(&call_seed);
         }
+        if let Some(error_output) = &guest.error_output {
+            error_output.clear();
+        }
         guest.call_seed = call_seed;
     }
 
@@ -116,7 +123,7 @@ impl Guest {
     /// it was given the number is seen by the next one, also when it was handed back.
     pub(crate) fn reset(&mut self) -> bool {
         self.end_lines();
-        (self.wasi, self.http) = (None, None);
+        (self.wasi, self.http, self.error_output) = (None, None, None);
         // Only a table that was used takes anything in that may hold nothing.
         self.resources.set_max_capacity(0);
         let was_used = !self.resources.is_empty() || self.resources.push(()).is_ok();
@@ -129,6 +136,11 @@ impl Guest {
         let output_bytes_max = store.data().plugin_state.limits.output_bytes_max;
         store.set_hostcall_fuel(output_bytes_max);
         store.set_epoch_deadline(1);
+    }
+
+    /// What the guest wrote of its own error in this call.
+    pub(crate) fn error_output(&self) -> Option<String> {
+        self.error_output.as_ref()?.text()
     }
 
     /// The end of a call: what the guest wrote without ending the line goes to the log.
@@ -146,9 +158,10 @@ impl Drop for Guest {
 }
 
 impl Wasi {
-    fn new(plugin_state: &Arc<PluginState>, call_seed: &CallSeed) -> Self {
+    fn new(plugin_state: &Arc<PluginState>, call_seed: &CallSeed, error_output: ErrorOutput) -> Self {
         let random = GuestRandom::new(call_seed);
-        let output = [LogStream::new(Arc::clone(plugin_state)), LogStream::new(Arc::clone(plugin_state))];
+        let stream = |error_output| LogStream::new(Arc::clone(plugin_state), error_output);
+        let output = [stream(None), stream(Some(error_output))];
         let mut builder = WasiCtx::builder();
         builder
             .stdin(CountedStdin(Arc::clone(plugin_state)))
@@ -170,7 +183,10 @@ impl Wasi {
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let wasi = self.wasi.get_or_insert_with(|| Wasi::new(&self.plugin_state, &self.call_seed));
+        let wasi = self.wasi.get_or_insert_with(|| {
+            let error_output = self.error_output.get_or_insert_default().clone();
+            Wasi::new(&self.plugin_state, &self.call_seed, error_output)
+        });
         WasiCtxView { ctx: &mut wasi.context, table: &mut self.resources }
     }
 }
@@ -195,6 +211,9 @@ impl LoggingHost for Guest {
             Level::Warn => tracing::Level::WARN,
             Level::Error | Level::Critical => tracing::Level::ERROR,
         };
+        if level == tracing::Level::ERROR {
+            self.error_output.get_or_insert_default().write(format!("{message}\n").as_bytes());
+        }
         self.plugin_state.log(level, &context, &message);
     }
 }

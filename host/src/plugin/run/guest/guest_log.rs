@@ -1,5 +1,6 @@
 //! A plugin's lines in the host's log, by its logging import and its stdout and stderr: bounded in number and length.
 
+use super::error_output::ErrorOutput;
 use crate::config::LOG_LINE_BYTES_MAX;
 use crate::plugin::run::plugin_state::PluginState;
 use bytes::Bytes;
@@ -15,14 +16,19 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 pub(super) struct LogStream {
     plugin_state: Arc<PluginState>,
     line: Arc<Mutex<Vec<u8>>>,
+    error_output: Option<ErrorOutput>,
 }
 
 impl LogStream {
-    pub(super) fn new(plugin_state: Arc<PluginState>) -> Self {
-        Self { plugin_state, line: Arc::default() }
+    /// Of stderr also to `error_output`.
+    pub(super) fn new(plugin_state: Arc<PluginState>, error_output: Option<ErrorOutput>) -> Self {
+        Self { plugin_state, line: Arc::default(), error_output }
     }
 
     fn take(&self, bytes: &[u8]) {
+        if let Some(error_output) = &self.error_output {
+            error_output.write(bytes);
+        }
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         for &byte in bytes {
             if byte == b'\n' {
