@@ -4,7 +4,10 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// Like `write_all`, but tells how far it got.
+/// Like `write_all`, but also returns how many bytes were written before it ended.
+///
+/// # Errors
+/// The result beside the count is an error when the file took fewer bytes than there are.
 pub(crate) fn write_counting(file: &mut impl Write, bytes: &[u8]) -> (usize, io::Result<()>) {
     let mut written = 0;
     while written < bytes.len() {

@@ -115,8 +115,11 @@ pub(crate) struct Handshakes {
 }
 
 impl Handshakes {
-    /// Has a socket show these keys, and attaches to it, before it is connected to these endpoints. `name` is the
-    /// socket's alone in its context.
+    /// Sets these keys on a socket and attaches a monitor to it, before it is connected to these endpoints. `name` must be
+    /// unique in the socket's context.
+    ///
+    /// # Errors
+    /// When libzmq refuses a key, the monitor or the socket that reads it; says why.
     pub(crate) fn watch(
         context: &zmq::Context,
         socket: &zmq::Socket,
@@ -168,7 +171,10 @@ impl Handshakes {
         self.again_at.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
-    /// After a wait: hears what has happened, says it, and connects anew what is due.
+    /// After a wait: reads the monitor's events, reports new failures on stderr, and connects again what is due.
+    ///
+    /// # Errors
+    /// When the monitor's events cannot be received.
     pub(crate) fn attend(&mut self, socket: &zmq::Socket) -> zmq::Result<()> {
         while let Some(frames) = socket::receive_now(&self.events, 2)? {
             if let Some((event, value, address)) = read(&frames) {

@@ -25,6 +25,9 @@ pub(crate) struct LogFile<W = File> {
 
 impl LogFile {
     /// Opens the file for appending, or creates it.
+    ///
+    /// # Errors
+    /// When the system neither opens nor creates it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = append_to(path)?;
         let torn = ends_within_a_line(path);

@@ -67,8 +67,11 @@ pub struct Subscriber {
 }
 
 impl Subscriber {
-    /// Opens the log, connects, and starts the thread. The tally comes when it has ended: told to stop, or because
-    /// nobody reads its stdout any more.
+    /// Opens the log, connects, and starts the thread. The receiver gets the tally when the thread has ended: because of
+    /// [`Self::stop`], or because nobody reads its stdout any more.
+    ///
+    /// # Errors
+    /// When the log cannot be opened, an endpoint cannot be connected to, or the system gives no thread.
     pub fn start(settings: SubscriberSettings) -> Result<(Self, oneshot::Receiver<Tally>), SubscriberError> {
         let context = zmq::Context::new();
         let (ended, tally) = oneshot::channel();

@@ -43,7 +43,10 @@ impl LetterFile {
         Self { path, bytes_max, files_max }
     }
 
-    /// Appends a line, which ends with a newline, in a file that has room for it.
+    /// Appends a line, which ends with a newline. Rotates the files before that, if this one has no room for it.
+    ///
+    /// # Errors
+    /// When the line is larger than a file may be, or the system does not open, rotate or write the file.
     pub(super) fn append(&self, line: &[u8]) -> Result<(), WriteError> {
         if line.len() as u64 > self.bytes_max {
             return Err(WriteError::TooLarge(line.len(), self.bytes_max));

@@ -37,7 +37,10 @@ pub struct Curve {
 }
 
 impl Curve {
-    /// Reads the secret key, and the directory of authorized keys for the first time.
+    /// Reads the secret key, and the directory of authorized keys for the first time; watches the directory from then on.
+    ///
+    /// # Errors
+    /// When the key or the directory cannot be read, or the system gives no thread to watch it; says what to do.
     pub fn load(secret_key_file: &Path, authorized_keys_dir: &Path, supervisor: &Supervisor) -> Result<Self, String> {
         let pair = KeyPair::read(secret_key_file)?;
         if let Some(warning) = warning_if_open_to_others(secret_key_file) {
@@ -50,7 +53,11 @@ impl Curve {
         Ok(Self { pair, guarding: Arc::new(guarding), _watch: watch, supervisor: supervisor.clone() })
     }
 
-    /// Has a socket speak CURVE alone; before it is bound. Unless its context has a [`Authenticator`], nobody gets in.
+    /// Makes a socket accept CURVE alone; to be called before it is bound. Unless its context has an [`Authenticator`],
+    /// libzmq refuses every client.
+    ///
+    /// # Errors
+    /// When libzmq refuses one of the options.
     pub fn protect(&self, socket: &mut zmq::Socket) -> Result<(), String> {
         socket.set_curve_server(true).map_err(socket::cause)?;
         socket.set_curve_secretkey(self.pair.secret.as_bytes()).map_err(socket::cause)?;
@@ -59,7 +66,10 @@ impl Curve {
             .map_err(|code| format!("setting ZMQ_ZAP_ENFORCE_DOMAIN: error {code}"))
     }
 
-    /// Starts the thread that looks keys up for the sockets of a context; before they are bound.
+    /// Starts the thread that looks keys up for the sockets of a context; to be called before they are bound.
+    ///
+    /// # Errors
+    /// When the system gives no thread or socket pair, or the ZAP endpoint of the context cannot be bound.
     pub fn guard(&self, context: &zmq::Context) -> Result<Authenticator, String> {
         Authenticator::start(context, Arc::clone(&self.guarding), &self.supervisor)
     }

@@ -42,10 +42,13 @@ pub struct BindError {
     pub cause: String,
 }
 
-/// Starts the thread that owns a socket: `open` makes it there, `run` uses it until it closes. The supervisor knows of it by
-/// the name of the thread.
+/// Starts the thread that owns a socket: `open` makes it there, `run` uses it until it closes. The supervisor knows the thread
+/// by the name of its part.
 ///
-/// Returns once `open` has: with the thread and what `open` tells of the socket, or with the cause of its failure.
+/// Returns once `open` has: with the thread, and what `open` returned beside the socket.
+///
+/// # Errors
+/// When `open` fails or panics, or the system gives no thread; says why.
 pub(crate) fn spawn_owner<S, T: Send + 'static>(
     (supervisor, part): (&Supervisor, &str),
     open: impl FnOnce() -> Result<(S, T), String> + Send + 'static,
@@ -71,7 +74,10 @@ pub(crate) fn spawn_owner<S, T: Send + 'static>(
     }
 }
 
-/// Binds a socket. Returns the real endpoint, in which a wildcard port is a number; on failure the cause.
+/// Binds a socket. Returns the real endpoint, in which a wildcard port is a number.
+///
+/// # Errors
+/// When the socket cannot be bound there; says why, as a fragment.
 pub(crate) fn bind(socket: &zmq::Socket, endpoint: &str) -> Result<String, String> {
     ipc::check_length(endpoint)?;
     ipc::refuse_foreign_file(endpoint)?;
@@ -84,7 +90,10 @@ pub(crate) fn bind(socket: &zmq::Socket, endpoint: &str) -> Result<String, Strin
     }
 }
 
-/// As [`bind`]; where that is in the file system, such that no others may connect than `access` says.
+/// As [`bind`]; an endpoint in the file system is made such that no others may connect than `access` says.
+///
+/// # Errors
+/// Those of [`bind`]; and when the system does not give the file that group or mode.
 pub(crate) fn bind_guarded(socket: &zmq::Socket, endpoint: &str, access: IpcAccess) -> Result<String, String> {
     ipc::bind_guarded(endpoint, access, || bind(socket, endpoint))
 }
@@ -114,12 +123,18 @@ fn bind_by_name(socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
     Err(host.addresses().err().or(failed).unwrap_or_default())
 }
 
-/// Connects a socket to an endpoint without a name; on failure returns the cause.
+/// Connects a socket to an endpoint without a host name.
+///
+/// # Errors
+/// When libzmq refuses the endpoint; says why, as a fragment.
 pub(crate) fn connect(socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
     connect_by(socket, endpoint, is_ipv6(endpoint))
 }
 
-/// Connects a socket, to a name by its first address of the one family or the other.
+/// Connects a socket. A host name is connected to by its first address of IPv6, or of IPv4.
+///
+/// # Errors
+/// When libzmq refuses the endpoint; says why, as a fragment.
 pub(crate) fn connect_by(socket: &zmq::Socket, endpoint: &str, ipv6: bool) -> Result<(), String> {
     attach(socket, endpoint, ipv6, zmq::Socket::connect)
 }
@@ -165,21 +180,31 @@ pub(crate) fn hwm(messages_max: usize) -> i32 {
     i32::try_from(messages_max).unwrap_or(i32::MAX)
 }
 
-/// Bounds the queue to each peer and the one from it in bytes, for a socket without peers.
+/// Bounds the queue to each peer and the one from it in bytes; to be called before the socket has peers.
+///
+/// # Errors
+/// When libzmq refuses the bound.
 pub(crate) fn bound_queues(socket: &mut zmq::Socket, bytes_max: usize) -> Result<(), String> {
     beyond::bound_queues(socket.as_mut_ptr(), bytes_max as u64).map_err(raw_cause)
 }
 
-/// How patient a bound socket is with its peers: silent connections are asked after `heartbeat` whether they are still
-/// there (zero for never), and ended when they have not answered in three times that.
-pub(crate) fn set_patience(socket: &zmq::Socket, heartbeat: Duration, handshake: Duration) -> zmq::Result<()> {
+/// Sets the timeouts of a socket's connections: a silent one gets a heartbeat after `heartbeat` (zero for never) and is ended
+/// when it has not answered within three times that; one that has not finished its handshake is ended after `handshake`.
+///
+/// # Errors
+/// When libzmq refuses one of the options.
+pub(crate) fn set_timeouts(socket: &zmq::Socket, heartbeat: Duration, handshake: Duration) -> zmq::Result<()> {
     let ms = |time: Duration| i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
     socket.set_heartbeat_ivl(ms(heartbeat))?;
     socket.set_heartbeat_timeout(ms(heartbeat * 3))?;
     socket.set_handshake_ivl(ms(handshake))
 }
 
-/// Waits until an item is ready or `timeout` has passed; none waits for ever. Like any wait it may end early.
+/// Waits until an item is ready or `timeout` has passed; without a timeout it waits for ever. It may also end early, on a
+/// signal.
+///
+/// # Errors
+/// When libzmq cannot wait: with `ETERM` when the context is terminated.
 pub(crate) fn poll(items: &mut [zmq::PollItem<'_>], timeout: Option<Duration>) -> zmq::Result<()> {
     // Rounded up: with a wait of 0 ms for a rest of some µs a loop would spin.
     let timeout_ms = timeout.map_or(-1, |wait| i64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(i64::MAX));
@@ -192,12 +217,18 @@ pub(crate) fn poll(items: &mut [zmq::PollItem<'_>], timeout: Option<Duration>) -
     }
 }
 
-/// The next message, waiting for it. Ends with `ETERM` when the context is terminated.
+/// The next message, waiting for it.
+///
+/// # Errors
+/// `ETERM` when the context is terminated, `EAGAIN` when the socket's receive timeout has passed, or what else libzmq says.
 pub(crate) fn receive(socket: &zmq::Socket) -> zmq::Result<Frames> {
     receive_with(socket, 0, usize::MAX)
 }
 
 /// The next message that is there already; none if there is none. Of its frames only `frames_max` are kept.
+///
+/// # Errors
+/// When libzmq fails to receive, for another reason than that there is none.
 pub(crate) fn receive_now(socket: &zmq::Socket, frames_max: usize) -> zmq::Result<Option<Frames>> {
     match receive_with(socket, zmq::DONTWAIT, frames_max) {
         Ok(frames) => Ok(Some(frames)),
@@ -206,7 +237,10 @@ pub(crate) fn receive_now(socket: &zmq::Socket, frames_max: usize) -> zmq::Resul
     }
 }
 
-/// Receives the next frame that is there already in the place of the one before it. Returns whether there was one.
+/// Receives the next frame that is there already into `frame`. Returns whether there was one.
+///
+/// # Errors
+/// When libzmq fails to receive, for another reason than that there is none.
 pub(crate) fn receive_into(socket: &zmq::Socket, frame: &mut zmq::Message) -> zmq::Result<bool> {
     loop {
         match socket.recv(frame, zmq::DONTWAIT) {
@@ -229,6 +263,9 @@ pub(crate) struct Received {
 }
 
 /// As [`receive_now`], with where the message came from.
+///
+/// # Errors
+/// Those of [`receive_now`].
 pub(crate) fn receive_from(socket: &zmq::Socket, frames_max: usize) -> zmq::Result<Option<Received>> {
     let (mut descriptor, mut key) = (None, None);
     let look = |first: &mut zmq::Message| {
@@ -273,15 +310,22 @@ fn receive_looking(
     }
 }
 
-/// Sends one message. An error other than `ETERM` means that none of its frames went out.
+/// Sends one message.
 ///
 /// Each frame is copied, because the zmq crate lets go of a frame whose sending a signal interrupted: SIGHUP, which
 /// users send to a host with traffic, would lose messages.
+///
+/// # Errors
+/// When libzmq does not take the message: `EAGAIN` where there is no room for it. After any error but `ETERM` none of its
+/// frames went out.
 pub(crate) fn send<F: AsRef<[u8]>>(socket: &zmq::Socket, message: &[F], flags: i32) -> zmq::Result<()> {
     send_frames(socket, message.iter().map(AsRef::as_ref), flags)
 }
 
-/// As [`send`], of frames that stand in different places.
+/// As [`send`], for frames that are not in one slice.
+///
+/// # Errors
+/// Those of [`send`].
 pub(crate) fn send_frames<'a>(
     socket: &zmq::Socket,
     frames: impl Iterator<Item = &'a [u8]>,

@@ -51,7 +51,10 @@ pub(super) struct Parts {
 }
 
 impl BrokerLoop {
-    /// Opens the frontend. Returns its endpoint with its real port too.
+    /// Opens the frontend. Also returns its endpoint with its real port.
+    ///
+    /// # Errors
+    /// When the frontend cannot be opened, or the system gives no pipe; says why.
     pub(super) fn open(settings: &Settings, parts: Parts) -> Result<(Self, String), String> {
         let Parts { core, policy, runtime, control, figures, dead_letters } = parts;
         let context = zmq::Context::new();

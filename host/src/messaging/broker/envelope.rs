@@ -29,7 +29,11 @@ impl Envelope {
     /// Takes the envelope off a message that came in at the frontend. Body and route have `frames_max` frames at most.
     ///
     /// The envelope goes up to the first empty frame, if each frame before that is short enough for an identity; else it is
-    /// the identity alone. As [`EnvelopeKind::Identity`] it is that, with an empty frame that comes directly behind it.
+    /// the identity alone. As [`EnvelopeKind::Identity`] it is the identity alone, with the empty frame directly behind it if
+    /// there is one.
+    ///
+    /// # Errors
+    /// When the message has no body, or its body or its route has more frames than that.
     pub(crate) fn split(message: Frames, kind: EnvelopeKind, frames_max: usize) -> Result<(Self, Frames), NoRequest> {
         let mut frames = message.into_iter();
         let identity = frames.next().ok_or(NoRequest::NoBody)?;

@@ -26,7 +26,10 @@ pub(super) struct Frontend {
 }
 
 impl Frontend {
-    /// Binds the socket. Returns its endpoint with its real port too.
+    /// Binds the socket. Also returns its endpoint with its real port.
+    ///
+    /// # Errors
+    /// When the socket cannot be made, guarded, watched or bound; says why.
     pub(super) fn open(
         context: &zmq::Context,
         settings: &Settings,
@@ -42,7 +45,7 @@ impl Frontend {
             socket.set_rcvhwm(REQUESTS_PER_CLIENT_MAX)?;
             socket.set_sndhwm(socket::hwm(messaging.queue_messages_max))?;
             let ms = Duration::from_millis;
-            socket::set_patience(&socket, ms(messaging.heartbeat_ms), ms(messaging.handshake_timeout_ms))?;
+            socket::set_timeouts(&socket, ms(messaging.heartbeat_ms), ms(messaging.handshake_timeout_ms))?;
             socket.set_linger(0)
         };
         set_options().map_err(socket::cause)?;
@@ -81,7 +84,10 @@ impl Frontend {
         [self.socket.as_poll_item(events), self.monitor.as_poll_item()]
     }
 
-    /// The next request that is there already. Of its frames only `frames_max` are kept.
+    /// The next request that is there already; none if there is none. Of its frames only `frames_max` are kept.
+    ///
+    /// # Errors
+    /// When libzmq fails to receive.
     pub(super) fn receive(&mut self, frames_max: usize) -> zmq::Result<Option<Received>> {
         let received = if self.knows_clients {
             socket::receive_from(&self.socket, frames_max)?
@@ -138,7 +144,11 @@ impl Frontend {
         }
     }
 
-    /// Takes in who came and went, and does what is due.
+    /// Processes which clients came and went, asks for queue depths when that is due, and cuts off clients whose key was
+    /// removed.
+    ///
+    /// # Errors
+    /// When the socket or its monitor cannot be read.
     pub(super) fn attend(&mut self) -> zmq::Result<()> {
         let now = Instant::now();
         if now >= self.monitor.due() {
@@ -155,7 +165,7 @@ impl Frontend {
 
     /// Takes in who came and went.
     fn hear(&mut self) -> zmq::Result<()> {
-        for (descriptor, peer) in self.monitor.hear()? {
+        for (descriptor, peer) in self.monitor.receive_events()? {
             let (address, queue_messages) = (peer.address(), peer.queue_messages);
             tracing::debug!(peer = address, queue_messages, "client gone");
             if let Some(identity) = peer.identity.filter(|identity| self.clients.get(identity) == Some(&descriptor)) {

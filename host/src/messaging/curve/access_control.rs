@@ -13,7 +13,10 @@ pub(crate) struct AccessControl {
 }
 
 impl AccessControl {
-    /// Guards a socket that is not bound yet: its first clients must find somebody to ask.
+    /// Guards a socket that is not bound yet: libzmq must find the authenticator when the first clients connect.
+    ///
+    /// # Errors
+    /// When the authenticator cannot be started, or libzmq refuses an option of the socket.
     pub(crate) fn guard(curve: &Curve, context: &zmq::Context, socket: &mut zmq::Socket) -> Result<Self, String> {
         let gate = curve.guard(context)?;
         curve.protect(socket)?;

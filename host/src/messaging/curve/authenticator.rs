@@ -29,6 +29,9 @@ pub struct Authenticator {
 
 impl Authenticator {
     /// Starts the thread. Guarded sockets may bind once this has returned.
+    ///
+    /// # Errors
+    /// When the system gives no thread or socket pair, or the ZAP endpoint of the context cannot be bound.
     pub(super) fn start(
         context: &zmq::Context,
         guarding: Arc<Guarding>,

@@ -38,7 +38,10 @@ struct Looking {
 }
 
 impl AuthorizedKeys {
-    /// Reads the directory for the first time. The error names it and what to do.
+    /// Reads the directory for the first time.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has more files than there may be; names it and what to do.
     pub fn load(directory: &Path) -> Result<Self, String> {
         let this = Self {
             directory: directory.to_owned(),

@@ -13,7 +13,10 @@ pub struct ClientKeys {
 }
 
 impl ClientKeys {
-    /// Has a socket speak CURVE; before it is connected.
+    /// Makes a socket speak CURVE with these keys; to be called before it is connected.
+    ///
+    /// # Errors
+    /// When libzmq refuses a key.
     pub(crate) fn apply(&self, socket: &zmq::Socket) -> Result<(), String> {
         socket.set_curve_serverkey(self.server.as_bytes()).map_err(socket::cause)?;
         socket.set_curve_publickey(self.pair.public.as_bytes()).map_err(socket::cause)?;

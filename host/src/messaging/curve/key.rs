@@ -51,13 +51,19 @@ impl fmt::Debug for KeyPair {
 
 impl KeyPair {
     /// A new pair.
+    ///
+    /// # Errors
+    /// When libzmq cannot make keys, because it was built without CURVE.
     pub fn generate() -> Result<Self, String> {
         let pair = zmq::CurveKeyPair::new().map_err(crate::messaging::socket::cause)?;
         let text = |key: &[u8]| zmq::z85_encode(key).map_err(|error| error.to_string());
         Ok(Self { public: text(&pair.public_key)?, secret: text(&pair.secret_key)? })
     }
 
-    /// Reads the file of a secret key. The error names the file and what to do.
+    /// Reads the file of a secret key.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds no secret key; names the file and what to do.
     pub fn read(path: &Path) -> Result<Self, String> {
         let named = |cause| format!("reading the secret key {}: {cause}", path.display());
         let (_, text) = read_text(path).map_err(|error| named(error.to_string()))?;
@@ -76,7 +82,10 @@ pub fn warning_if_open_to_others(path: &Path) -> Option<String> {
         .then(|| format!("other users can get at the secret key {path} (mode {mode:03o}): chmod 600 {path}"))
 }
 
-/// A public key, given as it is or as the file that holds it. The error says what else it is not.
+/// A public key, given as it is or as the file that holds it.
+///
+/// # Errors
+/// When the text is no key and names no file that holds one.
 pub fn public_key(text: &str) -> Result<String, String> {
     if is_key(text) {
         return Ok(text.to_owned());
@@ -92,7 +101,10 @@ pub fn public_key(text: &str) -> Result<String, String> {
     }
 }
 
-/// Opens a file and reads it, to the bound. A pipe that stands in for it holds nobody up.
+/// Opens a file and reads it, up to the bound on the files of keys. A pipe in its place does not block.
+///
+/// # Errors
+/// When the system does not open or read it.
 pub(super) fn read_text(path: &Path) -> io::Result<(File, String)> {
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
     let mut file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
@@ -102,7 +114,10 @@ pub(super) fn read_text(path: &Path) -> io::Result<(File, String)> {
     Ok((file, String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// The key that the text of a file holds; else why there is none.
+/// The key that the text of a file holds.
+///
+/// # Errors
+/// When it holds none; says why.
 pub(super) fn find_key(text: &str, half: Half) -> Result<String, String> {
     let bare = text.trim();
     if is_key(bare) {

@@ -34,7 +34,10 @@ pub(super) struct PublishLoop {
 }
 
 impl PublishLoop {
-    /// Opens the socket. Returns the endpoint with its real port too.
+    /// Opens the socket. Also returns the endpoint with its real port.
+    ///
+    /// # Errors
+    /// When the socket cannot be made, guarded, watched or bound; says why.
     pub(super) fn open(
         settings: &Settings,
         queue: Arc<Queue>,
@@ -49,7 +52,7 @@ impl PublishLoop {
             socket.set_sndhwm(socket::hwm(messaging.queue_messages_max))?;
             socket.set_rcvhwm(SUBSCRIPTION_CHANGES_QUEUED_MAX)?;
             socket.set_maxmsgsize(SUBSCRIPTION_FRAME_BYTES_MAX)?;
-            socket::set_patience(&socket, Duration::from_millis(heartbeat), Duration::from_millis(handshake))
+            socket::set_timeouts(&socket, Duration::from_millis(heartbeat), Duration::from_millis(handshake))
         };
         set_options().map_err(socket::cause)?;
         socket::bound_queues(&mut socket, messaging.peer_queue_bytes_max)?;

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 /// Whether a socket can connect to `endpoint`: as for binding, but with a host and a port that stand for one peer.
 ///
-/// The error names the endpoint and the remedy.
+/// # Errors
+/// When it cannot; names the endpoint and the remedy.
 pub fn check_peer(endpoint: &str) -> Result<(), String> {
     check_endpoint(endpoint)?;
     let place = endpoint.split_once("://").map_or(endpoint, |(_, place)| place);

@@ -38,7 +38,10 @@ fn path_of(endpoint: &str) -> Option<&str> {
     endpoint.strip_prefix(SCHEME).filter(|path| !path.starts_with('@'))
 }
 
-/// Whether the system can take an endpoint's path; libzmq would say less.
+/// Whether an endpoint's path is short enough for the system; the error of libzmq would not say by how much it is too long.
+///
+/// # Errors
+/// When it is too long; says how long it may be.
 pub(super) fn check_length(endpoint: &str) -> Result<(), String> {
     match endpoint.strip_prefix(SCHEME) {
         Some(path) if path.len() > PATH_BYTES_MAX => Err(format!(
@@ -49,7 +52,10 @@ pub(super) fn check_length(endpoint: &str) -> Result<(), String> {
     }
 }
 
-/// libzmq deletes whatever lies at the path that it binds to: allow that for an abandoned socket only.
+/// libzmq deletes whatever is at the path that it binds to. That is allowed only for a socket on which nobody listens.
+///
+/// # Errors
+/// When the path is that of something else than a socket, or of one that is in use.
 pub(super) fn refuse_foreign_file(endpoint: &str) -> Result<(), String> {
     let Some(path) = path_of(endpoint) else { return Ok(()) };
     match fs::symlink_metadata(path) {
@@ -63,8 +69,11 @@ pub(super) fn refuse_foreign_file(endpoint: &str) -> Result<(), String> {
     }
 }
 
-/// Has `bind` make the socket of an endpoint such that at no moment more may connect than `access` says. Its end is the real
-/// endpoint.
+/// Has `bind` make the socket of an endpoint such that at no moment more may connect than `access` says. `bind` returns the
+/// real endpoint, and so does this.
+///
+/// # Errors
+/// Those of `bind`; and when the system does not give the file that group or mode.
 pub(super) fn bind_guarded(
     endpoint: &str,
     access: IpcAccess,

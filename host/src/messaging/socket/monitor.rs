@@ -81,8 +81,11 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
-    /// Attaches to a socket, which must not be bound yet: who connects first would be missed. `curve` tells whether the
-    /// socket speaks CURVE, on which the advice to refused peers depends.
+    /// Attaches to a socket, which must not be bound yet: the first connections would be missed. `curve` says whether the
+    /// socket speaks CURVE, on which the advice in the log about refused handshakes depends.
+    ///
+    /// # Errors
+    /// When libzmq does not start the monitor, or gives no socket that reads it.
     pub(crate) fn attach(
         context: &zmq::Context,
         socket: &mut zmq::Socket,
@@ -115,8 +118,11 @@ impl Monitor {
         self.events.as_poll_item(zmq::POLLIN)
     }
 
-    /// Takes in what libzmq has told. Returns the peers that have gone.
-    pub(crate) fn hear(&mut self) -> zmq::Result<Vec<(Descriptor, Peer)>> {
+    /// Processes the events that libzmq has sent. Returns the peers that have gone.
+    ///
+    /// # Errors
+    /// When the events cannot be received.
+    pub(crate) fn receive_events(&mut self) -> zmq::Result<Vec<(Descriptor, Peer)>> {
         let mut gone = Vec::new();
         while let Some(frames) = socket::receive_now(&self.events, usize::MAX)? {
             let Some(event) = Event::read(&frames) else { continue };
@@ -283,7 +289,7 @@ impl Monitor {
         }
     }
 
-    /// Has libzmq tell the depths of its queues. They come with the next [`Monitor::hear`].
+    /// Has libzmq tell the depths of its queues. They come with the next [`Monitor::receive_events`].
     pub(crate) fn ask_depths(&self, socket: &mut zmq::Socket) {
         match beyond::pipes_stats(socket.as_mut_ptr()) {
             // There are no peers.
@@ -397,7 +403,7 @@ mod tests {
                     monitor.ask_depths(&mut socket);
                     socket.get_events().expect("events");
                     while socket::receive_now(&socket, usize::MAX).expect("a message").is_some() {}
-                    gone += monitor.hear().expect("heard").len();
+                    gone += monitor.receive_events().expect("heard").len();
                     asked += 1;
                 }
                 over.store(true, Ordering::Relaxed);

@@ -33,9 +33,12 @@ impl PublishLoop {
         self.core.renewed(now, now.elapsed());
     }
 
-    /// Takes in who has gone.
+    /// Processes the monitor's events: which subscribers have gone.
+    ///
+    /// # Errors
+    /// When the monitor's events cannot be received.
     pub(super) fn hear_monitor(&mut self) -> zmq::Result<()> {
-        for (descriptor, peer) in self.monitor.hear()? {
+        for (descriptor, peer) in self.monitor.receive_events()? {
             self.core.gone(descriptor);
             let (address, queue_messages) = (peer.address(), peer.queue_messages);
             if let Some(repeats) = self.monitor.admit_line(address, "subscriber gone") {

@@ -157,6 +157,10 @@ impl Model {
         *self.policy.dropped.entry(refused).or_default() += 1;
     }
 
+    /// Whether the core may read a request now.
+    ///
+    /// # Errors
+    /// When it may not; says why.
     pub(super) fn may_read(&self) -> Result<(), &'static str> {
         let obstacles = [
             (self.state != State::Running, "it is paused or drained"),
