@@ -1,7 +1,6 @@
 //! What is done to any socket, without libzmq's traps: own, bind, poll, receive, send.
 
 pub(crate) mod endpoint;
-mod event;
 pub(crate) mod host_name;
 pub(crate) mod ipc;
 pub(crate) mod monitor;

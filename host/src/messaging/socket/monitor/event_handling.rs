@@ -1,0 +1,123 @@
+//! What each event of libzmq changes: peers come and go, queues grow, handshakes are refused.
+
+use super::Monitor;
+use super::event::{self, Event};
+use super::peer::{Descriptor, Peer, address};
+use crate::messaging::socket;
+use crate::messaging::socket::refusals::Refusal;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use zmq_sys::accept;
+
+impl Monitor {
+    /// Processes the events that libzmq has sent. Returns the peers that have gone.
+    ///
+    /// # Errors
+    /// When the events cannot be received.
+    pub(crate) fn receive_events(&mut self) -> zmq::Result<Vec<(Descriptor, Peer)>> {
+        let mut gone = Vec::new();
+        while let Some(frames) = socket::receive_now(&self.events, usize::MAX)? {
+            let Some(event) = Event::read(&frames) else { continue };
+            gone.extend(self.take(event));
+        }
+        Ok(gone)
+    }
+
+    fn take(&mut self, event: Event<'_>) -> Option<(Descriptor, Peer)> {
+        let Event { kind, values: [value, bytes, full], remote } = event;
+        match kind {
+            event::ACCEPTED => self.accepted(value as Descriptor, remote),
+            // Others, such as that of a client that went away before, are no loss.
+            event::ACCEPT_FAILED if i32::try_from(value) == Ok(accept::NO_DESCRIPTORS) => {
+                self.refuse(Refusal::NoDescriptors, remote);
+            }
+            event::SUCCEEDED => {
+                tracing::debug!(surface = self.surface, peer = address(remote), "connected");
+                self.update_by_endpoint(remote, |peer| peer.established = true);
+            }
+            event::DISCONNECTED => return self.disconnected(value as Descriptor, remote),
+            event::DEPTHS => {
+                let descriptor = self.by_endpoint.get(remote).copied();
+                let known = descriptor.and_then(|descriptor| self.peers.get(&descriptor));
+                // Of ten thousand peers nearly all have nothing queued, and nobody has to be told again.
+                let told = (value, bytes, full != 0);
+                if let (Some(descriptor), Some(peer)) = (descriptor, known)
+                    && (peer.queue_messages, peer.queue_bytes, peer.is_full) != told
+                {
+                    self.update(descriptor, |peer| {
+                        (peer.queue_messages, peer.queue_bytes, peer.is_full) = told;
+                    });
+                }
+            }
+            // A moment after the peer is known to have gone. libzmq has counted it.
+            event::LOST => {
+                let (surface, peer, messages) = (self.surface, address(remote), value);
+                let what = "thrown away: what was queued to a peer that has gone";
+                if let Some(repeats) = self.admit_line(peer, what) {
+                    tracing::warn!(surface, peer, messages, repeats, "{what}");
+                }
+            }
+            event::TOO_LARGE => {
+                let (surface, peer, why) =
+                    (self.surface, address(remote), "it sent a larger message than a peer may send");
+                if let Some(repeats) = self.admit_line(peer, why) {
+                    tracing::warn!(surface, peer, repeats, "cut off: {why}");
+                }
+                self.figures.cut_off.fetch_add(1, Ordering::Relaxed);
+            }
+            event::FAILED_NO_DETAIL | event::FAILED_PROTOCOL | event::FAILED_AUTH => {
+                let refusal = match kind {
+                    event::FAILED_AUTH => Refusal::Denied,
+                    event::FAILED_PROTOCOL => Refusal::of_protocol_error(value),
+                    _ => {
+                        let peer = self.by_endpoint.get(remote).and_then(|descriptor| self.peers.get(descriptor));
+                        let open_for = peer.map_or(Duration::ZERO, |peer| peer.accepted.elapsed());
+                        Refusal::of_system_error(value, open_for, self.handshake_timeout)
+                    }
+                };
+                self.refuse(refusal, remote);
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn accepted(&mut self, descriptor: Descriptor, remote: &str) {
+        let peer = Peer {
+            endpoint: remote.to_owned(),
+            key: None,
+            identity: None,
+            subscriptions: 0,
+            has_subscribed: false,
+            queue_messages: 0,
+            queue_bytes: 0,
+            is_full: false,
+            accepted: Instant::now(),
+            established: false,
+            refused: false,
+            ending: false,
+        };
+        self.by_endpoint.insert(remote.to_owned(), descriptor);
+        self.peers.insert(descriptor, peer);
+    }
+
+    fn disconnected(&mut self, descriptor: Descriptor, remote: &str) -> Option<(Descriptor, Peer)> {
+        let peer = self.peers.remove(&descriptor)?;
+        // Peers by `ipc` all have the same endpoint, and the next one may have it already.
+        if self.by_endpoint.get(remote) == Some(&descriptor) {
+            self.by_endpoint.remove(remote);
+        }
+        self.figures.remove_peer(descriptor);
+        if !peer.established && !peer.refused {
+            // libzmq is mute about what it took for a peer of its first version.
+            self.refuse(Refusal::Protocol, remote);
+        }
+        peer.established.then_some((descriptor, peer))
+    }
+
+    fn refuse(&mut self, refusal: Refusal, remote: &str) {
+        self.update_by_endpoint(remote, |peer| peer.refused = true);
+        self.figures.count_refused_handshake(refusal.as_str());
+        self.refusals.log(refusal, address(remote), Instant::now());
+    }
+}

@@ -1,0 +1,57 @@
+//! One connection of a watched socket: its descriptor, and what is known of the peer at its other end.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// Number of a descriptor of libzmq's; what names a connection while it lasts.
+pub(crate) type Descriptor = i32;
+
+/// What is known of one connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    /// As libzmq writes it: `tcp://127.0.0.1:40112`.
+    pub(super) endpoint: String,
+    /// Its CURVE key, as soon as a message of it was received.
+    pub(crate) key: Option<String>,
+    /// The identity under which the frontend sends to it, as soon as a message of it was received.
+    pub(crate) identity: Option<Vec<u8>>,
+    /// How many subscriptions it has.
+    pub(crate) subscriptions: u64,
+    /// It has subscribed to something, whether or not it still does.
+    pub(crate) has_subscribed: bool,
+    /// Messages queued to it when that was last looked at, their bytes, and whether that is all that has room.
+    pub(crate) queue_messages: u64,
+    pub(super) queue_bytes: u64,
+    pub(crate) is_full: bool,
+    pub(super) accepted: Instant,
+    /// Its handshake is over.
+    pub(super) established: bool,
+    /// Its handshake failed.
+    pub(super) refused: bool,
+    /// Its connection was ended here, and libzmq has not yet taken note.
+    pub(super) ending: bool,
+}
+
+impl Peer {
+    /// The address and port alone.
+    pub(crate) fn address(&self) -> &str {
+        address(&self.endpoint)
+    }
+
+    /// The same; none over `ipc`.
+    pub(super) fn socket_address(&self) -> Option<SocketAddr> {
+        socket_address(self.address())
+    }
+}
+
+/// Reads an address without the interface that libzmq names behind one of a link: `[fe80::1%eth0]:5570`.
+fn socket_address(text: &str) -> Option<SocketAddr> {
+    match (text.split_once('%'), text.rsplit_once(']')) {
+        (Some((address, _)), Some((_, port))) => format!("{address}]{port}").parse().ok(),
+        _ => text.parse().ok(),
+    }
+}
+
+pub(super) fn address(endpoint: &str) -> &str {
+    endpoint.split_once("://").map_or(endpoint, |(_, address)| address)
+}
