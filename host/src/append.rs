@@ -1,4 +1,4 @@
-//! What any file of lines needs that may fail, be torn, and come back: how far a write got, and whether it ended a line.
+//! Appending lines to a file: how many bytes of a failed write are in it, and whether it ends within a line.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -21,7 +21,8 @@ pub(crate) fn write_counting(file: &mut impl Write, bytes: &[u8]) -> (usize, io:
     (written, Ok(()))
 }
 
-/// Whether a writer before us died within a line. A file that cannot be read is taken for whole.
+/// Whether the file ends within a line, because a writer died there. One that cannot be read counts as ending with a
+/// whole line.
 pub(crate) fn ends_within_a_line(path: &Path) -> bool {
     let last_byte = || -> io::Result<u8> {
         if !path.metadata()?.is_file() {

@@ -1,25 +1,26 @@
-//! A bound on bytes that is reserved from before the work and settled after it, so that nothing is made without room for it.
+//! A bound on bytes in memory: work reserves the most that it may need before it begins, and keeps what it needed.
 
 use crate::config::BODY_BYTES_UNCOUNTED;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// So many bytes, of which every [`Held`] has its part.
+/// The bound on bytes, and how many of them each [`Held`] takes together.
 #[derive(Debug)]
 pub(crate) struct ByteBudget {
     bytes_max: usize,
-    /// By all parts together.
+    /// The bytes that all parts take together.
     taken: AtomicUsize,
-    /// Parts that are not settled.
+    /// How many parts are not settled.
     reserved: AtomicUsize,
 }
 
-/// What one of several has of a budget, with all its parts. Each is to leave half as much as it has to the others.
+/// The bytes that one of several users of a budget takes with all its parts. Each has to leave half as many to the
+/// others.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BudgetShare(Arc<AtomicUsize>);
 
-/// A part of a budget, which goes back to it when this is dropped.
+/// Bytes reserved from a budget, which are given back when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Held {
     budget: Arc<ByteBudget>,
@@ -38,28 +39,30 @@ impl ByteBudget {
         self.admits(self.taken.load(Ordering::Relaxed), bytes, self.reserved.load(Ordering::Relaxed) == 0)
     }
 
-    /// Reserves so many bytes; none where there is no room for them. Where several try at the same moment, all may fail.
+    /// Reserves so many bytes; none if there is no room for them. If several try at the same moment, all may fail.
     pub(crate) fn reserve(self: &Arc<Self>, bytes: usize) -> Option<Held> {
         self.reserve_of(None, bytes)
     }
 
-    /// As [`Self::reserve`], of a share: it gets no more where less than half of what it has already would be left. So one
-    /// that holds for long what it gets has two thirds of what the others leave, and whoever comes next still finds room.
+    /// As [`Self::reserve`], for the user with this share: it gets nothing if less than half of what it takes already
+    /// would be left. So a user that keeps its bytes for long takes at most two thirds of what the others leave, and
+    /// the next user still finds room.
     pub(crate) fn reserve_of(self: &Arc<Self>, share: Option<&BudgetShare>, bytes: usize) -> Option<Held> {
         self.reserved.fetch_add(1, Ordering::Relaxed);
         let mut held = Held { budget: Arc::clone(self), share: share.cloned(), bytes: 0, is_settled: false };
         held.grow(bytes).then_some(held)
     }
 
-    /// Whoever is alone is let in as long as anything is left: what may become larger than that could never be done else.
+    /// A part that is alone is admitted as long as any byte is left: work that may need more than the whole budget
+    /// could never begin otherwise.
     fn admits(&self, taken: usize, bytes: usize, alone: bool) -> bool {
         taken.saturating_add(bytes) <= self.bytes_max || alone && taken < self.bytes_max
     }
 }
 
 impl Held {
-    /// Reserves so many bytes more for a part that is not settled; false, and no change, where there is no room for them. A
-    /// part that is alone has all that it wants, as if it had reserved that at once.
+    /// Reserves so many bytes more for a part that is not settled; false, and no change, if there is no room for them.
+    /// A part that is alone may grow past the bound, as if it had reserved everything at once.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let (budget, own) = (&self.budget, self.bytes);
         let alone = budget.reserved.load(Ordering::Relaxed) == 1;
@@ -78,7 +81,7 @@ impl Held {
         grown
     }
 
-    /// The work is done, and so many bytes are left of it.
+    /// The work is done, and its result takes so many bytes: the rest is given back.
     pub(crate) fn settle(&mut self, bytes: usize) {
         for count in [Some(&self.budget.taken), self.share.as_ref().map(|share| &*share.0)].into_iter().flatten() {
             match bytes.checked_sub(self.bytes) {
@@ -92,20 +95,21 @@ impl Held {
         }
     }
 
-    /// How many it has.
+    /// How many bytes this part takes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Makes so many bytes of a part, or as many as it has, a settled part of their own.
+    /// Splits so many bytes, or as many as there are, off into a settled part of their own.
     pub(crate) fn split(&mut self, bytes: usize) -> Self {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
         Self { budget: Arc::clone(&self.budget), share: self.share.clone(), bytes, is_settled: true }
     }
 
-    /// Bytes that keep this part, settled, until the last piece of them is gone. Few of them keep nothing: there are as many
-    /// bodies as requests at most, and to count each would cost what it takes to send it.
+    /// Returns the bytes with this part attached, settled: it is given back when the last clone of the bytes is
+    /// dropped. A small body is not counted: there is at most one for each request, and counting it would cost as much
+    /// as sending it.
     pub(crate) fn keep(mut self, bytes: impl Into<Bytes>) -> Bytes {
         struct Kept(Bytes, #[expect(dead_code, reason = "it is held")] Held);
         impl AsRef<[u8]> for Kept {

@@ -1,9 +1,10 @@
 //! The ledger: what came in at each hop, what went out, and why the rest did not.
 //!
-//! At every hop `in = out + dropped + in flight`, at every moment that it is read: a thread changes the figures of a hop under
-//! a lock of its own, and who reads them holds all of these. Whatever enters a hop holds a [`Passage`] until its end is known, so that nothing can leave
-//! uncounted: a passage that is let go without a verdict counts as [`Reason::Abandoned`], or, as long as the host goes on and
-//! somebody waited for it, as [`Reason::ClientGone`].
+//! At every hop `in = out + dropped + in flight`, at every moment that it is read: each thread changes the counts of a
+//! hop under the lock of its own shard, and a reader holds the locks of all shards. Whatever enters a hop holds a
+//! [`Passage`] until its end is known, so that nothing can leave uncounted: a passage that is dropped without a verdict
+//! counts as [`Reason::Abandoned`], or, as long as the hop is not closed and a client waited for it, as
+//! [`Reason::ClientGone`].
 
 mod hop;
 mod peer_queues;
@@ -19,8 +20,8 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The hops of a host, each counting one unit, and what goes with the queues of its sockets' peers; by name, in the order in
-/// which they were first asked for. Clones share them.
+/// The hops of a host, and what was thrown away with the queues of its sockets' peers; by name, in the order in which
+/// they were first asked for. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger(Arc<Mutex<Entries>>);
 
@@ -42,7 +43,7 @@ impl Ledger {
         hop
     }
 
-    /// Has the report name a socket, in which `hop` ends.
+    /// Adds a socket to the report, under this name. Messages that go out of `hop` go to the socket.
     pub fn name_socket(&self, name: &str, hop: &Hop) {
         self.lock().sockets.push((name.into(), hop.peer_queues().clone()));
     }
@@ -52,7 +53,7 @@ impl Ledger {
         self.lock().hops.clone()
     }
 
-    /// What went with the queues of each socket's peers, by the socket's name.
+    /// What was thrown away with the queues of each socket's peers, by the socket's name.
     pub fn sockets(&self) -> Vec<(Arc<str>, PeerQueues)> {
         self.lock().sockets.clone()
     }
@@ -62,7 +63,7 @@ impl Ledger {
     }
 }
 
-/// The figures of one hop, read together.
+/// The counts of one hop, as of one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct HopCounts {
     /// What came in.

@@ -5,7 +5,7 @@ use crate::messaging::fuzzing::split;
 use crate::messaging::socket::Frames;
 use std::time::UNIX_EPOCH;
 
-/// Takes the bytes for the frames of a message, and writes it as a line of the subscriber's log.
+/// Reads the bytes as the frames of a message, writes that as a line of the subscriber's log, and reads the line back.
 pub fn line(bytes: &[u8]) {
     let message = split(bytes);
     let mut writer = LineWriter::default();

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Writes lines, each in the place of the one before it: `TIME FRAME[<TAB>FRAME…]` and a newline. TIME is RFC 3339 in UTC
-/// with milliseconds.
+/// Writes one line after the other into the same buffer: `TIME FRAME[<TAB>FRAME…]` and a newline. TIME is RFC 3339 in
+/// UTC with milliseconds.
 #[derive(Default)]
 pub(crate) struct LineWriter {
     line: Vec<u8>,
@@ -12,7 +12,8 @@ pub(crate) struct LineWriter {
     time: TimeText,
 }
 
-/// A time as text, which is made anew when it reads otherwise: a million lines a second have a thousand times.
+/// The text of a time, which is formatted again only when the millisecond changes: a million lines a second need only a
+/// thousand texts.
 #[derive(Default)]
 struct TimeText {
     unix_ms: Option<u64>,
@@ -57,10 +58,11 @@ impl TimeText {
     }
 }
 
-/// Appends the bytes of a frame such that they stay on one line, in one column, and can be told from all others: text
-/// as it is, `\\` `\t` `\n` `\r` so, other control bytes and bytes that are not UTF-8 as `\xNN`.
+/// Appends the bytes of a frame, escaped such that they stay on one line and in one column, and can be read back: text
+/// as it is, but `\\`, `\t`, `\n` and `\r` for these characters, and `\xNN` for other control bytes and bytes that are
+/// not UTF-8.
 fn escape_into(line: &mut Vec<u8>, frame: &[u8]) {
-    // Nearly all text is as it is to be. Looked at byte by byte without a branch, a processor takes many at a time.
+    // Nearly all text needs no escapes. A loop without a branch in it is vectorized.
     if frame.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'[' | b']'..=b'~')) {
         return line.extend_from_slice(frame);
     }

@@ -6,17 +6,17 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// With so many bytes waiting they are written, although more may come at once.
+/// With so many bytes pending they are written, even if more lines are about to follow.
 const PENDING_BYTES_MAX: usize = 64 * 1024;
 
-/// A file to which lines are appended. What cannot be written is counted, not kept.
+/// A file to which lines are appended. Lines that cannot be written are counted and dropped.
 #[derive(Debug)]
 pub(crate) struct LogFile<W = File> {
     path: PathBuf,
     file: W,
     /// Whole lines that are not yet written.
     pending: Vec<u8>,
-    /// The file ends within a line: the next one must not be glued to it.
+    /// The file ends within a line, so that a newline has to come before the next one.
     torn: bool,
     failing: bool,
     logged: u64,
@@ -34,7 +34,7 @@ impl LogFile {
         Ok(Self::new(path, file, torn))
     }
 
-    /// Writes what is pending, and goes on in the file that the path now names: the old one was renamed.
+    /// Writes what is pending, and continues in the file that is at the path now, after a rotation renamed the old one.
     pub(crate) fn reopen(&mut self) {
         self.flush();
         match append_to(&self.path) {
@@ -90,7 +90,7 @@ impl<W: Write> LogFile<W> {
         (self.logged, self.lost)
     }
 
-    /// Returns how many lines got through whole.
+    /// Returns how many whole lines were written.
     fn write_pending(&mut self) -> (u64, io::Result<()>) {
         if self.torn {
             if let Err(error) = self.file.write_all(b"\n") {

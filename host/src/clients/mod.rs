@@ -1,4 +1,5 @@
-//! The ZeroMQ clients behind the subcommands `subscribe`, `request` and `dead-letters replay`: no host runs them.
+//! The ZeroMQ clients behind the subcommands `subscribe`, `request` and `dead-letters replay`. The host itself uses
+//! none of them.
 
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;

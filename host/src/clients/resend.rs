@@ -1,10 +1,10 @@
-//! Sends one request again, as a client of the broker, and hears what it is answered.
+//! Sends one request again, as a client of the broker, and collects the replies.
 
 use crate::messaging::socket::host_name::{HostName, is_ipv6};
 use crate::messaging::socket::{self, Frames};
 use std::time::Duration;
 
-/// Sends the frames, and collects replies until `timeout` has passed without one: how many there will be, nobody knows.
+/// Sends the frames, and collects replies until `timeout` has passed without one, since their number is not known.
 ///
 /// # Errors
 /// When there is no connection in time, or libzmq fails; says why.
@@ -26,7 +26,7 @@ pub fn resend(endpoint: &str, frames: Frames, timeout: Duration) -> Result<Vec<F
         host.addresses()?;
         ipv6 = if host.may_have_both() { vec![false, true] } else { vec![host.is_ipv6_alone()] };
     }
-    // Behind a delimiter every frame is one of the body, an empty one in front too.
+    // After a delimiter every frame belongs to the body, even if the first one is empty.
     let message: Frames = std::iter::once(Vec::new()).chain(frames).collect();
     let mut sent = Err(zmq::Error::EAGAIN);
     for ipv6 in ipv6 {

@@ -15,7 +15,7 @@ pub struct Broken {
     cause: String,
 }
 
-/// Hands on the letters of `file` and of the ones before it. An empty line is nothing.
+/// Passes each letter of `file` and of the rotated files before it to `found`. Empty lines are skipped.
 ///
 /// # Errors
 /// When there is no file, or one of them cannot be read; names it.

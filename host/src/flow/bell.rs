@@ -1,11 +1,12 @@
-//! A bell wakes a loop that polls descriptors: a pipe, into which whoever rings writes a byte.
+//! A bell wakes a loop that polls descriptors: a pipe, into which other threads write a byte.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
-/// The loop's end of the pipe: its descriptor can be read once the bell rang. Several [mailboxes](super::mailbox::Mailbox) may share one.
+/// The loop's end of the pipe, which is readable once the bell has rung. Several [mailboxes](super::mailbox::Mailbox)
+/// may share one.
 #[derive(Debug)]
 pub(crate) struct Bell {
     reader: PipeReader,
@@ -13,6 +14,8 @@ pub(crate) struct Bell {
 }
 
 impl Bell {
+    /// A bell that has not rung.
+    ///
     /// # Errors
     /// When the system gives no pipe.
     pub(crate) fn new() -> io::Result<Self> {
@@ -25,7 +28,8 @@ impl Bell {
         &self.waker
     }
 
-    /// Takes note of a ring that a poll has found. Without one it would wait for it.
+    /// Reads the bytes that were written, after a poll has found the pipe readable. Otherwise it would wait for the
+    /// next ring.
     ///
     /// # Errors
     /// When the pipe cannot be read.
@@ -44,8 +48,8 @@ struct Ringer(PipeWriter);
 
 impl Wake for Ringer {
     fn wake(self: Arc<Self>) {
-        // The pipe has room: each sleep brings one byte at most, and the poll that ends it takes them out. So this fails only
-        // where the loop has ended and closed its end.
+        // The pipe has room: each sleep brings one byte at most, and the poll that ends it takes them out. So this
+        // fails only where the loop has ended and closed its end.
         let _ = (&self.0).write_all(&[0]);
     }
 }

@@ -1,4 +1,4 @@
-//! A flow: the way of a message from where it comes in, through a stage, to sinks.
+//! A flow: the path of a message from where it comes in, through a stage, to sinks.
 
 use super::message::Message;
 use super::sink::{Arrival, Full, Receipt, Sink};
@@ -6,14 +6,14 @@ use super::stage::{Processed, Stage};
 use crate::ledger::{Hop, Passage};
 use std::sync::Arc;
 
-/// The way that a message takes, as it is when the message comes in.
+/// The path of one message, as it is set up when the message comes in.
 #[derive(Clone, Copy)]
 pub struct Flow<'a> {
-    /// Where what comes in is counted, until the stage is through with it.
+    /// The hop that counts the message, until the stage has processed it.
     pub hop: &'a Arc<Hop>,
-    /// Makes other messages of what comes in.
+    /// What processes the message.
     pub stage: &'a dyn Stage,
-    /// Every one gets every message that comes out of the stage.
+    /// Each of them gets every message that comes out of the stage.
     pub sinks: &'a [Arc<dyn Sink>],
 }
 
@@ -28,7 +28,7 @@ impl Flow<'_> {
         self.stage.process(message, number).await
     }
 
-    /// Offers a message to all sinks. Returns what is to be waited for until it has arrived at those that say so later.
+    /// Offers a message to all sinks. Returns the futures of the sinks that report later whether it has arrived.
     ///
     /// # Errors
     /// When one of them has no room; those before it have taken it.

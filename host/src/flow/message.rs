@@ -1,21 +1,21 @@
-//! A message, whatever it comes in and goes out by.
+//! A message, whichever surface it comes in and goes out by.
 
 use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
 
-/// Pairs in order; a key may occur more than once.
+/// Pairs of key and value, in order; a key may occur more than once.
 pub type Metadata = Vec<(String, String)>;
 
-/// Most messages are a topic and a body: those need no memory of their own for the list.
+/// The frames of a message. Most have two, a topic and a body, for which the list needs no allocation.
 pub type Frames = SmallVec<[Bytes; 2]>;
 
-/// Frames, and what is known of them. The first of several frames is what a message is addressed by: the topic of one that
-/// is published, the identity of the client that a request is from.
+/// Frames with their metadata. The first of several frames is the address: the topic of a published message, the
+/// identity of the client that sent a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
-    /// What is known of it, as the contract lists it.
+    /// The metadata that the contract lists.
     pub metadata: Metadata,
-    /// Any bytes, none included.
+    /// Each is any bytes, and may be empty.
     pub frames: Frames,
 }
 

@@ -1,5 +1,5 @@
-//! The words of a host: what is bound, what answers, where messages go, and the way between them. Without I/O, and without the
-//! name of any library.
+//! The vocabulary of a host: surfaces, stages, sinks, the flows between them, and their messages. Apart from the
+//! bell's pipe it does no I/O, and it names neither ZeroMQ, HTTP nor wasmtime.
 
 pub(crate) mod bell;
 mod chain;

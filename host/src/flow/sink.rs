@@ -1,27 +1,28 @@
-//! A sink: somewhere that messages go.
+//! A sink: where messages go to.
 
 use super::message::Message;
 use crate::ledger::Reason;
 use futures_util::future::BoxFuture;
 
-/// PUB, or whatever else takes messages. It counts them at its own hop.
+/// Takes messages, as the publisher does. It counts them at its own hop.
 pub trait Sink: Send + Sync {
     /// Takes a message, without waiting.
     ///
     /// # Errors
-    /// When there is no room for it. Then nothing has become of it, and nothing was counted.
+    /// When there is no room for it. Then it was neither sent nor counted.
     fn offer(&self, message: &Message) -> Result<Receipt, Full>;
 }
 
-/// What is known of a message that a sink took.
+/// What a sink knows of a message that it took.
 pub enum Receipt {
-    /// It has its place, and leaves in its turn.
+    /// It is queued, and leaves in its turn.
     Placed,
-    /// Where it goes says later whether it has arrived.
+    /// The future says later whether it has arrived.
     Pending(Arrival),
 }
 
-/// Ends when it is known whether a message has arrived; if not, with the reason that the ledger has.
+/// Completes when it is known whether a message has arrived; if it has not, with the reason under which the ledger
+/// counts it.
 pub type Arrival = BoxFuture<'static, Result<(), Reason>>;
 
 /// A sink has no room for a message.

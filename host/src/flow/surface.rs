@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// An HTTP listener, a PUB or a ROUTER socket. It runs from when it is made until it is told to end.
+/// An HTTP listener, a PUB or a ROUTER socket. It runs from the moment it is made until [`Self::end`].
 pub trait Surface: Send + Sync {
-    /// Unique in a host: it begins the line at the start, and labels what is counted.
+    /// Its name, which is unique in a host: it begins the line at the start, and is the label of its statistics.
     fn name(&self) -> &str;
 
     /// Where it is, with its real port: `http://127.0.0.1:5000`, `tcp://127.0.0.1:4444`.
     fn endpoint(&self) -> String;
 
-    /// On which side of the host it is, and so when it ends.
+    /// On which side of the host it is, which decides when it ends.
     fn side(&self) -> Side;
 
     /// How it is now.
@@ -23,15 +23,15 @@ pub trait Surface: Send + Sync {
         Health { state: State::Running, obstacle: None }
     }
 
-    /// Adds what it counts.
+    /// Adds its statistics.
     fn statistics(&self, statistics: &mut Statistics);
 
-    /// What is told of one that takes commands; none of others.
+    /// The status of a surface that takes commands; none for others.
     fn status(&self) -> Option<Status> {
         None
     }
 
-    /// Tells one that has a [status](Surface::status) what to do.
+    /// Gives a command to a surface that has a [status](Surface::status).
     ///
     /// # Errors
     /// When it has ended, or takes no commands.
@@ -39,23 +39,25 @@ pub trait Surface: Send + Sync {
         Err(format!("{} takes no commands", self.name()))
     }
 
-    /// Takes in no more, finishes by `deadline` what it has taken in, and closes. Says how much it gave up.
+    /// Takes in no more messages, finishes by `deadline` those that it has taken in, and closes. Returns how many it
+    /// abandoned.
     fn end(self: Arc<Self>, deadline: Instant) -> BoxFuture<'static, u64>;
 }
 
-/// What comes in has to end before what it goes out by; and whoever watches wants to see both.
+/// The side of the host that a surface is on. Sources end before sinks, so that messages in flight can go out; the
+/// control side ends last, so that the operator sees both end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// Messages come in by it. Ends first.
     Source,
     /// Messages go out by it. Ends once all sources have.
     Sink,
-    /// Its users look after the host. Ends last.
+    /// The operator uses it. Ends last.
     Control,
 }
 
 impl Side {
-    /// In the order of their ends.
+    /// All sides, in the order in which they end.
     pub const ALL: [Self; 3] = [Self::Source, Self::Sink, Self::Control];
 }
 
@@ -78,33 +80,33 @@ pub enum State {
 pub struct Health {
     /// What it does.
     pub state: State,
-    /// What keeps the host from being ready, in one line for whoever looks after it.
+    /// What keeps the host from being ready, in one line for the operator.
     pub obstacle: Option<String>,
 }
 
-/// What is told of a surface that takes commands.
+/// The status of a surface that takes commands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Status {
     /// What it does.
     pub state: State,
-    /// Its bounds, and how much of what it holds.
+    /// Its bounds and its gauges, by name.
     #[serde(flatten)]
     pub counts: BTreeMap<&'static str, u64>,
 }
 
-/// What a surface can be told to do.
+/// A command to a surface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// To take in no messages until it is resumed.
+    /// Take in no messages until it is resumed.
     Pause,
-    /// To take in messages again.
+    /// Take in messages again.
     Resume,
-    /// As to pause; its state then tells when all that was taken in before is done.
+    /// As [`Self::Pause`]; the state becomes [`State::Drained`] when all that was taken in before is done.
     Drain,
 }
 
 impl Command {
-    /// By its word.
+    /// The command with this name.
     pub fn named(word: &str) -> Option<Self> {
         match word {
             "pause" => Some(Self::Pause),

@@ -1,4 +1,4 @@
-//! What becomes of messages between a socket and its peers, of which no hop knows.
+//! The messages that were thrown away with the queues between a socket and its peers, which no hop counts.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The messages that were in the queues of a socket's peers when these queues ended: the peer was cut off or went by
 /// itself, its key was removed, or the host ended and it did not take them in time.
 ///
-/// They went out of the hop before the socket, each once, and are no end of its own in `in = out + dropped + in flight`: one
-/// message may have been queued to several peers, and have arrived at some of them.
+/// They went out of the hop before the socket, each once, and are no end of its own in `in = out + dropped + in
+/// flight`: one message may have been queued to several peers, and have arrived at some of them.
 #[derive(Clone, Debug, Default)]
 pub struct PeerQueues {
     /// To peers; from peers. Shared with libzmq, which counts.
@@ -17,17 +17,18 @@ pub struct PeerQueues {
 }
 
 impl PeerQueues {
-    /// Messages to peers that were thrown away with their queues, each as often as there were peers that it was for.
+    /// Messages to peers that were thrown away with their queues. A message that was queued to several peers counts for
+    /// each.
     pub fn cut_off(&self) -> u64 {
         self.counts[0].load(Ordering::Relaxed)
     }
 
-    /// Messages from peers that had come and were thrown away unread.
+    /// Messages from peers that had arrived and were thrown away unread.
     pub fn unread(&self) -> u64 {
         self.counts[1].load(Ordering::Relaxed)
     }
 
-    /// The counters of both, in this order, for whoever counts.
+    /// Both counters, in this order, for libzmq to count in.
     pub fn counts(&self) -> Arc<[AtomicU64; 2]> {
         Arc::clone(&self.counts)
     }

@@ -1,42 +1,44 @@
-//! Descriptors: each connection takes one, and the system lets a process have so many of them.
+//! File descriptors: each connection takes one, and the system limits how many a process may have.
 //!
-//! The system gives the lowest number that is free, so a connection's own number tells how many are taken: strangers are
-//! refused from a certain number on, whatever they are and whatever took the others. What is left is the host's, to answer
-//! at the admin surface, load plugins and write files.
+//! The system gives the lowest number that is free, so the number of a new connection shows how many are taken.
+//! Connections of clients and peers are refused from a certain number on; the rest is kept for the host itself, to
+//! answer at the admin surface, load plugins and write files.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// What a host has open without any connection: sockets, signals, files that are watched.
+/// About how many descriptors a host has open without any connection: sockets, signals, watched files.
 const IDLE: u64 = 48;
-/// The most that is kept for the host's own work where there are few: compilers and their pipes, files, the admin surface.
+/// How many are kept for the host's own work (compilers and their pipes, files, the admin surface), if there are not
+/// many in all. With very few in all it is a quarter of them.
 const OWN_MAX: u64 = 128;
-/// The part of all that is kept for it where there are many, and the most: callers of the admin surface grow in number too.
+/// With many in all, one part in so many is kept, up to a bound: the admin surface may have more callers then.
 const OWN_PART: u64 = 16;
 const OWN_MANY: u64 = 2_048;
-/// What HTTP leaves to ZeroMQ peers where there is enough; they leave half as much to it.
+/// How many HTTP leaves to ZeroMQ peers, if there are enough; the peers leave half as many to HTTP.
 const PEERS: u64 = 1_024;
 
-/// The number from which on strangers are refused, for all of the process.
+/// The descriptor number from which on connections of strangers are refused, in the whole process.
 static STRANGERS_BELOW: AtomicI32 = AtomicI32::new(RawFd::MAX);
 
-/// How many descriptors there are for what.
+/// How the descriptors are divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shares {
-    /// Connections of the public HTTP surface.
+    /// The most connections of the public HTTP surface.
     pub http_max: usize,
-    /// Connections of the admin surface.
+    /// The most connections of the admin surface.
     pub admin_max: usize,
-    /// The number of a descriptor from which on ZeroMQ peers are refused.
+    /// The descriptor number from which on ZeroMQ peers are refused.
     pub peers_below: RawFd,
-    /// The same for other strangers.
+    /// The same for connections of other strangers.
     strangers_below: RawFd,
 }
 
 impl Shares {
-    /// Of `available` descriptors a quarter is the host's own, up to a bound. Of what strangers get, HTTP leaves half to ZeroMQ
-    /// peers and these leave a quarter to it, up to bounds too: a crowd at one side does not shut out the other.
+    /// Divides `available` descriptors. A quarter is kept for the host, up to a bound. Of the others, HTTP leaves half
+    /// to ZeroMQ peers and the peers leave a quarter to HTTP, up to bounds too, so that a crowd on one side does not
+    /// shut out the other.
     fn of(available: u64, connections_max: usize) -> Self {
         let own = (available / 4).min((available / OWN_PART).clamp(OWN_MAX, OWN_MANY));
         let strangers = available.saturating_sub(own);
@@ -51,7 +53,8 @@ impl Shares {
     }
 }
 
-/// Takes as many as this process may have, shares them out, and says so where HTTP gets fewer than `connections_max`.
+/// Raises the limit as far as this process may, divides the descriptors, and warns if HTTP gets fewer than
+/// `connections_max`.
 pub fn take_all(connections_max: usize) -> Shares {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current != maximum
@@ -59,7 +62,7 @@ pub fn take_all(connections_max: usize) -> Shares {
     {
         tracing::warn!(%error, "raising the limit on open files");
     }
-    // Without a limit there is no number that is too high.
+    // None means that there is no limit.
     let available = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let shares = Shares::of(available, connections_max);
     if let Some(warning) = warning(available, connections_max, shares) {
@@ -69,7 +72,7 @@ pub fn take_all(connections_max: usize) -> Shares {
     shares
 }
 
-/// Whether so many are taken that a stranger's connection with this descriptor is to be refused.
+/// Whether a stranger's connection with this descriptor is to be refused, because it is among those kept for the host.
 pub fn is_reserved(descriptor: RawFd) -> bool {
     descriptor >= STRANGERS_BELOW.load(Ordering::Relaxed)
 }

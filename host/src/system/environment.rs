@@ -1,14 +1,15 @@
-//! Variables of the environment: one that is set and empty, as Compose and Helm leave those without a value, is unset.
+//! Environment variables: one that is set but empty counts as unset, since Compose and Helm set variables without a
+//! value so.
 
 use super::output::note;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// All of ours begin so.
+/// The prefix of all our own variables.
 const OURS: &str = "TIDEGATE_";
-/// Those of others that this program or a library of it reads. What the tools of `plugin build` alone read is theirs:
-/// an empty RUSTC_WRAPPER, say, means something to cargo.
+/// The other variables that this program or a library of it reads. Variables that only the tools of `plugin build` read
+/// are not among them: an empty RUSTC_WRAPPER, for example, means something to cargo.
 const OTHERS: [&str; 21] = [
     "ALL_PROXY",
     "CARGO",
@@ -33,8 +34,8 @@ const OTHERS: [&str; 21] = [
     "XDG_RUNTIME_DIR",
 ];
 
-/// Begins the program anew without the variables that are empty, if there are any. A process cannot safely change its own
-/// environment, and this way libraries see them no more than our own code does.
+/// Executes the program again without the variables that are empty, if there are any. A process cannot safely change
+/// its own environment, and in this way libraries do not see the variables either.
 pub(crate) fn forget_empty() {
     let empty: Vec<OsString> =
         std::env::vars_os().filter(|(name, value)| value.is_empty() && is_read(name)).map(|(name, _)| name).collect();
@@ -51,7 +52,7 @@ pub(crate) fn forget_empty() {
             for name in &empty {
                 anew.env_remove(name);
             }
-            // It returns only if it fails.
+            // `exec` returns only if it fails.
             anew.args(arguments).exec()
         }
         Err(error) => error,
@@ -62,7 +63,7 @@ pub(crate) fn forget_empty() {
     ));
 }
 
-/// Whether anything here reads it; proxies have their names in small letters too.
+/// Whether the program reads a variable. The names of those about proxies may be in lower case too.
 fn is_read(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with(OURS) || OTHERS.contains(&name.to_uppercase().as_str())

@@ -1,7 +1,7 @@
-//! Fail points: places at which a test makes a part of the host die, in builds with debug assertions alone.
+//! Fail points: places at which a test can make a part of the host die, in builds with debug assertions alone.
 //!
-//! The variable `TIDEGATE_FAIL_POINTS` names a directory. Once a file with the name of a part is there, the part panics where
-//! it passes next, or, if `error` stands in the file, ends with an error.
+//! The variable `TIDEGATE_FAIL_POINTS` names a directory. Once a file with the name of a part is there, the part panics
+//! at its next fail point, or, if the file says `error`, ends with an error.
 
 #[cfg(debug_assertions)]
 const VARIABLE: &str = "TIDEGATE_FAIL_POINTS";
@@ -18,7 +18,7 @@ pub(crate) fn is_to_fail(part: &str) -> bool {
     true
 }
 
-/// No part of a release dies because it is asked to.
+/// In a release build no part has a fail point.
 #[cfg(not(debug_assertions))]
 pub(crate) const fn is_to_fail(_part: &str) -> bool {
     false

@@ -1,9 +1,9 @@
-//! A file watch: a thread that looks at files when the system says that they changed, and now and then in any case.
+//! A file watch: a thread that looks at files when the system reports changes, and at intervals in any case.
 //!
-//! The system's notices only say *when* to look, and of some files that they are whole. Whether a file changed is read off the
-//! file itself, by its [`Fingerprint`]: network file systems give no notices, and some are lost where a directory is replaced.
-//! A file has come to rest once two looks find it the same, which are a while apart. Nobody else has to touch the files, so a
-//! file system that hangs holds up this thread alone.
+//! The system's notices only say *when* to look, and for some files that they are complete. Whether a file changed is
+//! decided by its [`Fingerprint`]: network file systems give no notices, and some notices are lost when a directory is
+//! replaced. A file is at rest once two looks, some time apart, found it the same. No other thread touches the files,
+//! so a file system that hangs blocks this thread alone.
 
 mod fingerprint;
 mod links;
@@ -20,36 +20,37 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-/// Notices that wait for the thread. More are not needed: after those that wait it looks at all files.
+/// How many notices may wait for the thread. More are not needed, since it looks at all files after those that wait.
 const NOTICES_MAX: usize = 1_000;
 
-/// What is looked at.
+/// What a watch looks at.
 pub(crate) trait Watched: Send + 'static {
-    /// Looks at all of it, and says which files to give notices of. Returns whether everything is as the look before found it.
+    /// Looks at all files, and says which of them to give notices of. Returns whether all are as the look before found
+    /// them.
     fn look(&mut self, notices: &mut Notices) -> bool;
 
-    /// A file that is followed is whole, says the system. A look at all of them comes in any case.
+    /// The system reports that a followed file is complete. A look at all files follows in any case.
     fn arrived(&mut self, _file: &Path, _arrival: FileArrival) {}
 }
 
-/// How often is looked.
+/// The intervals between looks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
-    /// The least time between two looks, and the next one's time while not everything has come to rest.
+    /// The least time between two looks, and the time until the next one while not all files are at rest.
     pub(crate) rest: Duration,
-    /// How long nobody looks without a notice.
+    /// The time until the next look if there is no notice.
     pub(crate) rescan: Duration,
 }
 
 /// The handle of the thread, which ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct FileWatch {
-    /// Nobody else keeps the channel open.
+    /// The only strong reference to the sender: the channel closes when it is dropped.
     notices: Arc<SyncSender<Event>>,
 }
 
 impl FileWatch {
-    /// Starts the thread, which is a part of that name.
+    /// Starts the thread, as a part with this name.
     ///
     /// # Errors
     /// When the system gives no thread, in one line.
@@ -66,9 +67,9 @@ impl FileWatch {
         Ok(Self { notices: sender })
     }
 
-    /// Calls for a look now.
+    /// Makes the thread look soon, without a notice.
     pub(crate) fn stir(&self) {
-        // Where as many notices wait as may, there will be one.
+        // If the channel is full, a look is due anyway.
         let _ = self.notices.try_send(Event::new(EventKind::Any));
     }
 }
@@ -89,7 +90,7 @@ fn run(
         let looked = Instant::now();
         let mut due = looked + if at_rest { pace.rescan } else { pace.rest };
         let mut received_count = 0;
-        // However many notices there are, the look comes.
+        // A flood of notices must not put off the look without end.
         while received_count < NOTICES_MAX || Instant::now() < due {
             match received.recv_timeout(due.saturating_duration_since(Instant::now())) {
                 Ok(event) => {

@@ -1,5 +1,5 @@
-//! What the host has to do with the system it runs on: descriptors, environment, memory that is swapped out, signals, and the
-//! streams that it writes to.
+//! The host's dealings with the operating system: descriptors, environment, exit codes, file watches, output streams,
+//! signals, threads and swap.
 
 pub(crate) mod descriptors;
 pub(crate) mod environment;

@@ -1,4 +1,4 @@
-//! What commands write to stdout and stderr: a reader that goes away ends none of them, and a full disk is told.
+//! What commands write to stdout and stderr: a reader that goes away does not end them, and a full disk is reported.
 
 use anyhow::anyhow;
 use std::fmt::Display;
@@ -22,8 +22,8 @@ pub(crate) fn try_print(bytes: impl AsRef<[u8]>) -> io::Result<()> {
     stdout.flush()
 }
 
-/// What writing to stdout means for the command. Whoever has gone away has read what it wanted, so that is no error: the
-/// command goes on to its end, and its exit code says what came of its work.
+/// The error of writing to stdout, if it is one for the command. A reader that has gone away has read what it wanted,
+/// which is no error: the command goes on, and its exit code says how its work ended.
 ///
 /// # Errors
 /// When stdout cannot be written to for another reason, such as a full disk.
@@ -34,7 +34,7 @@ pub(crate) fn unless_unread(written: io::Result<()>) -> anyhow::Result<()> {
     }
 }
 
-/// Writes a line to stderr, in one piece. Whoever has closed it does not want to know.
+/// Writes a line to stderr, in one write. It is no error if stderr is closed.
 pub(crate) fn note(line: impl Display) {
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }

@@ -1,4 +1,4 @@
-//! The signals that end a run, and the one that makes it look at its files.
+//! The signals that end the host, and the one that makes it look at its files.
 
 use super::exit_code::{INTERRUPTED, TERMINATED};
 use std::process::exit;
@@ -42,7 +42,7 @@ impl Signals {
         }
     }
 
-    /// After the first signal to stop: the second one ends the process at once.
+    /// Waits for a second signal to stop, and ends the process at once when it comes.
     pub async fn exit_at_second(mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => exit(INTERRUPTED.into()),

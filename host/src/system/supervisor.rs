@@ -1,4 +1,4 @@
-//! The supervisor: starts what runs for as long as the host does, and tells when a part of it dies.
+//! The supervisor: starts the threads and tasks that run as long as the host does, and reports when one of them dies.
 
 use futures_util::FutureExt;
 use std::any::Any;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::watch;
 
-/// Starts threads and tasks that end only when they are told to. Clones share what they know of.
+/// Starts threads and tasks that end only when they are told to. Clones share the list of deaths.
 #[derive(Clone, Debug, Default)]
 pub struct Supervisor(Arc<Deaths>);
 
@@ -22,7 +22,7 @@ struct Deaths {
 pub struct Death {
     /// The part.
     pub part: String,
-    /// Of what it died, as a fragment.
+    /// The cause, as a fragment.
     pub cause: String,
 }
 
@@ -41,7 +41,7 @@ impl Supervisor {
         std::thread::Builder::new().name(part.to_owned()).spawn(body)
     }
 
-    /// Starts a task, likewise. To abort it is to tell it to end.
+    /// Starts a task, likewise. Aborting the task is no death.
     pub fn task(
         &self,
         part: &str,
@@ -50,7 +50,7 @@ impl Supervisor {
         tokio::spawn(self.watched(part, run))
     }
 
-    /// What a task of that part has to run, for one that is started elsewhere.
+    /// Wraps the future of a task that is started elsewhere, such that its death is reported.
     pub fn watched(
         &self,
         part: &str,
@@ -72,7 +72,7 @@ impl Supervisor {
             if let Some(death) = self.lock().first() {
                 return death.clone();
             }
-            // It cannot fail: what is waited for is at hand.
+            // This cannot fail: `self` holds the sender.
             let _ = count.changed().await;
         }
     }
@@ -93,7 +93,7 @@ impl Supervisor {
     }
 }
 
-/// What a panic says.
+/// The message of a panic.
 fn text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")

@@ -5,8 +5,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// What tells one state of a file from another without reading it. The time of the last change of any kind is in it, which
-/// unlike that of the content nobody can set. Only a hint: two changes within the grain of the file system's clock look alike.
+/// Distinguishes the states of a file without reading it. It includes the time of the last change of any kind, which,
+/// unlike that of the content, nobody can set. Only a hint: two changes within the granularity of the file system's
+/// clock look alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint {
     device: u64,
@@ -29,12 +30,12 @@ impl From<&Metadata> for Fingerprint {
 }
 
 impl Fingerprint {
-    /// Of the file at a path, through symbolic links, if there is one.
+    /// The fingerprint of the file at a path, through symbolic links, if there is one.
     pub fn of(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().as_ref().map(Self::from)
     }
 
-    /// How long it has been in this state, by the clock of its file system; zero if that goes ahead of ours.
+    /// How long the file has been in this state, by the clock of its file system; zero if that is ahead of ours.
     pub(crate) fn age(&self, now: SystemTime) -> Duration {
         let changed =
             Duration::new(u64::try_from(self.changed.0).unwrap_or(0), u32::try_from(self.changed.1).unwrap_or(0));

@@ -1,4 +1,4 @@
-//! The symbolic links on the way to a file. Replacing any of them replaces the file.
+//! The symbolic links on the path to a file. Replacing any of them replaces the file.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 /// How many symbolic links one path may go through, as in the system's own lookup.
 const LINKS_MAX: usize = 40;
 
-/// What is a link and where it leads, for one look: of a thousand files in one directory, the way to that is looked up once.
+/// A cache, for one look, of which paths are links and where they lead: the path to a directory with a thousand files
+/// is looked up once.
 #[derive(Default)]
 pub(super) struct Links(HashMap<PathBuf, Option<PathBuf>>);
 

@@ -1,4 +1,4 @@
-//! The system's notices of changed files: which directories they are asked for, and which files they speak of.
+//! The system's notices of changed files: for which directories they are requested, and which files they are about.
 
 use super::links::Links;
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use std::sync::Weak;
 use std::sync::mpsc::SyncSender;
 
-/// How a file came to be whole.
+/// How a file became complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileArrival {
     /// It was moved into place.
     Moved,
-    /// Its writer closed it. Another one may go on with it, as those do that write in pieces.
+    /// Its writer closed it. Another writer may continue it, as tools do that write in pieces.
     Closed,
 }
 
@@ -28,9 +28,9 @@ impl FileArrival {
     }
 }
 
-/// Notices of the directories that lead to the files which are followed.
+/// The notices of the directories on the paths to the followed files.
 pub(crate) struct Notices {
-    // None where the system gives no notices.
+    /// None if the system gives no notices.
     watcher: Option<RecommendedWatcher>,
     /// The directories that are watched, with device and inode: one that was replaced has lost its watch.
     watched: BTreeMap<PathBuf, (u64, u64)>,
@@ -39,12 +39,12 @@ pub(crate) struct Notices {
 }
 
 impl Notices {
-    /// Has them sent for as long as somebody listens.
+    /// Sends notices to the listener as long as it exists.
     pub(super) fn new(listener: Weak<SyncSender<Event>>) -> Self {
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            // An error says that some were lost.
+            // An error means that some notices were lost: it is passed on as an event of unspecified kind.
             let event = event.unwrap_or_default();
-            // Looking opens files and directories itself: without this, one look would call for the next.
+            // Looking opens files and directories itself: without this filter, each look would cause the next.
             let only_read = matches!(event.kind, EventKind::Access(_)) && FileArrival::of(&event).is_none();
             if let Some(listener) = listener.upgrade().filter(|_| !only_read) {
                 let _ = listener.try_send(event);
@@ -56,8 +56,8 @@ impl Notices {
         Self { watcher: watcher.ok(), watched: BTreeMap::new(), leads_to: HashMap::new() }
     }
 
-    /// Asks for notices of these files, and of no others: of every directory that an entry on the way to one of them is in. A
-    /// file need not be there; a directory is followed by the path of any file in it.
+    /// Requests notices of these files, and of no others: of every directory with an entry that leads to one of them. A
+    /// file need not exist; a directory is followed by the path of any file in it.
     pub(crate) fn follow(&mut self, files: impl IntoIterator<Item = PathBuf>) {
         let Some(watcher) = &mut self.watcher else { return };
         let mut links = Links::default();
@@ -85,7 +85,7 @@ impl Notices {
         self.watched = wanted;
     }
 
-    /// The followed files of which an event says that they are whole.
+    /// The followed files that an event reports as complete.
     pub(super) fn arrived(&self, event: &Event) -> Vec<(PathBuf, FileArrival)> {
         let Some(arrival) = FileArrival::of(event) else { return Vec::new() };
         let files = event.paths.iter().filter_map(|entry| self.leads_to.get(entry)).flatten();
