@@ -1,4 +1,4 @@
-//! CURVE on the host's side: its key, the list of keys that it lets in, and what both mean for a socket.
+//! CURVE on the host's side: its key, the keys that are authorized, and how both are applied to a socket.
 
 pub(crate) mod access_control;
 mod authenticator;
@@ -18,7 +18,6 @@ use crate::flow::Statistics;
 use crate::system::file_watch::FileWatch;
 use crate::system::supervisor::Supervisor;
 use authenticator::Authenticator;
-
 use denials::Denials;
 use key::{KeyPair, warning_if_open_to_others};
 use std::collections::BTreeMap;
@@ -27,7 +26,7 @@ use std::sync::Arc;
 use zap::{DOMAIN, Guarding};
 use zmq_sys::beyond::{self, Switch};
 
-/// What sockets are guarded with. Clones share the list and the counts.
+/// The host's key pair and the authorized keys, with which sockets are guarded. Clones share the list and the counts.
 #[derive(Clone, Debug)]
 pub struct Curve {
     pair: KeyPair,
@@ -37,7 +36,8 @@ pub struct Curve {
 }
 
 impl Curve {
-    /// Reads the secret key, and the directory of authorized keys for the first time; watches the directory from then on.
+    /// Reads the secret key, and the directory of authorized keys for the first time; watches the directory from then
+    /// on.
     ///
     /// # Errors
     /// When the key or the directory cannot be read, or the system gives no thread to watch it; says what to do.
@@ -74,12 +74,12 @@ impl Curve {
         Authenticator::start(context, Arc::clone(&self.guarding), &self.supervisor)
     }
 
-    /// The keys that are let in.
+    /// The keys that are authorized.
     pub fn keys(&self) -> &Arc<AuthorizedKeys> {
         &self.guarding.keys
     }
 
-    /// Why removed keys may still be let in; none where nothing is wrong.
+    /// Why a removed key may still be accepted; none while the list is up to date.
     pub fn complaint(&self) -> Option<String> {
         self.keys().complaint()
     }
@@ -94,7 +94,7 @@ impl Curve {
         self.guarding.denials.counts()
     }
 
-    /// Adds what is counted of the keys.
+    /// Adds the statistics about the keys.
     pub fn add_to(&self, statistics: &mut Statistics) {
         let (keys, mut counted) = (self.keys(), statistics.of(None));
         counted.gauge(("curve_authorized_keys", None, "Keys that are let in"), keys.count() as u64);

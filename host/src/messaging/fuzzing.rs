@@ -1,10 +1,10 @@
-//! Fuzzing of what is read from frames: envelopes.
+//! Fuzzing of the parser of envelopes.
 
 use super::broker::envelope::{Envelope, NoRequest};
 use super::socket::Frames;
 use crate::config::EnvelopeKind;
 
-/// Takes the bytes for the frames of a message, each after its length.
+/// Reads the bytes as the frames of a message, each after its length, and splits their envelope off.
 pub fn frames(bytes: &[u8]) {
     const FRAMES_MAX: usize = 16;
     let message = split(bytes);
@@ -21,7 +21,7 @@ pub fn frames(bytes: &[u8]) {
     }
 }
 
-/// Frames of up to 255 bytes, the last one as long as the bytes last.
+/// Splits bytes into frames of up to 255 bytes; the last one is shorter if the bytes end before it does.
 pub(crate) fn split(mut bytes: &[u8]) -> Frames {
     let mut frames = Vec::new();
     while let Some((&length, rest)) = bytes.split_first() {

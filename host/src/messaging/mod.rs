@@ -1,7 +1,7 @@
-//! ZeroMQ, as a host speaks it; with [`crate::clients`] the only folder that names the zmq crate.
+//! The ZeroMQ sockets of a host. With [`crate::clients`] the only folder that names the zmq crate.
 //!
-//! [`Publisher`] is the PUB side of the HTTP surface, [`Broker`] the ROUTER side with its policy. Every socket belongs to one
-//! thread from spawn to close; other threads reach it through a queue or through a socket of their own.
+//! [`Publisher`] is the PUB side of the HTTP surface, [`Broker`] the ROUTER side with its policy. Every socket belongs
+//! to one thread from spawn to close; other threads reach it through a queue or through a socket of their own.
 
 pub mod broker;
 pub mod curve;

@@ -1,4 +1,4 @@
-//! What can be asked of a running broker: pause, resume, drain, and how it does.
+//! The control of a running broker: the commands to pause, resume, drain and end it, and its status.
 
 use super::core::{BrokerCommand, Progress};
 use crate::flow::mailbox::{Mailbox, PushError};
@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 /// How many commands may wait for the loop, which takes all of them whenever it wakes up.
 const COMMANDS_MAX: usize = 100;
 
-/// How often the last command is tried again while as many wait as may.
+/// How often the command to end is tried again while the queue of commands is full.
 const RETRY: Duration = Duration::from_millis(1);
 
 const STATES: [State; 4] = [State::Running, State::Paused, State::Draining, State::Drained];
 
-/// What the loop tells of itself.
+/// The state of the loop, as it was at the end of its last turn.
 #[derive(Debug, Default)]
 pub(super) struct BrokerGauges {
     state: AtomicU8,
@@ -39,9 +39,9 @@ impl BrokerGauges {
     }
 }
 
-/// The handle through which others tell the loop what to do.
+/// The handle by which other threads command the loop and read its status.
 pub struct BrokerControl {
-    /// Closed once the broker ends.
+    /// Closed when the broker has ended.
     pub(super) commands: Mailbox<BrokerCommand>,
     pub(super) gauges: BrokerGauges,
     workers: usize,
@@ -52,8 +52,8 @@ impl BrokerControl {
         Self { commands: Mailbox::new(COMMANDS_MAX, usize::MAX), gauges: BrokerGauges::default(), workers }
     }
 
-    /// How the broker does: its workers, and how many requests are read and not yet answered, how many replies wait for their
-    /// time, and how many for their client to have room.
+    /// The status of the broker: its workers, how many requests are read and not yet answered, how many replies wait
+    /// for their delay, and how many for room at their client.
     pub fn status(&self) -> Status {
         let BrokerGauges { requests_in_flight, replies_scheduled, replies_held, .. } = &self.gauges;
         let read = |gauge: &AtomicUsize| gauge.load(Ordering::Relaxed) as u64;
@@ -66,27 +66,27 @@ impl BrokerControl {
         Status { state: self.state(), counts }
     }
 
-    /// What it does with requests.
+    /// Whether it reads requests.
     pub fn state(&self) -> State {
         STATES[usize::from(self.gauges.state.load(Ordering::Relaxed)) % STATES.len()]
     }
 
-    /// Why it reads no requests although nobody has told it so; none where it reads, or has paused for less than a second.
+    /// What keeps it from reading requests although it runs; none if it reads, or has been kept for less than a second.
     pub fn obstacle(&self) -> Option<&'static str> {
         Obstacle::from_u8(self.gauges.obstacle.load(Ordering::Relaxed)).map(Obstacle::as_str)
     }
 
-    /// Makes the loop finish by `deadline`, and end; does nothing where it has ended already.
+    /// Makes the loop finish by `deadline`, and end. Does nothing if it has ended already.
     pub(super) fn end(&self, deadline: Instant) {
         while self.commands.push(0, || BrokerCommand::End(deadline)) == Err(PushError::TooManyItems) {
             thread::sleep(RETRY);
         }
     }
 
-    /// Tells the loop what to do.
+    /// Sends the loop a command.
     ///
     /// # Errors
-    /// When the broker has ended, or does not take its commands.
+    /// When the broker has ended, or has not taken earlier commands, so that the queue is full.
     pub fn command(&self, command: Command) -> Result<(), String> {
         self.commands.push(0, || BrokerCommand::Surface(command)).map_err(|error| match error {
             PushError::Closed => "the broker has ended".to_owned(),

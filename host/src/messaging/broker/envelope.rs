@@ -1,4 +1,4 @@
-//! The envelope of a request: taken off before its frames go to the policy, put back around each reply.
+//! The envelope of a request: taken off before its frames go to the policy, and put back around each reply.
 
 use crate::config::{EnvelopeKind, IDENTITY_BYTES_MAX};
 use crate::messaging::socket::{Frames, frames_bytes};
@@ -8,9 +8,9 @@ use std::sync::Arc;
 /// added on its way, and the empty frame that ends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Envelope {
-    /// 1 to 255 bytes, not necessarily text: of the client, or of the proxy that passed its request on.
+    /// The identity of the client, or of the proxy that passed its request on: 1 to 255 bytes, not necessarily text.
     pub(crate) identity: Vec<u8>,
-    /// What stood between identity and delimiter; none where nothing did.
+    /// The frames between identity and delimiter; none if there are none.
     route: Option<Arc<Frames>>,
     /// Whether an empty frame ends it, as REQ clients and proxies expect.
     delimited: bool,
@@ -28,9 +28,9 @@ pub(crate) enum NoRequest {
 impl Envelope {
     /// Takes the envelope off a message that came in at the frontend. Body and route have `frames_max` frames at most.
     ///
-    /// The envelope goes up to the first empty frame, if each frame before that is short enough for an identity; else it is
-    /// the identity alone. As [`EnvelopeKind::Identity`] it is the identity alone, with the empty frame directly behind it if
-    /// there is one.
+    /// The envelope goes up to the first empty frame, if each frame before that is short enough for an identity; else
+    /// it is the identity alone. As [`EnvelopeKind::Identity`] it is the identity alone, with the empty frame directly
+    /// behind it if there is one.
     ///
     /// # Errors
     /// When the message has no body, or its body or its route has more frames than that.
@@ -60,14 +60,14 @@ impl Envelope {
         }
     }
 
-    /// What it takes in memory, about.
+    /// About how much it takes in memory.
     pub(crate) fn bytes(&self) -> usize {
         self.identity.len() + self.route.as_ref().map_or(0, |route| frames_bytes(route))
     }
 
-    /// How many frames of a message have to be read to tell that it has too many.
+    /// How many frames of a message have to be kept to see that it has too many.
     pub(crate) fn frames_read(frames_max: usize) -> usize {
-        // Identity and delimiter; and one over the bound.
+        // A route and a body of the largest number of frames, identity and delimiter, and one over the bound.
         frames_max.saturating_mul(2).saturating_add(3)
     }
 
@@ -79,7 +79,7 @@ impl Envelope {
         std::iter::once(self.identity.as_slice()).chain(route).chain(delimiter).chain(body)
     }
 
-    /// The same as frames of its own.
+    /// As [`Self::around`], with owned frames.
     pub(crate) fn join(self, mut body: Frames) -> Frames {
         let delimiter = self.delimited.then(Vec::new);
         let route = self.route.map(Arc::unwrap_or_clone).unwrap_or_default();
@@ -88,7 +88,7 @@ impl Envelope {
     }
 }
 
-/// How many identities stand before the delimiter; none where there is no delimiter.
+/// How many identities are before the delimiter; none if there is no delimiter.
 fn hops(frames: &[Vec<u8>]) -> Option<usize> {
     let hops = frames.iter().position(Vec::is_empty)?;
     frames[..hops].iter().all(|frame| frame.len() <= IDENTITY_BYTES_MAX).then_some(hops)

@@ -1,4 +1,4 @@
-//! The policy as the broker asks it: one call per request, begun on one thread and ended there or on another.
+//! The reply policy as the broker calls it: one call per request, started on one thread and ended there or on another.
 
 use super::core::{Call, Ended, Ticket};
 use crate::flow::{Processed, Stage};
@@ -11,16 +11,16 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 use tracing::Instrument;
 
-/// Whom to ask.
+/// The stage that answers requests.
 pub(super) struct Policy {
-    /// Makes the replies of a request.
+    /// Returns the replies to a request.
     pub(super) stage: Arc<dyn Stage>,
-    /// Names the requests.
+    /// Gives each request its id.
     pub(super) request_ids: Arc<RequestIds>,
 }
 
-/// A call. It begins when it is polled first, inside the runtime's context: a guest that does not wait for anything runs until
-/// it returns or one tick of the engine has passed.
+/// A call. It starts when it is first polled, which must be in the context of the runtime: a guest that does not wait
+/// for anything runs until it returns or one tick of the engine has passed.
 pub(super) struct PolicyCall {
     ticket: Ticket,
     id: RequestId,
@@ -29,11 +29,11 @@ pub(super) struct PolicyCall {
 }
 
 impl Policy {
-    /// A call that is yet to begin.
+    /// A call that has not started yet.
     pub(super) fn call(&self, call: Call) -> PolicyCall {
         let Call { ticket, number, key, mut message } = call;
         let id = self.request_ids.next_id();
-        // What the log says of the request names the key too.
+        // Log lines about the request name its key too.
         let span = key.as_ref().map(|key| tracing::info_span!("request", curve_key = key));
         message.metadata.reserve_exact(2);
         message.metadata.push(("tidegate.request-id".to_owned(), id.to_string()));

@@ -1,4 +1,4 @@
-//! Calls of the policy that did not end where they began: they go on in the runtime, and their ends come back.
+//! Calls of the policy that run in the runtime: their results come back through a mailbox.
 
 use super::core::Ended;
 use super::policy::PolicyCall;
@@ -17,12 +17,12 @@ pub(super) struct RunningCalls {
 }
 
 impl RunningCalls {
-    /// For at most `workers` calls at a time: the end of each has its place.
+    /// For at most `workers` calls at a time, so that the mailbox has room for the result of each.
     pub(super) fn new(runtime: Handle, workers: usize) -> Self {
         Self { runtime, tasks: JoinSet::new(), ends: Arc::new(Mailbox::new(workers, usize::MAX)) }
     }
 
-    /// Has a call begin, or go on, in the runtime.
+    /// Starts or continues a call in the runtime.
     pub(super) fn spawn(&mut self, call: PolicyCall) {
         let ends = Arc::clone(&self.ends);
         let task = async move {
@@ -34,12 +34,12 @@ impl RunningCalls {
         self.tasks.spawn_on(task, &self.runtime);
     }
 
-    /// Whether none has ended. If so, the next end uses the waker.
+    /// Whether no call has ended since the last [`Self::take_ended`]. If so, the next one to end wakes the waker.
     pub(super) fn may_sleep(&self, waker: &Waker) -> bool {
         self.ends.may_sleep(waker)
     }
 
-    /// The calls that have ended since it was asked last.
+    /// The calls that have ended since the last time.
     pub(super) fn take_ended(&mut self) -> VecDeque<(Ended, Room)> {
         let mut ended = VecDeque::new();
         self.ends.take_all(&mut ended);
@@ -47,7 +47,7 @@ impl RunningCalls {
         ended
     }
 
-    /// Gives up all calls, and waits until they have ended.
+    /// Aborts all calls, and waits until they have ended.
     pub(super) fn give_up(&mut self) {
         self.runtime.block_on(self.tasks.shutdown());
     }

@@ -1,4 +1,4 @@
-//! CURVE on a client's side: whom it trusts, and what it shows.
+//! CURVE on a client's side: the server key that it trusts, and its own keys.
 
 use super::key::KeyPair;
 use crate::messaging::socket;
@@ -6,7 +6,7 @@ use crate::messaging::socket;
 /// What a client needs to connect to a socket that speaks CURVE.
 #[derive(Clone, Debug)]
 pub struct ClientKeys {
-    /// The server's public key, in Z85: nobody else can answer.
+    /// The server's public key, in Z85. No other server can complete the handshake.
     pub server: String,
     /// The client's own keys.
     pub pair: KeyPair,

@@ -1,4 +1,4 @@
-//! One file among the authorized keys: what it holds, and whether that has to be read again.
+//! One file among the authorized keys: the key in it, and whether it has to be read again.
 
 use super::key::{Half, find_key, read_text};
 use crate::system::file_watch::Fingerprint;
@@ -7,16 +7,16 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// A change and the next one within the grain of the file system's clock look alike: a file is read at every look until
-/// it has rested for so long.
+/// Two changes within the granularity of the file system's clock have the same fingerprint. So a file is read at every
+/// look until it has not changed for this long.
 const GRAIN: Duration = Duration::from_secs(2);
 
 /// What is known of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct KeyFile {
-    /// None where its owner does not let us look.
+    /// None if the permissions forbid to look at it.
     state: Option<Fingerprint>,
-    /// It had rested when it was read.
+    /// It had not changed for [`GRAIN`] when it was read.
     settled: bool,
     /// The key that it holds, in Z85.
     pub(super) key: Option<String>,
@@ -25,11 +25,12 @@ pub(super) struct KeyFile {
 }
 
 impl KeyFile {
-    /// Reads the file, unless it is as it was `before`. None where there is no file. A key is taken when it is first seen; that
-    /// there is none, once that is seen twice, since the file may be one that is just being written.
+    /// Reads the file, unless it is as it was `before`. None if there is no file. A key is accepted when it is first
+    /// seen. That a file holds none is accepted when it is seen twice, or if this is the `first` look, since it may
+    /// just be being written.
     ///
     /// # Errors
-    /// One of the system's, which says nothing about the file.
+    /// When the system fails to look at or read it, for another reason than that it is gone or forbidden.
     pub(super) fn examine(path: &Path, before: Option<&Self>, first: bool) -> io::Result<Option<Self>> {
         // Through symbolic links, which is how secrets are mounted.
         let now = match fs::metadata(path) {
@@ -41,7 +42,7 @@ impl KeyFile {
             return Ok(Some(before.clone()));
         }
         let (state, key) = match read_text(path) {
-            // What the file was after it was read: a change meanwhile makes it young.
+            // The fingerprint after reading: if the file changed meanwhile, it counts as changed just now.
             Ok((file, text)) => (Fingerprint::from(&file.metadata()?), find_key(&text, Half::Public)),
             Err(error) => return unreadable(error, now),
         };
@@ -55,14 +56,14 @@ impl KeyFile {
         Ok(Some(Self { state: Some(state), settled, key, failure }))
     }
 
-    /// Why there is no key, if that was not so `before`.
+    /// Why the file holds no key, if that was not known `before`.
     pub(super) fn news_of_failure(&self, before: Option<&Self>) -> Option<&str> {
         let known = before.is_some_and(|before| before.state == self.state && before.failure == self.failure);
         self.failure.as_deref().filter(|_| !known)
     }
 }
 
-/// A file that its owner locked has no key for us; one that has gone meanwhile is none.
+/// A file whose permissions forbid reading holds no key; one that has gone meanwhile is no file.
 fn unreadable(error: io::Error, state: Option<Fingerprint>) -> io::Result<Option<KeyFile>> {
     match error.kind() {
         ErrorKind::NotFound => Ok(None),

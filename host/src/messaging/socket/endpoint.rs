@@ -1,4 +1,4 @@
-//! What a client can connect to, told before libzmq is asked.
+//! Checks of endpoints before libzmq gets them: whether a client can connect there, and whether other machines can.
 
 use crate::config::check_endpoint;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ pub fn check_peer(endpoint: &str) -> Result<(), String> {
     }
 }
 
-/// Whether other machines can connect to what is bound here; `endpoint` is as libzmq tells it, with the real address.
+/// Whether other machines can connect to a bound endpoint, which is given as libzmq reports it, with the real address.
 pub fn is_exposed(endpoint: &str) -> bool {
     let Some(place) = endpoint.strip_prefix("tcp://") else { return false };
     place.parse::<SocketAddr>().map_or(true, |address| !address.ip().to_canonical().is_loopback())

@@ -1,22 +1,24 @@
-//! The name of a host in an endpoint, with the addresses that it stands for.
+//! The name of a host in an endpoint, with the addresses that it resolves to.
 //!
-//! libzmq connects to the first address alone, of one of both families; it binds to addresses and interfaces, and to no name.
+//! libzmq connects to the first address of one family alone, and binds to addresses and interfaces but not to host
+//! names.
 
 use std::net::{IpAddr, ToSocketAddrs};
 
-/// A name, and what was found when it was looked up.
+/// A host name, and the result of resolving it.
 #[derive(Clone, Debug)]
 pub(crate) struct HostName {
     name: String,
-    /// IPv4 first, as in the defaults of all endpoints; else why there is none.
+    /// Its addresses, IPv4 first as in the default endpoints; or why it was not resolved.
     found: Result<Vec<IpAddr>, String>,
 }
 
 impl HostName {
-    /// Looks up the name in an endpoint, which can take seconds. None where there is none: an address, a wildcard, a path.
+    /// Resolves the host name in an endpoint, which can take seconds. None if the endpoint has an address, a wildcard
+    /// or a path instead.
     pub(crate) fn look_up(endpoint: &str) -> Option<Self> {
         let (place, _) = endpoint.strip_prefix("tcp://")?.rsplit_once(':')?;
-        // Before a semicolon stands where to connect from.
+        // What is before a semicolon is the local address to connect from.
         let name = place.rsplit(';').next().unwrap_or(place);
         if name == "*" || name.starts_with('[') || name.parse::<IpAddr>().is_ok() {
             return None;
@@ -37,7 +39,7 @@ impl HostName {
     /// Its addresses.
     ///
     /// # Errors
-    /// When it is not known; says so, with its name.
+    /// When the name was not resolved, or to no address; names it.
     pub(crate) fn addresses(&self) -> Result<&[IpAddr], String> {
         match &self.found {
             Ok(addresses) if !addresses.is_empty() => Ok(addresses),
@@ -46,19 +48,19 @@ impl HostName {
         }
     }
 
-    /// Whether it has no address but those of IPv6.
+    /// Whether all its addresses are of IPv6.
     pub(crate) fn is_ipv6_alone(&self) -> bool {
         self.addresses().is_ok_and(|addresses| addresses.iter().all(IpAddr::is_ipv6))
     }
 
-    /// Whether it may have addresses of both families; of one that was not found everything may come to be.
+    /// Whether it may have addresses of both families. A name that was not resolved may have any later.
     pub(crate) fn may_have_both(&self) -> bool {
         let has =
             |ipv6: bool| self.addresses().map_or(true, |found| found.iter().any(|address| address.is_ipv6() == ipv6));
         has(false) && has(true)
     }
 
-    /// What is said where connecting to it failed.
+    /// The error text for a connection to it that failed.
     pub(crate) fn failure(&self) -> String {
         self.addresses().map_or_else(
             |unknown| unknown,
@@ -70,7 +72,8 @@ impl HostName {
     }
 }
 
-/// Whether an endpoint is spoken to by IPv6: an address of it, or all of this machine's, which are of both families.
+/// Whether a socket needs IPv6 switched on for an endpoint: for an IPv6 address, and for the wildcard, which stands for
+/// the addresses of both families.
 pub(crate) fn is_ipv6(endpoint: &str) -> bool {
     let place = endpoint.strip_prefix("tcp://").unwrap_or_default();
     place.contains('[') || place.starts_with("*:")

@@ -1,4 +1,4 @@
-//! Sockets in the file system: whose path may be taken, and who may connect.
+//! Sockets in the file system: which existing files may be replaced, and who may connect.
 
 use crate::messaging::socket;
 use rustix::fs::Mode;
@@ -9,36 +9,37 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
 use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, PoisonError};
 
-/// What begins an endpoint in the file system.
+/// The prefix of an endpoint in the file system.
 const SCHEME: &str = "ipc://";
 
-/// The system takes no longer path for a socket; one byte more ends it.
+/// The longest path that the system takes for a socket, without the zero byte that ends it.
 #[cfg(target_os = "linux")]
 const PATH_BYTES_MAX: usize = 107;
 #[cfg(not(target_os = "linux"))]
 const PATH_BYTES_MAX: usize = 103;
 
-/// Where the groups of the system stand.
+/// The file that lists the system's groups.
 const GROUPS_FILE: &str = "/etc/group";
 
-/// The mask belongs to the process, so one socket is made at a time.
+/// Held while a socket is bound under another umask: that belongs to the whole process.
 static MASK: Mutex<()> = Mutex::new(());
 
 /// Who may connect to a socket in the file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IpcAccess {
-    /// Of its file: whoever may write to it may connect.
+    /// The mode of its file: users with write access may connect.
     pub mode: u32,
-    /// Its group; none for the process' own.
+    /// The group of its file; none for the group of the process.
     pub group: Option<u32>,
 }
 
-/// The path of an endpoint in the file system; none for other endpoints, and for names that stand in no file system.
+/// The path of an endpoint in the file system; none for other endpoints, and for abstract names, which have no file.
 fn path_of(endpoint: &str) -> Option<&str> {
     endpoint.strip_prefix(SCHEME).filter(|path| !path.starts_with('@'))
 }
 
-/// Whether an endpoint's path is short enough for the system; the error of libzmq would not say by how much it is too long.
+/// Whether an endpoint's path is short enough for the system; the error of libzmq would not say by how much it is too
+/// long.
 ///
 /// # Errors
 /// When it is too long; says how long it may be.
@@ -60,7 +61,8 @@ pub(super) fn refuse_foreign_file(endpoint: &str) -> Result<(), String> {
     let Some(path) = path_of(endpoint) else { return Ok(()) };
     match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => Err("the path exists and is not a socket".to_owned()),
-        // Nobody is behind it only where the system says so: it may be another user's, who lets us not connect.
+        // Only these errors mean that nobody listens. After any other the socket may be in use by another user, who
+        // does not let us connect.
         Ok(_) => match UnixStream::connect(path) {
             Err(error) if error.kind() == ErrorKind::ConnectionRefused || error.kind() == ErrorKind::NotFound => Ok(()),
             _ => Err(socket::cause(zmq::Error::EADDRINUSE)),
@@ -69,8 +71,8 @@ pub(super) fn refuse_foreign_file(endpoint: &str) -> Result<(), String> {
     }
 }
 
-/// Has `bind` make the socket of an endpoint such that at no moment more may connect than `access` says. `bind` returns the
-/// real endpoint, and so does this.
+/// Has `bind` make the socket of an endpoint such that at no moment more may connect than `access` says. `bind` returns
+/// the real endpoint, and so does this.
 ///
 /// # Errors
 /// Those of `bind`; and when the system does not give the file that group or mode.
@@ -89,15 +91,16 @@ pub(super) fn bind_guarded(
     }
     let bound = {
         let _one = MASK.lock().unwrap_or_else(PoisonError::into_inner);
-        // Until its group is right the owner alone may connect. What other threads make meanwhile is theirs alone too.
+        // Until the group is set, the owner alone may connect. Files that other threads create meanwhile are the
+        // owner's alone too.
         let before = umask(Mode::from_raw_mode(!(access.mode & 0o700) & 0o777));
         let bound = bind();
         umask(before);
         bound?
     };
     let path = path_of(&bound).unwrap_or_default();
-    // Where the directory gives its own group to what is made in it, nothing is left to be done, and a filter of system calls
-    // may forbid it.
+    // If the directory passes its own group on to new files, the group is right already. Then chown is not called,
+    // because a system call filter may forbid it.
     if let Some(group) = access.group
         && fs::symlink_metadata(path).map_or(true, |found| found.gid() != group)
     {
@@ -109,7 +112,7 @@ pub(super) fn bind_guarded(
     Ok(bound)
 }
 
-/// The number of a group, which is named or a number already.
+/// The number of a group that is given by its name or by its number.
 ///
 /// # Errors
 /// When the system has no such group.

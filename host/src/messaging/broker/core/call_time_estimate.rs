@@ -1,19 +1,20 @@
-//! How long the next call of a policy will take, and so whether it is worth a wake-up of another thread.
+//! An estimate of how long the next call of a policy takes, which decides whether it is worth waking another thread.
 
 use std::time::Duration;
 
-/// A call that is expected to be no longer runs on the thread of the broker loop. Waking another thread, and being woken
-/// by it, takes some 20 µs of a client's time.
+/// A call that is expected to be no longer runs on the thread of the broker loop. Waking another thread, and being
+/// woken by it, takes some 20 µs of a client's time.
 const SHORT_MAX: Duration = Duration::from_micros(100);
 
-/// A policy of which nothing is known is not taken for a short one until some of its calls were.
+/// The estimate before the first call: the calls of a policy count as short only after some of them were.
 const UNKNOWN: Duration = Duration::from_micros(200);
 
-/// No call counts for more: however long one was, some dozen short ones make up for it.
+/// No call counts as longer than this, so that after a long one some dozens of short ones suffice to count as short
+/// again.
 const LONG: Duration = Duration::from_millis(5);
 
-/// The share of the last call in what is expected of the next, one in so many. With this one call of a whole tick of the
-/// engine, after which every guest yields, makes the next twenty or so run elsewhere.
+/// The last call contributes one part in so many to the estimate. With this value, one call of a whole tick of the
+/// engine, after which every guest yields, makes the next twenty or so run in the runtime.
 const WEIGHT: u32 = 16;
 
 /// An exponentially weighted average of how long the last calls took.

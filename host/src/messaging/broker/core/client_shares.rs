@@ -1,11 +1,11 @@
-//! The shares of the schedule: how much of it waits for each client, and whether more may.
+//! The share of each client in the schedule: how many replies wait for it, and whether more may.
 //!
-//! A client is an identity, and so one connection; one behind a proxy has the proxy's.
+//! A client is an identity, which means one connection; all clients behind a proxy count as the proxy.
 
 use std::collections::{HashMap, HashSet};
 
-/// A client may take as much as a third of what it leaves: a quarter of the schedule if nobody else has any, and less where
-/// others came before. So one client, or ten, cannot fill it.
+/// A client may have at most a third of what is left free: a quarter of the schedule if no other client has any, and
+/// less if others came before. So neither one client nor ten can fill it.
 const PARTS: usize = 3;
 
 /// Replies and their bytes.
@@ -15,7 +15,7 @@ pub(super) struct Share {
     pub(super) bytes: usize,
 }
 
-/// Who has how much of the schedule.
+/// How much of the schedule each client has.
 pub(super) struct ClientShares {
     max: Share,
     all: Share,
@@ -29,13 +29,13 @@ impl Share {
 }
 
 impl ClientShares {
-    /// Of a schedule that holds so much.
+    /// For a schedule that holds at most `max`.
     pub(super) fn new(max: Share) -> Self {
         Self { max, all: Share::default(), clients: HashMap::new() }
     }
 
-    /// Whether so much more may wait for a client. For one that has nothing there it always may: the schedule as a whole
-    /// has its own bound.
+    /// Whether so much more may wait for a client. It always may for a client without any: the schedule as a whole has
+    /// its own bound.
     pub(super) fn admits(&self, identity: &[u8], more: Share) -> bool {
         let Some(share) = self.clients.get(identity) else { return true };
         let share = share.plus(more);
@@ -43,7 +43,7 @@ impl ClientShares {
             && share.bytes <= self.max.bytes.saturating_sub(self.all.bytes) / PARTS
     }
 
-    /// A reply of so many bytes waits.
+    /// Counts a reply of so many bytes that begins to wait.
     pub(super) fn add(&mut self, identity: &[u8], bytes: usize) {
         let one = Share { replies: 1, bytes };
         self.all = self.all.plus(one);
@@ -53,7 +53,7 @@ impl ClientShares {
         }
     }
 
-    /// It waits no more.
+    /// Counts a reply of so many bytes that waits no more.
     pub(super) fn remove(&mut self, identity: &[u8], bytes: usize) {
         self.all = Share { replies: self.all.replies - 1, bytes: self.all.bytes.saturating_sub(bytes) };
         let Some(share) = self.clients.get_mut(identity) else { return };
@@ -68,7 +68,7 @@ impl ClientShares {
         self.all.replies >= self.max.replies || self.all.bytes >= self.max.bytes
     }
 
-    /// Whether so much waits that what nobody will ever get should not.
+    /// Whether so much waits that replies for clients that have gone should be given up.
     pub(super) fn is_crowded(&self) -> bool {
         self.all.replies > self.max.replies / 2 || self.all.bytes > self.max.bytes / 2
     }
@@ -78,12 +78,12 @@ impl ClientShares {
         self.all
     }
 
-    /// How many clients something waits for.
+    /// How many clients have replies that wait.
     pub(super) fn clients(&self) -> usize {
         self.clients.len()
     }
 
-    /// The clients for which something waits, of those that are not there.
+    /// The clients with replies that wait, but without a connection.
     pub(super) fn clients_without(&self, mut is_connected: impl FnMut(&[u8]) -> bool) -> HashSet<Vec<u8>> {
         self.clients.keys().filter(|identity| !is_connected(identity)).cloned().collect()
     }

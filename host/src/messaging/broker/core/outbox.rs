@@ -1,16 +1,18 @@
-//! The outbox: replies that are due, in the order in which they are to be sent, and those that their client has no room for.
+//! The outbox: replies that are due, in the order in which they are to be sent, and replies for which their client has
+//! no room.
 
 use super::reply::QueuedReply;
 use std::collections::{BTreeMap, VecDeque};
 
-/// One reply at a time is offered. Whoever sends it says what has become of it, and has the next one then.
+/// It offers one reply at a time. After the result of sending it was reported, it offers the next one.
 #[derive(Default)]
 pub(super) struct Outbox {
     due: VecDeque<QueuedReply>,
-    /// Replies that wait for room, by client; none without any.
+    /// Replies that wait for room, by client. No client has an empty queue here.
     held: BTreeMap<Vec<u8>, VecDeque<QueuedReply>>,
     held_replies: usize,
-    /// Clients that are tried again, the next one last: what is offered comes from there as long as there are any.
+    /// Clients whose held replies are being tried again, the next client last. While there are any, only their replies
+    /// are offered.
     retried: Vec<Vec<u8>>,
 }
 
@@ -20,17 +22,17 @@ impl Outbox {
         self.due.push_back(reply);
     }
 
-    /// Replies that wait for room.
+    /// How many replies wait for room.
     pub(super) fn held(&self) -> usize {
         self.held_replies
     }
 
-    /// All replies in it.
+    /// How many replies are in it.
     pub(super) fn len(&self) -> usize {
         self.due.len() + self.held_replies
     }
 
-    /// What is held is to be offered again.
+    /// Has the held replies offered again.
     pub(super) fn retry(&mut self) {
         if self.held_replies > 0 && self.retried.is_empty() {
             self.retried.extend(self.held.keys().rev().cloned());
@@ -50,7 +52,7 @@ impl Outbox {
         self.due.front()
     }
 
-    /// Takes out the reply that was offered last, which is not to be offered again.
+    /// Removes the reply that was offered last.
     pub(super) fn take_offered(&mut self) -> Option<QueuedReply> {
         let Some(client) = self.retried.last() else { return self.due.pop_front() };
         let replies = self.held.get_mut(client)?;
@@ -63,7 +65,8 @@ impl Outbox {
         reply
     }
 
-    /// There was no room for the reply that was offered last: it waits, and those behind it for the same client too.
+    /// Holds the reply that was offered last, for which there was no room, and with it all later ones for the same
+    /// client.
     pub(super) fn hold_offered(&mut self) {
         if self.retried.pop().is_none()
             && let Some(reply) = self.due.pop_front()

@@ -12,7 +12,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fs, io};
 
-/// A line of the log names so many files at most.
+/// How many files a log line names at most.
 const NAMED_MAX: usize = 10;
 
 #[derive(Debug, Default)]
@@ -22,8 +22,8 @@ pub(super) struct Looking {
 }
 
 impl AuthorizedKeys {
-    /// Starts to look at the directory, until what is returned is dropped. The threads that own sockets must not wait for a
-    /// disk, so they see what that thread saw last.
+    /// Starts a thread that looks at the directory until the watch is dropped. The threads that own sockets must not
+    /// wait for a disk, so they use what that thread found last.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -32,7 +32,7 @@ impl AuthorizedKeys {
         FileWatch::start((supervisor, "watch-keys"), Pace { rest, rescan }, Arc::clone(self))
     }
 
-    /// Reads what changed. False if anything did.
+    /// Looks at the directory and reads what changed. Returns whether nothing did.
     pub(super) fn renew(&self) -> bool {
         let mut looking = self.looking();
         let looked = self.scan(&looking.files, false);
@@ -68,7 +68,7 @@ impl AuthorizedKeys {
         self.looking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the directory holds now. Files that did not change since `known` are not read.
+    /// The files of the directory now. Files that did not change since `known` are not read.
     pub(super) fn scan(
         &self,
         known: &BTreeMap<PathBuf, KeyFile>,
@@ -123,7 +123,7 @@ impl AuthorizedKeys {
 }
 
 impl Watched for Arc<AuthorizedKeys> {
-    /// Takes as long as the directory's file system likes.
+    /// May block for as long as the file system of the directory does.
     fn look(&mut self, notices: &mut Notices) -> bool {
         self.look.begin();
         notices.follow([self.directory.join("any")]);

@@ -1,10 +1,10 @@
-//! Whether messages come so fast that it is worth while to let some gather and send them together.
+//! Whether messages come so fast that it is worthwhile to let some gather and to send them together.
 
 use std::time::{Duration, Instant};
 
 /// Over how long messages are counted.
 const WINDOW: Duration = Duration::from_millis(2);
-/// With as many in a window, a nap gathers two or more. Fewer are not worth the wait.
+/// With at least so many in a window, two or more gather in the time given to it. Fewer are not worth the wait.
 const MANY: usize = 8;
 
 /// Counts the messages of one window after the other.
@@ -19,12 +19,12 @@ impl Batching {
         Self { began: now, messages: 0, many: false }
     }
 
-    /// Takes note of messages that have come, and says whether many do.
+    /// Counts messages that have come, and returns whether many do.
     pub(super) fn are_many(&mut self, messages: usize, now: Instant) -> bool {
         self.messages += messages;
         let elapsed = now.saturating_duration_since(self.began);
         if elapsed >= WINDOW {
-            // After a sleep the window was longer, and its messages are fewer for that.
+            // The window was longer after a sleep, so the rate is compared and not the number.
             self.many = self.messages as f64 * WINDOW.as_secs_f64() >= MANY as f64 * elapsed.as_secs_f64();
             (self.began, self.messages) = (now, 0);
         }

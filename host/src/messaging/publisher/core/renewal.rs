@@ -1,22 +1,24 @@
-//! When more is taken from subscribers: not before the messages had most of the time since it was done last.
+//! When libzmq may take more changes from subscribers: so rarely that messages get most of the thread's time.
 
 use std::time::{Duration, Instant};
 
-/// How long it is not done again at least.
+/// The least time between two renewals.
 const PAUSE: Duration = Duration::from_millis(2);
-/// The same at most. A thread that was stopped in the midst of it has not spent that time on subscribers.
+/// The most time between two renewals. A thread that was suspended while it received changes has not spent all that
+/// time on them.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
-/// How long it is not done where nothing was taken: who is not listened to any more has to be got rid of.
+/// The time between two renewals if no changes were received. They go on, so that changes of peers that are being cut
+/// off are discarded.
 const IDLE: Duration = Duration::from_secs(1);
-/// Of the thread's time, subscribers get one part in so many.
+/// Changes of subscriptions get one part in so many of the thread's time.
 const SHARE: u32 = 4;
 
-/// The time that was spent on what subscribers want.
+/// The time that was spent on changes of subscriptions since the last renewal.
 #[derive(Debug)]
 pub(super) struct Renewal {
     since: Instant,
     spent: Duration,
-    /// Something was taken, so that more may wait.
+    /// Changes were received, so that more may wait.
     wanted: bool,
 }
 
@@ -25,18 +27,18 @@ impl Renewal {
         Self { since: now, spent: Duration::ZERO, wanted: false }
     }
 
-    /// What was taken has cost so much.
+    /// Counts the time that was spent on changes.
     pub(super) fn spend(&mut self, time: Duration) {
         self.wanted = true;
         self.spent += time;
     }
 
-    /// More was taken from now on, which has cost so much by itself.
+    /// A renewal was done, which took so much time by itself.
     pub(super) fn renewed(&mut self, now: Instant, time: Duration) {
         *self = Self { since: now, spent: time, wanted: false };
     }
 
-    /// When more is to be taken.
+    /// When the next renewal is due.
     pub(super) fn due(&self) -> Instant {
         self.since + if self.wanted { self.spent.saturating_mul(SHARE).clamp(PAUSE, PAUSE_MAX) } else { IDLE }
     }

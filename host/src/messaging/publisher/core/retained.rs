@@ -24,7 +24,7 @@ impl Retained {
     }
 }
 
-/// The messages, and who was handed which topic.
+/// The retained messages, and which topics each peer has got.
 #[derive(Debug)]
 pub(super) struct RetainedMessages {
     topics_max: usize,
@@ -49,7 +49,7 @@ impl RetainedMessages {
         }
     }
 
-    /// Keeps a message in place of the one before it of its topic. Over the bounds the oldest ones go.
+    /// Retains a message in place of the last one of its topic. Over the bounds the oldest messages are dropped.
     pub(super) fn keep(&mut self, message: Retained) {
         self.forget(&message.topic.clone());
         self.sequence += 1;
@@ -69,13 +69,13 @@ impl RetainedMessages {
         }
     }
 
-    /// What a peer that has just subscribed is handed, once: the message of that very topic, else the latest one that
-    /// the subscription matches.
+    /// The message for a peer that has just subscribed: that of exactly this topic, or else the latest one that the
+    /// subscription matches. A peer gets each topic once.
     pub(super) fn hand_over(&mut self, subscription: &[u8], to: Option<Descriptor>) -> Option<Retained> {
         let message = self.find(subscription)?.clone();
         let Some(to) = to else { return Some(message) };
         let handed = self.handed.entry(to).or_default();
-        // Those that were forgotten since: a peer must not make this grow by staying.
+        // Topics that were dropped since are removed, so that this stays bounded for a peer that stays connected.
         if handed.len() >= 2 * self.topics_max.max(1) {
             handed.retain(|topic| self.by_topic.contains_key(topic));
         }
@@ -84,7 +84,7 @@ impl RetainedMessages {
 
     fn find(&self, subscription: &[u8]) -> Option<&Retained> {
         let matches = |message: &Retained| message.first_frame().starts_with(subscription);
-        // The empty topic stands for none: such a message is matched by its body.
+        // A message without a topic is stored under the empty one, and matched by its body.
         let without_topic = self.by_topic.get(&[][..]).filter(|(_, message)| matches(message));
         if let Some((_, message)) = without_topic.filter(|_| subscription.is_empty()) {
             return Some(message);
@@ -101,7 +101,7 @@ impl RetainedMessages {
             if latest.is_none_or(|(sequence, _)| kept.0 > *sequence) {
                 latest = Some(kept);
             }
-            // Where many match, one of the latest does: the search from that end is over sooner.
+            // If many messages match, one of the latest does, and the search from that end finds it sooner.
             let next = by_age.next().and_then(|topic| self.by_topic.get(topic));
             if let Some((_, message)) = next.filter(|(_, message)| matches(message)) {
                 return Some(message);
@@ -110,7 +110,7 @@ impl RetainedMessages {
         latest.map(|(_, message)| message)
     }
 
-    /// The peer has gone; who comes next by its descriptor is another.
+    /// The peer has gone: the next peer with its descriptor is another one.
     pub(super) fn gone(&mut self, peer: Descriptor) {
         self.handed.remove(&peer);
     }

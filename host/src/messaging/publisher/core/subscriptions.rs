@@ -1,4 +1,5 @@
-//! The subscriptions at a publisher: how many each peer has, and who has or changes more of them than a peer may.
+//! The subscriptions at a publisher: how many each peer has, and which peers exceed the bounds on having or changing
+//! them.
 
 use crate::config::{
     SUBSCRIPTION_BYTES_MAX, SUBSCRIPTION_CHANGES_BURST, SUBSCRIPTION_CHANGES_BURST_BYTES,
@@ -10,16 +11,16 @@ use std::collections::HashMap;
 use std::time::Instant;
 use zmq_sys::beyond::{TOPIC_OVERHEAD_BYTES, Told};
 
-/// Somebody who has to go, and why.
+/// A peer that is to be cut off, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Excess {
     pub(crate) peer: Descriptor,
-    /// libzmq's number of its connection.
+    /// The number that libzmq gave its connection.
     pub(crate) connection: u64,
     pub(crate) why: &'static str,
 }
 
-/// What libzmq has told of the peers that have subscribed to something.
+/// What libzmq has reported of the peers that have subscribed to something.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     subscribers: HashMap<Descriptor, Subscriber>,
@@ -28,29 +29,30 @@ pub(super) struct Subscriptions {
 
 #[derive(Debug)]
 struct Subscriber {
-    /// libzmq's number of its connection; the system gives descriptors to others again.
+    /// The number that libzmq gave its connection. Unlike the descriptor it is not used again.
     connection: u64,
     topics: u64,
-    /// Of its topics, as libzmq counts them.
+    /// The bytes of its topics, as libzmq counts them.
     bytes: u64,
-    /// What it has changed faster than a peer may for long.
+    /// By how many bytes its changes exceed the rate that a peer may keep up.
     burst_bytes: u64,
     burst_since: Instant,
-    /// It has not gone, nor has to.
+    /// Whether it is connected and not to be cut off.
     here: bool,
 }
 
 impl Subscriptions {
-    /// Takes in that a peer has changed a subscription, by a message of so many bytes. Returns who has to go for it, if
-    /// anybody: the one that sent it, or whoever has most, if there is too much in all.
+    /// Takes in that a peer has changed a subscription, by a message of so many bytes. Returns the peer that is to be
+    /// cut off for it, if any: the one that sent it, or, if there are too many subscriptions in all, the one that has
+    /// most.
     pub(super) fn take_in(&mut self, from: Descriptor, told: Told, bytes: usize, now: Instant) -> Option<Excess> {
         let subscriber = self.subscribers.entry(from).or_insert_with(|| Subscriber::new(told.connection, now));
         if subscriber.connection < told.connection {
-            // The one before it is known to have gone only by this.
+            // A new connection with the same descriptor: the one before it has ended, which was not reported yet.
             self.total -= subscriber.topics;
             *subscriber = Subscriber::new(told.connection, now);
         }
-        // Or it is a late word of the one before, who must not be mistaken for this one.
+        // A late message of the connection before this one must not count for this one.
         if subscriber.connection != told.connection || !subscriber.here {
             return None;
         }
@@ -77,14 +79,14 @@ impl Subscriptions {
         Some(Excess { peer, connection: subscriber.connection, why })
     }
 
-    /// The peer's connection has ended. It is remembered until the next one comes by the same descriptor.
+    /// The peer's connection has ended. It is remembered until the next one with the same descriptor comes.
     pub(super) fn gone(&mut self, peer: Descriptor) {
         let Some(subscriber) = self.subscribers.get_mut(&peer) else { return };
         self.total -= std::mem::take(&mut subscriber.topics);
         subscriber.here = false;
     }
 
-    /// All of them.
+    /// The number of all subscriptions.
     pub(super) fn total(&self) -> u64 {
         self.total
     }
@@ -101,7 +103,7 @@ impl Subscriber {
         if forgiven > 0 {
             self.burst_since = now;
         }
-        // So many changes are as much as so many bytes.
+        // Each change counts as at least so many bytes, so that the number of changes is bounded too.
         let least = SUBSCRIPTION_CHANGES_BURST_BYTES / SUBSCRIPTION_CHANGES_BURST;
         self.burst_bytes = self.burst_bytes.saturating_sub(forgiven) + (TOPIC_OVERHEAD_BYTES + bytes).max(least);
     }
@@ -159,7 +161,7 @@ mod tests {
         let why = "it changes its subscriptions faster than a peer may";
         let excess = Excess { peer: 7, connection: 1, why };
         assert_eq!(subscriptions.take_in(7, told(1, 1, 1), change, now), Some(excess));
-        // What comes of it afterwards was on its way, and is told once.
+        // Changes that were on their way are reported no more: the excess is reported once.
         assert_eq!(subscriptions.take_in(7, told(1, 1, 1), change, now), None);
         // The next one by that descriptor has its own.
         subscriptions.gone(7);

@@ -1,8 +1,8 @@
-//! What libzmq tells of a socket's connections, event by event.
+//! The events of libzmq's monitor about the connections of a socket: their numbers, and how they are read.
 
 use zmq_sys::beyond;
 
-/// All that is asked for.
+/// The events that the monitor subscribes to.
 pub(super) const ALL: u64 = ACCEPTED
     | ACCEPT_FAILED
     | DISCONNECTED
@@ -34,10 +34,10 @@ pub(super) const LOST: u64 = beyond::EVENT_LOST;
 /// libzmq ends the connection of a peer that sent more in one message than it may.
 pub(super) const TOO_LARGE: u64 = beyond::EVENT_TOO_LARGE;
 
-/// One event as libzmq tells it.
+/// One event as libzmq sends it.
 pub(super) struct Event<'a> {
     pub(super) kind: u64,
-    /// As many as there are; zero for the others.
+    /// The event's values; zero where it has fewer.
     pub(super) values: [u64; 3],
     pub(super) remote: &'a str,
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-/// Number of a descriptor of libzmq's; what names a connection while it lasts.
+/// The number of a descriptor of libzmq's, which identifies a connection as long as that lasts.
 pub(crate) type Descriptor = i32;
 
 /// What is known of one connection.
@@ -17,9 +17,9 @@ pub(crate) struct Peer {
     pub(crate) identity: Option<Vec<u8>>,
     /// How many subscriptions it has.
     pub(crate) subscriptions: u64,
-    /// It has subscribed to something, whether or not it still does.
+    /// Whether it has ever subscribed to something.
     pub(crate) has_subscribed: bool,
-    /// Messages queued to it when that was last looked at, their bytes, and whether that is all that has room.
+    /// Messages queued to it when libzmq was last asked, their bytes, and whether the queue is full.
     pub(crate) queue_messages: u64,
     pub(super) queue_bytes: u64,
     pub(crate) is_full: bool,
@@ -28,7 +28,7 @@ pub(crate) struct Peer {
     pub(super) established: bool,
     /// Its handshake failed.
     pub(super) refused: bool,
-    /// Its connection was ended here, and libzmq has not yet taken note.
+    /// Its connection was ended here, and libzmq has not reported that yet.
     pub(super) ending: bool,
 }
 
@@ -38,13 +38,13 @@ impl Peer {
         address(&self.endpoint)
     }
 
-    /// The same; none over `ipc`.
+    /// The same, parsed; none over `ipc`.
     pub(super) fn socket_address(&self) -> Option<SocketAddr> {
         socket_address(self.address())
     }
 }
 
-/// Reads an address without the interface that libzmq names behind one of a link: `[fe80::1%eth0]:5570`.
+/// Parses an address without the interface that libzmq appends to a link-local one: `[fe80::1%eth0]:5570`.
 fn socket_address(text: &str) -> Option<SocketAddr> {
     match (text.split_once('%'), text.rsplit_once(']')) {
         (Some((address, _)), Some((_, port))) => format!("{address}]{port}").parse().ok(),
