@@ -98,7 +98,7 @@ impl Serve {
         }
         let format = config.log.format;
         let log = log::start(format, filter);
-        swap::tell();
+        swap::report();
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = match runtime.enable_all().event_interval(EVENT_INTERVAL).build() {
             Ok(runtime) => runtime,

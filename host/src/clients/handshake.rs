@@ -1,8 +1,8 @@
-//! The handshakes of a client: a line for each kind of failure, and another try where libzmq would give up.
+//! The handshakes of a client: reports each kind of failure once on stderr, and reconnects where libzmq would give up.
 
 mod failure;
 
-pub(super) use failure::Said;
+pub(super) use failure::ReportedFailures;
 
 use crate::messaging::curve::client_keys::ClientKeys;
 use crate::messaging::socket;
@@ -15,12 +15,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zmq::SocketEvent;
 
-/// libzmq never connects again after a handshake that failed for a reason; an operator may have put that right.
-const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// The delay before connecting again after a handshake that failed for a known reason. libzmq would never try again,
+/// but the operator may have fixed the cause.
+const RECONNECT_DELAY: Duration = Duration::from_millis(500);
 
-/// A connection that ends during its handshake may be a server's that is just stopping, or one whose reason is not read
-/// in time. The next tries, which libzmq makes ten times a second, tell.
-const CLOSED_SAID_AT: u32 = 3;
+/// A connection closed during its handshake is reported at the third time in a row: the server may just be stopping, or
+/// its reason may not have been read in time. libzmq tries again ten times a second.
+const CLOSED_REPORTED_AT: u32 = 3;
 
 const EVENTS: i32 = SocketEvent::HANDSHAKE_FAILED_NO_DETAIL as i32
     | SocketEvent::HANDSHAKE_FAILED_PROTOCOL as i32
@@ -29,11 +30,11 @@ const EVENTS: i32 = SocketEvent::HANDSHAKE_FAILED_NO_DETAIL as i32
     | SocketEvent::CONNECT_RETRIED as i32
     | SocketEvent::CONNECTED as i32;
 
-/// A name, and by which family it is connected to.
-struct Name {
+/// The host name of an endpoint, and the address family by which it is connected to.
+struct NamedHost {
     host: HostName,
     ipv6: bool,
-    /// Nothing answered: it is the other one's turn.
+    /// Nothing answered, so the other family is tried next.
     is_unanswered: bool,
 }
 
@@ -41,20 +42,20 @@ struct Name {
 pub(crate) struct Handshakes {
     events: zmq::Socket,
     endpoints: Vec<String>,
-    /// Those of them that have a name in the place of an address.
-    names: BTreeMap<String, Name>,
+    /// Those of the endpoints that have a host name instead of an address.
+    names: BTreeMap<String, NamedHost>,
     public_key: Option<String>,
-    said: Arc<Said>,
-    /// How often in a row each endpoint closed the connection without a word.
+    reported: Arc<ReportedFailures>,
+    /// How often in a row the connection to each endpoint was closed without a reason.
     closed: BTreeMap<String, u32>,
-    /// What is to be connected anew, and when.
-    again: BTreeSet<String>,
-    again_at: Option<Instant>,
+    /// The endpoints that are to be connected to again, and when.
+    reconnect: BTreeSet<String>,
+    reconnect_at: Option<Instant>,
 }
 
 impl Handshakes {
-    /// Sets these keys on a socket and attaches a monitor to it, before it is connected to these endpoints. `name` must be
-    /// unique in the socket's context.
+    /// Sets these keys on a socket and attaches a monitor to it, before it is connected to these endpoints. `name` must
+    /// be unique in the socket's context.
     ///
     /// # Errors
     /// When libzmq refuses a key, the monitor or the socket that reads it; says why.
@@ -64,7 +65,7 @@ impl Handshakes {
         name: &str,
         endpoints: &[String],
         keys: Option<&ClientKeys>,
-        said: Arc<Said>,
+        reported: Arc<ReportedFailures>,
     ) -> Result<Self, String> {
         if let Some(keys) = keys {
             keys.apply(socket)?;
@@ -73,7 +74,7 @@ impl Handshakes {
         socket.monitor(&place, EVENTS).map_err(socket::cause)?;
         let events = context.socket(zmq::PAIR).map_err(socket::cause)?;
         events.set_linger(0).map_err(socket::cause)?;
-        // Without a bound: libzmq's own thread would wait for room while we are busy.
+        // Without a bound: libzmq's I/O thread would block until there is room, while this thread is busy.
         events.set_rcvhwm(0).map_err(socket::cause)?;
         socket::connect(&events, &place)?;
         Ok(Self {
@@ -81,48 +82,48 @@ impl Handshakes {
             endpoints: endpoints.to_vec(),
             names: BTreeMap::new(),
             public_key: keys.map(|keys| keys.pair.public.clone()),
-            said,
+            reported,
             closed: BTreeMap::new(),
-            again: BTreeSet::new(),
-            again_at: None,
+            reconnect: BTreeSet::new(),
+            reconnect_at: None,
         })
     }
 
     /// Connects the socket to one of the endpoints.
     ///
     /// # Errors
-    /// Says what stands in the way.
+    /// When libzmq refuses the endpoint; says why.
     pub(crate) fn connect(&mut self, socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
         let Some(host) = HostName::look_up(endpoint) else { return socket::connect(socket, endpoint) };
         let ipv6 = host.is_ipv6_alone();
-        self.names.insert(endpoint.to_owned(), Name { host, ipv6, is_unanswered: false });
+        self.names.insert(endpoint.to_owned(), NamedHost { host, ipv6, is_unanswered: false });
         socket::connect_by(socket, endpoint, ipv6)
     }
 
-    /// For a wait that ends when something is to be heard.
+    /// Readable when the monitor has sent an event.
     pub(crate) fn as_poll_item(&self) -> zmq::PollItem<'_> {
         self.events.as_poll_item(zmq::POLLIN)
     }
 
-    /// How long until something is to be done; none for ever.
+    /// How long until [`Self::maintain`] has something to do; none if it has not.
     pub(crate) fn wait(&self) -> Option<Duration> {
-        self.again_at.map(|at| at.saturating_duration_since(Instant::now()))
+        self.reconnect_at.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
     /// After a wait: reads the monitor's events, reports new failures on stderr, and connects again what is due.
     ///
     /// # Errors
     /// When the monitor's events cannot be received.
-    pub(crate) fn attend(&mut self, socket: &zmq::Socket) -> zmq::Result<()> {
+    pub(crate) fn maintain(&mut self, socket: &zmq::Socket) -> zmq::Result<()> {
         while let Some(frames) = socket::receive_now(&self.events, 2)? {
             if let Some((event, value, address)) = read(&frames) {
-                self.hear(event, value, address);
+                self.handle_event(event, value, address);
             }
         }
-        if self.again_at.is_some_and(|at| at <= Instant::now()) {
-            self.again_at = None;
-            for endpoint in std::mem::take(&mut self.again) {
-                // What libzmq has given up is still in its books, where a second connection to it would be no news.
+        if self.reconnect_at.is_some_and(|at| at <= Instant::now()) {
+            self.reconnect_at = None;
+            for endpoint in std::mem::take(&mut self.reconnect) {
+                // libzmq still has the connection that it gave up, and ignores a second one to the same endpoint.
                 let _ = socket.disconnect(&endpoint);
                 let connected = match self.names.get_mut(&endpoint) {
                     Some(name) => {
@@ -139,14 +140,14 @@ impl Handshakes {
         Ok(())
     }
 
-    fn hear(&mut self, event: SocketEvent, value: u32, address: &str) {
+    fn handle_event(&mut self, event: SocketEvent, value: u32, address: &str) {
         let endpoints: Vec<String> =
             self.endpoints.iter().filter(|endpoint| self.is_at(endpoint, address)).cloned().collect();
         for endpoint in endpoints {
             let failure = match event {
                 SocketEvent::HANDSHAKE_SUCCEEDED => {
                     self.closed.remove(&endpoint);
-                    if self.said.forget(&endpoint) {
+                    if self.reported.forget(&endpoint) {
                         note(format_args!("connected to {endpoint}"));
                     }
                     continue;
@@ -156,9 +157,9 @@ impl Handshakes {
                     continue;
                 }
                 SocketEvent::CONNECTED => {
-                    // What answers by now is not left for the other family.
+                    // This family answers after all, so the other one is not tried.
                     if self.names.get_mut(&endpoint).is_some_and(|name| std::mem::take(&mut name.is_unanswered)) {
-                        self.again.remove(&endpoint);
+                        self.reconnect.remove(&endpoint);
                     }
                     continue;
                 }
@@ -175,15 +176,15 @@ impl Handshakes {
                 let times = self.closed.entry(endpoint.clone()).or_default();
                 *times += 1;
                 // libzmq connects again by itself.
-                if *times < CLOSED_SAID_AT {
+                if *times < CLOSED_REPORTED_AT {
                     continue;
                 }
             } else {
                 self.closed.remove(&endpoint);
-                self.again.insert(endpoint.clone());
-                self.again_at.get_or_insert(Instant::now() + TRY_AGAIN_AFTER);
+                self.reconnect.insert(endpoint.clone());
+                self.reconnect_at.get_or_insert(Instant::now() + RECONNECT_DELAY);
             }
-            if self.said.is_new(&endpoint, failure) {
+            if self.reported.is_new(&endpoint, failure) {
                 note(format_args!(
                     "connecting to {endpoint}: {}; still trying",
                     failure.advice(self.public_key.as_deref())
@@ -198,21 +199,22 @@ impl Handshakes {
         is_at(endpoint, self.names.get(endpoint).map(|name| &name.host), address)
     }
 
-    /// Nothing answers at an endpoint. With an address that is what it is; a name may stand for another one.
+    /// Nothing answers at an endpoint. An address is left to libzmq, which tries again; a name may have one of the
+    /// other family.
     fn unanswered(&mut self, endpoint: &str) {
         let Some(name) = self.names.get_mut(endpoint) else { return };
-        if self.said.is_new(endpoint, HandshakeFailure::Unanswered) {
+        if self.reported.is_new(endpoint, HandshakeFailure::Unanswered) {
             note(format_args!("connecting to {endpoint}: {}; still trying", name.host.failure()));
         }
         if name.host.may_have_both() {
             name.is_unanswered = true;
-            self.again.insert(endpoint.to_owned());
-            self.again_at.get_or_insert(Instant::now() + TRY_AGAIN_AFTER);
+            self.reconnect.insert(endpoint.to_owned());
+            self.reconnect_at.get_or_insert(Instant::now() + RECONNECT_DELAY);
         }
     }
 }
 
-/// `[event and value, address]`, numbers in the machine's order.
+/// Reads an event: `[event and value, address]`, with numbers in native byte order.
 fn read(frames: &[Vec<u8>]) -> Option<(SocketEvent, u32, &str)> {
     let [numbers, address] = frames else { return None };
     let (event, value) = numbers.split_first_chunk::<2>()?;
@@ -220,7 +222,8 @@ fn read(frames: &[Vec<u8>]) -> Option<(SocketEvent, u32, &str)> {
     Some((SocketEvent::from_raw(u16::from_ne_bytes(*event)), value, std::str::from_utf8(address).ok()?))
 }
 
-/// Whether libzmq means `endpoint` by this address: it tells a name at first, and later what the name stands for.
+/// Whether an event with this address is about `endpoint`. libzmq reports a host name as it is at first, and later the
+/// address that it resolved to.
 fn is_at(endpoint: &str, host: Option<&HostName>, address: &str) -> bool {
     if endpoint == address {
         return true;
@@ -231,7 +234,7 @@ fn is_at(endpoint: &str, host: Option<&HostName>, address: &str) -> bool {
     let Ok(address) = address.parse::<SocketAddr>() else { return false };
     let ip = address.ip().to_canonical();
     match host {
-        // What was not known then may have come to be.
+        // A name that we could not resolve may have been resolved by libzmq later.
         Some(host) => {
             place.ends_with(&format!(":{}", address.port())) && host.addresses().map_or(true, |own| own.contains(&ip))
         }

@@ -1,6 +1,6 @@
 //! The requester: DEALER clients of the broker, each on its own thread, that time the replies to their requests.
 
-use super::handshake::{Handshakes, Said};
+use super::handshake::{Handshakes, ReportedFailures};
 use crate::messaging::curve::client_keys::ClientKeys;
 use crate::messaging::socket;
 use crate::system::output::{note, try_print};
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How many replies a client awaits after each request.
+/// How many times a client looks for a reply after each request.
 const REPLIES_AWAITED: u32 = 5;
 
-/// What to ask, and how patiently.
+/// Where to send requests, how many, and how long to wait for replies.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The broker's frontend.
@@ -28,14 +28,14 @@ pub struct Settings {
     pub keys: Option<ClientKeys>,
 }
 
-/// What came of the requests of all clients.
+/// The counts of all clients, and the times of their replies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Requests that left.
+    /// Requests that were sent.
     pub sent: u64,
     /// Replies that came.
     pub replies: u64,
-    /// The time from each request to its first reply; requests without one are missing.
+    /// The time from each request to its first reply; requests without a reply have none.
     pub round_trips: Vec<Duration>,
 }
 
@@ -66,16 +66,16 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Runs all clients to their end, and sums up. What happens is printed on stdout as it happens.
+/// Runs all clients until they have ended, and sums up. Requests and replies are printed on stdout as they happen.
 pub fn run(settings: &Settings) -> Summary {
     let context = zmq::Context::new();
     let mut summary = Summary::default();
-    let said = Arc::new(Said::default());
+    let reported = Arc::new(ReportedFailures::default());
     thread::scope(|scope| {
         let clients: Vec<_> = (0..settings.clients)
             .map(|index| {
-                let (context, said) = (&context, Arc::clone(&said));
-                scope.spawn(move || request(context, settings, &format!("worker-{index}"), said))
+                let (context, reported) = (&context, Arc::clone(&reported));
+                scope.spawn(move || request(context, settings, &format!("worker-{index}"), reported))
             })
             .collect();
         for client in clients {
@@ -87,8 +87,8 @@ pub fn run(settings: &Settings) -> Summary {
 }
 
 /// One client from its first request to its last reply. What stops it is printed on stderr.
-fn request(context: &zmq::Context, settings: &Settings, name: &str, said: Arc<Said>) -> Summary {
-    let mut client = match Client::open(context, settings, name, said) {
+fn request(context: &zmq::Context, settings: &Settings, name: &str, reported: Arc<ReportedFailures>) -> Summary {
+    let mut client = match Client::open(context, settings, name, reported) {
         Ok(client) => client,
         Err(cause) => {
             complain(name, &format!("connecting DEALER to {}: {cause}", settings.endpoint));
@@ -121,7 +121,12 @@ struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    fn open(context: &zmq::Context, settings: &Settings, name: &'a str, said: Arc<Said>) -> Result<Self, String> {
+    fn open(
+        context: &zmq::Context,
+        settings: &Settings,
+        name: &'a str,
+        reported: Arc<ReportedFailures>,
+    ) -> Result<Self, String> {
         let socket = context.socket(zmq::DEALER).map_err(socket::cause)?;
         let set_options = || -> zmq::Result<()> {
             socket.set_identity(name.as_bytes())?;
@@ -131,7 +136,7 @@ impl<'a> Client<'a> {
         };
         set_options().map_err(socket::cause)?;
         let endpoints = [settings.endpoint.clone()];
-        let mut handshakes = Handshakes::watch(context, &socket, name, &endpoints, settings.keys.as_ref(), said)?;
+        let mut handshakes = Handshakes::watch(context, &socket, name, &endpoints, settings.keys.as_ref(), reported)?;
         handshakes.connect(&socket, &settings.endpoint)?;
         Ok(Self { name, socket, handshakes, unanswered: BTreeMap::new(), summary: Summary::default() })
     }
@@ -164,7 +169,8 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    /// Waits a while for the socket, and looks after its handshakes. Returns whether there was time left.
+    /// Waits for the socket until the deadline at most, and maintains its handshakes. Returns whether there was time
+    /// left.
     fn wait(&mut self, events: zmq::PollEvents, deadline: Instant) -> zmq::Result<bool> {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -172,7 +178,7 @@ impl<'a> Client<'a> {
         }
         let wait = self.handshakes.wait().map_or(left, |wait| wait.min(left));
         socket::poll(&mut [self.socket.as_poll_item(events), self.handshakes.as_poll_item()], Some(wait))?;
-        self.handshakes.attend(&self.socket)?;
+        self.handshakes.maintain(&self.socket)?;
         Ok(true)
     }
 
@@ -198,7 +204,7 @@ impl<'a> Client<'a> {
     }
 }
 
-/// One line in one piece. Whoever has stopped reading stdout still wants the requests sent.
+/// Prints a line in one write. If nobody reads stdout any more, the requests are sent all the same.
 fn print(line: &str) {
     let _ = try_print(format!("{line}\n"));
 }

@@ -2,21 +2,21 @@
 
 mod command;
 
-use super::handshake::{Handshakes, Said};
+use super::handshake::{Handshakes, ReportedFailures};
 use super::line::LineWriter;
 use super::log_file::LogFile;
 use crate::messaging::curve::client_keys::ClientKeys;
 use crate::messaging::socket;
 use crate::system::output::{note, try_print};
 use crate::system::supervisor::Supervisor;
-use command::Command;
+use command::SubscriberCommand;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::oneshot;
 
-/// Where the thread hears what the user wants: one frame with a single word.
+/// The endpoint at which the thread receives commands: messages of one frame with a single word.
 const CONTROL: &str = "inproc://control";
 
 /// How many messages libzmq holds per publisher while the log is slow.
@@ -24,10 +24,11 @@ const RECEIVE_MESSAGES_MAX: usize = 1_000_000;
 /// The same in bytes; more wait at the publisher.
 const RECEIVE_BYTES_MAX: usize = 256 << 20;
 
-/// How many messages are written before the thread listens for commands again.
+/// How many messages are written before the thread looks for commands again.
 const BATCH: usize = 1000;
 
-/// How long it takes in what libzmq has received, once told to stop: publishers that never pause must not hold it.
+/// How long it goes on writing what libzmq has received, after it was stopped: publishers that never pause must not
+/// delay the end without bound.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// What to subscribe to, and where to write it.
@@ -50,7 +51,7 @@ pub struct SubscriberSettings {
 #[error("{0}")]
 pub struct SubscriberError(String);
 
-/// What became of the messages.
+/// How many messages were received and logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Messages that came in.
@@ -67,8 +68,8 @@ pub struct Subscriber {
 }
 
 impl Subscriber {
-    /// Opens the log, connects, and starts the thread. The receiver gets the tally when the thread has ended: because of
-    /// [`Self::stop`], or because nobody reads its stdout any more.
+    /// Opens the log, connects, and starts the thread. The receiver gets the tally when the thread has ended: because
+    /// of [`Self::stop`], or because nobody reads its stdout any more.
     ///
     /// # Errors
     /// When the log cannot be opened, an endpoint cannot be connected to, or the system gives no thread.
@@ -80,7 +81,7 @@ impl Subscriber {
             move || Ok((Owned::open(&context, &settings)?, ()))
         };
         let run = |owned: Owned| {
-            // An error means that nobody wants to know any more.
+            // This fails if nobody waits for the tally any more.
             let _ = ended.send(owned.run());
             Ok(())
         };
@@ -90,16 +91,16 @@ impl Subscriber {
 
     /// Makes the thread open its log anew, after a rotation.
     pub fn reopen(&self) {
-        self.command(Command::Reopen);
+        self.command(SubscriberCommand::Reopen);
     }
 
     /// Makes the thread write what it has received, and end.
     pub fn stop(&self) {
-        self.command(Command::Stop);
+        self.command(SubscriberCommand::Stop);
     }
 
-    /// Each command goes through a socket of its own, which belongs to the thread that commands.
-    fn command(&self, command: Command) {
+    /// Sends a command through a new socket, which belongs to the calling thread.
+    fn command(&self, command: SubscriberCommand) {
         let sent = self.context.socket(zmq::PUSH).map_err(socket::cause).and_then(|control| {
             socket::connect(&control, CONTROL)?;
             socket::send(&control, &[command.word()], 0).map_err(socket::cause)
@@ -116,7 +117,7 @@ struct Owned {
     handshakes: Handshakes,
     control: zmq::Socket,
     log: LogFile,
-    /// In which every frame is received, one after the other.
+    /// The buffer into which every frame is received, one after the other.
     frame: zmq::Message,
     line: LineWriter,
     /// Lines on their way to stdout; none if nobody reads them there.
@@ -147,7 +148,7 @@ impl Owned {
     }
 
     fn run(mut self) -> Tally {
-        let ended = self.write_until_told();
+        let ended = self.write_until_stopped();
         if let Err(error) = ended {
             note(format_args!("receiving messages: {error}"));
         }
@@ -156,7 +157,7 @@ impl Owned {
         Tally { received: self.received, logged, lost }
     }
 
-    fn write_until_told(&mut self) -> zmq::Result<()> {
+    fn write_until_stopped(&mut self) -> zmq::Result<()> {
         loop {
             let mut items = [
                 self.control.as_poll_item(zmq::POLLIN),
@@ -165,8 +166,8 @@ impl Owned {
             ];
             socket::poll(&mut items, self.handshakes.wait())?;
             let [control, messages, _] = items.map(|item| item.is_readable());
-            self.handshakes.attend(&self.subscriber)?;
-            if control && self.hear_stop()? {
+            self.handshakes.maintain(&self.subscriber)?;
+            if control && self.receive_stop()? {
                 return self.write_the_rest();
             }
             if messages {
@@ -178,11 +179,11 @@ impl Owned {
         }
     }
 
-    fn hear_stop(&mut self) -> zmq::Result<bool> {
+    fn receive_stop(&mut self) -> zmq::Result<bool> {
         let Some(frames) = socket::receive_now(&self.control, 1)? else { return Ok(false) };
-        match Command::from_word(&frames.concat()) {
-            Some(Command::Stop) => return Ok(true),
-            Some(Command::Reopen) => self.log.reopen(),
+        match SubscriberCommand::from_word(&frames.concat()) {
+            Some(SubscriberCommand::Stop) => return Ok(true),
+            Some(SubscriberCommand::Reopen) => self.log.reopen(),
             None => {}
         }
         Ok(false)
@@ -224,7 +225,7 @@ impl Owned {
         Ok(true)
     }
 
-    /// Lets everyone see the lines so far.
+    /// Writes the lines so far to the log and to stdout.
     fn flush(&mut self) -> Result<(), ReaderGone> {
         self.log.flush();
         let Some(printed) = &mut self.printed else { return Ok(()) };
@@ -253,9 +254,9 @@ fn open_subscriber(context: &zmq::Context, settings: &SubscriberSettings) -> Res
     for topic in &settings.topics {
         socket.set_subscribe(topic.as_bytes()).map_err(socket::cause)?;
     }
-    let said = Arc::new(Said::default());
+    let reported = Arc::new(ReportedFailures::default());
     let mut handshakes =
-        Handshakes::watch(context, &socket, "subscriber", &settings.endpoints, settings.keys.as_ref(), said)?;
+        Handshakes::watch(context, &socket, "subscriber", &settings.endpoints, settings.keys.as_ref(), reported)?;
     for endpoint in &settings.endpoints {
         handshakes.connect(&socket, endpoint).map_err(|cause| format!("connecting SUB to {endpoint}: {cause}"))?;
     }

@@ -1,13 +1,13 @@
-//! Swap: whether the system may write the memory of this process to a disk, which is said at the start.
+//! Swap: whether the system may write the memory of this process to a disk, which is logged at the start.
 
 use std::fs::read_to_string;
 use std::path::Path;
 
-/// Says whether swap can be reached, and what that means for what calls leave in memory.
-pub fn tell() {
+/// Logs whether memory may be swapped out, and what that means for the data of calls.
+pub fn report() {
     let cgroups = read_to_string("/proc/self/cgroup").unwrap_or_default();
     let is_forbidden = is_forbidden(&cgroups, Path::new("/sys/fs/cgroup"));
-    // Unreadable where the unit hides all of /proc but processes.
+    // The file is unreadable if the systemd unit hides all of /proc but processes.
     if is_forbidden || read_to_string("/proc/swaps").is_ok_and(|swaps| is_empty(&swaps)) {
         let why = if is_forbidden { "this control group may have none" } else { "the system has none" };
         tracing::info!("memory is not swapped out: {why}; instances are wiped whole after each call all the same");
@@ -19,7 +19,8 @@ pub fn tell() {
     }
 }
 
-/// Whether a control group (v2), or one around it, may have no swap. `cgroups` is what the system says of this process.
+/// Whether the control group (v2) of this process, or one around it, may use no swap. `cgroups` is the content of
+/// `/proc/self/cgroup`.
 fn is_forbidden(cgroups: &str, mount: &Path) -> bool {
     let Some(own) = cgroups.lines().find_map(|line| line.strip_prefix("0::/")) else { return false };
     mount
@@ -29,7 +30,7 @@ fn is_forbidden(cgroups: &str, mount: &Path) -> bool {
         .any(|group| read_to_string(group.join("memory.swap.max")).is_ok_and(|max| max.trim() == "0"))
 }
 
-/// Whether the list of swap devices, zram among them, has its heading alone.
+/// Whether the list of swap devices, which includes zram, is empty apart from its heading.
 fn is_empty(swaps: &str) -> bool {
     swaps.lines().count() <= 1
 }

@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-/// What stood in the way, as far as a client can know.
+/// Why a handshake failed, as far as a client can know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum HandshakeFailure {
-    /// The server says so, with this status.
+    /// The server refused the client with this status.
     Refused(u32),
     /// One side speaks CURVE and the other does not.
     OtherMechanism,
-    /// What the server sent is against the rules, by this number of libzmq's.
+    /// The server broke the rules of the handshake, with this error number of libzmq's.
     Protocol(u32),
-    /// The server ended the connection without a word.
+    /// The server closed the connection without a reason.
     Closed,
-    /// Nothing answers at the name.
+    /// Nothing answers at the host name.
     Unanswered,
 }
 
@@ -49,24 +49,25 @@ impl HandshakeFailure {
     }
 }
 
-/// What was said already, by all clients that share it.
+/// The failures that were reported already, by all clients that share this.
 #[derive(Debug, Default)]
-pub(crate) struct Said(Mutex<BTreeSet<(String, HandshakeFailure)>>);
+pub(crate) struct ReportedFailures(Mutex<BTreeSet<(String, HandshakeFailure)>>);
 
-impl Said {
-    /// Whether this is the first time. Where a reason was said, it is no news that there is none.
+impl ReportedFailures {
+    /// Whether this failure is to be reported: it was not yet. A close without a reason is not reported after any other
+    /// failure of the same endpoint.
     pub(super) fn is_new(&self, endpoint: &str, failure: HandshakeFailure) -> bool {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = failure == HandshakeFailure::Closed && said.iter().any(|(about, _)| about == endpoint);
-        !known && said.insert((endpoint.to_owned(), failure))
+        let mut reported = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = failure == HandshakeFailure::Closed && reported.iter().any(|(about, _)| about == endpoint);
+        !known && reported.insert((endpoint.to_owned(), failure))
     }
 
-    /// Starts anew with an endpoint. Returns whether anything was said of it.
+    /// Forgets the failures of an endpoint. Returns whether there were any.
     pub(super) fn forget(&self, endpoint: &str) -> bool {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = said.len();
-        said.retain(|(about, _)| about != endpoint);
-        said.len() < before
+        let mut reported = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = reported.len();
+        reported.retain(|(about, _)| about != endpoint);
+        reported.len() < before
     }
 }
 
@@ -76,22 +77,24 @@ mod tests {
 
     #[test]
     fn each_kind_is_said_once_until_it_went_well() {
-        let said = Said::default();
-        assert!(!said.forget("tcp://a:1"));
+        let reported = ReportedFailures::default();
+        assert!(!reported.forget("tcp://a:1"));
         assert!(
-            said.is_new("tcp://a:1", HandshakeFailure::Closed)
-                && said.is_new("tcp://a:1", HandshakeFailure::OtherMechanism)
+            reported.is_new("tcp://a:1", HandshakeFailure::Closed)
+                && reported.is_new("tcp://a:1", HandshakeFailure::OtherMechanism)
         );
         assert!(
-            said.is_new("tcp://b:1", HandshakeFailure::Closed) && !said.is_new("tcp://a:1", HandshakeFailure::Closed)
+            reported.is_new("tcp://b:1", HandshakeFailure::Closed)
+                && !reported.is_new("tcp://a:1", HandshakeFailure::Closed)
         );
         assert!(
-            said.is_new("tcp://c:1", HandshakeFailure::OtherMechanism)
-                && !said.is_new("tcp://c:1", HandshakeFailure::Closed)
+            reported.is_new("tcp://c:1", HandshakeFailure::OtherMechanism)
+                && !reported.is_new("tcp://c:1", HandshakeFailure::Closed)
         );
-        assert!(said.forget("tcp://a:1"));
+        assert!(reported.forget("tcp://a:1"));
         assert!(
-            said.is_new("tcp://a:1", HandshakeFailure::Closed) && !said.is_new("tcp://b:1", HandshakeFailure::Closed)
+            reported.is_new("tcp://a:1", HandshakeFailure::Closed)
+                && !reported.is_new("tcp://b:1", HandshakeFailure::Closed)
         );
     }
 }

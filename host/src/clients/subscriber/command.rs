@@ -1,13 +1,13 @@
-//! What the user wants of a running subscriber.
+//! The commands to a running subscriber.
 
 /// A command, which travels as one word.
 #[derive(Clone, Copy)]
-pub(crate) enum Command {
+pub(crate) enum SubscriberCommand {
     Reopen,
     Stop,
 }
 
-impl Command {
+impl SubscriberCommand {
     pub(crate) fn word(self) -> &'static [u8] {
         match self {
             Self::Reopen => b"reopen",

@@ -20,7 +20,7 @@ struct Text {
     is_followed: bool,
     seen: Option<Fingerprint>,
     read: Option<Fingerprint>,
-    told: Sender<String>,
+    sender: Sender<String>,
     arrivals: Arc<AtomicUsize>,
 }
 
@@ -36,7 +36,7 @@ impl Watched for Text {
             self.read = now;
             let text = std::fs::read_to_string(&self.path).unwrap_or_default();
             assert_ne!(text, "panic");
-            self.told.send(text).expect("somebody listens");
+            self.sender.send(text).expect("somebody listens");
         }
         at_rest
     }
@@ -48,9 +48,9 @@ impl Watched for Text {
 }
 
 fn watch_with(supervisor: &Supervisor, path: &Path, pace: Pace) -> (FileWatch, Receiver<String>) {
-    let (told, texts) = channel();
+    let (sender, texts) = channel();
     let is_followed = pace.rescan > pace.rest;
-    let text = Text { path: path.to_owned(), is_followed, seen: None, read: None, told, arrivals: Arc::default() };
+    let text = Text { path: path.to_owned(), is_followed, seen: None, read: None, sender, arrivals: Arc::default() };
     (FileWatch::start((supervisor, "texts"), pace, text).expect("a thread"), texts)
 }
 
@@ -100,8 +100,8 @@ fn a_directory_that_takes_the_place_of_another_gives_notices_again() {
         std::fs::write(&file, text).unwrap();
     };
     make("first");
-    let (told, texts) = channel();
-    let text = Text { path: file.clone(), is_followed: true, seen: None, read: None, told, arrivals: Arc::default() };
+    let (sender, texts) = channel();
+    let text = Text { path: file.clone(), is_followed: true, seen: None, read: None, sender, arrivals: Arc::default() };
     let arrivals = Arc::clone(&text.arrivals);
     let _watch = FileWatch::start((&Supervisor::default(), "texts"), OFTEN, text).expect("a thread");
     expect(&texts, "first");
