@@ -1,4 +1,4 @@
-//! Dead letters: what a plugin or a client kept from its end, written to a file from which it can be replayed.
+//! Dead letters: messages whose call failed and replies that could not be sent, written to a file to be replayed from.
 //!
 //! [`DeadLetters`] takes them in without ever waiting; a thread of its own appends them to the file as JSON lines. What
 //! it cannot take or write is counted in the ledger's hop `dead-letter`, and logged once a minute.
@@ -7,7 +7,7 @@ mod letter;
 mod letter_file;
 mod reader;
 
-pub use letter::{Base64, By, Input, Letter, LetterHop, LetterSeed, Lost};
+pub use letter::{Base64, By, Input, Letter, LetterHop, LetterSeed, NewLetter};
 pub use reader::{Broken, read};
 
 use crate::flow::mailbox::{Mailbox, PushError};
@@ -22,7 +22,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What the writer is called.
+/// The name of the writer's thread.
 const PART: &str = "dead-letters";
 
 /// Where letters are written, and the bounds.
@@ -36,30 +36,30 @@ pub struct DeadLetterSettings {
     pub files_max: usize,
     /// Letters that wait to be written.
     pub queue_letters_max: usize,
-    /// What those take of memory.
+    /// Their bytes in memory.
     pub queue_bytes_max: usize,
-    /// Where the chance of this host's plugins comes from, which every letter tells.
+    /// The seed of this host's deterministic random numbers, which is written into every letter.
     pub seed: LetterSeed,
 }
 
 /// Takes in letters. Cheap to clone; the default one takes none.
 #[derive(Clone, Debug, Default)]
-pub struct DeadLetters(Option<Arc<Office>>);
+pub struct DeadLetters(Option<Arc<LetterQueue>>);
 
 #[derive(Debug)]
-struct Office {
+struct LetterQueue {
     hop: Arc<Hop>,
     seed: LetterSeed,
-    queue: Mailbox<Queued>,
+    letters: Mailbox<Queued>,
     queue_bytes_max: usize,
-    full: Mutex<LogLimit>,
-    /// Disconnected when the writer has ended, however it does.
+    full_log_limit: Mutex<LogLimit>,
+    /// Disconnected when the writer has ended, whether it returned or panicked.
     ended: Mutex<Receiver<()>>,
 }
 
 #[derive(Debug)]
 struct Queued {
-    lost: Lost,
+    letter: NewLetter,
     time: jiff::Timestamp,
     passage: Passage,
 }
@@ -71,56 +71,56 @@ impl DeadLetters {
     /// When the system gives no thread.
     pub fn start(settings: DeadLetterSettings, hop: Arc<Hop>, supervisor: &Supervisor) -> std::io::Result<Self> {
         let (end, ended) = mpsc::channel();
-        let office = Arc::new(Office {
+        let queue = Arc::new(LetterQueue {
             hop,
             seed: settings.seed,
-            queue: Mailbox::new(settings.queue_letters_max, settings.queue_bytes_max),
+            letters: Mailbox::new(settings.queue_letters_max, settings.queue_bytes_max),
             queue_bytes_max: settings.queue_bytes_max,
-            full: Mutex::default(),
+            full_log_limit: Mutex::default(),
             ended: Mutex::new(ended),
         });
         let file = LetterFile::new(settings.file, settings.bytes_max, settings.files_max);
-        let writer = Arc::clone(&office);
+        let writer = Arc::clone(&queue);
         supervisor.thread(PART, move || {
             let _end = end;
             writer.write(&file)
         })?;
-        Ok(Self(Some(office)))
+        Ok(Self(Some(queue)))
     }
 
-    /// Takes in what was lost. Never waits: what has no room is counted.
-    pub fn write(&self, lost: Lost) {
-        let Some(office) = &self.0 else { return };
-        let bytes = lost.bytes();
-        let queued = || Queued { lost, time: jiff::Timestamp::now(), passage: office.hop.enter() };
-        let taken = match bytes > office.queue_bytes_max {
+    /// Queues a letter. Never waits: a letter for which there is no room is dropped and counted.
+    pub fn write(&self, letter: NewLetter) {
+        let Some(queue) = &self.0 else { return };
+        let bytes = letter.bytes();
+        let queued = || Queued { letter, time: jiff::Timestamp::now(), passage: queue.hop.enter() };
+        let taken = match bytes > queue.queue_bytes_max {
             true => Err(PushError::TooManyBytes),
-            false => office.queue.push(bytes, queued),
+            false => queue.letters.push(bytes, queued),
         };
         if let Err(error) = taken {
-            office.refuse(error);
+            queue.refuse(error);
         }
     }
 
-    /// Writes what waits, for as long as `wait`, and takes in no more. What is not written by then is given up, which
-    /// the ledger counts.
+    /// Takes in no more letters, and waits up to `wait` until the queued ones are written. The others are dropped,
+    /// which the ledger counts as abandoned.
     pub fn close(&self, wait: Duration) {
-        if let Some(office) = &self.0 {
-            office.queue.close();
-            let _ended = office.ended.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(wait);
-            office.queue.take_all(&mut VecDeque::new());
+        if let Some(queue) = &self.0 {
+            queue.letters.close();
+            let _ended = queue.ended.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(wait);
+            queue.letters.take_all(&mut VecDeque::new());
         }
     }
 }
 
-impl Office {
+impl LetterQueue {
     fn refuse(&self, error: PushError) {
         match error {
-            // A letter that comes after the end is abandoned, as is the work that it tells of.
+            // A letter that comes after the end is abandoned, as is the message in it.
             PushError::Closed => self.hop.refuse(Reason::Abandoned),
             PushError::TooManyItems | PushError::TooManyBytes => {
                 self.hop.refuse(Reason::LettersFull);
-                let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut full = self.full_log_limit.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(lost) = full.note(Instant::now()) {
                     tracing::error!(lost, "dead letters are lost: more wait to be written than may");
                 }
@@ -130,16 +130,16 @@ impl Office {
 
     /// Writes letters until the queue is closed and empty.
     fn write(&self, file: &LetterFile) -> Result<(), String> {
-        let mut failed = LogLimit::default();
-        while let Some((Queued { lost, time, passage }, _room)) = self.queue.take() {
+        let mut log_limit = LogLimit::default();
+        while let Some((Queued { letter, time, passage }, _room)) = self.letters.take() {
             if is_to_fail(PART) {
                 return Err("a test has asked for it".to_owned());
             }
-            match file.append(&Letter::new(lost, time, self.seed).into_line()) {
+            match file.append(&Letter::new(letter, time, self.seed).into_line()) {
                 Ok(()) => passage.out(),
                 Err(error) => {
                     passage.dropped(error.reason());
-                    if let Some(lost) = failed.note(Instant::now()) {
+                    if let Some(lost) = log_limit.note(Instant::now()) {
                         tracing::error!(lost, %error, "dead letters are lost");
                     }
                 }
@@ -153,8 +153,8 @@ impl Office {
 mod tests {
     use super::*;
 
-    fn lost(id: &str, body: &[u8]) -> Lost {
-        Lost {
+    fn letter(id: &str, body: &[u8]) -> NewLetter {
+        NewLetter {
             id: id.to_owned(),
             route: "trap".to_owned(),
             reason: Reason::Trapped,
@@ -183,19 +183,19 @@ mod tests {
         let (file, hop) = (directory.path().join("letters"), Arc::new(Hop::default()));
         let letters = DeadLetters::start(settings(file.clone()), Arc::clone(&hop), &Supervisor::default()).unwrap();
         assert!(!file.exists());
-        letters.write(lost("a", b"\xff\0"));
-        letters.write(lost("b", b""));
+        letters.write(letter("a", b"\xff\0"));
+        letters.write(letter("b", b""));
         letters.close(Duration::from_secs(60));
-        letters.write(lost("late", b""));
+        letters.write(letter("late", b""));
 
         let mut found = Vec::new();
         read(&file, |letter| found.push(letter.unwrap())).unwrap();
         let ids: Vec<_> = found.iter().map(|letter| letter.id.as_str()).collect();
         assert_eq!(ids, ["a", "b"]);
-        assert_eq!(found[0].input, lost("a", b"\xff\0").input);
+        assert_eq!(found[0].input, letter("a", b"\xff\0").input);
         assert_eq!((found[0].seed, found[0].reason.as_str()), (LetterSeed { value: 7, fixed: true }, "trapped"));
-        let figures = hop.figures();
-        assert_eq!((figures.out, figures.dropped(Reason::Abandoned), figures.in_flight), (2, 1, 0));
+        let counts = hop.figures();
+        assert_eq!((counts.out, counts.dropped(Reason::Abandoned), counts.in_flight), (2, 1, 0));
     }
 
     #[test]
@@ -206,13 +206,12 @@ mod tests {
         let letters =
             DeadLetters::start(settings(directory.path().to_owned()), Arc::clone(&hop), &Supervisor::default())
                 .unwrap();
-        letters.write(lost("a", b""));
-        letters.write(lost("b", &vec![0; 2 << 20]));
-        letters.write(lost("c", &vec![0; 900 << 10]));
+        letters.write(letter("a", b""));
+        letters.write(letter("b", &vec![0; 2 << 20]));
+        letters.write(letter("c", &vec![0; 900 << 10]));
         letters.close(Duration::from_secs(60));
-        let figures = hop.figures();
-        let dropped =
-            [Reason::WriteFailed, Reason::LettersFull, Reason::TooLarge].map(|reason| figures.dropped(reason));
-        assert_eq!((dropped, figures.balanced()), ([1, 1, 1], true));
+        let counts = hop.figures();
+        let dropped = [Reason::WriteFailed, Reason::LettersFull, Reason::TooLarge].map(|reason| counts.dropped(reason));
+        assert_eq!((dropped, counts.balanced()), ([1, 1, 1], true));
     }
 }

@@ -1,28 +1,29 @@
-//! How often a line of the log about the same thing is written, where somebody else decides how often it happens.
+//! A rate limit on log lines about the same thing, for what a peer, a client or a plugin can make happen at any rate.
 
 use crate::config::{LOG_LIMIT_INTERVAL_MS, LOG_LIMIT_THINGS_MAX};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// Lines about things that are told apart by a key: of each key so many in a time.
+/// Admits so many lines for each key in each interval.
 #[derive(Debug)]
 pub(crate) struct LogLimit<K = ()> {
     lines_max: u64,
     interval: Duration,
-    things: HashMap<K, Thing>,
-    /// What was not logged since there was no room to remember it.
+    windows: HashMap<K, Window>,
+    /// Lines that were not written because as many keys as may be are remembered already.
     unremembered: u64,
 }
 
+/// The interval that runs for one key.
 #[derive(Debug)]
-struct Thing {
+struct Window {
     since: Instant,
     lines: u64,
     skipped: u64,
 }
 
-/// A line about one thing, once a minute.
+/// One line a minute, for all that it is asked about.
 impl Default for LogLimit {
     fn default() -> Self {
         Self::new(1, Duration::from_millis(LOG_LIMIT_INTERVAL_MS))
@@ -30,45 +31,46 @@ impl Default for LogLimit {
 }
 
 impl LogLimit {
-    /// It has happened once more. If that is to be logged, how often it has since the last line.
+    /// Counts one more occurrence. If it is to be logged, returns how many there were since the last line, this one
+    /// included.
     pub(crate) fn note(&mut self, now: Instant) -> Option<u64> {
         self.admit((), now).map(|skipped| skipped + 1)
     }
 
     /// How many lines were not written since the last one was.
     pub(crate) fn skipped(&self) -> u64 {
-        self.things.get(&()).map_or(0, |thing| thing.skipped)
+        self.windows.get(&()).map_or(0, |window| window.skipped)
     }
 }
 
 impl<K: Eq + Hash> LogLimit<K> {
     pub(crate) fn new(lines_max: u64, interval: Duration) -> Self {
-        Self { lines_max, interval, things: HashMap::new(), unremembered: 0 }
+        Self { lines_max, interval, windows: HashMap::new(), unremembered: 0 }
     }
 
-    /// If one more line is to be written, how many were not since the last one was.
+    /// If a line about this key is to be written now, returns how many were not written since the last one was.
     pub(crate) fn admit(&mut self, key: K, now: Instant) -> Option<u64> {
         let interval = self.interval;
-        let is_over = |thing: &Thing| now.duration_since(thing.since) >= interval;
-        if !self.things.contains_key(&key) && self.things.len() >= LOG_LIMIT_THINGS_MAX {
-            self.things.retain(|_, thing| !is_over(thing));
-            if self.things.len() >= LOG_LIMIT_THINGS_MAX {
+        let is_over = |window: &Window| now.duration_since(window.since) >= interval;
+        if !self.windows.contains_key(&key) && self.windows.len() >= LOG_LIMIT_THINGS_MAX {
+            self.windows.retain(|_, window| !is_over(window));
+            if self.windows.len() >= LOG_LIMIT_THINGS_MAX {
                 self.unremembered += 1;
                 return None;
             }
         }
         let unremembered = &mut self.unremembered;
-        let new = || Thing { since: now, lines: 0, skipped: std::mem::take(unremembered) };
-        let thing = self.things.entry(key).or_insert_with(new);
-        if is_over(thing) {
-            (thing.since, thing.lines) = (now, 0);
+        let new = || Window { since: now, lines: 0, skipped: std::mem::take(unremembered) };
+        let window = self.windows.entry(key).or_insert_with(new);
+        if is_over(window) {
+            (window.since, window.lines) = (now, 0);
         }
-        if thing.lines == self.lines_max {
-            thing.skipped += 1;
+        if window.lines == self.lines_max {
+            window.skipped += 1;
             return None;
         }
-        thing.lines += 1;
-        Some(std::mem::take(&mut thing.skipped))
+        window.lines += 1;
+        Some(std::mem::take(&mut window.skipped))
     }
 }
 
@@ -107,9 +109,9 @@ mod tests {
         let mut limit = LogLimit::new(1, MINUTE);
         let now = Instant::now();
         let logged = (0..3 * LOG_LIMIT_THINGS_MAX).filter(|thing| limit.admit(*thing, now).is_some()).count();
-        assert_eq!((logged, limit.things.len()), (LOG_LIMIT_THINGS_MAX, LOG_LIMIT_THINGS_MAX));
+        assert_eq!((logged, limit.windows.len()), (LOG_LIMIT_THINGS_MAX, LOG_LIMIT_THINGS_MAX));
         let new = 3 * LOG_LIMIT_THINGS_MAX;
         assert_eq!(limit.admit(new, now + MINUTE), Some(2 * LOG_LIMIT_THINGS_MAX as u64));
-        assert_eq!(limit.things.len(), 1);
+        assert_eq!(limit.windows.len(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! A dead letter: what was lost, why, and all that a replay needs.
+//! A dead letter: which message was lost, why, and what a replay needs.
 
 use crate::flow::{Message, ServedBy};
 use crate::ledger::Reason;
@@ -7,12 +7,12 @@ use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What a letter takes in memory beside its contents, about.
+/// About how much a letter takes in memory beside its contents.
 const LETTER_BYTES: usize = 512;
 
-/// What was lost, as it is handed in.
+/// A letter as it is handed in: without the time and the seed, which the writer adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lost {
+pub struct NewLetter {
     /// The request's.
     pub id: String,
     /// The name of the plugin that it was for.
@@ -23,7 +23,8 @@ pub struct Lost {
     pub error: String,
     /// Who failed; none where no plugin was reached.
     pub by: Option<By>,
-    /// Which message it was at the hop of its call, of which the call's chance is a function. A reply has its request's.
+    /// The number of the message at the hop of its call, from which the call's random numbers derive. A reply has that
+    /// of its request.
     pub number: u64,
     /// The thing itself.
     pub input: Input,
@@ -47,9 +48,10 @@ pub struct Letter {
     /// Who failed; without it no plugin was reached.
     #[serde(flatten)]
     pub by: Option<By>,
-    /// Where the plugin's chance came from.
+    /// The seed that the plugin's random numbers came from.
     pub seed: LetterSeed,
-    /// Which message it was at the hop of its call, of which the call's chance is a function. A reply has its request's.
+    /// The number of the message at the hop of its call, from which the call's random numbers derive. A reply has that
+    /// of its request.
     pub number: u64,
     /// The thing itself.
     #[serde(flatten)]
@@ -79,12 +81,12 @@ pub struct By {
     pub digest: String,
 }
 
-/// Where all chance of a host comes from.
+/// The seed of a host's deterministic random numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct LetterSeed {
     /// The seed.
     pub value: u64,
-    /// The user set it, and with it clocks that repeat.
+    /// Whether the user set it. Then the clocks of plugins are deterministic too.
     pub fixed: bool,
 }
 
@@ -105,8 +107,8 @@ pub enum Input {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Base64(pub Vec<u8>);
 
-impl Lost {
-    /// A call that gave no answer: `route` is the name of the slot that was asked, `number` the message's at its hop.
+impl NewLetter {
+    /// For a call that failed: `route` is the name of the slot that was called, `number` the message's at its hop.
     pub fn of_call(
         route: &str,
         number: u64,
@@ -119,7 +121,7 @@ impl Lost {
         Self { id: input.request_id().to_owned(), route: route.to_owned(), reason, error, by, number, input }
     }
 
-    /// What it takes in memory, about.
+    /// About how much it takes in memory.
     pub(super) fn bytes(&self) -> usize {
         LETTER_BYTES + self.id.len() + self.route.len() + self.error.len() + self.input.bytes()
     }
@@ -175,15 +177,15 @@ impl Input {
 }
 
 impl Letter {
-    pub(super) fn new(lost: Lost, time: jiff::Timestamp, seed: LetterSeed) -> Self {
-        let Lost { id, route, reason, error, by, number, input } = lost;
+    pub(super) fn new(letter: NewLetter, time: jiff::Timestamp, seed: LetterSeed) -> Self {
+        let NewLetter { id, route, reason, error, by, number, input } = letter;
         let (time, hop, reason) = (format!("{time:.3}"), input.stage(), reason.as_str().to_owned());
         Self { id, time, hop, route, reason, error, by, seed, number, input }
     }
 
     /// The line of the file, with its end.
     pub(super) fn into_line(self) -> Vec<u8> {
-        // Nothing in a letter can fail to become JSON: it has strings and numbers, and strings alone for keys.
+        // This cannot fail: a letter has strings and numbers, and only strings as keys.
         let mut line = serde_json::to_vec(&self).unwrap_or_default();
         line.push(b'\n');
         line
@@ -222,9 +224,10 @@ mod tests {
 
     fn letter(by: Option<By>, input: Input) -> Letter {
         let reason = Reason::Trapped;
-        let lost = Lost { id: "1-2".into(), route: "p".into(), reason, error: "a\nb".into(), by, number: 3, input };
+        let letter =
+            NewLetter { id: "1-2".into(), route: "p".into(), reason, error: "a\nb".into(), by, number: 3, input };
         let seed = LetterSeed { value: u64::MAX, fixed: false };
-        Letter::new(lost, "2026-01-02T03:04:05.6789Z".parse().unwrap(), seed)
+        Letter::new(letter, "2026-01-02T03:04:05.6789Z".parse().unwrap(), seed)
     }
 
     #[test]

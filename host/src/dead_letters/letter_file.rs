@@ -1,4 +1,4 @@
-//! The file of letters: whole lines, bounded by rotation, that nobody but its owner may read.
+//! The file of letters: one line each, bounded by rotation, and readable by its owner alone.
 
 use crate::append::{ends_within_a_line, write_counting};
 use crate::ledger::Reason;
@@ -8,11 +8,11 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Read and written by the owner alone: letters hold what passed between strangers.
+/// Read and written by the owner alone: letters hold the messages of clients.
 const MODE: u32 = 0o600;
 
-/// A file that is opened for every letter: then nobody has to tell us that it was rotated, deleted or can be written
-/// again, and what fails now may work the next time.
+/// A file that is opened for every letter. So a rotation or deletion by others needs no signal, and a write that fails
+/// now may succeed with the next letter.
 #[derive(Debug)]
 pub(super) struct LetterFile {
     path: PathBuf,
@@ -56,7 +56,7 @@ impl LetterFile {
 
     fn try_append(&self, line: &[u8]) -> io::Result<()> {
         let mut file = self.open()?;
-        // What an earlier write left unfinished is ended first, so that it costs no other letter.
+        // A line that an earlier write left unfinished is ended first, so that it does not spoil this one.
         let end: &[u8] = if ends_within_a_line(&self.path) { b"\n" } else { b"" };
         let length = file.metadata()?.len();
         if length > 0 && length + (end.len() + line.len()) as u64 > self.bytes_max {
@@ -69,9 +69,9 @@ impl LetterFile {
     }
 
     fn open(&self) -> io::Result<File> {
-        // Opening a FIFO would wait for whoever reads it, and writing until it has.
-        let not_waiting = OFlags::NONBLOCK.bits() as i32;
-        OpenOptions::new().append(true).create(true).mode(MODE).custom_flags(not_waiting).open(&self.path)
+        // Opening a FIFO would wait for a reader, and writing to it until it has read.
+        let nonblocking = OFlags::NONBLOCK.bits() as i32;
+        OpenOptions::new().append(true).create(true).mode(MODE).custom_flags(nonblocking).open(&self.path)
     }
 
     /// Gives every file the next number; the oldest one is lost.

@@ -1,4 +1,4 @@
-//! A chain: several stages one after the other, as one.
+//! A chain: several stages in a row, used as one stage.
 
 use super::message::Message;
 use super::stage::{Output, Outputs, Processed, Stage};
@@ -7,8 +7,8 @@ use smallvec::smallvec;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What comes out of one stage is what goes into the next, in order; with no stage it is what came in. If one of them fails,
-/// nothing comes out.
+/// Every message that comes out of one stage goes into the next, in order; without stages the message passes unchanged.
+/// If a stage fails, the chain fails, and nothing comes out.
 #[derive(Default)]
 pub struct Chain {
     name: String,
@@ -34,7 +34,7 @@ impl Stage for Chain {
             for stage in &*stages {
                 let (mut made, mut after) = (Outputs::new(), Duration::ZERO);
                 for output in outputs {
-                    // The wait of one of which nothing comes is part of the next one's.
+                    // The delay of a message that yields nothing is added to that of the next one.
                     after += output.after;
                     let processed = stage.process(output.message, number).await;
                     by = processed.by;
@@ -74,7 +74,7 @@ mod tests {
                     reason: Reason::Rejected,
                     fault: Fault::Sender,
                     detail: String::new(),
-                    told: String::new(),
+                    public_detail: String::new(),
                     retry_after: None,
                 },
                 input,

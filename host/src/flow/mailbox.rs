@@ -1,8 +1,8 @@
-//! A bounded queue to one consumer, which it wakes whether that is a thread, a task or a loop that polls descriptors.
+//! A bounded queue to one consumer, which may be a thread, a task or a loop that polls descriptors.
 //!
-//! Whatever the consumer is, it leaves a [`Waker`] when it goes to sleep, and the next item takes and wakes that. Nobody is
-//! woken who is awake: under load a queue costs no system call. An item keeps its room until its consumer drops that, so
-//! what was taken and is still being worked on counts.
+//! The consumer leaves a [`Waker`] when it goes to sleep, and the next item takes and wakes it. A consumer that is
+//! awake is not woken, so a queue under load costs no system call. An item takes up room until its consumer drops its
+//! [`Room`], so items that were taken and are still being worked on count.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,19 +15,19 @@ use std::thread::{self, Thread};
 pub(crate) struct Mailbox<T> {
     items_max: usize,
     bytes_max: usize,
-    state: Mutex<State<T>>,
+    state: Mutex<MailboxState<T>>,
     taken_up: Arc<TakenUp>,
 }
 
 #[derive(Debug)]
-struct State<T> {
+struct MailboxState<T> {
     items: VecDeque<(T, Room)>,
-    /// Of the consumer, while it sleeps.
+    /// The consumer's waker, while it sleeps.
     sleeper: Option<Waker>,
     closed: bool,
 }
 
-/// What all items have that wait or are being worked on.
+/// How many items wait or are being worked on, and their bytes.
 #[derive(Debug, Default)]
 struct TakenUp {
     items: AtomicUsize,
@@ -54,14 +54,14 @@ pub(crate) enum PushError {
 }
 
 impl<T> Mailbox<T> {
-    /// One for so many items, and as many bytes of them.
+    /// A mailbox for so many items, with so many bytes together.
     pub(crate) fn new(items_max: usize, bytes_max: usize) -> Self {
-        let state = State { items: VecDeque::new(), sleeper: None, closed: false };
+        let state = MailboxState { items: VecDeque::new(), sleeper: None, closed: false };
         Self { items_max, bytes_max, state: Mutex::new(state), taken_up: Arc::default() }
     }
 
-    /// Puts in an item of so many bytes, without waiting; it is made only if there is room for it. An item that is alone
-    /// always has room: what one may have is bounded elsewhere.
+    /// Puts in an item of so many bytes, without waiting; `make` is called only if there is room for it. An item that
+    /// is alone always has room: the bytes of one item are bounded elsewhere.
     ///
     /// # Errors
     /// When there is no room, or the mailbox was closed.
@@ -95,7 +95,7 @@ impl<T> Mailbox<T> {
         self.taken_up.items.load(Ordering::Relaxed)
     }
 
-    /// For the consumer: moves all that waits behind what is in `into`. Returns whether more may come.
+    /// For the consumer: appends all items that wait to `into`. Returns whether more may come.
     pub(crate) fn take_all(&self, into: &mut VecDeque<(T, Room)>) -> bool {
         let mut state = self.lock();
         state.sleeper = None;
@@ -107,8 +107,8 @@ impl<T> Mailbox<T> {
         !state.closed
     }
 
-    /// For the consumer: whether it may sleep now. If so, the next item or the end uses the waker, unless the consumer takes
-    /// something before.
+    /// For the consumer: whether it may sleep now. If so, the waker is woken by the next item or by the end, unless the
+    /// consumer takes something before.
     pub(crate) fn may_sleep(&self, waker: &Waker) -> bool {
         let mut state = self.lock();
         let may = state.items.is_empty() && !state.closed;
@@ -136,14 +136,14 @@ impl<T> Mailbox<T> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // Whole at every panic: each change is a few assignments.
+    fn lock(&self) -> MutexGuard<'_, MailboxState<T>> {
+        // A poisoned lock does no harm: each change is a few assignments, so the state is consistent at every panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Wakes the consumer, if it sleeps, once it can have the lock.
-fn wake<T>(mut state: MutexGuard<'_, State<T>>) {
+/// Releases the lock, and then wakes the consumer if it sleeps: it needs the lock at once.
+fn wake<T>(mut state: MutexGuard<'_, MailboxState<T>>) {
     let sleeper = state.sleeper.take();
     drop(state);
     if let Some(sleeper) = sleeper {
@@ -266,8 +266,8 @@ mod tests {
     const PRODUCERS: u32 = 3;
     const EACH: u32 = 20_000;
 
-    /// Several threads put in bursts with pauses, so that the consumer falls asleep between any two of them. Should a wake-up
-    /// be lost, it sleeps for ever, and this says so.
+    /// Several threads put in bursts with pauses, so that the consumer falls asleep between any two of them. Should a
+    /// wake-up be lost, it sleeps for ever, and this says so.
     fn storm(consume: impl FnOnce(&Mailbox<(u32, u32)>, &mut dyn FnMut((u32, u32))) + Send + 'static) {
         let mailbox = Arc::new(Mailbox::new(64, usize::MAX));
         let (consumed, is_consumed) = mpsc::channel();

@@ -1,4 +1,5 @@
-//! What the simulations of the loops share: worlds under a seed, how many steps they take, and which of them failed.
+//! What the simulations of the loops share: seeded random worlds, how many steps they take, and the seed of one that
+//! failed.
 
 use std::thread;
 
@@ -6,21 +7,21 @@ use std::thread;
 const STEPS: &str = "TIDEGATE_SIMULATION_STEPS";
 /// The seed of the one world that is to be simulated.
 const SEED: &str = "TIDEGATE_SIMULATION_SEED";
-/// If [`STEPS`] is not set: what a test takes some two seconds for, unoptimized.
+/// If [`STEPS`] is not set: about two seconds of an unoptimized test.
 const STEPS_BY_DEFAULT: u64 = 60_000;
 
-/// Simulates one world after the other, each under a seed of its own, until they have taken as many steps as they are to.
-/// `world` lives one from its beginning to its end, and returns its steps.
+/// Simulates one world after the other, each under a seed of its own, until they have taken as many steps as they are
+/// to. `world` runs one from its beginning to its end, and returns how many steps it took.
 ///
-/// A world that panics is one that fails: its seed is printed, with how to replay it.
+/// A world fails by a panic: its seed is printed then, with the command that replays it.
 pub(crate) fn simulate(mut world: impl FnMut(&mut Random) -> u64) {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
     let (steps_wanted, only) = (number(STEPS).unwrap_or(STEPS_BY_DEFAULT), number(SEED));
     let (mut seed, mut steps) = (only.unwrap_or(1), 0);
     loop {
-        let world_of_seed = ToldIfItFails(seed);
+        let seed_printer = PrintSeedOnPanic(seed);
         steps += world(&mut Random(seed));
-        drop(world_of_seed);
+        drop(seed_printer);
         if only.is_some() || steps >= steps_wanted {
             break;
         }
@@ -29,9 +30,10 @@ pub(crate) fn simulate(mut world: impl FnMut(&mut Random) -> u64) {
     println!("{steps} steps, up to seed {seed}");
 }
 
-struct ToldIfItFails(u64);
+/// Prints the seed when it is dropped by a panic.
+struct PrintSeedOnPanic(u64);
 
-impl Drop for ToldIfItFails {
+impl Drop for PrintSeedOnPanic {
     fn drop(&mut self) {
         if thread::panicking() {
             let (seed, thread) = (self.0, thread::current());

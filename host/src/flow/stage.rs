@@ -1,4 +1,4 @@
-//! A stage: whatever makes other messages of a message.
+//! A stage: what processes a message and returns others.
 
 use super::message::Message;
 use crate::ledger::Reason;
@@ -7,25 +7,26 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A plugin in one of its roles, or several stages one after the other. What it makes of a message depends on that, on its number, and on nothing that it did before.
+/// A plugin in one of its roles, or several stages in a row. Its output depends on the message and its number alone,
+/// not on earlier calls.
 pub trait Stage: Send + Sync {
-    /// What it is called in the log and in dead letters.
+    /// Its name in the log and in dead letters.
     fn name(&self) -> &str;
 
-    /// Makes any number of messages of one, which is that `number` of all that came in at its hop.
+    /// Processes a message, which has this `number` at its hop, into any number of messages.
     fn process(&self, message: Message, number: u64) -> BoxFuture<'static, Processed>;
 }
 
-/// What became of a message at a stage.
+/// The result of processing a message.
 #[derive(Debug)]
 pub struct Processed {
-    /// Who processed it; none where nobody was reached.
+    /// The plugin that processed it; none if none was reached.
     pub by: Option<Arc<ServedBy>>,
-    /// What came out, in the order in which it is to leave; or why nothing did.
+    /// The output in the order in which it is to leave, or the failure.
     pub result: Result<Outputs, Failed>,
 }
 
-/// The plugin that did something, as it was then.
+/// The plugin that served a call, with its generation at that time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServedBy {
     /// The plugin's name.
@@ -38,7 +39,7 @@ pub struct ServedBy {
     pub artifact: Option<String>,
 }
 
-/// What came out of a stage: of most messages one.
+/// The output of a stage: in most cases one message.
 pub type Outputs = SmallVec<[Output; 1]>;
 
 /// One message that came out of a stage.
@@ -50,50 +51,50 @@ pub struct Output {
     pub message: Message,
 }
 
-/// Why nothing came out of a stage, with what went in.
+/// A stage failed: why, and its input.
 #[derive(Debug)]
 pub struct Failed {
     /// Why.
     pub failure: Failure,
-    /// What went in, for whoever keeps it.
+    /// The input, for a dead letter.
     pub input: Message,
 }
 
-/// Why nothing came out of a stage.
+/// Why a stage failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// What the ledger counts it as.
     pub reason: Reason,
     /// Whose fault it is.
     pub fault: Fault,
-    /// The whole of it, for the log and for who looks after the host: it may be the guest's own text, and name what is not
-    /// for strangers.
+    /// The whole error, for the log and the operator: it may hold the guest's own text, and name what clients must not
+    /// see.
     pub detail: String,
-    /// What whoever sent the message may read of it.
-    pub told: String,
+    /// The part of it that the sender of the message may see.
+    pub public_detail: String,
     /// When another try may do better, if that is known.
     pub retry_after: Option<Duration>,
 }
 
-/// Whose fault it is that nothing came out of a stage.
+/// Whose fault it is that a stage failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Of who sent the message: it will never do.
+    /// The sender's: this message will never be accepted.
     Sender,
-    /// Of what the message was sent to: that does not take such messages.
+    /// The recipient's: it does not take such messages.
     Recipient,
-    /// Of nobody: there is too much to do, or nobody there who does it, and that may change.
+    /// Nobody's: there is too much load, or no plugin is loaded, and either may change.
     Busy,
-    /// Of the stage, which broke down.
+    /// The stage's: it broke down.
     Stage,
-    /// Of the stage, which took too long.
+    /// The stage's: it took too long.
     Late,
-    /// Of the host.
+    /// The host's.
     Host,
 }
 
 impl Fault {
-    /// Whether a message is worth keeping for another try: not if its sender is at fault, or is told to send it again.
+    /// Whether a message is kept as a dead letter: not if its sender is at fault, or is told to send it again.
     pub fn is_worth_a_letter(self) -> bool {
         matches!(self, Self::Stage | Self::Late | Self::Host)
     }

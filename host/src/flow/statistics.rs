@@ -1,12 +1,12 @@
 //! Statistics: what the parts of a host count, read at one moment, in families of the same name.
 
-/// The name of a family, without its unit; the unit, which ends the name; and what it says.
+/// The name of a family without its unit, the unit, which is the suffix of the full name, and the help text.
 pub type Described = (&'static str, Option<Unit>, &'static str);
 
 /// Labels with their values.
 pub type Labels = Vec<(&'static str, String)>;
 
-/// What a family counts in, if it is not things.
+/// The unit of a family whose values are not plain counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Bytes.
@@ -18,11 +18,11 @@ pub enum Unit {
 pub enum Kind {
     /// A total since the start.
     Counter,
-    /// What is so now.
+    /// A current value.
     Gauge,
 }
 
-/// Values of one name, told apart by their labels.
+/// Values of one name, distinguished by their labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Family {
     /// What it is.
@@ -37,14 +37,14 @@ pub struct Family {
 #[derive(Clone, Debug, Default)]
 pub struct Statistics(Vec<Family>);
 
-/// Adds what one part of the host counts.
+/// Adds the values of one part of the host, under its label.
 pub struct Counted<'a> {
     statistics: &'a mut Statistics,
     labels: Labels,
 }
 
 impl Statistics {
-    /// To add what is counted under this label; of the host as a whole without one.
+    /// For adding values under this label, or without one for the host as a whole.
     pub fn of(&mut self, label: Option<(&'static str, &str)>) -> Counted<'_> {
         let labels = label.into_iter().map(|(label, value)| (label, value.to_owned())).collect();
         Counted { statistics: self, labels }
@@ -71,12 +71,12 @@ impl Counted<'_> {
         self.add(described, Kind::Counter, [(Vec::new(), value)]);
     }
 
-    /// What is so now.
+    /// A current value.
     pub fn gauge(&mut self, described: Described, value: u64) {
         self.add(described, Kind::Gauge, [(Vec::new(), value)]);
     }
 
-    /// Totals that one more label tells apart. The family is told even if there are none.
+    /// Totals with one more label, whose values tell them apart. The family is added even if there are none.
     pub fn counters_by<V: Into<String>>(
         &mut self,
         described: Described,
@@ -87,7 +87,7 @@ impl Counted<'_> {
         self.add(described, Kind::Counter, values);
     }
 
-    /// The same of what is so now.
+    /// Current values with one more label, likewise.
     pub fn gauges_by<V: Into<String>>(
         &mut self,
         described: Described,
@@ -119,8 +119,8 @@ mod tests {
         b.counters_by(("messages", None, "Messages"), "direction", [("in", 2)]);
         b.counter(("messages", Some(Unit::Bytes), "Their bytes"), 3);
         let families = statistics.into_families();
-        let told: Vec<_> = families.iter().map(|family| (family.described.0, family.samples.len())).collect();
-        assert_eq!(told, [("messages", 2), ("peers", 0), ("messages", 1)]);
+        let sizes: Vec<_> = families.iter().map(|family| (family.described.0, family.samples.len())).collect();
+        assert_eq!(sizes, [("messages", 2), ("peers", 0), ("messages", 1)]);
         let b = vec![("socket", "b".to_owned()), ("direction", "in".to_owned())];
         assert_eq!(families[0].samples[1], (b, 2));
     }

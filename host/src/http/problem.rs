@@ -152,7 +152,9 @@ impl Problem {
             Self::NoRoom(name, bytes_max) => format!(
                 "the bodies of requests and answers have no more room within {name} {bytes_max}; nothing was done for this one"
             ),
-            Self::Failed(Failure { told, .. }) => told[..told.floor_char_boundary(REJECTED_TEXT_BYTES_MAX)].to_owned(),
+            Self::Failed(Failure { public_detail, .. }) => {
+                public_detail[..public_detail.floor_char_boundary(REJECTED_TEXT_BYTES_MAX)].to_owned()
+            }
             Self::ContentType => "the plugin returned a content-type that is no header value".to_owned(),
             Self::QueueFull => "the publish queue is full; nothing was published".to_owned(),
             Self::NoToken => "send `Authorization: Bearer TOKEN` with the token of http.token_file".to_owned(),

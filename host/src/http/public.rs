@@ -12,7 +12,7 @@ use super::server::head::Head;
 use super::server::middleware::Routes;
 use crate::byte_budget::Held;
 use crate::config::Network;
-use crate::dead_letters::{DeadLetters, Lost};
+use crate::dead_letters::{DeadLetters, NewLetter};
 use crate::flow::{Failed, Flow, Message, Metadata, Output, Outputs, Processed, ServedBy, Sink};
 use crate::ledger::Hop;
 use crate::plugin::{CallError, HttpHandler, PluginStage, Role, Slot, Slots, Transform};
@@ -134,7 +134,7 @@ impl Public {
                 passage.dropped(failure.reason);
                 if failure.fault.is_worth_a_letter() {
                     let (by, detail) = (by.as_deref(), failure.detail.clone());
-                    self.dead_letters.write(Lost::of_call(slot.name(), number, by, failure.reason, detail, input));
+                    self.dead_letters.write(NewLetter::of_call(slot.name(), number, by, failure.reason, detail, input));
                 }
                 Err(Problem::Failed(failure))
             }

@@ -1,51 +1,52 @@
-//! One hop: what counts, and the passage that each unit holds while it is inside.
+//! One hop: its counters, and the passage that each unit holds while it is inside.
 
 use super::{HopCounts, PeerQueues, Reason};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Threads share a shard only where there are more of them than this.
+/// More threads than this share shards.
 const SHARDS: usize = 16;
 
-/// The counters of one hop. Each thread counts in a shard of its own, so that threads do not wait for each other; who reads
-/// the figures locks all shards at once, and so has them as of one moment.
+/// The counters of one hop. Each thread counts in a shard of its own, so that threads do not wait for each other; a
+/// reader locks all shards at once, and so gets the counts as of one moment.
 #[derive(Debug, Default)]
 pub struct Hop {
     shards: [Arc<Shard>; SHARDS],
-    /// Of units that are numbered: the last one's.
+    /// The number of the last unit that entered with a number.
     number: AtomicU64,
     peer_queues: PeerQueues,
 }
 
-/// What one thread counts in, on cache lines that are no other's. A passage ends in the shard that it entered by, on
-/// whatever thread: so each shard is balanced, and none has less than nothing in flight.
+/// The counters of one thread, on cache lines of their own. A passage ends in the shard that it entered by, on whatever
+/// thread: so each shard is balanced by itself, and its count of what is in flight never falls below zero.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Shard {
-    figures: Mutex<HopCounts>,
+    counts: Mutex<HopCounts>,
     closed: AtomicBool,
 }
 
 impl Hop {
-    /// Counts one unit in; what is returned counts its end.
+    /// Counts one unit in. The passage that is returned counts its end.
     pub fn enter(&self) -> Passage {
         let shard = self.shard();
-        let mut figures = shard.lock();
-        figures.entered += 1;
-        figures.in_flight += 1;
-        drop(figures);
+        let mut counts = shard.lock();
+        counts.entered += 1;
+        counts.in_flight += 1;
+        drop(counts);
         Passage { shard: Arc::clone(shard), verdict: None, of_client: false }
     }
 
-    /// The same, with the number of the unit among all that entered so, from 1. All threads draw from one counter: it is for
-    /// hops at which something depends on the number, and all units of such a hop enter so.
+    /// As [`Self::enter`], with the number of the unit, from 1. It is for hops at which something depends on the
+    /// number, and all units of such a hop enter by it: the numbers come from one counter, which all threads share.
     pub fn enter_numbered(&self) -> (Passage, u64) {
         let number = self.number.fetch_add(1, Ordering::Relaxed) + 1;
         (self.enter(), number)
     }
 
-    /// From now on whatever is let go is given up by the host, whoever waits for it.
+    /// From now on a passage that is dropped without a verdict counts as abandoned by the host, whether or not a client
+    /// waited.
     pub fn close(&self) {
         self.shards.iter().for_each(|shard| shard.closed.store(true, Ordering::Relaxed));
     }
@@ -57,26 +58,26 @@ impl Hop {
 
     /// Counts one unit that came in and went out on the spot.
     pub fn pass(&self) {
-        let mut figures = self.shard().lock();
-        figures.entered += 1;
-        figures.out += 1;
+        let mut counts = self.shard().lock();
+        counts.entered += 1;
+        counts.out += 1;
     }
 
-    /// Of a hop that ends in a socket: what came after it.
+    /// What was thrown away behind this hop, if it ends in a socket.
     pub fn peer_queues(&self) -> &PeerQueues {
         &self.peer_queues
     }
 
-    /// All figures as of one moment.
+    /// All counts as of one moment.
     pub fn figures(&self) -> HopCounts {
-        // Nobody else holds two of these locks, so nobody waits in a circle.
+        // No other code holds two of these locks, and all readers lock them in the same order, so there is no deadlock.
         let shards = self.shards.each_ref().map(|shard| shard.lock());
         let mut whole = HopCounts::default();
-        for figures in &shards {
-            whole.entered += figures.entered;
-            whole.out += figures.out;
-            whole.in_flight += figures.in_flight;
-            for (reason, count) in &figures.dropped {
+        for counts in &shards {
+            whole.entered += counts.entered;
+            whole.out += counts.out;
+            whole.in_flight += counts.in_flight;
+            for (reason, count) in &counts.dropped {
                 *whole.dropped.entry(*reason).or_default() += count;
             }
         }
@@ -90,12 +91,12 @@ impl Hop {
 
 impl Shard {
     fn lock(&self) -> MutexGuard<'_, HopCounts> {
-        // The figures are whole at every panic: each change is a few additions.
-        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+        // The counts are consistent even after a panic: each change is a few additions.
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The shard of the thread that asks, the same at every hop: each thread that counts gets the next one.
+/// The index of the calling thread's shard, the same at every hop. Threads get theirs in turn, when they first count.
 fn own_shard() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local!(static OWN: Cell<Option<usize>> = const { Cell::new(None) });
@@ -116,7 +117,7 @@ pub struct Passage {
 }
 
 impl Passage {
-    /// Somebody waits for it, and may give it up by going away.
+    /// Marks the unit as one that a client waits for: dropped without a verdict, it counts as [`Reason::ClientGone`].
     pub fn of_client(mut self) -> Self {
         self.of_client = true;
         self
@@ -139,11 +140,11 @@ impl Drop for Passage {
             true => Reason::ClientGone,
             false => Reason::Abandoned,
         };
-        let mut figures = self.shard.lock();
-        figures.in_flight -= 1;
+        let mut counts = self.shard.lock();
+        counts.in_flight -= 1;
         match self.verdict.unwrap_or(Err(given_up)) {
-            Ok(()) => figures.out += 1,
-            Err(reason) => *figures.dropped.entry(reason).or_default() += 1,
+            Ok(()) => counts.out += 1,
+            Err(reason) => *counts.dropped.entry(reason).or_default() += 1,
         }
     }
 }
@@ -165,12 +166,12 @@ mod tests {
         hop.pass();
         let inside = hop.enter();
 
-        let figures = hop.figures();
-        assert_eq!((figures.entered, figures.out, figures.in_flight), (6, 2, 1));
+        let counts = hop.figures();
+        assert_eq!((counts.entered, counts.out, counts.in_flight), (6, 2, 1));
         for reason in [Reason::TooLarge, Reason::Abandoned, Reason::QueueFull] {
-            assert_eq!(figures.dropped(reason), 1, "{reason:?}");
+            assert_eq!(counts.dropped(reason), 1, "{reason:?}");
         }
-        assert!(figures.balanced());
+        assert!(counts.balanced());
         inside.out();
         assert_eq!(hop.figures().in_flight, 0);
     }
@@ -184,8 +185,8 @@ mod tests {
         drop(inside);
         drop(hop.enter().of_client());
         hop.enter().of_client().out();
-        let figures = hop.figures();
-        assert_eq!((figures.dropped(Reason::ClientGone), figures.dropped(Reason::Abandoned), figures.out), (1, 2, 1));
+        let counts = hop.figures();
+        assert_eq!((counts.dropped(Reason::ClientGone), counts.dropped(Reason::Abandoned), counts.out), (1, 2, 1));
     }
 
     #[test]
@@ -201,8 +202,8 @@ mod tests {
             });
             ending.join().expect("no panic")
         });
-        let figures = hop.figures();
-        assert_eq!((figures.entered, figures.out, figures.in_flight), (3, 1, 2));
+        let counts = hop.figures();
+        assert_eq!((counts.entered, counts.out, counts.in_flight), (3, 1, 2));
         drop(hop);
         drop((first, rest));
     }
@@ -235,15 +236,15 @@ mod tests {
                 while before.entered < THREADS * EACH || before.in_flight > 0 {
                     let now = hop.figures();
                     assert!(now.balanced(), "{now:?}");
-                    let ended = |figures: &HopCounts| figures.out + figures.dropped(Reason::QueueFull);
+                    let ended = |counts: &HopCounts| counts.out + counts.dropped(Reason::QueueFull);
                     assert!(now.entered >= before.entered && ended(&now) >= ended(&before), "{before:?} {now:?}");
                     before = now;
                 }
             });
         });
-        let figures = hop.figures();
-        assert_eq!((figures.entered, figures.in_flight), (THREADS * EACH, 0));
-        assert!(figures.balanced(), "{figures:?}");
+        let counts = hop.figures();
+        assert_eq!((counts.entered, counts.in_flight), (THREADS * EACH, 0));
+        assert!(counts.balanced(), "{counts:?}");
     }
 
     #[test]

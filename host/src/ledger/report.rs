@@ -1,33 +1,33 @@
-//! The whole ledger as it is told: every hop, and every plugin's own.
+//! The report of the whole ledger: the counts of every hop, plugin and socket.
 
 use super::{HopCounts, Ledger, PeerQueues};
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
 
-/// The figures of all hops and plugins. Those of one hop are of one moment; hops are read one after the other.
+/// The counts of all hops and plugins. Those of one hop are of one moment; hops are read one after the other.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// By name, in the order of the ledger.
     #[serde(serialize_with = "as_map")]
     pub hops: Vec<(Arc<str>, HopCounts)>,
-    /// By name; calls, whatever asked for them.
+    /// By name: the calls of each plugin, in whatever role.
     #[serde(serialize_with = "as_map")]
     pub plugins: Vec<(String, HopCounts)>,
-    /// By the name of the socket: what went with the queues of its peers.
+    /// By the name of the socket: what was thrown away with the queues of its peers.
     #[serde(serialize_with = "as_map")]
     pub sockets: Vec<(Arc<str>, PeerQueues)>,
 }
 
 impl Report {
-    /// Reads the hops now; `plugins` brings the figures of each plugin.
+    /// Reads the hops now; `plugins` are the counts of each plugin.
     pub fn new(ledger: &Ledger, plugins: Vec<(String, HopCounts)>) -> Self {
         let hops = ledger.hops().into_iter().map(|(name, hop)| (name, hop.figures())).collect();
         Self { hops, plugins, sockets: ledger.sockets() }
     }
 }
 
-fn as_map<N: AsRef<str>, F: Serialize, S: Serializer>(figures: &[(N, F)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(figures.iter().map(|(name, figures)| (name.as_ref(), figures)))
+fn as_map<N: AsRef<str>, C: Serialize, S: Serializer>(entries: &[(N, C)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(entries.iter().map(|(name, counts)| (name.as_ref(), counts)))
 }
 
 #[cfg(test)]
@@ -36,23 +36,23 @@ mod tests {
     use crate::ledger::Reason;
 
     #[test]
-    fn each_hop_and_plugin_tells_all_its_figures() {
+    fn each_hop_and_plugin_reports_all_its_counts() {
         let ledger = Ledger::default();
         let (http, publish) = (ledger.hop("http"), ledger.hop("publish"));
         http.enter().out();
         ledger.hop("http").refuse(Reason::QueueFull);
         ledger.name_socket("publish", &publish);
         let plugins = vec![("downcase".to_owned(), HopCounts { entered: 1, in_flight: 1, ..HopCounts::default() })];
-        let told = serde_json::to_value(Report::new(&ledger, plugins)).unwrap();
+        let json = serde_json::to_value(Report::new(&ledger, plugins)).unwrap();
         let http = serde_json::json!({"in": 2, "out": 1, "in_flight": 0, "dropped": {"queue-full": 1}});
-        assert_eq!(told["hops"]["http"], http);
-        assert_eq!(told["hops"].as_object().unwrap().len(), 2);
+        assert_eq!(json["hops"]["http"], http);
+        assert_eq!(json["hops"].as_object().unwrap().len(), 2);
         assert_eq!(
-            told["plugins"],
+            json["plugins"],
             serde_json::json!({"downcase": {"in": 1, "out": 0, "in_flight": 1, "dropped": {}}})
         );
         publish.peer_queues().counts()[0].store(3, std::sync::atomic::Ordering::Relaxed);
-        let told = serde_json::to_value(Report::new(&ledger, Vec::new())).unwrap();
-        assert_eq!(told["sockets"], serde_json::json!({"publish": {"cut-off": 3, "unread": 0}}));
+        let json = serde_json::to_value(Report::new(&ledger, Vec::new())).unwrap();
+        assert_eq!(json["sockets"], serde_json::json!({"publish": {"cut-off": 3, "unread": 0}}));
     }
 }

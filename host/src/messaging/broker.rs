@@ -1,4 +1,4 @@
-//! The broker: ROUTER frontend, with the policy behind it.
+//! The broker: a ROUTER frontend, and the reply policy that answers its requests.
 
 mod broker_loop;
 mod control;
@@ -31,7 +31,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 use tokio::runtime::Handle;
 
-/// Threads of a broker that have work at the same time: the loop and libzmq's own.
+/// How many threads of a broker are busy under load: the loop, and the I/O thread of libzmq.
 const BUSY_THREADS: usize = 2;
 
 /// What the configuration says of the broker, and what was made of it.
@@ -40,26 +40,26 @@ pub struct Settings {
     pub name: &'static str,
     /// Where the frontend binds, and the bounds.
     pub messaging: config::Messaging,
-    /// How requests are read, and what becomes of replies for which a client has no room.
+    /// How envelopes are read, and what happens to replies for which a client has no room.
     pub broker: config::Broker,
-    /// What one call of the policy may return.
+    /// How many bytes one call of the policy may return.
     pub output_bytes_max: usize,
     /// Who may connect, where the endpoint is in the file system.
     pub ipc: IpcAccess,
-    /// Lets in clients with an authorized key alone; none lets in everybody.
+    /// Admits only clients with an authorized key; without it every client is admitted.
     pub curve: Option<Curve>,
 }
 
-/// Where the broker counts what it does, and writes what it could not do.
+/// The hops of the broker, and its dead letters.
 #[derive(Clone, Debug)]
 pub struct Hops {
     /// Requests.
     pub policy: Arc<Hop>,
-    /// Replies that wait for their time.
+    /// Replies that wait for their delay.
     pub schedule: Arc<Hop>,
     /// Replies that are due.
     pub reply: Arc<Hop>,
-    /// Requests whose call failed, and replies that cannot be sent.
+    /// Gets requests whose call failed, and replies that cannot be sent.
     pub dead_letters: DeadLetters,
 }
 
@@ -67,7 +67,7 @@ pub struct Hops {
 pub struct Broker {
     endpoint: String,
     control: Arc<BrokerControl>,
-    figures: Arc<SocketStatistics>,
+    statistics: Arc<SocketStatistics>,
     broker_loop: JoinHandle<()>,
 }
 
@@ -86,7 +86,7 @@ impl Broker {
     ) -> Result<Self, BindError> {
         let endpoint = settings.messaging.frontend.to_string();
         let control = Arc::new(BrokerControl::new(settings.messaging.workers));
-        let figures = Arc::new(SocketStatistics::after(&hops.reply));
+        let statistics = Arc::new(SocketStatistics::after(&hops.reply));
         let processors = thread::available_parallelism().map_or(1, usize::from);
         let dead_letters = hops.dead_letters.clone();
         let core = BrokerCore::new(&settings, policy.name(), processors > BUSY_THREADS, hops, Instant::now());
@@ -95,13 +95,13 @@ impl Broker {
             policy: Policy { stage: policy, request_ids },
             runtime,
             control: Arc::clone(&control),
-            figures: Arc::clone(&figures),
+            statistics: Arc::clone(&statistics),
             dead_letters,
         };
         let open = move || BrokerLoop::open(&settings, parts);
         let (broker_loop, endpoint) = socket::spawn_owner((supervisor, "broker"), open, BrokerLoop::run)
             .map_err(|cause| BindError { role: "ROUTER", endpoint, cause })?;
-        Ok(Self { endpoint, control, figures, broker_loop })
+        Ok(Self { endpoint, control, statistics, broker_loop })
     }
 
     /// The frontend's endpoint with its real port.
@@ -109,21 +109,21 @@ impl Broker {
         &self.endpoint
     }
 
-    /// Pauses and resumes the broker, and tells how it does.
+    /// For commands to the broker, and its status.
     pub fn control(&self) -> &Arc<BrokerControl> {
         &self.control
     }
 
-    /// What the frontend tells of itself.
+    /// The statistics of the frontend.
     pub fn figures(&self) -> &Arc<SocketStatistics> {
-        &self.figures
+        &self.statistics
     }
 
     /// Reads no more requests, lets the calls in flight end, sends the replies that fall due by `deadline`, and closes.
-    /// What is not done by then is given up, which the ledger counts. Waits for all that.
+    /// What is not done by then is abandoned, which the ledger counts. Blocks until the broker has ended.
     pub fn drain(self, deadline: Instant) {
         self.control.end(deadline);
-        // The supervisor tells of a panic.
+        // The supervisor has reported a panic.
         let _ = self.broker_loop.join();
     }
 }

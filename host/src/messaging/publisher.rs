@@ -17,7 +17,7 @@ use crate::flow::mailbox::{Mailbox, PushError};
 use crate::ledger::Hop;
 use crate::system::supervisor::Supervisor;
 use bytes::Bytes;
-use core::Message;
+use core::QueuedMessage;
 use publish_loop::PublishLoop;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -30,11 +30,12 @@ pub struct Settings {
     pub name: &'static str,
     /// Where it binds, and the bounds.
     pub messaging: config::Messaging,
-    /// What becomes of messages for which a subscriber has no room, and what is kept for later ones.
+    /// What happens to a message for which a subscriber has no room, and which messages are retained for later
+    /// subscribers.
     pub publisher: config::Publisher,
     /// Who may connect, where the endpoint is in the file system.
     pub ipc: IpcAccess,
-    /// Lets in subscribers with an authorized key alone; none lets in everybody.
+    /// Admits only subscribers with an authorized key; without it every subscriber is admitted.
     pub curve: Option<Curve>,
 }
 
@@ -55,14 +56,15 @@ pub enum QueueFull {
 /// The queue to the publisher's thread.
 #[derive(Debug)]
 struct Queue {
-    messages: Mailbox<Message>,
+    messages: Mailbox<QueuedMessage>,
     messages_max: usize,
     bytes_max: usize,
-    /// Set before it is closed: by when all in it has to have left.
+    /// Set before the queue is closed: the time by which all messages in it have to be sent.
     deadline: OnceLock<Instant>,
 }
 
-/// Sees to it that nothing is taken in that nobody publishes: whoever offers it learns of that.
+/// Closes the queue when the publisher's thread ends, however it does. So no message is accepted that nobody will
+/// publish: the caller gets an error.
 struct ClosesWhenDropped(Arc<Queue>);
 
 impl Drop for ClosesWhenDropped {
@@ -76,7 +78,7 @@ impl Drop for ClosesWhenDropped {
 pub struct Publisher {
     endpoint: String,
     queue: Arc<Queue>,
-    figures: Arc<SocketStatistics>,
+    statistics: Arc<SocketStatistics>,
     hop: Arc<Hop>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -92,10 +94,10 @@ impl Publisher {
         let messages = Mailbox::new(messages_max, bytes_max);
         let queue = Arc::new(Queue { messages, messages_max, bytes_max, deadline: OnceLock::new() });
         let bell = Bell::new().map_err(|error| failed(format!("making a pipe: {error}")))?;
-        let figures = Arc::new(SocketStatistics::after(&hop));
+        let statistics = Arc::new(SocketStatistics::after(&hop));
         let open = {
-            let (settings, queue, figures) = (settings.clone(), Arc::clone(&queue), Arc::clone(&figures));
-            move || PublishLoop::open(&settings, queue, bell, figures)
+            let (settings, queue, statistics) = (settings.clone(), Arc::clone(&queue), Arc::clone(&statistics));
+            move || PublishLoop::open(&settings, queue, bell, statistics)
         };
         let closing = ClosesWhenDropped(Arc::clone(&queue));
         let run = move |publish_loop: PublishLoop| {
@@ -103,7 +105,7 @@ impl Publisher {
             publish_loop.run()
         };
         let (thread, endpoint) = socket::spawn_owner((supervisor, "publisher"), open, run).map_err(failed)?;
-        Ok(Self { endpoint, queue, figures, hop, thread: Mutex::new(Some(thread)) })
+        Ok(Self { endpoint, queue, statistics, hop, thread: Mutex::new(Some(thread)) })
     }
 
     /// The endpoint with its real port.
@@ -111,25 +113,25 @@ impl Publisher {
         &self.endpoint
     }
 
-    /// What the socket tells of itself.
+    /// The statistics of the socket.
     pub fn figures(&self) -> &Arc<SocketStatistics> {
-        &self.figures
+        &self.statistics
     }
 
-    /// Messages that wait for libzmq.
+    /// How many messages wait to be handed to libzmq.
     pub fn queued(&self) -> usize {
         self.queue.messages.len()
     }
 
-    /// Gives a message its place in the queue, without waiting: `[topic, body]`, or `[body]` if the topic is empty.
-    /// Messages leave in the order of their places.
+    /// Queues a message, without waiting: `[topic, body]`, or `[body]` if the topic is empty. Messages are sent in the
+    /// order in which they were queued.
     ///
     /// # Errors
-    /// When there is no place; then nothing was published, and nothing counted.
+    /// When the queue has no room or is closed; then nothing was published or counted.
     pub fn publish(&self, topic: impl Into<Bytes>, body: impl Into<Bytes>) -> Result<(), QueueFull> {
         let (topic, body) = (topic.into(), body.into());
         let bytes = topic.len() + body.len();
-        let message = || Message { topic, body, passage: self.hop.enter() };
+        let message = || QueuedMessage { topic, body, passage: self.hop.enter() };
         self.queue.messages.push(bytes, message).map_err(|error| match error {
             PushError::TooManyItems => QueueFull::Messages(self.queue.messages_max),
             PushError::TooManyBytes => QueueFull::Bytes(self.queue.bytes_max),
@@ -137,12 +139,13 @@ impl Publisher {
         })
     }
 
-    /// Hands what is queued to libzmq, gives slow subscribers at most `linger` to take it, and closes. Waits for all that.
+    /// Hands the queued messages to libzmq, gives slow subscribers at most `linger` to take them, and closes. Blocks
+    /// until the thread has ended.
     pub fn close(&self, linger: Duration) {
         self.queue.deadline.get_or_init(|| Instant::now() + linger);
         self.queue.messages.close();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // The supervisor tells of a panic.
+        // The supervisor has reported a panic.
         let _ = thread.map(JoinHandle::join);
     }
 }
@@ -198,10 +201,10 @@ mod tests {
             assert_eq!(subscriber.recv_multipart(0).expect("message"), expected);
         }
         publisher.close(Duration::from_secs(1));
-        let figures = hop.figures();
-        let unwanted = figures.dropped(crate::ledger::Reason::NoSubscriber);
-        assert_eq!((figures.in_flight, figures.out + unwanted), (0, figures.entered));
-        assert!(figures.out >= 500, "{figures:?}");
+        let counts = hop.figures();
+        let unwanted = counts.dropped(crate::ledger::Reason::NoSubscriber);
+        assert_eq!((counts.in_flight, counts.out + unwanted), (0, counts.entered));
+        assert!(counts.out >= 500, "{counts:?}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What is done to any socket, without libzmq's traps: own, bind, poll, receive, send.
+//! Operations on any socket, safe from the pitfalls of libzmq and of the zmq crate: own, bind, poll, receive, send.
 
 pub(crate) mod endpoint;
 pub(crate) mod host_name;
@@ -24,7 +24,7 @@ use zmq_sys::beyond;
 /// The frames of one multipart message.
 pub(crate) type Frames = Vec<Vec<u8>>;
 
-/// What frames take in memory, about.
+/// About how much frames take in memory.
 pub(crate) fn frames_bytes(frames: &[Vec<u8>]) -> usize {
     frames.iter().map(|frame| size_of::<Vec<u8>>() + frame.len()).sum()
 }
@@ -37,12 +37,12 @@ pub struct BindError {
     pub role: &'static str,
     /// Where it should have been bound.
     pub endpoint: String,
-    /// What stood in the way, as a fragment.
+    /// Why it could not, as a fragment.
     pub cause: String,
 }
 
-/// Starts the thread that owns a socket: `open` makes it there, `run` uses it until it closes. The supervisor knows the thread
-/// by the name of its part.
+/// Starts the thread that owns a socket: `open` makes it there, `run` uses it until it closes. The supervisor knows the
+/// thread by the name of its part.
 ///
 /// Returns once `open` has: with the thread, and what `open` returned beside the socket.
 ///
@@ -55,9 +55,9 @@ pub(crate) fn spawn_owner<S, T: Send + 'static>(
 ) -> Result<(JoinHandle<()>, T), String> {
     let (opened, report) = mpsc::sync_channel(1);
     let body = move || match open() {
-        Ok((socket, told)) => {
-            // Whoever started it waits for this.
-            let _ = opened.send(Ok(told));
+        Ok((socket, details)) => {
+            // The thread that started this one waits for it.
+            let _ = opened.send(Ok(details));
             run(socket)
         }
         Err(cause) => {
@@ -67,7 +67,7 @@ pub(crate) fn spawn_owner<S, T: Send + 'static>(
     };
     let thread = supervisor.thread(part, body).map_err(|error| format!("starting a thread: {error}"))?;
     match report.recv() {
-        Ok(Ok(told)) => Ok((thread, told)),
+        Ok(Ok(details)) => Ok((thread, details)),
         Ok(Err(cause)) => Err(cause),
         Err(mpsc::RecvError) => Err("its thread panicked".to_owned()),
     }
@@ -97,7 +97,8 @@ pub(crate) fn bind_guarded(socket: &zmq::Socket, endpoint: &str, access: IpcAcce
     ipc::bind_guarded(endpoint, access, || bind(socket, endpoint))
 }
 
-/// Binds to the first address of a name that is one of this machine's; else to what libzmq knows, addresses and interfaces.
+/// Binds to the first address of a host name that belongs to this machine. Anything else goes to libzmq as it is: an
+/// address, or the name of an interface.
 fn bind_by_name(socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
     let bind = |endpoint: &str, ipv6| attach(socket, endpoint, ipv6, zmq::Socket::bind);
     let Some(host) = HostName::look_up(endpoint) else { return bind(endpoint, is_ipv6(endpoint)) };
@@ -107,7 +108,7 @@ fn bind_by_name(socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
             Ok(()) => return Ok(()),
             Err(why) => {
                 let why_here = format!("its address {address}: {why}");
-                // One that is taken is not made up for by another one, where nobody looks for it.
+                // If the address is in use, another one is no substitute: clients would not look there.
                 if why != cause(zmq::Error::EADDRNOTAVAIL) {
                     return Err(why_here);
                 }
@@ -115,7 +116,7 @@ fn bind_by_name(socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
             }
         }
     }
-    // An interface may have addresses of IPv6 alone.
+    // An interface may have only IPv6 addresses.
     if bind(endpoint, false).is_ok() || bind(endpoint, true).is_ok() {
         return Ok(());
     }
@@ -145,19 +146,20 @@ fn attach(
     act: fn(&zmq::Socket, &str) -> zmq::Result<()>,
 ) -> Result<(), String> {
     ipc::check_length(endpoint)?;
-    // With it an address of IPv4 is told as one of IPv6, and a name stands for the latter alone if it has any.
+    // Not for all endpoints: with IPv6 on, libzmq reports an IPv4 address as an IPv6 one, and resolves a name to its
+    // IPv6 address alone if it has any.
     socket.set_ipv6(ipv6).map_err(cause)?;
     act(socket, endpoint).map_err(cause)
 }
 
-/// Text of a peer's own for a line of the log: the beginning of it, escaped.
-pub(crate) fn shown(bytes: &[u8]) -> String {
-    let shown = &bytes[..bytes.len().min(PEER_TEXT_LOG_BYTES_MAX)];
-    let rest = if shown.len() < bytes.len() { "…" } else { "" };
-    format!("{}{rest}", shown.escape_ascii())
+/// The beginning of a text that a peer sent, escaped for a log line.
+pub(crate) fn escape_for_log(bytes: &[u8]) -> String {
+    let beginning = &bytes[..bytes.len().min(PEER_TEXT_LOG_BYTES_MAX)];
+    let rest = if beginning.len() < bytes.len() { "…" } else { "" };
+    format!("{}{rest}", beginning.escape_ascii())
 }
 
-/// What an error of libzmq means, as a fragment.
+/// Describes an error of libzmq, as a fragment.
 pub(crate) fn cause(error: zmq::Error) -> String {
     match error {
         zmq::Error::EADDRINUSE => "address in use".to_owned(),
@@ -169,7 +171,7 @@ pub(crate) fn cause(error: zmq::Error) -> String {
     }
 }
 
-/// What an error number of libzmq's means, as a fragment.
+/// Describes an error number of libzmq, as a fragment.
 pub(crate) fn raw_cause(code: i32) -> String {
     std::io::Error::from_raw_os_error(code).to_string().to_lowercase()
 }
@@ -187,8 +189,9 @@ pub(crate) fn bound_queues(socket: &mut zmq::Socket, bytes_max: usize) -> Result
     beyond::bound_queues(socket.as_mut_ptr(), bytes_max as u64).map_err(raw_cause)
 }
 
-/// Sets the timeouts of a socket's connections: a silent one gets a heartbeat after `heartbeat` (zero for never) and is ended
-/// when it has not answered within three times that; one that has not finished its handshake is ended after `handshake`.
+/// Sets the timeouts of a socket's connections: a silent one gets a heartbeat after `heartbeat` (zero for never) and is
+/// ended when it has not answered within three times that; one that has not finished its handshake is ended after
+/// `handshake`.
 ///
 /// # Errors
 /// When libzmq refuses one of the options.
@@ -199,13 +202,13 @@ pub(crate) fn set_timeouts(socket: &zmq::Socket, heartbeat: Duration, handshake:
     socket.set_handshake_ivl(ms(handshake))
 }
 
-/// Waits until an item is ready or `timeout` has passed; without a timeout it waits for ever. It may also end early, on a
-/// signal.
+/// Waits until an item is ready or `timeout` has passed; without a timeout it waits for ever. It may also end early, on
+/// a signal.
 ///
 /// # Errors
 /// When libzmq cannot wait: with `ETERM` when the context is terminated.
 pub(crate) fn poll(items: &mut [zmq::PollItem<'_>], timeout: Option<Duration>) -> zmq::Result<()> {
-    // Rounded up: with a wait of 0 ms for a rest of some µs a loop would spin.
+    // Rounded up: a loop that polled with 0 ms for the last few µs would spin.
     let timeout_ms = timeout.map_or(-1, |wait| i64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(i64::MAX));
     if is_to_fail(std::thread::current().name().unwrap_or_default()) {
         return Err(zmq::Error::ETERM);
@@ -219,7 +222,8 @@ pub(crate) fn poll(items: &mut [zmq::PollItem<'_>], timeout: Option<Duration>) -
 /// The next message, waiting for it.
 ///
 /// # Errors
-/// `ETERM` when the context is terminated, `EAGAIN` when the socket's receive timeout has passed, or what else libzmq says.
+/// `ETERM` when the context is terminated, `EAGAIN` when the socket's receive timeout has passed, or what else libzmq
+/// says.
 pub(crate) fn receive(socket: &zmq::Socket) -> zmq::Result<Frames> {
     receive_with(socket, 0, usize::MAX)
 }
@@ -255,7 +259,7 @@ pub(crate) fn receive_into(socket: &zmq::Socket, frame: &mut zmq::Message) -> zm
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) frames: Frames,
-    /// Of the connection, as long as it lasts.
+    /// The descriptor of the connection, which is valid as long as that lasts.
     pub(crate) descriptor: Option<Descriptor>,
     /// The CURVE key that its sender showed, in Z85.
     pub(crate) key: Option<String>,
@@ -283,7 +287,7 @@ fn receive_with(socket: &zmq::Socket, flags: i32, frames_max: usize) -> zmq::Res
     receive_looking(socket, flags, frames_max, |_| {})
 }
 
-/// Lets `look` have a look at the first frame.
+/// Receives a message, and passes its first frame to `look`.
 fn receive_looking(
     socket: &zmq::Socket,
     flags: i32,
@@ -315,8 +319,8 @@ fn receive_looking(
 /// users send to a host with traffic, would lose messages.
 ///
 /// # Errors
-/// When libzmq does not take the message: `EAGAIN` where there is no room for it. After any error but `ETERM` none of its
-/// frames went out.
+/// When libzmq does not take the message: `EAGAIN` where there is no room for it. After any error but `ETERM` none of
+/// its frames went out.
 pub(crate) fn send<F: AsRef<[u8]>>(socket: &zmq::Socket, message: &[F], flags: i32) -> zmq::Result<()> {
     send_frames(socket, message.iter().map(AsRef::as_ref), flags)
 }

@@ -234,12 +234,12 @@ impl From<CallError> for Failure {
             _ => None,
         };
         // What a plugin says of its own fault is for the log alone.
-        let told = match &error {
+        let public_detail = match &error {
             CallError::Failed(_) => "the plugin failed; the host's log says how".to_owned(),
             CallError::Trapped(_) => "the plugin trapped; the host's log says where".to_owned(),
             error => error.to_string(),
         };
-        Self { reason: error.reason(), fault: error.fault(), detail: error.to_string(), told, retry_after }
+        Self { reason: error.reason(), fault: error.fault(), detail: error.to_string(), public_detail, retry_after }
     }
 }
 

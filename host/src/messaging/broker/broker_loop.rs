@@ -1,4 +1,5 @@
-//! The broker loop: moves bytes between the frontend and the core, runs the calls that the core starts, and hands time in.
+//! The broker loop: moves messages between the frontend and the core, runs the calls that the core starts, and gives
+//! the core the time.
 
 use super::Settings;
 use super::control::BrokerControl;
@@ -20,7 +21,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
-/// How long a client has to take what it was sent, once the loop has ended.
+/// How long clients have to receive what was sent to them, once the loop has ended.
 const LINGER_MAX: Duration = Duration::from_secs(1);
 
 /// All that the broker's thread owns.
@@ -29,24 +30,24 @@ pub(super) struct BrokerLoop {
     frontend: Frontend,
     policy: Policy,
     calls: RunningCalls,
-    /// Where the policy's calls run, and go on.
+    /// The runtime in which calls run, or continue, that do not end on the loop's thread.
     runtime: Handle,
     control: Arc<BrokerControl>,
     /// Rings when a command has come or a call has ended.
     bell: Bell,
     dead_letters: DeadLetters,
-    failures: LogLimit,
-    /// Last: it goes when its sockets have, and takes the time that the clients have for what they were sent.
+    failure_log_limit: LogLimit,
+    /// The last field: dropping it waits until its sockets are closed, which takes as long as the linger for clients.
     _context: zmq::Context,
 }
 
-/// What a loop is made of, beside its sockets.
+/// What a loop is made of, apart from its sockets.
 pub(super) struct Parts {
     pub(super) core: BrokerCore,
     pub(super) policy: Policy,
     pub(super) runtime: Handle,
     pub(super) control: Arc<BrokerControl>,
-    pub(super) figures: Arc<SocketStatistics>,
+    pub(super) statistics: Arc<SocketStatistics>,
     pub(super) dead_letters: DeadLetters,
 }
 
@@ -56,9 +57,9 @@ impl BrokerLoop {
     /// # Errors
     /// When the frontend cannot be opened, or the system gives no pipe; says why.
     pub(super) fn open(settings: &Settings, parts: Parts) -> Result<(Self, String), String> {
-        let Parts { core, policy, runtime, control, figures, dead_letters } = parts;
+        let Parts { core, policy, runtime, control, statistics, dead_letters } = parts;
         let context = zmq::Context::new();
-        let (frontend, endpoint) = Frontend::open(&context, settings, figures)?;
+        let (frontend, endpoint) = Frontend::open(&context, settings, statistics)?;
         let this = Self {
             core,
             frontend,
@@ -68,13 +69,13 @@ impl BrokerLoop {
             control,
             bell: Bell::new().map_err(|error| format!("making a pipe: {error}"))?,
             dead_letters,
-            failures: LogLimit::default(),
+            failure_log_limit: LogLimit::default(),
             _context: context,
         };
         Ok((this, endpoint))
     }
 
-    /// Runs until it was told to end and has.
+    /// Runs until it was commanded to end and has ended.
     ///
     /// # Errors
     /// When it ends before that.
@@ -85,9 +86,9 @@ impl BrokerLoop {
             match self.turn() {
                 Ok(()) => {}
                 Err(error @ zmq::Error::ETERM) => return Err(socket::cause(error)),
-                // Nothing that a peer does may end the others' traffic.
+                // Whatever one peer does, the traffic of the others goes on.
                 Err(error) => {
-                    if let Some(times) = self.failures.note(Instant::now()) {
+                    if let Some(times) = self.failure_log_limit.note(Instant::now()) {
                         tracing::error!(%error, times, "a socket of the broker failed; it goes on");
                     }
                     std::thread::sleep(RETRY);
@@ -107,7 +108,7 @@ impl BrokerLoop {
         Ok(())
     }
 
-    /// Waits until something can be done, and does a bounded part of it in each direction.
+    /// Waits until there is work, and does a bounded part of it in each direction.
     fn turn(&mut self) -> zmq::Result<()> {
         let wait = if self.may_sleep() { self.wait() } else { Duration::ZERO };
         let frontend_events = if self.core.reads() { zmq::POLLIN } else { zmq::PollEvents::empty() };
@@ -120,7 +121,7 @@ impl BrokerLoop {
         if bell && let Err(error) = self.bell.silence() {
             tracing::error!(%error, "silencing the bell of the broker");
         }
-        self.take_mail();
+        self.take_commands_and_ended_calls();
         let now = Instant::now();
         self.core.pass_time(now);
         self.core.drop_lost(now, |identity| self.frontend.has(identity));
@@ -131,26 +132,26 @@ impl BrokerLoop {
         self.run_calls();
         self.act();
         if connections || self.frontend.is_due() {
-            self.frontend.attend()?;
+            self.frontend.maintain()?;
         }
         self.control.gauges.set(self.core.progress(Instant::now()));
         Ok(())
     }
 
-    /// Whether there is nothing to do until the bell rings, something comes in, or time has passed.
+    /// Whether there is no work until the bell rings, a request comes in, or something is due.
     fn may_sleep(&self) -> bool {
         let waker = self.bell.waker();
         !self.core.can_start_call() && self.calls.may_sleep(waker) && self.control.commands.may_sleep(waker)
     }
 
-    /// How long nothing is to be done, if nothing comes in.
+    /// How long until something is due, if nothing comes in before.
     fn wait(&self) -> Duration {
         let now = Instant::now();
         let due = self.core.due(now).into_iter().fold(self.frontend.due(now), Instant::min);
         due.saturating_duration_since(now)
     }
 
-    fn take_mail(&mut self) {
+    fn take_commands_and_ended_calls(&mut self) {
         let mut commands = VecDeque::new();
         self.control.commands.take_all(&mut commands);
         for (command, _room) in commands {
@@ -161,7 +162,7 @@ impl BrokerLoop {
         }
     }
 
-    /// Does what the core says, until it has nothing more to say.
+    /// Performs the core's actions, until there are no more.
     fn act(&mut self) {
         while let Some(action) = self.core.next_action() {
             match action {
@@ -170,7 +171,7 @@ impl BrokerLoop {
                     self.core.sent(sent);
                 }
                 Action::CutOff(identity) => self.frontend.cut_off(&identity),
-                Action::Bury(lost) => self.dead_letters.write(lost),
+                Action::WriteDeadLetter(letter) => self.dead_letters.write(letter),
             }
         }
     }
@@ -188,12 +189,12 @@ impl BrokerLoop {
         Ok(())
     }
 
-    /// Begins the calls that may begin.
+    /// Starts the calls that may start.
     fn run_calls(&mut self) {
         let mut spent = Duration::ZERO;
         while let Some(start) = self.core.next_call(spent) {
             let call = match start {
-                Start::Here(call) => {
+                Start::OnLoopThread(call) => {
                     let mut call = self.policy.call(call);
                     if let Poll::Ready(ended) = Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop())) {
                         spent += ended.took;
@@ -203,7 +204,7 @@ impl BrokerLoop {
                     self.core.call_goes_on();
                     call
                 }
-                Start::Elsewhere(call) => self.policy.call(call),
+                Start::InRuntime(call) => self.policy.call(call),
             };
             self.calls.spawn(call);
         }

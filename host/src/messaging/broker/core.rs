@@ -1,7 +1,9 @@
-//! What the broker decides, without I/O: it is fed what happens and the time, and says what is to be done.
+//! The decisions of the broker, without I/O: it gets events and the time, and returns the actions that are to be
+//! performed.
 //!
-//! It owns whatever is inside the broker, from the arrival of a request to the end of its last reply, each with its passage.
-//! The thread around it moves bytes and runs calls; a simulation drives it through what no test with sockets comes to.
+//! It owns every request and reply inside the broker, from the arrival of a request to the end of its last reply, each
+//! with its passage. The thread around it moves messages and runs calls. A simulation drives it through cases that
+//! tests with sockets do not reach.
 
 mod action;
 mod call;
@@ -26,7 +28,7 @@ use super::origin::Origin;
 use super::{Hops, Settings};
 use crate::byte_budget::Held;
 use crate::config::{EnvelopeKind, OnFull};
-use crate::dead_letters::{Input, Lost};
+use crate::dead_letters::{Input, NewLetter};
 use crate::flow::{Command, Failed, Outputs, State};
 use crate::ledger::Reason;
 use crate::messaging::socket::Frames;
@@ -39,13 +41,14 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use waiting_replies::WaitingReplies;
 
-/// How many replies become due before requests have their turn.
+/// How many replies become due in one turn, and how many requests are read in it.
 pub(super) const BATCH: usize = 100;
 
-/// How often a reply that found no room is tried again: libzmq does not tell when a client of a ROUTER has some.
+/// How often a reply for which there was no room is tried again: libzmq does not report when a client of a ROUTER has
+/// room.
 pub(super) const RETRY: Duration = Duration::from_millis(5);
 
-/// All that the broker knows.
+/// The state of the broker.
 pub(super) struct BrokerCore {
     hops: Hops,
     /// The name of the policy.
@@ -54,20 +57,20 @@ pub(super) struct BrokerCore {
     frames_max: usize,
     on_full: OnFull,
     state: State,
-    /// The end of the grace period, once told to end.
+    /// The end of the grace period, once it was commanded to end.
     deadline: Option<Instant>,
     calls: CallQueue,
     waiting: WaitingReplies,
     outbox: Outbox,
     actions: VecDeque<Action<'static>>,
     reading: Reading,
-    /// What is told of it.
+    /// The obstacle that is reported.
     obstacle: Option<Obstacle>,
 }
 
 impl BrokerCore {
-    /// Of a broker that asks the `policy` of this name; `has_spare_processors` says whether calls had better run beside
-    /// the broker's own thread, where many wait.
+    /// For a broker with the `policy` of this name. `has_spare_processors` says whether calls can run in the runtime
+    /// without taking a processor from the broker's own threads.
     pub(super) fn new(settings: &Settings, policy: &str, has_spare_processors: bool, hops: Hops, now: Instant) -> Self {
         let Settings { messaging, broker, output_bytes_max, .. } = settings;
         let share = Share { replies: messaging.queue_messages_max, bytes: messaging.queue_bytes_max };
@@ -88,7 +91,7 @@ impl BrokerCore {
         }
     }
 
-    /// It is told to do something.
+    /// Executes a command.
     pub(super) fn command(&mut self, command: BrokerCommand) {
         match command {
             BrokerCommand::Surface(Command::Pause) => self.change_state(State::Paused),
@@ -104,7 +107,7 @@ impl BrokerCore {
         }
     }
 
-    /// Whether requests are to be read: only where they can go on, and their replies have room.
+    /// Whether requests are to be read: only while there is room for them and for their replies.
     pub(super) fn reads(&self) -> bool {
         self.deadline.is_none() && self.state == State::Running && self.has_room() && self.obstacle_now().is_none()
     }
@@ -114,12 +117,12 @@ impl BrokerCore {
         self.calls.has_room()
     }
 
-    /// How many frames of a message have to be read.
+    /// How many frames of a message have to be kept.
     pub(super) fn frames_read(&self) -> usize {
         Envelope::frames_read(self.frames_max)
     }
 
-    /// A message came in at the frontend, with the CURVE key that its sender showed; `is_let_in` says whether that is still
+    /// Takes in a message from the frontend, with the CURVE key of its sender; `is_let_in` says whether that is still
     /// authorized.
     pub(super) fn receive(&mut self, message: Frames, key: Option<String>, is_let_in: bool) {
         let (passage, number) = self.hops.policy.enter_numbered();
@@ -139,22 +142,22 @@ impl BrokerCore {
         }
     }
 
-    /// Whether [`Self::next_call`] has one in the next turn.
+    /// Whether [`Self::next_call`] would return a call in a new turn.
     pub(super) fn can_start_call(&self) -> bool {
         self.calls.can_start()
     }
 
-    /// The call that is to begin next, if one may, when calls have taken so much of this turn.
+    /// The call that is to start next, if one may. `spent` is the time that calls have taken in this turn.
     pub(super) fn next_call(&mut self, spent: Duration) -> Option<Start> {
         self.calls.next(spent)
     }
 
-    /// A call that began here goes on in the runtime.
+    /// A call that started on the loop's thread continues in the runtime.
     pub(super) fn call_goes_on(&mut self) {
         self.calls.goes_on();
     }
 
-    /// A call has ended: its replies are scheduled, or are due at once.
+    /// Takes in the result of a call: its replies are scheduled, or are due at once.
     pub(super) fn call_ended(&mut self, ended: Ended) {
         let Ended { ticket, id, by, result, at, took } = ended;
         let Some(request) = self.calls.end(ticket, took) else {
@@ -168,10 +171,11 @@ impl BrokerCore {
                 request.passage.out();
             }
             (Err(Failed { failure, input }), _) => {
-                // Nobody else will tell: the client has no status to learn it from.
+                // The dead letter is the only report of the failure: the client gets no status.
                 let (reason, input) = (failure.reason, Input::request(input));
-                let lost = Lost::of_call(&self.policy, request.number, by.as_deref(), reason, failure.detail, input);
-                self.actions.push_back(Action::Bury(lost));
+                let letter =
+                    NewLetter::of_call(&self.policy, request.number, by.as_deref(), reason, failure.detail, input);
+                self.actions.push_back(Action::WriteDeadLetter(letter));
                 request.passage.dropped(reason);
             }
             (Ok(_), None) => debug_assert!(false, "it had room before it began"),
@@ -183,9 +187,9 @@ impl BrokerCore {
         let delayed = delayed(&envelope, &replies);
         let admits = delayed.replies == 0 || self.waiting.admits(&envelope.identity, delayed, now);
         let mut due = now;
-        let ways_back = std::iter::repeat_n((envelope, origin), replies.len());
-        for (reply, (envelope, origin)) in replies.into_iter().zip(ways_back) {
-            // A reply waits for the one before it, the first one from now on.
+        let origins = std::iter::repeat_n((envelope, origin), replies.len());
+        for (reply, (envelope, origin)) in replies.into_iter().zip(origins) {
+            // The delay of a reply begins when the one before it is due; that of the first one begins now.
             due += reply.after;
             let room = room.split(reply_bytes(&envelope, &reply));
             let is_due = admits && due == now;
@@ -197,14 +201,14 @@ impl BrokerCore {
             } else if admits {
                 self.waiting.add(due, reply);
             } else {
-                // None of them: what a policy answers is whole or not at all.
+                // All replies of the call are dropped, never a part of them.
                 let cause = "as many replies wait for the client as may";
                 self.give_up(reply, Reason::TooManyWaiting, cause.to_owned());
             }
         }
     }
 
-    /// Time has passed: replies become due, and what is held is tried again.
+    /// Moves replies that are due by now to the outbox, and has held replies tried again.
     pub(super) fn pass_time(&mut self, now: Instant) {
         self.outbox.retry();
         for _ in 0..BATCH {
@@ -214,7 +218,8 @@ impl BrokerCore {
         }
     }
 
-    /// Where room is short, and it is time to, asks which clients are there, and gives up what waits for the others.
+    /// If the schedule is crowded and a check is due, gives up the replies that wait for clients that are no longer
+    /// connected.
     pub(super) fn drop_lost(&mut self, now: Instant, is_connected: impl FnMut(&[u8]) -> bool) {
         for mut reply in self.waiting.take_lost(now, is_connected) {
             reply.go_on_to(&self.hops.reply);
@@ -222,12 +227,12 @@ impl BrokerCore {
         }
     }
 
-    /// What is to be done next; none until something has happened.
+    /// The action that is to be performed next; none until the next event.
     pub(super) fn next_action(&mut self) -> Option<Action<'_>> {
         self.actions.pop_front().or_else(|| self.outbox.offer().map(Action::Send))
     }
 
-    /// What has become of the reply that was to be sent.
+    /// Takes in the result of [`Action::Send`].
     pub(super) fn sent(&mut self, sent: Sent) {
         if matches!(sent, Sent::Full) && self.on_full == OnFull::Block {
             return self.outbox.hold_offered();
@@ -245,28 +250,28 @@ impl BrokerCore {
     }
 
     fn give_up(&mut self, reply: QueuedReply, reason: Reason, cause: String) {
-        self.actions.push_back(Action::Bury(reply.give_up(reason, cause)));
+        self.actions.push_back(Action::WriteDeadLetter(reply.give_up(reason, cause)));
     }
 
-    /// What keeps requests from being read though nobody has said so.
+    /// What keeps requests from being read although the broker runs.
     fn obstacle_now(&self) -> Option<Obstacle> {
         if self.waiting.is_full() {
             Some(Obstacle::ScheduleFull)
         } else {
-            // Replies are held only where the policy is that everybody waits.
+            // Replies are held only if `on_full` is `block`.
             (self.outbox.held() > 0).then_some(Obstacle::ClientFull)
         }
     }
 
-    /// How it does, at the end of a turn.
+    /// The progress at the end of a turn.
     pub(super) fn progress(&mut self, now: Instant) -> Progress {
         let obstacle = self.obstacle_now();
         let is_news = obstacle.is_some() || self.reading.is_hindered();
         if is_news
             && self.deadline.is_none()
-            && let Some(told) = self.reading.note(obstacle, now)
+            && let Some(reported) = self.reading.note(obstacle, now)
         {
-            self.obstacle = told;
+            self.obstacle = reported;
         }
         if self.state == State::Draining && self.left() == (0, 0) {
             self.change_state(State::Drained);
@@ -280,25 +285,25 @@ impl BrokerCore {
         }
     }
 
-    /// Requests and replies that are inside.
+    /// How many requests and replies are inside.
     pub(super) fn left(&self) -> (usize, usize) {
         (self.calls.len(), self.waiting.len() + self.outbox.len())
     }
 
-    /// How much of the grace period is left, once told to end.
+    /// How much of the grace period is left, once it was commanded to end.
     pub(super) fn grace_left(&self, now: Instant) -> Duration {
         self.deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_duration_since(now))
     }
 
-    /// When there is something to do, though nothing comes in.
+    /// When something is due, if nothing comes in before.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
         let retry = (self.outbox.held() > 0).then(|| now + RETRY);
-        // Nothing is told of it any more once the broker is to end.
+        // Obstacles are no longer reported once the broker is to end.
         let reading = self.reading.due().filter(|_| self.deadline.is_none());
         [self.waiting.next_due(), self.waiting.look_due(), reading, self.deadline, retry].into_iter().flatten().min()
     }
 
-    /// Whether it was told to end, and nothing more can be sent within the grace period.
+    /// Whether it was commanded to end, and nothing more can be sent within the grace period.
     pub(super) fn has_ended(&self, now: Instant) -> bool {
         self.deadline.is_some_and(|deadline| {
             let nothing_falls_due = self.waiting.next_due().is_none_or(|due| due > deadline);

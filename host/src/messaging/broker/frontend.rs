@@ -1,4 +1,4 @@
-//! The frontend: the ROUTER socket that clients connect to, with what is known of them and who is let in.
+//! The frontend: the ROUTER socket that clients connect to, with its monitor and its access control.
 
 use super::Settings;
 use super::core::{QueuedReply, Sent};
@@ -16,13 +16,13 @@ use zmq_sys::beyond;
 /// Belongs to the broker's thread.
 pub(super) struct Frontend {
     monitor: Monitor,
-    keeper: Option<AccessControl>,
+    access_control: Option<AccessControl>,
     socket: zmq::Socket,
-    /// Whether connections may have to be ended: to write down who sent a request costs something.
+    /// Whether clients may have to be cut off. If not, they are not recorded, which would cost time for each request.
     knows_clients: bool,
-    /// The connection by which each identity came last.
+    /// The connection by which the last request of each identity came.
     clients: HashMap<Vec<u8>, Descriptor>,
-    figures: Arc<SocketStatistics>,
+    statistics: Arc<SocketStatistics>,
 }
 
 impl Frontend {
@@ -33,13 +33,13 @@ impl Frontend {
     pub(super) fn open(
         context: &zmq::Context,
         settings: &Settings,
-        figures: Arc<SocketStatistics>,
+        statistics: Arc<SocketStatistics>,
     ) -> Result<(Self, String), String> {
         let mut socket = context.socket(zmq::ROUTER).map_err(socket::cause)?;
         let Settings { name, messaging, broker, ipc, curve, .. } = settings;
         let set_options = || -> zmq::Result<()> {
             socket.set_router_mandatory(true)?;
-            // A client that came back is served, although its old connection may not have ended yet.
+            // A client that reconnects is served by its new connection, even if the old one has not ended yet.
             socket.set_router_handover(true)?;
             socket.set_maxmsgsize(i64::try_from(messaging.frame_bytes_max).unwrap_or(i64::MAX))?;
             socket.set_rcvhwm(REQUESTS_PER_CLIENT_MAX)?;
@@ -50,19 +50,20 @@ impl Frontend {
         };
         set_options().map_err(socket::cause)?;
         socket::bound_queues(&mut socket, messaging.peer_queue_bytes_max)?;
-        let keeper = curve.as_ref().map(|curve| AccessControl::guard(curve, context, &mut socket)).transpose()?;
-        let monitor = Monitor::attach(context, &mut socket, name, keeper.is_some(), Arc::clone(&figures))?;
+        let access_control =
+            curve.as_ref().map(|curve| AccessControl::guard(curve, context, &mut socket)).transpose()?;
+        let monitor = Monitor::attach(context, &mut socket, name, access_control.is_some(), Arc::clone(&statistics))?;
         let endpoint = socket::bind_guarded(&socket, &messaging.frontend.to_string(), *ipc)?;
-        let knows_clients = broker.on_full == OnFull::CutOff || keeper.is_some();
-        Ok((Self { monitor, keeper, socket, knows_clients, clients: HashMap::new(), figures }, endpoint))
+        let knows_clients = broker.on_full == OnFull::CutOff || access_control.is_some();
+        Ok((Self { monitor, access_control, socket, knows_clients, clients: HashMap::new(), statistics }, endpoint))
     }
 
     /// Sends a reply, if its client has room for it now.
     pub(super) fn send(&self, reply: &QueuedReply) -> Sent {
-        // ROUTER_MANDATORY makes an error of what libzmq would drop unseen.
+        // With ROUTER_MANDATORY libzmq returns an error for a reply that it would drop silently otherwise.
         match socket::send_frames(&self.socket, reply.message(), zmq::DONTWAIT) {
             Ok(()) => {
-                self.figures.count_out(reply.message().map(<[u8]>::len).sum());
+                self.statistics.count_out(reply.message().map(<[u8]>::len).sum());
                 Sent::Out
             }
             Err(zmq::Error::EAGAIN) => Sent::Full,
@@ -74,12 +75,12 @@ impl Frontend {
         }
     }
 
-    /// For its options.
+    /// The socket, for its options.
     pub(super) fn socket(&self) -> &zmq::Socket {
         &self.socket
     }
 
-    /// Ready for these events of the socket; and when connections have come or gone.
+    /// The socket, for these events, and its monitor.
     pub(super) fn as_poll_items(&self, events: zmq::PollEvents) -> [zmq::PollItem<'_>; 2] {
         [self.socket.as_poll_item(events), self.monitor.as_poll_item()]
     }
@@ -96,7 +97,7 @@ impl Frontend {
             frames.map(|frames| Received { frames, descriptor: None, key: None })
         };
         if let Some(received) = &received {
-            self.figures.count_in(received.frames.iter().map(Vec::len).sum());
+            self.statistics.count_in(received.frames.iter().map(Vec::len).sum());
             self.note_client(received);
         }
         Ok(received)
@@ -117,14 +118,14 @@ impl Frontend {
         }
     }
 
-    /// Whether a client of this identity is there.
+    /// Whether a client of this identity is connected.
     pub(super) fn has(&mut self, identity: &[u8]) -> bool {
         beyond::has_peer(self.socket.as_mut_ptr(), identity)
     }
 
-    /// Whether a request with this key is taken in.
+    /// Whether a request with this key is accepted.
     pub(super) fn lets_in(&self, key: Option<&str>) -> bool {
-        self.keeper.as_ref().is_none_or(|keeper| keeper.lets_in(key))
+        self.access_control.as_ref().is_none_or(|access_control| access_control.lets_in(key))
     }
 
     /// Ends the connection of a client that does not read.
@@ -133,38 +134,38 @@ impl Frontend {
         if known.is_none_or(|descriptor| self.monitor.is_ending(descriptor)) {
             return;
         }
-        // The log is to tell what is queued to it.
+        // So that the log line has the current depth of its queue.
         self.monitor.ask_depths(&mut self.socket);
-        if let Err(error) = self.hear() {
+        if let Err(error) = self.receive_events() {
             tracing::warn!(%error, "looking at clients");
         }
-        // It may have gone meanwhile.
+        // The events may say that it has gone.
         if let Some(descriptor) = self.clients.get(identity) {
             self.monitor.cut_off(*descriptor, "it does not read its replies, and its queue is full");
         }
     }
 
-    /// Processes which clients came and went, asks for queue depths when that is due, and cuts off clients whose key was
-    /// removed.
+    /// Processes which clients came and went, asks for queue depths when that is due, and cuts off clients whose key
+    /// was removed.
     ///
     /// # Errors
     /// When the socket or its monitor cannot be read.
-    pub(super) fn attend(&mut self) -> zmq::Result<()> {
+    pub(super) fn maintain(&mut self) -> zmq::Result<()> {
         let now = Instant::now();
         if now >= self.monitor.due() {
-            // Makes the socket take in what it is to tell of, which it does only when it is used.
+            // libzmq processes the ends of connections, which the monitor is to report, only when the socket is used.
             self.socket.get_events()?;
         }
-        self.hear()?;
-        self.monitor.look_around(&mut self.socket, now);
-        if let Some(keeper) = &mut self.keeper {
-            keeper.make_rounds(&mut self.monitor);
+        self.receive_events()?;
+        self.monitor.poll_peers(&mut self.socket, now);
+        if let Some(access_control) = &mut self.access_control {
+            access_control.cut_off_removed_keys(&mut self.monitor);
         }
         Ok(())
     }
 
-    /// Takes in who came and went.
-    fn hear(&mut self) -> zmq::Result<()> {
+    /// Processes the monitor's events: which clients came and went.
+    fn receive_events(&mut self) -> zmq::Result<()> {
         for (descriptor, peer) in self.monitor.receive_events()? {
             let (address, queue_messages) = (peer.address(), peer.queue_messages);
             tracing::debug!(peer = address, queue_messages, "client gone");
@@ -175,15 +176,15 @@ impl Frontend {
         Ok(())
     }
 
-    /// Whether [`Frontend::attend`] has something to do, though no connection has come or gone.
+    /// Whether [`Frontend::maintain`] has something to do even if no connection has come or gone.
     pub(super) fn is_due(&self) -> bool {
-        self.keeper.is_some() || Instant::now() >= self.monitor.due()
+        self.access_control.is_some() || Instant::now() >= self.monitor.due()
     }
 
-    /// When that is so again.
+    /// When [`Frontend::is_due`] becomes true.
     pub(super) fn due(&self, now: Instant) -> Instant {
-        let rounds = self.keeper.as_ref().map(|_| now + Duration::from_millis(AUTHORIZED_KEYS_LOOK_MS));
-        rounds.into_iter().fold(self.monitor.due(), Instant::min)
+        let keys_due = self.access_control.as_ref().map(|_| now + Duration::from_millis(AUTHORIZED_KEYS_LOOK_MS));
+        keys_due.into_iter().fold(self.monitor.due(), Instant::min)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The keeper of a guarded socket: lets authorized keys in, and sends those away that are authorized no more.
+//! Access control of a guarded socket: admits authorized keys, and cuts off peers whose key was removed.
 
 use super::Curve;
 use super::authenticator::Authenticator;
@@ -7,8 +7,8 @@ use crate::messaging::socket::monitor::Monitor;
 /// Belongs to the thread that owns the socket.
 pub(crate) struct AccessControl {
     curve: Curve,
-    /// Ends with the socket's thread, before the context does.
-    _gate: Authenticator,
+    /// Dropped with the socket's thread, before the context.
+    _authenticator: Authenticator,
     removals: u64,
 }
 
@@ -18,19 +18,19 @@ impl AccessControl {
     /// # Errors
     /// When the authenticator cannot be started, or libzmq refuses an option of the socket.
     pub(crate) fn guard(curve: &Curve, context: &zmq::Context, socket: &mut zmq::Socket) -> Result<Self, String> {
-        let gate = curve.guard(context)?;
+        let authenticator = curve.guard(context)?;
         curve.protect(socket)?;
-        Ok(Self { curve: curve.clone(), _gate: gate, removals: curve.keys().removals() })
+        Ok(Self { curve: curve.clone(), _authenticator: authenticator, removals: curve.keys().removals() })
     }
 
-    /// Whether a message is taken in that came with this key: it may have been queued before the key was removed.
+    /// Whether a message with this key is still accepted: it may have been queued before the key was removed.
     pub(crate) fn lets_in(&self, key: Option<&str>) -> bool {
         key.is_some_and(|key| self.curve.keys().contains(key))
     }
 
-    /// Ends the connections of peers whose key was removed. A peer that has said nothing yet may be one of them; if it is
-    /// not, it comes back and is let in.
-    pub(crate) fn make_rounds(&mut self, monitor: &mut Monitor) {
+    /// If keys were removed, ends the connections of all peers but those whose key is known to be authorized. A peer
+    /// that has sent nothing yet has no known key; if its key is authorized, it reconnects and is admitted.
+    pub(crate) fn cut_off_removed_keys(&mut self, monitor: &mut Monitor) {
         let removals = self.curve.keys().removals();
         if std::mem::replace(&mut self.removals, removals) != removals {
             for descriptor in monitor.select(|peer| !self.lets_in(peer.key.as_deref())) {

@@ -1,4 +1,4 @@
-//! The gate of guarded sockets: the thread that libzmq asks, by ZAP, who may connect.
+//! The authenticator of guarded sockets: the thread that answers libzmq's ZAP requests about who may connect.
 
 use super::zap::Guarding;
 use crate::config::AUTHORIZED_KEYS_LOOK_MS;
@@ -12,17 +12,17 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Where libzmq asks, in each context.
+/// The endpoint to which libzmq sends ZAP requests, in each context.
 const ENDPOINT: &str = "inproc://zeromq.zap.01";
-/// Frames of a question that are kept; a question about CURVE has seven.
+/// How many frames of a request are kept; a request about CURVE has seven.
 const FRAMES_MAX: usize = 8;
 const STOP: u8 = b's';
 
-/// The handle of the thread that answers for the sockets of one context. Once it has ended, for whatever reason, nobody
-/// gets in any more.
+/// The handle of the thread that answers for the sockets of one context. Once the thread has ended, for whatever
+/// reason, no new peer is admitted.
 #[derive(Debug)]
 pub struct Authenticator {
-    /// Not a ZeroMQ socket: the context may have gone by the time the thread is told to stop.
+    /// Stops the thread. Not a ZeroMQ socket: the context may be terminated by then.
     control: UnixStream,
     thread: Option<JoinHandle<()>>,
 }
@@ -37,20 +37,20 @@ impl Authenticator {
         guarding: Arc<Guarding>,
         supervisor: &Supervisor,
     ) -> Result<Self, String> {
-        let (control, heard) = UnixStream::pair().map_err(|error| format!("starting ZAP: {error}"))?;
+        let (control, thread_control) = UnixStream::pair().map_err(|error| format!("starting ZAP: {error}"))?;
         let context = context.clone();
         let open = move || {
             let socket = context.socket(zmq::REP).map_err(socket::cause)?;
             socket.set_linger(0).map_err(socket::cause)?;
             socket::bind(&socket, ENDPOINT)?;
-            Ok((AuthenticatorLoop { socket, control: heard, guarding }, ()))
+            Ok((AuthenticatorLoop { socket, control: thread_control, guarding }, ()))
         };
         let (thread, ()) = socket::spawn_owner((supervisor, "zap"), open, AuthenticatorLoop::run)
             .map_err(|cause| format!("starting ZAP at {ENDPOINT}: {cause}"))?;
         Ok(Self { control, thread: Some(thread) })
     }
 
-    /// Ends the thread and waits for that, as dropping does. Connections that are up stay up.
+    /// Ends the thread and waits for that, as dropping does. Established connections stay.
     pub fn stop(self) {}
 
     #[cfg(test)]
@@ -61,7 +61,7 @@ impl Authenticator {
 
 impl Drop for Authenticator {
     fn drop(&mut self) {
-        // It may have ended by itself, of which the supervisor tells.
+        // Writing fails if the thread has died already, which the supervisor has reported.
         let _ = self.control.write_all(&[STOP]);
         let _ = self.thread.take().map(JoinHandle::join);
     }
@@ -76,30 +76,30 @@ struct AuthenticatorLoop {
 
 impl AuthenticatorLoop {
     fn run(mut self) -> Result<(), String> {
-        match self.answer_until_told() {
+        match self.answer_until_stopped() {
             // The context was terminated.
             Ok(()) | Err(zmq::Error::ETERM) => Ok(()),
             Err(error) => Err(socket::cause(error)),
         }
     }
 
-    fn answer_until_told(&mut self) -> zmq::Result<()> {
+    fn answer_until_stopped(&mut self) -> zmq::Result<()> {
         let look_interval = Duration::from_millis(AUTHORIZED_KEYS_LOOK_MS);
-        let mut failures = LogLimit::default();
+        let mut log_limit = LogLimit::default();
         loop {
             let control = zmq::PollItem::from_fd(self.control.as_raw_fd(), zmq::POLLIN);
             let mut items = [control, self.socket.as_poll_item(zmq::POLLIN)];
             socket::poll(&mut items, Some(look_interval))?;
             let [control, asked] = items.map(|item| item.get_revents());
-            if !control.is_empty() && self.is_told_to_stop() {
+            if !control.is_empty() && self.receive_stop() {
                 return Ok(());
             }
-            self.guarding.keys.say_if_stalled();
+            self.guarding.keys.log_if_stalled();
             if !asked.is_empty() {
                 match self.answer() {
-                    // Whoever asked is refused by libzmq, and the next one is answered.
+                    // libzmq refuses the peer of this request, and the next request is answered.
                     Err(error) if error != zmq::Error::ETERM => {
-                        if let Some(times) = failures.note(Instant::now()) {
+                        if let Some(times) = log_limit.note(Instant::now()) {
                             tracing::warn!(%error, times, "answering ZAP");
                         }
                     }
@@ -114,9 +114,9 @@ impl AuthenticatorLoop {
         socket::send(&self.socket, &self.guarding.answer(&frames), 0)
     }
 
-    fn is_told_to_stop(&mut self) -> bool {
+    fn receive_stop(&mut self) -> bool {
         let mut word = [STOP];
-        // A handle that has gone without a word means the same.
+        // The end of the stream, when the handle is gone, means the same.
         let _ = self.control.read(&mut word);
         #[cfg(test)]
         assert_eq!(word, [STOP], "told to die");
@@ -137,7 +137,7 @@ mod tests {
         curve: Curve,
         client: KeyPair,
         context: zmq::Context,
-        gate: Authenticator,
+        authenticator: Authenticator,
         router: zmq::Socket,
         endpoint: String,
     }
@@ -156,16 +156,16 @@ mod tests {
             let client = KeyPair::generate().expect("a pair");
             let curve = curve(directory.path(), &client);
             let context = zmq::Context::new();
-            let gate = curve.guard(&context).expect("a thread");
+            let authenticator = curve.guard(&context).expect("a thread");
             let mut router = context.socket(zmq::ROUTER).expect("socket");
             curve.protect(&mut router).expect("options");
             router.set_linger(0).expect("linger");
             let endpoint = socket::bind(&router, "tcp://127.0.0.1:*").expect("a free port");
-            Self { directory, curve, client, context, gate, router, endpoint }
+            Self { directory, curve, client, context, authenticator, router, endpoint }
         }
 
         /// Has a client with this key send, and gives what arrived with the name of its sender.
-        fn hear(&self, pair: &KeyPair, wait: Duration) -> Option<socket::Received> {
+        fn receive_from(&self, pair: &KeyPair, wait: Duration) -> Option<socket::Received> {
             let dealer = zmq::Context::new().socket(zmq::DEALER).expect("socket");
             dealer.set_curve_serverkey(self.curve.public_key().as_bytes()).expect("key");
             dealer.set_curve_publickey(pair.public.as_bytes()).expect("key");
@@ -185,10 +185,10 @@ mod tests {
     #[test]
     fn an_authorized_key_gets_in_and_signs_its_messages() {
         let guarded = Guarded::new();
-        let received = guarded.hear(&guarded.client, SOON).expect("let in");
+        let received = guarded.receive_from(&guarded.client, SOON).expect("let in");
         assert_eq!(received.key.as_deref(), Some(guarded.client.public.as_str()));
         let stranger = KeyPair::generate().expect("a pair");
-        assert!(guarded.hear(&stranger, IN_VAIN).is_none());
+        assert!(guarded.receive_from(&stranger, IN_VAIN).is_none());
         assert!(guarded.curve.denials()["unknown-key"] > 0);
         fs::write(guarded.directory.path().join("keys/stranger"), &stranger.public).expect("a file");
         let added = Instant::now();
@@ -196,36 +196,36 @@ mod tests {
             assert!(added.elapsed() < SOON);
             std::thread::sleep(Duration::from_millis(5));
         }
-        assert!(guarded.hear(&stranger, SOON).is_some());
+        assert!(guarded.receive_from(&stranger, SOON).is_some());
         assert_eq!(guarded.curve.supervisor.deaths(), []);
     }
 
     #[test]
     fn without_its_thread_nobody_gets_in() {
         let guarded = Guarded::new();
-        assert!(guarded.hear(&guarded.client, SOON).is_some());
-        guarded.gate.die();
+        assert!(guarded.receive_from(&guarded.client, SOON).is_some());
+        guarded.authenticator.die();
         let died = Instant::now();
         while guarded.curve.supervisor.deaths().is_empty() {
             assert!(died.elapsed() < SOON);
             std::thread::sleep(Duration::from_millis(1));
         }
-        assert!(guarded.hear(&guarded.client, IN_VAIN).is_none());
+        assert!(guarded.receive_from(&guarded.client, IN_VAIN).is_none());
         // Another one makes it well again.
         let again = guarded.curve.guard(&guarded.context).expect("a thread");
-        assert!(guarded.hear(&guarded.client, SOON).is_some());
+        assert!(guarded.receive_from(&guarded.client, SOON).is_some());
         again.stop();
         assert_eq!(guarded.curve.supervisor.deaths().len(), 1);
     }
 
     #[test]
     fn it_ends_with_its_context_and_after_it() {
-        let Guarded { curve, mut context, gate, router, directory: _directory, .. } = Guarded::new();
+        let Guarded { curve, mut context, authenticator, router, directory: _directory, .. } = Guarded::new();
         drop(router);
         while context.destroy() == Err(zmq::Error::EINTR) {}
         // With its last clone the crate would terminate it once more, though libzmq has freed it.
         std::mem::forget(context);
-        gate.stop();
+        authenticator.stop();
         assert_eq!(curve.supervisor.deaths(), []);
     }
 }

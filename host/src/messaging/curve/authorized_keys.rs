@@ -1,4 +1,4 @@
-//! The live list of the keys that are let in: what the files of a directory said when they were last looked at.
+//! The list of authorized keys, as the files of a directory were when they were last read.
 
 mod reload;
 
@@ -10,17 +10,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The keys that are let in. Whoever asks sees the last look that succeeded.
+/// The authorized keys. Any thread may ask, and gets what the last successful look at the directory found.
 #[derive(Debug)]
 pub struct AuthorizedKeys {
     directory: PathBuf,
-    /// The file of each key.
+    /// The name of the file of each key.
     listed: ArcSwap<HashMap<String, String>>,
     generation: AtomicU64,
     removals: AtomicU64,
     reload_failures: AtomicU64,
     look: Look,
-    /// Belongs to whoever looks; nobody else takes it.
+    /// Locked by the thread that looks at the directory alone.
     looking: Mutex<Looking>,
 }
 
@@ -54,7 +54,7 @@ impl AuthorizedKeys {
         Ok(this)
     }
 
-    /// Whether this key, in Z85, is let in.
+    /// Whether this key, in Z85, is authorized.
     pub fn contains(&self, key: &str) -> bool {
         self.listed.load().contains_key(key)
     }
@@ -69,36 +69,36 @@ impl AuthorizedKeys {
         self.listed.load().len()
     }
 
-    /// Changes when a key was added or removed.
+    /// A counter that grows when keys were added or removed.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Changes when a key was removed.
+    /// A counter that grows when keys were removed.
     pub fn removals(&self) -> u64 {
         self.removals.load(Ordering::Acquire)
     }
 
-    /// Looks at the directory that failed, and files found without a key.
+    /// How many looks at the directory failed, and how many files without a key were found.
     pub fn reload_failures(&self) -> u64 {
         self.reload_failures.load(Ordering::Relaxed)
     }
 
-    /// Where the keys are.
+    /// The directory of the keys.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Why removed keys may still be let in; none where nothing is wrong.
+    /// Why a removed key may still be accepted; none while the list is up to date.
     pub fn complaint(&self) -> Option<String> {
         let stalled = self.look.stalled()?;
         let (directory, seconds) = (self.directory.display(), stalled.as_secs());
         Some(format!("the authorized keys in {directory} have been read for {seconds} s: the last list stays in force"))
     }
 
-    /// Says, once, that the directory hangs. For a thread that does not look at it.
-    pub(super) fn say_if_stalled(&self) {
-        if let Some(stalled) = self.look.stalled_untold() {
+    /// Logs once that the directory does not answer. To be called by another thread than the one that looks at it.
+    pub(super) fn log_if_stalled(&self) {
+        if let Some(stalled) = self.look.stalled_unreported() {
             let (directory, keys, stalled_ms) = (self.directory.display(), self.count(), stalled.as_millis());
             tracing::error!(
                 %directory, keys, stalled_ms,

@@ -1,4 +1,4 @@
-//! Denied handshakes: counted by reason, and one line of the log for each peer and key, now and then.
+//! Denied handshakes: counted by reason, and logged at a limited rate for each peer and key.
 
 use crate::log_limit::LogLimit;
 use std::collections::BTreeMap;
@@ -6,17 +6,17 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A client that tries again and again gets one line in this time.
+/// How often a denial is logged for each peer and key, since a client tries again and again.
 const REPEATED_AFTER: Duration = Duration::from_secs(10);
 
-/// Why a peer is not let in.
+/// Why a peer is not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Denial {
     /// No authorized file has its key.
     UnknownKey,
-    /// The question was about another mechanism than CURVE, or about another socket's domain.
+    /// The ZAP request was about another mechanism than CURVE, or about another domain than ours.
     Foreign,
-    /// The question was none of ZAP.
+    /// The request does not follow ZAP.
     Malformed,
 }
 
@@ -34,19 +34,19 @@ impl Denial {
 /// The denials of all sockets that one list guards.
 #[derive(Debug)]
 pub(super) struct Denials {
-    state: Mutex<State>,
+    state: Mutex<DenialState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct DenialState {
     counts: BTreeMap<&'static str, u64>,
-    /// By peer and key. Somebody may make up keys: the count says so, and the log stays readable.
-    lines: LogLimit<(String, String)>,
+    /// By peer and key. A client may try any number of keys; the counts still show that.
+    log_limit: LogLimit<(String, String)>,
 }
 
 impl Denials {
     pub(super) fn new() -> Self {
-        let state = State { counts: BTreeMap::new(), lines: LogLimit::new(1, REPEATED_AFTER) };
+        let state = DenialState { counts: BTreeMap::new(), log_limit: LogLimit::new(1, REPEATED_AFTER) };
         Self { state: Mutex::new(state) }
     }
 
@@ -61,7 +61,7 @@ impl Denials {
         let repeats = {
             let mut state = self.lock();
             *state.counts.entry(reason).or_default() += 1;
-            state.lines.admit((peer.to_owned(), key.to_owned()), Instant::now())
+            state.log_limit.admit((peer.to_owned(), key.to_owned()), Instant::now())
         };
         let Some(repeats) = repeats else { return };
         if denial == Denial::UnknownKey {
@@ -80,7 +80,7 @@ impl Denials {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, DenialState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,11 +10,11 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use zmq_sys::beyond;
 
-/// What a key has in Z85.
+/// The length of a key in Z85.
 const KEY_CHARACTERS: usize = 40;
 const Z85: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
 
-/// Which of the two keys a file is asked for.
+/// Which key of a pair is looked for in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Half {
     /// Everybody may have it.
@@ -36,9 +36,9 @@ impl Half {
 /// Both keys of one party, in Z85.
 #[derive(Clone)]
 pub struct KeyPair {
-    /// What others know it by.
+    /// The public key, by which others identify it.
     pub public: String,
-    /// What it proves that with.
+    /// The secret key, with which it proves its identity.
     pub secret: String,
 }
 
@@ -74,7 +74,7 @@ impl KeyPair {
     }
 }
 
-/// What to tell whoever keeps a secret key where other users can get at it.
+/// A warning if the permissions of a secret key's file let other users read or write it.
 pub fn warning_if_open_to_others(path: &Path) -> Option<String> {
     let mode = path.metadata().map_or(0, |metadata| metadata.permissions().mode()) & 0o777;
     let path = path.display();
@@ -110,7 +110,7 @@ pub(super) fn read_text(path: &Path) -> io::Result<(File, String)> {
     let mut file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
     let mut bytes = Vec::new();
     (&mut file).take(KEY_FILE_BYTES_MAX).read_to_end(&mut bytes)?;
-    // What is not text has no key either, and is told so.
+    // A file that is not text holds no key, which the caller reports.
     Ok((file, String::from_utf8_lossy(&bytes).into_owned()))
 }
 
@@ -144,7 +144,7 @@ fn certificate_value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     (found.trim() == name).then(|| value.trim().trim_matches('"'))
 }
 
-/// Whether a text is a key. libzmq's own check lets through characters that Z85 has not, and numbers that are too large.
+/// Whether a text is a key. libzmq's own check accepts characters outside Z85, and groups that exceed 32 bits.
 pub(super) fn is_key(text: &str) -> bool {
     text.len() == KEY_CHARACTERS
         && text.chars().all(|character| Z85.contains(character))
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn what_is_no_key_is_told() {
         let certificate = format!("curve\n    public-key = \"{KEY}\"\n");
-        for (text, half, told) in [
+        for (text, half, expected) in [
             ("", Half::Public, "it is empty"),
             (&KEY[1..], Half::Public, "neither 40 characters"),
             (&KEY.replace('r', "~"), Half::Public, "neither 40 characters"),
@@ -181,7 +181,7 @@ mod tests {
             (&certificate, Half::Secret, "a public key only"),
         ] {
             let error = find_key(text, half).expect_err(text);
-            assert!(error.contains(told), "{error}");
+            assert!(error.contains(expected), "{error}");
         }
     }
 

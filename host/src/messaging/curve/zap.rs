@@ -1,34 +1,34 @@
-//! ZAP (RFC 27): what libzmq asks when a client shows its key, and what it is answered.
+//! ZAP (RFC 27): the request of libzmq when a client shows its key, and the answer.
 
 use super::authorized_keys::AuthorizedKeys;
 use super::denials::{Denial, Denials};
 use crate::messaging::socket::Frames;
 use std::sync::Arc;
 
-/// What guarded sockets call themselves; without a domain libzmq lets everybody in whom it can decrypt.
+/// The ZAP domain of guarded sockets. Without a domain libzmq admits every client whose handshake it can decrypt.
 pub(super) const DOMAIN: &str = "tidegate";
 const VERSION: &[u8] = b"1.0";
 
-/// What the threads of all gates work with.
+/// What the authenticators of all contexts share.
 #[derive(Debug)]
 pub(super) struct Guarding {
     pub(super) keys: Arc<AuthorizedKeys>,
     pub(super) denials: Denials,
 }
 
-/// What libzmq asks: `[version, request id, domain, address, identity, mechanism, credentials …]`.
+/// A ZAP request: `[version, request id, domain, address, identity, mechanism, credentials …]`.
 #[derive(Debug, PartialEq, Eq)]
-struct Question<'a> {
+struct ZapRequest<'a> {
     request_id: &'a [u8],
     peer: String,
-    /// The peer's key in Z85; or why it is not let in whatever its key.
+    /// The peer's key in Z85; or why it is denied whatever its key is.
     key: Result<String, Denial>,
 }
 
-impl<'a> Question<'a> {
+impl<'a> ZapRequest<'a> {
     fn read(frames: &'a [Vec<u8>]) -> Self {
         let frame = |index: usize| frames.get(index).map_or(&[][..], Vec::as_slice);
-        // The address is the system's, but what is logged must not forge lines.
+        // Control characters could forge log lines.
         let peer: String = String::from_utf8_lossy(frame(3)).chars().filter(|letter| !letter.is_control()).collect();
         let key = match frames {
             [version, _, domain, _, _, mechanism, credentials @ ..] if version == VERSION => {
@@ -49,10 +49,10 @@ impl<'a> Question<'a> {
 }
 
 impl Guarding {
-    /// `[version, request id, status code, status text, user id, metadata]`. The user id names the key of each message that
-    /// the peer will send.
+    /// The answer: `[version, request id, status code, status text, user id, metadata]`. libzmq attaches the user id,
+    /// which is the key, to each message of the peer.
     pub(super) fn answer(&self, frames: &Frames) -> Frames {
-        let Question { request_id, peer, key } = Question::read(frames);
+        let ZapRequest { request_id, peer, key } = ZapRequest::read(frames);
         let verdict = key
             .as_ref()
             .map_err(|denial| *denial)
@@ -64,7 +64,7 @@ impl Guarding {
             }
             Err(denial) => {
                 self.denials.note(denial, &peer, key.as_deref().unwrap_or(""), self.keys.directory());
-                // Not 300, by which libzmq would neither answer the peer nor close the connection.
+                // Not 300: libzmq would neither answer the peer nor close the connection.
                 ("400", denial.as_str(), "")
             }
         };

@@ -1,9 +1,9 @@
-//! What the publisher decides, apart from what it moves: it is told what has happened and what time it is, and says what is
-//! to be done next.
+//! The decisions of the publisher, without I/O: it gets events and the time, and returns the action that is to be
+//! performed next.
 //!
-//! The order of things is: take what is queued; listen to subscribers, for a bounded time; send what was taken, and listen
-//! again after so many messages; then rest. A message for which a subscriber has no room is tried again until it is sent or
-//! given up, and the ones behind it wait.
+//! The order is: take what is queued; receive the changes of subscriptions, for a bounded time; send what was taken,
+//! and receive again after so many messages; then sleep. A message for which a subscriber has no room is tried again
+//! until it is sent or given up, and the ones behind it wait.
 
 mod action;
 mod batching;
@@ -13,7 +13,7 @@ mod retained;
 mod simulation;
 mod subscriptions;
 
-pub(super) use action::{Action, Message, Outcome};
+pub(super) use action::{Action, Outcome, QueuedMessage};
 pub(super) use subscriptions::Excess;
 
 use crate::config::{self, OnFull};
@@ -29,42 +29,43 @@ use std::time::{Duration, Instant};
 use subscriptions::Subscriptions;
 use zmq_sys::beyond::Told;
 
-/// How long messages gather while many come. A wake-up, a send and a signal for each of them would cost more than all that
-/// is done with the message before.
-const NAP: Duration = Duration::from_micros(500);
-/// How often a message that was refused is tried again: libzmq does not tell when there is room.
+/// How long messages gather while many come. Waking this thread, sending, and signalling libzmq's thread for each
+/// message would cost more than all other work on it.
+const GATHER_TIME: Duration = Duration::from_micros(500);
+/// How often a message that was refused is tried again: libzmq does not report when there is room.
 const RETRY: Duration = Duration::from_millis(2);
-/// How long libzmq may take to be rid of a subscriber whose connection was ended.
+/// How long a message is tried again while subscribers that have no room are cut off. libzmq takes a while to remove
+/// one.
 const CUT_OFF_MAX: Duration = Duration::from_secs(1);
-/// After so many attempts in which no subscriber could be cut off, a message is dropped.
-const VAIN_ATTEMPTS_MAX: u32 = 3;
-/// After so many messages the loop listens again: a long batch must not keep a new subscriber waiting.
+/// A message is dropped after more than so many attempts in which no subscriber could be cut off.
+const VAIN_CUT_OFFS_MAX: u32 = 3;
+/// After so many messages the loop looks at subscribers again: a long batch must not keep a new subscriber waiting.
 const BATCH: usize = 1_000;
-/// After so many changes of subscriptions the loop publishes again.
+/// After so many changes of subscriptions the loop sends again.
 const CHANGES: usize = 256;
-/// The same after so much time: what is retained has to be searched for some of them.
+/// The loop sends again after so much time, too: some changes take a search among the retained messages.
 const TURN: Duration = Duration::from_millis(2);
 
-/// What is done before a message is tried again, where it is to wait.
+/// What is done before a message is tried again, if it is to wait.
 const WAIT: &[Action<'static>] = &[Action::Pause(RETRY)];
-/// The same where who has no room is to go. The first pause takes in what subscribers have read meanwhile, so that nobody
-/// is ended who has room again.
+/// The same if subscribers without room are to be cut off. In the first pause libzmq learns what subscribers have read
+/// meanwhile, so that none is cut off that has room again.
 const CUT_OFF: &[Action<'static>] =
     &[Action::Pause(RETRY), Action::AskDepths, Action::Pause(RETRY), Action::CutOff, Action::Pause(RETRY)];
 
 /// The state of the publisher.
-pub(super) struct Core {
+pub(super) struct PublisherCore {
     on_full: OnFull,
-    /// How long it sleeps at most.
+    /// The longest sleep.
     sleep_max: Duration,
     step: Step,
-    /// What is done before that.
-    detour: slice::Iter<'static, Action<'static>>,
-    messages: VecDeque<(Message, Room)>,
-    /// For the message in front.
+    /// Actions that come before the step.
+    retry_actions: slice::Iter<'static, Action<'static>>,
+    messages: VecDeque<(QueuedMessage, Room)>,
+    /// The attempt to send the message in front.
     attempt: Option<Attempt>,
-    /// Messages since it has listened.
-    unheard: usize,
+    /// How many messages were sent or dropped since the last [`Action::Listen`].
+    sent_since_listen: usize,
     more_may_come: bool,
     batching: Batching,
     are_many: bool,
@@ -77,7 +78,7 @@ pub(super) struct Core {
 enum Step {
     Take,
     Listen,
-    /// Changes of subscriptions have their turn.
+    /// Changes of subscriptions are received.
     Receive {
         since: Instant,
         changes: usize,
@@ -89,20 +90,20 @@ enum Step {
 struct Attempt {
     since: Instant,
     was_full: bool,
-    vain: u32,
+    vain_cut_offs: u32,
 }
 
-impl Core {
+impl PublisherCore {
     pub(super) fn new(config: &config::Publisher, sleep_max: Duration, now: Instant) -> Self {
         let retained = || RetainedMessages::new(config.retain_topics_max, config.retain_bytes_max);
         Self {
             on_full: config.on_full,
             sleep_max,
             step: Step::Take,
-            detour: [].iter(),
+            retry_actions: [].iter(),
             messages: VecDeque::new(),
             attempt: None,
-            unheard: 0,
+            sent_since_listen: 0,
             more_may_come: true,
             batching: Batching::new(now),
             are_many: false,
@@ -112,9 +113,10 @@ impl Core {
         }
     }
 
-    /// What is to be done next. Once the publisher is to end, `end` says by when all has to have left.
+    /// The action that is to be performed next. Once the publisher is to end, `end` is the time by which all messages
+    /// have to be sent.
     pub(super) fn next(&mut self, now: Instant, end: Option<Instant>) -> Action<'_> {
-        if let Some(action) = self.detour.next() {
+        if let Some(action) = self.retry_actions.next() {
             return *action;
         }
         match self.step {
@@ -122,9 +124,9 @@ impl Core {
                 self.step = Step::Listen;
                 Action::Take
             }
-            // After messages were taken: whoever subscribed before a request is to get its message.
+            // After messages were taken, so that who subscribed before an HTTP request gets its message.
             Step::Listen => {
-                (self.step, self.unheard) = (Step::Receive { since: now, changes: 0, more: true }, 0);
+                (self.step, self.sent_since_listen) = (Step::Receive { since: now, changes: 0, more: true }, 0);
                 Action::Listen
             }
             Step::Receive { since, changes, more } => {
@@ -148,19 +150,19 @@ impl Core {
         if self.messages.is_empty() {
             return self.rest(now, end);
         }
-        if self.unheard >= BATCH {
+        if self.sent_since_listen >= BATCH {
             self.step = Step::Listen;
             return self.next(now, end);
         }
-        self.attempt.get_or_insert(Attempt { since: now, was_full: false, vain: 0 });
+        self.attempt.get_or_insert(Attempt { since: now, was_full: false, vain_cut_offs: 0 });
         Action::Send(&self.messages[0].0)
     }
 
-    /// What is done about a message for which a subscriber has no room.
+    /// Tries a message again for which a subscriber has no room, or drops it.
     fn try_again(&mut self, now: Instant, end: Option<Instant>) -> Action<'_> {
         let Some(attempt) = &mut self.attempt else { return self.send(now, end) };
         attempt.was_full = false;
-        let (until, detour) = match self.on_full {
+        let (until, retry_actions) = match self.on_full {
             OnFull::CutOff => (Some(attempt.since + CUT_OFF_MAX), CUT_OFF),
             OnFull::DropNewest => (Some(attempt.since), WAIT),
             OnFull::Block => (end, WAIT),
@@ -168,7 +170,7 @@ impl Core {
         if until.is_some_and(|until| now >= until) {
             self.settle(Err(Reason::SubscriberFull));
         } else {
-            self.detour = detour.iter();
+            self.retry_actions = retry_actions.iter();
         }
         self.next(now, end)
     }
@@ -178,21 +180,25 @@ impl Core {
             return Action::End(end.map_or(Duration::ZERO, |end| end.saturating_duration_since(now)));
         }
         self.step = Step::Take;
-        if self.are_many { Action::Nap(NAP) } else { Action::Sleep(self.renewal.due().min(now + self.sleep_max)) }
+        if self.are_many {
+            Action::Gather(GATHER_TIME)
+        } else {
+            Action::Sleep(self.renewal.due().min(now + self.sleep_max))
+        }
     }
 
-    /// Where messages are put that were queued.
-    pub(super) fn messages(&mut self) -> &mut VecDeque<(Message, Room)> {
+    /// The messages that are to be sent, to which queued ones are appended.
+    pub(super) fn messages(&mut self) -> &mut VecDeque<(QueuedMessage, Room)> {
         &mut self.messages
     }
 
-    /// All that was queued is in [`Self::messages`], and more may come or not.
+    /// All queued messages were moved to [`Self::messages`].
     pub(super) fn taken(&mut self, more_may_come: bool, now: Instant) {
         self.more_may_come = more_may_come;
         self.are_many = self.batching.are_many(self.messages.len(), now);
     }
 
-    /// There was one more change of a subscription, or none.
+    /// Takes in whether there was one more change of a subscription.
     pub(super) fn received(&mut self, any: bool) {
         if let Step::Receive { changes, more, .. } = &mut self.step {
             *changes += usize::from(any);
@@ -200,12 +206,13 @@ impl Core {
         }
     }
 
-    /// The message that a peer is handed for its new subscription, if there is one.
+    /// The retained message that a peer gets for its new subscription, if there is one.
     pub(super) fn subscribed(&mut self, peer: Descriptor, topic: &[u8]) -> Option<Retained> {
         self.retained.as_mut()?.hand_over(topic, Some(peer))
     }
 
-    /// A peer has changed a subscription by a message of so many bytes. Returns who has to go for it, if anybody.
+    /// A peer has changed a subscription by a message of so many bytes. Returns the peer that is to be cut off for it,
+    /// if any.
     pub(super) fn changed(&mut self, peer: Descriptor, told: Told, bytes: usize, now: Instant) -> Option<Excess> {
         self.subscriptions.take_in(peer, told, bytes, now)
     }
@@ -218,12 +225,12 @@ impl Core {
         }
     }
 
-    /// Subscribers could hand over more from `now` on, and `time` went by over that.
+    /// From `now` on libzmq takes more changes from subscribers; to have it do so took `time`.
     pub(super) fn renewed(&mut self, now: Instant, time: Duration) {
         self.renewal.renewed(now, time);
     }
 
-    /// What has come of sending the message in front.
+    /// Takes in the outcome of sending the message in front.
     pub(super) fn sent(&mut self, outcome: Outcome) {
         match (outcome, &mut self.attempt) {
             (Outcome::Full, Some(attempt)) => attempt.was_full = true,
@@ -234,21 +241,21 @@ impl Core {
         }
     }
 
-    /// The connections of those that have no room were ended, if there were any.
+    /// Takes in whether any subscriber was cut off for having no room.
     pub(super) fn cut_off(&mut self, any: bool) {
         let Some(attempt) = self.attempt.as_mut().filter(|_| !any) else { return };
-        attempt.vain += 1;
-        if attempt.vain > VAIN_ATTEMPTS_MAX {
-            self.detour = [].iter();
+        attempt.vain_cut_offs += 1;
+        if attempt.vain_cut_offs > VAIN_CUT_OFFS_MAX {
+            self.retry_actions = [].iter();
             self.settle(Err(Reason::SubscriberFull));
         }
     }
 
-    /// Counts the end of the message in front.
+    /// Removes the message in front, counts its end, and retains it.
     fn settle(&mut self, end: Result<(), Reason>) {
         self.attempt = None;
-        self.unheard += 1;
-        let Some((Message { topic, body, passage }, _room)) = self.messages.pop_front() else { return };
+        self.sent_since_listen += 1;
+        let Some((QueuedMessage { topic, body, passage }, _room)) = self.messages.pop_front() else { return };
         if let Some(retained) = &mut self.retained {
             retained.keep(Retained { topic: (&*topic).into(), body });
         }
@@ -258,12 +265,12 @@ impl Core {
         }
     }
 
-    /// Whether the last message of each topic is kept.
+    /// Whether the last message of each topic is retained.
     pub(super) fn retains(&self) -> bool {
         self.retained.is_some()
     }
 
-    /// All subscriptions that there are.
+    /// The number of all subscriptions.
     pub(super) fn subscriptions(&self) -> u64 {
         self.subscriptions.total()
     }

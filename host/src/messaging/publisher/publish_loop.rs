@@ -1,8 +1,8 @@
-//! The publish loop: moves messages to libzmq, and what libzmq tells to the core, which decides what is done next.
+//! The publish loop: moves messages to libzmq and events of libzmq to the core, which decides what is done next.
 
 mod subscribers;
 
-use super::core::{Action, Core, Outcome};
+use super::core::{Action, Outcome, PublisherCore};
 use super::{Queue, Settings};
 use crate::config::{
     self, AUTHORIZED_KEYS_LOOK_MS, OnFull, SUBSCRIPTION_BYTES_MAX, SUBSCRIPTION_CHANGES_BYTES_AT_ONCE,
@@ -18,19 +18,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zmq_sys::beyond::{self, Switch};
 
-/// How long the loop sleeps at most: libzmq's commands pile up while nobody uses the socket.
+/// The longest sleep of the loop: libzmq's internal commands pile up while the socket is not used.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
 /// All that the publisher's thread owns.
 pub(super) struct PublishLoop {
-    // Before the socket: the last socket that closes waits until what is queued has left.
+    // Dropped before the socket: closing the last socket of the context waits until what is queued has left.
     monitor: Monitor,
-    keeper: Option<AccessControl>,
+    access_control: Option<AccessControl>,
     socket: zmq::Socket,
     queue: Arc<Queue>,
     bell: Bell,
-    figures: Arc<SocketStatistics>,
-    core: Core,
+    statistics: Arc<SocketStatistics>,
+    core: PublisherCore,
 }
 
 impl PublishLoop {
@@ -42,7 +42,7 @@ impl PublishLoop {
         settings: &Settings,
         queue: Arc<Queue>,
         bell: Bell,
-        figures: Arc<SocketStatistics>,
+        statistics: Arc<SocketStatistics>,
     ) -> Result<(Self, String), String> {
         let (messaging, publisher) = (&settings.messaging, &settings.publisher);
         let (heartbeat, handshake) = (messaging.heartbeat_ms, messaging.handshake_timeout_ms);
@@ -58,31 +58,33 @@ impl PublishLoop {
         socket::bound_queues(&mut socket, messaging.peer_queue_bytes_max)?;
         let (at_once, longest) = (SUBSCRIPTION_CHANGES_BYTES_AT_ONCE, SUBSCRIPTION_BYTES_MAX as u64);
         beyond::bound_subscriptions(socket.as_mut_ptr(), at_once, longest).map_err(socket::raw_cause)?;
-        // libzmq would drop a message for the one subscriber that is full, and tell nobody.
+        // Otherwise libzmq would silently drop a message for a subscriber that has no room.
         let mut switches = vec![Switch::XpubNodrop];
-        // To hand a retained message to one subscriber, its subscription must be ours to make.
+        // To send a retained message to one subscriber, its subscription must be made by hand.
         switches.push(if publisher.retain { Switch::XpubManual } else { Switch::XpubVerboser });
         for switch in switches {
             beyond::set_switch(socket.as_mut_ptr(), switch, true).map_err(socket::raw_cause)?;
         }
-        let keeper =
+        let access_control =
             settings.curve.as_ref().map(|curve| AccessControl::guard(curve, &context, &mut socket)).transpose()?;
-        let monitor = Monitor::attach(&context, &mut socket, settings.name, keeper.is_some(), Arc::clone(&figures))?;
+        let monitor =
+            Monitor::attach(&context, &mut socket, settings.name, access_control.is_some(), Arc::clone(&statistics))?;
         let endpoint = socket::bind_guarded(&socket, &messaging.publish.to_string(), settings.ipc)?;
-        // Over `ipc` the one that is full cannot be told from the others, and each message would have to find that out.
+        // Over `ipc` a subscriber that has no room cannot be told from the others and cut off, and each message would
+        // be tried in vain for a while.
         let on_full = match publisher.on_full {
             OnFull::CutOff if endpoint.starts_with("ipc://") => OnFull::DropNewest,
             on_full => on_full,
         };
-        let sleep_max = keeper.as_ref().map_or(SLEEP_MAX, |_| Duration::from_millis(AUTHORIZED_KEYS_LOOK_MS));
-        let core = Core::new(&config::Publisher { on_full, ..publisher.clone() }, sleep_max, Instant::now());
-        Ok((Self { monitor, keeper, socket, queue, bell, figures, core }, endpoint))
+        let sleep_max = access_control.as_ref().map_or(SLEEP_MAX, |_| Duration::from_millis(AUTHORIZED_KEYS_LOOK_MS));
+        let core = PublisherCore::new(&config::Publisher { on_full, ..publisher.clone() }, sleep_max, Instant::now());
+        Ok((Self { monitor, access_control, socket, queue, bell, statistics, core }, endpoint))
     }
 
-    /// Publishes until the queue is closed, and then what is left in it.
+    /// Publishes until the queue is closed and empty.
     ///
     /// # Errors
-    /// When the socket cannot be waited for any more.
+    /// When libzmq fails to wait for the socket.
     pub(super) fn run(mut self) -> Result<(), String> {
         loop {
             let now = Instant::now();
@@ -97,13 +99,13 @@ impl PublishLoop {
                 Action::Send(message) => {
                     let outcome = match send(&self.socket, &message.topic, &message.body) {
                         Ok(()) => {
-                            self.figures.count_out(message.topic.len() + message.body.len());
+                            self.statistics.count_out(message.topic.len() + message.body.len());
                             Outcome::Out
                         }
                         Err(zmq::Error::EAGAIN) => Outcome::Full,
                         Err(zmq::Error::EHOSTUNREACH) => Outcome::NoSubscriber,
                         Err(error) => {
-                            tracing::warn!(%error, topic = socket::shown(&message.topic), "publishing failed");
+                            tracing::warn!(%error, topic = socket::escape_for_log(&message.topic), "publishing failed");
                             Outcome::Failed
                         }
                     };
@@ -112,7 +114,7 @@ impl PublishLoop {
                 Action::Pause(time) => self.pause(time),
                 Action::AskDepths => self.monitor.ask_depths(&mut self.socket),
                 Action::CutOff => self.cut_off(),
-                Action::Nap(time) => std::thread::sleep(time),
+                Action::Gather(time) => std::thread::sleep(time),
                 Action::Sleep(until) => self.sleep(until).map_err(socket::cause)?,
                 Action::End(linger) => {
                     self.end(linger);
@@ -122,7 +124,7 @@ impl PublishLoop {
         }
     }
 
-    /// Dropping the last socket of the context ends both, after the linger at most.
+    /// Drops the last socket of the context, which closes both, after the linger at most.
     fn end(self, linger: Duration) {
         let linger_ms = i32::try_from(linger.as_millis()).unwrap_or(i32::MAX);
         if let Err(error) = self.socket.set_linger(linger_ms) {
@@ -130,7 +132,7 @@ impl PublishLoop {
         }
     }
 
-    /// Waits until there is something to publish or to hear.
+    /// Waits until there is a message to publish or an event to process.
     fn sleep(&self, until: Instant) -> zmq::Result<()> {
         if !self.queue.messages.may_sleep(self.bell.waker()) {
             return Ok(());
@@ -150,28 +152,28 @@ impl PublishLoop {
         Ok(())
     }
 
-    /// Takes in who came and who went.
+    /// Processes which subscribers came and went.
     fn listen(&mut self, now: Instant) {
-        // Makes the socket take in what its connections did.
-        if let Err(error) = self.socket.get_events().and_then(|_| self.hear_monitor()) {
+        // libzmq processes what its connections did only when the socket is used.
+        if let Err(error) = self.socket.get_events().and_then(|_| self.receive_events()) {
             tracing::warn!(%error, "looking at subscribers");
         }
-        self.monitor.look_around(&mut self.socket, now);
-        self.make_rounds();
+        self.monitor.poll_peers(&mut self.socket, now);
+        self.cut_off_removed_keys();
     }
 
-    /// Lets libzmq work for a moment, and takes in what it has done.
+    /// Lets libzmq work for a moment, and processes its events.
     fn pause(&mut self, time: Duration) {
         let _ = socket::poll(&mut [self.monitor.as_poll_item()], Some(time));
-        if let Err(error) = self.socket.get_events().and_then(|_| self.hear_monitor()) {
+        if let Err(error) = self.socket.get_events().and_then(|_| self.receive_events()) {
             tracing::warn!(%error, "looking at subscribers");
         }
-        self.make_rounds();
+        self.cut_off_removed_keys();
     }
 
-    fn make_rounds(&mut self) {
-        if let Some(keeper) = &mut self.keeper {
-            keeper.make_rounds(&mut self.monitor);
+    fn cut_off_removed_keys(&mut self) {
+        if let Some(access_control) = &mut self.access_control {
+            access_control.cut_off_removed_keys(&mut self.monitor);
         }
     }
 

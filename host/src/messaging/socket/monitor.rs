@@ -1,7 +1,9 @@
-//! The monitor of a socket: who is connected, how much is queued to each, who was refused, and how to be rid of one.
+//! The monitor of a socket: which peers are connected, how much is queued to each, which handshakes were refused, and
+//! how a peer is cut off.
 //!
-//! libzmq tells of connections on a socket of its own, and of the depth of its queues when it is asked
-//! (`zmq_socket_monitor_versioned`, `zmq_socket_monitor_pipes_stats`). A message names the descriptor that it came by.
+//! libzmq reports connections on a monitor socket (`zmq_socket_monitor_versioned`), and the depths of its queues there
+//! when it is asked for them (`zmq_socket_monitor_pipes_stats`). A received message carries the descriptor of its
+//! connection.
 
 mod cut_off;
 mod event;
@@ -21,29 +23,30 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zmq_sys::beyond;
 
-/// How often all peers are looked at, if they are not more than so many; with more of them in proportion less often.
+/// How often all peers are polled, for up to so many of them; with more peers proportionally less often.
 const INTERVAL: Duration = Duration::from_secs(1);
 const PEERS_PER_INTERVAL: u32 = 1_000;
 
-/// One per context: each watched socket has a context of its own.
+/// The endpoint of the monitor socket. It must be unique in a context, and each watched socket has a context of its
+/// own.
 const ENDPOINT: &CStr = c"inproc://monitor";
 
 /// The peers of one socket. Belongs to the thread that owns the socket.
 pub(crate) struct Monitor {
     surface: &'static str,
     events: zmq::Socket,
-    figures: Arc<SocketStatistics>,
+    statistics: Arc<SocketStatistics>,
     peers: HashMap<Descriptor, Peer>,
     by_endpoint: HashMap<String, Descriptor>,
     refusals: Refusals,
-    lines: LogLimit<(String, &'static str)>,
+    log_limit: LogLimit<(String, &'static str)>,
     handshake_timeout: Duration,
     due: Instant,
 }
 
 impl Monitor {
-    /// Attaches to a socket, which must not be bound yet: the first connections would be missed. `curve` says whether the
-    /// socket speaks CURVE, on which the advice in the log about refused handshakes depends.
+    /// Attaches to a socket, which must not be bound yet: the first connections would be missed. `curve` says whether
+    /// the socket speaks CURVE, on which the advice in the log about refused handshakes depends.
     ///
     /// # Errors
     /// When libzmq does not start the monitor, or gives no socket that reads it.
@@ -52,24 +55,24 @@ impl Monitor {
         socket: &mut zmq::Socket,
         surface: &'static str,
         curve: bool,
-        figures: Arc<SocketStatistics>,
+        statistics: Arc<SocketStatistics>,
     ) -> Result<Self, String> {
-        beyond::count_lost(socket.as_mut_ptr(), figures.peer_queues.counts()).map_err(socket::raw_cause)?;
+        beyond::count_lost(socket.as_mut_ptr(), statistics.peer_queues.counts()).map_err(socket::raw_cause)?;
         let handshake_ms = socket.get_handshake_ivl().map_err(socket::cause)?;
         beyond::monitor(socket.as_mut_ptr(), ENDPOINT, event::ALL).map_err(socket::raw_cause)?;
         let events = context.socket(zmq::PAIR).map_err(socket::cause)?;
-        // Without a bound: libzmq would wait for room, on this very thread when it tells of depths.
+        // Without a bound: libzmq would block until there is room, and it sends depths from this very thread.
         events.set_rcvhwm(0).map_err(socket::cause)?;
         events.set_linger(0).map_err(socket::cause)?;
         socket::connect(&events, &ENDPOINT.to_string_lossy())?;
         Ok(Self {
             surface,
             events,
-            figures,
+            statistics,
             peers: HashMap::new(),
             by_endpoint: HashMap::new(),
             refusals: Refusals::new(surface, curve),
-            lines: LogLimit::new(PEER_LOG_LINES_MAX, Duration::from_millis(PEER_LOG_INTERVAL_MS)),
+            log_limit: LogLimit::new(PEER_LOG_LINES_MAX, Duration::from_millis(PEER_LOG_INTERVAL_MS)),
             handshake_timeout: Duration::from_millis(handshake_ms.unsigned_abs().into()),
             due: Instant::now() + INTERVAL,
         })
@@ -84,27 +87,27 @@ impl Monitor {
         self.peers.get(&descriptor)
     }
 
-    /// Whether a line about what a peer did is to be written, and how many like it were not since the last one: a host
-    /// that does it again and again has so many lines in a time.
+    /// If a log line about what a peer did is to be written, returns how many like it were not since the last one.
+    /// Lines are limited for each host and text, because a peer decides how often it does something.
     pub(crate) fn admit_line(&mut self, address: &str, what: &'static str) -> Option<u64> {
-        self.lines.admit((refusals::host(address).to_owned(), what), Instant::now())
+        self.log_limit.admit((refusals::host(address).to_owned(), what), Instant::now())
     }
 
-    /// Changes what is known of a peer. Whoever watches is told of it.
+    /// Changes what is known of a peer, and its statistics with it.
     pub(crate) fn update(&mut self, descriptor: Descriptor, change: impl FnOnce(&mut Peer)) {
         let Some(peer) = self.peers.get_mut(&descriptor) else { return };
         change(peer);
-        // Over `ipc` it may be the next one that was told to be.
+        // Over `ipc` all peers have the same endpoint, so the event may have been taken for that of another one.
         peer.established |= peer.has_subscribed || peer.identity.is_some();
         if peer.established {
-            let figures = PeerStatistics {
+            let statistics = PeerStatistics {
                 address: peer.address().to_owned(),
                 key: peer.key.clone(),
                 subscriptions: peer.subscriptions,
                 queue_messages: peer.queue_messages,
                 queue_bytes: peer.queue_bytes,
             };
-            self.figures.put_peer(descriptor, figures);
+            self.statistics.put_peer(descriptor, statistics);
         }
     }
 
@@ -114,8 +117,8 @@ impl Monitor {
         }
     }
 
-    /// Does what is due: has libzmq tell the depths of its queues, and ends connections that are no peers.
-    pub(crate) fn look_around(&mut self, socket: &mut zmq::Socket, now: Instant) {
+    /// If it is due, asks libzmq for the depths of its queues, and ends connections that made no handshake in time.
+    pub(crate) fn poll_peers(&mut self, socket: &mut zmq::Socket, now: Instant) {
         if now >= self.due {
             let share = u32::try_from(self.peers.len()).unwrap_or(u32::MAX).div_ceil(PEERS_PER_INTERVAL).max(1);
             self.due = now + INTERVAL * share;
@@ -124,12 +127,12 @@ impl Monitor {
         }
     }
 
-    /// When [`Monitor::look_around`] has something to do again.
+    /// When [`Monitor::poll_peers`] has something to do again.
     pub(crate) fn due(&self) -> Instant {
         self.due
     }
 
-    /// Has libzmq tell the depths of its queues. They come with the next [`Monitor::receive_events`].
+    /// Asks libzmq for the depths of its queues. They come with the next [`Monitor::receive_events`].
     pub(crate) fn ask_depths(&self, socket: &mut zmq::Socket) {
         match beyond::pipes_stats(socket.as_mut_ptr()) {
             // There are no peers.
@@ -140,9 +143,9 @@ impl Monitor {
         }
     }
 
-    /// The connections for which `is_meant` says so.
-    pub(crate) fn select(&self, is_meant: impl Fn(&Peer) -> bool) -> Vec<Descriptor> {
-        self.peers.iter().filter(|(_, peer)| is_meant(peer)).map(|(descriptor, _)| *descriptor).collect()
+    /// The connections for which `matches` says so.
+    pub(crate) fn select(&self, matches: impl Fn(&Peer) -> bool) -> Vec<Descriptor> {
+        self.peers.iter().filter(|(_, peer)| matches(peer)).map(|(descriptor, _)| *descriptor).collect()
     }
 }
 

@@ -1,18 +1,19 @@
-//! Why the frontend reads no requests although nobody has told it so: said once it has lasted for a while.
+//! Whether the frontend reads requests, and what keeps it from that although it is not paused: reported once it has
+//! lasted.
 
 use crate::log_limit::LogLimit;
 use std::time::{Duration, Instant};
 
-/// What is shorter is how queues are meant to work.
+/// How long an obstacle lasts before it is reported. Shorter ones are how bounded queues work.
 const LASTING: Duration = Duration::from_secs(1);
 
 /// What keeps the frontend from reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Obstacle {
-    /// As many replies wait for their time as may.
+    /// As many replies wait for their delay as may.
     ScheduleFull = 1,
-    /// A client does not read its replies, and the policy is that everybody waits for it.
+    /// A client does not read its replies, and `on_full` is `block`, so that all clients wait for it.
     ClientFull = 2,
 }
 
@@ -36,43 +37,43 @@ impl Obstacle {
 #[derive(Default)]
 pub(crate) struct Reading {
     hindered: Option<(Obstacle, Instant)>,
-    /// It has lasted for long enough to be told.
-    is_told: bool,
+    /// The obstacle has lasted long enough, and was reported.
+    is_reported: bool,
     is_logged: bool,
-    lines: LogLimit,
+    log_limit: LogLimit,
 }
 
 impl Reading {
-    /// Takes note of what keeps the frontend from reading now. Returns what is to be told of it, if that is another thing than
-    /// before.
+    /// Notes what keeps the frontend from reading now, if anything. Returns the obstacle to report, or that there is
+    /// none any more, if that has changed.
     pub(crate) fn note(&mut self, obstacle: Option<Obstacle>, now: Instant) -> Option<Option<Obstacle>> {
         let Some(obstacle) = obstacle else {
             self.hindered = None;
             if std::mem::take(&mut self.is_logged) {
                 tracing::info!("the frontend reads requests again");
             }
-            return std::mem::take(&mut self.is_told).then_some(None);
+            return std::mem::take(&mut self.is_reported).then_some(None);
         };
         let (_, since) = *self.hindered.insert((obstacle, self.hindered.map_or(now, |(_, since)| since)));
-        if self.is_told || now.duration_since(since) < LASTING {
+        if self.is_reported || now.duration_since(since) < LASTING {
             return None;
         }
-        self.is_told = true;
-        if let Some(times) = self.lines.note(now) {
+        self.is_reported = true;
+        if let Some(times) = self.log_limit.note(now) {
             self.is_logged = true;
             tracing::warn!(times, "the frontend reads no requests: {}", obstacle.as_str());
         }
         Some(Some(obstacle))
     }
 
-    /// Whether something kept it from reading when that was last noted.
+    /// Whether something kept the frontend from reading at the last [`Self::note`].
     pub(crate) fn is_hindered(&self) -> bool {
         self.hindered.is_some()
     }
 
-    /// When something is to be told that is not yet.
+    /// When the obstacle will have lasted long enough to be reported; none if there is nothing to report.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.hindered.filter(|_| !self.is_told).map(|(_, since)| since + LASTING)
+        self.hindered.filter(|_| !self.is_reported).map(|(_, since)| since + LASTING)
     }
 }
 

@@ -1,34 +1,35 @@
-//! Refused handshakes: what stood in the way, what to do about it, and one line of the log for it.
+//! Refused handshakes: why, what to do about it, and a log line for it.
 
 use crate::log_limit::LogLimit;
 use std::time::{Duration, Instant};
 
-/// A client whose handshake fails tries again ten times a second: one line in this time, per address and reason.
+/// How often a refusal is logged for each host and reason. A client whose handshake fails tries again ten times a
+/// second.
 const REPEATED_AFTER: Duration = Duration::from_secs(60);
 
 /// Why a connection did not get past its handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Refusal {
-    /// The client's key is not on the list. The thread that looks keys up logs it, with the key.
+    /// The client's key is not authorized. The authenticator logs it, with the key.
     Denied,
-    /// The client encrypted for another key than this host's.
+    /// The client encrypted for another server key than this host's.
     WrongServerKey,
     /// One side speaks CURVE and the other does not.
     OtherMechanism,
-    /// What came was no ZMTP, or a handshake that breaks its rules.
+    /// The client did not speak ZMTP, or broke the rules of its handshake.
     Protocol,
     /// The client did not go on with the handshake.
     TimedOut,
     /// The client went away during the handshake.
     ClosedEarly,
-    /// Nobody looks keys up, so nobody is let in.
-    NoKeeper,
+    /// The authenticator has died, so no client is admitted.
+    NoAuthenticator,
     /// As many descriptors are taken as peers may take.
     NoDescriptors,
 }
 
 impl Refusal {
-    /// Of the value of `ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL`.
+    /// For the value of `ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL`.
     pub(super) fn of_protocol_error(code: u64) -> Self {
         match u32::try_from(code) {
             Ok(zmq_sys::ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC) => Self::WrongServerKey,
@@ -37,12 +38,13 @@ impl Refusal {
         }
     }
 
-    /// Of the value of `ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL`, an error number, of a connection that was open for so long.
+    /// For the value of `ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL`, an error number, and how long the connection was open.
     pub(super) fn of_system_error(code: u64, open_for: Duration, handshake_timeout: Duration) -> Self {
-        // libzmq's for a ZAP request that nobody takes.
+        // libzmq's error for a ZAP request without an authenticator.
         if i32::try_from(code) == Ok(zmq_sys::errno::EFAULT) {
-            Self::NoKeeper
-        // For its timer libzmq tells whatever error number was last set; and the connection was heard of a little late.
+            Self::NoAuthenticator
+        // When its timer expires, libzmq reports whatever error number was set last. The event that the connection was
+        // accepted came a little late, so it seems to have been open for less than the timeout.
         } else if open_for >= handshake_timeout * 9 / 10 {
             Self::TimedOut
         } else {
@@ -59,12 +61,12 @@ impl Refusal {
             Self::Protocol => "protocol",
             Self::TimedOut => "timed-out",
             Self::ClosedEarly => "closed-early",
-            Self::NoKeeper => "no-zap",
+            Self::NoAuthenticator => "no-zap",
             Self::NoDescriptors => "no-descriptors",
         }
     }
 
-    /// What happened and what to do, where the host's socket speaks CURVE or not.
+    /// What happened and what to do; `curve` says whether the host's socket speaks CURVE.
     fn advice(self, curve: bool) -> &'static str {
         match (self, curve) {
             (Self::Denied, _) => "its key is not authorized",
@@ -89,21 +91,23 @@ impl Refusal {
             (Self::NoDescriptors, _) => {
                 "as many descriptors are taken as peers may take: raise the limit on open files (ulimit -Hn, LimitNOFILE=)"
             }
-            (Self::NoKeeper, _) => "the thread that looks keys up has died, and nobody is let in: restart the host",
+            (Self::NoAuthenticator, _) => {
+                "the thread that looks keys up has died, and nobody is let in: restart the host"
+            }
         }
     }
 }
 
-/// Writes the lines about refused handshakes, each once in a while.
+/// Logs refused handshakes, at a limited rate.
 pub(super) struct Refusals {
     surface: &'static str,
     curve: bool,
-    lines: LogLimit<(String, Refusal)>,
+    log_limit: LogLimit<(String, Refusal)>,
 }
 
 impl Refusals {
     pub(super) fn new(surface: &'static str, curve: bool) -> Self {
-        Self { surface, curve, lines: LogLimit::new(1, REPEATED_AFTER) }
+        Self { surface, curve, log_limit: LogLimit::new(1, REPEATED_AFTER) }
     }
 
     /// Logs a refusal, unless the same one of the same host was logged a short while ago.
@@ -111,14 +115,14 @@ impl Refusals {
         if refusal == Refusal::Denied {
             return;
         }
-        if let Some(repeats) = self.lines.admit((host(peer).to_owned(), refusal), now) {
+        if let Some(repeats) = self.log_limit.admit((host(peer).to_owned(), refusal), now) {
             let (surface, reason, advice) = (self.surface, refusal.as_str(), refusal.advice(self.curve));
             tracing::warn!(surface, peer, reason, repeats, "handshake refused: {advice}");
         }
     }
 }
 
-/// Of an address; each connection comes from another port.
+/// The host of an address, without the port, which differs for each connection.
 pub(super) fn host(address: &str) -> &str {
     address.rsplit_once(':').map_or(address, |(host, _)| host)
 }

@@ -1,4 +1,4 @@
-//! What each ZeroMQ socket tells of its traffic and its peers, for whoever watches the host.
+//! The statistics of each ZeroMQ socket: its traffic and its peers.
 
 use crate::config::METRICS_PEERS_MAX;
 use crate::flow::{Statistics, Unit};
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The figures of one socket. The thread that owns the socket writes them, anybody reads them.
+/// The statistics of one socket. The thread that owns the socket writes them, and any thread may read them.
 #[derive(Debug, Default)]
 pub struct SocketStatistics {
     /// Messages that came in.
@@ -23,13 +23,13 @@ pub struct SocketStatistics {
     /// Peers whose connection or service was ended: they did not read, sent or changed more than a peer may, made no
     /// handshake, or their key was taken off the list.
     pub cut_off: AtomicU64,
-    /// What went with the queues of its peers.
+    /// The messages that were thrown away with the queues of its peers.
     pub peer_queues: PeerQueues,
-    state: Mutex<State>,
+    connections: Mutex<Connections>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Connections {
     /// By the descriptor of their connection.
     peers: BTreeMap<i32, PeerStatistics>,
     handshakes_refused: BTreeMap<&'static str, u64>,
@@ -44,14 +44,14 @@ pub struct PeerStatistics {
     pub key: Option<String>,
     /// How many subscriptions it has.
     pub subscriptions: u64,
-    /// Messages queued to it in libzmq when that was last looked at.
+    /// Messages queued to it in libzmq when that was last asked for.
     pub queue_messages: u64,
     /// Bytes of these, with what each frame takes in the queue.
     pub queue_bytes: u64,
 }
 
 impl SocketStatistics {
-    /// Of the socket in which `hop` ends.
+    /// For the socket in which `hop` ends.
     pub(crate) fn after(hop: &Hop) -> Self {
         Self { peer_queues: hop.peer_queues().clone(), ..Self::default() }
     }
@@ -76,7 +76,7 @@ impl SocketStatistics {
         self.lock().peers.values().filter(|peer| peer.subscriptions > 0).count()
     }
 
-    /// Adds all of them, of the socket of this name.
+    /// Adds all of them, under the name of the socket.
     pub(crate) fn add_to(&self, statistics: &mut Statistics, socket: &str) {
         let mut counted = statistics.of(Some(("socket", socket)));
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -144,22 +144,23 @@ impl SocketStatistics {
         self.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Connections> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The peers with the longest queues, one for each address: two series of the same labels would spoil the whole answer.
+/// The peers with the longest queues, one for each address: two series with the same labels would make the whole answer
+/// invalid.
 fn longest(peers: &[PeerStatistics]) -> Vec<(&str, u64)> {
     let mut by_address = BTreeMap::<&str, u64>::new();
     for peer in peers {
         let queued = by_address.entry(&peer.address).or_default();
         *queued = (*queued).max(peer.queue_messages);
     }
-    let mut told: Vec<_> = by_address.into_iter().collect();
-    told.sort_by_key(|(_, queued)| std::cmp::Reverse(*queued));
-    told.truncate(METRICS_PEERS_MAX);
-    told
+    let mut longest: Vec<_> = by_address.into_iter().collect();
+    longest.sort_by_key(|(_, queued)| std::cmp::Reverse(*queued));
+    longest.truncate(METRICS_PEERS_MAX);
+    longest
 }
 
 #[cfg(test)]
@@ -177,10 +178,10 @@ mod tests {
         };
         let mut peers: Vec<_> = (0..500).map(|number| peer(format!("127.0.0.1:{number}"), number)).collect();
         peers.push(peer("127.0.0.1:499".to_owned(), 1_000));
-        let told = longest(&peers);
-        assert_eq!(told.len(), METRICS_PEERS_MAX);
+        let longest_queues = longest(&peers);
+        assert_eq!(longest_queues.len(), METRICS_PEERS_MAX);
         assert_eq!(
-            (told[0], told[1], told[99]),
+            (longest_queues[0], longest_queues[1], longest_queues[99]),
             (("127.0.0.1:499", 1_000), ("127.0.0.1:498", 498), ("127.0.0.1:400", 400))
         );
     }

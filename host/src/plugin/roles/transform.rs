@@ -68,5 +68,5 @@ impl StageRole for Transform {
 
 fn unfit(frames: usize) -> Failure {
     let detail = format!("a transform takes a body, and a topic of UTF-8 before it or none; there are {frames} frames");
-    Failure { reason: Reason::Rejected, fault: Fault::Sender, told: detail.clone(), detail, retry_after: None }
+    Failure { reason: Reason::Rejected, fault: Fault::Sender, public_detail: detail.clone(), detail, retry_after: None }
 }

@@ -1,31 +1,31 @@
-//! What the core wants done, and what it hears of that.
+//! The actions that the core asks for, and the result of sending a reply.
 
 use super::reply::QueuedReply;
-use crate::dead_letters::Lost;
+use crate::dead_letters::NewLetter;
 use crate::ledger::Reason;
 
-/// What libzmq says of a client that has gone, and of one that has no room.
+/// The texts of libzmq's errors for a client that has gone, and for one that has no room.
 pub(crate) const UNREACHABLE: &str = "host unreachable";
 pub(crate) const NO_ROOM: &str = "resource temporarily unavailable";
 
-/// What is to be done at the frontend, or for the dead letters.
+/// An action at the frontend, or for the dead letters.
 #[derive(Debug)]
 pub(crate) enum Action<'a> {
-    /// To send this reply; the core is to be told then what has become of it.
+    /// Send this reply, and pass the result to the core.
     Send(&'a QueuedReply),
-    /// To end the connection of the client with this identity: it does not read.
+    /// End the connection of the client with this identity, which does not read its replies.
     CutOff(Vec<u8>),
-    /// To write a dead letter.
-    Bury(Lost),
+    /// Write a dead letter.
+    WriteDeadLetter(NewLetter),
 }
 
-/// What has become of a reply that was to be sent.
+/// The result of sending a reply.
 #[derive(Debug)]
 pub(crate) enum Sent {
-    /// It is on its way.
+    /// libzmq took it.
     Out,
     /// Its client has no room for it.
     Full,
-    /// It cannot be sent, and why.
+    /// It cannot be sent: the reason for the ledger, and the error.
     Failed(Reason, String),
 }

@@ -1,18 +1,18 @@
-//! A call of the policy as the core hands it out, and what it hears of its end.
+//! A call of the policy as the core starts it, and its result.
 
 use crate::flow::{Failed, Message, Outputs, ServedBy};
 use crate::request_id::RequestId;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Names a request while it is in flight.
+/// The index of a request while it is in flight.
 pub(crate) type Ticket = usize;
 
 /// A call, as it is to be made.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) ticket: Ticket,
-    /// Which one its request is of all that came.
+    /// The number of its request among all that came.
     pub(crate) number: u64,
     /// The CURVE key that its sender showed, in Z85.
     pub(crate) key: Option<String>,
@@ -20,13 +20,13 @@ pub(crate) struct Call {
     pub(crate) message: Message,
 }
 
-/// Where a call begins.
+/// Where a call starts.
 #[derive(Debug)]
 pub(crate) enum Start {
-    /// On the thread that asks: waking another one would take longer.
-    Here(Call),
+    /// On the thread of the broker loop: the call is expected to be shorter than waking another thread.
+    OnLoopThread(Call),
     /// In the runtime.
-    Elsewhere(Call),
+    InRuntime(Call),
 }
 
 /// The end of a call.
@@ -34,10 +34,10 @@ pub(crate) enum Start {
 pub(crate) struct Ended {
     pub(crate) ticket: Ticket,
     pub(crate) id: RequestId,
-    /// Who answered; none where no plugin was reached.
+    /// The plugin that answered; none if none was reached.
     pub(crate) by: Option<Arc<ServedBy>>,
     pub(crate) result: Result<Outputs, Failed>,
-    /// When that was.
+    /// When it ended.
     pub(crate) at: Instant,
     pub(crate) took: Duration,
 }

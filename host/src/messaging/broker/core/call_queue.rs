@@ -1,4 +1,5 @@
-//! Requests from their arrival to the end of their call: which may begin, where, and how many of them there may be.
+//! The requests in flight, from their arrival to the end of their call: which call may start, where it runs, and how
+//! many requests there may be.
 
 use super::call::{Call, Start, Ticket};
 use super::call_time_estimate::CallTimeEstimate;
@@ -14,22 +15,22 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many requests with a policy of short calls are in flight beside those that are being answered.
+/// How many more requests may be in flight if the calls of the policy are short.
 const SHORT_CALLS_MAX: usize = 100;
 
-/// For how long calls run on the loop's own thread before it sends what was answered and looks after the rest. Replies that
-/// are sent together wake libzmq's thread once, and go through the system in few calls.
+/// How long calls run on the loop's own thread before it sends the replies and does its other work. Replies that are
+/// sent together wake libzmq's thread once, and take few system calls.
 const SERVE_MAX: Duration = Duration::from_micros(200);
 
 /// What is kept of a request until its call has ended.
 pub(super) struct InFlight {
-    /// Through the policy hop.
+    /// Its passage through the policy hop.
     pub(super) passage: Passage,
     pub(super) number: u64,
     pub(super) envelope: Envelope,
-    /// What the request takes in memory.
+    /// About how much the request takes in memory.
     bytes: usize,
-    /// For what the call may return, once it has begun.
+    /// The bytes reserved for what the call may return, once it has started.
     pub(super) room: Option<Held>,
 }
 
@@ -38,17 +39,17 @@ pub(super) struct CallQueue {
     in_flight: Slab<InFlight>,
     in_flight_bytes: usize,
     in_flight_bytes_max: usize,
-    /// What has not begun, oldest first.
+    /// The calls that have not started, oldest first.
     waiting: VecDeque<Call>,
     running: usize,
-    /// Of calls at a time.
+    /// How many calls may run at a time.
     workers: usize,
     estimate: CallTimeEstimate,
-    /// There are processors beside those that the broker's own threads keep busy.
+    /// Whether there are more processors than the broker's own threads keep busy.
     has_spare_processors: bool,
-    /// Of replies that are made, wait, or may yet be made.
+    /// The bound on the bytes of replies: those that wait, and those that running calls may yet return.
     budget: Arc<ByteBudget>,
-    /// What one call may return.
+    /// The most bytes that one call may return.
     output_bytes_max: usize,
 }
 
@@ -73,15 +74,15 @@ impl CallQueue {
         self.in_flight.len()
     }
 
-    /// Whether one more request may come: one for each call and one that waits for it, so that few wait here; and some
-    /// more of those that are done in no time. And only if what it may return has room too.
+    /// Whether one more request may be read: for each worker one that runs and one that waits, so that few wait here,
+    /// and some more if calls are short. There must also be room for what the call may return.
     pub(super) fn has_room(&self) -> bool {
         self.in_flight.len() < 2 * self.workers + if self.estimate.is_short() { SHORT_CALLS_MAX } else { 0 }
             && self.in_flight_bytes < self.in_flight_bytes_max
             && self.budget.has_room_for(self.output_bytes_max)
     }
 
-    /// Puts a request at the end of those that wait.
+    /// Puts a request at the end of the queue.
     pub(super) fn add(
         &mut self,
         passage: Passage,
@@ -98,12 +99,12 @@ impl CallQueue {
         self.waiting.push_back(Call { ticket, number, key, message });
     }
 
-    /// Whether a call may begin.
+    /// Whether a call may start.
     pub(super) fn can_start(&self) -> bool {
         !self.waiting.is_empty() && self.running < self.workers && self.budget.has_room_for(self.output_bytes_max)
     }
 
-    /// The call that is to begin next, if one may, when calls have taken so much of this turn.
+    /// The call that is to start next, if one may. `spent` is the time that calls have taken in this turn.
     pub(super) fn next(&mut self, spent: Duration) -> Option<Start> {
         let starts_here = self.estimate.is_short() && spent < SERVE_MAX;
         let waits_for_the_next_turn = self.estimate.is_short() && !starts_here && !self.has_spare_processors;
@@ -111,20 +112,20 @@ impl CallQueue {
             return None;
         }
         let ticket = self.waiting.front()?.ticket;
-        // A call begins only once there is room for all that it may return.
+        // A call starts only if there is room for all that it may return.
         let room = self.budget.reserve(self.output_bytes_max)?;
         self.in_flight.get_mut(ticket)?.room = Some(room);
         let call = self.waiting.pop_front()?;
         self.running += 1;
-        Some(if starts_here { Start::Here(call) } else { Start::Elsewhere(call) })
+        Some(if starts_here { Start::OnLoopThread(call) } else { Start::InRuntime(call) })
     }
 
-    /// A call that began here did not end at once: it waits for something, or has used up its tick.
+    /// A call that started on the loop's thread did not end at once: it waits for something, or has used up its tick.
     pub(super) fn goes_on(&mut self) {
         self.estimate.note(Duration::MAX);
     }
 
-    /// A call has ended. Returns what was kept of its request.
+    /// Removes the request of a call that has ended, and returns it.
     pub(super) fn end(&mut self, ticket: Ticket, took: Duration) -> Option<InFlight> {
         let ended = self.in_flight.try_remove(ticket)?;
         self.in_flight_bytes -= ended.bytes;

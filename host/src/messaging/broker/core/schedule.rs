@@ -1,4 +1,4 @@
-//! What waits for its time: a queue by due time, fed the time by its caller.
+//! A schedule: a queue ordered by due time, which gets the time from its caller.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -15,21 +15,21 @@ impl<T> Schedule<T> {
         Self { items: BTreeMap::new(), next_sequence: 0 }
     }
 
-    /// Puts an item in until `due`.
+    /// Adds an item that is due at `due`.
     pub(super) fn add(&mut self, due: Instant, item: T) {
         self.items.insert((due, self.next_sequence), item);
         self.next_sequence += 1;
     }
 
-    /// Takes out the item that was due first, if it is due by `now`.
+    /// Removes the item that was due first, if it is due by `now`.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<T> {
         let first = self.items.first_entry()?;
         (first.key().0 <= now).then(|| first.remove())
     }
 
-    /// Takes out every item for which `is_meant` says so, whenever it is due.
-    pub(super) fn take_where(&mut self, is_meant: impl Fn(&T) -> bool) -> Vec<T> {
-        self.items.extract_if(.., |_, item| is_meant(item)).map(|(_, item)| item).collect()
+    /// Removes every item for which `matches` returns true, whenever it is due.
+    pub(super) fn take_where(&mut self, matches: impl Fn(&T) -> bool) -> Vec<T> {
+        self.items.extract_if(.., |_, item| matches(item)).map(|(_, item)| item).collect()
     }
 
     /// When the next item is due; none while nothing waits.

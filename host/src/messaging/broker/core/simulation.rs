@@ -1,7 +1,7 @@
-//! The core under a seed: a world of clients and calls that goes through what no test with sockets comes to.
+//! A simulation of the core under a seed: clients and calls that go through cases that tests with sockets do not reach.
 //!
-//! It takes the place of the thread around the core, turn by turn, and sleeps only when that would: whatever the core forgets
-//! to ask for does not happen. After every step the [`Model`] says what must hold.
+//! It takes the place of the thread around the core, turn by turn, and sleeps exactly when that would, so that an
+//! action or a wake-up that the core forgets is noticed. After every step the [`Model`] checks what must hold.
 
 mod checks;
 mod model;
@@ -26,25 +26,25 @@ use std::time::{Duration, Instant};
 const MS: Duration = Duration::from_millis(1);
 const US: Duration = Duration::from_micros(1);
 
-/// The four replies to a request wait no longer than this, together with its call.
+/// A call and the delays of its replies, four at most, take no longer than this together.
 const LASTS_MAX: Duration = Duration::from_secs(21);
 
-/// However much there is to do at one moment, it is done in so many turns.
+/// All work of one moment is done within so many turns.
 const TURNS_MAX: usize = 200;
 
-/// What the thread around the core owns, and what is around that.
+/// What the thread around the core owns, and its environment.
 struct World<'r> {
     random: &'r mut Random,
     core: BrokerCore,
     model: Model,
     now: Instant,
-    /// Of the loop, if nothing comes in.
+    /// When the loop wakes up if nothing comes in.
     sleeps_until: Option<Instant>,
     request_ids: RequestIds,
-    /// What has come to the frontend and was not read.
+    /// Messages that have come to the frontend and are not read.
     arrived: VecDeque<Frames>,
     commands: VecDeque<BrokerCommand>,
-    /// Calls that go on in the runtime, and how these ended of which the loop has not heard.
+    /// Calls that run in the runtime, and results that the loop has not taken yet.
     running: Vec<Call>,
     ended: VecDeque<Ended>,
 }
@@ -92,7 +92,7 @@ impl<'r> World<'r> {
         }
     }
 
-    /// Something happens, and the loop deals with it until it sleeps again.
+    /// A random event happens, and the loop runs until it sleeps again.
     fn step(&mut self) {
         match self.random.below(100) {
             0..30 => self.arrive(1),
@@ -211,7 +211,7 @@ impl<'r> World<'r> {
         let mut spent = Duration::ZERO;
         while let Some(start) = self.core.next_call(spent) {
             match start {
-                Start::Here(call) if !self.random.one_in(30) => {
+                Start::OnLoopThread(call) if !self.random.one_in(30) => {
                     self.model.begun(&call);
                     let took = US * self.random.below(100) as u32;
                     self.now += took;
@@ -219,12 +219,12 @@ impl<'r> World<'r> {
                     let ended = self.outcome(&call, took);
                     self.call_ended(ended);
                 }
-                Start::Here(call) => {
+                Start::OnLoopThread(call) => {
                     self.model.begun(&call);
                     self.core.call_goes_on();
                     self.running.push(call);
                 }
-                Start::Elsewhere(call) => {
+                Start::InRuntime(call) => {
                     self.model.begun(&call);
                     self.running.push(call);
                 }
@@ -244,21 +244,21 @@ impl<'r> World<'r> {
                     let message: Frames = reply.message().map(<[u8]>::to_vec).collect();
                     let sent = match self.model.room_of(&message[0]) {
                         _ if self.random.one_in(500) => Sent::Failed(Reason::SendFailed, String::new()),
-                        traffic::Room::Some => Sent::Out,
-                        traffic::Room::None => Sent::Full,
-                        traffic::Room::Gone => Sent::Failed(Reason::Unroutable, String::new()),
+                        traffic::ClientRoom::Some => Sent::Out,
+                        traffic::ClientRoom::None => Sent::Full,
+                        traffic::ClientRoom::Gone => Sent::Failed(Reason::Unroutable, String::new()),
                     };
                     self.model.offered(&message, &sent, self.now);
                     self.core.sent(sent);
                 }
                 Action::CutOff(identity) => self.model.cut_off(&identity),
-                Action::Bury(lost) => self.model.buried(&lost),
+                Action::WriteDeadLetter(letter) => self.model.letter_written(&letter),
             }
         }
     }
 
-    /// All is done that can be, once nobody holds it up any more; then the end comes, in order or with a grace period that is
-    /// too short. Returns how many steps that takes.
+    /// May first settle all work; then ends the core, with a grace period that is long enough or one that is too short.
+    /// Returns how many steps that takes.
     fn end(mut self) -> u64 {
         let mut steps = if self.random.one_in(2) { self.settle() } else { 0 };
         let is_in_order = self.random.one_in(2);
@@ -277,7 +277,7 @@ impl<'r> World<'r> {
         steps
     }
 
-    /// Reads all that has arrived and answers it, and is drained then.
+    /// Reads and answers all that has arrived, and drains the core then.
     fn settle(&mut self) -> u64 {
         self.commands.push_back(BrokerCommand::Surface(Command::Resume));
         let (mut steps, mut last) = (0, (self.model.moves(), self.now));
@@ -295,7 +295,7 @@ impl<'r> World<'r> {
         steps
     }
 
-    /// Nobody holds anything up, and time passes until something is to be done.
+    /// Gives all clients room, ends all calls, and lets time pass until something is due.
     fn go_on(&mut self) {
         self.model.all_have_room();
         for _ in 0..self.running.len() {

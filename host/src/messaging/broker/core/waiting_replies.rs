@@ -1,4 +1,4 @@
-//! The replies that wait for their time, with the share that each client has of them.
+//! The replies that wait for their delay, with each client's share of them.
 
 use super::client_shares::{ClientShares, Share};
 use super::reply::QueuedReply;
@@ -7,8 +7,8 @@ use crate::log_limit::LogLimit;
 use crate::messaging::socket;
 use std::time::{Duration, Instant};
 
-/// How often it is looked whose clients have gone, while much waits; where more clients and replies than this are to be
-/// looked at, in proportion less often, so that looking takes a few hundredths of the time.
+/// How often the clients are checked while much waits. With more clients and replies than this to check, the interval
+/// grows in proportion, so that the checks take a few percent of the time.
 const LOOK: Duration = Duration::from_millis(250);
 const LOOKED_AT_PER_LOOK: usize = 10_000;
 
@@ -17,13 +17,18 @@ pub(super) struct WaitingReplies {
     schedule: Schedule<QueuedReply>,
     shares: ClientShares,
     look_due: Instant,
-    refusals: LogLimit,
+    refusal_log_limit: LogLimit,
 }
 
 impl WaitingReplies {
-    /// So many replies, and bytes of them, may wait.
+    /// For at most so many replies and bytes of them.
     pub(super) fn new(max: Share, now: Instant) -> Self {
-        Self { schedule: Schedule::new(), shares: ClientShares::new(max), look_due: now, refusals: LogLimit::default() }
+        Self {
+            schedule: Schedule::new(),
+            shares: ClientShares::new(max),
+            look_due: now,
+            refusal_log_limit: LogLimit::default(),
+        }
     }
 
     /// How many wait.
@@ -36,11 +41,11 @@ impl WaitingReplies {
         self.shares.is_full()
     }
 
-    /// Whether so much more may wait for a client. If not, that is said.
+    /// Whether so much more may wait for a client. If not, that is logged.
     pub(super) fn admits(&mut self, identity: &[u8], more: Share, now: Instant) -> bool {
         let admits = self.shares.admits(identity, more);
-        if !admits && let Some(times) = self.refusals.note(now) {
-            let identity = socket::shown(identity);
+        if !admits && let Some(times) = self.refusal_log_limit.note(now) {
+            let identity = socket::escape_for_log(identity);
             let Share { replies, bytes } = self.shares.all();
             tracing::warn!(
                 identity,
@@ -53,13 +58,13 @@ impl WaitingReplies {
         admits
     }
 
-    /// Puts a reply in until `due`.
+    /// Adds a reply that is due at `due`.
     pub(super) fn add(&mut self, due: Instant, reply: QueuedReply) {
         self.shares.add(&reply.envelope.identity, reply.bytes());
         self.schedule.add(due, reply);
     }
 
-    /// Takes out the reply that was due first, if it is due by `now`.
+    /// Removes the reply that was due first, if it is due by `now`.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<QueuedReply> {
         let reply = self.schedule.take_due(now)?;
         self.shares.remove(&reply.envelope.identity, reply.bytes());
@@ -71,13 +76,13 @@ impl WaitingReplies {
         self.schedule.next_due()
     }
 
-    /// When [`Self::take_lost`] has something to do; none while there is room enough.
+    /// When [`Self::take_lost`] is to be called again; none while there is room enough.
     pub(super) fn look_due(&self) -> Option<Instant> {
         self.shares.is_crowded().then_some(self.look_due)
     }
 
-    /// While much waits, takes out what waits for clients that have gone: one that comes again and again, under another
-    /// identity each time, would fill the schedule with replies that nobody will get.
+    /// While much waits, removes the replies for clients that have gone. Otherwise a client that reconnects again and
+    /// again, each time with another identity, would fill the schedule with replies that nobody will get.
     pub(super) fn take_lost(&mut self, now: Instant, is_connected: impl FnMut(&[u8]) -> bool) -> Vec<QueuedReply> {
         if self.look_due().is_none_or(|due| now < due) {
             return Vec::new();

@@ -1,39 +1,41 @@
-//! What the publisher's core wants to be done, and what comes of it.
+//! The actions that the publisher's core asks for, and the outcome of sending a message.
 
 use crate::ledger::Passage;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
-/// What is to be done next.
+/// An action that the loop is to perform.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Action<'a> {
-    /// Move what is queued into [`messages`](super::Core::messages), and tell of it by
-    /// [`taken`](super::Core::taken).
+    /// Move what is queued to [`messages`](super::PublisherCore::messages), and call
+    /// [`taken`](super::PublisherCore::taken).
     Take,
-    /// Take in who has come and gone.
+    /// Process which subscribers have come and gone.
     Listen,
-    /// Receive one change of a subscription, and tell by [`received`](super::Core::received) whether there was one.
+    /// Receive one change of a subscription, and report by [`received`](super::PublisherCore::received) whether there
+    /// was one.
     Receive,
-    /// Let subscribers hand over more changes, and tell by [`renewed`](super::Core::renewed) what that has cost.
+    /// Have libzmq take more changes from subscribers, and report by [`renewed`](super::PublisherCore::renewed) how
+    /// long that took.
     TakeMore,
-    /// Send a message, and tell by [`sent`](super::Core::sent) what has come of it.
-    Send(&'a Message),
-    /// Let libzmq work for so long at most, and take in who has gone.
+    /// Send a message, and report the outcome by [`sent`](super::PublisherCore::sent).
+    Send(&'a QueuedMessage),
+    /// Let libzmq work for so long at most, and process which subscribers have gone.
     Pause(Duration),
-    /// Ask how much is queued to each subscriber.
+    /// Ask libzmq how much is queued to each subscriber.
     AskDepths,
-    /// End the connections of the subscribers that have no room, and tell by [`cut_off`](super::Core::cut_off) whether there
-    /// were any.
+    /// Cut off the subscribers that have no room, and report by [`cut_off`](super::PublisherCore::cut_off) whether
+    /// there were any.
     CutOff,
     /// Let messages gather for so long.
-    Nap(Duration),
-    /// Wait until something is queued or a subscriber does something, until then at most.
+    Gather(Duration),
+    /// Wait until a message is queued or a subscriber does something, until this time at most.
     Sleep(Instant),
-    /// Close the socket, and give subscribers so long to take what they have not yet.
+    /// Close the socket, and give subscribers so long to take what is queued to them.
     End(Duration),
 }
 
-/// What has come of sending a message.
+/// The outcome of sending a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Out,
@@ -46,7 +48,7 @@ pub(crate) enum Outcome {
 
 /// A message that was accepted and is not yet handed to libzmq.
 #[derive(Debug)]
-pub(crate) struct Message {
+pub(crate) struct QueuedMessage {
     pub(crate) topic: Bytes,
     pub(crate) body: Bytes,
     pub(crate) passage: Passage,

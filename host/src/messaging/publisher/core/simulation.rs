@@ -1,17 +1,17 @@
-//! The core in simulated worlds: subscribers that are slow, vanish, flood and come back, messages in bursts, a clock that
-//! jumps, and the end. Beside it stands a model of what has to be true after every step.
+//! A simulation of the core under a seed: subscribers that are slow, vanish, flood and come back, bursts of messages, a
+//! clock that jumps, and the end. A model checks what has to hold after every step.
 
 mod model;
 mod socket;
 
-use super::{Action, Core, Message, Outcome};
+use super::{Action, Outcome, PublisherCore, QueuedMessage};
 use crate::config::{self, OnFull};
 use crate::flow::mailbox::{Mailbox, PushError};
 use crate::flow::simulation::{Random, simulate};
 use crate::ledger::Hop;
 use crate::messaging::socket::monitor::Descriptor;
 use model::{MESSAGE_STEPS_MAX, Model};
-use socket::{Received, Socket, TOPICS};
+use socket::{ReceivedChange, SimulatedSocket, TOPICS};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
@@ -19,11 +19,11 @@ use std::time::{Duration, Instant};
 
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
-/// Takes note of it when the mailbox wakes the thread.
+/// Is set when the mailbox wakes the thread.
 #[derive(Default)]
-struct Rung(AtomicBool);
+struct WakeFlag(AtomicBool);
 
-impl Wake for Rung {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -35,12 +35,12 @@ struct World<'a> {
     now: Instant,
     end: Option<Instant>,
     config: config::Publisher,
-    core: Core,
-    mailbox: Mailbox<Message>,
-    rung: Arc<Rung>,
+    core: PublisherCore,
+    mailbox: Mailbox<QueuedMessage>,
+    wake_flag: Arc<WakeFlag>,
     /// The thread sleeps, until then at most.
     asleep: Option<Instant>,
-    socket: Socket,
+    socket: SimulatedSocket,
     hop: Hop,
     model: Model,
     steps: u64,
@@ -57,11 +57,11 @@ impl<'a> World<'a> {
         Self {
             now,
             end: None,
-            core: Core::new(&config, SLEEP_MAX, now),
+            core: PublisherCore::new(&config, SLEEP_MAX, now),
             mailbox: Mailbox::new(items_max, bytes_max),
-            rung: Arc::default(),
+            wake_flag: Arc::default(),
             asleep: None,
-            socket: Socket::default(),
+            socket: SimulatedSocket::default(),
             hop: Hop::default(),
             config,
             model: Model::new(on_full, items_max, bytes_max),
@@ -70,7 +70,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Somebody publishes a message, if there is room for it.
+    /// Publishes a message, if there is room for it.
     fn publish(&mut self) {
         let topic = self.random.one_of(&TOPICS);
         let number = self.model.accepted() + 1;
@@ -78,7 +78,7 @@ impl<'a> World<'a> {
         let bytes_max = self.random.one_of(&[10, 40, 40, 500]);
         body.resize(8 + self.random.below(bytes_max) as usize, 0);
         let bytes = topic.len() + body.len();
-        let message = || Message { topic: topic.into(), body: body.into(), passage: self.hop.enter() };
+        let message = || QueuedMessage { topic: topic.into(), body: body.into(), passage: self.hop.enter() };
         match self.mailbox.push(bytes, message) {
             Ok(()) => self.model.accept(topic, bytes),
             Err(PushError::TooManyItems | PushError::TooManyBytes) => assert!(self.model.waiting() > 0),
@@ -86,7 +86,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What others do meanwhile.
+    /// Random events: messages are published, time passes, peers act.
     fn stir(&mut self) {
         if self.random.one_in(6) {
             let burst = self.random.one_of(&[1, 1, 1, 5, 30]);
@@ -113,7 +113,7 @@ impl<'a> World<'a> {
     fn step(&mut self) -> bool {
         self.steps += 1;
         if let Some(until) = self.asleep {
-            if !self.rung.0.swap(false, Ordering::Relaxed) && !self.socket.is_readable() && self.now < until {
+            if !self.wake_flag.0.swap(false, Ordering::Relaxed) && !self.socket.is_readable() && self.now < until {
                 assert_eq!(self.mailbox.len(), 0, "a wake-up was lost: messages wait, and the thread sleeps");
                 let time = Duration::from_micros(self.random.below(50_000)).min(until - self.now);
                 self.pass(time);
@@ -129,7 +129,7 @@ impl<'a> World<'a> {
         goes_on
     }
 
-    /// Does what the core wants to be done.
+    /// Performs the next action of the core. Returns whether it goes on.
     fn act(&mut self) -> bool {
         let now = self.now;
         let action = self.core.next(now, self.end);
@@ -145,7 +145,7 @@ impl<'a> World<'a> {
             }
             Action::Listen => {
                 self.model.listen(now);
-                self.hear();
+                self.receive_events();
             }
             Action::Receive => self.receive(),
             Action::TakeMore => {
@@ -165,7 +165,7 @@ impl<'a> World<'a> {
             }
             Action::Pause(time) => {
                 self.pass(time);
-                self.hear();
+                self.receive_events();
             }
             Action::AskDepths => self.socket.ask_depths(),
             Action::CutOff => {
@@ -173,15 +173,15 @@ impl<'a> World<'a> {
                 let any = self.socket.cut_off();
                 self.core.cut_off(any);
             }
-            Action::Nap(time) => {
+            Action::Gather(time) => {
                 self.model.all_is_sent();
                 self.pass(time);
             }
             Action::Sleep(until) => {
                 self.model.all_is_sent();
                 assert!(until <= now + SLEEP_MAX, "it sleeps too long");
-                let waker = Waker::from(Arc::clone(&self.rung));
-                self.rung.0.store(false, Ordering::Relaxed);
+                let waker = Waker::from(Arc::clone(&self.wake_flag));
+                self.wake_flag.0.store(false, Ordering::Relaxed);
                 self.asleep = self.mailbox.may_sleep(&waker).then_some(until);
             }
             Action::End(linger) => {
@@ -193,9 +193,10 @@ impl<'a> World<'a> {
         true
     }
 
-    fn hear(&mut self) {
-        // Where messages are retained, a late word of one who has gone counts as handing over to who comes next.
-        for peer in self.socket.hear(!self.config.retain) {
+    fn receive_events(&mut self) {
+        // If messages are retained, a late change of a peer that has gone would count for the next peer with its
+        // descriptor.
+        for peer in self.socket.receive_events(!self.config.retain) {
             self.core.gone(peer);
         }
     }
@@ -206,7 +207,7 @@ impl<'a> World<'a> {
         let received = self.socket.receive(self.random);
         self.core.received(received.is_some());
         self.model.receive(received.is_some());
-        let Some(Received { peer, change, told }) = received else { return };
+        let Some(ReceivedChange { peer, change, told }) = received else { return };
         if self.socket.peers.get(&peer).is_none_or(|peer| peer.is_ending) {
             return;
         }
@@ -225,8 +226,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// A new subscriber gets the latest message, and no topic's twice; but where few are kept, those are forgotten, and so is
-    /// who got them.
+    /// A new subscriber gets the latest message of a topic, and none twice; but if few are retained, topics are
+    /// dropped, and with them who got them.
     fn hand_over(&mut self, descriptor: Descriptor, topic: &[u8]) {
         let Some(peer) = self.socket.peers.get_mut(&descriptor) else { return };
         let keeps_all = self.config.retain_topics_max == TOPICS.len();
@@ -241,7 +242,7 @@ impl<'a> World<'a> {
         assert!(peer.handed.insert(kept.into()) || !keeps_all, "{kept:?} was handed over again");
     }
 
-    /// Nothing happens any more, and everybody reads: so all has to come to its end.
+    /// No more events happen, and all subscribers read: so every message and change has to be processed.
     fn calm_down(&mut self) {
         self.socket.peers.values_mut().for_each(|peer| peer.read(100));
         let until = self.steps + 100_000;

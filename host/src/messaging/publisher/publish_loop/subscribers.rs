@@ -1,4 +1,4 @@
-//! What the publish loop hears of subscribers: who comes and goes, subscribes, and does more of it than a peer may.
+//! How the publish loop receives changes of subscriptions, and cuts off subscribers that exceed their bounds.
 
 use super::{PublishLoop, send};
 use crate::config::SUBSCRIPTION_BYTES_MAX;
@@ -22,10 +22,10 @@ impl PublishLoop {
         if let Err(error) = taken_in {
             tracing::warn!(%error, "looking at subscribers");
         }
-        self.figures.subscriptions.store(self.core.subscriptions(), Ordering::Relaxed);
+        self.statistics.subscriptions.store(self.core.subscriptions(), Ordering::Relaxed);
     }
 
-    /// Has libzmq take in more changes from subscribers.
+    /// Has libzmq take more changes from subscribers.
     pub(super) fn take_more(&mut self, now: Instant) {
         if let Err(code) = beyond::take_more(self.socket.as_mut_ptr()) {
             tracing::warn!(cause = socket::raw_cause(code), "looking at subscribers");
@@ -37,7 +37,7 @@ impl PublishLoop {
     ///
     /// # Errors
     /// When the monitor's events cannot be received.
-    pub(super) fn hear_monitor(&mut self) -> zmq::Result<()> {
+    pub(super) fn receive_events(&mut self) -> zmq::Result<()> {
         for (descriptor, peer) in self.monitor.receive_events()? {
             self.core.gone(descriptor);
             let (address, queue_messages) = (peer.address(), peer.queue_messages);
@@ -48,18 +48,18 @@ impl PublishLoop {
         Ok(())
     }
 
-    /// A subscription is `1` and the topic, its end `0` and the topic.
+    /// Takes in a change of a subscription: `1` and the topic begin one, `0` and the topic end it.
     fn take_in(&mut self, received: socket::Received) -> zmq::Result<()> {
         let socket::Received { frames, descriptor, key } = received;
         let (Some(frame), Some(descriptor)) = (frames.first(), descriptor) else { return Ok(()) };
         if self.monitor.peer(descriptor).is_none() {
-            // It has come since libzmq was asked; else it has gone.
-            self.hear_monitor()?;
+            // It is a new peer whose event was not processed yet, or one that has gone.
+            self.receive_events()?;
         }
         if self.monitor.peer(descriptor).is_none() || self.monitor.is_ending(descriptor) {
             return Ok(());
         }
-        if !self.keeper.as_ref().is_none_or(|keeper| keeper.lets_in(key.as_deref())) {
+        if !self.access_control.as_ref().is_none_or(|access_control| access_control.lets_in(key.as_deref())) {
             self.monitor.cut_off(descriptor, "its key was removed just before it subscribed");
             return Ok(());
         }
@@ -96,7 +96,7 @@ impl PublishLoop {
         Ok(())
     }
 
-    /// Logs what a peer did: as news, that it is a subscriber from now on.
+    /// Logs a change: at level info if it is the peer's first subscription, else at debug.
     fn log(&mut self, descriptor: Descriptor, change: Option<(bool, &[u8])>) {
         let Some(peer) = self.monitor.peer(descriptor) else { return };
         if peer.has_subscribed && !tracing::enabled!(tracing::Level::DEBUG) {
@@ -106,12 +106,18 @@ impl PublishLoop {
         match change {
             Some((true, topic)) if is_news => {
                 if let Some(repeats) = self.monitor.admit_line(&peer, "subscribed") {
-                    tracing::info!(peer, topic = socket::shown(topic), subscriptions = total, repeats, "subscribed");
+                    tracing::info!(
+                        peer,
+                        topic = socket::escape_for_log(topic),
+                        subscriptions = total,
+                        repeats,
+                        "subscribed"
+                    );
                 }
             }
             Some((subscribes, topic)) => {
                 let what = if subscribes { "subscribed" } else { "unsubscribed" };
-                tracing::debug!(peer, topic = socket::shown(topic), subscriptions = total, "{what}");
+                tracing::debug!(peer, topic = socket::escape_for_log(topic), subscriptions = total, "{what}");
             }
             None => tracing::debug!(peer, "a subscriber sent what is no subscription"),
         }
@@ -127,11 +133,12 @@ impl PublishLoop {
             return;
         }
         let Some(message) = self.core.subscribed(descriptor, topic) else { return };
-        // The switch makes the next message go to that peer alone; switching it off switches manual subscriptions off.
+        // With this switch the next message goes to that peer alone. Switching it off also switches off manual
+        // subscriptions.
         let sent =
             beyond::set_switch(pointer, Switch::XpubManualLastValue, true).map_err(socket::raw_cause).and_then(|()| {
                 match send(&self.socket, &message.topic, &message.body) {
-                    // It has gone already.
+                    // The peer may have gone already.
                     Ok(()) | Err(zmq::Error::EHOSTUNREACH) => Ok(()),
                     Err(error) => Err(socket::cause(error)),
                 }
@@ -150,11 +157,11 @@ mod tests {
     use super::*;
     use zmq::Error::EHOSTUNREACH;
 
-    const PATIENCE_MS: i32 = 60_000;
+    const TIMEOUT_MS: i32 = 60_000;
 
     fn subscriber(endpoint: &str, topic: &[u8]) -> zmq::Socket {
         let socket = zmq::Context::new().socket(zmq::SUB).expect("a socket");
-        socket.set_rcvtimeo(PATIENCE_MS).expect("patience");
+        socket.set_rcvtimeo(TIMEOUT_MS).expect("a timeout");
         socket.set_subscribe(topic).expect("a subscription");
         socket.connect(endpoint).expect("a connection");
         socket
@@ -166,7 +173,7 @@ mod tests {
         let mut socket = zmq::Context::new().socket(zmq::XPUB).expect("a socket");
         let pointer = socket.as_mut_ptr();
         let set = |switch, on| beyond::set_switch(pointer, switch, on).expect("a switch");
-        socket.set_rcvtimeo(PATIENCE_MS).expect("patience");
+        socket.set_rcvtimeo(TIMEOUT_MS).expect("a timeout");
         beyond::bound_subscriptions(pointer, 1 << 20, 1 << 10).expect("bounds");
         set(Switch::XpubNodrop, true);
         set(Switch::XpubManual, true);
@@ -178,7 +185,7 @@ mod tests {
         }
 
         gone.set_subscribe(b"ab").expect("one more");
-        assert_eq!(socket.poll(zmq::POLLIN, PATIENCE_MS.into()), Ok(1));
+        assert_eq!(socket.poll(zmq::POLLIN, TIMEOUT_MS.into()), Ok(1));
         drop(gone);
         while send(&socket, b"gone", b"") != Err(EHOSTUNREACH) {
             std::thread::yield_now();

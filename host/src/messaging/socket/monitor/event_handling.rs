@@ -27,7 +27,7 @@ impl Monitor {
         let Event { kind, values: [value, bytes, full], remote } = event;
         match kind {
             event::ACCEPTED => self.accepted(value as Descriptor, remote),
-            // Others, such as that of a client that went away before, are no loss.
+            // Other errors, such as that of a client that has gone already, need no handling.
             event::ACCEPT_FAILED if i32::try_from(value) == Ok(accept::NO_DESCRIPTORS) => {
                 self.refuse(Refusal::NoDescriptors, remote);
             }
@@ -39,17 +39,17 @@ impl Monitor {
             event::DEPTHS => {
                 let descriptor = self.by_endpoint.get(remote).copied();
                 let known = descriptor.and_then(|descriptor| self.peers.get(&descriptor));
-                // Of ten thousand peers nearly all have nothing queued, and nobody has to be told again.
-                let told = (value, bytes, full != 0);
+                // Of ten thousand peers nearly all have nothing queued, and their statistics need no update.
+                let depth = (value, bytes, full != 0);
                 if let (Some(descriptor), Some(peer)) = (descriptor, known)
-                    && (peer.queue_messages, peer.queue_bytes, peer.is_full) != told
+                    && (peer.queue_messages, peer.queue_bytes, peer.is_full) != depth
                 {
                     self.update(descriptor, |peer| {
-                        (peer.queue_messages, peer.queue_bytes, peer.is_full) = told;
+                        (peer.queue_messages, peer.queue_bytes, peer.is_full) = depth;
                     });
                 }
             }
-            // A moment after the peer is known to have gone. libzmq has counted it.
+            // This comes a moment after the event that the peer has gone. libzmq has counted the messages.
             event::LOST => {
                 let (surface, peer, messages) = (self.surface, address(remote), value);
                 let what = "thrown away: what was queued to a peer that has gone";
@@ -63,7 +63,7 @@ impl Monitor {
                 if let Some(repeats) = self.admit_line(peer, why) {
                     tracing::warn!(surface, peer, repeats, "cut off: {why}");
                 }
-                self.figures.cut_off.fetch_add(1, Ordering::Relaxed);
+                self.statistics.cut_off.fetch_add(1, Ordering::Relaxed);
             }
             event::FAILED_NO_DETAIL | event::FAILED_PROTOCOL | event::FAILED_AUTH => {
                 let refusal = match kind {
@@ -103,13 +103,13 @@ impl Monitor {
 
     fn disconnected(&mut self, descriptor: Descriptor, remote: &str) -> Option<(Descriptor, Peer)> {
         let peer = self.peers.remove(&descriptor)?;
-        // Peers by `ipc` all have the same endpoint, and the next one may have it already.
+        // Peers over `ipc` all have the same endpoint, and another one may be registered under it already.
         if self.by_endpoint.get(remote) == Some(&descriptor) {
             self.by_endpoint.remove(remote);
         }
-        self.figures.remove_peer(descriptor);
+        self.statistics.remove_peer(descriptor);
         if !peer.established && !peer.refused {
-            // libzmq is mute about what it took for a peer of its first version.
+            // libzmq reports no failed handshake for what it took for a peer of ZMTP 1.
             self.refuse(Refusal::Protocol, remote);
         }
         peer.established.then_some((descriptor, peer))
@@ -117,7 +117,7 @@ impl Monitor {
 
     fn refuse(&mut self, refusal: Refusal, remote: &str) {
         self.update_by_endpoint(remote, |peer| peer.refused = true);
-        self.figures.count_refused_handshake(refusal.as_str());
+        self.statistics.count_refused_handshake(refusal.as_str());
         self.refusals.log(refusal, address(remote), Instant::now());
     }
 }

@@ -1,4 +1,4 @@
-//! What must hold of the core after each turn, while it sleeps, and when it has gone.
+//! The model's checks of the core: after each turn, while it sleeps, and after its end.
 
 use super::MS;
 use super::model::{Model, OUTPUT_BYTES_MAX};
@@ -22,9 +22,9 @@ impl Model {
         self.reply.in_flight = held as u64;
         let Hops { policy, schedule, reply, .. } = &self.hops;
         for (hop, expected) in [(policy, &self.policy), (schedule, &self.schedule), (reply, &self.reply)] {
-            let figures = hop.figures();
-            assert!(figures.balanced(), "{figures:?}");
-            assert_eq!(&figures, expected, "what was counted, and what happened");
+            let counts = hop.figures();
+            assert!(counts.balanced(), "{counts:?}");
+            assert_eq!(&counts, expected, "what was counted, and what happened");
         }
         let Progress { requests_in_flight, replies_scheduled, replies_held, .. } = progress;
         assert_eq!((requests_in_flight, replies_scheduled, replies_held), (in_flight, scheduled, held));
@@ -34,16 +34,16 @@ impl Model {
             self.state = State::Drained;
         }
         assert_eq!(progress.state, self.state);
-        self.is_told = progress.obstacle.is_some();
+        self.is_reported = progress.obstacle.is_some();
         self.hindered_since = self.is_hindered().then(|| self.hindered_since.unwrap_or(now));
         if self.deadline.is_none() {
             let lasts = self.hindered_since.is_some_and(|since| now >= since + MS * 1_000);
-            assert!(!lasts || self.is_told, "nobody is told why nothing is read");
-            assert!(!self.is_told || self.is_hindered(), "something is told to keep it from reading that does not");
+            assert!(!lasts || self.is_reported, "nobody is told why nothing is read");
+            assert!(!self.is_reported || self.is_hindered(), "something is told to keep it from reading that does not");
         }
     }
 
-    /// How often something has moved so far.
+    /// How many times something has entered or left a hop so far.
     pub(super) fn moves(&self) -> u64 {
         [&self.policy, &self.schedule, &self.reply].iter().map(|hop| hop.entered + hop.out).sum()
     }
@@ -53,7 +53,7 @@ impl Model {
         is_full || self.clients.iter().any(|client| client.is_held)
     }
 
-    /// What must hold where the loop sleeps, until `due` if nothing comes in.
+    /// What must hold while the loop sleeps, until `due` if nothing comes in.
     pub(super) fn check_rest(&self, due: Option<Instant>, now: Instant, nothing_has_arrived: bool) {
         let is_crowded = self.scheduled.len() > self.replies_max / 2 || self.all_scheduled.bytes > self.bytes_max / 2;
         let wants = [
@@ -63,7 +63,7 @@ impl Model {
             (self.deadline, "the grace period ends"),
             (
                 self.hindered_since
-                    .filter(|_| !self.is_told && self.deadline.is_none())
+                    .filter(|_| !self.is_reported && self.deadline.is_none())
                     .map(|since| since + MS * 1_000),
                 "it is to be told why nothing is read",
             ),
@@ -81,12 +81,12 @@ impl Model {
         );
     }
 
-    /// What must hold when the core has gone, in which so many requests and replies were `left`.
+    /// What must hold after the core was dropped, with so many requests and replies `left` in it.
     pub(super) fn check_end(&self, left: (usize, usize)) {
         let Hops { policy, schedule, reply, .. } = &self.hops;
-        let figures = [policy, schedule, reply].map(|hop| hop.figures());
-        assert!(figures.iter().all(|figures| figures.balanced() && figures.in_flight == 0), "{figures:?}");
-        let abandoned = figures.map(|figures| figures.dropped(Reason::Abandoned) as usize);
+        let counts = [policy, schedule, reply].map(|hop| hop.figures());
+        assert!(counts.iter().all(|counts| counts.balanced() && counts.in_flight == 0), "{counts:?}");
+        let abandoned = counts.map(|counts| counts.dropped(Reason::Abandoned) as usize);
         assert_eq!((abandoned[0], abandoned[1] + abandoned[2]), left, "what is given up is counted");
     }
 }

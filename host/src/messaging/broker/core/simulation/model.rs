@@ -1,10 +1,10 @@
-//! What must hold of the core, whatever happens: told from what goes in and comes out, without asking it.
+//! A model of the core: what must hold, derived from what goes in and comes out without asking the core.
 
 use super::super::reply::reply_bytes;
-use super::traffic::{Client, Expected, Name, Place, Request, Room, Share, read_label};
+use super::traffic::{Client, ClientRoom, Expected, Place, ReplyId, Request, WaitingShare, read_label};
 use super::{BATCH, BrokerCommand, Call, Ended, Sent};
 use crate::config::{EnvelopeKind, OnFull};
-use crate::dead_letters::{Input, Lost};
+use crate::dead_letters::{Input, NewLetter};
 use crate::flow::simulation::Random;
 use crate::flow::{Command, State};
 use crate::ledger::{HopCounts, Reason};
@@ -14,10 +14,10 @@ use crate::messaging::socket::{Frames, frames_bytes};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
 
-/// More than any answer of the simulation takes.
+/// More bytes than any result of a call in the simulation takes.
 pub(super) const OUTPUT_BYTES_MAX: usize = 2_500;
 
-/// Filled with whatever happens.
+/// The expected state, updated by every event.
 pub(super) struct Model {
     pub(super) hops: Hops,
     pub(super) workers: usize,
@@ -34,11 +34,11 @@ pub(super) struct Model {
     pub(super) waiting: usize,
     pub(super) running: usize,
     pub(super) request_bytes: usize,
-    /// Of replies that have not left.
+    /// The bytes of replies that have not left.
     pub(super) reply_bytes: usize,
-    /// What waits for its time.
-    pub(super) scheduled: BTreeMap<(Instant, u64), Name>,
-    pub(super) all_scheduled: Share,
+    /// The replies that wait for their delay.
+    pub(super) scheduled: BTreeMap<(Instant, u64), ReplyId>,
+    pub(super) all_scheduled: WaitingShare,
     pub(super) sequence: u64,
     /// Dead letters that are to be written: of a reply, or of a request without an index.
     pub(super) letters: BTreeSet<(u64, Option<usize>, Reason)>,
@@ -46,7 +46,7 @@ pub(super) struct Model {
     pub(super) schedule: HopCounts,
     pub(super) reply: HopCounts,
     pub(super) hindered_since: Option<Instant>,
-    pub(super) is_told: bool,
+    pub(super) is_reported: bool,
 }
 
 impl Model {
@@ -57,7 +57,7 @@ impl Model {
             is_gone: false,
             due: VecDeque::new(),
             is_held: false,
-            scheduled: Share::default(),
+            scheduled: WaitingShare::default(),
         };
         Self {
             hops,
@@ -76,14 +76,14 @@ impl Model {
             request_bytes: 0,
             reply_bytes: 0,
             scheduled: BTreeMap::new(),
-            all_scheduled: Share::default(),
+            all_scheduled: WaitingShare::default(),
             sequence: 0,
             letters: BTreeSet::new(),
             policy: HopCounts::default(),
             schedule: HopCounts::default(),
             reply: HopCounts::default(),
             hindered_since: None,
-            is_told: false,
+            is_reported: false,
         }
     }
 
@@ -100,7 +100,7 @@ impl Model {
         std::iter::once(identity.clone()).chain(body.iter().map(|frame| frame.as_bytes().to_vec())).collect()
     }
 
-    /// Some clients read, or stop to; some go, or come back.
+    /// A random client begins or ceases to read, goes or comes back.
     pub(super) fn clients_change(&mut self, random: &mut Random) {
         let client = random.below(self.clients.len() as u64) as usize;
         let client = &mut self.clients[client];
@@ -120,11 +120,11 @@ impl Model {
         self.clients.iter().any(|client| client.identity == identity && !client.is_gone)
     }
 
-    pub(super) fn room_of(&mut self, identity: &[u8]) -> Room {
+    pub(super) fn room_of(&mut self, identity: &[u8]) -> ClientRoom {
         match self.client(identity) {
-            Client { is_gone: true, .. } => Room::Gone,
-            Client { is_full: true, .. } => Room::None,
-            _ => Room::Some,
+            Client { is_gone: true, .. } => ClientRoom::Gone,
+            Client { is_full: true, .. } => ClientRoom::None,
+            _ => ClientRoom::Some,
         }
     }
 
@@ -208,8 +208,8 @@ impl Model {
         let client = &mut self.clients[request.client];
         let delayed = replies.iter().skip_while(|reply| reply.after.is_zero());
         let bytes = |reply| reply_bytes(&request.envelope, reply);
-        let more = delayed.fold(Share::default(), |share, reply| share.plus(bytes(reply)));
-        // Whoever has some already has as much as a third of what all leave.
+        let more = delayed.fold(WaitingShare::default(), |share, reply| share.plus(bytes(reply)));
+        // A client with some already may have at most a third of what is left free.
         let is_in_bounds = client.scheduled.replies + more.replies
             <= self.replies_max.saturating_sub(self.all_scheduled.replies) / 3
             && client.scheduled.bytes + more.bytes <= self.bytes_max.saturating_sub(self.all_scheduled.bytes) / 3;
@@ -242,7 +242,7 @@ impl Model {
         }
     }
 
-    /// Some of what waits becomes due, in the order of time and then of arrival.
+    /// Replies become due, in the order of time and then of arrival, a batch at most.
     pub(super) fn pass_time(&mut self, now: Instant) {
         for _ in 0..BATCH {
             let Some((&(due, _), &name)) = self.scheduled.first_key_value() else { return };
@@ -279,8 +279,8 @@ impl Model {
         self.letters.insert((name.0, Some(name.1), reason));
     }
 
-    /// It is in the hop behind the schedule. Returns its client.
-    fn leaves_the_schedule(&mut self, name: Name) -> usize {
+    /// Moves a reply from the schedule to the hop behind it. Returns its client.
+    fn leaves_the_schedule(&mut self, name: ReplyId) -> usize {
         let request = self.requests.get_mut(&name.0).expect("it is in flight");
         let reply = &mut request.replies[name.1];
         let Place::Scheduled(sequence) = std::mem::replace(&mut reply.place, Place::Due) else {
@@ -295,8 +295,8 @@ impl Model {
         request.client
     }
 
-    /// It is no more.
-    fn leaves(&mut self, name: Name) {
+    /// Removes a reply.
+    fn leaves(&mut self, name: ReplyId) {
         let request = self.requests.get_mut(&name.0).expect("it is in flight");
         request.left += 1;
         self.reply_bytes -= request.replies[name.1].bytes;
@@ -313,17 +313,17 @@ impl Model {
         client.is_gone = true;
     }
 
-    pub(super) fn buried(&mut self, lost: &Lost) {
-        let Input::Reply { frames_base64, .. } = &lost.input else {
-            assert!(self.letters.remove(&(lost.number, None, lost.reason)), "{lost:?} was not lost");
+    pub(super) fn letter_written(&mut self, letter: &NewLetter) {
+        let Input::Reply { frames_base64, .. } = &letter.input else {
+            assert!(self.letters.remove(&(letter.number, None, letter.reason)), "{letter:?} was not lost");
             return;
         };
         let frames: Frames = frames_base64.iter().map(|frame| frame.0.clone()).collect();
         let name = read_label(&frames);
-        if !self.letters.remove(&(name.0, Some(name.1), lost.reason)) {
-            // Room was short, and it was looked who has gone.
+        if !self.letters.remove(&(name.0, Some(name.1), letter.reason)) {
+            // The schedule was crowded, and the client has gone.
             let client = self.leaves_the_schedule(name);
-            assert!(lost.reason == Reason::Unroutable && self.clients[client].is_gone, "{lost:?} was not lost");
+            assert!(letter.reason == Reason::Unroutable && self.clients[client].is_gone, "{letter:?} was not lost");
             *self.reply.dropped.entry(Reason::Unroutable).or_default() += 1;
         }
         self.leaves(name);

@@ -1,4 +1,4 @@
-//! What has to be true of a simulated publisher, by what was seen of it alone.
+//! A model of the publisher: what has to hold, derived from what goes in and comes out alone.
 
 use super::super::{BATCH, CHANGES, Outcome, TURN};
 use crate::config::OnFull;
@@ -6,23 +6,24 @@ use crate::ledger::{Hop, Reason};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-/// What a message may take in steps: attempts for one second, which wait 6 ms in six steps each, and one turn of changes.
+/// How many steps a message may take: attempts for one second, which wait 6 ms in six steps each, and one turn of
+/// changes.
 pub(super) const MESSAGE_STEPS_MAX: u64 = 6 * 1_000 / 6 + CHANGES as u64 + 50;
-/// From one attempt to the next.
+/// The same from one attempt to the next.
 const RETRY_STEPS_MAX: u64 = CHANGES as u64 + 20;
 
-/// A message that was accepted, and has come to no end.
+/// A message that was accepted, and is neither sent nor dropped.
 struct Expected {
     number: u64,
     topic: &'static str,
     bytes: usize,
     was_full: bool,
-    /// Since it is in front, and since it was tried last.
+    /// Steps since it is in front, and since it was tried last.
     steps: u64,
     steps_since_attempt: u64,
 }
 
-/// Subscribers have their turn.
+/// A turn in which changes of subscriptions are received.
 struct Turn {
     since: Instant,
     changes: usize,
@@ -34,14 +35,14 @@ pub(super) struct Model {
     items_max: usize,
     bytes_max: usize,
     accepted: u64,
-    /// Of those that were accepted, the ones that nobody has taken from the mailbox.
+    /// How many of the accepted messages are still in the mailbox.
     queued: usize,
     waiting: VecDeque<Expected>,
     out: u64,
     dropped: BTreeMap<Reason, u64>,
     latest: BTreeMap<&'static str, u64>,
     turn: Option<Turn>,
-    unheard: usize,
+    sent_since_listen: usize,
 }
 
 impl Model {
@@ -57,21 +58,21 @@ impl Model {
             dropped: BTreeMap::new(),
             latest: BTreeMap::new(),
             turn: None,
-            unheard: 0,
+            sent_since_listen: 0,
         }
     }
 
-    /// Messages that were accepted so far.
+    /// How many messages were accepted so far.
     pub(super) fn accepted(&self) -> u64 {
         self.accepted
     }
 
-    /// Messages that have come to no end.
+    /// How many accepted messages are neither sent nor dropped.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
-    /// The latest message of a topic that has come to its end.
+    /// The latest message of a topic that was sent or dropped.
     pub(super) fn latest(&self, topic: &str) -> Option<u64> {
         self.latest.get(topic).copied()
     }
@@ -91,13 +92,13 @@ impl Model {
         self.queued = 0;
     }
 
-    /// Whatever was taken has come to its end.
+    /// All messages that were taken are sent or dropped.
     pub(super) fn all_is_sent(&self) {
         assert_eq!(self.waiting.len(), self.queued, "it rests, and messages wait that it has taken");
     }
 
     pub(super) fn listen(&mut self, now: Instant) {
-        self.unheard = 0;
+        self.sent_since_listen = 0;
         self.turn = Some(Turn { since: now, changes: 0, is_dry: false });
     }
 
@@ -107,7 +108,7 @@ impl Model {
         turn.is_dry = !any;
     }
 
-    /// Something else is done: subscribers have had their turn.
+    /// The turn is over, since another action follows.
     pub(super) fn end_turn(&mut self, now: Instant) {
         let fair = |turn: Turn| turn.is_dry || turn.changes >= CHANGES || now - turn.since >= TURN;
         assert!(self.turn.take().is_none_or(fair), "subscribers had less than their turn");
@@ -131,7 +132,7 @@ impl Model {
         }
     }
 
-    /// Takes note of a message that was given up.
+    /// Notices a message that was given up.
     pub(super) fn look_for_given_up(&mut self, hop: &Hop, now: Instant, end: Option<Instant>) {
         let full = Reason::SubscriberFull;
         if hop.figures().dropped(full) > self.dropped.get(&full).copied().unwrap_or(0) {
@@ -146,21 +147,25 @@ impl Model {
     fn settle(&mut self, reason: Option<Reason>) {
         let Some(message) = self.waiting.pop_front() else { panic!("an end of no message") };
         self.latest.insert(message.topic, message.number);
-        self.unheard += 1;
+        self.sent_since_listen += 1;
         match reason {
             None => self.out += 1,
             Some(reason) => *self.dropped.entry(reason).or_default() += 1,
         }
     }
 
-    /// What is true after every step, of the ledger and of what has room in the mailbox.
+    /// What has to hold after every step, of the ledger and of the mailbox.
     pub(super) fn check(&mut self, hop: &Hop, in_mailbox: usize) {
-        let figures = hop.figures();
-        assert!(figures.balanced(), "{figures:?}");
-        assert_eq!((figures.entered, figures.out, &figures.dropped), (self.accepted, self.out, &self.dropped));
-        assert_eq!(figures.in_flight, self.waiting.len() as u64);
+        let counts = hop.figures();
+        assert!(counts.balanced(), "{counts:?}");
+        assert_eq!((counts.entered, counts.out, &counts.dropped), (self.accepted, self.out, &self.dropped));
+        assert_eq!(counts.in_flight, self.waiting.len() as u64);
         assert_eq!(in_mailbox, self.waiting.len(), "what is in flight has room, and nothing else");
-        assert!(self.unheard <= BATCH, "{} messages were sent before subscribers were listened to", self.unheard);
+        assert!(
+            self.sent_since_listen <= BATCH,
+            "{} messages were sent before subscribers were listened to",
+            self.sent_since_listen
+        );
         let are_taken = self.queued < self.waiting.len();
         if let Some(front) = self.waiting.front_mut().filter(|_| are_taken) {
             front.steps += 1;

@@ -1,4 +1,4 @@
-//! The socket of a simulated publisher, as far as it matters to the core, and the subscribers behind it.
+//! The socket of a simulated publisher, as far as it matters to the core, and its subscribers.
 
 use super::super::Outcome;
 use crate::config::{SUBSCRIPTION_CHANGES_BURST_BYTES, SUBSCRIPTION_CHANGES_BYTES_AT_ONCE};
@@ -18,15 +18,15 @@ pub(super) struct Change {
     pub(super) topic: Vec<u8>,
 }
 
-/// A change that was received: of whom, and what libzmq knows of that one then.
-pub(super) struct Received {
+/// A change that was received: from which peer, and what libzmq reports of that peer.
+pub(super) struct ReceivedChange {
     pub(super) peer: Descriptor,
     pub(super) change: Change,
     pub(super) told: Told,
 }
 
 #[derive(Default)]
-pub(super) struct Peer {
+pub(super) struct SimulatedPeer {
     pub(super) connection: u64,
     /// Messages that it reads in a millisecond.
     reads_per_ms: u32,
@@ -34,13 +34,13 @@ pub(super) struct Peer {
     capacity: usize,
     queue: usize,
     topics: BTreeSet<Vec<u8>>,
-    /// It has sent these, and nobody has received them.
+    /// The changes that it has sent and that are not received.
     pub(super) changes: VecDeque<Change>,
-    /// Of those, so many bytes may be received before more are taken from it.
+    /// How many bytes of changes may be received before the next renewal.
     window: u64,
     /// The latest message that it got of each topic.
     latest: BTreeMap<String, u64>,
-    /// It had no room when that was last told, and did not read.
+    /// Whether it had no room when depths were last asked for, and whether it did not read then.
     is_full: bool,
     does_not_read: bool,
     can_be_cut_off: bool,
@@ -48,21 +48,21 @@ pub(super) struct Peer {
     pub(super) has_spoken: bool,
     /// It changes more than a peer may.
     pub(super) floods: bool,
-    /// As the core should know it.
+    /// The number of its subscriptions, as the core should know it.
     pub(super) counted: u64,
     pub(super) handed: BTreeSet<Vec<u8>>,
 }
 
 #[derive(Default)]
-pub(super) struct Socket {
-    pub(super) peers: BTreeMap<Descriptor, Peer>,
+pub(super) struct SimulatedSocket {
+    pub(super) peers: BTreeMap<Descriptor, SimulatedPeer>,
     connections: u64,
     depths_asked: bool,
-    /// What those who have gone had sent before.
-    late: VecDeque<Received>,
+    /// Changes that peers sent before they went.
+    late: VecDeque<ReceivedChange>,
 }
 
-impl Peer {
+impl SimulatedPeer {
     /// From now on it reads so many messages in a millisecond; one that reads fast has read all by now.
     pub(super) fn read(&mut self, per_ms: u32) {
         self.reads_per_ms = per_ms;
@@ -99,8 +99,8 @@ impl Peer {
     }
 }
 
-impl Socket {
-    /// What peers do by themselves.
+impl SimulatedSocket {
+    /// Random actions of the peers.
     pub(super) fn stir(&mut self, random: &mut Random) {
         if random.one_in(40) && self.peers.len() < 6 {
             self.connect(random);
@@ -126,22 +126,22 @@ impl Socket {
         }
     }
 
-    /// Somebody connects, by the lowest descriptor that is free, as the system has it.
+    /// A peer connects, with the lowest free descriptor, as the system gives it.
     fn connect(&mut self, random: &mut Random) {
         let free = (10..).find(|descriptor| !self.peers.contains_key(descriptor)).expect("a descriptor");
         self.connections += 1;
-        let peer = Peer {
+        let peer = SimulatedPeer {
             connection: self.connections,
             reads_per_ms: random.one_of(&[0, 1, 5, 100]),
             capacity: random.one_of(&[1, 10, 1_000]),
             window: SUBSCRIPTION_CHANGES_BYTES_AT_ONCE,
             can_be_cut_off: !random.one_in(8),
-            ..Peer::default()
+            ..SimulatedPeer::default()
         };
         self.peers.insert(free, peer);
     }
 
-    /// Nobody gets a message for which somebody has no room.
+    /// Sends a message, which no subscriber gets if one has no room for it.
     pub(super) fn send(&mut self, topic: &str, number: u64, first_frame: &[u8]) -> Outcome {
         let mut wanting: Vec<_> = self.peers.values_mut().filter(|peer| peer.wants(first_frame)).collect();
         if wanting.is_empty() {
@@ -170,8 +170,8 @@ impl Socket {
         }
     }
 
-    /// What libzmq has done by now: returns who has gone.
-    pub(super) fn hear(&mut self, keeps_late: bool) -> Vec<Descriptor> {
+    /// Processes what libzmq has done by now. Returns the peers that have gone.
+    pub(super) fn receive_events(&mut self, keeps_late: bool) -> Vec<Descriptor> {
         if std::mem::take(&mut self.depths_asked) {
             for peer in self.peers.values_mut() {
                 (peer.is_full, peer.does_not_read) = (peer.queue >= peer.capacity, peer.reads_per_ms < 5);
@@ -180,12 +180,12 @@ impl Socket {
         let gone: Vec<_> = self.peers.iter().filter(|(_, peer)| peer.is_ending).map(|(peer, _)| *peer).collect();
         for descriptor in &gone {
             let Some(mut peer) = self.peers.remove(descriptor) else { continue };
-            // The first word of one who has gone could not be told from one of who comes next by its descriptor.
+            // The first change of a peer that has gone could not be told from one of the next peer with its descriptor.
             if keeps_late
                 && peer.has_spoken
                 && let Some(change) = peer.next_change()
             {
-                self.late.push_back(Received { peer: *descriptor, change, told: peer.told() });
+                self.late.push_back(ReceivedChange { peer: *descriptor, change, told: peer.told() });
             }
         }
         gone
@@ -195,7 +195,7 @@ impl Socket {
         self.depths_asked = true;
     }
 
-    /// Ends the connections of those that were told to be full; false if there was none to end.
+    /// Ends the connections of the peers that were reported as full; false if there was none to end.
     pub(super) fn cut_off(&mut self) -> bool {
         let mut full: Vec<_> = self.peers.values_mut().filter(|peer| peer.is_full && peer.can_be_cut_off).collect();
         for peer in &mut full {
@@ -205,7 +205,7 @@ impl Socket {
         !full.is_empty()
     }
 
-    pub(super) fn receive(&mut self, random: &mut Random) -> Option<Received> {
+    pub(super) fn receive(&mut self, random: &mut Random) -> Option<ReceivedChange> {
         if let Some(late) = self.late.pop_front() {
             return Some(late);
         }
@@ -216,7 +216,7 @@ impl Socket {
         }
         let (descriptor, peer) = able.swap_remove(random.below(able.len() as u64) as usize);
         let change = peer.next_change()?;
-        Some(Received { peer: *descriptor, change, told: Told { bytes_in_all: in_all, ..peer.told() } })
+        Some(ReceivedChange { peer: *descriptor, change, told: Told { bytes_in_all: in_all, ..peer.told() } })
     }
 
     /// Whether a poll of the socket or its monitor would end.
@@ -229,6 +229,6 @@ impl Socket {
     }
 }
 
-fn can_change(peer: &Peer) -> bool {
+fn can_change(peer: &SimulatedPeer) -> bool {
     peer.window > 0 && !peer.changes.is_empty()
 }
