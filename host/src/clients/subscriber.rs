@@ -168,7 +168,7 @@ impl Owned {
             let [control, messages, _] = items.map(|item| item.is_readable());
             self.handshakes.maintain(&self.subscriber)?;
             if control && self.receive_stop()? {
-                return self.write_the_rest();
+                return self.write_remaining();
             }
             if messages {
                 self.write_batch()?;
@@ -189,7 +189,7 @@ impl Owned {
         Ok(false)
     }
 
-    fn write_the_rest(&mut self) -> zmq::Result<()> {
+    fn write_remaining(&mut self) -> zmq::Result<()> {
         let deadline = Instant::now() + STOP_WAIT_MAX;
         while self.write_batch()? > 0 && self.flush().is_ok() && Instant::now() < deadline {}
         Ok(())

@@ -19,7 +19,7 @@ pub(super) struct Frontend {
     access_control: Option<AccessControl>,
     socket: zmq::Socket,
     /// Whether clients may have to be cut off. If not, they are not recorded, which would cost time for each request.
-    knows_clients: bool,
+    records_clients: bool,
     /// The connection by which the last request of each identity came.
     clients: HashMap<Vec<u8>, Descriptor>,
     statistics: Arc<SocketStatistics>,
@@ -54,8 +54,8 @@ impl Frontend {
             curve.as_ref().map(|curve| AccessControl::guard(curve, context, &mut socket)).transpose()?;
         let monitor = Monitor::attach(context, &mut socket, name, access_control.is_some(), Arc::clone(&statistics))?;
         let endpoint = socket::bind_guarded(&socket, &messaging.frontend.to_string(), *ipc)?;
-        let knows_clients = broker.on_full == OnFull::CutOff || access_control.is_some();
-        Ok((Self { monitor, access_control, socket, knows_clients, clients: HashMap::new(), statistics }, endpoint))
+        let records_clients = broker.on_full == OnFull::CutOff || access_control.is_some();
+        Ok((Self { monitor, access_control, socket, records_clients, clients: HashMap::new(), statistics }, endpoint))
     }
 
     /// Sends a reply, if its client has room for it now.
@@ -90,7 +90,7 @@ impl Frontend {
     /// # Errors
     /// When libzmq fails to receive.
     pub(super) fn receive(&mut self, frames_max: usize) -> zmq::Result<Option<Received>> {
-        let received = if self.knows_clients {
+        let received = if self.records_clients {
             socket::receive_from(&self.socket, frames_max)?
         } else {
             let frames = socket::receive_now(&self.socket, frames_max)?;

@@ -49,7 +49,7 @@ impl AuthorizedKeys {
             let directory = directory.display();
             tracing::warn!(%directory, "no key is authorized, so nobody is let in: put public keys there, one a file");
         }
-        this.publish(&files);
+        this.replace_list(&files);
         this.looking().files = files;
         Ok(this)
     }

@@ -57,7 +57,7 @@ impl KeyFile {
     }
 
     /// Why the file holds no key, if that was not known `before`.
-    pub(super) fn news_of_failure(&self, before: Option<&Self>) -> Option<&str> {
+    pub(super) fn new_failure(&self, before: Option<&Self>) -> Option<&str> {
         let known = before.is_some_and(|before| before.state == self.state && before.failure == self.failure);
         self.failure.as_deref().filter(|_| !known)
     }

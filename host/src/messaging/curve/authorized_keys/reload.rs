@@ -45,7 +45,7 @@ impl AuthorizedKeys {
                 }
                 let at_rest = files == looking.files;
                 if !at_rest {
-                    self.publish(&files);
+                    self.replace_list(&files);
                     looking.files = files;
                 }
                 at_rest
@@ -85,7 +85,7 @@ impl AuthorizedKeys {
             crate::messaging::curve::key_look::hang_if_asked(&path);
             let before = known.get(&path);
             if let Some(file) = KeyFile::examine(&path, before, first)? {
-                if let Some(cause) = file.news_of_failure(before) {
+                if let Some(cause) = file.new_failure(before) {
                     self.reload_failures.fetch_add(1, Ordering::Relaxed);
                     let file = path.display();
                     tracing::error!(%file, cause, "skipped among the authorized keys: put one public key there, or remove it");
@@ -100,7 +100,7 @@ impl AuthorizedKeys {
     }
 
     /// Puts a new list in force, if it is another one.
-    pub(super) fn publish(&self, files: &BTreeMap<PathBuf, KeyFile>) {
+    pub(super) fn replace_list(&self, files: &BTreeMap<PathBuf, KeyFile>) {
         let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let listed: HashMap<String, String> =
             files.iter().filter_map(|(path, known)| Some((known.key.clone()?, name(path)))).collect();

@@ -87,7 +87,7 @@ impl<'a> World<'a> {
     }
 
     /// Random events: messages are published, time passes, peers act.
-    fn stir(&mut self) {
+    fn act_randomly(&mut self) {
         if self.random.one_in(6) {
             let burst = self.random.one_of(&[1, 1, 1, 5, 30]);
             (0..burst).for_each(|_| self.publish());
@@ -101,7 +101,7 @@ impl<'a> World<'a> {
             _ => Duration::from_micros(self.random.below(20)),
         };
         self.pass(jump);
-        self.socket.stir(self.random);
+        self.socket.act_randomly(self.random);
     }
 
     fn pass(&mut self, time: Duration) {
@@ -278,7 +278,7 @@ fn every_message_comes_to_its_end_in_order_whatever_subscribers_do() {
     simulate(|random| {
         let mut world = World::new(random);
         for _ in 0..world.random.one_of(&[100, 1_000, 5_000]) {
-            world.stir();
+            world.act_randomly();
             world.step();
         }
         if world.random.one_in(2) {

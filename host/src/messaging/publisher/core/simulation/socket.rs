@@ -101,7 +101,7 @@ impl SimulatedPeer {
 
 impl SimulatedSocket {
     /// Random actions of the peers.
-    pub(super) fn stir(&mut self, random: &mut Random) {
+    pub(super) fn act_randomly(&mut self, random: &mut Random) {
         if random.one_in(40) && self.peers.len() < 6 {
             self.connect(random);
         }
