@@ -14,6 +14,9 @@ pub struct Args {
 }
 
 /// Writes the script.
+///
+/// # Errors
+/// When stdout does not take the script.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut shown(), NAME, &mut script);

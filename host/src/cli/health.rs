@@ -24,6 +24,9 @@ pub struct Args {
 }
 
 /// Asks once, and says what the host said.
+///
+/// # Errors
+/// When there is no address to ask, no host answers in time, or stdout does not take the answer.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Some(address) = args.admin.0 else { bail!("no host to ask: name its address with --admin") };
     let path = if args.live { "/livez" } else { "/readyz" };

@@ -20,6 +20,9 @@ pub struct Args {
 }
 
 /// Writes the pair and says what to do with it.
+///
+/// # Errors
+/// When one of the files exists already, no pair can be made, or a file cannot be written.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let directory = args.directory;
     let (secret_file, public_file) = (directory.join("secret.key"), directory.join("public.key"));

@@ -13,6 +13,9 @@ pub struct Args {
 }
 
 /// Writes the pages; those of the same names are overwritten.
+///
+/// # Errors
+/// When the directory or a page in it cannot be written.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let directory = args.directory;
     let failed = || format!("writing manual pages to {}", directory.display());

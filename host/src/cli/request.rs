@@ -29,6 +29,9 @@ pub struct Args {
 }
 
 /// Runs all clients to their end. Exit code 0 if any reply came, else 1.
+///
+/// # Errors
+/// When stdout does not take the summary.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { connect, clients, requests, timeout, keys } = args;
     let keys = keys.into_client_keys();

@@ -126,6 +126,9 @@ impl Serve {
     }
 
     /// The configuration in force, and the plugins of the command line.
+    ///
+    /// # Errors
+    /// When the configuration file cannot be read, or two plugins have the same name.
     pub(super) fn settings(self) -> Result<(Config, Vec<Source>), String> {
         let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
         let http = &mut config.http;

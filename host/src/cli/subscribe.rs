@@ -32,6 +32,9 @@ pub struct Args {
 }
 
 /// Runs until a signal, or until nobody reads stdout any more. Exit code 0, or an error if it could not start.
+///
+/// # Errors
+/// When signals cannot be listened to, the log cannot be opened, or the socket cannot connect.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let settings = SubscriberSettings {
         endpoints: args.connect,

@@ -48,6 +48,9 @@ impl FromStr for Endpoint {
 }
 
 /// Whether libzmq can understand an endpoint: `tcp://HOST:PORT`, `tcp://HOST:*` (any free port) or `ipc://PATH`.
+///
+/// # Errors
+/// Says which forms an endpoint has, when the text has none of them.
 pub fn check_endpoint(text: &str) -> Result<(), String> {
     let sound = match text.split_once("://") {
         Some(("tcp", rest)) => rest

@@ -16,7 +16,10 @@ pub struct Curve {
 }
 
 impl Curve {
-    /// Key file and directory, or none for no CURVE. One without the other is an error.
+    /// Key file and directory, or none for no CURVE.
+    ///
+    /// # Errors
+    /// When only one of the two is set.
     pub fn files(&self) -> Result<Option<(&Path, &Path)>, String> {
         let one_without = |set, other| {
             Err(format!(

@@ -75,6 +75,9 @@ limits! {
 }
 
 /// Reads a number and holds it to its range while the parser still knows the line.
+///
+/// # Errors
+/// When it is no number, or out of its range.
 pub(super) fn between<'de, D, T, const MIN: i64, const MAX: i64>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -89,6 +92,9 @@ where
 }
 
 /// As [`between`], for a value that cannot be absent.
+///
+/// # Errors
+/// As [`between`], and when it is absent.
 pub(super) fn number<'de, D, T, const MIN: i64, const MAX: i64>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

@@ -63,6 +63,9 @@ fn host_of(registry: &str) -> &str {
 }
 
 /// Whether a text is a registry's name: HOST or HOST:PORT.
+///
+/// # Errors
+/// Quotes the text and says what a registry looks like, when it is none.
 pub fn check_registry(text: &str) -> Result<(), String> {
     let host = host_of(text);
     let bracketed = text.starts_with('[');

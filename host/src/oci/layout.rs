@@ -43,6 +43,9 @@ struct Component<'a> {
 }
 
 /// The configuration of an artifact whose layer has this digest.
+///
+/// # Errors
+/// When the description cannot be encoded as JSON.
 pub(super) fn config(description: &Description, layer_digest: &str) -> serde_json::Result<Vec<u8>> {
     let Description { created, imports, exports } = description;
     let component = Component { exports, imports };
@@ -52,6 +55,9 @@ pub(super) fn config(description: &Description, layer_digest: &str) -> serde_jso
 }
 
 /// The layer that is the component: the only one of a type that says so. Others, of other types, may lie beside it.
+///
+/// # Errors
+/// When no layer is a component, or several are.
 pub(super) fn component_layer(layers: &[OciDescriptor]) -> Result<&OciDescriptor, String> {
     let is_wasm = |layer: &&OciDescriptor| {
         let media_type = layer.media_type.as_str();

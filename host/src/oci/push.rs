@@ -11,6 +11,9 @@ use tokio::time::timeout;
 
 impl Registries {
     /// Puts a component under a tag.
+    ///
+    /// # Errors
+    /// When the registry does not answer in time, lets nobody in with these credentials, or refuses the component.
     pub async fn push(
         &self,
         reference: &Reference,

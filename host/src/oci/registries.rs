@@ -144,6 +144,9 @@ impl Registries {
 
     /// Asks a registry as whoever has credentials for the repository. A token that it takes no longer is thrown away and it is
     /// asked once more, with a new one: tokens are revoked long before they expire.
+    ///
+    /// # Errors
+    /// When the registry cannot be reached, denies access, or answers with an error.
     pub(super) async fn ask<T, F: Future<Output = Result<T, OciDistributionError>>>(
         &self,
         reference: &Reference,

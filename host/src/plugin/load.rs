@@ -109,11 +109,17 @@ pub(super) struct Candidate {
 
 impl Candidate {
     /// Off the runtime's threads: a component may have many megabytes.
+    ///
+    /// # Errors
+    /// When the work that computes the digest panics.
     pub(super) async fn new(bytes: Arc<Vec<u8>>) -> Result<Self, LoadError> {
         blocking(move || Ok(Self { digest: digest(&bytes).into(), bytes, artifact: None })).await
     }
 
     /// The content of a file.
+    ///
+    /// # Errors
+    /// When the path is no regular file, or cannot be read.
     pub(super) async fn read(path: &Path, bytes_max: u64) -> Result<Self, LoadError> {
         let path = path.to_owned();
         let bytes = reading(move || read(&path, bytes_max)).await?;
@@ -149,6 +155,9 @@ pub fn hex(bytes: &[u8]) -> String {
 
 impl Engine {
     /// Takes a file that no slot is for through every stage. `examples` stand in for those that it carries.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a stage of loading refuses the component.
     pub async fn load_file(
         &self,
         name: &str,
@@ -163,6 +172,9 @@ impl Engine {
     }
 
     /// Takes a component through every stage. One that someone `asked` for waits for no compiler of those that nobody did.
+    ///
+    /// # Errors
+    /// When a stage refuses the component, or the host is too busy for it.
     pub(super) async fn load(
         &self,
         plugin_state: &Arc<PluginState>,
@@ -254,6 +266,9 @@ enum Compiled<'a> {
 }
 
 /// Takes over a file of the compile cache.
+///
+/// # Errors
+/// When wasmtime does not take the file for compiled code of its own.
 pub(super) fn adopt_file(runtime: &Runtime, path: &Path) -> Result<Component, String> {
     adopt(runtime, Compiled::File(path))
 }

@@ -122,6 +122,9 @@ impl Slot {
     }
 
     /// Publishes the generation before the one that serves, under the next number; takes no compilation.
+    ///
+    /// # Errors
+    /// When there is no earlier generation, or the plugin was unloaded.
     pub fn rollback(&self) -> Result<Arc<ServedBy>, NothingToGoBackTo> {
         let stamp = self.history.roll_back()?;
         self.origin.leave_alone();

@@ -15,6 +15,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Calls the component as the plugin was called of which the letter tells; `config` has that one's limits and settings.
+///
+/// # Errors
+/// When the configuration cannot be read, the component is refused, or the letter is of a reply, which has no call.
 pub(super) fn call(
     letter: Letter,
     component: &Path,

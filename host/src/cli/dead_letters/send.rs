@@ -20,6 +20,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(3_700);
 const ANSWER_BYTES_MAX: u64 = 4 << 30;
 
 /// Posts a message to its route, with the query and the type that it came with.
+///
+/// # Errors
+/// When the route cannot be the name of a plugin, the token cannot be read, or no host answers.
 pub(super) fn post(
     url: &str,
     token_file: Option<&Path>,
@@ -71,6 +74,9 @@ fn query(metadata: &[(String, String)]) -> String {
 }
 
 /// Sends a request's frames as a client of its own: under the identity of then it would take that client's place.
+///
+/// # Errors
+/// When the socket cannot connect or send.
 pub(super) fn ask(endpoint: &str, request: Vec<Vec<u8>>, timeout: Duration) -> anyhow::Result<Outcome> {
     let replies = resend(endpoint, request, timeout).map_err(|cause| anyhow!("sending to {endpoint}: {cause}"))?;
     let mut text = format!("replies: {}\n", replies.len());

@@ -69,11 +69,17 @@ impl Admin {
     }
 
     /// What the host answers to a question of ours rather than of the user.
+    ///
+    /// # Errors
+    /// When no host answers, or it refuses.
     pub(super) fn look(&self, path: &str) -> anyhow::Result<Value> {
         self.send("GET", path, &[])
     }
 
     /// What the host answers, if it does what it is asked.
+    ///
+    /// # Errors
+    /// When no host answers, or it refuses.
     pub(super) fn send(&self, method: &str, path: &str, body: &[u8]) -> anyhow::Result<Value> {
         let (success, answer) = self.ask(method, path, body)?;
         if success { Ok(answer) } else { Err(refusal(&answer)) }

@@ -16,6 +16,9 @@ pub(super) struct Draft {
 
 impl Draft {
     /// The plugin's name is that of the folder, unless it is given another one.
+    ///
+    /// # Errors
+    /// When the folder is not there, its name cannot be that of a plugin, or no temporary directory can be made.
     pub(super) fn new(dir: &Path, name: Option<String>) -> anyhow::Result<Self> {
         ensure!(dir.is_dir(), "{} is no folder: name the one that holds the guest's sources", dir.display());
         let dir = dir.canonicalize().with_context(|| format!("reading {}", dir.display()))?;
@@ -40,6 +43,9 @@ impl Draft {
     }
 
     /// Builds it, and tells where the component is.
+    ///
+    /// # Errors
+    /// When the guest does not build.
     pub(super) async fn build(&self) -> anyhow::Result<Component> {
         let (dir, output) = (self.dir.clone(), self.place.path().join(format!("{}.wasm", self.name)));
         let built = tokio::task::spawn_blocking(move || build(&dir, Some(&output))).await;

@@ -20,6 +20,9 @@ pub(super) struct Registry {
 
 impl Registry {
     /// Waits for what a registry answers.
+    ///
+    /// # Errors
+    /// When the runtime cannot start, or the registry fails.
     pub(super) fn ask<T>(self, question: impl AsyncFnOnce(&Registries) -> Result<T, Error>) -> anyhow::Result<T> {
         let plain_http = if self.plain_http { vec![self.reference.registry] } else { Vec::new() };
         let runtime =

@@ -17,6 +17,9 @@ pub(super) struct Component {
 
 impl Component {
     /// Named after its file.
+    ///
+    /// # Errors
+    /// When the file's stem cannot be the name of a plugin.
     pub(super) fn at(path: PathBuf) -> anyhow::Result<Self> {
         let name = source_of(path.clone()).map_err(anyhow::Error::msg)?.name;
         Ok(Self { name, path })
@@ -30,6 +33,8 @@ pub(super) struct Workbench {
 }
 
 impl Workbench {
+    /// # Errors
+    /// When the engine cannot be set up.
     pub(super) fn new(seed: Option<u64>) -> anyhow::Result<Self> {
         let limits = Limits::default();
         let setup = Setup {
@@ -45,6 +50,9 @@ impl Workbench {
     }
 
     /// Loads a component with settings for the guest. `examples` stand in for those that it carries.
+    ///
+    /// # Errors
+    /// When a stage of loading refuses the component.
     pub(super) async fn load(
         &self,
         component: &Component,
@@ -56,6 +64,9 @@ impl Workbench {
 }
 
 /// Runs the work of one command.
+///
+/// # Errors
+/// When the runtime cannot start, or the work fails.
 pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Runtime::new().context("starting threads")?.block_on(work)
 }

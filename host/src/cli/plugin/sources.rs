@@ -83,6 +83,9 @@ pub fn embedded_digest(component: &[u8]) -> Option<String> {
 }
 
 /// What cargo knows of the crate's workspace, without asking a registry.
+///
+/// # Errors
+/// When cargo cannot be run, or cannot describe the workspace.
 pub(super) fn metadata(directory: &Path) -> anyhow::Result<Value> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
         .current_dir(directory)

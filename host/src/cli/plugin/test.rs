@@ -117,6 +117,9 @@ pub(super) struct Tested {
 
 impl Tested {
     /// Loads the component and tries it on each example of the file, or on those that it carries, if there are any.
+    ///
+    /// # Errors
+    /// When the component cannot be loaded, or the examples cannot be read.
     pub(super) async fn of(
         sandbox: &Workbench,
         component: &Component,

@@ -76,6 +76,9 @@ enum Output {
 }
 
 /// Calls the plugin as the body says. The call is the one of `number` among its like: it is no traffic.
+///
+/// # Errors
+/// When the body describes no call, or the call fails.
 pub(super) async fn answer(
     slot: &Slot,
     body: &[u8],

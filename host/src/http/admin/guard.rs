@@ -33,6 +33,9 @@ impl Guard {
     }
 
     /// Whether a request with these headers is let through.
+    ///
+    /// # Errors
+    /// When the token is missing or wrong, or the request may come from a web page.
     pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
         match &self.token {
             Some(token) if token.is_shown(headers) => Ok(()),

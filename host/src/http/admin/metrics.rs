@@ -57,6 +57,9 @@ impl Metrics {
     }
 
     /// In the form that the caller prefers; Prometheus' own where it does not say.
+    ///
+    /// # Errors
+    /// When the metrics cannot be encoded.
     pub(super) fn answer(&self, headers: &HeaderMap) -> Result<Response, Problem> {
         let mut text = String::new();
         encode(&mut text, &self.registry).map_err(|error| {

@@ -22,6 +22,9 @@ use warp::reply::Response;
 
 impl Public {
     /// Any request for a handler: `path` is what stands below its mount.
+    ///
+    /// # Errors
+    /// When the body does not come whole, there is no room for it, or the call fails before its response begins.
     pub(super) async fn handler<B: Buf>(
         &self,
         slot: &Arc<Slot>,

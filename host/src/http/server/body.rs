@@ -16,6 +16,9 @@ const BEGUN_BYTES: usize = 64 << 10;
 
 /// The whole body, as long as it may be: `bound` has its name and its bytes. All of it may take `patience`: a client that
 /// sends a byte now and then gets no more time than one that sends none.
+///
+/// # Errors
+/// When the body is over its bound, is broken, or does not come in time.
 pub(crate) async fn read<B: Buf>(
     headers: &HeaderMap,
     body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
@@ -72,6 +75,9 @@ pub(crate) struct InFlight {
 
 /// As [`read`], within a budget that all bodies share, and of the share of whom the body is for: room is reserved for what
 /// comes before it is stored, and none for what is only announced.
+///
+/// # Errors
+/// As [`read`], and when the budget or the share has no room for it.
 pub(crate) async fn read_within<B: Buf>(
     (budget, share): (&InFlightBudget, Option<&BudgetShare>),
     headers: &HeaderMap,
@@ -102,6 +108,9 @@ impl InFlightBudget {
     }
 
     /// Room for a body that is to come, or for what a call may return; of a share, where there are several.
+    ///
+    /// # Errors
+    /// When the budget or the share has no room.
     pub(crate) fn reserve(&self, share: Option<&BudgetShare>, bytes: usize) -> Result<Held, Problem> {
         self.budget.reserve_of(share, bytes).ok_or_else(|| self.no_room())
     }

@@ -10,6 +10,9 @@ static BLOCKING: Semaphore = Semaphore::const_new(BLOCKING_MAX);
 static READING: Semaphore = Semaphore::const_new(BLOCKING_MAX);
 
 /// Does work that takes the processor. A panic in it is the file's fault, not the host's.
+///
+/// # Errors
+/// When the work fails, or panics.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, LoadError> {
@@ -17,6 +20,9 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 /// Does work that waits for a plugin's file.
+///
+/// # Errors
+/// When the work fails, or panics.
 pub(crate) async fn reading<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, LoadError> {

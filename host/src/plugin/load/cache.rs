@@ -152,6 +152,9 @@ fn why_untrusted(metadata: &Metadata, is_the_cache: bool) -> Option<&'static str
 }
 
 /// Whether a file is ours alone, and as it was written.
+///
+/// # Errors
+/// When others could have written the file, it cannot be read, or its checksum does not fit.
 pub(crate) fn sound(mut file: &File) -> Result<(), String> {
     let failed = |error: std::io::Error| error.to_string();
     let metadata = file.metadata().map_err(failed)?;

@@ -72,6 +72,9 @@ impl Compiler {
     /// What the component compiles to, which no other program has had in hand; at its end stands what its instances are, which
     /// are `reset` if they can be. `asked` is whether someone waits for it: those have places that a directory full of large
     /// files does not take.
+    ///
+    /// # Errors
+    /// When the compiler refuses the component, goes over a bound, gets too little of the processor, or cannot be run.
     pub(super) async fn compile(
         &self,
         component: &[u8],
@@ -210,6 +213,9 @@ fn refusal(status: ExitStatus, text: &str, limits: &Limits) -> LoadError {
 }
 
 /// The program that this process runs.
+///
+/// # Errors
+/// When the system does not say which program this is.
 pub fn own_program() -> std::io::Result<PathBuf> {
     // Holds even if the file was replaced or deleted since: a newer one would write what this one does not read.
     let own = Path::new("/proc/self/exe");

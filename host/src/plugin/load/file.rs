@@ -5,6 +5,9 @@ use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// Writes under another name first: whoever watches the file must not see half of it.
+///
+/// # Errors
+/// When the path has no file name, or the file cannot be written; then what was there before stays.
 pub fn write_at_once(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut name = path.file_name().ok_or(std::io::ErrorKind::InvalidFilename)?.to_owned();
     name.push(format!(".{}.tmp", std::process::id()));

@@ -40,6 +40,9 @@ impl ComponentOrigin {
     /// What is there; none if it was pulled last time already, and nobody `asked`. While nothing `serves`, a copy stands in
     /// for a registry that does not answer. What nobody asked for has its turn from the moment at which the registry says what
     /// a reference stands for: so it is behind what was asked for before the tag moved, and nothing else.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the registry does not give the component and no copy may stand in.
     pub(crate) async fn fetch(
         &self,
         plugin: &str,

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What a call comes to, at the last try if the host has too much to do at each. Sets `was_busy` if it had at any.
+///
+/// # Errors
+/// When the last try fails.
 pub(super) async fn while_too_busy<T, F>(mut call: impl FnMut() -> F, was_busy: &AtomicBool) -> Result<T, CallError>
 where
     F: Future<Output = Result<T, CallError>>,

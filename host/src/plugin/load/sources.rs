@@ -39,6 +39,9 @@ pub fn scan(directory: &Path) -> std::io::Result<(Vec<Source>, Vec<String>)> {
 
 impl Source {
     /// The plugin of a place that names none: the file's stem, or the repository's last part.
+    ///
+    /// # Errors
+    /// When the name that this gives cannot be the name of a plugin.
     pub fn of(place: Place) -> Result<Self, String> {
         match place {
             Place::File(path) => source_of(path),
@@ -52,6 +55,9 @@ impl Source {
 }
 
 /// A path's plugin: its name is the file's stem.
+///
+/// # Errors
+/// When the stem cannot be the name of a plugin.
 pub fn source_of(path: PathBuf) -> Result<Source, String> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     check_name(&name).map_err(|error| format!("{}: {error}", path.display()))?;

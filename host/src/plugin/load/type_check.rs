@@ -19,6 +19,9 @@ pub(super) struct TypeChecked {
 }
 
 impl TypeChecked {
+    /// # Errors
+    /// When the component exports no role, two that exclude each other, or an unknown version, or imports more than the
+    /// contract offers.
     pub(super) fn new(runtime: &Runtime, component: &Component) -> Result<Self, LoadError> {
         let engine = &runtime.wasmtime;
         let refused = |error: wasmtime::Error| LoadError::TypeCheck(format!("{error:#}"));

@@ -65,6 +65,9 @@ impl Plugin {
 
     /// One call; `idle` are the instances of the generation that serves it. `held` is let go when the guest has ended, which
     /// after a deadline may be a tick later than the call.
+    ///
+    /// # Errors
+    /// When the plugin lacks the role, or the call does not end well within its bounds.
     pub(crate) async fn call<R: Role>(
         self: &Arc<Self>,
         input: R::In,
@@ -88,6 +91,9 @@ impl Plugin {
 
     /// Instantiates once, under the bounds of a call, to see that the component starts. Only an instance shows whether
     /// its functions are of the contract's types, which is the inner result.
+    ///
+    /// # Errors
+    /// When the instance cannot be made within the bounds of a call.
     pub(crate) async fn probe(self: &Arc<Self>) -> Result<wasmtime::Result<()>, CallError> {
         let plugin = Arc::clone(self);
         let call = Box::pin(async move {

@@ -20,6 +20,9 @@ pub(crate) struct State {
 
 impl State {
     /// Of a new instance; none where it is not reset or not checked.
+    ///
+    /// # Errors
+    /// When the function that hashes the state is missing or traps.
     pub(crate) async fn of(
         store: &mut Store<Guest>,
         instance: &Instance,

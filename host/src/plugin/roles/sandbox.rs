@@ -41,6 +41,9 @@ impl Sandbox {
     }
 
     /// A store for one instance, which notes in `memory` how much it takes.
+    ///
+    /// # Errors
+    /// When there are as many instances as may be.
     pub(crate) fn store(&self, call_seed: CallSeed, memory: Arc<HighWater>) -> Result<Store<Guest>, CallError> {
         Guest::store(&self.runtime.wasmtime, &self.plugin_state, call_seed, memory)
     }
@@ -48,6 +51,9 @@ impl Sandbox {
     /// Runs a call under its deadline; a long one goes on in the background. A panic in the host's part of it ends there,
     /// so that whoever asked gets its input back and lives on. In a box from the beginning: a call is some kilobytes large,
     /// and every function that passes it on would copy them.
+    ///
+    /// # Errors
+    /// What the call failed with, or that it missed its deadline or panicked.
     pub(super) async fn bounded<T: Send + 'static>(
         &self,
         call: Pin<Box<impl Future<Output = Result<T, CallError>> + Send + 'static>>,
@@ -75,6 +81,9 @@ impl Sandbox {
     }
 
     /// What a call returned, or why it returned nothing.
+    ///
+    /// # Errors
+    /// When the guest trapped, or the system refused what the call needed; the error names the bound that was broken.
     pub(crate) fn unless_trapped<T>(
         &self,
         returned: wasmtime::Result<T>,

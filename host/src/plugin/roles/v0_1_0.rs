@@ -34,6 +34,9 @@ pub(super) const fn export(interface: &'static str, function: &'static str) -> E
 }
 
 /// One call: in an instance that was reset or is used again, or in a new one.
+///
+/// # Errors
+/// When no instance can be made, the guest traps, or it returns an error.
 pub(super) async fn call<R>(call: RoleCall<'_>, input: R::In) -> Result<R::Out, CallError>
 where
     R: Role<Params = (<R as Role>::In,), Results = (Result<<R as Role>::Out, Error>,), In: Lower, Out: Lift>,

@@ -65,6 +65,9 @@ impl Drop for Warm {
 
 impl Sandbox {
     /// A new instance for a call: one that waits for it, or one that is made now.
+    ///
+    /// # Errors
+    /// When the instance cannot be made, or the guest traps as it starts.
     pub(crate) async fn new_instance(&self, warm: &Warm, call_seed: CallSeed) -> Result<New, CallError> {
         if self.plugin_state.warm > 0
             && let Some(new) = warm.take(&call_seed)

@@ -35,6 +35,8 @@ pub(crate) struct BackgroundCalls {
 }
 
 impl BackgroundCalls {
+    /// # Errors
+    /// When the system gives no threads.
     pub(super) fn start() -> std::io::Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))

@@ -219,6 +219,9 @@ impl LoggingHost for Guest {
 }
 
 /// Lets guests write to the log.
+///
+/// # Errors
+/// When wasmtime refuses to define one of them.
 pub(super) fn add_logging(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     wasi::logging::logging::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
 }

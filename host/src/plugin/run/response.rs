@@ -92,6 +92,9 @@ impl Drop for Outlet {
 
 impl Inlet {
     /// Runs the call here until it ends, or until it goes on with its response begun: then it has a task of its own.
+    ///
+    /// # Errors
+    /// When the call fails before any of its response was sent, or gives none.
     pub(crate) async fn of(
         self,
         call: impl Future<Output = Result<(), CallError>> + Send + 'static,

@@ -115,6 +115,9 @@ impl Runtimes {
     /// warm or do not: each has a pool, which reserves 8 TiB of addresses, and they have to fit beside each other however many
     /// sizes there are. Of instances there are [`INSTANCES_MAX`] in all pools together; the memory that each pool keeps of those
     /// that ended adds up.
+    ///
+    /// # Errors
+    /// When the system does not grant the address space of another pool.
     pub(crate) fn get(&self, stack_bytes_max: usize, keeps_warm: bool) -> Result<Runtime, EngineError> {
         let stack_bytes = stack_bytes_max.next_power_of_two();
         let mut by_kind = self.by_kind.lock().unwrap_or_else(PoisonError::into_inner);

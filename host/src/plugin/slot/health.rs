@@ -56,6 +56,9 @@ impl PluginHealth {
     }
 
     /// Whether a call may begin; if not, how long the pause still is. At the end of a pause one call may, as a trial.
+    ///
+    /// # Errors
+    /// While the plugin is paused: how long it still is.
     pub(super) fn admit(&self) -> Result<Trial, Duration> {
         if !self.paused.load(Ordering::Relaxed) {
             return Ok(Trial(false));

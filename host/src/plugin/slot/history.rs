@@ -112,6 +112,9 @@ impl History {
 
     /// Puts a plugin into service, unless something that was asked for later serves already. When this returns, no new call
     /// reaches an older generation. Also returns whether the generation is a new one.
+    ///
+    /// # Errors
+    /// When something that was asked for later took effect, or the plugin lacks a role of the one that serves.
     pub(super) fn swap(&self, turn: Turn, plugin: Arc<Plugin>) -> Result<(Arc<ServedBy>, bool), LoadError> {
         let mut past = self.lock();
         if let Some(stamp) = self.confirm_within(&mut past, turn, plugin.digest()) {
@@ -157,6 +160,9 @@ impl History {
     }
 
     /// Publishes the code of the generation before under the next number.
+    ///
+    /// # Errors
+    /// When there is no earlier generation, or the slot has ended.
     pub(super) fn roll_back(&self) -> Result<Arc<ServedBy>, NothingToGoBackTo> {
         let mut past = self.lock();
         if past.ended {

@@ -75,6 +75,9 @@ struct Read {
 
 impl Slot {
     /// Loads the source and swaps. None if there is nothing to tell: bytes that nobody asked for were left alone.
+    ///
+    /// # Errors
+    /// When the source cannot be fetched, or the component is refused.
     pub(super) async fn load(&self, engine: &Engine, cause: Cause) -> Result<Option<Loaded>, LoadError> {
         let (asked, loading) = (cause == Cause::Asked, &self.loading);
         let bytes_max = self.plugin_state.limits.component_bytes_max;
@@ -144,6 +147,9 @@ impl Slot {
     }
 
     /// Loads a component that someone hands in and swaps. With `persist` it then becomes the content of the source.
+    ///
+    /// # Errors
+    /// When the component is refused, or the source cannot be written.
     pub(super) async fn put(&self, engine: &Engine, candidate: Candidate, persist: bool) -> Result<Loaded, PutError> {
         let source = persist.then(|| self.writable()).transpose()?;
         self.look_beside().await;

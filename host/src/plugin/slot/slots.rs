@@ -106,6 +106,9 @@ impl Slots {
     /// Loads a slot from its source and logs what came of it. One of [`Slots::loadable`] becomes known when it serves.
     ///
     /// Returns what serves; none if the bytes were left alone, which nobody asked for.
+    ///
+    /// # Errors
+    /// When the source cannot be read or pulled, or the component is refused.
     pub async fn load(&self, slot: &Arc<Slot>, cause: Cause) -> Result<Option<Loaded>, LoadError> {
         let mut outcome = slot.load(&self.engine, cause).await;
         if outcome.is_ok()
@@ -160,6 +163,9 @@ impl Slots {
 
     /// As [`Slots::load`], again and again while the machine is too busy for it: that says nothing of the component, which will
     /// not change for it.
+    ///
+    /// # Errors
+    /// As [`Slots::load`], except that it never is [`LoadError::Busy`].
     pub async fn load_in_time(&self, slot: &Arc<Slot>, cause: Cause) -> Result<Option<Loaded>, LoadError> {
         loop {
             match self.load(slot, cause).await {
@@ -171,6 +177,9 @@ impl Slots {
 
     /// Loads a component's bytes; with `persist` it then writes them to the source, at once. A name that is new becomes
     /// a slot, with its source in `./plugins`, once the component is found to be good.
+    ///
+    /// # Errors
+    /// When no plugin can have the name, the component is refused, or it serves and could not be written.
     pub async fn put(&self, name: &str, bytes: Vec<u8>, persist: bool) -> Result<Loaded, PutError> {
         check_name(name).map_err(PutError::Name)?;
         let slot = match self.loadable(name) {

@@ -22,6 +22,9 @@ const PROBE: [&str; 7] =
     ["--target=wasm32-wasi", "-mexec-model=reactor", "--include=stdlib.h", "-xc", "/dev/null", "-o", "/dev/null"];
 
 /// Writes the bindings, runs make and returns the core module that it made.
+///
+/// # Errors
+/// When a tool is missing or fails.
 pub(super) fn compile(directory: &Path) -> anyhow::Result<PathBuf> {
     ensure!(
         directory.join(MAKEFILE).is_file(),

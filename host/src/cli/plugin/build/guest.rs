@@ -20,6 +20,8 @@ enum Language {
 }
 
 impl Guest {
+    /// # Errors
+    /// When the folder shows no language that guests are built from, or the guest has no name.
     pub(super) fn at(dir: &Path) -> anyhow::Result<Self> {
         let Some(language) = Language::of(dir) else {
             bail!(
@@ -42,6 +44,9 @@ impl Guest {
     }
 
     /// Runs the tools of its language, whose progress goes to stderr. What they make is a core module or a component.
+    ///
+    /// # Errors
+    /// When a tool is missing or fails.
     pub(super) fn compile(&self) -> anyhow::Result<Vec<u8>> {
         let directory = &self.directory;
         let made = match self.language {

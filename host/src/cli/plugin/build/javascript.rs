@@ -16,6 +16,9 @@ const INSTALL: &str = "apt-get install nodejs npm";
 const COMPONENTIZE: &str = include_str!("componentize.mjs");
 
 /// Makes the component at `output`.
+///
+/// # Errors
+/// When a tool is missing or fails.
 pub(super) fn compile(directory: &Path, output: &Path) -> anyhow::Result<()> {
     let world = World::of(directory)?;
     let manifest = directory.join(MANIFEST);

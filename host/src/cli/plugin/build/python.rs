@@ -15,6 +15,9 @@ const ENVIRONMENT: &str = ".venv";
 const INSTALL: &str = "apt-get install python3 python3-venv";
 
 /// Makes the component at `output`.
+///
+/// # Errors
+/// When a tool is missing or fails.
 pub(super) fn compile(directory: &Path, output: &Path) -> anyhow::Result<()> {
     let world = World::of(directory)?;
     let environment = directory.join(ENVIRONMENT);

@@ -14,6 +14,9 @@ const DEFAULT_TARGET: &str = "wasm32-unknown-unknown";
 const FLAGS: &str = r#"build.rustflags=["-Ctarget-feature=+simd128"]"#;
 
 /// The name of the crate in `directory`, as cargo tells it; that asks no registry.
+///
+/// # Errors
+/// When cargo cannot describe the crate.
 pub(super) fn package_name(directory: &Path) -> anyhow::Result<String> {
     let metadata = sources::metadata(directory)?;
     let manifest = directory.join(MANIFEST);
@@ -31,6 +34,9 @@ pub(super) fn package_name(directory: &Path) -> anyhow::Result<String> {
 }
 
 /// Runs cargo, whose progress goes to stderr, and returns the module it made.
+///
+/// # Errors
+/// When cargo fails, or names no module that it made.
 pub(super) fn compile(name: &str, directory: &Path) -> anyhow::Result<PathBuf> {
     let target = std::env::var("CARGO_BUILD_TARGET").unwrap_or_else(|_| DEFAULT_TARGET.to_owned());
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));

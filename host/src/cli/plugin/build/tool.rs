@@ -33,6 +33,9 @@ impl Tool {
     }
 
     /// Runs it to its end, which has to be a success.
+    ///
+    /// # Errors
+    /// When the tool cannot be started, or fails.
     pub(super) fn run(mut self) -> anyhow::Result<()> {
         let program = self.command.get_program().to_string_lossy().into_owned();
         let status = match self.command.status() {
@@ -55,12 +58,18 @@ pub(super) fn works(program: &str, arguments: &[&str]) -> bool {
 }
 
 /// Whether what was installed for `wanted` is in place: the copy of it that was left beside the last success.
+///
+/// # Errors
+/// When the file `wanted` cannot be read.
 pub(super) fn is_installed(wanted: &Path, mark: &Path) -> anyhow::Result<bool> {
     let wanted = std::fs::read(wanted).with_context(|| format!("reading {}", wanted.display()))?;
     Ok(std::fs::read(mark).is_ok_and(|installed| installed == wanted))
 }
 
 /// Leaves that copy.
+///
+/// # Errors
+/// When the copy cannot be written.
 pub(super) fn mark_installed(wanted: &Path, mark: &Path) -> anyhow::Result<()> {
     std::fs::copy(wanted, mark).with_context(|| format!("writing {}", mark.display()))?;
     Ok(())

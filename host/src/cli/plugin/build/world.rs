@@ -14,6 +14,8 @@ pub(super) struct World {
 }
 
 impl World {
+    /// # Errors
+    /// When `wit/` cannot be read, or defines none or several worlds.
     pub(super) fn of(directory: &Path) -> anyhow::Result<Self> {
         let wit = directory.join(WIT);
         let mut resolve = Resolve::default();

@@ -47,6 +47,9 @@ impl GuestFlags {
 }
 
 /// Calls the component once, and tells of it.
+///
+/// # Errors
+/// When the component is refused or lacks the role, or the call fails.
 pub(super) fn call(
     file: &Path,
     role: Option<super::Role>,

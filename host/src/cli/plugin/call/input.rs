@@ -38,6 +38,9 @@ impl Given {
     }
 
     /// What a transform is called with: as HTTP makes a message, of a query and perhaps a body.
+    ///
+    /// # Errors
+    /// When what was given is not one input, or cannot be read.
     pub(super) fn message(self) -> anyhow::Result<Message> {
         let mut pairs = self.params.clone();
         if self.has_frames() {
@@ -54,6 +57,9 @@ impl Given {
     }
 
     /// What a reply policy is called with.
+    ///
+    /// # Errors
+    /// When what was given is for a message, or cannot be read.
     pub(super) fn request(self) -> anyhow::Result<Request> {
         if !self.params.is_empty() {
             bail!("a request of the broker has no query: --param is for a transform");
@@ -94,6 +100,9 @@ fn standard_input() -> anyhow::Result<Vec<u8>> {
 }
 
 /// Reads `K=V`.
+///
+/// # Errors
+/// When there is no `=` in it.
 pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),

@@ -10,6 +10,9 @@ use crate::plugin::{Message, Request};
 use serde_json::{Value, json};
 
 /// Calls the plugin of this name.
+///
+/// # Errors
+/// When no host answers, or the call fails.
 pub(super) fn call(name: &str, role: Option<Role>, given: Given, admin: &Admin) -> anyhow::Result<()> {
     let role = role.map_or_else(|| role_of(name, admin), Ok)?;
     let call = match role {

@@ -22,6 +22,9 @@ pub(super) struct HostFlags {
 
 impl HostFlags {
     /// Reads flags, environment and configuration file, as a host does. What clap refuses ends the process.
+    ///
+    /// # Errors
+    /// When the flags name a subcommand, or contradict each other.
     pub(super) fn read(flags: Vec<OsString>) -> anyhow::Result<Self> {
         let host = Cli::parse_from(std::iter::once(OsString::from("tidegate")).chain(flags));
         if host.command.is_some() {
@@ -45,6 +48,9 @@ pub(super) struct OwnHost {
 impl OwnHost {
     /// Starts it with the plugin and those that the flags name; it prints where it is, as any host. When it has ended,
     /// `over` is told.
+    ///
+    /// # Errors
+    /// When the host cannot start.
     pub(super) async fn start(flags: HostFlags, plugin: Source, over: CancellationToken) -> anyhow::Result<Self> {
         let HostFlags { config, named, log_filter } = flags;
         let format = config.log.format;
@@ -70,6 +76,9 @@ impl OwnHost {
     }
 
     /// Loads the component; returns the generation that serves, and whether it is a new one.
+    ///
+    /// # Errors
+    /// When the component is refused.
     pub(super) async fn swap(&self, plugin: &str, component: Vec<u8>) -> anyhow::Result<(u64, bool)> {
         let loaded = self.slots.put(plugin, component, false).await?;
         Ok((loaded.stamp.generation, loaded.changed))

@@ -10,6 +10,8 @@ const BEFORE_BYTES_MAX: usize = 40;
 /// Where the values begin in their lines.
 const COLUMN: usize = 12;
 
+/// # Errors
+/// The difference, for people to read.
 pub(crate) fn same<T: PartialEq + Debug>(what: &str, expected: &T, got: &T) -> Result<(), String> {
     if expected == got {
         return Ok(());
@@ -17,6 +19,8 @@ pub(crate) fn same<T: PartialEq + Debug>(what: &str, expected: &T, got: &T) -> R
     Err(marked(&format!("{what} differs"), &format!("{expected:?}"), &format!("{got:?}")))
 }
 
+/// # Errors
+/// The difference, for people to read.
 pub(crate) fn same_bytes(what: &str, expected: &[u8], got: &[u8]) -> Result<(), String> {
     if expected == got {
         return Ok(());
@@ -32,6 +36,8 @@ pub(crate) fn same_bytes(what: &str, expected: &[u8], got: &[u8]) -> Result<(), 
     Err(marked(&heading, &quoted(expected), &quoted(got)))
 }
 
+/// # Errors
+/// The difference, for people to read.
 pub(crate) fn within<N: PartialOrd + Display>(
     what: &str,
     number: N,

@@ -65,6 +65,9 @@ pub(crate) fn payloads(binary: &[u8]) -> impl Iterator<Item = wasmparser::Result
 
 impl<'a> Component<'a> {
     /// Reads what is around the functions.
+    ///
+    /// # Errors
+    /// When the component has a part that a reset cannot deal with, or its memories are too large.
     pub(crate) fn read(binary: &'a [u8]) -> Result<Self, ResetObstacle> {
         let mut component =
             Self { binary, modules: Vec::new(), instances: Vec::new(), functions: Vec::new(), has_lifted: false };

@@ -19,6 +19,9 @@ impl Module<'_> {
     }
 
     /// The module with both functions, exported as [`RESET`] and [`STATE`].
+    ///
+    /// # Errors
+    /// When an initial value cannot be encoded again.
     pub(crate) fn instrumented(&self) -> Result<wasm_encoder::Module, ResetObstacle> {
         let mut sections = self.sections.clone();
         let mut types = Vec::new();

@@ -53,6 +53,9 @@ pub(crate) struct Data<'a> {
 
 impl<'a> Module<'a> {
     /// Reads the module that `parser` is at the beginning of; `number` is its place among those of the component.
+    ///
+    /// # Errors
+    /// When the module cannot be read, or exports a name that the added functions need.
     pub(crate) fn read(parser: Parser, bytes: &'a [u8], number: usize) -> Result<Self, ResetObstacle> {
         let base = parser.offset() as usize;
         let mut module = Self { name: format!("core module {number}"), ..Self::default() };
@@ -71,6 +74,9 @@ impl<'a> Module<'a> {
     }
 
     /// Looks for instructions after which a new instance would differ from one whose memories and globals are written again.
+    ///
+    /// # Errors
+    /// The first such instruction.
     pub(crate) fn check_functions(&self) -> Result<(), ResetObstacle> {
         for body in &self.bodies {
             for item in body.get_operators_reader().map_err(ResetObstacle::Feature)?.into_iter_with_offsets() {

@@ -15,6 +15,9 @@ use wasmparser::types::TypesRef;
 use wasmparser::{CanonicalFunction, ComponentAlias, ExternalKind, Payload};
 
 /// The component with what resets its instances; `types` are its own.
+///
+/// # Errors
+/// When a part of the component cannot be encoded again.
 pub(crate) fn instrumented(source: &Component, types: TypesRef) -> Result<Vec<u8>, ResetObstacle> {
     let mut writer = Writer { source, types, functions: Vec::new(), count: 0, extra: Extra::default() };
     writer.write().map_err(|error| match error {

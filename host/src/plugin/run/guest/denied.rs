@@ -12,6 +12,9 @@ use wasmtime_wasi::p2::bindings::sockets::{ip_name_lookup::ResolveAddressStream,
 const WASI: &str = "0.2.12";
 
 /// Puts functions that count in place of those that make sockets and look up names, and would only refuse.
+///
+/// # Errors
+/// When wasmtime refuses to define one of them.
 pub(super) fn add_counted_sockets(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     linker.instance(&format!("wasi:sockets/tcp-create-socket@{WASI}"))?.func_wrap(

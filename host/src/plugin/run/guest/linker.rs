@@ -7,6 +7,9 @@ use wasmtime::component::Linker;
 use wasmtime_wasi_config::WasiConfig;
 
 /// Everything that a component may import; which role may import what is the type-check's business.
+///
+/// # Errors
+/// When wasmtime refuses to define one of them.
 pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;

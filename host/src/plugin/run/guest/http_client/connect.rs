@@ -20,6 +20,9 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// A connection, with TLS where it is asked for.
+///
+/// # Errors
+/// When no address of the host may be connected to and answers, or the TLS handshake fails.
 pub(crate) async fn connect(admitted: &Admitted) -> Result<Box<dyn Stream>, Error> {
     let stream = connect_tcp(admitted).await?;
     let _ = stream.set_nodelay(true);
