@@ -64,7 +64,7 @@ pub struct Ended {
 impl Ended {
     /// What became of everything that came in; whole once the runtime is gone, and with it what was given up.
     pub fn report(&self) -> Report {
-        Report::new(&self.ledger, self.slots.figures())
+        Report::new(&self.ledger, self.slots.counts())
     }
 }
 

@@ -10,9 +10,9 @@ mod log;
 mod man;
 mod outcome;
 pub mod plugin;
+mod render;
 mod request;
 mod serve;
-mod shown;
 mod subscribe;
 mod table;
 

@@ -113,7 +113,7 @@ fn settings(http: &config::Http, connections_max: usize, for_strangers: bool) ->
         head_bytes_max: http.head_bytes_max,
         headers_max: http.headers_max,
         streams_max: http.streams_max,
-        patience: Timeouts {
+        timeouts: Timeouts {
             handshake: Duration::from_millis(http.handshake_timeout_ms),
             head: Duration::from_millis(http.head_timeout_ms),
             answer: Duration::from_millis(http.answer_timeout_ms),

@@ -19,14 +19,14 @@ pub struct Args {
 /// When stdout does not take the script.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut shown(), NAME, &mut script);
+    clap_complete::generate(args.shell, &mut visible_command(), NAME, &mut script);
     print(script)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Without what is hidden, which shells would offer all the same.
-fn shown() -> Command {
+fn visible_command() -> Command {
     let whole = super::command();
-    let shown = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
-    Command::new(NAME).version("").args(whole.get_arguments().cloned()).subcommands(shown)
+    let visible = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    Command::new(NAME).version("").args(whole.get_arguments().cloned()).subcommands(visible)
 }

@@ -58,26 +58,25 @@ fn ledger_table(ledger: &Report) -> String {
             }
         }
     }
-    let mut rows: Vec<_> = ledger.hops.iter().map(|(name, figures)| row(name, figures)).collect();
+    let mut rows: Vec<_> = ledger.hops.iter().map(|(name, counts)| row(name, counts)).collect();
     if !ledger.plugins.is_empty() {
         let mut heads = HEADS.map(str::to_owned);
         heads[0] = PLUGINS_HEAD.to_owned();
         rows.push(heads);
     }
-    rows.extend(ledger.plugins.iter().map(|(name, figures)| row(name, figures)));
+    rows.extend(ledger.plugins.iter().map(|(name, counts)| row(name, counts)));
     lines + &table(HEADS, rows)
 }
 
-fn row(name: &str, figures: &HopCounts) -> [String; 6] {
-    let dropped: u64 = figures.dropped.values().sum();
-    let reasons: Vec<_> =
-        figures.dropped.iter().map(|(reason, count)| format!("{}={count}", reason.as_str())).collect();
+fn row(name: &str, counts: &HopCounts) -> [String; 6] {
+    let dropped: u64 = counts.dropped.values().sum();
+    let reasons: Vec<_> = counts.dropped.iter().map(|(reason, count)| format!("{}={count}", reason.as_str())).collect();
     [
         name.to_owned(),
-        figures.entered.to_string(),
-        figures.out.to_string(),
+        counts.entered.to_string(),
+        counts.out.to_string(),
         dropped.to_string(),
-        figures.in_flight.to_string(),
+        counts.in_flight.to_string(),
         reasons.join(" "),
     ]
 }
@@ -108,10 +107,10 @@ downcase  12  12   0        0
 abandoned=2: not everything in flight ended within the grace period
 ";
         assert_eq!(last_words(&report(), 2, LogFormat::Text), expected);
-        let told = report();
-        told.sockets[0].1.counts()[0].store(7, std::sync::atomic::Ordering::Relaxed);
+        let report = report();
+        report.sockets[0].1.counts()[0].store(7, std::sync::atomic::Ordering::Relaxed);
         let expected = format!("cut-off=7 at frontend: thrown away with the queues of its peers\n{expected}");
-        assert_eq!(last_words(&told, 2, LogFormat::Text), expected);
+        assert_eq!(last_words(&report, 2, LogFormat::Text), expected);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What came of one call, for people and for programs.
 
-use super::shown::{bytes, field, frames, lines, metadata};
+use super::render::{bytes, field, frames, lines, metadata};
 use crate::dead_letters::{Base64, Input};
 use crate::plugin::{CallError, Message, Reply};
 use serde_json::json;

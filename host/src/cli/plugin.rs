@@ -6,12 +6,12 @@ mod call;
 mod changes;
 mod check;
 mod dev;
-mod draft;
 mod new;
 mod registry;
-mod sandbox;
+mod source_folder;
 mod sources;
 mod test;
+mod workbench;
 
 pub use sources::{embedded_digest, source_digest};
 

@@ -5,13 +5,13 @@ pub(super) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) ->
     let rows: Vec<[String; N]> = std::iter::once(heads.map(str::to_owned)).chain(rows).collect();
     let widths: [usize; N] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default());
-    let mut shown = String::new();
+    let mut text = String::new();
     for row in &rows {
         let line: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        shown += line.join("  ").trim_end();
-        shown.push('\n');
+        text += line.join("  ").trim_end();
+        text.push('\n');
     }
-    shown
+    text
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ macro_rules! text_forms {
         impl fmt::Display for $kind {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match &self.0 {
-                    Some(place) => place.fmt(f),
+                    Some(value) => value.fmt(f),
                     None => f.write_str(NONE),
                 }
             }
@@ -87,8 +87,8 @@ macro_rules! text_forms {
         }
 
         impl From<$kind> for String {
-            fn from(place: $kind) -> String {
-                place.to_string()
+            fn from(value: $kind) -> String {
+                value.to_string()
             }
         }
     };

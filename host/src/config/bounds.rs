@@ -71,8 +71,8 @@ pub const ADMIN_BODY_MS_MAX: u64 = 600_000;
 pub const HTTP2_PING_MS: u64 = 20_000;
 /// How long the files of a certificate have to rest before they are read, and how often they are looked at in any case.
 pub const CERTIFICATE_LOOK_MS: u64 = 1_000;
-/// What an idle connection of the admin surface gets once all places there are taken.
-pub const HTTP_WAY_MADE_MS: u64 = 1_000;
+/// What an idle connection of the admin surface gets once all connections there are taken.
+pub const HTTP_CROWDED_IDLE_MS: u64 = 1_000;
 /// How long a connection that is to end may take for what it still has to say.
 pub const HTTP_FAREWELL_MS: u64 = 1_000;
 /// A rest of a request's body that nobody wants, up to which it is read so that the connection can be used again.

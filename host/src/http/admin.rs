@@ -83,7 +83,7 @@ enum Route {
     Drain,
     List,
     Show(Arc<Slot>),
-    Put { name: String, persist: bool, place: OwnedSemaphorePermit },
+    Put { name: String, persist: bool, permit: OwnedSemaphorePermit },
     Unload(String),
     Rollback(Arc<Slot>),
     Load(Arc<Slot>),
@@ -170,9 +170,9 @@ impl Admin {
                 Method::GET | Method::HEAD => Ok(Route::Show(self.slot(name)?)),
                 Method::PUT => {
                     let persist = persist(head.query())?;
-                    let place = Arc::clone(&self.uploads).try_acquire_owned();
-                    let place = place.map_err(|_| Problem::TooManyUploads)?;
-                    Ok(Route::Put { name: name.to_owned(), persist, place })
+                    let permit = Arc::clone(&self.uploads).try_acquire_owned();
+                    let permit = permit.map_err(|_| Problem::TooManyUploads)?;
+                    Ok(Route::Put { name: name.to_owned(), persist, permit })
                 }
                 Method::DELETE => Ok(Route::Unload(name.to_owned())),
                 _ => Err(Problem::Method("GET, HEAD, PUT, DELETE")),
@@ -202,7 +202,7 @@ impl Admin {
                 Ok(readiness::answer(self.draining.load(Ordering::Relaxed), &self.slots, &self.surfaces, &self.checks))
             }
             Route::OpenApi => Ok(with_type(OPENAPI, JSON)),
-            Route::Ledger => json(&Report::new(&self.ledger, self.slots.figures())),
+            Route::Ledger => json(&Report::new(&self.ledger, self.slots.counts())),
             Route::Metrics => {
                 // A thousand plugins are a megabyte, which is no work for a thread that carries traffic.
                 let (metrics, headers) = (Arc::clone(&self.metrics), parts.headers.clone());
@@ -218,10 +218,10 @@ impl Admin {
             }
             Route::List => json(&self.slots.all().iter().map(|slot| slot.status()).collect::<Vec<_>>()),
             Route::Show(slot) => json(&slot.status()),
-            Route::Put { name, persist, place } => {
+            Route::Put { name, persist, permit } => {
                 let bound = usize::try_from(self.slots.component_bytes_max(&name)).unwrap_or(usize::MAX);
                 let bytes = body::read(&parts.headers, body, ("component_bytes_max", bound), BODY_TIMEOUT).await?;
-                self.put(name, bytes, persist, place).await
+                self.put(name, bytes, persist, permit).await
             }
             Route::Unload(name) => match self.slots.unload(&name).await {
                 Ok(gone) => json(&gone),
@@ -229,8 +229,8 @@ impl Admin {
                 Err(error @ UnloadError::Policy) => Err(Problem::NotUnloaded(format!("{name} stays: {error}"))),
             },
             Route::Rollback(slot) => {
-                let stamp = slot.rollback().map_err(|error| Problem::NothingToGoBackTo(error.to_string()))?;
-                swap(&stamp, true, false)
+                let served_by = slot.rollback().map_err(|error| Problem::NothingToGoBackTo(error.to_string()))?;
+                swap(&served_by, true, false)
             }
             Route::Load(slot) => self.load(slot).await,
             Route::Call(slot) => {
@@ -250,16 +250,16 @@ impl Admin {
         name: String,
         bytes: Vec<u8>,
         persist: bool,
-        place: OwnedSemaphorePermit,
+        permit: OwnedSemaphorePermit,
     ) -> Result<Response, Problem> {
         let slots = Arc::clone(&self.slots);
         let plugin = name.clone();
         let work = tokio::spawn(async move {
-            let _place = place;
+            let _permit = permit;
             slots.put(&name, bytes, persist).await
         });
         match work.await.map_err(|_| Problem::Host)? {
-            Ok(Loaded { stamp, changed }) => swap(&stamp, changed, persist),
+            Ok(Loaded { served_by, changed }) => swap(&served_by, changed, persist),
             Err(PutError::Name(text)) => Err(Problem::Malformed(text)),
             Err(PutError::Load(error)) => Err(refused(plugin, &error)),
             Err(PutError::Persist(text)) => Err(Problem::NotPersisted(text)),
@@ -272,7 +272,7 @@ impl Admin {
         let plugin = slot.name().to_owned();
         let work = tokio::spawn(async move { slots.load(&slot, Cause::Asked).await });
         match work.await.map_err(|_| Problem::Host)? {
-            Ok(Some(Loaded { stamp, changed })) => swap(&stamp, changed, true),
+            Ok(Some(Loaded { served_by, changed })) => swap(&served_by, changed, true),
             // Only what nobody asked for is left alone.
             Ok(None) => Err(Problem::Host),
             Err(error) => Err(refused(plugin, &error)),
@@ -298,8 +298,8 @@ fn refused(plugin: String, error: &LoadError) -> Problem {
 }
 
 /// `persisted`: whether the source holds what serves, so that the next start loads it again.
-fn swap(stamp: &ServedBy, changed: bool, persisted: bool) -> Result<Response, Problem> {
-    let ServedBy { plugin, generation, digest, .. } = stamp;
+fn swap(served_by: &ServedBy, changed: bool, persisted: bool) -> Result<Response, Problem> {
+    let ServedBy { plugin, generation, digest, .. } = served_by;
     json(&Swap { plugin, generation: *generation, digest, changed, persisted })
 }
 

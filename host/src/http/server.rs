@@ -63,7 +63,7 @@ pub struct ServerSettings {
     /// Requests at the same time on one HTTP/2 connection.
     pub streams_max: u32,
     /// How long a client may take.
-    pub patience: Timeouts,
+    pub timeouts: Timeouts,
 }
 
 /// A bound listener, which serves once it was told what.
@@ -74,7 +74,7 @@ pub struct Server {
     address: SocketAddr,
     settings: ServerSettings,
     tls: Option<Arc<Tls>>,
-    figures: Arc<ServerStatistics>,
+    statistics: Arc<ServerStatistics>,
     /// Through which its requests go, each within the one before it.
     hops: Vec<Arc<Hop>>,
     stopping: CancellationToken,
@@ -112,7 +112,7 @@ impl Server {
             address,
             settings,
             tls: tls.map(Arc::new),
-            figures: Arc::default(),
+            statistics: Arc::default(),
             hops,
             stopping: CancellationToken::new(),
             deadline: OnceLock::new(),
@@ -137,28 +137,28 @@ impl Server {
         middleware: Middleware,
         supervisor: Supervisor,
     ) -> Result<(), String> {
-        let Self { settings, tls, figures, stopping, .. } = &*self;
+        let Self { settings, tls, statistics, stopping, .. } = &*self;
         let refusals = HeadRefusals {
             head_bytes_max: settings.head_bytes_max,
             headers_max: settings.headers_max,
             uri_bytes_max: middleware.uri_bytes_max,
-            figures: Arc::clone(figures),
+            statistics: Arc::clone(statistics),
         };
         let connections = Arc::new(Connections {
             middleware: Arc::new(middleware),
             tls: tls.clone(),
-            figures: Arc::clone(figures),
-            patience: settings.patience,
+            statistics: Arc::clone(statistics),
+            timeouts: settings.timeouts,
             refusals: Arc::new(refusals),
             http1: http1(settings.head_bytes_max, settings.headers_max),
             http2: http2(settings.head_bytes_max, settings.streams_max),
             stopping: stopping.clone(),
-            places: Arc::new(Semaphore::new(settings.connections_max)),
-            makes_way: !settings.for_strangers,
+            permits: Arc::new(Semaphore::new(settings.connections_max)),
+            evicts_idle: !settings.for_strangers,
         });
         let tasks = TaskTracker::new();
         let accepting = accept_all(self.name, &listener, *settings, &connections, &tasks);
-        let watching = tls.as_ref().map(|tls| tls.watch(figures, &supervisor)).transpose()?;
+        let watching = tls.as_ref().map(|tls| tls.watch(statistics, &supervisor)).transpose()?;
         let ended = tokio::select! {
             () = stopping.cancelled() => Ok(()),
             () = accepting => Err("it accepts no connections any more".to_owned()),
@@ -188,7 +188,7 @@ impl Surface for Server {
     }
 
     fn statistics(&self, statistics: &mut Statistics) {
-        self.figures.add_to(statistics, self.name);
+        self.statistics.add_to(statistics, self.name);
     }
 
     fn end(self: Arc<Self>, deadline: Instant) -> BoxFuture<'static, u64> {
@@ -202,8 +202,8 @@ impl Surface for Server {
             }
             self.hops.iter().for_each(|hop| hop.close());
             let given_up = self.hops.iter().map(|hop| {
-                let figures = hop.figures();
-                figures.in_flight + figures.dropped(Reason::Abandoned)
+                let counts = hop.figures();
+                counts.in_flight + counts.dropped(Reason::Abandoned)
             });
             // Whose answer has begun is out of the first hop.
             given_up.max().unwrap_or_default()
@@ -232,12 +232,12 @@ async fn accept_all(
     connections: &Arc<Connections>,
     tasks: &TaskTracker,
 ) {
-    let mut lines = LogLimit::default();
+    let mut log_limit = LogLimit::default();
     loop {
         if is_to_fail(surface) {
             return;
         }
-        let Ok(place) = Arc::clone(&connections.places).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&connections.permits).acquire_owned().await else { return };
         let failed = match listener.accept().await {
             Ok((stream, _)) if settings.for_strangers && is_reserved(stream.as_raw_fd()) => {
                 refuse(&stream, connections.tls.is_some());
@@ -249,7 +249,7 @@ async fn accept_all(
                 let connections = Arc::clone(connections);
                 tasks.spawn(async move {
                     connections.serve(stream, from).await;
-                    drop(place);
+                    drop(permit);
                 });
                 continue;
             }
@@ -258,8 +258,8 @@ async fn accept_all(
                 error.to_string()
             }
         };
-        connections.figures.accepts_failed.fetch_add(1, Ordering::Relaxed);
-        if let Some(times) = lines.note(Instant::now()) {
+        connections.statistics.accepts_failed.fetch_add(1, Ordering::Relaxed);
+        if let Some(times) = log_limit.note(Instant::now()) {
             tracing::warn!(
                 times,
                 "accepting a connection: {failed}; raise the limit on open files (ulimit -Hn, LimitNOFILE=)"

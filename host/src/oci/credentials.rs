@@ -44,7 +44,7 @@ struct Entry {
 /// What a helper says.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Told {
+struct HelperCredentials {
     username: String,
     secret: String,
 }
@@ -123,8 +123,8 @@ async fn read(file: &Path, reference: &Reference, troubles: &mut Vec<String>) ->
     let helper = best(&content.cred_helpers, reference).into_iter().next().or(content.creds_store.as_ref());
     if let Some(helper) = helper {
         match ask(helper, key(&reference.registry)).await {
-            Ok(Some(told)) if told.username == TOKEN_USER => trouble(no_token()),
-            Ok(Some(told)) => return Some(basic(told.username, told.secret)),
+            Ok(Some(found)) if found.username == TOKEN_USER => trouble(no_token()),
+            Ok(Some(found)) => return Some(basic(found.username, found.secret)),
             Ok(None) => {}
             Err(why) => trouble(why),
         }
@@ -198,7 +198,7 @@ impl Entry {
 }
 
 /// Asks a helper, a program beside docker; none if it knows nothing of the registry.
-async fn ask(helper: &str, key: &str) -> Result<Option<Told>, String> {
+async fn ask(helper: &str, key: &str) -> Result<Option<HelperCredentials>, String> {
     if helper.is_empty() {
         return Ok(None);
     }
@@ -209,19 +209,19 @@ async fn ask(helper: &str, key: &str) -> Result<Option<Told>, String> {
     let output = timeout(Duration::from_millis(CREDENTIAL_HELPER_MS), run(&program, key))
         .await
         .map_err(|_| format!("{program} takes longer than {CREDENTIAL_HELPER_MS} ms"))?;
-    let (success, said) = output.map_err(|error| match error.kind() {
+    let (success, output) = output.map_err(|error| match error.kind() {
         ErrorKind::NotFound => format!("{program} is not installed, or not in PATH"),
         _ => format!("running {program}: {error}"),
     })?;
     if success {
-        return serde_json::from_slice(&said).map(Some).map_err(|error| format!("{program}: {error}"));
+        return serde_json::from_slice(&output).map(Some).map_err(|error| format!("{program}: {error}"));
     }
-    let said = String::from_utf8_lossy(&said);
+    let output = String::from_utf8_lossy(&output);
     // As docker's own helpers put it; they have no better way to say so.
-    if said.contains("credentials not found") { Ok(None) } else { Err(format!("{program}: {}", said.trim())) }
+    if output.contains("credentials not found") { Ok(None) } else { Err(format!("{program}: {}", output.trim())) }
 }
 
-/// Whether it ended well, and what it said. Dropped before, it is killed.
+/// Whether it ended well, and what it printed. Dropped before, it is killed.
 async fn run(program: &str, key: &str) -> std::io::Result<(bool, Vec<u8>)> {
     let mut child = Command::new(program)
         .arg("get")
@@ -233,11 +233,11 @@ async fn run(program: &str, key: &str) -> std::io::Result<(bool, Vec<u8>)> {
     if let Some(mut stdin) = child.stdin.take() {
         stdin.write_all(key.as_bytes()).await?;
     }
-    let mut said = Vec::new();
+    let mut output = Vec::new();
     if let Some(stdout) = child.stdout.take() {
-        stdout.take(HELPER_BYTES_MAX).read_to_end(&mut said).await?;
+        stdout.take(HELPER_BYTES_MAX).read_to_end(&mut output).await?;
     }
-    Ok((child.wait().await?.success(), said))
+    Ok((child.wait().await?.success(), output))
 }
 
 #[cfg(test)]

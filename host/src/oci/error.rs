@@ -23,7 +23,7 @@ pub enum Error {
 const TEXT_BYTES_MAX: usize = 300;
 
 /// Words of those that give no token for the credentials that they were shown.
-const NO: [&str; 9] =
+const DENIAL_WORDS: [&str; 9] =
     ["unauthorized", "unauthenticated", "denied", "forbidden", "incorrect", "invalid", "credential", "password", "401"];
 
 impl Error {
@@ -36,13 +36,14 @@ impl Error {
             E::IoError(error) if is_wrong_digest(&error) => Self::refused(registry, &causes(&error)),
             E::IoError(error) => Self::silent(registry, is_plain, &root(&error)),
             E::AuthenticationFailure(text) => {
-                Self::Unavailable(format!("registry {registry} gives no token: {}: try again later", shown(&text)))
+                Self::Unavailable(format!("registry {registry} gives no token: {}: try again later", one_line(&text)))
             }
-            E::RegistryError { envelope, .. } => Self::told(registry, &envelope),
+            E::RegistryError { envelope, .. } => Self::of_envelope(registry, &envelope),
             E::ServerError { code: 404, .. } => Self::absent(registry),
-            E::ServerError { code, message, .. } if code >= 500 || code == 429 => {
-                Self::Unavailable(format!("registry {registry} answers {code}: {}: try again later", shown(&message)))
-            }
+            E::ServerError { code, message, .. } if code >= 500 || code == 429 => Self::Unavailable(format!(
+                "registry {registry} answers {code}: {}: try again later",
+                one_line(&message)
+            )),
             E::ImageIndexParsingNoPlatformResolverError | E::ImageManifestNotFoundError(_) => {
                 Self::refused(registry, "the index has no manifest for the architecture wasm: name the manifest itself")
             }
@@ -56,7 +57,7 @@ impl Error {
     }
 
     pub(super) fn refused(registry: &str, why: &str) -> Self {
-        Self::Refused(format!("registry {registry}: {}", shown(why)))
+        Self::Refused(format!("registry {registry}: {}", one_line(why)))
     }
 
     fn silent(registry: &str, is_plain: bool, why: &str) -> Self {
@@ -66,7 +67,7 @@ impl Error {
         } else {
             "start it, or check its name and the network"
         };
-        Self::Unavailable(format!("registry {registry} does not answer: {}: {remedy}", shown(why)))
+        Self::Unavailable(format!("registry {registry} does not answer: {}: {remedy}", one_line(why)))
     }
 
     /// It says no to who asks, for a reason of its own: `token` is what it says where it gives no token for the credentials.
@@ -77,7 +78,7 @@ impl Error {
             (Some(file), Some(text)) => format!(
                 "it takes the credentials of {} no longer, or never did ({}): {again}",
                 file.display(),
-                shown(text)
+                one_line(text)
             ),
             (Some(file), None) => format!(
                 "the credentials of {} are wrong, expired or revoked, or have no right to it: {again}",
@@ -89,7 +90,7 @@ impl Error {
             }
             (None, _) => format!(
                 "it is not public, and credentials for it could not be used ({}): {again}",
-                shown(&login.troubles.join("; "))
+                one_line(&login.troubles.join("; "))
             ),
         };
         Self::Denied(format!("registry {registry} denies access to {repository}: {why}"))
@@ -104,7 +105,7 @@ impl Error {
             // The same for every status but 200, that of a service which is down included: what it says has to tell.
             E::AuthenticationFailure(text) => {
                 let text = text.to_lowercase();
-                NO.iter().any(|word| text.contains(word))
+                DENIAL_WORDS.iter().any(|word| text.contains(word))
             }
             _ => false,
         }
@@ -116,7 +117,7 @@ impl Error {
         ))
     }
 
-    fn told(registry: &str, envelope: &OciEnvelope) -> Self {
+    fn of_envelope(registry: &str, envelope: &OciEnvelope) -> Self {
         use OciErrorCode as C;
         let absent = [C::ManifestUnknown, C::NameUnknown, C::NotFound, C::BlobUnknown, C::ManifestBlobUnknown];
         if has(envelope, &absent) {
@@ -162,7 +163,7 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// What a stranger says, on one line and no longer than bearable.
-fn shown(text: &str) -> String {
+fn one_line(text: &str) -> String {
     let line: String = text.trim().chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     let end = line.floor_char_boundary(TEXT_BYTES_MAX);
     if end < line.len() { format!("{}…", &line[..end]) } else { line }

@@ -45,7 +45,7 @@ pub struct Registries {
     known: Mutex<HashMap<String, Registry>>,
 }
 
-/// One of them. A slow one takes up no place of another.
+/// One of them. A slow one takes up no permit of another.
 #[derive(Clone)]
 struct Registry {
     resolves: Arc<Semaphore>,
@@ -58,8 +58,8 @@ struct Registry {
 
 impl Default for Registry {
     fn default() -> Self {
-        let places = || Arc::new(Semaphore::new(REGISTRY_TRANSFERS_MAX));
-        Self { resolves: places(), pulls: places(), clients: VecDeque::new(), troubles: Vec::new() }
+        let permits = || Arc::new(Semaphore::new(REGISTRY_TRANSFERS_MAX));
+        Self { resolves: permits(), pulls: permits(), clients: VecDeque::new(), troubles: Vec::new() }
     }
 }
 
@@ -76,7 +76,7 @@ impl Registries {
     pub async fn resolve(&self, reference: &Reference, known: Option<&Artifact>) -> Result<Artifact, Error> {
         let name = &reference.registry;
         let resolves = self.with(name, |registry| Arc::clone(&registry.resolves));
-        let _place = resolves.acquire().await;
+        let _permit = resolves.acquire().await;
         timeout(Duration::from_millis(REGISTRY_RESOLVE_MS), self.resolve_at_last(reference, known))
             .await
             .unwrap_or_else(|_| Err(Error::too_slow(name, "the manifest", REGISTRY_RESOLVE_MS)))
@@ -110,7 +110,7 @@ impl Registries {
     pub async fn pull(&self, reference: &Reference, artifact: &Artifact, bytes_max: u64) -> Result<Vec<u8>, Error> {
         let name = &reference.registry;
         let pulls = self.with(name, |registry| Arc::clone(&registry.pulls));
-        let _place = pulls.acquire().await;
+        let _permit = pulls.acquire().await;
         timeout(Duration::from_millis(REGISTRY_TRANSFER_MS), self.pull_at_last(reference, artifact, bytes_max))
             .await
             .unwrap_or_else(|_| Err(Error::too_slow(name, "the component", REGISTRY_TRANSFER_MS)))

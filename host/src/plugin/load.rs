@@ -1,6 +1,7 @@
 //! Load: read, compile, type-check, probe, examples. Nothing here changes what serves.
 
 pub(crate) mod blocking;
+mod busy_retry;
 pub(crate) mod cache;
 pub(crate) mod compiler;
 pub(crate) mod engine;
@@ -8,7 +9,6 @@ pub(crate) mod examples;
 pub(crate) mod file;
 pub(crate) mod oci_cache;
 pub(crate) mod origin;
-mod patience;
 pub(crate) mod reset;
 pub(crate) mod sources;
 pub(crate) mod turn;
@@ -22,9 +22,9 @@ use super::run::plugin_state::PluginState;
 use super::run::runtime::Runtime;
 use crate::config::Limits;
 use blocking::{blocking, reading};
+use busy_retry::retry_while_busy;
 use engine::Engine;
 use examples::Examples;
-use patience::while_too_busy;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -220,7 +220,7 @@ impl Engine {
             functions: typed.functions,
             sandbox: Arc::new(Sandbox { digest, isolation, component, plugin_state, runtime }),
         });
-        while_too_busy(|| plugin.probe(), &Default::default())
+        retry_while_busy(|| plugin.probe(), &Default::default())
             .await
             .map_err(LoadError::of_probe)?
             .map_err(|error| LoadError::TypeCheck(format!("{error:#}")))?;

@@ -44,7 +44,7 @@ pub use run::isolation::Isolation;
 pub use run::response::{BrokenOff, Pieces, ResponseBody};
 pub use run::runtime::EngineError;
 pub use slot::history::{NothingToGoBackTo, RefusedGeneration};
-pub use slot::slots::{Gone, Slots, UnloadError};
+pub use slot::slots::{Slots, UnloadError, UnloadReport};
 pub use slot::status::{Previous, SlotState, SlotStatus};
 pub use slot::{Cause, Loaded, PluginStage, PutError, Slot};
 pub use watch::Watch;

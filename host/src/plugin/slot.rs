@@ -82,7 +82,7 @@ impl Slot {
 
     /// All that is to be told of it.
     pub fn status(&self) -> SlotStatus {
-        SlotStatus::of(self.source(), &self.plugin_state, self.history.told())
+        SlotStatus::of(self.source(), &self.plugin_state, self.history.view())
     }
 
     /// Lets nothing be loaded into it any more; calls that hold the slot end on what serves. Returns the last generation's
@@ -112,7 +112,7 @@ impl Slot {
     }
 
     /// What became of its calls, of all generations.
-    pub fn figures(&self) -> HopCounts {
+    pub fn counts(&self) -> HopCounts {
         self.plugin_state.hop.figures()
     }
 
@@ -126,16 +126,16 @@ impl Slot {
     /// # Errors
     /// When there is no earlier generation, or the plugin was unloaded.
     pub fn rollback(&self) -> Result<Arc<ServedBy>, NothingToGoBackTo> {
-        let stamp = self.history.roll_back()?;
+        let served_by = self.history.roll_back()?;
         self.origin.leave_alone();
-        Ok(stamp)
+        Ok(served_by)
     }
 
     /// Calls a role of the generation that serves now. `request_id` is for the log, and `number` says which call it is.
     pub async fn call<R: Role>(&self, input: R::In, request_id: &str, number: CallNumber) -> Answer<R::Out> {
         let serving = self.history.serving();
         let result = self.call_generation::<R>(serving.as_ref(), input, request_id, number).await;
-        Answer { by: serving.map(|serving| Arc::clone(&serving.stamp)), result }
+        Answer { by: serving.map(|serving| Arc::clone(&serving.served_by)), result }
     }
 
     /// Calls a role of the generation that serves; none if the slot is empty.
@@ -197,7 +197,7 @@ impl Slot {
         if let Some(error) = error
             && self.plugin_state.admit_failure()
         {
-            let ServedBy { plugin, generation, .. } = &*serving.stamp;
+            let ServedBy { plugin, generation, .. } = &*serving.served_by;
             // Escaped: the text may be the guest's own, and must not forge lines.
             let error = error.to_string();
             let error = shortened(&error, LOG_LINE_BYTES_MAX);
@@ -219,7 +219,7 @@ impl Slot {
     fn pause(&self, serving: &Generation, trial: Trial) {
         if let Some(length) = serving.health.pause(trial) {
             self.history.paused();
-            let ServedBy { plugin, generation, .. } = &*serving.stamp;
+            let ServedBy { plugin, generation, .. } = &*serving.served_by;
             let pause_ms = length.as_millis() as u64;
             tracing::error!(
                 plugin,

@@ -1,7 +1,7 @@
 //! `tidegate dead-letters list`: what was lost, one line each.
 
 use super::Source;
-use crate::cli::shown::one_line;
+use crate::cli::render::one_line;
 use crate::cli::table::table;
 use crate::dead_letters::{Letter, LetterHop};
 use crate::system::output::{note, print};

@@ -48,7 +48,7 @@ pub(super) fn call(
         let loaded =
             slots.load(&slot, Cause::Asked).await.with_context(|| format!("{} is refused", component.display()))?;
         if let (Some(loaded), Some(by)) = (loaded, by) {
-            compare(component, &loaded.stamp.digest, &by);
+            compare(component, &loaded.served_by.digest, &by);
         }
         match input {
             Input::Message { topic, metadata, body_base64: Base64(body) } => {

@@ -1,7 +1,7 @@
 //! `tidegate dead-letters show`: all of one letter, or just the bytes that were lost.
 
 use super::Source;
-use crate::cli::shown::{bytes, field, frames, lines, metadata};
+use crate::cli::render::{bytes, field, frames, lines, metadata};
 use crate::dead_letters::{Base64, Input, Letter};
 use crate::system::output::print;
 use clap::Args;
@@ -45,15 +45,15 @@ fn raw(input: &Input) -> Vec<u8> {
 
 fn whole(letter: &Letter) -> String {
     let Letter { id, time, hop, route, reason, error, by, seed, number, input } = letter;
-    let mut shown = field("id", id) + &field("time", time) + &field("hop", hop.as_str()) + &field("route", route);
-    shown += &(field("reason", reason) + &lines("error", error));
+    let mut text = field("id", id) + &field("time", time) + &field("hop", hop.as_str()) + &field("route", route);
+    text += &(field("reason", reason) + &lines("error", error));
     if let Some(by) = by {
-        shown +=
+        text +=
             &(field("plugin", &format!("{}, generation {}", by.plugin, by.generation)) + &field("digest", &by.digest));
     }
     let fixed = if seed.fixed { "set by the user" } else { "of that run" };
-    shown += &format!("seed: {}, {fixed}\nnumber: {number}\n", seed.value);
-    shown + &contents(input)
+    text += &format!("seed: {}, {fixed}\nnumber: {number}\n", seed.value);
+    text + &contents(input)
 }
 
 fn contents(input: &Input) -> String {

@@ -1,6 +1,6 @@
 //! `tidegate plugin check`: takes a file through the same stages as the host, and tells what it found.
 
-use super::sandbox::{Component, Workbench, block_on};
+use super::workbench::{ComponentFile, Workbench, block_on};
 use crate::plugin::Plugin;
 use crate::system::output::print;
 use anyhow::Context;
@@ -35,9 +35,9 @@ struct CheckReport {
 
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let component = Component::at(self.file.clone())?;
-        let sandbox = Workbench::new(None)?;
-        let plugin = block_on(async { Ok(sandbox.load(&component, BTreeMap::new(), None).await?) })
+        let component = ComponentFile::at(self.file.clone())?;
+        let workbench = Workbench::new(None)?;
+        let plugin = block_on(async { Ok(workbench.load(&component, BTreeMap::new(), None).await?) })
             .with_context(|| format!("{} is refused", self.file.display()))?;
         let report = CheckReport::new(component.name, &plugin);
         if self.json {

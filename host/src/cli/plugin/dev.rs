@@ -4,9 +4,9 @@ mod live;
 mod own_host;
 
 use super::changes::{Changes, WatchedSources};
-use super::draft::Draft;
-use super::sandbox::Workbench;
+use super::source_folder::SourceFolder;
 use super::test::{Tested, line};
+use super::workbench::Workbench;
 use crate::config::{Address, GIVE_UP_MS};
 use crate::system::output::{note, try_print};
 use crate::system::shutdown::{Ask, Signals};
@@ -41,14 +41,14 @@ pub(in crate::cli) struct Dev {
 
 impl Dev {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let draft = Draft::new(&self.dir, self.name)?;
+        let folder = SourceFolder::new(&self.dir, self.name)?;
         let over = CancellationToken::new();
         let live = match self.host {
-            Some(address) => Live::in_running_host(draft.name(), address, self.token_file),
+            Some(address) => Live::in_running_host(folder.name(), address, self.token_file),
             None => Live::in_own_host(HostFlags::read(self.host_flags)?, over.clone()),
         };
         let runtime = tokio::runtime::Runtime::new().context("starting threads")?;
-        let ended = runtime.block_on(rounds_until_signal(draft, live, over));
+        let ended = runtime.block_on(rounds_until_signal(folder, live, over));
         // A compiler of the guest's language that is at work is not waited for.
         runtime.shutdown_timeout(Duration::from_millis(GIVE_UP_MS));
         ended.map(Live::last_words)
@@ -56,10 +56,10 @@ impl Dev {
 }
 
 /// Ends with a signal, or with its own host, and then with the exit code of that.
-async fn rounds_until_signal(draft: Draft, mut live: Live, over: CancellationToken) -> anyhow::Result<Live> {
+async fn rounds_until_signal(folder: SourceFolder, mut live: Live, over: CancellationToken) -> anyhow::Result<Live> {
     let mut signals = Signals::listen().context("listening to signals")?;
     tokio::select! {
-        failed = rounds(&draft, &mut live) => return Err(failed),
+        failed = rounds(&folder, &mut live) => return Err(failed),
         () = async { while signals.next().await != Ask::Stop {} } => {}
         () = over.cancelled() => {}
     }
@@ -68,17 +68,17 @@ async fn rounds_until_signal(draft: Draft, mut live: Live, over: CancellationTok
 }
 
 /// One round after another, until the own host cannot start.
-async fn rounds(draft: &Draft, live: &mut Live) -> anyhow::Error {
-    let sandbox = match Workbench::new(None) {
-        Ok(sandbox) => sandbox,
+async fn rounds(folder: &SourceFolder, live: &mut Live) -> anyhow::Error {
+    let workbench = match Workbench::new(None) {
+        Ok(workbench) => workbench,
         Err(error) => return error,
     };
-    let mut changes = match Changes::new(WatchedSources { files: Vec::new(), folder: Some(draft.dir().to_owned()) }) {
+    let mut changes = match Changes::new(WatchedSources { files: Vec::new(), folder: Some(folder.dir().to_owned()) }) {
         Ok(changes) => changes,
         Err(error) => return error,
     };
     loop {
-        match round(draft, &sandbox, live).await {
+        match round(folder, &workbench, live).await {
             // Whoever started this may have closed its output; that is no reason not to go on.
             Ok(line) => drop(try_print(format!("{line}\n"))),
             Err(error) => return error,
@@ -88,36 +88,36 @@ async fn rounds(draft: &Draft, live: &mut Live) -> anyhow::Error {
 }
 
 /// Builds, tests and swaps, and says in one line what came of it; what tools and examples say stands above, on stderr.
-async fn round(draft: &Draft, sandbox: &Workbench, live: &mut Live) -> anyhow::Result<String> {
+async fn round(folder: &SourceFolder, workbench: &Workbench, live: &mut Live) -> anyhow::Result<String> {
     let began = Instant::now();
-    let component = draft.build().await;
+    let component = folder.build().await;
     let build_ms = began.elapsed().as_millis();
     let component = match component {
         Ok(component) => component,
         Err(error) => return Ok(format!("build failed after {build_ms} ms: {error:#}; {live}")),
     };
-    let tested = match Tested::of(sandbox, &component, None).await {
+    let tested = match Tested::of(workbench, &component, None).await {
         Ok(tested) => tested,
         Err(error) => return Ok(format!("built {build_ms} ms, not tested: {error:#}; {live}")),
     };
-    let mut told = format!("built {build_ms} ms, ");
+    let mut summary = format!("built {build_ms} ms, ");
     match tested {
-        None => told += "no examples",
+        None => summary += "no examples",
         Some(tested) => {
-            told += &format!("tested {}/{}", tested.passed(), tested.count);
+            summary += &format!("tested {}/{}", tested.passed(), tested.count);
             if !tested.all_passed() {
                 for missed in tested.outcomes.iter().filter(|outcome| outcome.difference.is_some()) {
                     note(line(missed));
                 }
-                return Ok(format!("{told}, not swapped: what differs stands above; {live}"));
+                return Ok(format!("{summary}, not swapped: what differs stands above; {live}"));
             }
         }
     }
-    let swapped = live.swap(draft, &component).await?;
+    let swapped = live.swap(folder, &component).await?;
     let total_ms = began.elapsed().as_millis();
     Ok(match swapped {
-        Swapped::Live => format!("{told}, {live}, {total_ms} ms"),
-        Swapped::Unchanged => format!("{told}, unchanged, {live}, {total_ms} ms"),
-        Swapped::Refused(error) => format!("{told}, not swapped: {error:#}; {live}"),
+        Swapped::Live => format!("{summary}, {live}, {total_ms} ms"),
+        Swapped::Unchanged => format!("{summary}, unchanged, {live}, {total_ms} ms"),
+        Swapped::Refused(error) => format!("{summary}, not swapped: {error:#}; {live}"),
     })
 }

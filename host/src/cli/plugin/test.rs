@@ -1,8 +1,8 @@
 //! `tidegate plugin test`: tries a component, or what a folder builds to, on its examples, and tells of each.
 
 use super::changes::{Changes, WatchedSources};
-use super::draft::Draft;
-use super::sandbox::{Component, Workbench, block_on};
+use super::source_folder::SourceFolder;
+use super::workbench::{ComponentFile, Workbench, block_on};
 use crate::plugin::{EXAMPLES_SECTION, Examples, Outcome, custom_section};
 use crate::system::output::{note, print, try_print, unless_unread};
 use crate::system::shutdown::{Ask, Signals};
@@ -28,21 +28,21 @@ pub(in crate::cli) struct Test {
 
 impl Test {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let sandbox = Workbench::new(None)?;
+        let workbench = Workbench::new(None)?;
         let subject = Subject::of(&self.path)?;
         block_on(async {
             if self.watch {
-                return self.keep_trying(&subject, &sandbox).await;
+                return self.keep_trying(&subject, &workbench).await;
             }
-            let passed = self.try_once(&subject, &sandbox).await?;
+            let passed = self.try_once(&subject, &workbench).await?;
             Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         })
     }
 
     /// Whether all examples passed.
-    async fn try_once(&self, subject: &Subject, sandbox: &Workbench) -> anyhow::Result<bool> {
+    async fn try_once(&self, subject: &Subject, workbench: &Workbench) -> anyhow::Result<bool> {
         let component = subject.component().await?;
-        let tested = Tested::of(sandbox, &component, self.examples.as_deref()).await?;
+        let tested = Tested::of(workbench, &component, self.examples.as_deref()).await?;
         let Some(tested) = tested else {
             bail!(
                 "{} carries no examples: put an examples.toml into its folder and build it again, or name one with \
@@ -58,17 +58,17 @@ impl Test {
     }
 
     /// Ends with a signal, or once nobody reads what it says, and then well: there is no other way to end it.
-    async fn keep_trying(&self, subject: &Subject, sandbox: &Workbench) -> anyhow::Result<ExitCode> {
+    async fn keep_trying(&self, subject: &Subject, workbench: &Workbench) -> anyhow::Result<ExitCode> {
         let mut signals = Signals::listen().context("listening to signals")?;
         let mut watched = WatchedSources { files: self.examples.iter().cloned().collect(), folder: None };
         match subject {
             Subject::File(component) => watched.files.push(component.path.clone()),
-            Subject::Folder(draft) => watched.folder = Some(draft.dir().to_owned()),
+            Subject::Folder(folder) => watched.folder = Some(folder.dir().to_owned()),
         }
         let mut changes = Changes::new(watched)?;
         let rounds = async {
             loop {
-                if let Err(error) = self.try_once(subject, sandbox).await {
+                if let Err(error) = self.try_once(subject, workbench).await {
                     note(format_args!("error: {error:#}"));
                 }
                 try_print("waiting for changes; Ctrl-C ends\n")?;
@@ -87,23 +87,23 @@ impl Test {
 
 /// What is tried.
 enum Subject {
-    File(Component),
-    Folder(Draft),
+    File(ComponentFile),
+    Folder(SourceFolder),
 }
 
 impl Subject {
     fn of(path: &Path) -> anyhow::Result<Self> {
         if path.is_dir() {
-            return Ok(Self::Folder(Draft::new(path, None)?));
+            return Ok(Self::Folder(SourceFolder::new(path, None)?));
         }
-        Ok(Self::File(Component::at(path.to_owned())?))
+        Ok(Self::File(ComponentFile::at(path.to_owned())?))
     }
 
     /// The component, which a folder is built to.
-    async fn component(&self) -> anyhow::Result<Component> {
+    async fn component(&self) -> anyhow::Result<ComponentFile> {
         match self {
             Self::File(component) => Ok(component.clone()),
-            Self::Folder(draft) => draft.build().await,
+            Self::Folder(folder) => folder.build().await,
         }
     }
 }
@@ -121,8 +121,8 @@ impl Tested {
     /// # Errors
     /// When the component cannot be loaded, or the examples cannot be read.
     pub(super) async fn of(
-        sandbox: &Workbench,
-        component: &Component,
+        workbench: &Workbench,
+        component: &ComponentFile,
         examples: Option<&Path>,
     ) -> anyhow::Result<Option<Self>> {
         let examples = match examples {
@@ -133,7 +133,7 @@ impl Tested {
             None => carried(&component.path)?,
         };
         // Loaded without them: here each of them is to be told of, not only the first that fails.
-        let loaded = sandbox.load(component, BTreeMap::new(), Some(Examples::default())).await;
+        let loaded = workbench.load(component, BTreeMap::new(), Some(Examples::default())).await;
         let plugin = loaded.with_context(|| format!("{} is refused", component.path.display()))?;
         let Some(examples) = examples else { return Ok(None) };
         Ok(Some(Self { count: examples.count(), outcomes: examples.try_on(&plugin).await }))

@@ -91,12 +91,14 @@ pub(super) async fn answer(
         (None | Some("transform"), Some(message), None) => {
             let message = Arc::new(message.read(request_id)?);
             let answer = slot.call::<Transform>(Arc::clone(&message), message.request_id(), number).await;
-            stamped(answer, |message| Output::Transform { message: message.map(Message::from) })
+            with_generation(answer, |message| Output::Transform { message: message.map(Message::from) })
         }
         (None | Some("reply-policy"), None, Some(request)) => {
             let request = Arc::new(request.read(request_id)?);
             let answer = slot.call::<ReplyPolicy>(Arc::clone(&request), request.request_id(), number).await;
-            stamped(answer, |replies| Output::ReplyPolicy { replies: replies.into_iter().map(Reply::from).collect() })
+            with_generation(answer, |replies| Output::ReplyPolicy {
+                replies: replies.into_iter().map(Reply::from).collect(),
+            })
         }
         (Some("http-handler"), ..) => Err(Problem::Malformed(
             "an http-handler is called by its route, as any client does: nothing of it is published anyway".to_owned(),
@@ -166,7 +168,7 @@ impl From<plugin::Reply> for Reply {
 }
 
 /// The answer says whose it is, and so does a failure, in its headers.
-fn stamped<T>(Answer { by, result }: Answer<T>, output: impl FnOnce(T) -> Output) -> Result<Response, Problem> {
+fn with_generation<T>(Answer { by, result }: Answer<T>, output: impl FnOnce(T) -> Output) -> Result<Response, Problem> {
     let mut response = match (&by, result) {
         (Some(by), Ok(returned)) => {
             let (plugin, generation, digest) = (&by.plugin, by.generation, &by.digest);

@@ -57,7 +57,7 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 /// Where a request came in.
 pub(super) struct Mount<'a> {
     /// The name of the plugin.
-    pub(super) mount: &'a str,
+    pub(super) name: &'a str,
     /// What stands below the mount, with the `/` that it begins with.
     pub(super) path: &'a str,
     /// Path and query below the mount.
@@ -68,8 +68,8 @@ pub(super) struct Mount<'a> {
 }
 
 /// Takes out of a request what does not pass, and puts in what the host knows.
-pub(super) fn for_handler(headers: &mut HeaderMap, head: &Head, place: &Mount<'_>) {
-    let Mount { mount, path, target, scheme, trusted } = place;
+pub(super) fn for_handler(headers: &mut HeaderMap, head: &Head, mount: &Mount<'_>) {
+    let Mount { name, path, target, scheme, trusted } = mount;
     strip_connection(headers);
     strip(headers, |field| {
         let spelt = field.replace('_', "-");
@@ -84,17 +84,17 @@ pub(super) fn for_handler(headers: &mut HeaderMap, head: &Head, place: &Mount<'_
     };
     let own = HeaderName::from_static;
     say(own("tidegate-request"), head.id.clone());
-    say(own("x-forwarded-prefix"), format!("/{mount}"));
+    say(own("x-forwarded-prefix"), format!("/{name}"));
     // As Spin's components expect them.
     say(own("spin-path-info"), (*path).to_owned());
-    say(own("spin-component-route"), format!("/{mount}"));
-    say(own("spin-matched-route"), format!("/{mount}/..."));
-    say(own("spin-raw-component-route"), format!("/{mount}/..."));
+    say(own("spin-component-route"), format!("/{name}"));
+    say(own("spin-matched-route"), format!("/{name}/..."));
+    say(own("spin-raw-component-route"), format!("/{name}/..."));
     say(own("spin-base-path"), "/".to_owned());
     let peer = SocketAddr::new(head.from.ip().to_canonical(), head.from.port());
     say(own("spin-client-addr"), peer.to_string());
     if let Some(authority) = &head.authority {
-        say(own("spin-full-url"), format!("{scheme}://{authority}/{mount}{target}"));
+        say(own("spin-full-url"), format!("{scheme}://{authority}/{name}{target}"));
     }
 
     // A gateway's word stands; its own address is added as gateways do it.

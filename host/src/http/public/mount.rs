@@ -69,8 +69,8 @@ impl Public {
             headers.remove(AUTHORIZATION);
         }
         let trusted = self.trusted_gateways.iter().any(|gateway| gateway.contains(head.from.ip()));
-        let place = Mount { mount: name, path, target, scheme: self.scheme(), trusted };
-        fields::for_handler(&mut headers, head, &place);
+        let mount = Mount { name, path, target, scheme: self.scheme(), trusted };
+        fields::for_handler(&mut headers, head, &mount);
         headers
     }
 

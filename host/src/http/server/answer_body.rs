@@ -18,7 +18,7 @@ pub(super) struct AnswerBody<B> {
     rest: Bytes,
     activity: RequestActivity,
     _open: OpenRequest,
-    _place: Option<OwnedSemaphorePermit>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl<B> AnswerBody<B> {
@@ -26,10 +26,10 @@ impl<B> AnswerBody<B> {
         body: B,
         mut activity: RequestActivity,
         open: OpenRequest,
-        place: Option<OwnedSemaphorePermit>,
+        permit: Option<OwnedSemaphorePermit>,
     ) -> Self {
         activity.taken();
-        Self { body, rest: Bytes::new(), activity, _open: open, _place: place }
+        Self { body, rest: Bytes::new(), activity, _open: open, _permit: permit }
     }
 }
 

@@ -14,7 +14,7 @@ use warp::http::header::CONTENT_LENGTH;
 /// The memory of a body that begins to come. It is doubled when that is full: what is announced takes none before it comes.
 const BEGUN_BYTES: usize = 64 << 10;
 
-/// The whole body, as long as it may be: `bound` has its name and its bytes. All of it may take `patience`: a client that
+/// The whole body, as long as it may be: `bound` has its name and its bytes. All of it may take `time_max`: a client that
 /// sends a byte now and then gets no more time than one that sends none.
 ///
 /// # Errors
@@ -23,9 +23,9 @@ pub(crate) async fn read<B: Buf>(
     headers: &HeaderMap,
     body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
     bound: (&'static str, usize),
-    patience: Duration,
+    time_max: Duration,
 ) -> Result<Vec<u8>, Problem> {
-    timeout(patience, collect(headers, body, bound, |_| Ok(()))).await.map_err(|_| Problem::BodyTimeout)?
+    timeout(time_max, collect(headers, body, bound, |_| Ok(()))).await.map_err(|_| Problem::BodyTimeout)?
 }
 
 /// `make_room` is asked for each piece of memory before it is taken.
@@ -83,12 +83,12 @@ pub(crate) async fn read_within<B: Buf>(
     headers: &HeaderMap,
     body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
     bound: (&'static str, usize),
-    patience: Duration,
+    time_max: Duration,
 ) -> Result<InFlight, Problem> {
     let mut held = budget.reserve(share, 0)?;
     let make_room = |bytes| if held.grow(bytes) { Ok(()) } else { Err(budget.no_room()) };
     let bytes = collect(headers, body, bound, make_room);
-    let bytes = timeout(patience, bytes).await.map_err(|_| Problem::BodyTimeout)??;
+    let bytes = timeout(time_max, bytes).await.map_err(|_| Problem::BodyTimeout)??;
     held.settle(bytes.len());
     Ok(InFlight { bytes, held })
 }

@@ -6,7 +6,7 @@ use super::refusals::HeadRefusals;
 use super::socket::Socket;
 use super::statistics::{CutOff, OpenConnection, ServerStatistics};
 use super::tls::{HTTP_2, Tls};
-use crate::config::{HTTP_FAREWELL_MS, HTTP_WAY_MADE_MS, HTTP2_PING_MS};
+use crate::config::{HTTP_CROWDED_IDLE_MS, HTTP_FAREWELL_MS, HTTP2_PING_MS};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
@@ -24,8 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 /// The clock of the timers is no finer.
 const LOOK_MIN: Duration = Duration::from_millis(1);
-/// What an idle client gets, and how often it is looked at, where it makes way for others.
-const WAY_MADE: Duration = Duration::from_millis(HTTP_WAY_MADE_MS);
+/// What an idle client gets, and how often it is looked at, where it is closed in favour of others.
+const CROWDED_IDLE: Duration = Duration::from_millis(HTTP_CROWDED_IDLE_MS);
 const FAREWELL: Duration = Duration::from_millis(HTTP_FAREWELL_MS);
 
 /// As many headers hyper takes by itself, and without memory of its own for each request.
@@ -35,17 +35,17 @@ const HYPER_HEADERS_MAX: usize = 100;
 pub(super) struct Connections {
     pub(super) middleware: Arc<Middleware>,
     pub(super) tls: Option<Arc<Tls>>,
-    pub(super) figures: Arc<ServerStatistics>,
-    pub(super) patience: Timeouts,
+    pub(super) statistics: Arc<ServerStatistics>,
+    pub(super) timeouts: Timeouts,
     pub(super) refusals: Arc<HeadRefusals>,
     pub(super) http1: http1::Builder,
     pub(super) http2: http2::Builder<TokioExecutor>,
     pub(super) stopping: CancellationToken,
     /// For as many as may be open at the same time.
-    pub(super) places: Arc<Semaphore>,
-    /// Whether a client that does nothing makes way for others where no place is left: whoever asks how the host is must not
+    pub(super) permits: Arc<Semaphore>,
+    /// Whether a client that does nothing is cut off soon where no permit is left: whoever asks how the host is must not
     /// wait for those who only hold a connection.
-    pub(super) makes_way: bool,
+    pub(super) evicts_idle: bool,
 }
 
 /// HTTP/1 with bounds. hyper's own timeout for heads would hold for idle connections too; [`ConnectionTimeouts`](super::connection_timeouts::ConnectionTimeouts) tells them apart. A
@@ -73,27 +73,27 @@ pub(super) fn http2(head_bytes_max: usize, streams_max: u32) -> http2::Builder<T
 impl Connections {
     /// Serves one to its end.
     pub(super) async fn serve(&self, stream: TcpStream, from: SocketAddr) {
-        let _open = OpenConnection::new(&self.figures);
+        let _open = OpenConnection::new(&self.statistics);
         let Some(tls) = &self.tls else {
             return self.serve_http1(stream, from).await;
         };
         let shaken = tokio::select! {
             () = self.stopping.cancelled() => return,
-            shaken = timeout(self.patience.handshake, tls.acceptor().accept(stream)) => shaken,
+            shaken = timeout(self.timeouts.handshake, tls.acceptor().accept(stream)) => shaken,
         };
         match shaken {
             Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) => {
                 let timeouts = ConnectionTimeouts::new(false);
-                let (stream, door) = self.ends(stream, &timeouts, from);
-                self.watch(self.http2.serve_connection(stream, door), &timeouts, from).await;
+                let (stream, service) = self.ends(stream, &timeouts, from);
+                self.watch(self.http2.serve_connection(stream, service), &timeouts, from).await;
             }
             Ok(Ok(stream)) => self.serve_http1(stream, from).await,
             Ok(Err(error)) => {
-                self.figures.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+                self.statistics.handshakes_failed.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(%from, %error, "TLS handshake failed");
             }
             Err(_) => {
-                self.figures.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+                self.statistics.handshakes_failed.fetch_add(1, Ordering::Relaxed);
                 self.cut_off(CutOff::Handshake, from);
             }
         }
@@ -104,8 +104,8 @@ impl Connections {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let timeouts = ConnectionTimeouts::new(true);
-        let (stream, door) = self.ends(stream, &timeouts, from);
-        self.watch(self.http1.serve_connection(stream, door), &timeouts, from).await;
+        let (stream, service) = self.ends(stream, &timeouts, from);
+        self.watch(self.http1.serve_connection(stream, service), &timeouts, from).await;
     }
 
     /// What hyper stands between: the client, and who answers it.
@@ -117,23 +117,23 @@ impl Connections {
     ) -> (TokioIo<Socket<S>>, ConnectionService) {
         let (timeouts, refusals) = (Arc::clone(timeouts), Arc::clone(&self.refusals));
         let socket = Socket::new(stream, Arc::clone(&timeouts), Arc::clone(&refusals));
-        let line = ClientConnection { timeouts, figures: Arc::clone(&self.figures), refusals, from };
-        (TokioIo::new(socket), self.middleware.door(line))
+        let client = ClientConnection { timeouts, statistics: Arc::clone(&self.statistics), refusals, from };
+        (TokioIo::new(socket), self.middleware.service_for(client))
     }
 
     /// What a client may take its time over, at this moment.
-    fn patience(&self) -> Timeouts {
-        let usual = self.patience;
-        match self.makes_way && self.places.available_permits() == 0 {
-            true => Timeouts { head: usual.head.min(WAY_MADE), idle: usual.idle.min(WAY_MADE), ..usual },
+    fn current_timeouts(&self) -> Timeouts {
+        let usual = self.timeouts;
+        match self.evicts_idle && self.permits.available_permits() == 0 {
+            true => Timeouts { head: usual.head.min(CROWDED_IDLE), idle: usual.idle.min(CROWDED_IDLE), ..usual },
             false => usual,
         }
     }
 
     /// When a connection is to be looked at again.
     fn due(&self, timeouts: &ConnectionTimeouts, now: Instant) -> Instant {
-        let due = timeouts.due(self.patience(), now);
-        if self.makes_way { due.min(now + WAY_MADE) } else { due }
+        let due = timeouts.due(self.current_timeouts(), now);
+        if self.evicts_idle { due.min(now + CROWDED_IDLE) } else { due }
     }
 
     /// Serves until the client ends it, takes too long, or the host ends.
@@ -167,7 +167,7 @@ impl Connections {
                     }
                     let due = self.due(timeouts, now);
                     let due = if ending.is_some() { due.min(now + FAREWELL) } else { due };
-                    match timeouts.exceeded(self.patience(), now) {
+                    match timeouts.exceeded(self.current_timeouts(), now) {
                         None => look.as_mut().reset(due.max(now + LOOK_MIN).into()),
                         // Nothing is lost with it, so the client may be told.
                         Some(CutOff::Idle) => {
@@ -184,7 +184,7 @@ impl Connections {
     }
 
     fn cut_off(&self, reason: CutOff, from: SocketAddr) {
-        self.figures.count_cut_off(reason);
+        self.statistics.count_cut_off(reason);
         tracing::debug!(%from, reason = reason.as_str(), "connection cut off");
     }
 }

@@ -19,12 +19,12 @@ pub struct Timeouts {
 
 /// The state of one connection, which its requests and its stream write and its task looks at.
 pub(super) struct ConnectionTimeouts {
-    state: Mutex<State>,
+    state: Mutex<ConnectionState>,
     /// On HTTP/2 bytes come in between requests too.
     bytes_begin_a_head: bool,
 }
 
-struct State {
+struct ConnectionState {
     /// When the last request ended, or the connection began.
     idle_since: Instant,
     /// When the first byte of a head came in that is not whole yet.
@@ -44,7 +44,7 @@ impl ConnectionTimeouts {
     pub(super) fn new(bytes_begin_a_head: bool) -> Arc<Self> {
         let now = Instant::now();
         Arc::new(Self {
-            state: Mutex::new(State {
+            state: Mutex::new(ConnectionState {
                 idle_since: now,
                 // Who connects has something to ask.
                 head_since: Some(now),
@@ -68,16 +68,16 @@ impl ConnectionTimeouts {
     }
 
     /// What the client took too long over by `now`, if anything.
-    pub(super) fn exceeded(&self, patience: Timeouts, now: Instant) -> Option<CutOff> {
+    pub(super) fn exceeded(&self, timeouts: Timeouts, now: Instant) -> Option<CutOff> {
         let state = self.lock();
         let over = |since: Instant, bound: Duration| now.saturating_duration_since(since) > bound;
-        if state.answers.iter().any(|&(_, taken)| over(taken, patience.answer)) {
+        if state.answers.iter().any(|&(_, taken)| over(taken, timeouts.answer)) {
             Some(CutOff::Answer)
         } else if state.requests > 0 {
             None
-        } else if state.head_since.is_some_and(|since| over(since, patience.head)) {
+        } else if state.head_since.is_some_and(|since| over(since, timeouts.head)) {
             Some(CutOff::Head)
-        } else if over(state.idle_since, patience.idle) {
+        } else if over(state.idle_since, timeouts.idle) {
             Some(CutOff::Idle)
         } else {
             None
@@ -86,12 +86,12 @@ impl ConnectionTimeouts {
 
     /// When the client may have taken too long at the earliest, by what it does now or begins after `now`. Ten thousand idle
     /// connections are not to be looked at more often than that.
-    pub(super) fn due(&self, patience: Timeouts, now: Instant) -> Instant {
+    pub(super) fn due(&self, timeouts: Timeouts, now: Instant) -> Instant {
         let state = self.lock();
-        let beginning = now + patience.head.min(patience.answer).min(patience.idle);
-        let answers = state.answers.iter().map(|&(_, taken)| taken + patience.answer);
-        let head = state.head_since.map(|since| since + patience.head);
-        let waits = [head, Some(state.idle_since + patience.idle)].into_iter().flatten();
+        let beginning = now + timeouts.head.min(timeouts.answer).min(timeouts.idle);
+        let answers = state.answers.iter().map(|&(_, taken)| taken + timeouts.answer);
+        let head = state.head_since.map(|since| since + timeouts.head);
+        let waits = [head, Some(state.idle_since + timeouts.idle)].into_iter().flatten();
         let waits = waits.filter(|_| state.requests == 0);
         answers.chain(waits).fold(beginning, Instant::min)
     }
@@ -140,7 +140,7 @@ impl ConnectionTimeouts {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ConnectionState> {
         // The state is whole at every panic: each change is a few assignments.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn each_stage_has_its_own_patience() {
+    fn each_stage_has_its_own_timeout() {
         let timeouts = ConnectionTimeouts::new(true);
         assert_eq!((exceeded(&timeouts, 9), exceeded(&timeouts, 11)), (None, Some(CutOff::Head)));
         let mut first = timeouts.begin();

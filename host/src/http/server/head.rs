@@ -1,4 +1,4 @@
-//! The head of a request: what came in apart from the body, and what the way in made of it.
+//! The head of a request: what came in apart from the body, and what the middleware made of it.
 
 use super::trace::Trace;
 use std::net::SocketAddr;

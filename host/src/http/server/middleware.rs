@@ -1,4 +1,4 @@
-//! The way in: what every request of a surface meets before its route, and every answer after it.
+//! Middleware: what every request of a surface meets before its route, and every answer after it.
 
 use super::answer_body::AnswerBody;
 use super::connection_timeouts::{ConnectionTimeouts, RequestActivity};
@@ -46,9 +46,9 @@ impl<B> HasBody for Response<B> {
 /// What a surface serves.
 pub type Routes = BoxedFilter<(warp::reply::Response,)>;
 
-/// The way into one surface.
+/// What stands before the routes of one surface.
 pub struct Middleware {
-    /// What is behind it.
+    /// What answers an admitted request.
     pub routes: Routes,
     /// Names for the requests.
     pub request_ids: Arc<RequestIds>,
@@ -63,7 +63,7 @@ pub struct Middleware {
 pub struct Admission {
     hop: Arc<Hop>,
     overload: Arc<OverloadDetector>,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     requests_max: usize,
     token: Option<Arc<Token>>,
 }
@@ -72,40 +72,46 @@ impl Admission {
     /// An admission that counts at `hop`, lets `requests_max` in at a time, and of those only who shows the `token`, if there
     /// is one.
     pub fn new(hop: Arc<Hop>, overload: Arc<OverloadDetector>, requests_max: usize, token: Option<Token>) -> Self {
-        Self { hop, overload, places: Arc::new(Semaphore::new(requests_max)), requests_max, token: token.map(Arc::new) }
+        Self {
+            hop,
+            overload,
+            permits: Arc::new(Semaphore::new(requests_max)),
+            requests_max,
+            token: token.map(Arc::new),
+        }
     }
 
-    /// The place that a request has until its answer is taken. What costs least is asked first: a flood must not pay.
-    fn admit(&self, head: &Parts, figures: &ServerStatistics) -> Result<OwnedSemaphorePermit, Problem> {
+    /// The permit that a request holds until its answer is taken. What costs least is asked first: a flood must not pay.
+    fn admit(&self, head: &Parts, statistics: &ServerStatistics) -> Result<OwnedSemaphorePermit, Problem> {
         if self.overload.sheds(head.uri.path(), Instant::now()) {
-            figures.requests_shed.fetch_add(1, Ordering::Relaxed);
+            statistics.requests_shed.fetch_add(1, Ordering::Relaxed);
             return Err(Problem::Overloaded);
         }
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
-            figures.requests_over_max.fetch_add(1, Ordering::Relaxed);
+        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| {
+            statistics.requests_over_max.fetch_add(1, Ordering::Relaxed);
             Problem::TooManyRequests(self.requests_max)
         })?;
         match &self.token {
             Some(token) if !token.is_shown(&head.headers) => Err(Problem::NoToken),
-            _ => Ok(place),
+            _ => Ok(permit),
         }
     }
 }
 
 impl Middleware {
-    /// The way in for the requests of one connection.
-    pub(super) fn door(self: &Arc<Self>, line: ClientConnection) -> ConnectionService {
-        ConnectionService { middleware: Arc::clone(self), line: Arc::new(line) }
+    /// The service that answers the requests of one connection.
+    pub(super) fn service_for(self: &Arc<Self>, client: ClientConnection) -> ConnectionService {
+        ConnectionService { middleware: Arc::clone(self), client: Arc::new(client) }
     }
 
     async fn answer(
         &self,
         request: Request<Incoming>,
         activity: RequestActivity,
-        line: &ClientConnection,
+        client: &ClientConnection,
     ) -> Response<AnswerBody<RouteBody>> {
-        let figures = &line.figures;
-        let open = OpenRequest::new(figures);
+        let statistics = &client.statistics;
+        let open = OpenRequest::new(statistics);
         let passage = self.admission.as_ref().map(|admission| admission.hop.enter().of_client());
         let (parts, body) = request.into_parts();
         let trace = Trace::of(&parts.headers);
@@ -117,13 +123,13 @@ impl Middleware {
         let waits = parts.headers.contains_key(EXPECT);
         let (body, rest) = RequestBody::new(body);
 
-        let (mut response, place) = match self.admit(&parts, line) {
-            Ok((place, authority)) => {
+        let (mut response, permit) = match self.admit(&parts, client) {
+            Ok((permit, authority)) => {
                 let mut request = Request::new(body);
                 // Whole, and once: what a route needs of it, it reads there.
-                request.extensions_mut().insert(Arc::new(Head { parts, id, trace, authority, from: line.from }));
+                request.extensions_mut().insert(Arc::new(Head { parts, id, trace, authority, from: client.from }));
                 let routes = TowerToHyperService::new(warp::service(self.routes.clone()));
-                (routes.call(request).await.unwrap_or_else(|never| match never {}), place)
+                (routes.call(request).await.unwrap_or_else(|never| match never {}), permit)
             }
             Err(problem) => {
                 drop(body);
@@ -133,8 +139,8 @@ impl Middleware {
 
         let headers = response.headers_mut();
         // HTTP/2 ends a stream without its connection.
-        if line.timeouts.is_http1() && !rest.take_in(waits).await {
-            line.timeouts.set_unread();
+        if client.timeouts.is_http1() && !rest.take_in(waits).await {
+            client.timeouts.set_unread();
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -142,9 +148,9 @@ impl Middleware {
             headers.insert(TIDEGATE_REQUEST, id);
         }
         let status = response.status().as_u16();
-        figures.count_answer(status);
+        statistics.count_answer(status);
         if response.extensions().get::<OverBytes>().is_some() {
-            figures.requests_over_bytes.fetch_add(1, Ordering::Relaxed);
+            statistics.requests_over_bytes.fetch_add(1, Ordering::Relaxed);
         }
         if let Some((began, request_id, method, route)) = logged {
             let by = response.extensions().get::<Arc<ServedBy>>();
@@ -155,24 +161,24 @@ impl Middleware {
         if let Some(passage) = passage {
             passage.out();
         }
-        response.map(|body| AnswerBody::new(body, activity, open, place))
+        response.map(|body| AnswerBody::new(body, activity, open, permit))
     }
 
-    /// The place of a request, and whom it is for.
+    /// The permit of a request, and whom it is for.
     fn admit(
         &self,
         head: &Parts,
-        line: &ClientConnection,
+        client: &ClientConnection,
     ) -> Result<(Option<OwnedSemaphorePermit>, Option<Authority>), Problem> {
-        let place = self.admission.as_ref().map(|admission| admission.admit(head, &line.figures)).transpose()?;
+        let permit = self.admission.as_ref().map(|admission| admission.admit(head, &client.statistics)).transpose()?;
         // hyper counts those of HTTP/1.
-        if head.headers.len() > line.refusals.headers_max {
-            return Err(line.refusals.head_too_large());
+        if head.headers.len() > client.refusals.headers_max {
+            return Err(client.refusals.head_too_large());
         }
         let authority = framing::check(head)?;
         match uri_bytes(&head.uri) > self.uri_bytes_max {
             true => Err(Problem::UriTooLong(self.uri_bytes_max)),
-            false => Ok((place, authority)),
+            false => Ok((permit, authority)),
         }
     }
 }
@@ -184,7 +190,7 @@ fn uri_bytes(uri: &Uri) -> usize {
 /// One connection, as its requests know it.
 pub(super) struct ClientConnection {
     pub(super) timeouts: Arc<ConnectionTimeouts>,
-    pub(super) figures: Arc<ServerStatistics>,
+    pub(super) statistics: Arc<ServerStatistics>,
     pub(super) refusals: Arc<HeadRefusals>,
     pub(super) from: SocketAddr,
 }
@@ -192,7 +198,7 @@ pub(super) struct ClientConnection {
 /// The middleware as one connection sees it.
 pub(super) struct ConnectionService {
     middleware: Arc<Middleware>,
-    line: Arc<ClientConnection>,
+    client: Arc<ClientConnection>,
 }
 
 impl Service<Request<Incoming>> for ConnectionService {
@@ -201,8 +207,8 @@ impl Service<Request<Incoming>> for ConnectionService {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let activity = self.line.timeouts.begin();
-        let (middleware, line) = (Arc::clone(&self.middleware), Arc::clone(&self.line));
-        Box::pin(async move { Ok(middleware.answer(request, activity, &line).await) })
+        let activity = self.client.timeouts.begin();
+        let (middleware, client) = (Arc::clone(&self.middleware), Arc::clone(&self.client));
+        Box::pin(async move { Ok(middleware.answer(request, activity, &client).await) })
     }
 }

@@ -1,4 +1,4 @@
-//! Shedding: when requests wait for too long before anybody looks at them, some are turned away at once, so that the
+//! Load shedding: when requests wait for too long before anybody looks at them, some are turned away at once, so that the
 //! others are answered soon.
 //!
 //! A probe sleeps among the requests' tasks and tells by how much it woke up late: that is how long a request that comes
@@ -93,13 +93,13 @@ impl OverloadDetector {
     fn probe(self: &Arc<Self>, now: Duration) {
         let due = now + STEP;
         self.probe_due.store(nanos(due), Ordering::Relaxed);
-        let shed = Arc::clone(self);
+        let detector = Arc::clone(self);
         tokio::spawn(async move {
-            tokio::time::sleep_until((shed.epoch + due).into()).await;
+            tokio::time::sleep_until((detector.epoch + due).into()).await;
             back_to_the_queue().await;
-            let wait = shed.epoch.elapsed().saturating_sub(due);
-            shed.last_wait.store(nanos(wait), Ordering::Relaxed);
-            shed.probing.store(false, Ordering::Relaxed);
+            let wait = detector.epoch.elapsed().saturating_sub(due);
+            detector.last_wait.store(nanos(wait), Ordering::Relaxed);
+            detector.probing.store(false, Ordering::Relaxed);
         });
     }
 }
@@ -141,10 +141,10 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn requests_that_wait_behind_others_are_turned_away() {
-        let shed = OverloadDetector::new(Some(Duration::from_millis(20)));
+        let detector = OverloadDetector::new(Some(Duration::from_millis(20)));
         let mut turned_away = 0;
         for _ in 0..400 {
-            turned_away += u32::from(shed.sheds("/x/", Instant::now()));
+            turned_away += u32::from(detector.sheds("/x/", Instant::now()));
             // Work that holds the thread, and nothing else gets a turn.
             let began = Instant::now();
             while began.elapsed() < Duration::from_millis(1) {

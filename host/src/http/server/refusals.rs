@@ -15,7 +15,7 @@ pub(super) struct HeadRefusals {
     pub(super) head_bytes_max: usize,
     pub(super) headers_max: usize,
     pub(super) uri_bytes_max: usize,
-    pub(super) figures: Arc<ServerStatistics>,
+    pub(super) statistics: Arc<ServerStatistics>,
 }
 
 impl HeadRefusals {
@@ -32,7 +32,7 @@ impl HeadRefusals {
             Some(431) => self.head_too_large(),
             _ => return unchanged(),
         };
-        self.figures.count_answer(status.unwrap_or_default());
+        self.statistics.count_answer(status.unwrap_or_default());
         let body = problem.body();
         let mut text = String::with_capacity(head.len() + body.len() + 100);
         for line in head.split("\r\n").filter(|line| !line.to_ascii_lowercase().starts_with("content-length:")) {
@@ -55,16 +55,20 @@ mod tests {
 
     #[test]
     fn a_bare_status_gets_words_and_anything_else_stays_as_it_is() {
-        let figures = Arc::new(ServerStatistics::default());
-        let refusals =
-            HeadRefusals { head_bytes_max: 9_000, headers_max: 7, uri_bytes_max: 5, figures: Arc::clone(&figures) };
+        let statistics = Arc::new(ServerStatistics::default());
+        let refusals = HeadRefusals {
+            head_bytes_max: 9_000,
+            headers_max: 7,
+            uri_bytes_max: 5,
+            statistics: Arc::clone(&statistics),
+        };
         let bare = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nconnection: close\r\n\r\n";
         let worded = refusals.with_words(bare);
         let (head, body) = std::str::from_utf8(&worded).unwrap().split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 431 ") && head.contains("\r\nconnection: close\r\n"), "{head}");
         assert!(head.ends_with(&format!("\r\ncontent-length: {}", body.len())), "{head}");
         assert!(body.contains("head_bytes_max 9000") && body.contains("headers_max 7"), "{body}");
-        assert_eq!(figures.answers().into_iter().collect::<Vec<_>>(), [(431, 1)]);
+        assert_eq!(statistics.answers().into_iter().collect::<Vec<_>>(), [(431, 1)]);
         for other in [&b"HTTP/1.1 100 Continue\r\n\r\n"[..], b"\xff\r\n\r\n", b"HTTP/1.1 400 Bad"] {
             assert_eq!(refusals.with_words(other), other);
         }

@@ -91,8 +91,8 @@ impl Rest {
             Left::Broken => false,
             Left::Unread(_) if waits => false,
             Left::Unread(body) => {
-                let patience = Duration::from_millis(HTTP_REST_MS_MAX);
-                timeout(patience, ends_soon(body)).await.unwrap_or(false)
+                let time_max = Duration::from_millis(HTTP_REST_MS_MAX);
+                timeout(time_max, ends_soon(body)).await.unwrap_or(false)
             }
         }
     }

@@ -108,9 +108,9 @@ impl<S: AsyncRead + Unpin> Socket<S> {
     /// Reads and throws away what the client still sends, if it is known to or has, for as long as it may: if the connection
     /// closed on it, its system would throw the answer away.
     fn poll_unwanted(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let patience = Duration::from_millis(HTTP_LINGER_SILENCE_MS);
+        let silence_max = Duration::from_millis(HTTP_LINGER_SILENCE_MS);
         let mut closing = self.closing.take().unwrap_or_else(|| Closing {
-            silence: Box::pin(sleep(patience)),
+            silence: Box::pin(sleep(silence_max)),
             until: Instant::now() + Duration::from_millis(HTTP_LINGER_MS_MAX),
             bytes: 0,
         });
@@ -131,7 +131,7 @@ impl<S: AsyncRead + Unpin> Socket<S> {
                 self.timeouts.set_unread();
             }
             closing.bytes += into.filled().len() as u64;
-            closing.silence.as_mut().reset((now + patience).min(closing.until));
+            closing.silence.as_mut().reset((now + silence_max).min(closing.until));
             if closing.bytes > HTTP_LINGER_BYTES_MAX || now >= closing.until {
                 return Poll::Ready(());
             }

@@ -36,7 +36,7 @@ impl CutOff {
     }
 }
 
-/// The figures of one surface. Its connections write them, anybody reads them.
+/// The statistics of one surface. Its connections write them, anybody reads them.
 #[derive(Debug)]
 pub struct ServerStatistics {
     /// Connections at present, those in their TLS handshake included.
@@ -153,10 +153,10 @@ impl ServerStatistics {
 pub(super) struct OpenConnection(Arc<ServerStatistics>);
 
 impl OpenConnection {
-    pub(super) fn new(figures: &Arc<ServerStatistics>) -> Self {
-        figures.connections_accepted.fetch_add(1, Ordering::Relaxed);
-        figures.connections_open.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(figures))
+    pub(super) fn new(statistics: &Arc<ServerStatistics>) -> Self {
+        statistics.connections_accepted.fetch_add(1, Ordering::Relaxed);
+        statistics.connections_open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(statistics))
     }
 }
 
@@ -170,9 +170,9 @@ impl Drop for OpenConnection {
 pub(super) struct OpenRequest(Arc<ServerStatistics>);
 
 impl OpenRequest {
-    pub(super) fn new(figures: &Arc<ServerStatistics>) -> Self {
-        figures.requests_open.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(figures))
+    pub(super) fn new(statistics: &Arc<ServerStatistics>) -> Self {
+        statistics.requests_open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(statistics))
     }
 }
 
@@ -188,12 +188,12 @@ mod tests {
 
     #[test]
     fn answers_are_counted_by_status() {
-        let figures = ServerStatistics::default();
+        let statistics = ServerStatistics::default();
         for status in [200, 503, 200, 599, 99, 600, 0] {
-            figures.count_answer(status);
+            statistics.count_answer(status);
         }
-        assert_eq!(figures.answers(), BTreeMap::from([(200, 2), (503, 1), (599, 1)]));
-        figures.count_cut_off(CutOff::Idle);
-        assert_eq!((figures.cut_off()["idle-timeout"], figures.cut_off()["head-timeout"]), (1, 0));
+        assert_eq!(statistics.answers(), BTreeMap::from([(200, 2), (503, 1), (599, 1)]));
+        statistics.count_cut_off(CutOff::Idle);
+        assert_eq!((statistics.cut_off()["idle-timeout"], statistics.cut_off()["head-timeout"]), (1, 0));
     }
 }

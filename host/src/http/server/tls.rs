@@ -72,10 +72,18 @@ impl Tls {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn watch(&self, figures: &Arc<ServerStatistics>, supervisor: &Supervisor) -> Result<FileWatch, String> {
+    pub(super) fn watch(
+        &self,
+        statistics: &Arc<ServerStatistics>,
+        supervisor: &Supervisor,
+    ) -> Result<FileWatch, String> {
         let look = Duration::from_millis(CERTIFICATE_LOOK_MS);
-        let watched =
-            WatchedPair { pair: Arc::clone(&self.pair), figures: Arc::clone(figures), seen: None, is_read: false };
+        let watched = WatchedPair {
+            pair: Arc::clone(&self.pair),
+            statistics: Arc::clone(statistics),
+            seen: None,
+            is_read: false,
+        };
         FileWatch::start((supervisor, "watch-certificates"), Pace { rest: look, rescan: look }, watched)
     }
 }
@@ -83,7 +91,7 @@ impl Tls {
 /// A pair whose files are looked at.
 struct WatchedPair {
     pair: Arc<Pair>,
-    figures: Arc<ServerStatistics>,
+    statistics: Arc<ServerStatistics>,
     seen: Option<[Option<Fingerprint>; 2]>,
     /// Not before the first looks, which may see a newer pair than was loaded.
     is_read: bool,
@@ -109,11 +117,11 @@ impl WatchedPair {
         match self.pair.renew() {
             Ok(false) => {}
             Ok(true) => {
-                self.figures.certificates_reloaded.fetch_add(1, Ordering::Relaxed);
+                self.statistics.certificates_reloaded.fetch_add(1, Ordering::Relaxed);
                 tracing::info!("certificate {}: the new one is in force", self.pair.certificate.display());
             }
             Err(error) => {
-                self.figures.certificate_reloads_failed.fetch_add(1, Ordering::Relaxed);
+                self.statistics.certificate_reloads_failed.fetch_add(1, Ordering::Relaxed);
                 tracing::error!("{error}; the certificate before it stays in force");
             }
         }

@@ -22,12 +22,12 @@ impl Token {
 
     /// Whether the request carries the token. The time that this takes says nothing about how much of it is right.
     pub(crate) fn is_shown(&self, headers: &HeaderMap) -> bool {
-        let Some((scheme, shown)) =
+        let Some((scheme, token)) =
             headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '))
         else {
             return false;
         };
-        scheme.eq_ignore_ascii_case("bearer") && bool::from(shown.trim().as_bytes().ct_eq(self.0.as_bytes()))
+        scheme.eq_ignore_ascii_case("bearer") && bool::from(token.trim().as_bytes().ct_eq(self.0.as_bytes()))
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 /// Pieces of it at the same time: a thousand files that are loaded at once must not take a thread each.
 const BLOCKING_MAX: usize = 16;
 static BLOCKING: Semaphore = Semaphore::const_new(BLOCKING_MAX);
-/// Files that are read have places of their own: a file system that hangs must not keep what is handed in from being loaded.
+/// Files that are read have permits of their own: a file system that hangs must not keep what is handed in from being loaded.
 static READING: Semaphore = Semaphore::const_new(BLOCKING_MAX);
 
 /// Does work that takes the processor. A panic in it is the file's fault, not the host's.
@@ -16,7 +16,7 @@ static READING: Semaphore = Semaphore::const_new(BLOCKING_MAX);
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, LoadError> {
-    at_a_place(&BLOCKING, work).await
+    with_permit(&BLOCKING, work).await
 }
 
 /// Does work that waits for a plugin's file.
@@ -26,14 +26,14 @@ pub(super) async fn blocking<T: Send + 'static>(
 pub(crate) async fn reading<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, LoadError> {
-    at_a_place(&READING, work).await
+    with_permit(&READING, work).await
 }
 
-async fn at_a_place<T: Send + 'static>(
-    places: &Semaphore,
+async fn with_permit<T: Send + 'static>(
+    permits: &Semaphore,
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, LoadError> {
-    let _place = places.acquire().await;
+    let _permit = permits.acquire().await;
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(panic) => Err(LoadError::Compile(format!("the engine gave up: {panic}"))),

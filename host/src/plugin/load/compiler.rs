@@ -53,24 +53,24 @@ const THREADS_MAX: usize = 8;
 pub(crate) struct Compiler {
     program: Arc<Path>,
     debug_info: bool,
-    places: Arc<Semaphore>,
-    places_asked: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
+    permits_asked: Arc<Semaphore>,
 }
 
 impl Compiler {
     /// With the program that has [`SUBCOMMAND`].
     pub(crate) fn new(program: PathBuf, debug_info: bool) -> Self {
-        let places = |count| Arc::new(Semaphore::new(count));
+        let permits = |count| Arc::new(Semaphore::new(count));
         Self {
             program: program.into(),
             debug_info,
-            places: places(COMPILES_MAX),
-            places_asked: places(COMPILES_ASKED_MAX),
+            permits: permits(COMPILES_MAX),
+            permits_asked: permits(COMPILES_ASKED_MAX),
         }
     }
 
     /// What the component compiles to, which no other program has had in hand; at its end stands what its instances are, which
-    /// are `reset` if they can be. `asked` is whether someone waits for it: those have places that a directory full of large
+    /// are `reset` if they can be. `asked` is whether someone waits for it: those have permits that a directory full of large
     /// files does not take.
     ///
     /// # Errors
@@ -86,8 +86,8 @@ impl Compiler {
             // A fuzzer looks for new paths in its own process only.
             return artifact(component, reset, self.debug_info).map_err(LoadError::Compile);
         }
-        let places = if asked { &self.places_asked } else { &self.places };
-        let Ok(_place) = places.acquire().await else { std::future::pending().await };
+        let permits = if asked { &self.permits_asked } else { &self.permits };
+        let Ok(_permit) = permits.acquire().await else { std::future::pending().await };
         // A nice process still finishes its slice, of some milliseconds, before whoever wakes up for a request.
         if Duration::from_millis(limits.compile_ms_max) > GIVE_WAY_MAX
             && let Ok(ended) = timeout(GIVE_WAY_MAX, self.run(component, limits, reset, true)).await

@@ -6,7 +6,7 @@ mod difference;
 mod reply_policy;
 mod transform;
 
-use super::patience::while_too_busy;
+use super::busy_retry::retry_while_busy;
 use crate::config::{EXAMPLES_MAX, EXAMPLES_MS_MAX};
 use crate::plugin::call::{CallError, CallNumber};
 use crate::plugin::roles::loaded::Plugin;
@@ -61,23 +61,23 @@ trait Exemplary: Role<In: Clone + Sync> {
 
 /// Text, or any bytes as `{ base64 = "…" }`.
 #[derive(Clone, Deserialize)]
-#[serde(try_from = "Written")]
+#[serde(try_from = "ContentText")]
 struct Content(Vec<u8>);
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum ContentText {
     Text(String),
     Bytes { base64: String },
 }
 
-impl TryFrom<Written> for Content {
+impl TryFrom<ContentText> for Content {
     type Error = String;
 
-    fn try_from(written: Written) -> Result<Self, String> {
+    fn try_from(written: ContentText) -> Result<Self, String> {
         match written {
-            Written::Text(text) => Ok(Self(text.into_bytes())),
-            Written::Bytes { base64 } => {
+            ContentText::Text(text) => Ok(Self(text.into_bytes())),
+            ContentText::Bytes { base64 } => {
                 BASE64.decode(&base64).map(Self).map_err(|error| format!("base64 `{base64}`: {error}"))
             }
         }
@@ -183,7 +183,7 @@ impl<R: Exemplary> Example<R> {
     async fn try_on(&self, plugin: &Arc<Plugin>, number: CallNumber, was_busy: &AtomicBool) -> Result<(), Miss> {
         let input = R::input(&self.input);
         let call = || plugin.call::<R>(input.clone(), number, Arc::default(), ());
-        let ended = while_too_busy(call, was_busy).await;
+        let ended = retry_while_busy(call, was_busy).await;
         match expected_end(ended, R::error(&self.expect))? {
             Some(output) => Ok(R::compare(&self.expect, output)?),
             None => Ok(()),

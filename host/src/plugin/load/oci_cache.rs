@@ -21,7 +21,7 @@ const NOTE: &str = "json";
 
 /// A directory of components that were pulled.
 #[derive(Debug)]
-pub(crate) struct Copies {
+pub(crate) struct OciCache {
     directory: PathBuf,
     bytes_max: u64,
 }
@@ -34,7 +34,7 @@ struct Note {
     artifact: Artifact,
 }
 
-impl Copies {
+impl OciCache {
     /// Those below a compile cache, which take at most as much again.
     pub(crate) fn below(cache: &Cache) -> Self {
         Self { directory: cache.directory().join("oci"), bytes_max: cache.bytes_max() }
@@ -112,34 +112,34 @@ mod tests {
     #[test]
     fn a_copy_is_what_its_digest_says_or_none() {
         let directory = tempfile::tempdir().unwrap();
-        let copies = Copies { directory: directory.path().join("oci"), bytes_max: 10 };
+        let cache = OciCache { directory: directory.path().join("oci"), bytes_max: 10 };
         let reference: Reference = "oci://h/x:1".parse().unwrap();
-        assert_eq!((copies.last(&reference), copies.get(&digest(b"abc"), 3)), (None, None));
+        assert_eq!((cache.last(&reference), cache.get(&digest(b"abc"), 3)), (None, None));
 
-        copies.put(&reference, &artifact(b"abc"), b"abc");
+        cache.put(&reference, &artifact(b"abc"), b"abc");
         for reference in [&reference, &reference.pinned("sha256:0")] {
-            assert_eq!(copies.last(reference), Some(artifact(b"abc")));
+            assert_eq!(cache.last(reference), Some(artifact(b"abc")));
         }
-        assert_eq!(copies.get(&digest(b"abc"), 3).as_deref(), Some(b"abc".as_slice()));
-        assert_eq!(copies.get(&digest(b"abc"), 2), None);
+        assert_eq!(cache.get(&digest(b"abc"), 3).as_deref(), Some(b"abc".as_slice()));
+        assert_eq!(cache.get(&digest(b"abc"), 2), None);
 
-        std::fs::write(copies.directory.join(digest(b"abc")).with_extension(COMPONENT), "abd").unwrap();
-        assert_eq!(copies.get(&digest(b"abc"), 3), None);
+        std::fs::write(cache.directory.join(digest(b"abc")).with_extension(COMPONENT), "abd").unwrap();
+        assert_eq!(cache.get(&digest(b"abc"), 3), None);
     }
 
     #[test]
     fn old_copies_make_room() {
         let directory = tempfile::tempdir().unwrap();
-        let copies = Copies { directory: directory.path().to_owned(), bytes_max: 10 };
+        let cache = OciCache { directory: directory.path().to_owned(), bytes_max: 10 };
         let reference: Reference = "oci://h/x:1".parse().unwrap();
         for bytes in [b"12345", b"abcde", b"vwxyz"] {
-            copies.put(&reference, &artifact(bytes), bytes);
-            let path = copies.directory.join(digest(bytes)).with_extension(COMPONENT);
+            cache.put(&reference, &artifact(bytes), bytes);
+            let path = cache.directory.join(digest(bytes)).with_extension(COMPONENT);
             // Long ago, and in this order.
             let age = std::time::Duration::from_secs(1_000 - u64::from(bytes[0]));
             File::open(path).unwrap().set_modified(SystemTime::now() - age).unwrap();
         }
-        let held = [b"12345", b"abcde", b"vwxyz"].map(|bytes| copies.get(&digest(bytes), 9).is_some());
+        let held = [b"12345", b"abcde", b"vwxyz"].map(|bytes| cache.get(&digest(bytes), 9).is_some());
         assert_eq!(held, [false, true, true]);
     }
 }

@@ -1,7 +1,7 @@
 //! Where a slot's component comes from: a file that is read, or a reference that is resolved and pulled.
 
 use super::blocking::blocking;
-use super::oci_cache::Copies;
+use super::oci_cache::OciCache;
 use super::turn::Turn;
 use super::{Candidate, LoadError};
 use crate::config::{Place, Reference};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) struct ComponentOrigin {
     place: Place,
     registries: Arc<Registries>,
-    copies: Option<Arc<Copies>>,
+    oci_cache: Option<Arc<OciCache>>,
     known: Mutex<Known>,
 }
 
@@ -29,8 +29,8 @@ struct Known {
 type Pulled = (Artifact, Arc<Vec<u8>>);
 
 impl ComponentOrigin {
-    pub(crate) fn new(place: Place, registries: Arc<Registries>, copies: Option<Arc<Copies>>) -> Self {
-        Self { place, registries, copies, known: Mutex::default() }
+    pub(crate) fn new(place: Place, registries: Arc<Registries>, oci_cache: Option<Arc<OciCache>>) -> Self {
+        Self { place, registries, oci_cache, known: Mutex::default() }
     }
 
     pub(crate) fn place(&self) -> &Place {
@@ -115,7 +115,7 @@ impl ComponentOrigin {
         why: String,
     ) -> Result<Pulled, LoadError> {
         let Some((artifact, bytes)) = self.copy(reference, bytes_max).await else {
-            let no_copy = match &self.copies {
+            let no_copy = match &self.oci_cache {
                 Some(_) => "and there is no copy of it in the cache",
                 None => "and no copies are kept, as there is no cache",
             };
@@ -151,24 +151,24 @@ impl ComponentOrigin {
     }
 
     async fn copy(&self, reference: &Reference, bytes_max: u64) -> Option<Pulled> {
-        let (copies, reference) = (Arc::clone(self.copies.as_ref()?), reference.clone());
-        let artifact = blocking(move || Ok(copies.last(&reference))).await.ok()??;
+        let (oci_cache, reference) = (Arc::clone(self.oci_cache.as_ref()?), reference.clone());
+        let artifact = blocking(move || Ok(oci_cache.last(&reference))).await.ok()??;
         let bytes = self.copy_of(&artifact, bytes_max).await?;
         Some((artifact, bytes))
     }
 
     async fn copy_of(&self, artifact: &Artifact, bytes_max: u64) -> Option<Arc<Vec<u8>>> {
-        let (copies, component) = (Arc::clone(self.copies.as_ref()?), artifact.component.clone());
-        blocking(move || Ok(copies.get(&component, bytes_max))).await.ok()?.map(Arc::new)
+        let (oci_cache, component) = (Arc::clone(self.oci_cache.as_ref()?), artifact.component.clone());
+        blocking(move || Ok(oci_cache.get(&component, bytes_max))).await.ok()?.map(Arc::new)
     }
 
     /// Keeps a copy, where copies are kept.
     async fn keep(&self, reference: &Reference, artifact: &Artifact, bytes: &Arc<Vec<u8>>) {
-        let Some(copies) = self.copies.clone() else { return };
+        let Some(oci_cache) = self.oci_cache.clone() else { return };
         let (reference, artifact, bytes) = (reference.clone(), artifact.clone(), Arc::clone(bytes));
         // A copy that is not kept is logged there, and costs the next start a pull.
         let _ = blocking(move || {
-            copies.put(&reference, &artifact, &bytes);
+            oci_cache.put(&reference, &artifact, &bytes);
             Ok(())
         })
         .await;

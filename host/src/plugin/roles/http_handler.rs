@@ -2,7 +2,7 @@
 //! written for any host of that standard.
 
 use super::role::{Export, InterfaceVersion, Role, RoleCall};
-use super::warm::New;
+use super::warm::NewInstance;
 use crate::plugin::call::CallError;
 use crate::plugin::role::RoleName;
 use crate::plugin::run::response::{Outlet, announced, is_bodiless};
@@ -39,7 +39,7 @@ impl Role for HttpHandler {
     /// In an instance that goes with the call. It is over when the guest has returned and its response is whole.
     async fn call(call: RoleCall<'_>, (request, outlet): (Request<Bytes>, Outlet)) -> Result<(), CallError> {
         let RoleCall { sandbox, idle, function, call_seed } = call;
-        let New { mut store, instance, .. } = sandbox.new_instance(&idle.warm, call_seed).await?;
+        let NewInstance { mut store, instance, .. } = sandbox.new_instance(&idle.warm, call_seed).await?;
         let method = request.method().clone();
         let function = Self::function(&mut store, &instance, function);
         let function = sandbox.unless_trapped(function, &store)?;

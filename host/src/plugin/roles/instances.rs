@@ -1,9 +1,9 @@
 //! Instances of one generation: a new one per call, or one that has served the same role and was reset, or, where the user
 //! opted in, one that still remembers what it served.
 
-use super::reset_check::State;
+use super::reset_check::InitialState;
 use super::sandbox::Sandbox;
-use super::warm::Warm;
+use super::warm::WarmInstances;
 use crate::plugin::role::RoleName;
 use crate::plugin::run::deterministic_random::CallSeed;
 use crate::plugin::run::guest::Guest;
@@ -16,11 +16,11 @@ use wasmtime::Store;
 /// What the instances of one generation share, and those that wait for another call. They go with it: what a guest
 /// remembers must not turn up again when the same code serves once more, as another generation.
 #[derive(Default)]
-pub(crate) struct Idle {
+pub(crate) struct IdleInstances {
     /// Each is an [`Instance`] with the function of its role.
     waiting: Mutex<Vec<(RoleName, Box<dyn Any + Send>)>>,
     /// New ones, for whichever role is called next.
-    pub(crate) warm: Arc<Warm>,
+    pub(crate) warm: Arc<WarmInstances>,
 }
 
 /// One instance: its store, and the typed function that it is called by.
@@ -29,16 +29,16 @@ pub(super) struct Instance<F> {
     pub(super) function: F,
     served: u32,
     /// Where it is checked that nothing is left: what it was when it was new.
-    state: Option<State>,
+    state: Option<InitialState>,
 }
 
 impl<F> Instance<F> {
-    pub(super) fn new(store: Store<Guest>, function: F, state: Option<State>) -> Self {
+    pub(super) fn new(store: Store<Guest>, function: F, state: Option<InitialState>) -> Self {
         Self { store, function, served: 0, state }
     }
 }
 
-impl Idle {
+impl IdleInstances {
     /// One that has served the role before, if there is any.
     pub(super) fn take<F: 'static>(&self, role: RoleName, call_seed: &CallSeed) -> Option<Box<Instance<F>>> {
         let mut waiting = self.lock();
@@ -70,7 +70,7 @@ impl Idle {
                 }
             };
         let Instance { store, state, .. } = &mut *instance;
-        if may_serve && State::is_unchanged(state, store, sandbox).await {
+        if may_serve && InitialState::is_unchanged(state, store, sandbox).await {
             self.lock().push((role, instance));
         } else {
             sandbox.let_go(&self.warm, instance.store);

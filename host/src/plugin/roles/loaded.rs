@@ -1,6 +1,6 @@
 //! A plugin: a component that has passed every stage of loading, and how its roles are called.
 
-use super::instances::Idle;
+use super::instances::IdleInstances;
 use super::role::{InterfaceVersion, Role, RoleCall, RoleKind};
 use super::sandbox::Sandbox;
 use crate::plugin::call::{CallError, CallNumber};
@@ -72,7 +72,7 @@ impl Plugin {
         self: &Arc<Self>,
         input: R::In,
         number: CallNumber,
-        idle: Arc<Idle>,
+        idle: Arc<IdleInstances>,
         held: impl Send + 'static,
     ) -> Result<R::Out, CallError> {
         #[cfg(feature = "compiled-in")]

@@ -13,12 +13,12 @@ use wasmtime::component::{Instance, TypedFunc};
 const VERIFY: &str = "TIDEGATE_VERIFY_RESET";
 
 /// What an instance was when it was new.
-pub(crate) struct State {
+pub(crate) struct InitialState {
     hash: TypedFunc<(), (u64,)>,
     initial: u64,
 }
 
-impl State {
+impl InitialState {
     /// Of a new instance; none where it is not reset or not checked.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! A role: how a component exports it, what a call of it takes and returns, and how the call is made.
 
-use super::instances::Idle;
+use super::instances::IdleInstances;
 use super::sandbox::Sandbox;
 use crate::plugin::call::CallError;
 use crate::plugin::role::RoleName;
@@ -90,7 +90,7 @@ impl InterfaceVersion {
 /// What a call runs in: the sandbox of its component, the instances of its generation, and where the function is.
 pub struct RoleCall<'a> {
     pub(super) sandbox: &'a Sandbox,
-    pub(super) idle: &'a Idle,
+    pub(super) idle: &'a IdleInstances,
     pub(super) function: &'a ComponentExportIndex,
     pub(super) call_seed: CallSeed,
 }

@@ -1,6 +1,6 @@
 //! One call of a plugin that serves nobody: what came of it, and what it took, for its author.
 
-use super::instances::Idle;
+use super::instances::IdleInstances;
 use super::loaded::Plugin;
 use super::role::Role;
 use crate::plugin::call::{CallError, CallNumber};
@@ -24,7 +24,7 @@ pub struct SingleCall<T> {
 impl Plugin {
     /// Calls a role, under the bounds of any call.
     pub async fn call_once<R: Role>(self: &Arc<Self>, input: R::In) -> SingleCall<R::Out> {
-        let idle = Arc::new(Idle::default());
+        let idle = Arc::new(IdleInstances::default());
         let began = Instant::now();
         let result = self.call::<R>(input, NUMBER, Arc::clone(&idle), ()).await;
         SingleCall { result, time: began.elapsed(), memory_bytes: idle.warm.memory.bytes() }

@@ -5,7 +5,7 @@
 
 use super::instances::Instance;
 use super::role::{Export, InterfaceVersion, Role, RoleCall};
-use super::warm::New;
+use super::warm::NewInstance;
 use crate::plugin::call::CallError;
 use wasmtime::component::{ComponentType, Lift, Lower, TypedFunc};
 
@@ -46,7 +46,8 @@ where
         Some(instance) => instance,
         None => {
             // In a box of its own: every call would have room for it, and take that from a slower part of the allocator.
-            let New { mut store, instance, state } = Box::pin(sandbox.new_instance(&idle.warm, call_seed)).await?;
+            let NewInstance { mut store, instance, state } =
+                Box::pin(sandbox.new_instance(&idle.warm, call_seed)).await?;
             let function = R::function(&mut store, &instance, function);
             let function = sandbox.unless_trapped(function, &store)?;
             Box::new(Instance::new(store, function, state))

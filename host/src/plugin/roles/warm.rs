@@ -1,7 +1,7 @@
 //! Warm instances: new ones that are made while nothing else runs and wait for their first call, for guests that take long to
 //! start; and the end of those that served, off the path of the calls as well.
 
-use super::reset_check::State;
+use super::reset_check::InitialState;
 use super::sandbox::Sandbox;
 use crate::plugin::call::{CallError, CallNumber};
 use crate::plugin::run::deterministic_random::CallSeed;
@@ -21,16 +21,16 @@ use wasmtime::component::Instance;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// A new instance, of whatever roles its component has.
-pub(crate) struct New {
+pub(crate) struct NewInstance {
     pub(crate) store: Store<Guest>,
     pub(crate) instance: Instance,
-    pub(crate) state: Option<State>,
+    pub(crate) state: Option<InitialState>,
 }
 
 /// Those of one generation that wait, and what all its instances share.
 #[derive(Default)]
-pub(crate) struct Warm {
-    ready: Mutex<Vec<New>>,
+pub(crate) struct WarmInstances {
+    ready: Mutex<Vec<NewInstance>>,
     /// Instances that have served and are not gone yet.
     ending: AtomicUsize,
     changed: Arc<Notify>,
@@ -38,25 +38,25 @@ pub(crate) struct Warm {
     pub(crate) memory: Arc<HighWater>,
 }
 
-impl Warm {
+impl WarmInstances {
     /// How many wait.
     pub(crate) fn ready(&self) -> usize {
         self.lock().len()
     }
 
-    fn take(&self, call_seed: &CallSeed) -> Option<New> {
+    fn take(&self, call_seed: &CallSeed) -> Option<NewInstance> {
         let mut new = self.lock().pop()?;
         self.changed.notify_one();
         Guest::again(&mut new.store, call_seed.clone());
         Some(new)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<New>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<NewInstance>> {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Warm {
+impl Drop for WarmInstances {
     /// The generation is retired, and whoever makes them has to learn of it.
     fn drop(&mut self) {
         self.changed.notify_one();
@@ -68,7 +68,11 @@ impl Sandbox {
     ///
     /// # Errors
     /// When the instance cannot be made, or the guest traps as it starts.
-    pub(crate) async fn new_instance(&self, warm: &Warm, call_seed: CallSeed) -> Result<New, CallError> {
+    pub(crate) async fn new_instance(
+        &self,
+        warm: &WarmInstances,
+        call_seed: CallSeed,
+    ) -> Result<NewInstance, CallError> {
         if self.plugin_state.warm > 0
             && let Some(new) = warm.take(&call_seed)
         {
@@ -77,21 +81,21 @@ impl Sandbox {
         self.make_instance(warm, call_seed).await
     }
 
-    async fn make_instance(&self, warm: &Warm, call_seed: CallSeed) -> Result<New, CallError> {
+    async fn make_instance(&self, warm: &WarmInstances, call_seed: CallSeed) -> Result<NewInstance, CallError> {
         let mut store = self.store(call_seed, Arc::clone(&warm.memory))?;
         let made = async {
             let instance = self.component.instantiate_async(&mut store).await?;
-            let state = State::of(&mut store, &instance, self).await?;
+            let state = InitialState::of(&mut store, &instance, self).await?;
             Ok((instance, state))
         };
         let made = made.await;
         let (instance, state) = self.unless_trapped(made, &store)?;
         store.data_mut().memory_limits.begin();
-        Ok(New { store, instance, state })
+        Ok(NewInstance { store, instance, state })
     }
 
     /// Lets go of an instance that has served.
-    pub(crate) fn let_go(&self, warm: &Arc<Warm>, store: Store<Guest>) {
+    pub(crate) fn let_go(&self, warm: &Arc<WarmInstances>, store: Store<Guest>) {
         // No more than are made meanwhile, so that they do not add up. One more or less does not matter.
         if warm.ending.load(Ordering::Relaxed) >= self.plugin_state.warm as usize {
             return;
@@ -105,7 +109,7 @@ impl Sandbox {
     }
 
     /// Has so many instances wait as the configuration says, for as long as `warm` is there.
-    pub(crate) fn keep_warm(self: &Arc<Self>, warm: &Arc<Warm>) {
+    pub(crate) fn keep_warm(self: &Arc<Self>, warm: &Arc<WarmInstances>) {
         let wanted = self.plugin_state.warm as usize;
         if wanted == 0 {
             return;

@@ -28,11 +28,11 @@ pub(super) fn was_interrupted<T>(run: impl FnOnce() -> T) -> (T, bool) {
 pub(crate) struct Meter {
     /// What the plugin's long calls had used of its share of the processor when this one began.
     share_used: Duration,
-    state: Mutex<State>,
+    state: Mutex<MeterState>,
 }
 
 #[derive(Default)]
-struct State {
+struct MeterState {
     /// The time that is the call's own: on the processor, in waits that it chose, and in rests for its plugin's share.
     own: Duration,
     /// Since when it has been waiting now, and until when that is its own.
@@ -92,13 +92,13 @@ impl Meter {
         state.own * 4 < deadline && used * 4 < deadline * 3
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, MeterState> {
         // The state is whole at every panic: each change is an assignment.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl MeterState {
     fn end_wait(&mut self) {
         if let Some((since, until)) = self.waits.take() {
             let now = Instant::now();

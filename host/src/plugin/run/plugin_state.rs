@@ -32,8 +32,8 @@ pub(crate) struct PluginState {
     pub(crate) warm: u32,
     /// The hosts that its guests may send requests to.
     pub(crate) outbound: Vec<Grant>,
-    /// Places for such requests.
-    pub(crate) outbound_places: Arc<Semaphore>,
+    /// Permits for such requests.
+    pub(crate) outbound_permits: Arc<Semaphore>,
     pub(crate) calls: Arc<Semaphore>,
     /// Its share of what the bodies of HTTP may take.
     pub(crate) room: BudgetShare,
@@ -44,8 +44,8 @@ pub(crate) struct PluginState {
     pub(crate) cpu: CpuShare,
     /// Instances that were made: for calls, probes and examples.
     pub(crate) instances_made: AtomicU64,
-    lines: Mutex<LogLimit>,
-    failure_lines: Mutex<LogLimit>,
+    log_limit: Mutex<LogLimit>,
+    failure_log_limit: Mutex<LogLimit>,
     lines_dropped: AtomicU64,
     pub(crate) denied: Denied,
 }
@@ -61,7 +61,7 @@ pub(crate) struct Denied {
 }
 
 impl Denied {
-    pub(crate) fn figures(&self) -> BTreeMap<&'static str, u64> {
+    pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         BTreeMap::from([
             ("name-lookups", read(&self.name_lookups)),
@@ -80,7 +80,7 @@ impl PluginState {
         instances: config::Instances,
         outbound: Vec<Grant>,
     ) -> Self {
-        let lines = || Mutex::new(LogLimit::new(limits.log_lines_per_second_max.into(), Duration::from_secs(1)));
+        let log_limit = || Mutex::new(LogLimit::new(limits.log_lines_per_second_max.into(), Duration::from_secs(1)));
         Self {
             name,
             settings: Arc::new(WasiConfigVariables::from_iter(settings)),
@@ -88,15 +88,15 @@ impl PluginState {
             reuse: instances.reuse,
             warm: instances.warm,
             outbound,
-            outbound_places: Arc::new(Semaphore::new(OUTBOUND_REQUESTS_MAX)),
+            outbound_permits: Arc::new(Semaphore::new(OUTBOUND_REQUESTS_MAX)),
             calls: Arc::new(Semaphore::new(limits.calls_max)),
             room: BudgetShare::default(),
             hop: Arc::default(),
             latency: Histogram::new(LATENCY_BUCKETS_SECONDS),
             cpu: CpuShare::new(limits.cpu_percent_max),
             instances_made: AtomicU64::new(0),
-            lines: lines(),
-            failure_lines: lines(),
+            log_limit: log_limit(),
+            failure_log_limit: log_limit(),
             lines_dropped: AtomicU64::new(0),
             denied: Denied::default(),
             limits,
@@ -110,7 +110,7 @@ impl PluginState {
 
     /// Writes one line of the guest to the log. `{:?}` escapes what could forge lines or move a terminal's cursor.
     pub(crate) fn log(&self, level: tracing::Level, context: &str, message: &str) {
-        if !self.admit(&self.lines) {
+        if !self.admit(&self.log_limit) {
             return;
         }
         let plugin = &*self.name;
@@ -127,7 +127,7 @@ impl PluginState {
 
     /// Whether a line about a failed call may be written. A guest that floods the log does not use up these.
     pub(crate) fn admit_failure(&self) -> bool {
-        self.admit(&self.failure_lines)
+        self.admit(&self.failure_log_limit)
     }
 
     /// Log lines of the plugin and about it that were not written.
@@ -136,11 +136,11 @@ impl PluginState {
     }
 
     /// Says when lines begin to be dropped, and how many were.
-    fn admit(&self, lines: &Mutex<LogLimit>) -> bool {
+    fn admit(&self, log_limit: &Mutex<LogLimit>) -> bool {
         let (plugin, max) = (&self.name, self.limits.log_lines_per_second_max);
         let (admitted, skipped) = {
-            let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-            (lines.admit((), Instant::now()), lines.skipped())
+            let mut log_limit = log_limit.lock().unwrap_or_else(PoisonError::into_inner);
+            (log_limit.admit((), Instant::now()), log_limit.skipped())
         };
         match admitted {
             Some(0) => true,

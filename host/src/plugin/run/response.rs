@@ -237,7 +237,7 @@ mod tests {
     async fn a_body_of_which_all_that_was_announced_is_sent_gives_up_nothing() {
         let (outlet, inlet) = response_to(Method::GET);
         let (go_on, wait) = oneshot::channel();
-        let (tell, told) = oneshot::channel();
+        let (finish, finished) = oneshot::channel();
         let call = async move {
             let mut head = head(200);
             head.headers.insert(CONTENT_LENGTH, 1.into());
@@ -245,13 +245,13 @@ mod tests {
             outlet.write(b"a");
             let _ = wait.await;
             outlet.end();
-            tell.send(()).map_err(|()| CallError::Panicked)
+            finish.send(()).map_err(|()| CallError::Panicked)
         };
         let ResponseBody::Streamed(mut pieces) = inlet.of(call).await.unwrap().1 else { panic!("it is over") };
         assert_eq!(pieces.next().await, Some(Ok(Bytes::from_static(b"a"))));
         drop(pieces);
         go_on.send(()).unwrap();
-        told.await.unwrap();
+        finished.await.unwrap();
     }
 
     #[tokio::test]

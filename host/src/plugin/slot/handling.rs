@@ -22,7 +22,7 @@ impl Slot {
         room: Held,
     ) -> Answer<(Parts, ResponseBody)> {
         let serving = self.history.serving();
-        let by = serving.as_ref().map(|serving| Arc::clone(&serving.stamp));
+        let by = serving.as_ref().map(|serving| Arc::clone(&serving.served_by));
         let (outlet, inlet) = response_to(request.method().clone(), room);
         let (slot, input, number) = (Arc::clone(self), (request, outlet), CallNumber::Message(number));
         let handled = async move {

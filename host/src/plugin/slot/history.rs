@@ -6,7 +6,7 @@ use crate::flow::ServedBy;
 use crate::plugin::load::LoadError;
 use crate::plugin::load::turn::Turn;
 use crate::plugin::role::RoleName;
-use crate::plugin::roles::instances::Idle;
+use crate::plugin::roles::instances::IdleInstances;
 use crate::plugin::roles::loaded::Plugin;
 use crate::plugin::run::plugin_state::shortened;
 use arc_swap::ArcSwapOption;
@@ -15,16 +15,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A plugin as it serves: what it is, who it says it is, and how it does.
 pub(super) struct Generation {
-    pub(super) stamp: Arc<ServedBy>,
+    pub(super) served_by: Arc<ServedBy>,
     pub(super) plugin: Arc<Plugin>,
     pub(super) health: PluginHealth,
-    pub(super) idle: Arc<Idle>,
+    pub(super) idle: Arc<IdleInstances>,
 }
 
 impl Drop for Generation {
     /// The last call has ended: the generation is retired.
     fn drop(&mut self) {
-        tracing::debug!(plugin = self.stamp.plugin, generation = self.stamp.generation, "retired");
+        tracing::debug!(plugin = self.served_by.plugin, generation = self.served_by.generation, "retired");
     }
 }
 
@@ -51,11 +51,11 @@ pub(super) struct History {
     name: String,
     rules: Rollback,
     serving: ArcSwapOption<Generation>,
-    past: Mutex<Past>,
+    past: Mutex<PastGenerations>,
 }
 
 #[derive(Default)]
-struct Past {
+struct PastGenerations {
     last_generation: u64,
     /// The newest turn that took effect; what was asked for before it no longer does.
     in_force: Turn,
@@ -73,7 +73,7 @@ struct Past {
     last_refused: Option<RefusedGeneration>,
 }
 
-/// What of a history is told.
+/// What the status of a slot tells of its history.
 pub(super) struct HistoryView {
     pub(super) serving: Option<Arc<Generation>>,
     pub(super) previous: Vec<Arc<ServedBy>>,
@@ -86,7 +86,7 @@ pub(super) struct HistoryView {
 impl History {
     /// Of a slot whose name had `last_generation` generations before.
     pub(super) fn new(name: String, rules: Rollback, last_generation: u64) -> Self {
-        let past = Mutex::new(Past { last_generation, ..Past::default() });
+        let past = Mutex::new(PastGenerations { last_generation, ..PastGenerations::default() });
         Self { name, rules, serving: ArcSwapOption::empty(), past }
     }
 
@@ -117,8 +117,8 @@ impl History {
     /// When something that was asked for later took effect, or the plugin lacks a role of the one that serves.
     pub(super) fn swap(&self, turn: Turn, plugin: Arc<Plugin>) -> Result<(Arc<ServedBy>, bool), LoadError> {
         let mut past = self.lock();
-        if let Some(stamp) = self.confirm_within(&mut past, turn, plugin.digest()) {
-            return Ok((stamp, false));
+        if let Some(served_by) = self.confirm_within(&mut past, turn, plugin.digest()) {
+            return Ok((served_by, false));
         }
         if past.is_superseded(turn) {
             return Err(LoadError::Superseded);
@@ -129,12 +129,12 @@ impl History {
         past.in_force = turn;
         past.rolled_back = false;
         past.condemned.remove(&**plugin.digest());
-        let (stamp, before) = self.publish(&mut past, plugin, false);
+        let (served_by, before) = self.publish(&mut past, plugin, false);
         if let Some(before) = before {
-            past.previous.push_front((Arc::clone(&before.stamp), Arc::clone(&before.plugin)));
+            past.previous.push_front((Arc::clone(&before.served_by), Arc::clone(&before.plugin)));
             past.previous.truncate(PREVIOUS_GENERATIONS_MAX);
         }
-        Ok((stamp, true))
+        Ok((served_by, true))
     }
 
     /// Lets nothing take effect any more; calls that hold the slot end on what serves. Returns the last generation's number.
@@ -153,10 +153,10 @@ impl History {
         self.lock().forgotten
     }
 
-    fn confirm_within(&self, past: &mut Past, turn: Turn, digest: &str) -> Option<Arc<ServedBy>> {
-        let serving = self.serving.load_full().filter(|serving| serving.stamp.digest == digest && !past.ended)?;
+    fn confirm_within(&self, past: &mut PastGenerations, turn: Turn, digest: &str) -> Option<Arc<ServedBy>> {
+        let serving = self.serving.load_full().filter(|serving| serving.served_by.digest == digest && !past.ended)?;
         past.in_force = past.in_force.max(turn);
-        Some(Arc::clone(&serving.stamp))
+        Some(Arc::clone(&serving.served_by))
     }
 
     /// Publishes the code of the generation before under the next number.
@@ -168,24 +168,24 @@ impl History {
         if past.ended {
             return Err(NothingToGoBackTo);
         }
-        let stamp = self.go_back(&mut past)?;
+        let served_by = self.go_back(&mut past)?;
         past.in_force = Turn::next();
         past.rolled_back = false;
-        let ServedBy { generation, digest, .. } = &*stamp;
+        let ServedBy { generation, digest, .. } = &*served_by;
         tracing::info!(plugin = self.name, generation, digest, "rolled back, as asked");
-        Ok(stamp)
+        Ok(served_by)
     }
 
     /// Takes a newcomer that is unfit out of service, if it is still the one that serves and was not unloaded. False if there
     /// is nothing to go back to.
     pub(super) fn roll_back_newcomer(&self, newcomer: &Generation) -> bool {
         let mut past = self.lock();
-        let serving = self.serving.load().as_ref().map(|serving| serving.stamp.generation);
-        if past.ended || serving != Some(newcomer.stamp.generation) {
+        let serving = self.serving.load().as_ref().map(|serving| serving.served_by.generation);
+        if past.ended || serving != Some(newcomer.served_by.generation) {
             return true;
         }
-        let Ok(stamp) = self.go_back(&mut past) else { return false };
-        let ServedBy { plugin, generation: failed, digest, .. } = &*newcomer.stamp;
+        let Ok(served_by) = self.go_back(&mut past) else { return false };
+        let ServedBy { plugin, generation: failed, digest, .. } = &*newcomer.served_by;
         let (calls, breakdowns) = newcomer.health.on_probation();
         past.rolled_back = true;
         past.condemned.insert(digest.clone());
@@ -194,8 +194,8 @@ impl History {
         tracing::error!(
             plugin,
             failed,
-            generation = stamp.generation,
-            digest = stamp.digest,
+            generation = served_by.generation,
+            digest = served_by.digest,
             calls,
             breakdowns,
             "rolled back: generation {failed} failed too often; its bytes are refused until they are loaded explicitly"
@@ -222,11 +222,11 @@ impl History {
         self.lock().pauses += 1;
     }
 
-    pub(super) fn told(&self) -> HistoryView {
+    pub(super) fn view(&self) -> HistoryView {
         let past = self.lock();
         HistoryView {
             serving: self.serving(),
-            previous: past.previous.iter().map(|(stamp, _)| Arc::clone(stamp)).collect(),
+            previous: past.previous.iter().map(|(served_by, _)| Arc::clone(served_by)).collect(),
             rolled_back: past.rolled_back,
             rollbacks: past.rollbacks,
             pauses: past.pauses,
@@ -234,36 +234,41 @@ impl History {
         }
     }
 
-    fn go_back(&self, past: &mut Past) -> Result<Arc<ServedBy>, NothingToGoBackTo> {
+    fn go_back(&self, past: &mut PastGenerations) -> Result<Arc<ServedBy>, NothingToGoBackTo> {
         let (_, plugin) = past.previous.pop_front().ok_or(NothingToGoBackTo)?;
         past.rollbacks += 1;
         // It has served before. On probation again it could drag the slot further back, where nothing is better.
-        let (stamp, _) = self.publish(past, plugin, true);
-        Ok(stamp)
+        let (served_by, _) = self.publish(past, plugin, true);
+        Ok(served_by)
     }
 
     /// Gives a plugin the next number and the slot. Also returns what served before.
-    fn publish(&self, past: &mut Past, plugin: Arc<Plugin>, proven: bool) -> (Arc<ServedBy>, Option<Arc<Generation>>) {
+    fn publish(
+        &self,
+        past: &mut PastGenerations,
+        plugin: Arc<Plugin>,
+        proven: bool,
+    ) -> (Arc<ServedBy>, Option<Arc<Generation>>) {
         past.last_generation += 1;
-        let stamp = Arc::new(ServedBy {
+        let served_by = Arc::new(ServedBy {
             plugin: self.name.clone(),
             generation: past.last_generation,
             digest: plugin.digest().to_string(),
             artifact: plugin.artifact.as_deref().map(str::to_owned),
         });
         let health = PluginHealth::new(self.rules, proven);
-        let idle = Arc::<Idle>::default();
+        let idle = Arc::<IdleInstances>::default();
         plugin.sandbox.keep_warm(&idle.warm);
-        let generation = Generation { stamp: Arc::clone(&stamp), plugin, health, idle };
-        (stamp, self.serving.swap(Some(Arc::new(generation))))
+        let generation = Generation { served_by: Arc::clone(&served_by), plugin, health, idle };
+        (served_by, self.serving.swap(Some(Arc::new(generation))))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Past> {
+    fn lock(&self) -> MutexGuard<'_, PastGenerations> {
         self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Past {
+impl PastGenerations {
     fn is_superseded(&self, turn: Turn) -> bool {
         self.ended || turn < self.in_force
     }

@@ -40,7 +40,7 @@ pub enum Cause {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
     /// The generation.
-    pub stamp: Arc<ServedBy>,
+    pub served_by: Arc<ServedBy>,
     /// It is a new one; otherwise the same bytes served already.
     pub changed: bool,
 }
@@ -61,12 +61,12 @@ pub(super) struct Loading {
     /// The file as it was when the first component was handed in.
     beside: OnceLock<Option<Fingerprint>>,
     /// Held while a file is read or written, and over no registry and no compiler.
-    source: Mutex<Read>,
+    source: Mutex<LastRead>,
 }
 
 /// The bytes that were last read from the source or written there, loaded or not.
 #[derive(Default)]
-struct Read {
+struct LastRead {
     turn: Turn,
     digest: Option<Arc<str>>,
     /// The host was too busy to load them: the next look tries them again, in their turn.
@@ -82,14 +82,14 @@ impl Slot {
         let (asked, loading) = (cause == Cause::Asked, &self.loading);
         let bytes_max = self.plugin_state.limits.component_bytes_max;
         let mut turn = Turn::next();
-        let _place: MutexGuard<()>;
+        let _guard: MutexGuard<()>;
         if asked {
-            _place = loading.asked.lock().await;
+            _guard = loading.asked.lock().await;
         } else {
             if loading.waits.swap(true, Ordering::Relaxed) {
                 return Ok(None);
             }
-            _place = loading.unasked.lock().await;
+            _guard = loading.unasked.lock().await;
             let there = match (cause, self.file()) {
                 (Cause::Noticed | Cause::Started, Some(file)) => until_finished(file, bytes_max).await,
                 _ => true,
@@ -129,7 +129,7 @@ impl Slot {
             turn = read.turn;
         }
         if read.turn <= turn {
-            *read = Read { turn, digest: Some(Arc::clone(&fetched.digest)), is_due: false };
+            *read = LastRead { turn, digest: Some(Arc::clone(&fetched.digest)), is_due: false };
         }
         drop(read);
         if known && !is_due {
@@ -153,13 +153,13 @@ impl Slot {
     pub(super) async fn put(&self, engine: &Engine, candidate: Candidate, persist: bool) -> Result<Loaded, PutError> {
         let source = persist.then(|| self.writable()).transpose()?;
         self.look_beside().await;
-        let place = self.loading.handed_in.lock().await;
+        let guard = self.loading.handed_in.lock().await;
         let turn = Turn::next();
         let kept = source.map(|path| (path, candidate.clone()));
         let loaded = self.load_candidate(engine, turn, candidate, true).await?;
         self.origin.leave_alone();
         // The next one does not wait for the disk.
-        drop(place);
+        drop(guard);
         if let Some((path, candidate)) = kept {
             self.keep(path, candidate).await?;
         }
@@ -174,7 +174,7 @@ impl Slot {
             return Err(LoadError::Superseded.into());
         }
         // Before the file is there: the notice of it must find nothing new.
-        let written = Read { turn, digest: Some(candidate.digest), is_due: false };
+        let written = LastRead { turn, digest: Some(candidate.digest), is_due: false };
         let before = std::mem::replace(&mut *read, written);
         let written = tokio::task::spawn_blocking(move || {
             // A new plugin's may not be there yet.
@@ -224,8 +224,8 @@ impl Slot {
         asked: bool,
     ) -> Result<Loaded, LoadError> {
         let digest = Arc::clone(&candidate.digest);
-        if let Some(stamp) = self.history.confirm(turn, &digest) {
-            return Ok(Loaded { stamp, changed: false });
+        if let Some(served_by) = self.history.confirm(turn, &digest) {
+            return Ok(Loaded { served_by, changed: false });
         }
         let loaded = if self.history.is_superseded(turn) {
             Err(LoadError::Superseded)
@@ -236,7 +236,7 @@ impl Slot {
         };
         loaded
             .and_then(|plugin| self.history.swap(turn, plugin))
-            .map(|(stamp, changed)| Loaded { stamp, changed })
+            .map(|(served_by, changed)| Loaded { served_by, changed })
             .inspect_err(|error| self.history.refused(Some(digest.to_string()), error))
     }
 }

@@ -2,7 +2,7 @@
 
 mod unloading;
 
-pub use unloading::{Gone, UnloadError};
+pub use unloading::{UnloadError, UnloadReport};
 
 use super::{Cause, Loaded, PutError, Slot};
 use crate::config::{BUSY_RETRY_MS, Config, LOG_LINE_BYTES_MAX, PLUGINS_DIRECTORY, Place, SLOTS_MAX, check_name};
@@ -10,7 +10,7 @@ use crate::flow::ServedBy;
 use crate::ledger::HopCounts;
 use crate::oci::Registries;
 use crate::plugin::load::engine::Engine;
-use crate::plugin::load::oci_cache::Copies;
+use crate::plugin::load::oci_cache::OciCache;
 use crate::plugin::load::origin::ComponentOrigin;
 use crate::plugin::load::sources::Source;
 use crate::plugin::load::{Candidate, LoadError};
@@ -21,21 +21,21 @@ use std::fmt::Display;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-use unloading::{Others, Unloaded};
+use unloading::{UnlistedSlots, Unloaded};
 
 /// All slots, and what loads into them.
 pub struct Slots {
     engine: Engine,
     config: Config,
     registries: Arc<Registries>,
-    copies: Option<Arc<Copies>>,
+    oci_cache: Option<Arc<OciCache>>,
     /// Whether plugins come from a scan of their directory, rather than by name.
     scans: bool,
     by_name: ArcSwap<BTreeMap<String, Arc<Slot>>>,
     /// The plugin that answers the frontend.
     policy: OnceLock<String>,
     // Two changes of `by_name` at the same time must not undo each other; readers never wait for it.
-    others: Mutex<Others>,
+    unlisted: Mutex<UnlistedSlots>,
 }
 
 impl Slots {
@@ -43,9 +43,9 @@ impl Slots {
     /// the plugins' directory.
     pub fn new(engine: Engine, config: Config, scans: bool) -> Self {
         let registries = Arc::new(Registries::new(config.oci.plain_http.clone()));
-        let copies = engine.cache.as_deref().map(|cache| Arc::new(Copies::below(cache)));
-        let (by_name, policy, others) = Default::default();
-        Self { engine, config, registries, copies, scans, by_name, policy, others }
+        let oci_cache = engine.cache.as_deref().map(|cache| Arc::new(OciCache::below(cache)));
+        let (by_name, policy, unlisted) = Default::default();
+        Self { engine, config, registries, oci_cache, scans, by_name, policy, unlisted }
     }
 
     /// The slot of a name.
@@ -59,18 +59,18 @@ impl Slots {
     }
 
     /// What became of the calls of each plugin, by name; of those too that were unloaded.
-    pub fn figures(&self) -> Vec<(String, HopCounts)> {
-        let others = self.others();
+    pub fn counts(&self) -> Vec<(String, HopCounts)> {
+        let unlisted = self.unlisted();
         let loaded = self.all();
         let mut states: BTreeMap<&str, &PluginState> =
-            others.unloaded.iter().map(|(name, unloaded)| (name.as_str(), &*unloaded.plugin_state)).collect();
+            unlisted.unloaded.iter().map(|(name, unloaded)| (name.as_str(), &*unloaded.plugin_state)).collect();
         states.extend(loaded.iter().map(|slot| (slot.name(), &**slot.plugin_state())));
         states.into_iter().map(|(name, plugin_state)| (name.to_owned(), plugin_state.hop.figures())).collect()
     }
 
     /// The host ends: calls that are let go from now on are given up by it, not by who asked.
     pub fn close_books(&self) {
-        self.others().unloaded.values().for_each(|unloaded| unloaded.plugin_state.hop.close());
+        self.unlisted().unloaded.values().for_each(|unloaded| unloaded.plugin_state.hop.close());
         self.all().iter().for_each(|slot| slot.plugin_state().hop.close());
     }
 
@@ -86,11 +86,11 @@ impl Slots {
 
     /// The slots of sources, made empty where the name is new. One that was unloaded stays so.
     pub fn add_all(&self, sources: Vec<Source>) -> Vec<Arc<Slot>> {
-        let others = self.others();
+        let unlisted = self.unlisted();
         let mut by_name = self.by_name.load_full();
         let slot = |source: Source| match by_name.get(&source.name) {
             Some(slot) => Some(Arc::clone(slot)),
-            None if others.unloaded.contains_key(&source.name) => None,
+            None if unlisted.unloaded.contains_key(&source.name) => None,
             None => {
                 let slot = self.empty(source, None);
                 // A copy of the map at the first, and none after it: a new map for each of them would be quadratic.
@@ -195,7 +195,7 @@ impl Slots {
             }
             None => {
                 let path = Path::new(PLUGINS_DIRECTORY).join(format!("{name}.wasm"));
-                self.arriving(&mut self.others(), Source { name: name.to_owned(), place: path.into() })
+                self.arriving(&mut self.unlisted(), Source { name: name.to_owned(), place: path.into() })
             }
         };
         let outcome = self.put_into(slot, bytes, persist).await;
@@ -213,7 +213,7 @@ impl Slots {
         if matches!(outcome, Err(PutError::Load(LoadError::Superseded))) && slot.was_forgotten() {
             // Meanwhile the file went that the slot was made for, and the slot with it: what is put needs neither.
             let source = Source { name: slot.name().to_owned(), place: slot.source().clone() };
-            slot = self.arriving(&mut self.others(), source);
+            slot = self.arriving(&mut self.unlisted(), source);
             outcome = slot.put(&self.engine, candidate.clone(), persist).await;
         }
         if !matches!(outcome, Err(PutError::Load(_)))
@@ -227,7 +227,7 @@ impl Slots {
 
     fn empty(&self, source: Source, before: Option<&Unloaded>) -> Arc<Slot> {
         let Source { name, place } = source;
-        let origin = ComponentOrigin::new(place, Arc::clone(&self.registries), self.copies.clone());
+        let origin = ComponentOrigin::new(place, Arc::clone(&self.registries), self.oci_cache.clone());
         let (plugin_state, last_generation) = match before {
             Some(unloaded) => (Arc::clone(&unloaded.plugin_state), unloaded.last_generation),
             None => {
@@ -239,16 +239,16 @@ impl Slots {
         Arc::new(Slot::new(origin, plugin_state, self.config.rollback, last_generation))
     }
 
-    fn others(&self) -> MutexGuard<'_, Others> {
-        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    fn unlisted(&self) -> MutexGuard<'_, UnlistedSlots> {
+        self.unlisted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Says what a load came to, in one line.
 fn log_load(name: &str, source: impl Display, loaded: Option<&Loaded>) {
     match loaded {
-        Some(Loaded { stamp, changed: true }) => {
-            let ServedBy { generation, digest, artifact, .. } = &**stamp;
+        Some(Loaded { served_by, changed: true }) => {
+            let ServedBy { generation, digest, artifact, .. } = &**served_by;
             tracing::info!(plugin = name, generation, digest, artifact, %source, "loaded");
         }
         _ => tracing::debug!(plugin = name, %source, "unchanged"),

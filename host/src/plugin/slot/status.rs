@@ -47,7 +47,7 @@ pub struct SlotStatus {
     /// The interfaces with functions that it imports.
     pub imports: Vec<String>,
     /// What its instances are when a call begins in them.
-    #[serde(rename = "instances", serialize_with = "told")]
+    #[serde(rename = "instances", serialize_with = "as_text")]
     pub isolation: Option<Isolation>,
     /// How many were made since the start, of all generations; those for probes and examples included.
     pub instances_made: u64,
@@ -93,19 +93,19 @@ pub struct Previous {
 }
 
 /// As people read it.
-fn told<S: serde::Serializer>(isolation: &Option<Isolation>, serializer: S) -> Result<S::Ok, S::Error> {
+fn as_text<S: serde::Serializer>(isolation: &Option<Isolation>, serializer: S) -> Result<S::Ok, S::Error> {
     isolation.as_ref().map(ToString::to_string).serialize(serializer)
 }
 
 impl SlotStatus {
-    pub(super) fn of(source: &Place, plugin_state: &PluginState, told: HistoryView) -> Self {
-        let serving = told.serving.as_deref();
+    pub(super) fn of(source: &Place, plugin_state: &PluginState, history: HistoryView) -> Self {
+        let serving = history.serving.as_deref();
         let plugin = serving.map(|generation| &generation.plugin);
         let paused_for = serving.and_then(|generation| generation.health.paused_for());
         let state = match serving {
             None => SlotState::Empty,
             Some(_) if paused_for.is_some() => SlotState::Paused,
-            Some(_) if told.rolled_back => SlotState::RolledBack,
+            Some(_) if history.rolled_back => SlotState::RolledBack,
             Some(_) => SlotState::Serving,
         };
         let calls = plugin_state.hop.figures();
@@ -113,9 +113,9 @@ impl SlotStatus {
             name: plugin_state.name.clone(),
             source: source.to_string(),
             state,
-            generation: serving.map(|generation| generation.stamp.generation),
-            digest: serving.map(|generation| generation.stamp.digest.clone()),
-            artifact: serving.and_then(|generation| generation.stamp.artifact.clone()),
+            generation: serving.map(|generation| generation.served_by.generation),
+            digest: serving.map(|generation| generation.served_by.digest.clone()),
+            artifact: serving.and_then(|generation| generation.served_by.artifact.clone()),
             size_bytes: plugin.map(|plugin| plugin.size_bytes),
             contract: plugin.and_then(|plugin| plugin.contract()),
             roles: plugin.map(|plugin| plugin.roles().collect()).unwrap_or_default(),
@@ -130,17 +130,17 @@ impl SlotStatus {
             calls_in_flight: calls.in_flight,
             failures: calls.dropped.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
             memory_bytes_high_water: serving.map(|generation| generation.idle.warm.memory.bytes()),
-            rollbacks: told.rollbacks,
-            pauses: told.pauses,
+            rollbacks: history.rollbacks,
+            pauses: history.pauses,
             retry_after_ms: paused_for.map(|rest| rest.as_millis() as u64),
-            denied: plugin_state.denied.figures(),
+            denied: plugin_state.denied.counts(),
             log_lines_dropped: plugin_state.lines_dropped(),
-            previous: told
+            previous: history
                 .previous
                 .iter()
-                .map(|stamp| Previous { generation: stamp.generation, digest: stamp.digest.clone() })
+                .map(|served_by| Previous { generation: served_by.generation, digest: served_by.digest.clone() })
                 .collect(),
-            last_refused: told.last_refused,
+            last_refused: history.last_refused,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `tidegate plugin list`: the plugins of a running host, one line each.
 
 use super::{Admin, items, short, text};
-use crate::cli::shown::printable;
+use crate::cli::render::printable;
 use crate::cli::table::table;
 use clap::Args;
 use serde_json::Value;
@@ -24,15 +24,15 @@ impl List {
 /// A table, and below it what was last refused.
 fn show(plugins: &[Value]) -> String {
     let rows = plugins.iter().map(row).collect();
-    let mut shown =
+    let mut output =
         table(["NAME", "STATE", "GENERATION", "DIGEST", "ROLES", "INSTANCES", "CALLS", "FAILURES", "SOURCE"], rows);
     for plugin in plugins {
         if let Some(refused) = plugin.get("last_refused").filter(|refused| !refused.is_null()) {
             let (name, at) = (text(plugin, "name"), text(refused, "at"));
-            shown += &format!("{name}: refused at {at}: {}\n", printable(text(refused, "reason")));
+            output += &format!("{name}: refused at {at}: {}\n", printable(text(refused, "reason")));
         }
     }
-    shown
+    output
 }
 
 fn row(plugin: &Value) -> [String; 9] {

@@ -3,8 +3,8 @@
 use super::input::{Given, pair};
 use super::trace::CallTrace;
 use crate::cli::outcome::{FILTERED, Outcome, head};
-use crate::cli::plugin::sandbox::{Component, Workbench, block_on};
-use crate::cli::shown::{field, printable};
+use crate::cli::plugin::workbench::{ComponentFile, Workbench, block_on};
+use crate::cli::render::{field, printable};
 use crate::plugin::{CallError, Examples, Message, ReplyPolicy, Role, SingleCall, Transform};
 use crate::system::output::print;
 use anyhow::{Context, anyhow, ensure};
@@ -57,13 +57,13 @@ pub(super) fn call(
     guest: GuestFlags,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let component = Component::at(file.to_owned())?;
+    let component = ComponentFile::at(file.to_owned())?;
     let trace = guest.trace.then(CallTrace::start);
-    let sandbox = Workbench::new(guest.seed)?;
+    let workbench = Workbench::new(guest.seed)?;
     block_on(async {
         let began = Instant::now();
         // Without its examples: an author calls what misses them.
-        let loaded = sandbox.load(&component, guest.settings.into_iter().collect(), Some(Examples::default())).await;
+        let loaded = workbench.load(&component, guest.settings.into_iter().collect(), Some(Examples::default())).await;
         let plugin = loaded.with_context(|| format!("{} is refused", file.display()))?;
         let load = began.elapsed();
         let role = match role {
@@ -84,19 +84,19 @@ pub(super) fn call(
             let mut message = given.message()?;
             message.metadata.insert(0, REQUEST_ID.map(str::to_owned).into());
             begin();
-            told(load, plugin.call_once::<Transform>(Arc::new(message)).await, json, print_message)
+            report(load, plugin.call_once::<Transform>(Arc::new(message)).await, json, print_message)
         } else {
             let mut request = given.request()?;
             request.metadata.insert(0, REQUEST_ID.map(str::to_owned).into());
             begin();
             let call = plugin.call_once::<ReplyPolicy>(Arc::new(request)).await;
-            told(load, call, json, |replies| print(Outcome::from(replies).text))
+            report(load, call, json, |replies| print(Outcome::from(replies).text))
         }
     })
 }
 
 /// Tells of a call that is over: what it took to stderr, and what came out to stdout.
-fn told<T: Into<Outcome> + Clone>(
+fn report<T: Into<Outcome> + Clone>(
     load: Duration,
     call: SingleCall<T>,
     as_json: bool,
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn times_have_the_digits_that_tell_something() {
-        let shown = [17, 412, 1_240, 12_600, 812_400].map(|us| ms(Duration::from_micros(us)));
-        assert_eq!(shown, ["0.02 ms", "0.41 ms", "1.2 ms", "13 ms", "812 ms"]);
+        let times = [17, 412, 1_240, 12_600, 812_400].map(|us| ms(Duration::from_micros(us)));
+        assert_eq!(times, ["0.02 ms", "0.41 ms", "1.2 ms", "13 ms", "812 ms"]);
     }
 }

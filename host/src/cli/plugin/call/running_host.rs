@@ -3,7 +3,7 @@
 use super::Role;
 use super::input::Given;
 use crate::cli::plugin::admin::{Admin, items, text};
-use crate::cli::shown::printable;
+use crate::cli::render::printable;
 use crate::cli::table::table;
 use crate::dead_letters::Base64;
 use crate::plugin::{Message, Request};
@@ -46,17 +46,17 @@ fn show(returned: &Value) -> String {
     let Some(message) = returned.get("message").filter(|message| !message.is_null()) else {
         return by + "filtered: there is no message\n";
     };
-    let mut shown = by;
+    let mut output = by;
     if let Some(topic) = message["topic"].as_str().filter(|topic| !topic.is_empty()) {
-        shown += &format!("topic: {}\n", printable(topic));
+        output += &format!("topic: {}\n", printable(topic));
     }
     for pair in items(message, "metadata") {
         let [key, value] = [&pair[0], &pair[1]].map(|text| printable(text.as_str().unwrap_or_default()));
-        shown += &format!("metadata: {key}={value}\n");
+        output += &format!("metadata: {key}={value}\n");
     }
     match message.get("body").and_then(Value::as_str) {
-        Some(body) => shown + &format!("body: {}\n", printable(body)),
-        None => shown + &format!("body (base64): {}\n", text(message, "body_base64")),
+        Some(body) => output + &format!("body: {}\n", printable(body)),
+        None => output + &format!("body (base64): {}\n", text(message, "body_base64")),
     }
 }
 

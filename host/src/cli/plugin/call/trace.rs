@@ -2,7 +2,7 @@
 //!
 //! The WASI of the host reports each call to `tracing`: this listens.
 
-use crate::cli::shown::one_line;
+use crate::cli::render::one_line;
 use std::fmt::{Debug, Write as _};
 use std::io::Write as _;
 use std::sync::Arc;
@@ -31,8 +31,8 @@ impl CallTrace {
     pub(super) fn start() -> Self {
         let on = Arc::new(AtomicBool::new(false));
         let wanted = Targets::new().with_targets([(IMPORTS, LevelFilter::TRACE), (LOG, LevelFilter::TRACE)]);
-        let told = Told { on: Arc::clone(&on) }.with_filter(wanted);
-        tracing_subscriber::registry().with(told).init();
+        let layer = TraceLayer { on: Arc::clone(&on) }.with_filter(wanted);
+        tracing_subscriber::registry().with(layer).init();
         Self { on }
     }
 
@@ -42,14 +42,14 @@ impl CallTrace {
     }
 }
 
-struct Told {
+struct TraceLayer {
     on: Arc<AtomicBool>,
 }
 
 /// A call of an import that has not returned: its name, then its arguments too.
 struct Import(String);
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Told {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for TraceLayer {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let mut fields = Fields::default();
         attributes.record(&mut fields);
@@ -107,8 +107,8 @@ impl Fields {
 
     fn of_log(&self) -> String {
         // There is but one plugin.
-        let told = self.0.iter().filter(|(name, _)| *name != "plugin");
-        let list: Vec<_> = told.map(|(name, value)| format!("{name}={value}")).collect();
+        let fields = self.0.iter().filter(|(name, _)| *name != "plugin");
+        let list: Vec<_> = fields.map(|(name, value)| format!("{name}={value}")).collect();
         list.join(" ")
     }
 

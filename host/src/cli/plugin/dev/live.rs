@@ -2,8 +2,8 @@
 
 use super::own_host::{HostFlags, OwnHost};
 use crate::cli::plugin::admin::Admin;
-use crate::cli::plugin::draft::Draft;
-use crate::cli::plugin::sandbox::Component;
+use crate::cli::plugin::source_folder::SourceFolder;
+use crate::cli::plugin::workbench::ComponentFile;
 use crate::config::Address;
 use crate::plugin::Source;
 use anyhow::Context;
@@ -56,7 +56,7 @@ impl Live {
     ///
     /// # Errors
     /// When the own host cannot start.
-    pub(super) async fn swap(&mut self, draft: &Draft, component: &Component) -> anyhow::Result<Swapped> {
+    pub(super) async fn swap(&mut self, folder: &SourceFolder, component: &ComponentFile) -> anyhow::Result<Swapped> {
         let bytes = std::fs::read(&component.path).with_context(|| format!("reading {}", component.path.display()))?;
         let loaded = match &mut self.host {
             Host::Running { admin, plugin } => {
@@ -66,7 +66,7 @@ impl Live {
             }
             Host::Planned { flags, over } => {
                 // It looks at its source again and again, and must not find there what has not been tried.
-                let first = draft.beside("first.wasm");
+                let first = folder.beside("first.wasm");
                 std::fs::write(&first, &bytes).with_context(|| format!("writing {}", first.display()))?;
                 let source = Source { name: component.name.clone(), place: first.into() };
                 let flags = flags.take().context("the own host has failed to start")?;

@@ -81,7 +81,7 @@ impl OwnHost {
     /// When the component is refused.
     pub(super) async fn swap(&self, plugin: &str, component: Vec<u8>) -> anyhow::Result<(u64, bool)> {
         let loaded = self.slots.put(plugin, component, false).await?;
-        Ok((loaded.stamp.generation, loaded.changed))
+        Ok((loaded.served_by.generation, loaded.changed))
     }
 
     /// Waits until it has ended in order.

@@ -1,4 +1,4 @@
-//! The ledger's hops at a scrape. The figures of one hop are of one moment.
+//! The ledger's hops at a scrape. The counts of one hop are of one moment.
 
 use super::series::{counters, gauges};
 use crate::ledger::Ledger;
@@ -11,29 +11,29 @@ pub(super) struct HopMetrics(pub(super) Ledger);
 
 impl Collector for HopMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        let told: Vec<_> = self.0.hops().into_iter().map(|(hop, counted)| (hop, counted.figures())).collect();
+        let hops: Vec<_> = self.0.hops().into_iter().map(|(hop, counted)| (hop, counted.figures())).collect();
         counters(
             &mut encoder,
             ("hop_in", None, "What came in at the hop"),
-            told.iter().map(|(hop, figures)| ([("hop", &**hop)], figures.entered)),
+            hops.iter().map(|(hop, counts)| ([("hop", &**hop)], counts.entered)),
         )?;
         counters(
             &mut encoder,
             ("hop_out", None, "What went out"),
-            told.iter().map(|(hop, figures)| ([("hop", &**hop)], figures.out)),
+            hops.iter().map(|(hop, counts)| ([("hop", &**hop)], counts.out)),
         )?;
         counters(
             &mut encoder,
             ("hop_dropped", None, "What did not go out, by reason"),
-            told.iter().flat_map(|(hop, figures)| {
-                let dropped = figures.dropped.iter();
+            hops.iter().flat_map(|(hop, counts)| {
+                let dropped = counts.dropped.iter();
                 dropped.map(move |(reason, count)| ([("hop", &**hop), ("reason", reason.as_str())], *count))
             }),
         )?;
         gauges(
             &mut encoder,
             ("hop_in_flight", None, "What is inside now; in = out + dropped + in flight"),
-            told.iter().map(|(hop, figures)| ([("hop", &**hop)], figures.in_flight)),
+            hops.iter().map(|(hop, counts)| ([("hop", &**hop)], counts.in_flight)),
         )
     }
 }

@@ -26,8 +26,8 @@ impl fmt::Debug for Plugins {
 impl Collector for Plugins {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let slots = self.0.all();
-        let told: Vec<SlotStatus> = slots.iter().map(|slot| slot.status()).collect();
-        calls(&mut encoder, &told)?;
+        let plugins: Vec<SlotStatus> = slots.iter().map(|slot| slot.status()).collect();
+        calls(&mut encoder, &plugins)?;
         histograms(
             &mut encoder,
             ("plugin_call_duration", Some(Unit::Seconds), "How long the calls took that were let in"),
@@ -40,10 +40,10 @@ impl Collector for Plugins {
                 Some(Unit::Bytes),
                 "The most memory that any instance took since the generation began",
             ),
-            told.iter().filter_map(|plugin| Some((labels(plugin), plugin.memory_bytes_high_water?))),
+            plugins.iter().filter_map(|plugin| Some((labels(plugin), plugin.memory_bytes_high_water?))),
         )?;
-        instances(&mut encoder, &told)?;
-        generations(&mut encoder, &told)
+        instances(&mut encoder, &plugins)?;
+        generations(&mut encoder, &plugins)
     }
 }
 
@@ -51,31 +51,31 @@ fn labels(plugin: &SlotStatus) -> [(&'static str, &str); 1] {
     [("plugin", &plugin.name)]
 }
 
-fn calls(encoder: &mut DescriptorEncoder, told: &[SlotStatus]) -> fmt::Result {
+fn calls(encoder: &mut DescriptorEncoder, plugins: &[SlotStatus]) -> fmt::Result {
     counters(
         encoder,
         ("plugin_calls", None, "Calls of all generations; those refused, in flight and on trial included"),
-        told.iter().map(|plugin| (labels(plugin), plugin.calls)),
+        plugins.iter().map(|plugin| (labels(plugin), plugin.calls)),
     )?;
     counters(
         encoder,
         ("plugin_call_failures", None, "Calls that gave nothing to send, by kind"),
-        told.iter().flat_map(|plugin| by_kind(plugin, &plugin.failures)),
+        plugins.iter().flat_map(|plugin| by_kind(plugin, &plugin.failures)),
     )?;
     gauges(
         encoder,
         ("plugin_calls_in_flight", None, "Calls that run now"),
-        told.iter().map(|plugin| (labels(plugin), plugin.calls_in_flight)),
+        plugins.iter().map(|plugin| (labels(plugin), plugin.calls_in_flight)),
     )?;
     counters(
         encoder,
         ("plugin_denied", None, "Attempts of the guest at what no plugin may, by kind"),
-        told.iter().flat_map(|plugin| by_kind(plugin, &plugin.denied)),
+        plugins.iter().flat_map(|plugin| by_kind(plugin, &plugin.denied)),
     )?;
     counters(
         encoder,
         ("plugin_log_lines_dropped", None, "Lines over log_lines_per_second_max"),
-        told.iter().map(|plugin| (labels(plugin), plugin.log_lines_dropped)),
+        plugins.iter().map(|plugin| (labels(plugin), plugin.log_lines_dropped)),
     )
 }
 
@@ -86,31 +86,31 @@ fn by_kind<'a>(
     counts.iter().map(|(kind, count)| ([("plugin", &*plugin.name), ("kind", *kind)], *count))
 }
 
-fn instances(encoder: &mut DescriptorEncoder, told: &[SlotStatus]) -> fmt::Result {
+fn instances(encoder: &mut DescriptorEncoder, plugins: &[SlotStatus]) -> fmt::Result {
     counters(
         encoder,
         ("plugin_instances_made", None, "Instances that were made: for calls, probes and examples"),
-        told.iter().map(|plugin| (labels(plugin), plugin.instances_made)),
+        plugins.iter().map(|plugin| (labels(plugin), plugin.instances_made)),
     )?;
     gauges(
         encoder,
         ("plugin_instances_warm", None, "New instances that wait for their first call"),
-        told.iter().filter_map(|plugin| Some((labels(plugin), plugin.instances_warm?))),
+        plugins.iter().filter_map(|plugin| Some((labels(plugin), plugin.instances_warm?))),
     )?;
     infos(
         encoder,
         ("plugin_instances", None, "What the instances are when a call begins: reset, fresh or reused"),
-        told.iter().filter_map(|plugin| {
+        plugins.iter().filter_map(|plugin| {
             Some([("plugin", plugin.name.clone()), ("kind", plugin.isolation.as_ref()?.as_str().to_owned())])
         }),
     )
 }
 
-fn generations(encoder: &mut DescriptorEncoder, told: &[SlotStatus]) -> fmt::Result {
+fn generations(encoder: &mut DescriptorEncoder, plugins: &[SlotStatus]) -> fmt::Result {
     infos(
         encoder,
         ("plugin_generation", None, "What serves"),
-        told.iter().filter_map(|plugin| {
+        plugins.iter().filter_map(|plugin| {
             Some([
                 ("plugin", plugin.name.clone()),
                 ("generation", plugin.generation?.to_string()),
@@ -122,7 +122,7 @@ fn generations(encoder: &mut DescriptorEncoder, told: &[SlotStatus]) -> fmt::Res
     gauges(
         encoder,
         ("plugin_state", None, "1 for what the plugin does at present, 0 for what it does not"),
-        told.iter().flat_map(|plugin| {
+        plugins.iter().flat_map(|plugin| {
             STATES.iter().map(move |(state, name)| {
                 ([("plugin", &*plugin.name), ("state", *name)], u32::from(plugin.state == *state))
             })
@@ -131,11 +131,11 @@ fn generations(encoder: &mut DescriptorEncoder, told: &[SlotStatus]) -> fmt::Res
     counters(
         encoder,
         ("plugin_rollbacks", None, "How often it went back to an earlier generation"),
-        told.iter().map(|plugin| (labels(plugin), plugin.rollbacks)),
+        plugins.iter().map(|plugin| (labels(plugin), plugin.rollbacks)),
     )?;
     counters(
         encoder,
         ("plugin_pauses", None, "How often it was paused"),
-        told.iter().map(|plugin| (labels(plugin), plugin.pauses)),
+        plugins.iter().map(|plugin| (labels(plugin), plugin.pauses)),
     )
 }

@@ -81,10 +81,10 @@ fn first_difference(expected: &[u8], got: &[u8]) -> usize {
 
 /// As much of a text as is shown; `from` says where that begins.
 fn excerpt(text: &str, from: usize) -> String {
-    let shown = &text[text.floor_char_boundary(from)..];
-    let end = shown.floor_char_boundary(SHOWN_BYTES_MAX);
+    let part = &text[text.floor_char_boundary(from)..];
+    let end = part.floor_char_boundary(SHOWN_BYTES_MAX);
     let ellipsis = |is_cut| if is_cut { "…" } else { "" };
-    format!("{}{}{}", ellipsis(from > 0), &shown[..end], ellipsis(end < shown.len()))
+    format!("{}{}{}", ellipsis(from > 0), &part[..end], ellipsis(end < part.len()))
 }
 
 /// A difference with marks below the letters that only one of the two has.

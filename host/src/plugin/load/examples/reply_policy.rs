@@ -54,8 +54,8 @@ impl Exemplary for ReplyPolicy {
             within(&format!("delay_ms of reply {index}"), *delay_ms, *delay_ms_min, *delay_ms_max)?;
             if let Some(expected) = expected {
                 same(&format!("number of frames of reply {index}"), &expected.len(), &frames.len())?;
-                for (place, (Content(expected), frame)) in expected.iter().zip(frames).enumerate() {
-                    same_bytes(&format!("frame {place} of reply {index}"), expected, frame)?;
+                for (position, (Content(expected), frame)) in expected.iter().zip(frames).enumerate() {
+                    same_bytes(&format!("frame {position} of reply {index}"), expected, frame)?;
                 }
             }
         }

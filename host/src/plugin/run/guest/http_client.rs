@@ -42,7 +42,7 @@ struct Admitted {
     is_https: bool,
     grant: Grant,
     plugin_state: Arc<PluginState>,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 }
 
 impl HttpClient {
@@ -50,7 +50,7 @@ impl HttpClient {
         Self { plugin_state }
     }
 
-    /// Whether a request may go out, and there is a place for it.
+    /// Whether a request may go out, and there is a permit for it.
     fn admit(&self, uri: &Uri) -> Result<Admitted, Error> {
         let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
         let authority = authority.ok_or(Error::HttpRequestUriInvalid)?;
@@ -62,7 +62,7 @@ impl HttpClient {
             self.plugin_state.deny_outbound(&text);
             return Err(Error::HttpRequestDenied);
         };
-        let place = Arc::clone(&self.plugin_state.outbound_places).try_acquire_owned().map_err(|_| {
+        let permit = Arc::clone(&self.plugin_state.outbound_permits).try_acquire_owned().map_err(|_| {
             self.plugin_state.log(
                 tracing::Level::WARN,
                 "outbound",
@@ -71,7 +71,7 @@ impl HttpClient {
             Error::ConnectionLimitReached
         })?;
         let (plugin_state, grant) = (Arc::clone(&self.plugin_state), grant.clone());
-        Ok(Admitted { host: host.to_owned(), port, is_https, grant, plugin_state, place })
+        Ok(Admitted { host: host.to_owned(), port, is_https, grant, plugin_state, permit })
     }
 }
 
@@ -122,11 +122,11 @@ impl WasiHttpHooks for HttpClient {
 /// Sends one request on a connection of its own. Whoever drops what is returned ends the connection.
 async fn send(admitted: Admitted, mut request: Request<WasiBody>, options: RequestOptions) -> Sent {
     let longest = Duration::from_millis(OUTBOUND_CONNECT_MS_MAX);
-    let patience = options.connect_timeout.unwrap_or(longest).min(longest);
-    let stream = timeout(patience, connect(&admitted)).await.map_err(|_| Error::ConnectionTimeout)??;
+    let connect_timeout = options.connect_timeout.unwrap_or(longest).min(longest);
+    let stream = timeout(connect_timeout, connect(&admitted)).await.map_err(|_| Error::ConnectionTimeout)??;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let connection = spawn(async move {
-        let _place = admitted.place;
+        let _permit = admitted.permit;
         // Why it broke off is for the guest to read, from the body.
         let _ = connection.await;
     });
@@ -135,7 +135,9 @@ async fn send(admitted: Admitted, mut request: Request<WasiBody>, options: Reque
     *request.uri_mut() = Uri::from(path);
     let sending = sender.send_request(request);
     let response = match options.first_byte_timeout {
-        Some(patience) => timeout(patience, sending).await.map_err(|_| Error::HttpResponseTimeout)?,
+        Some(first_byte_timeout) => {
+            timeout(first_byte_timeout, sending).await.map_err(|_| Error::HttpResponseTimeout)?
+        }
         None => sending.await,
     }?;
     let processing: Processing = Box::pin(async move {

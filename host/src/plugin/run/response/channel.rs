@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 /// A response on its way.
-pub(crate) struct Channel(Mutex<State>);
+pub(crate) struct Channel(Mutex<ChannelState>);
 
 /// What there is of it.
-pub(crate) struct State {
+pub(crate) struct ChannelState {
     pub(crate) head: Option<Parts>,
     /// What was written and not taken yet: in one piece, for a guest may write byte by byte.
     pub(crate) written: BytesMut,
@@ -21,7 +21,7 @@ pub(crate) struct State {
     pub(crate) reader: Option<Waker>,
 }
 
-impl State {
+impl ChannelState {
     /// What was written and not taken yet, with its part of the room.
     pub(crate) fn take(&mut self) -> Bytes {
         let piece = self.written.split();
@@ -38,16 +38,16 @@ impl State {
 impl Channel {
     /// With `room` for all that may be written.
     pub(crate) fn new(room: Held) -> Arc<Self> {
-        let state = State { head: None, written: BytesMut::new(), room, end: None, reader: None };
+        let state = ChannelState { head: None, written: BytesMut::new(), room, end: None, reader: None };
         Arc::new(Self(Mutex::new(state)))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, ChannelState> {
         // The state is whole at every panic: each change is a few assignments.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn change(&self, change: impl FnOnce(&mut State)) {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut ChannelState)) {
         let mut state = self.lock();
         change(&mut state);
         let reader = state.reader.take();

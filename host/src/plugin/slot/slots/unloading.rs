@@ -14,7 +14,7 @@ use std::sync::{Arc, Weak};
 
 /// Names that lead to no plugin.
 #[derive(Default)]
-pub(crate) struct Others {
+pub(crate) struct UnlistedSlots {
     /// Those that were unloaded.
     pub(crate) unloaded: BTreeMap<String, Unloaded>,
     /// New ones, while their first component is loaded.
@@ -35,7 +35,7 @@ pub(crate) struct Unloaded {
 
 /// A plugin that is no more.
 #[derive(Clone, Debug, Serialize)]
-pub struct Gone {
+pub struct UnloadReport {
     /// Its name.
     pub plugin: String,
     /// The generation that served; none if none ever did.
@@ -61,8 +61,8 @@ pub enum UnloadError {
     Policy,
 }
 
-impl Others {
-    /// Forgets what was unloaded longest ago, and with it its figures, once there are too many.
+impl UnlistedSlots {
+    /// Forgets what was unloaded longest ago, and with it its counts, once there are too many.
     fn bound(&mut self) {
         let oldest = self.unloaded.iter().min_by_key(|(_, unloaded)| unloaded.turn).map(|(name, _)| name.clone());
         if let Some(oldest) = oldest.filter(|_| self.unloaded.len() > SLOTS_MAX) {
@@ -77,7 +77,7 @@ impl Slots {
     ///
     /// # Errors
     /// When there is no plugin of this name, and when it answers the frontend.
-    pub async fn unload(&self, name: &str) -> Result<Gone, UnloadError> {
+    pub async fn unload(&self, name: &str) -> Result<UnloadReport, UnloadError> {
         let slot = self.get(name).ok_or(UnloadError::Unknown)?;
         if self.is_policy(&slot) {
             return Err(UnloadError::Policy);
@@ -89,10 +89,10 @@ impl Slots {
         let last_generation = self.remove(&slot, false, file).ok_or(UnloadError::Unknown)?;
         let source = slot.source().to_string();
         tracing::info!(plugin = name, generation = last_generation, source, "unloaded");
-        Ok(Gone {
+        Ok(UnloadReport {
             plugin: name.to_owned(),
             generation: (last_generation > 0).then_some(last_generation),
-            calls_in_flight: slot.figures().in_flight,
+            calls_in_flight: slot.counts().in_flight,
             source,
             returns: file.is_some() || !is_file,
         })
@@ -106,7 +106,7 @@ impl Slots {
     /// Takes a slot off the map; returns the number of its last generation. None, and no change, if it serves and has to be
     /// `empty`, or is gone already.
     fn remove(&self, slot: &Arc<Slot>, empty: bool, file: Option<Fingerprint>) -> Option<u64> {
-        let mut others = self.others();
+        let mut unlisted = self.unlisted();
         let mut by_name = BTreeMap::clone(&self.by_name.load());
         let name = slot.name();
         if !by_name.get(name).is_some_and(|known| Arc::ptr_eq(known, slot)) {
@@ -116,11 +116,11 @@ impl Slots {
         by_name.remove(name);
         self.by_name.store(Arc::new(by_name));
         // Of what never served and was never asked, there is nothing to keep.
-        if !empty || last_generation > 0 || slot.figures().entered > 0 {
+        if !empty || last_generation > 0 || slot.counts().entered > 0 {
             let (place, plugin_state) = (slot.source().clone(), Arc::clone(slot.plugin_state()));
             let unloaded = Unloaded { turn: Turn::next(), place, plugin_state, last_generation, file };
-            others.unloaded.insert(name.to_owned(), unloaded);
-            others.bound();
+            unlisted.unloaded.insert(name.to_owned(), unloaded);
+            unlisted.bound();
         }
         Some(last_generation)
     }
@@ -128,7 +128,7 @@ impl Slots {
     /// Makes the slots of unloaded plugins known again whose files have changed since. Blocks.
     pub(crate) fn return_changed(&self) {
         let files: Vec<_> = self
-            .others()
+            .unlisted()
             .unloaded
             .iter()
             .filter_map(|(name, unloaded)| match &unloaded.place {
@@ -139,7 +139,7 @@ impl Slots {
         for (name, path, file) in files {
             let now = Fingerprint::of(&path);
             if now.is_some() && now != file {
-                let slot = self.arriving(&mut self.others(), Source { name, place: path.into() });
+                let slot = self.arriving(&mut self.unlisted(), Source { name, place: path.into() });
                 self.arrived(&slot);
             }
         }
@@ -147,37 +147,37 @@ impl Slots {
 
     /// The slot of a name that leads, or led, to a plugin. One that was unloaded becomes known when it serves again.
     pub fn loadable(&self, name: &str) -> Option<Arc<Slot>> {
-        let mut others = self.others();
+        let mut unlisted = self.unlisted();
         self.get(name).or_else(|| {
-            let place = others.unloaded.get(name)?.place.clone();
-            Some(self.arriving(&mut others, Source { name: name.to_owned(), place }))
+            let place = unlisted.unloaded.get(name)?.place.clone();
+            Some(self.arriving(&mut unlisted, Source { name: name.to_owned(), place }))
         })
     }
 
     /// An empty slot that is not known yet: the same one for all who load into it now.
-    pub(crate) fn arriving(&self, others: &mut Others, source: Source) -> Arc<Slot> {
-        others.arriving.retain(|_, slot| slot.strong_count() > 0);
-        if let Some(slot) = others.arriving.get(&source.name).and_then(Weak::upgrade) {
+    pub(crate) fn arriving(&self, unlisted: &mut UnlistedSlots, source: Source) -> Arc<Slot> {
+        unlisted.arriving.retain(|_, slot| slot.strong_count() > 0);
+        if let Some(slot) = unlisted.arriving.get(&source.name).and_then(Weak::upgrade) {
             return slot;
         }
         let name = source.name.clone();
-        let slot = self.empty(source, others.unloaded.get(&name));
-        others.arriving.insert(name, Arc::downgrade(&slot));
+        let slot = self.empty(source, unlisted.unloaded.get(&name));
+        unlisted.arriving.insert(name, Arc::downgrade(&slot));
         slot
     }
 
     /// Makes a slot known that was arriving. Returns the one that has its name already, if that is another.
     pub(crate) fn arrived(&self, slot: &Arc<Slot>) -> Option<Arc<Slot>> {
-        let mut others = self.others();
+        let mut unlisted = self.unlisted();
         let name = slot.name();
-        if !others.arriving.get(name).is_some_and(|arriving| std::ptr::eq(arriving.as_ptr(), Arc::as_ptr(slot))) {
+        if !unlisted.arriving.get(name).is_some_and(|arriving| std::ptr::eq(arriving.as_ptr(), Arc::as_ptr(slot))) {
             return None;
         }
-        others.arriving.remove(name);
+        unlisted.arriving.remove(name);
         if let Some(known) = self.get(name) {
             return Some(known);
         }
-        others.unloaded.remove(name);
+        unlisted.unloaded.remove(name);
         let mut by_name = BTreeMap::clone(&self.by_name.load());
         by_name.insert(name.to_owned(), Arc::clone(slot));
         self.by_name.store(Arc::new(by_name));

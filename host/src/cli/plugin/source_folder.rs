@@ -1,20 +1,20 @@
 //! A guest's folder, built again and again into a place of its own, where nobody else sees what has not been tried.
 
 use super::build::build;
-use super::sandbox::Component;
+use super::workbench::ComponentFile;
 use crate::config::check_name;
 use anyhow::{Context, anyhow, ensure};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// A folder with a place for its component.
-pub(super) struct Draft {
+pub(super) struct SourceFolder {
     dir: PathBuf,
     name: String,
-    place: TempDir,
+    output: TempDir,
 }
 
-impl Draft {
+impl SourceFolder {
     /// The plugin's name is that of the folder, unless it is given another one.
     ///
     /// # Errors
@@ -25,8 +25,8 @@ impl Draft {
         let folder = || dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let name = name.unwrap_or_else(folder);
         check_name(&name).map_err(anyhow::Error::msg)?;
-        let place = tempfile::tempdir().context("making a directory for what is built")?;
-        Ok(Self { dir, name, place })
+        let output = tempfile::tempdir().context("making a directory for what is built")?;
+        Ok(Self { dir, name, output })
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -39,17 +39,17 @@ impl Draft {
 
     /// A file beside the component that is built, of which nothing is built.
     pub(super) fn beside(&self, name: &str) -> PathBuf {
-        self.place.path().join(name)
+        self.output.path().join(name)
     }
 
     /// Builds it, and tells where the component is.
     ///
     /// # Errors
     /// When the guest does not build.
-    pub(super) async fn build(&self) -> anyhow::Result<Component> {
-        let (dir, output) = (self.dir.clone(), self.place.path().join(format!("{}.wasm", self.name)));
-        let built = tokio::task::spawn_blocking(move || build(&dir, Some(&output))).await;
+    pub(super) async fn build(&self) -> anyhow::Result<ComponentFile> {
+        let (dir, component) = (self.dir.clone(), self.output.path().join(format!("{}.wasm", self.name)));
+        let built = tokio::task::spawn_blocking(move || build(&dir, Some(&component))).await;
         let path = built.unwrap_or_else(|panic| Err(anyhow!("building panicked: {panic}")))?;
-        Ok(Component { name: self.name.clone(), path })
+        Ok(ComponentFile { name: self.name.clone(), path })
     }
 }

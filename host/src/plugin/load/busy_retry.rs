@@ -10,7 +10,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// When the last try fails.
-pub(super) async fn while_too_busy<T, F>(mut call: impl FnMut() -> F, was_busy: &AtomicBool) -> Result<T, CallError>
+pub(super) async fn retry_while_busy<T, F>(mut call: impl FnMut() -> F, was_busy: &AtomicBool) -> Result<T, CallError>
 where
     F: Future<Output = Result<T, CallError>>,
 {
@@ -38,7 +38,7 @@ mod tests {
             calls += 1;
             std::future::ready(ends.pop_front().unwrap_or(Err(CallError::Starved(1))))
         };
-        let ended = while_too_busy(call, &was_busy).await;
+        let ended = retry_while_busy(call, &was_busy).await;
         (ended, calls, was_busy.into_inner())
     }
 

@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 /// A component's file, and the name of its plugin.
 #[derive(Clone)]
-pub(super) struct Component {
+pub(super) struct ComponentFile {
     pub(super) name: String,
     pub(super) path: PathBuf,
 }
 
-impl Component {
+impl ComponentFile {
     /// Named after its file.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Workbench {
     /// When a stage of loading refuses the component.
     pub(super) async fn load(
         &self,
-        component: &Component,
+        component: &ComponentFile,
         settings: BTreeMap<String, String>,
         examples: Option<Examples>,
     ) -> Result<Arc<Plugin>, LoadError> {

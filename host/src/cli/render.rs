@@ -38,15 +38,15 @@ pub(super) fn one_line(text: &str) -> String {
 
 /// The text with its control characters written out: what a plugin returned must not steer the terminal.
 pub(crate) fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
+    let mut output = String::with_capacity(text.len());
     for letter in text.chars() {
         if letter.is_control() && letter != '\n' && letter != '\t' {
-            shown.extend(letter.escape_default());
+            output.extend(letter.escape_default());
         } else {
-            shown.push(letter);
+            output.push(letter);
         }
     }
-    shown
+    output
 }
 
 #[cfg(test)]
