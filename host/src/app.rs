@@ -171,7 +171,7 @@ impl App {
         drop(polls);
         let mut abandoned = self.surfaces.end(Side::Source, deadline).await;
         // What HTTP did not finish by now is cut off with the process.
-        self.slots.close_books();
+        self.slots.close_hops();
         // Every message that was answered for has its place in a queue by now.
         abandoned += self.surfaces.end(Side::Sink, deadline).await;
         // Last of the traffic: each part may have had something to write.

@@ -72,7 +72,7 @@ pub struct AdminParts {
     pub drain: Arc<Notify>,
 }
 
-/// What a request asks for, when it may ask for it.
+/// What a request that passed the guard asks for.
 enum Route {
     Live,
     Ready,

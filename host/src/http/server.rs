@@ -45,7 +45,7 @@ use tokio_util::task::TaskTracker;
 /// How long to wait before accepting again when the system has no descriptors left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// What a client is told for which there is no descriptor left.
+/// What a client is sent for which there is no descriptor left.
 const REFUSED: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n";
 
@@ -268,7 +268,7 @@ async fn accept_all(
     }
 }
 
-/// Turns a client away, with a word where that can be said in plain text; it is not waited for to be heard.
+/// Turns a client away. Where there is no TLS it is sent a status, if its socket takes that without a wait.
 fn refuse(stream: &TcpStream, is_https: bool) {
     if !is_https {
         let _ = stream.try_write(REFUSED);

@@ -58,8 +58,8 @@ pub(super) struct Login {
     pub(super) troubles: Vec<String>,
 }
 
-/// That for a repository: of the first file that knows one. Whatever is wrong with a file or a helper keeps nobody from what is
-/// public: without credentials it is asked as anybody.
+/// The login for a repository, from the first file that has one. Whatever is wrong with a file or a helper keeps nobody
+/// from what is public: without credentials it is asked as anybody.
 pub(super) async fn of(reference: &Reference) -> Login {
     of_files(files(), reference).await
 }
@@ -217,7 +217,7 @@ async fn ask(helper: &str, key: &str) -> Result<Option<HelperCredentials>, Strin
         return serde_json::from_slice(&output).map(Some).map_err(|error| format!("{program}: {error}"));
     }
     let output = String::from_utf8_lossy(&output);
-    // As docker's own helpers put it; they have no better way to say so.
+    // Docker's own helpers say it in these words; the protocol has no other sign for it.
     if output.contains("credentials not found") { Ok(None) } else { Err(format!("{program}: {}", output.trim())) }
 }
 

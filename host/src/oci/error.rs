@@ -19,10 +19,10 @@ pub enum Error {
     Denied(String),
 }
 
-/// The longest text of a registry that is told on.
+/// The longest text of a registry that is passed on.
 const TEXT_BYTES_MAX: usize = 300;
 
-/// Words of those that give no token for the credentials that they were shown.
+/// Words by which a token server's refusal of the credentials is known.
 const DENIAL_WORDS: [&str; 9] =
     ["unauthorized", "unauthenticated", "denied", "forbidden", "incorrect", "invalid", "credential", "password", "401"];
 
@@ -51,7 +51,7 @@ impl Error {
         }
     }
 
-    /// No end of an answer within its time.
+    /// The answer did not end in time.
     pub(super) fn too_slow(registry: &str, what: &str, limit_ms: u64) -> Self {
         Self::Unavailable(format!("registry {registry} takes longer than {limit_ms} ms for {what}: try again later"))
     }
@@ -162,7 +162,7 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-/// What a stranger says, on one line and no longer than bearable.
+/// A registry's text on one line, cut at [`TEXT_BYTES_MAX`].
 fn one_line(text: &str) -> String {
     let line: String = text.trim().chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     let end = line.floor_char_boundary(TEXT_BYTES_MAX);

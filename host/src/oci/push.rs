@@ -20,12 +20,15 @@ impl Registries {
         component: Vec<u8>,
         description: &Description,
     ) -> Result<Artifact, Error> {
-        timeout(Duration::from_millis(REGISTRY_TRANSFER_MS), self.push_at_last(reference, component, description))
-            .await
-            .unwrap_or_else(|_| Err(Error::too_slow(&reference.registry, "taking the component", REGISTRY_TRANSFER_MS)))
+        timeout(
+            Duration::from_millis(REGISTRY_TRANSFER_MS),
+            self.push_without_timeout(reference, component, description),
+        )
+        .await
+        .unwrap_or_else(|_| Err(Error::too_slow(&reference.registry, "taking the component", REGISTRY_TRANSFER_MS)))
     }
 
-    async fn push_at_last(
+    async fn push_without_timeout(
         &self,
         reference: &Reference,
         component: Vec<u8>,
@@ -42,7 +45,7 @@ impl Registries {
             let (layers, config, manifest) = (&layers, config.clone(), manifest.clone());
             async move {
                 client.push(&image, layers, config, &auth, Some(manifest)).await?;
-                // Asked, not reckoned: it is the registry by whose digest others will pull.
+                // Asked for, not computed: others pull by the digest that the registry gives.
                 client.fetch_manifest_digest(&image, &auth).await
             }
         });

@@ -38,7 +38,7 @@ pub struct Artifact {
     pub size_bytes: u64,
 }
 
-/// The way to all registries.
+/// The clients of all registries.
 pub struct Registries {
     plain_http: Vec<String>,
     // By name. As many as are referred to.
@@ -77,12 +77,16 @@ impl Registries {
         let name = &reference.registry;
         let resolves = self.with(name, |registry| Arc::clone(&registry.resolves));
         let _permit = resolves.acquire().await;
-        timeout(Duration::from_millis(REGISTRY_RESOLVE_MS), self.resolve_at_last(reference, known))
+        timeout(Duration::from_millis(REGISTRY_RESOLVE_MS), self.resolve_without_timeout(reference, known))
             .await
             .unwrap_or_else(|_| Err(Error::too_slow(name, "the manifest", REGISTRY_RESOLVE_MS)))
     }
 
-    async fn resolve_at_last(&self, reference: &Reference, known: Option<&Artifact>) -> Result<Artifact, Error> {
+    async fn resolve_without_timeout(
+        &self,
+        reference: &Reference,
+        known: Option<&Artifact>,
+    ) -> Result<Artifact, Error> {
         if let Some(known) = known {
             let asked = self.ask(reference, RegistryOperation::Pull, |client, image, auth| async move {
                 client.fetch_manifest_digest(&image, &auth).await
@@ -111,12 +115,17 @@ impl Registries {
         let name = &reference.registry;
         let pulls = self.with(name, |registry| Arc::clone(&registry.pulls));
         let _permit = pulls.acquire().await;
-        timeout(Duration::from_millis(REGISTRY_TRANSFER_MS), self.pull_at_last(reference, artifact, bytes_max))
+        timeout(Duration::from_millis(REGISTRY_TRANSFER_MS), self.pull_without_timeout(reference, artifact, bytes_max))
             .await
             .unwrap_or_else(|_| Err(Error::too_slow(name, "the component", REGISTRY_TRANSFER_MS)))
     }
 
-    async fn pull_at_last(&self, reference: &Reference, artifact: &Artifact, bytes_max: u64) -> Result<Vec<u8>, Error> {
+    async fn pull_without_timeout(
+        &self,
+        reference: &Reference,
+        artifact: &Artifact,
+        bytes_max: u64,
+    ) -> Result<Vec<u8>, Error> {
         let too_large = || {
             let why = format!("the component is larger than component_bytes_max {bytes_max}");
             Error::refused(&reference.registry, &why)

@@ -79,7 +79,8 @@ impl From<Request> for Input {
     }
 }
 
-/// Which one it is of all the calls that a host makes. The guest's randomness is a function of it, so no two are alike.
+/// Identifies a call among all that a host makes. The guest's randomness is derived from it, so no two calls draw the
+/// same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallNumber {
     /// For the message with this number at its hop, from 1.
@@ -210,18 +211,18 @@ impl CallError {
         }
     }
 
-    /// What it says of the plugin.
+    /// What the error says of the health of the plugin.
     pub(crate) fn ending(&self) -> Ending {
         match self.fault() {
-            // It says so itself, and so it is there to say it.
+            // The plugin reports its own failure, so it still works.
             Fault::Stage if matches!(self, Self::Failed(_)) => Ending::Well,
             Fault::Sender => Ending::Well,
             Fault::Stage | Fault::Late => Ending::BrokeDown,
-            Fault::Recipient | Fault::Busy | Fault::Host => Ending::Untold,
+            Fault::Recipient | Fault::Busy | Fault::Host => Ending::Unknown,
         }
     }
 
-    /// Whether the host had too much to do for the call, which may do better later.
+    /// Whether the call failed because the host was too busy; a later try may succeed.
     pub(crate) fn is_too_busy(&self) -> bool {
         matches!(self, Self::TooManyCalls(_) | Self::NoRoom(_) | Self::Starved(_))
     }
@@ -248,8 +249,8 @@ impl From<CallError> for Failure {
 pub(crate) enum Ending {
     /// It answered, if only with an error.
     Well,
-    /// It broke down or broke a bound, which nothing that it was asked excuses.
+    /// It trapped, broke a bound or missed its deadline, which no input excuses.
     BrokeDown,
-    /// Nothing, for better or worse: the host kept the call from its end.
-    Untold,
+    /// Nothing: the plugin was not called, or the host kept the call from its end.
+    Unknown,
 }

@@ -40,7 +40,7 @@ use wasmtime::component::Component;
 pub enum LoadError {
     /// The registry does not answer.
     #[error("pull: {0}")]
-    Away(String),
+    Unreachable(String),
     /// The registry does not let in who asks.
     #[error("pull: {0}")]
     Denied(String),
@@ -85,7 +85,7 @@ impl LoadError {
     /// The stage that refused.
     pub fn stage(&self) -> &'static str {
         match self {
-            Self::Away(_) | Self::Denied(_) | Self::Pull(_) => "pull",
+            Self::Unreachable(_) | Self::Denied(_) | Self::Pull(_) => "pull",
             Self::Read(_) => "read",
             Self::Compile(_) => "compile",
             Self::Busy { stage, .. } => stage,
@@ -108,7 +108,7 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    /// Off the runtime's threads: a component may have many megabytes.
+    /// Computes the digest off the runtime's threads: a component may have many megabytes.
     ///
     /// # Errors
     /// When the work that computes the digest panics.
@@ -127,7 +127,7 @@ impl Candidate {
     }
 }
 
-/// The whole file, if it is one and of bearable size. Blocks.
+/// Reads a regular file, but no more than one byte over `bytes_max`: a larger component is refused later. Blocks.
 fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
     let failed = |cause: &dyn fmt::Display| LoadError::Read(format!("{}: {cause}", path.display()));
     // Looked at before it is opened: opening a FIFO would wait for a writer.
@@ -135,7 +135,7 @@ fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
     if !metadata.is_file() {
         return Err(failed(&"not a regular file"));
     }
-    // As large as it says, so that it is not moved about in memory while it grows.
+    // Reserved at once, so that the bytes are not copied while the buffer grows.
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(bytes_max)).unwrap_or_default() + 1);
     std::fs::File::open(path)
         .and_then(|file| file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes))
@@ -171,7 +171,8 @@ impl Engine {
         self.load_with(&Arc::new(plugin_state), candidate, examples, true).await
     }
 
-    /// Takes a component through every stage. One that someone `asked` for waits for no compiler of those that nobody did.
+    /// Takes a component through every stage. If someone `asked` for the load, it does not wait behind the compilations
+    /// of loads that nobody asked for.
     ///
     /// # Errors
     /// When a stage refuses the component, or the host is too busy for it.
@@ -224,7 +225,7 @@ impl Engine {
             .await
             .map_err(LoadError::of_probe)?
             .map_err(|error| LoadError::TypeCheck(format!("{error:#}")))?;
-        keep_promises(&plugin, &examples).await?;
+        check_examples(&plugin, &examples).await?;
         Ok(plugin)
     }
 
@@ -298,8 +299,8 @@ fn carried_examples(bytes: &[u8]) -> Result<Examples, LoadError> {
     Examples::parse(text).map_err(|error| refused(&error))
 }
 
-/// Tries the plugin on its examples; one miss is enough.
-async fn keep_promises(plugin: &Arc<Plugin>, examples: &Examples) -> Result<(), LoadError> {
+/// Runs the plugin's examples; a single one that fails refuses the component.
+async fn check_examples(plugin: &Arc<Plugin>, examples: &Examples) -> Result<(), LoadError> {
     let outcomes = examples.try_on(plugin).await;
     if let Some(text) = outcomes.iter().find(|outcome| outcome.was_busy).and_then(|outcome| outcome.difference.clone())
     {

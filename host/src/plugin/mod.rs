@@ -1,8 +1,8 @@
 //! Plugins: the only folder that names wasmtime.
 //!
 //! [`Engine`] compiles and runs components, [`Slot`] is the cell that holds the plugin of one name, [`Slots`] are all
-//! of them, [`Watch`] loads again what changed on disk, and [`poll`] what moved in a registry. A plugin returns data;
-//! whoever calls it performs the effects.
+//! of them, [`Watch`] loads again what changed on disk, and [`poll`] what a registry's tag has moved to. A plugin
+//! returns data; whoever calls it performs the effects.
 //!
 //! A load goes from `load::origin` (a file, or a registry and `oci_cache`) through `load` (read, compile in `compiler` or from
 //! `cache`, `type_check`, probe, `examples`); a call through `slot`, then `roles::sandbox` and `run::background_calls` (where long

@@ -80,13 +80,13 @@ impl Slot {
         self.history.has_role(role)
     }
 
-    /// All that is to be told of it.
+    /// What the admin surface reports of it.
     pub fn status(&self) -> SlotStatus {
         SlotStatus::of(self.source(), &self.plugin_state, self.history.view())
     }
 
-    /// Lets nothing be loaded into it any more; calls that hold the slot end on what serves. Returns the last generation's
-    /// number. None, and no change, if a generation serves and it has to be `empty`.
+    /// Lets nothing be loaded into it any more; calls that hold the slot end on what serves. Returns the last
+    /// generation's number. None, and no change, if the slot has to be `empty` and a generation serves.
     pub(super) fn end(&self, empty: bool) -> Option<u64> {
         self.history.end(empty)
     }
@@ -96,7 +96,7 @@ impl Slot {
         self.history.was_forgotten()
     }
 
-    /// What its name has, whatever serves.
+    /// What all generations of the name share.
     pub(super) fn plugin_state(&self) -> &Arc<PluginState> {
         &self.plugin_state
     }
@@ -116,7 +116,7 @@ impl Slot {
         self.plugin_state.hop.figures()
     }
 
-    /// How long those took that were let in, in seconds.
+    /// How long the calls took that were admitted, in seconds.
     pub fn latency(&self) -> &Histogram {
         &self.plugin_state.latency
     }
@@ -181,7 +181,8 @@ impl Slot {
         output
     }
 
-    /// Counts the end of a call, logs a failure (its text may be for the log alone) and draws the consequences.
+    /// Counts the end of a call, logs a failure (its text may be for the log alone) and rolls the plugin back or pauses
+    /// it if it fails too often.
     fn settle(
         &self,
         serving: &Arc<Generation>,

@@ -152,7 +152,7 @@ impl PluginFiles {
         for complaint in complaints.iter().filter(|complaint| !self.complaints.contains(*complaint)) {
             tracing::error!("{complaint}");
         }
-        // Of what is mended nothing is remembered.
+        // A complaint that no longer holds is forgotten, and logged again if it returns.
         self.complaints = complaints.into_iter().collect();
     }
 }

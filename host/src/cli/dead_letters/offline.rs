@@ -1,4 +1,4 @@
-//! A letter's call, made again without a host: the same engine, bounds, chance and input.
+//! A letter's call, made again without a host: the same engine, bounds, seed and input.
 
 use crate::cli::log;
 use crate::cli::outcome::Outcome;
@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Calls the component as the plugin was called of which the letter tells; `config` has that one's limits and settings.
+/// Calls the component as the letter's plugin was called; `config` has the limits and settings of that plugin.
 ///
 /// # Errors
 /// When the configuration cannot be read, the component is refused, or the letter is of a reply, which has no call.

@@ -73,7 +73,7 @@ fn query(metadata: &[(String, String)]) -> String {
     if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
 }
 
-/// Sends a request's frames as a client of its own: under the identity of then it would take that client's place.
+/// Sends a request's frames as a new client: under its former identity it would take the place of that client.
 ///
 /// # Errors
 /// When the socket cannot connect or send.

@@ -1,4 +1,4 @@
-//! A guest's folder, built again and again into a place of its own, where nobody else sees what has not been tried.
+//! A guest's folder, built again and again into a temporary directory, where no host finds what has not been tried.
 
 use super::build::build;
 use super::workbench::ComponentFile;
@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow, ensure};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// A folder with a place for its component.
+/// A guest's folder, and the directory that its component is built into.
 pub(super) struct SourceFolder {
     dir: PathBuf,
     name: String,
@@ -37,7 +37,7 @@ impl SourceFolder {
         &self.name
     }
 
-    /// A file beside the component that is built, of which nothing is built.
+    /// A path beside the component that no build writes to.
     pub(super) fn beside(&self, name: &str) -> PathBuf {
         self.output.path().join(name)
     }

@@ -40,7 +40,7 @@ impl Workbench {
         let setup = Setup {
             plugins: 1,
             compiler: own_program().context("finding this program, which compiles")?,
-            // What is told of the compilation is true of this one.
+            // No cache, so that the reported compile time is that of this run.
             cache: None,
             seed: Seed::new(seed),
             debug_info: true,

@@ -75,7 +75,7 @@ enum Output {
     ReplyPolicy { replies: Vec<Reply> },
 }
 
-/// Calls the plugin as the body says. The call is the one of `number` among its like: it is no traffic.
+/// Calls the plugin as the body says. `number` is that of the trial: the call is for no message of the traffic.
 ///
 /// # Errors
 /// When the body describes no call, or the call fails.

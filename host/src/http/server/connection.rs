@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The clock of the timers is no finer.
 const LOOK_MIN: Duration = Duration::from_millis(1);
-/// What an idle client gets, and how often it is looked at, where it is closed in favour of others.
+/// How long a client may be idle where no permit is left for another one, and how often that is looked at.
 const CROWDED_IDLE: Duration = Duration::from_millis(HTTP_CROWDED_IDLE_MS);
 const FAREWELL: Duration = Duration::from_millis(HTTP_FAREWELL_MS);
 
@@ -48,8 +48,8 @@ pub(super) struct Connections {
     pub(super) evicts_idle: bool,
 }
 
-/// HTTP/1 with bounds. hyper's own timeout for heads would hold for idle connections too; [`ConnectionTimeouts`](super::connection_timeouts::ConnectionTimeouts) tells them apart. A
-/// client that shuts its side down is still answered.
+/// HTTP/1 with bounds. hyper's own timeout for heads would hold for idle connections too; [`ConnectionTimeouts`] tells
+/// them apart. A client that shuts its side down is still answered.
 pub(super) fn http1(head_bytes_max: usize, headers_max: usize) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.header_read_timeout(None).half_close(true).max_buf_size(head_bytes_max).max_header_size(head_bytes_max);
@@ -108,7 +108,7 @@ impl Connections {
         self.watch(self.http1.serve_connection(stream, service), &timeouts, from).await;
     }
 
-    /// What hyper stands between: the client, and who answers it.
+    /// Both ends of hyper: the client's stream, and the service that answers it.
     fn ends<S>(
         &self,
         stream: S,
@@ -121,7 +121,7 @@ impl Connections {
         (TokioIo::new(socket), self.middleware.service_for(client))
     }
 
-    /// What a client may take its time over, at this moment.
+    /// The timeouts that hold at this moment.
     fn current_timeouts(&self) -> Timeouts {
         let usual = self.timeouts;
         match self.evicts_idle && self.permits.available_permits() == 0 {

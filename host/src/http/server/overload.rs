@@ -41,7 +41,7 @@ struct Route {
     requests: AtomicU32,
     /// The share to turn away, of `u32::MAX`.
     share: AtomicU32,
-    /// The shares so far, which wrap around with each request that is turned away: evenly, without chance.
+    /// The shares so far, which wrap around with each request that is turned away: evenly, not at random.
     sum: AtomicU32,
 }
 

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// A body that comes back when its reader has had enough of it.
+/// A body whose unread rest comes back when its reader drops it.
 pub(super) struct RequestBody {
     body: Option<Incoming>,
     rest: Option<Arc<Mutex<Left>>>,

@@ -3,13 +3,13 @@
 use super::LoadError;
 use tokio::sync::Semaphore;
 
-/// Pieces of it at the same time: a thousand files that are loaded at once must not take a thread each.
+/// How many pieces of work run at the same time: a thousand files that are loaded at once must not take a thread each.
 const BLOCKING_MAX: usize = 16;
 static BLOCKING: Semaphore = Semaphore::const_new(BLOCKING_MAX);
 /// Files that are read have permits of their own: a file system that hangs must not keep what is handed in from being loaded.
 static READING: Semaphore = Semaphore::const_new(BLOCKING_MAX);
 
-/// Does work that takes the processor. A panic in it is the file's fault, not the host's.
+/// Runs work that takes the processor. A panic in it counts as a fault of the file, not of the host.
 ///
 /// # Errors
 /// When the work fails, or panics.
@@ -19,7 +19,7 @@ pub(super) async fn blocking<T: Send + 'static>(
     with_permit(&BLOCKING, work).await
 }
 
-/// Does work that waits for a plugin's file.
+/// Runs work that waits for a plugin's file.
 ///
 /// # Errors
 /// When the work fails, or panics.

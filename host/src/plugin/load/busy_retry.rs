@@ -6,7 +6,8 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// What a call comes to, at the last try if the host has too much to do at each. Sets `was_busy` if it had at any.
+/// Makes a call, up to [`BUSY_LOAD_TRIES`] times while the host is too busy for it. Sets `was_busy` if a try met a busy
+/// host.
 ///
 /// # Errors
 /// When the last try fails.

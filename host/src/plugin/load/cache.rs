@@ -31,7 +31,7 @@ const STICKY: u32 = 0o1000;
 pub struct Cache {
     directory: PathBuf,
     bytes_max: u64,
-    /// Of all that decides on the code, the component apart.
+    /// A hash of all that decides on the code, apart from the component.
     engine: String,
     written: AtomicU64,
 }
@@ -151,7 +151,7 @@ fn why_untrusted(metadata: &Metadata, is_the_cache: bool) -> Option<&'static str
     (open && (is_the_cache || metadata.mode() & STICKY == 0)).then_some("may be written to by others")
 }
 
-/// Whether a file is ours alone, and as it was written.
+/// Checks that nobody else can have written a file, and that it is as we wrote it.
 ///
 /// # Errors
 /// When others could have written the file, it cannot be read, or its checksum does not fit.
@@ -189,7 +189,7 @@ impl Hasher for CacheKey {
         self.0.update(bytes);
     }
 
-    /// Not what it is for: the name is longer than a number.
+    /// Unused: the name is the whole SHA-256, not a number.
     fn finish(&self) -> u64 {
         0
     }

@@ -27,18 +27,18 @@ use tokio::time::timeout;
 pub const SUBCOMMAND: &str = "compile-component";
 /// The exit code of a compiler that refuses the component.
 const REFUSED: u8 = 4;
-/// Has a compiler run when nothing else wants to.
+/// Tells a compiler to run only while nothing else wants the processor.
 const GIVE_WAY: &str = "--give-way";
-/// Has a compiler keep what a component says of its sources.
+/// Tells a compiler to keep the component's debug info.
 const DEBUG_INFO: &str = "--debug-info";
-/// Has a compiler add what resets the component's instances, if it can.
+/// Tells a compiler to add the functions that reset the component's instances, if it can.
 const RESET: &str = "--reset";
-/// How long a compiler gives way before another one takes its place that does not. Most components are compiled in a part of
-/// it, and where the traffic leaves no time at all, a swap must not wait for the end of that.
+/// How long a compiler gives way before it is replaced by one that does not. Most components compile in less time;
+/// where the traffic leaves the processor no pause, a swap must not wait for the traffic to end.
 const GIVE_WAY_MAX: Duration = Duration::from_millis(250);
-/// What a compiler has that does not give way: less than the traffic.
+/// The niceness of a compiler that does not give way: it gets less of the processor than the traffic.
 const NICE: i32 = 5;
-/// Why an instance is new where nobody wanted it to be reset.
+/// The reason that is given for new instances where the configuration asks for them.
 const NOT_ASKED: &str = "isolation = \"fresh\"";
 const STDERR_BYTES_MAX: u64 = 64 << 10;
 /// The address space that the process has before it compiles, and more for each of its threads: a stack, and what the
@@ -69,9 +69,9 @@ impl Compiler {
         }
     }
 
-    /// What the component compiles to, which no other program has had in hand; at its end stands what its instances are, which
-    /// are `reset` if they can be. `asked` is whether someone waits for it: those have permits that a directory full of large
-    /// files does not take.
+    /// Compiles a component in a child process of our own program. The artifact ends with the isolation of its
+    /// instances, which with `reset` are reset if they can be. If someone `asked` for the load, it has permits of its
+    /// own, which a directory full of large files does not take.
     ///
     /// # Errors
     /// When the compiler refuses the component, goes over a bound, gets too little of the processor, or cannot be run.
@@ -88,7 +88,8 @@ impl Compiler {
         }
         let permits = if asked { &self.permits_asked } else { &self.permits };
         let Ok(_permit) = permits.acquire().await else { std::future::pending().await };
-        // A nice process still finishes its slice, of some milliseconds, before whoever wakes up for a request.
+        // A process that is only nice still finishes its time slice, of some milliseconds, before a thread that wakes
+        // up for a request may run.
         if Duration::from_millis(limits.compile_ms_max) > GIVE_WAY_MAX
             && let Ok(ended) = timeout(GIVE_WAY_MAX, self.run(component, limits, reset, true)).await
         {
@@ -97,7 +98,7 @@ impl Compiler {
         self.run(component, limits, reset, false).await
     }
 
-    /// One compiler from its start to its end; it dies when nobody waits for it any more.
+    /// Runs one compiler from its start to its end; it is killed when this future is dropped.
     async fn run(&self, component: &[u8], limits: &Limits, reset: bool, gives_way: bool) -> Result<Vec<u8>, LoadError> {
         let failed = |what: &str, error: std::io::Error| {
             LoadError::Compile(format!("{what} the compiler {}: {error}", self.program.display()))
@@ -109,7 +110,7 @@ impl Compiler {
             .args(gives_way.then_some(GIVE_WAY))
             .args(self.debug_info.then_some(DEBUG_INFO))
             .args(reset.then_some(RESET))
-            // Nothing of ours for a hostile file to find there.
+            // The environment may hold secrets, which a hostile file must not find.
             .env_clear()
             .env("RAYON_NUM_THREADS", threads().to_string())
             .stdin(Stdio::piped())
@@ -175,15 +176,15 @@ fn too_busy(limits: &Limits) -> LoadError {
     LoadError::Busy { stage: "compile", text }
 }
 
-/// What the system still owes to a compiler that is to have the processor for so long; none if that is hardly anything, and
-/// where it does not tell.
+/// How much processor time a compiler still lacks of `period`; none if that is less than a tenth, or if the system does
+/// not tell.
 fn still_due(compiler: Option<u32>, period: Duration) -> Option<Duration> {
     let due = period.saturating_sub(compiler.and_then(processor_time)?);
-    // Starting it takes a part of the time on any machine, and none of the processor.
+    // On any machine, a part of the time goes by while the process starts, before it gets the processor.
     (due > period / 10).then_some(due)
 }
 
-/// What the threads of a process that are there now have had of the processor.
+/// The processor time that the present threads of a process have had.
 fn processor_time(process: u32) -> Option<Duration> {
     let threads = std::fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten();
     let nanos = threads.filter_map(|thread| {
@@ -204,7 +205,7 @@ fn refusal(status: ExitStatus, text: &str, limits: &Limits) -> LoadError {
     {
         return too_long(limits);
     }
-    // The allocator's last words, and those of a system call that got no memory.
+    // What the allocator writes, and a system call, when there is no memory.
     if text.contains("memory allocation of") || text.contains("Cannot allocate memory") {
         let max = limits.compile_memory_bytes_max;
         return LoadError::Compile(format!("compiling took more memory than compile_memory_bytes_max {max}"));
@@ -222,8 +223,8 @@ pub fn own_program() -> std::io::Result<PathBuf> {
     if own.exists() { Ok(own.to_owned()) } else { std::env::current_exe() }
 }
 
-/// How many threads compile one component: one processor is left to the traffic, which waits longer for one that has to
-/// be given up first, even by a thread that gives way.
+/// How many threads compile one component: one processor is left to the traffic, because a request waits longer for a
+/// processor that another thread has to leave first, even if that thread gives way.
 fn threads() -> usize {
     std::thread::available_parallelism()
         .map_or(1, |processors| processors.get().saturating_sub(1))
@@ -307,7 +308,7 @@ fn bound_this_process(memory_bytes_max: u64, cpu_seconds_max: u64) -> rustix::io
     // No file, no dump: what comes out comes out at stdout.
     bound(Resource::Fsize, 0)?;
     bound(Resource::Core, 0)?;
-    // A system that refuses lets it compete with the traffic for a while.
+    // If the system refuses, the compiler competes with the traffic until it ends.
     let _ = rustix::process::nice(NICE);
     Ok(())
 }

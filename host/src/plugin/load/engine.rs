@@ -1,4 +1,4 @@
-//! The engine: compiles components for all plugins, and has what runs them.
+//! The engine: compiles components for all plugins, and holds the runtimes that run them.
 
 use super::cache::Cache;
 use super::compiler::Compiler;
@@ -42,7 +42,7 @@ impl Engine {
     pub fn new(largest: &Limits, setup: Setup) -> Result<Self, EngineError> {
         let runtimes = Runtimes::start(largest, setup.plugins, (setup.seed, setup.debug_info), &setup.supervisor)?;
         let compiler = Compiler::new(setup.compiler, setup.debug_info);
-        // What it holds was compiled without.
+        // The cache holds code that was compiled without debug info.
         Ok(Self { compiler, cache: setup.cache.filter(|_| !setup.debug_info), runtimes })
     }
 

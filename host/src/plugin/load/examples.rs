@@ -101,7 +101,7 @@ pub struct Outcome {
     pub was_busy: bool,
 }
 
-/// Why an example is not kept.
+/// Why an example failed.
 struct Miss {
     difference: String,
     was_busy: bool,
@@ -172,7 +172,7 @@ impl Outcome {
         Self { name, difference, was_busy: was_busy.unwrap_or(false) }
     }
 
-    /// `was_busy` is whether any try before it was kept from its end by the host: then the host took the time.
+    /// `was_busy` is whether the host was too busy for an earlier try: then it was the host that used up the time.
     fn out_of_time(name: String, was_busy: bool) -> Self {
         let difference = format!("not tried: all examples together took longer than {EXAMPLES_MS_MAX} ms");
         Self { name, difference: Some(difference), was_busy }

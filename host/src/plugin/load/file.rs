@@ -49,14 +49,14 @@ pub(crate) fn is_unfinished(path: &Path, bytes_max: u64) -> bool {
         && File::open(path).and_then(|file| ends_early(&mut BufReader::new(file))).unwrap_or(false)
 }
 
-/// Looks at the head of each section alone, however large they are, and however small: many of those are read at once.
+/// Reads only the head of each section; the reader buffers, so that many small sections cost few reads.
 fn ends_early(file: &mut BufReader<File>) -> std::io::Result<bool> {
     const HEADER: [u8; 4] = *b"\0asm";
     const HEADER_BYTES: u64 = 8;
     let length = file.get_ref().metadata()?.len();
     let header = read_at(file, 0, HEADER_BYTES)?;
     if header.iter().all(|byte| *byte == 0) {
-        // Also one of which only the room is there yet.
+        // Also a file whose space was reserved before anything was written.
         return Ok(true);
     }
     let announced = header.len().min(HEADER.len());
@@ -81,7 +81,7 @@ fn ends_early(file: &mut BufReader<File>) -> std::io::Result<bool> {
     Ok(end > length || length < HEADER_BYTES)
 }
 
-/// A number as WebAssembly writes it, and how many bytes that takes; none if there is no end of it.
+/// A number as WebAssembly writes it, and how many bytes that takes; none if it does not end.
 fn leb128(bytes: &[u8]) -> Option<(u32, u64)> {
     let last = bytes.iter().position(|byte| byte & 0x80 == 0)?;
     let value = bytes[..=last].iter().rev().fold(0_u64, |value, byte| value << 7 | u64::from(byte & 0x7f));

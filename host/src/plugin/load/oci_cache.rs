@@ -35,12 +35,12 @@ struct Note {
 }
 
 impl OciCache {
-    /// Those below a compile cache, which take at most as much again.
+    /// The copies below a compile cache, which may take as much room again.
     pub(crate) fn below(cache: &Cache) -> Self {
         Self { directory: cache.directory().join("oci"), bytes_max: cache.bytes_max() }
     }
 
-    /// The component with this digest, if it is there, sound and of bearable size.
+    /// The component with this digest, if it is there, sound and of at most `bytes_max` bytes.
     pub(super) fn get(&self, component: &str, bytes_max: u64) -> Option<Vec<u8>> {
         let path = self.directory.join(component).with_extension(COMPONENT);
         let file = File::open(&path).ok()?;
@@ -84,7 +84,7 @@ impl OciCache {
         if !path.exists() && bytes.len() as u64 <= self.bytes_max {
             write_at_once(&path, bytes)?;
         }
-        // By its digest it may be asked for later.
+        // The component may be asked for by its digest later.
         for reference in [reference, &reference.pinned(&artifact.digest)] {
             let note = Note { reference: reference.to_string(), artifact: artifact.clone() };
             write_at_once(&self.note(reference), &serde_json::to_vec(&note)?)?;

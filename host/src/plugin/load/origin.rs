@@ -37,9 +37,10 @@ impl ComponentOrigin {
         &self.place
     }
 
-    /// What is there; none if it was pulled last time already, and nobody `asked`. While nothing `serves`, a copy stands in
-    /// for a registry that does not answer. What nobody asked for has its turn from the moment at which the registry says what
-    /// a reference stands for: so it is behind what was asked for before the tag moved, and nothing else.
+    /// Reads or pulls the component; none if the reference still stands for what was fetched last, and nobody `asked`.
+    /// While nothing `serves`, a cached copy stands in for a registry that does not answer. A load that nobody asked
+    /// for takes its `turn` when the registry has resolved the reference, so that only what is asked for after that
+    /// supersedes it.
     ///
     /// # Errors
     /// When the file cannot be read, or the registry does not give the component and no copy may stand in.
@@ -58,7 +59,7 @@ impl ComponentOrigin {
         let pulled = match self.pull(reference, bytes_max, asked, turn).await {
             Ok(pulled) => pulled,
             Err(Error::Unavailable(why)) if !serves => Some(self.stand_in(plugin, reference, bytes_max, why).await?),
-            Err(Error::Unavailable(why)) => return Err(LoadError::Away(why)),
+            Err(Error::Unavailable(why)) => return Err(LoadError::Unreachable(why)),
             Err(Error::Refused(why)) => return Err(LoadError::Pull(why)),
             Err(Error::Denied(why)) => return Err(LoadError::Denied(why)),
         };
@@ -119,7 +120,7 @@ impl ComponentOrigin {
                 Some(_) => "and there is no copy of it in the cache",
                 None => "and no copies are kept, as there is no cache",
             };
-            return Err(LoadError::Away(format!("{why}; {no_copy}")));
+            return Err(LoadError::Unreachable(format!("{why}; {no_copy}")));
         };
         tracing::warn!(
             plugin,
@@ -131,13 +132,14 @@ impl ComponentOrigin {
         Ok((artifact, bytes))
     }
 
-    /// Takes what the reference stands for as fetched, be it or not: someone chose something else.
+    /// Marks what the reference stands for as fetched, so that the next poll leaves it alone: someone chose something
+    /// else.
     pub(crate) fn leave_alone(&self) {
         let mut known = self.known();
         known.last = known.resolved.take().or(known.last.take());
     }
 
-    /// Takes nothing as fetched: the next look is to fetch again what the reference stands for.
+    /// Marks nothing as fetched, so that the next poll fetches again what the reference stands for.
     pub(crate) fn forget(&self) {
         self.known().last = None;
     }

@@ -1,4 +1,4 @@
-//! Sources: which plugins there are to load, by the command line or by a look into a directory.
+//! Sources: which plugins there are to load, as the command line names them or a directory holds them.
 
 use crate::config::{Place, check_name};
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ pub fn scan(directory: &Path) -> std::io::Result<(Vec<Source>, Vec<String>)> {
 }
 
 impl Source {
-    /// The plugin of a place that names none: the file's stem, or the repository's last part.
+    /// The plugin at a place, named after the file's stem or the repository's last part.
     ///
     /// # Errors
     /// When the name that this gives cannot be the name of a plugin.

@@ -49,7 +49,7 @@ impl Role for HttpHandler {
         let guest = async move {
             let returned = function.call_async(&mut store, resources).await;
             let ended = sandbox.unless_trapped(returned, &store);
-            // And with it goes all that the guest has left open.
+            // Dropping the store closes all that the guest has left open.
             sandbox.let_go(&idle.warm, store);
             ended
         };
@@ -103,7 +103,7 @@ async fn take(
             return Err(CallError::OverOutput(bytes_max));
         }
         if announced.is_some_and(|announced| bytes as u64 > announced) {
-            // Unwritten: a client would take what fits for the whole.
+            // Not written: a client would take the first bytes, as many as are announced, for the whole body.
             break;
         }
         if !is_bodiless {

@@ -61,7 +61,7 @@ impl IdleInstances {
         instance.served = instance.served.saturating_add(1);
         let may_serve = !InstancePermit::are_scarce()
             && match sandbox.isolation {
-                // Its memories and globals are as they were: the guest's own function has ended with that.
+                // The post-return of the guest's function has reset its memories and globals already.
                 Isolation::Reset => instance.store.data_mut().reset() && self.count(role) < idle_max(),
                 Isolation::Fresh(_) => false,
                 Isolation::Reused(calls) => {
@@ -87,8 +87,8 @@ impl IdleInstances {
     }
 }
 
-/// How many instances wait that were reset. Calls that are short run one on each processor; what a burst of long ones has
-/// made is worth less to the next burst than its memory.
+/// How many instances wait that were reset. Short calls run one on each processor; the instances that a burst of long
+/// calls has made cost more memory than they save the next burst.
 fn idle_max() -> usize {
     static MAX: OnceLock<usize> = OnceLock::new();
     *MAX.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from) * 2)

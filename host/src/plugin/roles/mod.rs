@@ -20,6 +20,6 @@ use reply_policy::ReplyPolicy;
 use role::RoleKind;
 use transform::Transform;
 
-/// All roles that there are, in the order in which they are told of.
+/// All roles that there are, in the order in which they are listed.
 pub(crate) static ROLES: [RoleKind; 3] =
     [RoleKind::of::<Transform>(), RoleKind::of::<ReplyPolicy>(), RoleKind::of::<HttpHandler>()];

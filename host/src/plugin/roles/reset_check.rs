@@ -9,17 +9,17 @@ use std::sync::OnceLock;
 use wasmtime::Store;
 use wasmtime::component::{Instance, TypedFunc};
 
-/// The variable that has it done in any build.
+/// The environment variable that switches the check on in any build.
 const VERIFY: &str = "TIDEGATE_VERIFY_RESET";
 
-/// What an instance was when it was new.
+/// The hash of an instance's state when it was new, and the function that computes it.
 pub(crate) struct InitialState {
     hash: TypedFunc<(), (u64,)>,
     initial: u64,
 }
 
 impl InitialState {
-    /// Of a new instance; none where it is not reset or not checked.
+    /// Hashes a new instance; none where it is not reset or not checked.
     ///
     /// # Errors
     /// When the function that hashes the state is missing or traps.

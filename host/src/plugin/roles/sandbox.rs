@@ -119,13 +119,13 @@ impl Sandbox {
     }
 }
 
-/// Whether the system refused something that wasmtime asked it for, memory for another instance above all. A guest has no such
-/// errors: what it is refused it is told of.
+/// Whether the system refused something that wasmtime asked it for, memory for another instance above all. A guest
+/// causes no such errors: it is told of what it is refused.
 fn is_of_system(error: &wasmtime::Error) -> bool {
     error.is::<rustix::io::Errno>() || error.is::<std::io::Error>()
 }
 
-/// What a call came to, be it a panic of the host's.
+/// The result of a call; a panic in it becomes [`CallError::Panicked`].
 async fn unless_panicked<T>(call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
     AssertUnwindSafe(call).catch_unwind().await.unwrap_or(Err(CallError::Panicked))
 }

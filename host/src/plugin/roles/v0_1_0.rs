@@ -45,7 +45,7 @@ where
     let mut instance: Box<Instance<TypedFunc<_, _>>> = match idle.take(R::NAME, &call_seed) {
         Some(instance) => instance,
         None => {
-            // In a box of its own: every call would have room for it, and take that from a slower part of the allocator.
+            // Boxed: otherwise the future of every call would be larger, and come from a slower part of the allocator.
             let NewInstance { mut store, instance, state } =
                 Box::pin(sandbox.new_instance(&idle.warm, call_seed)).await?;
             let function = R::function(&mut store, &instance, function);

@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
-/// How long it takes until another one is made where one could not be.
+/// How long to wait before the next try after an instance could not be made.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// A new instance, of whatever roles its component has.

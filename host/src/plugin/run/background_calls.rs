@@ -1,9 +1,10 @@
 //! Background calls: where a call goes on once it turns out to be long, so that the short ones never wait for it.
 //!
 //! A call begins on the thread that asks for it. One that keeps the processor for longer than [`FAST_MAX`] moves to
-//! threads that step back behind all others, and there all long calls of one plugin share a bounded part of the processor.
-//! So a plugin that loops costs the others little, and the price is paid by honest long calls: on a machine without any
-//! processor time to spare they run into their deadline first, which the [`Meter`] tells from a guest that is too slow.
+//! threads of a lower priority than all others, and there all long calls of one plugin share a bounded part of the
+//! processor. So a plugin that loops costs the others little, at the expense of long calls that do useful work: on a
+//! machine without any processor time to spare they run into their deadline first, which the [`Meter`] tells from a
+//! guest that is too slow.
 
 use super::cpu_share::CpuShare;
 use super::meter::{Meter, was_interrupted};
@@ -42,7 +43,7 @@ impl BackgroundCalls {
             .worker_threads(std::thread::available_parallelism().map_or(1, usize::from))
             .thread_name("background")
             .enable_all()
-            .on_thread_start(step_back)
+            .on_thread_start(lower_priority)
             .build()?;
         Ok(Self { runtime: Some(runtime), calls: AtomicUsize::new(0) })
     }
@@ -52,7 +53,7 @@ impl BackgroundCalls {
         self.calls.load(Ordering::Relaxed) > 0
     }
 
-    /// Does something behind all calls.
+    /// Runs work on the background threads.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.runtime.as_ref().expect("it is not being dropped").spawn(work);
     }
@@ -70,7 +71,7 @@ impl BackgroundCalls {
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        // A plugin known for long calls does not get the first tick of each of them here.
+        // Where long calls are expected of a plugin, not even their first tick runs on this thread.
         let begins_here = !share.is_long() && !share.in_debt(Instant::now);
         if begins_here && let Some(output) = fast(&mut call, share, began, meter).await {
             return output;
@@ -83,7 +84,7 @@ impl BackgroundCalls {
             Ok(output) => output,
             // A panic in the host's part of the call; the caller deals with it as if it had happened there.
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            // It ends with the process: nobody waits for this.
+            // The runtime is shut down only when the process ends, and then nobody waits for this.
             Err(_) => std::future::pending().await,
         }
     }
@@ -98,10 +99,10 @@ impl Drop for BackgroundCalls {
     }
 }
 
-/// Gives this thread a small share of a processor that others want too: not nothing, for whoever has a lock of these threads
-/// would hold them up, and honest long calls would miss their deadlines. Where the system refuses, the bound on the
-/// processor's time remains.
-fn step_back() {
+/// Gives this thread a small share of a processor that others want too, but not the idle priority: a thread that holds
+/// a lock would keep others waiting for it, and long calls that do useful work would miss their deadlines. Where the
+/// system refuses, the bound on the processor's time remains.
+fn lower_priority() {
     let _ = rustix::process::nice(NICE);
 }
 
@@ -124,7 +125,8 @@ async fn fast<T>(
                 }
                 let meter = meter.get_or_init(|| Arc::new(Meter::new(share)));
                 if was_interrupted {
-                    // How much of a tick it had nobody has looked at; it matters where the deadline is hardly longer than one.
+                    // How much of the tick it had was not measured, so half is assumed; it matters where the deadline
+                    // is hardly longer than one.
                     meter.had(began.elapsed().min(Duration::from_millis(EPOCH_TICK_MS)) / 2);
                     return Poll::Pending;
                 }

@@ -85,8 +85,8 @@ fn generator(call_seed: &CallSeed) -> ChaCha20Rng {
     stream(call_seed, "random")
 }
 
-/// What no other call draws, nor this one for another `purpose`: each part is hashed with its length, so that no two lists of
-/// parts run together to the same bytes.
+/// A generator that no other call has, nor this one for another `purpose`. Each part is hashed with its length, so that
+/// no two lists of parts give the same bytes.
 fn stream(call_seed: &CallSeed, purpose: &str) -> ChaCha20Rng {
     let CallSeed { seed, digest, role, number } = call_seed;
     let (kind, number) = match number {

@@ -124,7 +124,7 @@ impl Guest {
     pub(crate) fn reset(&mut self) -> bool {
         self.end_lines();
         (self.wasi, self.http, self.error_output) = (None, None, None);
-        // Only a table that was used takes anything in that may hold nothing.
+        // Where the table may not grow, an entry can be added only if one was freed: then the table was used.
         self.resources.set_max_capacity(0);
         let was_used = !self.resources.is_empty() || self.resources.push(()).is_ok();
         self.resources.set_max_capacity(RESOURCES_MAX);

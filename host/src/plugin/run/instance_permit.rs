@@ -3,8 +3,8 @@
 use crate::config::INSTANCES_MAX;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Of the whole process: there are several pools, and the instances in them must not add up. What the pools keep in memory
-/// for the next ones does.
+/// Of the whole process: there are several pools, and the instances in them must not add up. The memory that the pools
+/// keep for later instances does add up.
 static TAKEN: AtomicU32 = AtomicU32::new(0);
 
 /// Held for as long as the instance exists.

@@ -19,7 +19,7 @@ pub enum Isolation {
     Reset,
     /// New; and why not reset.
     Fresh(Arc<str>),
-    /// As the calls before have left it, of which there may be as many less one.
+    /// As the calls before have left it; it serves up to this many.
     Reused(u32),
 }
 
@@ -32,7 +32,7 @@ impl Isolation {
         Self::Fresh(shortened(&reason, REASON_BYTES_MAX).into())
     }
 
-    /// Adds itself to machine code, which does not mind what stands behind it.
+    /// Appends itself to compiled code, whose reader ignores what follows it.
     pub(crate) fn append_to(&self, code: &mut Vec<u8>) {
         let reason = match self {
             Self::Fresh(reason) => reason.as_bytes(),
@@ -50,7 +50,7 @@ impl Isolation {
         Some(if reason.is_empty() { Self::Reset } else { Self::Fresh(reason.into()) })
     }
 
-    /// As much of an end as there may be to read.
+    /// The most bytes that [`Isolation::append_to`] adds.
     pub(crate) const END_BYTES_MAX: usize = REASON_BYTES_MAX + LENGTH_BYTES;
 
     /// One word, for what counts by it.

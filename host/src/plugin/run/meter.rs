@@ -1,5 +1,5 @@
-//! The meter of one call: what it had of the processor, and for how long it waited by its own will, so that a guest that is
-//! slow can be told from a host that left it no time.
+//! The meter of one call: what it had of the processor, and for how long it waited by its own choice, so that a guest
+//! that is slow can be told from a host that left it no time.
 
 use super::cpu_share::CpuShare;
 use std::cell::Cell;
@@ -24,7 +24,7 @@ pub(super) fn was_interrupted<T>(run: impl FnOnce() -> T) -> (T, bool) {
     (run(), INTERRUPTED.take())
 }
 
-/// Of a call that did not end at once.
+/// The meter of a call that did not end at once.
 pub(crate) struct Meter {
     /// What the plugin's long calls had used of its share of the processor when this one began.
     share_used: Duration,

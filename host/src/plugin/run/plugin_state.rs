@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use wasmtime_wasi_config::WasiConfigVariables;
 
-/// From a fresh instance of a small guest, 10 µs, to the longest deadline that anyone waits for.
+/// From a call in a fresh instance of a small guest, 10 µs, to calls with a long deadline.
 const LATENCY_BUCKETS_SECONDS: [f64; 19] = [
     0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
     0.5, 1.0, 2.5, 5.0, 10.0,
@@ -135,7 +135,7 @@ impl PluginState {
         self.lines_dropped.load(Ordering::Relaxed)
     }
 
-    /// Says when lines begin to be dropped, and how many were.
+    /// Whether a line may be written. Logs when lines begin to be dropped, and how many were.
     fn admit(&self, log_limit: &Mutex<LogLimit>) -> bool {
         let (plugin, max) = (&self.name, self.limits.log_lines_per_second_max);
         let (admitted, skipped) = {

@@ -76,7 +76,7 @@ impl PluginHealth {
     /// Takes note of how a call ended. A trial that tells nothing leaves the pause as it is: there is another one later.
     pub(super) fn ended(&self, ending: Ending, trial: Trial) -> Verdict {
         // Calls that began before a pause end during it, and say nothing new.
-        let says_nothing = ending == Ending::Untold || (self.paused.load(Ordering::Relaxed) && !trial.0);
+        let says_nothing = ending == Ending::Unknown || (self.paused.load(Ordering::Relaxed) && !trial.0);
         if self.rules.failures == 0 || says_nothing {
             return Verdict::Well;
         }
@@ -189,14 +189,14 @@ mod tests {
     fn what_the_host_is_at_fault_for_says_nothing() {
         let health = PluginHealth::new(RULES, false);
         assert_eq!(health.ended(Ending::BrokeDown, ORDINARY), Verdict::Well);
-        assert!((0..100).all(|_| health.ended(Ending::Untold, ORDINARY) == Verdict::Well));
+        assert!((0..100).all(|_| health.ended(Ending::Unknown, ORDINARY) == Verdict::Well));
         assert_eq!(health.on_probation(), (1, 1));
         // Nor does it end a pause, or a row of failures.
         assert_eq!(health.ended(Ending::BrokeDown, ORDINARY), Verdict::Well);
-        assert_eq!(health.ended(Ending::Untold, ORDINARY), Verdict::Well);
+        assert_eq!(health.ended(Ending::Unknown, ORDINARY), Verdict::Well);
         assert_eq!(health.ended(Ending::BrokeDown, ORDINARY), Verdict::Unfit);
         health.pause(ORDINARY);
-        assert_eq!(health.ended(Ending::Untold, Trial(true)), Verdict::Well);
+        assert_eq!(health.ended(Ending::Unknown, Trial(true)), Verdict::Well);
         assert!(health.paused_for().is_some());
     }
 

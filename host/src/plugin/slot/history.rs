@@ -13,7 +13,7 @@ use arc_swap::ArcSwapOption;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A plugin as it serves: what it is, who it says it is, and how it does.
+/// A plugin in service, with its name and digest, its health and its instances.
 pub(super) struct Generation {
     pub(super) served_by: Arc<ServedBy>,
     pub(super) plugin: Arc<Plugin>,
@@ -137,8 +137,8 @@ impl History {
         Ok((served_by, true))
     }
 
-    /// Lets nothing take effect any more; calls that hold the slot end on what serves. Returns the last generation's number.
-    /// None, and no change, if there is a generation and it has to be `empty`.
+    /// Lets nothing take effect any more; calls that hold the slot end on what serves. Returns the last generation's
+    /// number. None, and no change, if the slot has to be `empty` and a generation serves.
     pub(super) fn end(&self, empty: bool) -> Option<u64> {
         let mut past = self.lock();
         if empty && self.serving.load().is_some() {
@@ -237,7 +237,7 @@ impl History {
     fn go_back(&self, past: &mut PastGenerations) -> Result<Arc<ServedBy>, NothingToGoBackTo> {
         let (_, plugin) = past.previous.pop_front().ok_or(NothingToGoBackTo)?;
         past.rollbacks += 1;
-        // It has served before. On probation again it could drag the slot further back, where nothing is better.
+        // It has served before. On probation again, it could be rolled back in turn to a generation that is no better.
         let (served_by, _) = self.publish(past, plugin, true);
         Ok(served_by)
     }

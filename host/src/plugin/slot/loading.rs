@@ -30,9 +30,10 @@ pub enum Cause {
     /// A file was moved into place, whole. Bytes that were last read are left alone, and those that were rolled back are
     /// refused: so a stray file event never undoes what was done on purpose, and a bad file is complained of once.
     Arrived,
-    /// It may have changed. Likewise, a file that is still being written is waited for, and nothing is said of one that is gone.
+    /// The file may have changed. As [`Arrived`](Self::Arrived), but a file that is still being written is waited for,
+    /// and one that is gone is no error.
     Noticed,
-    /// The host starts. Likewise, but a file that is not there is refused.
+    /// The host starts. As [`Noticed`](Self::Noticed), but a file that is not there is an error.
     Started,
 }
 
@@ -60,7 +61,7 @@ pub(super) struct Loading {
     looked: AtomicBool,
     /// The file as it was when the first component was handed in.
     beside: OnceLock<Option<Fingerprint>>,
-    /// Held while a file is read or written, and over no registry and no compiler.
+    /// Held while a file is read or written, but not while a registry or a compiler is waited for.
     source: Mutex<LastRead>,
 }
 
@@ -102,7 +103,8 @@ impl Slot {
         loading.looked.store(true, Ordering::Relaxed);
         let held = if self.file().is_some() { Some(loading.source.lock().await) } else { None };
         if !asked {
-            // It stands for what the source holds now; that of a registry has one later still.
+            // The file is read now, and its turn is that of the reading; `fetch` gives a registry's component a later
+            // one.
             turn = Turn::next();
         }
         let serves = self.history.serving().is_some();
@@ -125,7 +127,7 @@ impl Slot {
         let known = !asked && read.digest.as_ref() == Some(&fetched.digest);
         let is_due = known && read.is_due;
         if is_due {
-            // What was asked for since then is not undone by another try.
+            // Another try keeps the turn of the first, so that it does not undo what was asked for since.
             turn = read.turn;
         }
         if read.turn <= turn {
@@ -241,8 +243,8 @@ impl Slot {
     }
 }
 
-/// Waits while a file looks half written, until it has rested so long that nobody can be at it. False if it is gone by then:
-/// whoever wrote it thought better of it.
+/// Waits while a file looks half written, until it has not changed for [`UNFINISHED_REST`]. False if it is gone by
+/// then.
 async fn until_finished(path: &Path, bytes_max: u64) -> bool {
     let mut seen: Option<(Fingerprint, Instant)> = None;
     loop {

@@ -68,8 +68,8 @@ impl Slots {
         states.into_iter().map(|(name, plugin_state)| (name.to_owned(), plugin_state.hop.figures())).collect()
     }
 
-    /// The host ends: calls that are let go from now on are given up by it, not by who asked.
-    pub fn close_books(&self) {
+    /// The host ends: calls that are dropped from now on count as given up by the host, not by the caller.
+    pub fn close_hops(&self) {
         self.unlisted().unloaded.values().for_each(|unloaded| unloaded.plugin_state.hop.close());
         self.all().iter().for_each(|slot| slot.plugin_state().hop.close());
     }
@@ -136,8 +136,8 @@ impl Slots {
         let outcome = slot.load(&self.engine, Cause::Noticed).await;
         let (name, source) = (slot.name(), slot.source());
         let trouble = match &outcome {
-            // However it is away: a dead connection is followed by a refused one.
-            Err(LoadError::Away(_)) => Some(String::new()),
+            // All causes count as one complaint: a connection that times out is followed by one that is refused.
+            Err(LoadError::Unreachable(_)) => Some(String::new()),
             Err(LoadError::Pull(why) | LoadError::Denied(why)) => Some(why.clone()),
             _ => None,
         };

@@ -36,7 +36,7 @@ impl<R: StageRole> Stage for PluginStage<R> {
                 Ok(input) => Arc::new(input),
                 Err(failed) => return Processed { by: None, result: Err(*failed) },
             };
-            // A panic is the host's fault, and no reason to serve nobody else.
+            // A panic is the host's fault, and must not keep other messages from being served.
             let called = AssertUnwindSafe(call::<R>(&slot, &input, number, panics)).catch_unwind().await;
             let Answer { by, result } = called.unwrap_or_else(|_| {
                 tracing::error!(plugin = slot.name(), request_id = R::request_id(&input), "calling a plugin panicked");

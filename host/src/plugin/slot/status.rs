@@ -23,7 +23,7 @@ pub enum SlotState {
     Paused,
 }
 
-/// All that is told of a slot.
+/// All that the admin surface reports of a slot.
 #[derive(Clone, Debug, Serialize)]
 pub struct SlotStatus {
     /// The plugin's name.
@@ -53,7 +53,7 @@ pub struct SlotStatus {
     pub instances_made: u64,
     /// New ones that wait for their first call.
     pub instances_warm: Option<usize>,
-    /// How many are to.
+    /// How many new ones are to wait.
     pub warm: u32,
     /// How many calls one instance serves.
     pub reuse: u32,
@@ -71,9 +71,9 @@ pub struct SlotStatus {
     pub rollbacks: u64,
     /// How often it was paused.
     pub pauses: u64,
-    /// How long it still is, in milliseconds.
+    /// How long the present pause still lasts, in milliseconds.
     pub retry_after_ms: Option<u64>,
-    /// Attempts of its guests at sockets, name look-ups and stdin.
+    /// Attempts of its guests at sockets, name look-ups, stdin and hosts that are not granted, by kind.
     pub denied: BTreeMap<&'static str, u64>,
     /// Log lines over its bound.
     pub log_lines_dropped: u64,
@@ -92,7 +92,7 @@ pub struct Previous {
     pub digest: String,
 }
 
-/// As people read it.
+/// Serializes the text that people read.
 fn as_text<S: serde::Serializer>(isolation: &Option<Isolation>, serializer: S) -> Result<S::Ok, S::Error> {
     isolation.as_ref().map(ToString::to_string).serialize(serializer)
 }

@@ -1,4 +1,4 @@
-//! Poll: looks now and then whether the tags have moved by which plugins come, and loads what they stand for then.
+//! Poll: asks the registries at intervals whether the tags of plugins have moved, and loads what they stand for now.
 
 use crate::config::REGISTRY_DENIED_PAUSE_MS_MAX;
 use crate::plugin::slot::slots::Slots;

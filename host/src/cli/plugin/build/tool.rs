@@ -50,7 +50,7 @@ impl Tool {
     }
 }
 
-/// Whether a program is there and ends well; what it prints is nobody's business.
+/// Whether a program is there and ends well; what it prints is discarded.
 pub(super) fn works(program: &str, arguments: &[&str]) -> bool {
     let quiet =
         Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -66,7 +66,7 @@ pub(super) fn is_installed(wanted: &Path, mark: &Path) -> anyhow::Result<bool> {
     Ok(std::fs::read(mark).is_ok_and(|installed| installed == wanted))
 }
 
-/// Leaves that copy.
+/// Leaves the copy of `wanted` that [`is_installed`] compares.
 ///
 /// # Errors
 /// When the copy cannot be written.

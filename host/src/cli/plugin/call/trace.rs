@@ -21,7 +21,7 @@ const IMPORTS: &str = "wasmtime_wasi";
 /// This one, which has the guests' log.
 const LOG: &str = "tidegate";
 
-/// Tells of the calls between its beginning and its end.
+/// Prints the guest's calls of its imports from [`CallTrace::begin`] on.
 pub(crate) struct CallTrace {
     on: Arc<AtomicBool>,
 }

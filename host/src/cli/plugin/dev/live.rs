@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 
-/// The host, and which generation it was last told to serve.
+/// The host, and the generation that it serves since the last swap.
 pub(super) struct Live {
     host: Host,
     generation: Option<u64>,
@@ -47,7 +47,7 @@ impl Live {
         Self { host, generation: None }
     }
 
-    /// `over` is told when the host ends.
+    /// `over` is cancelled when the host ends.
     pub(super) fn in_own_host(flags: HostFlags, over: CancellationToken) -> Self {
         Self { host: Host::Planned { flags: Some(Box::new(flags)), over }, generation: None }
     }

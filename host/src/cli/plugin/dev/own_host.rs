@@ -47,7 +47,7 @@ pub(super) struct OwnHost {
 
 impl OwnHost {
     /// Starts it with the plugin and those that the flags name; it prints where it is, as any host. When it has ended,
-    /// `over` is told.
+    /// `over` is cancelled.
     ///
     /// # Errors
     /// When the host cannot start.
@@ -91,7 +91,7 @@ impl OwnHost {
         }
     }
 
-    /// Tells the ledger, and with which code a host ends that ended so.
+    /// Prints the ledger, and returns the exit code of the host.
     pub(super) fn last_words(self) -> ExitCode {
         drop(self.log);
         match self.ended {

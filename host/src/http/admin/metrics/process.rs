@@ -71,7 +71,7 @@ fn resident_bytes() -> Option<u64> {
     Some(kib.trim().parse::<u64>().ok()? * 1_024)
 }
 
-/// Likewise. One of them is open for the look alone.
+/// Absent where there is no `/proc`. The descriptor that is open for this look is not counted.
 fn open_descriptors() -> Option<u64> {
     let count = std::fs::read_dir("/proc/self/fd").ok()?.count() as u64;
     Some(count.saturating_sub(1))

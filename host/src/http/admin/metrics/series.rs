@@ -13,7 +13,7 @@ use std::fmt;
 /// What a metric is called, in which unit it is, and what it says. The unit ends the name.
 pub(super) type Described<'a> = (&'a str, Option<Unit>, &'a str);
 
-/// Of a total since the start.
+/// Adds totals since the start.
 pub(super) fn counters<L: EncodeLabelSet, V: EncodeCounterValue>(
     encoder: &mut DescriptorEncoder,
     (name, unit, says): Described,
@@ -26,7 +26,7 @@ pub(super) fn counters<L: EncodeLabelSet, V: EncodeCounterValue>(
     Ok(())
 }
 
-/// Of what is so now.
+/// Adds values of the present moment.
 pub(super) fn gauges<L: EncodeLabelSet, V: EncodeGaugeValue>(
     encoder: &mut DescriptorEncoder,
     (name, unit, says): Described,
@@ -39,7 +39,7 @@ pub(super) fn gauges<L: EncodeLabelSet, V: EncodeGaugeValue>(
     Ok(())
 }
 
-/// Of how something is spread.
+/// Adds distributions.
 pub(super) fn histograms<'a, L: EncodeLabelSet>(
     encoder: &mut DescriptorEncoder,
     (name, unit, says): Described,
@@ -52,7 +52,7 @@ pub(super) fn histograms<'a, L: EncodeLabelSet>(
     Ok(())
 }
 
-/// Of facts that are text: the labels are what is told. `_info` ends the name.
+/// Adds facts that are text, in their labels. `_info` ends the name.
 pub(super) fn infos<L: EncodeLabelSet>(
     encoder: &mut DescriptorEncoder,
     (name, unit, says): Described,
@@ -65,7 +65,7 @@ pub(super) fn infos<L: EncodeLabelSet>(
     Ok(())
 }
 
-/// A total of which there is one.
+/// Adds a single total.
 pub(super) fn counter(
     encoder: &mut DescriptorEncoder,
     (name, unit, says): Described,
@@ -75,7 +75,7 @@ pub(super) fn counter(
     metric.encode_counter::<NoLabelSet, _, f64>(&value, None)
 }
 
-/// A state of which there is one.
+/// Adds a single value of the present moment.
 pub(super) fn gauge(
     encoder: &mut DescriptorEncoder,
     (name, unit, says): Described,

@@ -63,7 +63,7 @@ impl Module<'_> {
     fn reset(&self) -> Result<Function, ResetObstacle> {
         let mut function = Function::new([]);
         for (index, bytes) in (self.imported_memories..).zip(&self.memories) {
-            // As many as there are at the beginning: who grew a memory does not come here.
+            // As many as there are at the beginning: an instance that grew a memory is not used again.
             function.instructions().i32_const(0).i32_const(0).i32_const(*bytes as i32).memory_fill(index);
         }
         for global in &self.globals {
@@ -116,7 +116,7 @@ impl Module<'_> {
                 Kind::F32 => instructions.i32_reinterpret_f32().i64_extend_i32_u(),
                 Kind::F64 => instructions.i64_reinterpret_f64(),
                 Kind::V128 => instructions.i64x2_extract_lane(1),
-                // Which function it is cannot be told; whether it is one can.
+                // Which function a reference names cannot be told; whether it is null can.
                 Kind::Ref(_) => instructions.ref_is_null().i64_extend_i32_u(),
             };
             mix(&mut function);

@@ -1,12 +1,13 @@
 //! Instances that are reset in place: what a component is given so that its instance begins each call in the state of a new
 //! one, and the proof that it can.
 //!
-//! A new instance differs from one that has served in its memories, its mutable globals, its tables, its segments and what the
-//! host holds for it. For a component in which no instruction changes a table or drops a segment ([`Obstacle`] is the list of
-//! what is looked for), memories and globals are all there is, and both are written again from what the component itself says
-//! of them: each core module gets a function that does that for its own ([`functions`]), and each function that the component
-//! lifts gets a post-return that calls all of them, after the guest's own ([`writer`]). A start function runs again as well,
-//! if it does nothing but compute ([`start`]). What the host holds is made anew by the host.
+//! A new instance differs from one that has served in its memories, its mutable globals, its tables, its segments and
+//! what the host holds for it. For a component in which no instruction changes a table or drops a segment
+//! ([`ResetObstacle`] is the list of what is looked for), memories and globals are all there is, and both are written
+//! again from what the component itself says of them: each core module gets a function that does that for its own
+//! ([`functions`]), and each function that the component lifts gets a post-return that calls all of them, after the
+//! guest's own ([`writer`]). A start function runs again as well, if it does nothing but compute ([`start`]). What the
+//! host holds is made anew by the host.
 //!
 //! The component gets one more export, [`STATE`](crate::plugin::run::isolation::STATE), a hash over all that is reset, so that it can be seen that nothing was left.
 

@@ -120,7 +120,7 @@ impl<'a> Module<'a> {
             Payload::MemorySection(memories) => {
                 for memory in memories {
                     let memory = memory?;
-                    // A shared one is told by the features that a component may be made of.
+                    // The features that a component may be made of exclude shared memories.
                     self.memories.push(memory.initial.saturating_mul(1 << memory.page_size_log2.unwrap_or(16)));
                 }
             }

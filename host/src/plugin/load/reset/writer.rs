@@ -52,7 +52,7 @@ impl Reencode for Writer<'_, '_> {
     type Error = ResetObstacle;
 
     fn function_index(&mut self, function: u32) -> Encoded<u32> {
-        // It is valid, so it has been written before.
+        // The component is valid, so a function is written before it is referred to.
         Ok(self.functions.get(function as usize).copied().unwrap_or(function))
     }
 }

@@ -130,7 +130,7 @@ async fn send(admitted: Admitted, mut request: Request<WasiBody>, options: Reque
         // Why it broke off is for the guest to read, from the body.
         let _ = connection.await;
     });
-    // Where it goes is settled; a whole URI would be for a proxy.
+    // The connection is to the server itself; only a proxy is sent a whole URI.
     let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
     *request.uri_mut() = Uri::from(path);
     let sending = sender.send_request(request);

@@ -33,7 +33,7 @@ pub(crate) struct Unloaded {
     file: Option<Fingerprint>,
 }
 
-/// A plugin that is no more.
+/// What is reported of a plugin that was unloaded.
 #[derive(Clone, Debug, Serialize)]
 pub struct UnloadReport {
     /// Its name.

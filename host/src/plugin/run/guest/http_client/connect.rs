@@ -50,7 +50,7 @@ async fn connect_tcp(admitted: &Admitted) -> Result<TcpStream, Error> {
             continue;
         }
         match TcpStream::connect(SocketAddr::new(address.ip(), *port)).await {
-            // Those that are left are the host's own.
+            // The descriptors that are left are reserved for the host itself.
             Ok(stream) if is_reserved(stream.as_raw_fd()) => {
                 failure = Error::Connect(io::Error::other("as many descriptors are taken as calls may take"));
             }
@@ -73,7 +73,7 @@ fn is_of_this_machine_or_link(address: IpAddr) -> bool {
     }
 }
 
-/// Whom this machine trusts, read once.
+/// The certificate authorities that this machine trusts, read once.
 async fn trust() -> Result<Arc<ClientConfig>, Error> {
     static TRUST: OnceCell<Arc<ClientConfig>> = OnceCell::const_new();
     let failed = |error: &dyn ToString| Error::Tls(io::Error::other(error.to_string()));
