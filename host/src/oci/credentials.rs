@@ -14,15 +14,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// The registry of many names, and the name under which docker keeps its credentials.
+/// The names of Docker Hub, and the key under which docker keeps its credentials.
 const DOCKER_HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 /// The user name that says that a helper's secret is an identity token.
 const TOKEN_USER: &str = "<token>";
-/// What a helper may say.
+/// The most that a helper may print.
 const HELPER_BYTES_MAX: u64 = 64 << 10;
 
-/// What of such a file is about credentials.
+/// The part of such a file that is about credentials.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Content {
@@ -41,7 +41,7 @@ struct Entry {
     identitytoken: Option<String>,
 }
 
-/// What a helper says.
+/// What a helper prints.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct HelperCredentials {
@@ -49,7 +49,7 @@ struct HelperCredentials {
     secret: String,
 }
 
-/// What a registry is told of who asks.
+/// The credentials that a registry is shown.
 pub(super) struct Login {
     pub(super) auth: RegistryAuth,
     /// The file that the credentials come from, by itself or by its helper; none without any.

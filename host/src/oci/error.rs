@@ -96,13 +96,14 @@ impl Error {
         Self::Denied(format!("registry {registry} denies access to {repository}: {why}"))
     }
 
-    /// Whether it is who asks that a registry says no to.
+    /// Whether the registry refuses the caller, rather than the request.
     pub(super) fn is_denial(error: &OciDistributionError) -> bool {
         use OciDistributionError as E;
         match error {
             E::UnauthorizedError { .. } | E::ServerError { code: 401 | 403, .. } => true,
             E::RegistryError { envelope, .. } => has(envelope, &[OciErrorCode::Unauthorized, OciErrorCode::Denied]),
-            // The same for every status but 200, that of a service which is down included: what it says has to tell.
+            // The error is the same for every status but 200, also where the service is down; only its text tells them
+            // apart.
             E::AuthenticationFailure(text) => {
                 let text = text.to_lowercase();
                 DENIAL_WORDS.iter().any(|word| text.contains(word))
@@ -139,7 +140,7 @@ fn is_wrong_digest(error: &std::io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<DigestError>())
 }
 
-/// What an error comes down to: of a connection, all between says only that there was to be one.
+/// The first cause of an error: what lies between says only that a connection was to be made.
 fn root(error: &(dyn std::error::Error + 'static)) -> String {
     let mut root = error;
     while let Some(cause) = root.source() {

@@ -9,7 +9,7 @@ pub(super) struct Proxies {
     pub(super) none_for: String,
 }
 
-/// A proxy's idea of this machine is another than ours.
+/// To a proxy, these names mean the machine that it runs on.
 const THIS_MACHINE: &str = "localhost,127.0.0.0/8,::1";
 
 impl Proxies {
@@ -20,7 +20,7 @@ impl Proxies {
                 .iter()
                 .find_map(|name| variable(name).filter(|value| !value.is_empty()))
         };
-        // What answers a web server's call gets HTTP_PROXY from whoever calls.
+        // In a CGI program, HTTP_PROXY may come from the `Proxy` header of a request.
         let called = variable("REQUEST_METHOD").is_some();
         let proxy = |name| if called { None } else { set(name).or_else(|| set("ALL_PROXY")) };
         let others = set("NO_PROXY").map(|names| format!("{names},")).unwrap_or_default();

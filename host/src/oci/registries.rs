@@ -41,7 +41,7 @@ pub struct Artifact {
 /// The clients of all registries.
 pub struct Registries {
     plain_http: Vec<String>,
-    // By name. As many as are referred to.
+    // By name; there are as many as references name.
     known: Mutex<HashMap<String, Registry>>,
 }
 
@@ -191,10 +191,10 @@ impl Registries {
         answer.map_err(|error| self.failed(reference, error))
     }
 
-    /// Who asks. What is wrong with credentials is said when it is new.
+    /// The login for a repository. What is wrong with credentials is logged when it is new.
     async fn login(&self, reference: &Reference) -> Login {
         let login = credentials::of(reference).await;
-        // Of credentials that were found elsewhere there is nothing to say.
+        // Where another file had credentials, there is nothing to warn of.
         let troubles = if login.file.is_none() { login.troubles.clone() } else { Vec::new() };
         let is_new = self.with(&reference.registry, |registry| {
             let before = std::mem::replace(&mut registry.troubles, troubles);

@@ -36,7 +36,7 @@ impl List {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let mut rows = Vec::new();
         match self.source.read(|letter| rows.push(Row::from(letter))) {
-            // A host to which nothing fails writes no file.
+            // A host in which nothing fails writes no file.
             Err(error) if error.kind() == ErrorKind::NotFound => note(format_args!("no dead letters: {error}")),
             read => read?,
         }

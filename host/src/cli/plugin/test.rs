@@ -132,7 +132,7 @@ impl Tested {
             }
             None => carried(&component.path)?,
         };
-        // Loaded without them: here each of them is to be told of, not only the first that fails.
+        // Loaded without its examples: here the outcome of each is reported, not only the first that fails.
         let loaded = workbench.load(component, BTreeMap::new(), Some(Examples::default())).await;
         let plugin = loaded.with_context(|| format!("{} is refused", component.path.display()))?;
         let Some(examples) = examples else { return Ok(None) };

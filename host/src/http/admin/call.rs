@@ -167,7 +167,7 @@ impl From<plugin::Reply> for Reply {
     }
 }
 
-/// The answer says whose it is, and so does a failure, in its headers.
+/// Says in the answer, or in the headers of a failure, which generation of which plugin was called.
 fn with_generation<T>(Answer { by, result }: Answer<T>, output: impl FnOnce(T) -> Output) -> Result<Response, Problem> {
     let mut response = match (&by, result) {
         (Some(by), Ok(returned)) => {

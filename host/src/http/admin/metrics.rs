@@ -1,7 +1,7 @@
 //! `GET /metrics`: all that is counted, in the text that Prometheus reads, looked up anew at every scrape.
 //!
 //! Each file below is one [`Collector`]. It only reads what the parts of the host count for themselves, so that nothing
-//! is counted twice; a part with figures of its own gets a file of its own and a line in [`Metrics::new`].
+//! is counted twice; a part with counts of its own gets a file of its own and a line in [`Metrics::new`].
 
 mod accept;
 mod hops;

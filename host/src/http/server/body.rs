@@ -11,7 +11,8 @@ use tokio::time::timeout;
 use warp::http::HeaderMap;
 use warp::http::header::CONTENT_LENGTH;
 
-/// The memory of a body that begins to come. It is doubled when that is full: what is announced takes none before it comes.
+/// The first capacity of a body's buffer. It is doubled when it is full, so that what is only announced takes no
+/// memory.
 const BEGUN_BYTES: usize = 64 << 10;
 
 /// The whole body, as long as it may be: `bound` has its name and its bytes. All of it may take `time_max`: a client that

@@ -1,4 +1,4 @@
-//! One connection: its handshake, its protocol, and its end if its client takes its time.
+//! One connection: its handshake, its protocol, and its end if its client takes too long.
 
 use super::connection_timeouts::{ConnectionTimeouts, Timeouts};
 use super::middleware::{ClientConnection, ConnectionService, Middleware};

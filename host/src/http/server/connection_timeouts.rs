@@ -46,7 +46,7 @@ impl ConnectionTimeouts {
         Arc::new(Self {
             state: Mutex::new(ConnectionState {
                 idle_since: now,
-                // Who connects has something to ask.
+                // A new connection is expected to send the head of a request.
                 head_since: Some(now),
                 requests: 0,
                 requests_ever: 0,

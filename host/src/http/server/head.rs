@@ -8,7 +8,7 @@ use warp::http::uri::Authority;
 /// One for each request, which all that deal with it share.
 pub(crate) struct Head {
     pub(crate) parts: Parts,
-    /// How the request is called.
+    /// The id of the request.
     pub(crate) id: String,
     pub(crate) trace: Option<Trace>,
     /// Whom it is for.

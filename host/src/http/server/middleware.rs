@@ -126,7 +126,7 @@ impl Middleware {
         let (mut response, permit) = match self.admit(&parts, client) {
             Ok((permit, authority)) => {
                 let mut request = Request::new(body);
-                // Whole, and once: what a route needs of it, it reads there.
+                // The head goes in whole, and once: a route reads there what it needs of it.
                 request.extensions_mut().insert(Arc::new(Head { parts, id, trace, authority, from: client.from }));
                 let routes = TowerToHyperService::new(warp::service(self.routes.clone()));
                 (routes.call(request).await.unwrap_or_else(|never| match never {}), permit)

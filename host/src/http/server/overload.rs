@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// The pace of the probe and of the controller: fine enough to see a burst within its first hundredths of a second.
 const STEP: Duration = Duration::from_millis(5);
-/// Routes are told apart by what this many counters tell apart.
+/// How many counters there are, to which routes are assigned by a hash.
 const ROUTES: usize = 64;
 
 /// Decides which requests to turn away.

@@ -1,5 +1,5 @@
-//! The stream of a connection as hyper has it: it sees what its client does while hyper does not look, gives hyper's own
-//! refusals their words, and closes so that the client gets to read them.
+//! The stream of a connection as hyper has it: it sees what its client does while hyper does not look, adds a body to
+//! hyper's own refusals, and closes so that the client gets to read them.
 
 use super::connection_timeouts::ConnectionTimeouts;
 use super::refusals::HeadRefusals;
@@ -54,8 +54,8 @@ impl<S> Socket<S> {
         Self { stream, timeouts, refusals, early, awaited, ended, flushed_after, refusal, blocked, closing: None }
     }
 
-    /// Takes over what hyper says of its own accord: a status without a word of why. Nothing else is written where no
-    /// request began since all was.
+    /// Replaces an answer of hyper's own, which is a status without a body. Nothing else is written where no request
+    /// has begun since everything was written.
     fn refuses(&mut self, written: &[IoSlice<'_>]) -> Option<usize> {
         if self.flushed_after.is_none() || self.flushed_after != self.timeouts.between_requests() {
             return None;
@@ -77,7 +77,8 @@ impl<S> Socket<S> {
 }
 
 impl<S: AsyncRead + Unpin> Socket<S> {
-    /// Reads what there is. A client may end its side without the farewell of TLS: where more had to come, hyper says so.
+    /// Reads what there is. A client may end its side without the close_notify of TLS: where more had to come, hyper
+    /// says so.
     fn poll_stream(&mut self, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         match ready!(Pin::new(&mut self.stream).poll_read(context, into)) {

@@ -1,4 +1,4 @@
-//! What an HTTP surface tells of its connections and answers, for whoever watches the host.
+//! The statistics of an HTTP surface: its connections, requests and answers.
 
 use crate::flow::Statistics;
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ pub struct ServerStatistics {
     pub connections_open: AtomicU64,
     /// Connections that were accepted.
     pub connections_accepted: AtomicU64,
-    /// Connections that the system did not hand over, and those that it did and that were refused: for want of descriptors, say.
+    /// Connections that could not be accepted, or were refused once accepted, for want of descriptors most of all.
     pub accepts_failed: AtomicU64,
     /// TLS handshakes that failed, those that took too long included.
     pub handshakes_failed: AtomicU64,

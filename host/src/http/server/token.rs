@@ -51,7 +51,7 @@ pub fn read_token(file: &Path) -> Result<String, String> {
     }
 }
 
-/// Says so if a secret is there for every user of the machine.
+/// Warns if every user of the machine can read a secret.
 #[cfg(unix)]
 pub(super) fn warn_if_others_read(what: &str, file: &Path) {
     use std::os::unix::fs::PermissionsExt;

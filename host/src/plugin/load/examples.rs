@@ -61,23 +61,23 @@ trait Exemplary: Role<In: Clone + Sync> {
 
 /// Text, or any bytes as `{ base64 = "…" }`.
 #[derive(Clone, Deserialize)]
-#[serde(try_from = "ContentText")]
+#[serde(try_from = "Written")]
 struct Content(Vec<u8>);
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum ContentText {
+enum Written {
     Text(String),
     Bytes { base64: String },
 }
 
-impl TryFrom<ContentText> for Content {
+impl TryFrom<Written> for Content {
     type Error = String;
 
-    fn try_from(written: ContentText) -> Result<Self, String> {
+    fn try_from(written: Written) -> Result<Self, String> {
         match written {
-            ContentText::Text(text) => Ok(Self(text.into_bytes())),
-            ContentText::Bytes { base64 } => {
+            Written::Text(text) => Ok(Self(text.into_bytes())),
+            Written::Bytes { base64 } => {
                 BASE64.decode(&base64).map(Self).map_err(|error| format!("base64 `{base64}`: {error}"))
             }
         }

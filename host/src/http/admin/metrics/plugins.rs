@@ -1,4 +1,4 @@
-//! The plugins at a scrape. The figures of one plugin's calls are of one moment.
+//! The plugins at a scrape. The counts of one plugin's calls are of one moment.
 
 use super::series::{counters, gauges, histograms, infos};
 use crate::plugin::{SlotState, SlotStatus, Slots};

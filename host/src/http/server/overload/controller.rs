@@ -18,7 +18,7 @@ const PROPORTIONAL: f64 = 0.02;
 const DIFFERENTIAL: f64 = 0.12;
 /// One long wait must not swing the share from end to end.
 const ERROR_MAX: f64 = 8.0;
-/// Never all: the controller needs to see what it does.
+/// Never all: the controller has to see the effect of what it does.
 const SHARE_MAX: f64 = 0.98;
 
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl Controller {
             }
         }
         let error = (wait.div_duration_f64(delay_max.div_f64(TARGET_DIVISOR)) - 1.0).min(ERROR_MAX);
-        // With few requests there are few steps; what they have to undo is gone all the sooner.
+        // With few requests there are few steps, so each lowers the share for all the steps that were left out.
         let weight = if error < 0.0 { steps } else { 1.0 };
         self.share += PROPORTIONAL * error * weight + DIFFERENTIAL * (error - self.error);
         self.share = self.share.clamp(0.0, SHARE_MAX);
@@ -71,7 +71,7 @@ impl Controller {
         if share == 0.0 {
             return vec![0.0; ROUTES];
         }
-        // The least go first, and whatever they leave of their part is for the others.
+        // The routes with the fewest requests come first, and what they leave of their part is for the others.
         let mut ascending = self.recent.clone();
         ascending.sort_by(f64::total_cmp);
         let mut left = ascending.iter().sum::<f64>() * (1.0 - share);
