@@ -22,7 +22,8 @@ pub(crate) mod watch;
 
 pub use call::{Answer, CallError, CallNumber, Message, Reply, Request};
 pub use load::cache::Cache;
-pub use load::compiler::{Flags as CompilerFlags, SUBCOMMAND as COMPILER_SUBCOMMAND, own_program, run as run_compiler};
+pub use load::compiler::child::{Flags as CompilerFlags, run as run_compiler};
+pub use load::compiler::{SUBCOMMAND as COMPILER_SUBCOMMAND, own_program};
 pub use load::engine::{Engine, Setup};
 pub use load::examples::{Examples, Outcome, SECTION as EXAMPLES_SECTION};
 pub use load::file::{component_names, custom_section, custom_sections, write_at_once};
