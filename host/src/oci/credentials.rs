@@ -1,6 +1,8 @@
 //! Credentials for a registry, from where docker and podman keep them: files of theirs, or a helper that one of these names.
 
-use crate::config::{CREDENTIAL_HELPER_MS, Reference};
+mod helper;
+
+use crate::config::Reference;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use oci_client::secrets::RegistryAuth;
@@ -8,19 +10,12 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::Command;
-use tokio::time::timeout;
 
 /// The names of Docker Hub, and the key under which docker keeps its credentials.
 const DOCKER_HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 /// The user name that says that a helper's secret is an identity token.
 const TOKEN_USER: &str = "<token>";
-/// The most that a helper may print.
-const HELPER_BYTES_MAX: u64 = 64 << 10;
 
 /// The part of such a file that is about credentials.
 #[derive(Default, Deserialize)]
@@ -39,14 +34,6 @@ struct Entry {
     username: Option<String>,
     password: Option<String>,
     identitytoken: Option<String>,
-}
-
-/// What a helper prints.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct HelperCredentials {
-    username: String,
-    secret: String,
 }
 
 /// The credentials that a registry is shown.
@@ -122,7 +109,7 @@ async fn read(file: &Path, reference: &Reference, troubles: &mut Vec<String>) ->
     };
     let helper = best(&content.cred_helpers, reference).into_iter().next().or(content.creds_store.as_ref());
     if let Some(helper) = helper {
-        match ask(helper, key(&reference.registry)).await {
+        match helper::ask(helper, key(&reference.registry)).await {
             Ok(Some(found)) if found.username == TOKEN_USER => trouble(no_token()),
             Ok(Some(found)) => return Some(basic(found.username, found.secret)),
             Ok(None) => {}
@@ -195,49 +182,6 @@ impl Entry {
             _ => None,
         })
     }
-}
-
-/// Asks a helper, a program beside docker; none if it knows nothing of the registry.
-async fn ask(helper: &str, key: &str) -> Result<Option<HelperCredentials>, String> {
-    if helper.is_empty() {
-        return Ok(None);
-    }
-    let program = format!("docker-credential-{helper}");
-    if program.contains('/') {
-        return Err(format!("`{helper}` is no credential helper's name"));
-    }
-    let output = timeout(Duration::from_millis(CREDENTIAL_HELPER_MS), run(&program, key))
-        .await
-        .map_err(|_| format!("{program} takes longer than {CREDENTIAL_HELPER_MS} ms"))?;
-    let (success, output) = output.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => format!("{program} is not installed, or not in PATH"),
-        _ => format!("running {program}: {error}"),
-    })?;
-    if success {
-        return serde_json::from_slice(&output).map(Some).map_err(|error| format!("{program}: {error}"));
-    }
-    let output = String::from_utf8_lossy(&output);
-    // Docker's own helpers say it in these words; the protocol has no other sign for it.
-    if output.contains("credentials not found") { Ok(None) } else { Err(format!("{program}: {}", output.trim())) }
-}
-
-/// Whether it ended well, and what it printed. Dropped before, it is killed.
-async fn run(program: &str, key: &str) -> std::io::Result<(bool, Vec<u8>)> {
-    let mut child = Command::new(program)
-        .arg("get")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(key.as_bytes()).await?;
-    }
-    let mut output = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        stdout.take(HELPER_BYTES_MAX).read_to_end(&mut output).await?;
-    }
-    Ok((child.wait().await?.success(), output))
 }
 
 #[cfg(test)]
