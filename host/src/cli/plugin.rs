@@ -42,14 +42,14 @@ pub(super) enum Plugin {
     Rollback(admin::rollback::Rollback),
     /// Have a running host serve a plugin no more
     ///
-    /// Its route is gone, and calls that run end on it. Its file is not removed: it is left alone until it changes, it is
-    /// loaded again with `plugin load`, or the host starts anew.
+    /// Its route is gone, and calls that run end on it. Its file is not removed: it is left alone until it changes, it
+    /// is loaded again with `plugin load`, or the host starts anew.
     Unload(admin::unload::Unload),
     /// Try a component, or a plugin of a running host, on one input
     ///
-    /// FILE is loaded into a sandbox of this process, without any host: its answer goes to stdout as it is, what it took
-    /// to stderr. NAME is asked of a running host. Nothing is published or sent. Exit code 0 if there was an answer, or
-    /// none since the message was filtered; else 1.
+    /// FILE is loaded into a sandbox of this process, without any host: its answer goes to stdout as it is, what it
+    /// took to stderr. NAME is asked of a running host. Nothing is published or sent. Exit code 0 if there was an
+    /// answer, or none since the message was filtered; else 1.
     Call(call::Call),
     /// Put a component into a registry
     Push(registry::push::Push),

@@ -12,15 +12,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Tasks that a thread runs before it looks for what has come in. A call may take a millisecond and more: with tokio's 61
-/// of them a new request would wait that long before anybody knew of it.
+/// Tasks that a thread runs before it looks for what has come in. A call may take a millisecond and more: with tokio's
+/// 61 of them a new request would wait that long before anybody knew of it.
 const EVENT_INTERVAL: u32 = 8;
 
 /// The flags of the host.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// A plugin to load, a file or oci://REGISTRY/REPOSITORY:TAG (or @sha256:…); NAME, the route, defaults to the file's
-    /// stem or the repository's last part. Repeatable; default: every *.wasm in ./plugins
+    /// A plugin to load, a file or oci://REGISTRY/REPOSITORY:TAG (or @sha256:…); NAME, the route, defaults to the
+    /// file's stem or the repository's last part. Repeatable; default: every *.wasm in ./plugins
     #[arg(long = "plugin", value_name = "[NAME=]PLACE", env = "TIDEGATE_PLUGIN", value_delimiter = ',')]
     plugins: Vec<Named>,
     /// A TOML file with any of the settings; --print-config shows them all
@@ -109,8 +109,8 @@ impl Serve {
             let app = App::build(config, named, lines_lost).await?;
             Ok(app.run().await)
         });
-        // What the grace period did not end (a compiler at work, say) ends with the process; calls that are given up end
-        // at their next tick, and are counted then.
+        // What the grace period did not end (a compiler at work, say) ends with the process; calls that are given up
+        // end at their next tick, and are counted then.
         runtime.shutdown_timeout(Duration::from_millis(GIVE_UP_MS));
         drop(log);
         match ended {

@@ -12,8 +12,8 @@ use warp::reply::Response;
 /// Why a request gets no answer of a plugin.
 #[derive(Debug)]
 pub(crate) enum Problem {
-    /// The request is not of the right shape: a parameter is missing, doubled or cannot be decoded; there is no `Host`, or two, or
-    /// a wrong one; or the head is no HTTP.
+    /// The request is not of the right shape: a parameter is missing, doubled or cannot be decoded; there is no `Host`,
+    /// or two, or a wrong one; or the head is no HTTP.
     Malformed(String),
     /// No plugin serves this path.
     NoRoute,

@@ -84,8 +84,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds, so that the real port is known before anything serves. With `tls` the surface is HTTPS. What is left in `hops`
-    /// when it has ended was given up.
+    /// Binds, so that the real port is known before anything serves. With `tls` the surface is HTTPS. What is left in
+    /// `hops` when it has ended was given up.
     ///
     /// # Errors
     /// Names the surface and the address.
@@ -129,8 +129,8 @@ impl Server {
         }
     }
 
-    /// Serves until it stops, then closes the listener, lets requests in flight end and ends idle connections; cuts off what
-    /// is left at the deadline.
+    /// Serves until it stops, then closes the listener, lets requests in flight end and ends idle connections; cuts off
+    /// what is left at the deadline.
     async fn serve(
         self: Arc<Self>,
         listener: TcpListener,

@@ -1,4 +1,5 @@
-//! Credentials for a registry, from where docker and podman keep them: files of theirs, or a helper that one of these names.
+//! Credentials for a registry, from where docker and podman keep them: files of theirs, or a helper that one of these
+//! names.
 
 mod helper;
 
@@ -138,8 +139,8 @@ fn best<'a, T>(entries: &'a BTreeMap<String, T>, reference: &Reference) -> Vec<&
     found.into_iter().map(|(_, value)| value).collect()
 }
 
-/// How much of a repository a key names, beside the registry: docker's keys are registries or addresses, podman's may have a
-/// part of the repository, or all of it. None if it is of another.
+/// How much of a repository a key names, beside the registry: docker's keys are registries or addresses, podman's may
+/// have a part of the repository, or all of it. None if it is of another.
 fn names(key: &str, reference: &Reference) -> Option<usize> {
     let address = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://"));
     let (name, path) = address.unwrap_or(key).split_once('/').unwrap_or((address.unwrap_or(key), ""));

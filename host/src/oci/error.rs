@@ -70,7 +70,8 @@ impl Error {
         Self::Unavailable(format!("registry {registry} does not answer: {}: {remedy}", one_line(why)))
     }
 
-    /// It says no to who asks, for a reason of its own: `token` is what it says where it gives no token for the credentials.
+    /// It says no to who asks, for a reason of its own: `token` is what it says where it gives no token for the
+    /// credentials.
     pub(super) fn denied_to(reference: &Reference, login: &Login, token: Option<&str>) -> Self {
         let Reference { registry, repository, .. } = reference;
         let again = format!("log in with `docker login {registry}` or `podman login {registry}`, or ask its owner");

@@ -1,4 +1,5 @@
-//! How a component lies in a registry: the layout of the CNCF's TAG Runtime, and the layers of those who came before it.
+//! How a component lies in a registry: the layout of the CNCF's TAG Runtime, and the layers of those who came before
+//! it.
 
 use oci_client::manifest::OciDescriptor;
 use serde::Serialize;

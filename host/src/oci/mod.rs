@@ -1,7 +1,7 @@
 //! OCI registries: the only folder that names oci_client.
 //!
-//! [`Registries`] resolves a reference to an [`Artifact`], pulls its component and pushes one. What is pulled is what its
-//! digest says, bounded in size, and every wait has an end. A leaf: it knows nothing of plugins.
+//! [`Registries`] resolves a reference to an [`Artifact`], pulls its component and pushes one. What is pulled is what
+//! its digest says, bounded in size, and every wait has an end. A leaf: it knows nothing of plugins.
 
 mod credentials;
 mod error;

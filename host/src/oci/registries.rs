@@ -151,8 +151,8 @@ impl Registries {
         Ok(bytes)
     }
 
-    /// Asks a registry as whoever has credentials for the repository. A token that it takes no longer is thrown away and it is
-    /// asked once more, with a new one: tokens are revoked long before they expire.
+    /// Asks a registry as whoever has credentials for the repository. A token that it takes no longer is thrown away
+    /// and it is asked once more, with a new one: tokens are revoked long before they expire.
     ///
     /// # Errors
     /// When the registry cannot be reached, denies access, or answers with an error.

@@ -1,7 +1,7 @@
 //! What goes into a call of a plugin, what comes out of it, and all the ways in which it can fail.
 //!
-//! Messages, requests and replies are lowered into a guest and lifted out of it as they are: their fields are those of the
-//! contract, in its order.
+//! Messages, requests and replies are lowered into a guest and lifted out of it as they are: their fields are those of
+//! the contract, in its order.
 
 use crate::config::INSTANCES_MAX;
 use crate::dead_letters::{Base64, Input};

@@ -111,8 +111,8 @@ async fn call(plugin: &Arc<Plugin>) {
     }
 }
 
-/// Takes the bytes for an entry of the compile cache, in a file of this mode; then for what was compiled, with the entry
-/// that is made of it as it is, with one byte changed, and cut.
+/// Takes the bytes for an entry of the compile cache, in a file of this mode; then for what was compiled, with the
+/// entry that is made of it as it is, with one byte changed, and cut.
 pub fn cache(mode: u32, at: usize, change: u8, bytes: &[u8]) {
     let ours_alone = mode & 0o022 == 0;
     let mut entry = [bytes, blake3::hash(bytes).as_bytes()].concat();

@@ -4,11 +4,11 @@
 //! of them, [`Watch`] loads again what changed on disk, and [`poll`] what a registry's tag has moved to. A plugin
 //! returns data; whoever calls it performs the effects.
 //!
-//! A load goes from `load::origin` (a file, or a registry and `oci_cache`) through `load` (read, compile in `compiler` or from
-//! `cache`, `type_check`, probe, `examples`); a call through `slot`, then `roles::sandbox` and `run::background_calls` (where long
-//! ones go on), then the adapter of its contract version (`roles::v0_1_0`), or of the standard that it was written for
-//! (`roles::http_handler`, with `run::guest::http_client` for what it sends). Each of these folders asks only those before it:
-//! `run`, `roles`, `load`, `slot`, `watch`.
+//! A load goes from `load::origin` (a file, or a registry and `oci_cache`) through `load` (read, compile in `compiler`
+//! or from `cache`, `type_check`, probe, `examples`); a call through `slot`, then `roles::sandbox` and
+//! `run::background_calls` (where long ones go on), then the adapter of its contract version (`roles::v0_1_0`), or of
+//! the standard that it was written for (`roles::http_handler`, with `run::guest::http_client` for what it sends). Each
+//! of these folders asks only those before it: `run`, `roles`, `load`, `slot`, `watch`.
 
 mod call;
 #[cfg(fuzzing)]

@@ -21,8 +21,8 @@ const SETTLE: Duration = Duration::from_millis(SETTLE_MS);
 pub struct Watch(FileWatch);
 
 impl Watch {
-    /// Starts to look at the files of `slots`, and for new ones in the `scanned` directory. What changed is loaded on the
-    /// runtime that this is called on.
+    /// Starts to look at the files of `slots`, and for new ones in the `scanned` directory. What changed is loaded on
+    /// the runtime that this is called on.
     ///
     /// # Errors
     /// When the system gives no thread.

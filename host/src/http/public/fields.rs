@@ -1,5 +1,5 @@
-//! Which header fields pass between a client and a handler: none that are about one connection, and none that only the host or
-//! a gateway before it can know, unless they come from a gateway that is trusted.
+//! Which header fields pass between a client and a handler: none that are about one connection, and none that only the
+//! host or a gateway before it can know, unless they come from a gateway that is trusted.
 
 use crate::http::server::head::Head;
 use std::net::SocketAddr;

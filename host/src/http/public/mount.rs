@@ -1,8 +1,8 @@
 //! Where a handler of wasi:http is mounted: `/NAME/` and everything below it is its own.
 //!
 //! It sees the path below its mount, so that one which was written for the root of a host works as it is; where it is
-//! mounted, and by whom it is called, it can read from headers. (Spin hands the whole path to its components, and the rest in
-//! `spin-path-info`.)
+//! mounted, and by whom it is called, it can read from headers. (Spin hands the whole path to its components, and the
+//! rest in `spin-path-info`.)
 
 use super::fields::{self, Mount};
 use super::{Public, stamped};

@@ -15,8 +15,8 @@ use warp::http::header::CONTENT_LENGTH;
 /// memory.
 const BEGUN_BYTES: usize = 64 << 10;
 
-/// The whole body, as long as it may be: `bound` has its name and its bytes. All of it may take `time_max`: a client that
-/// sends a byte now and then gets no more time than one that sends none.
+/// The whole body, as long as it may be: `bound` has its name and its bytes. All of it may take `time_max`: a client
+/// that sends a byte now and then gets no more time than one that sends none.
 ///
 /// # Errors
 /// When the body is over its bound, is broken, or does not come in time.
@@ -74,8 +74,8 @@ pub(crate) struct InFlight {
     pub(crate) held: Held,
 }
 
-/// As [`read`], within a budget that all bodies share, and of the share of whom the body is for: room is reserved for what
-/// comes before it is stored, and none for what is only announced.
+/// As [`read`], within a budget that all bodies share, and of the share of whom the body is for: room is reserved for
+/// what comes before it is stored, and none for what is only announced.
 ///
 /// # Errors
 /// As [`read`], and when the budget or the share has no room for it.

@@ -43,8 +43,8 @@ pub(super) struct Connections {
     pub(super) stopping: CancellationToken,
     /// For as many as may be open at the same time.
     pub(super) permits: Arc<Semaphore>,
-    /// Whether a client that does nothing is cut off soon where no permit is left: whoever asks how the host is must not
-    /// wait for those who only hold a connection.
+    /// Whether a client that does nothing is cut off soon where no permit is left: whoever asks how the host is must
+    /// not wait for those who only hold a connection.
     pub(super) evicts_idle: bool,
 }
 
@@ -189,9 +189,9 @@ impl Connections {
     }
 }
 
-/// Whether a connection of a host that ends since `ending` has nothing to wait for: without a whole head there is nothing to
-/// answer. A client of HTTP/2 is told which of its requests were seen, and gets some time to say that it heard; so does one
-/// that may still send, for an end in the midst of that could destroy its last answer on the way.
+/// Whether a connection of a host that ends since `ending` has nothing to wait for: without a whole head there is
+/// nothing to answer. A client of HTTP/2 is told which of its requests were seen, and gets some time to say that it
+/// heard; so does one that may still send, for an end in the midst of that could destroy its last answer on the way.
 fn is_over(timeouts: &ConnectionTimeouts, ending: Instant, now: Instant) -> bool {
     let farewell = if timeouts.is_http1() && !timeouts.has_unread() { Duration::ZERO } else { FAREWELL };
     timeouts.quits_since().is_some_and(|since| now.saturating_duration_since(since.max(ending)) >= farewell)

@@ -84,8 +84,8 @@ impl ConnectionTimeouts {
         }
     }
 
-    /// When the client may have taken too long at the earliest, by what it does now or begins after `now`. Ten thousand idle
-    /// connections are not to be looked at more often than that.
+    /// When the client may have taken too long at the earliest, by what it does now or begins after `now`. Ten thousand
+    /// idle connections are not to be looked at more often than that.
     pub(super) fn due(&self, timeouts: Timeouts, now: Instant) -> Instant {
         let state = self.lock();
         let beginning = now + timeouts.head.min(timeouts.answer).min(timeouts.idle);
@@ -118,8 +118,8 @@ impl ConnectionTimeouts {
         self.lock().blocked = blocked;
     }
 
-    /// The client may still send what nobody is going to read; so the connection is to close with care. No head comes any
-    /// more: how long the end may take has bounds of its own.
+    /// The client may still send what nobody is going to read; so the connection is to close with care. No head comes
+    /// any more: how long the end may take has bounds of its own.
     pub(super) fn set_unread(&self) {
         let mut state = self.lock();
         state.unread = true;

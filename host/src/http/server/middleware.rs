@@ -69,8 +69,8 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// An admission that counts at `hop`, lets `requests_max` in at a time, and of those only who shows the `token`, if there
-    /// is one.
+    /// An admission that counts at `hop`, lets `requests_max` in at a time, and of those only who shows the `token`, if
+    /// there is one.
     pub fn new(hop: Arc<Hop>, overload: Arc<OverloadDetector>, requests_max: usize, token: Option<Token>) -> Self {
         Self {
             hop,
@@ -81,7 +81,8 @@ impl Admission {
         }
     }
 
-    /// The permit that a request holds until its answer is taken. What costs least is asked first: a flood must not pay.
+    /// The permit that a request holds until its answer is taken. What costs least is asked first: a flood must not
+    /// pay.
     fn admit(&self, head: &Parts, statistics: &ServerStatistics) -> Result<OwnedSemaphorePermit, Problem> {
         if self.overload.sheds(head.uri.path(), Instant::now()) {
             statistics.requests_shed.fetch_add(1, Ordering::Relaxed);

@@ -1,10 +1,10 @@
-//! Load shedding: when requests wait for too long before anybody looks at them, some are turned away at once, so that the
-//! others are answered soon.
+//! Load shedding: when requests wait for too long before anybody looks at them, some are turned away at once, so that
+//! the others are answered soon.
 //!
-//! A probe sleeps among the requests' tasks and tells by how much it woke up late: that is how long a request that comes
-//! in now waits. A controller in the manner of PIE (RFC 8033) turns that wait into the share of requests to turn away.
-//! It is stepped by the requests themselves, so an idle host does nothing. A wait alone is no overload: it has to stand
-//! for some time over many requests, or a stall of the machine would turn requests away that could be answered.
+//! A probe sleeps among the requests' tasks and tells by how much it woke up late: that is how long a request that
+//! comes in now waits. A controller in the manner of PIE (RFC 8033) turns that wait into the share of requests to turn
+//! away. It is stepped by the requests themselves, so an idle host does nothing. A wait alone is no overload: it has to
+//! stand for some time over many requests, or a stall of the machine would turn requests away that could be answered.
 
 mod controller;
 

@@ -1,5 +1,5 @@
-//! What hyper refuses before anybody else sees it, a head that is too large or is none: it answers with a bare status, and here
-//! it gets the words that every other error has.
+//! What hyper refuses before anybody else sees it, a head that is too large or is none: it answers with a bare status,
+//! and here it gets the words that every other error has.
 
 use super::statistics::ServerStatistics;
 use crate::http::problem::Problem;

@@ -81,8 +81,8 @@ impl Drop for RequestBody {
 }
 
 impl Rest {
-    /// Whether the body was read to its end, or a small rest of it comes now, so that the next request may follow. A client
-    /// that `waits` to be told to go on has sent nothing yet, and reading would tell it.
+    /// Whether the body was read to its end, or a small rest of it comes now, so that the next request may follow. A
+    /// client that `waits` to be told to go on has sent nothing yet, and reading would tell it.
     pub(super) async fn take_in(self, waits: bool) -> bool {
         let Some(rest) = self.0 else { return true };
         let left = std::mem::replace(&mut *lock(&rest), Left::Nothing);

@@ -30,8 +30,8 @@ pub(super) struct Socket<S> {
     awaited: bool,
     /// The client sends nothing more.
     ended: bool,
-    /// How many requests there were when all was written the last time, if none was open: what comes next without another
-    /// request is an answer of hyper's own.
+    /// How many requests there were when all was written the last time, if none was open: what comes next without
+    /// another request is an answer of hyper's own.
     flushed_after: Option<u64>,
     /// What is left to write of an answer that stands for hyper's own.
     refusal: Bytes,
@@ -106,8 +106,8 @@ impl<S: AsyncRead + Unpin> Socket<S> {
         Ok(())
     }
 
-    /// Reads and throws away what the client still sends, if it is known to or has, for as long as it may: if the connection
-    /// closed on it, its system would throw the answer away.
+    /// Reads and throws away what the client still sends, if it is known to or has, for as long as it may: if the
+    /// connection closed on it, its system would throw the answer away.
     fn poll_unwanted(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let silence_max = Duration::from_millis(HTTP_LINGER_SILENCE_MS);
         let mut closing = self.closing.take().unwrap_or_else(|| Closing {

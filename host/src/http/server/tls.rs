@@ -67,8 +67,8 @@ impl Tls {
         &self.acceptor
     }
 
-    /// Puts each new pair in force, until what is returned is dropped. What is wrong with a bad one is said once, and the one
-    /// before it stays.
+    /// Puts each new pair in force, until what is returned is dropped. What is wrong with a bad one is said once, and
+    /// the one before it stays.
     ///
     /// # Errors
     /// When the system gives no thread.

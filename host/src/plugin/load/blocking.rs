@@ -6,7 +6,8 @@ use tokio::sync::Semaphore;
 /// How many pieces of work run at the same time: a thousand files that are loaded at once must not take a thread each.
 const BLOCKING_MAX: usize = 16;
 static BLOCKING: Semaphore = Semaphore::const_new(BLOCKING_MAX);
-/// Files that are read have permits of their own: a file system that hangs must not keep what is handed in from being loaded.
+/// Files that are read have permits of their own: a file system that hangs must not keep what is handed in from being
+/// loaded.
 static READING: Semaphore = Semaphore::const_new(BLOCKING_MAX);
 
 /// Runs work that takes the processor. A panic in it counts as a fault of the file, not of the host.

@@ -1,8 +1,8 @@
 //! The compile cache: what components compiled to, on disk, so that a start compiles nothing twice.
 //!
 //! An entry is machine code that the host will run, so it is trusted only where nobody else can have written it: a
-//! directory, and all above it, that no other user may change. A checksum at an entry's end finds what a disk or a crash
-//! has broken. Its name is derived from the component's digest and all that decides on the code.
+//! directory, and all above it, that no other user may change. A checksum at an entry's end finds what a disk or a
+//! crash has broken. Its name is derived from the component's digest and all that decides on the code.
 
 use super::reset;
 use super::{adopt_file, hex};
@@ -82,8 +82,8 @@ impl Cache {
         self.bytes_max
     }
 
-    /// The compiled form of the component with this digest, if there is a sound one; `reset` says whether its instances are
-    /// to be reset if they can.
+    /// The compiled form of the component with this digest, if there is a sound one; `reset` says whether its instances
+    /// are to be reset if they can.
     pub(super) fn get(&self, digest: &str, reset: bool, runtime: &Runtime) -> Option<(Component, Isolation)> {
         let path = self.path(digest, reset);
         let file = File::from(

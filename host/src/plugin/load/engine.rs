@@ -19,7 +19,8 @@ pub struct Engine {
 
 /// What the engine is set up with, beside the bounds of the plugins.
 pub struct Setup {
-    /// How many plugins it is for. There may come more, but then calls of several in turn take over each other's memory.
+    /// How many plugins it is for. There may come more, but then calls of several in turn take over each other's
+    /// memory.
     pub plugins: usize,
     /// The program that compiles; see [`crate::plugin::own_program`].
     pub compiler: PathBuf,

@@ -18,7 +18,8 @@ pub fn write_at_once(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         .inspect_err(|_| drop(std::fs::remove_file(&temporary)))
 }
 
-/// Removes files of this extension from a directory, the ones that were not used for longest first, until the rest fits.
+/// Removes files of this extension from a directory, the ones that were not used for longest first, until the rest
+/// fits.
 pub(super) fn make_room(directory: &Path, extension: &str, bytes_max: u64) {
     let Ok(entries) = std::fs::read_dir(directory) else { return };
     let mut files: Vec<_> = entries
@@ -40,8 +41,9 @@ pub(super) fn make_room(directory: &Path, extension: &str, bytes_max: u64) {
     }
 }
 
-/// Whether a file looks like one that somebody is still writing: it is empty, or what its beginning announces is not all there.
-/// Blocks. A file that cannot be read does not look so, nor one over its bound, which is refused in any case.
+/// Whether a file looks like one that somebody is still writing: it is empty, or what its beginning announces is not
+/// all there. Blocks. A file that cannot be read does not look so, nor one over its bound, which is refused in any
+/// case.
 pub(crate) fn is_unfinished(path: &Path, bytes_max: u64) -> bool {
     // Looked at before it is opened: opening a FIFO would wait for a writer.
     let length = std::fs::metadata(path).ok().filter(|metadata| metadata.is_file()).map(|metadata| metadata.len());

@@ -1,7 +1,7 @@
 //! Copies of what was pulled: components on disk by their digest, and what each reference last stood for.
 //!
-//! They lie below the compile cache, in a directory that nobody else may write to. A copy is used only while it is what its
-//! digest says.
+//! They lie below the compile cache, in a directory that nobody else may write to. A copy is used only while it is what
+//! its digest says.
 
 use super::cache::Cache;
 use super::file::write_at_once;

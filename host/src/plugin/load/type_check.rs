@@ -63,7 +63,8 @@ impl TypeChecked {
     }
 }
 
-/// The interface of a function as the component exports it, if it does; a version that the host does not speak is an error.
+/// The interface of a function as the component exports it, if it does; a version that the host does not speak is an
+/// error.
 fn exported<'a>(
     engine: &'a wasmtime::Engine,
     component: &'a ComponentType,

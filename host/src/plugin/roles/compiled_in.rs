@@ -1,4 +1,5 @@
-//! Logic that is compiled in, for the benches alone: the calls of a host whose transforms and policies are no components.
+//! Logic that is compiled in, for the benches alone: the calls of a host whose transforms and policies are no
+//! components.
 //!
 //! A plugin of one of these names is loaded as ever and then never instantiated. All around the call stays what it is.
 

@@ -1,5 +1,5 @@
-//! Instances of one generation: a new one per call, or one that has served the same role and was reset, or, where the user
-//! opted in, one that still remembers what it served.
+//! Instances of one generation: a new one per call, or one that has served the same role and was reset, or, where the
+//! user opted in, one that still remembers what it served.
 
 use super::reset_check::InitialState;
 use super::sandbox::Sandbox;
@@ -50,8 +50,8 @@ impl IdleInstances {
         Some(instance)
     }
 
-    /// Keeps an instance whose call returned, if it may serve again and takes no place that others may need soon. One that
-    /// trapped or was interrupted must not come here: its memory may hold anything.
+    /// Keeps an instance whose call returned, if it may serve again and takes no place that others may need soon. One
+    /// that trapped or was interrupted must not come here: its memory may hold anything.
     pub(super) async fn give_back<F: Send + 'static>(
         &self,
         role: RoleName,

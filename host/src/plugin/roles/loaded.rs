@@ -63,8 +63,8 @@ impl Plugin {
         })
     }
 
-    /// One call; `idle` are the instances of the generation that serves it. `held` is let go when the guest has ended, which
-    /// after a deadline may be a tick later than the call.
+    /// One call; `idle` are the instances of the generation that serves it. `held` is let go when the guest has ended,
+    /// which after a deadline may be a tick later than the call.
     ///
     /// # Errors
     /// When the plugin lacks the role, or the call does not end well within its bounds.

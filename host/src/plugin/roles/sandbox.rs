@@ -1,4 +1,5 @@
-//! The sandbox of a component: where its instances are made, the bounds of a call in one, and what the end of a call means.
+//! The sandbox of a component: where its instances are made, the bounds of a call in one, and what the end of a call
+//! means.
 
 use crate::config::{INSTANCES_MAX, Limits};
 use crate::plugin::call::{CallError, CallNumber};
@@ -48,9 +49,9 @@ impl Sandbox {
         Guest::store(&self.runtime.wasmtime, &self.plugin_state, call_seed, memory)
     }
 
-    /// Runs a call under its deadline; a long one goes on in the background. A panic in the host's part of it ends there,
-    /// so that whoever asked gets its input back and lives on. In a box from the beginning: a call is some kilobytes large,
-    /// and every function that passes it on would copy them.
+    /// Runs a call under its deadline; a long one goes on in the background. A panic in the host's part of it ends
+    /// there, so that whoever asked gets its input back and lives on. In a box from the beginning: a call is some
+    /// kilobytes large, and every function that passes it on would copy them.
     ///
     /// # Errors
     /// What the call failed with, or that it missed its deadline or panicked.

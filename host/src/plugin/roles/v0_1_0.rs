@@ -1,7 +1,8 @@
 //! Version 0.1.0 of the contract: how the functions of its roles are called.
 //!
 //! A published version never changes, so this file serves the components built against it for ever; the next version
-//! gets a file of its own. The values themselves are those of `plugin::call`, which a load holds a component's types to.
+//! gets a file of its own. The values themselves are those of `plugin::call`, which a load holds a component's types
+//! to.
 
 use super::instances::Instance;
 use super::role::{Export, InterfaceVersion, Role, RoleCall};

@@ -1,5 +1,5 @@
-//! Warm instances: new ones that are made while nothing else runs and wait for their first call, for guests that take long to
-//! start; and the end of those that served, off the path of the calls as well.
+//! Warm instances: new ones that are made while nothing else runs and wait for their first call, for guests that take
+//! long to start; and the end of those that served, off the path of the calls as well.
 
 use super::reset_check::InitialState;
 use super::sandbox::Sandbox;

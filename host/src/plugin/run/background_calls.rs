@@ -18,12 +18,12 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::sleep_until;
 
-/// The processor's time that a call may take before it is a long one: a thousand times what an ordinary guest takes, and
-/// more than most calls of one in Python.
+/// The processor's time that a call may take before it is a long one: a thousand times what an ordinary guest takes,
+/// and more than most calls of one in Python.
 const FAST_MAX: Duration = Duration::from_millis(4);
-/// The niceness of the background threads, against 0 of all others: a tenth of a processor that one of those keeps busy, so
-/// that a call of 20 ms takes 200. At 15 and 19 it misses its deadline there, and at 5 those that wake up for others wait
-/// longer.
+/// The niceness of the background threads, against 0 of all others: a tenth of a processor that one of those keeps
+/// busy, so that a call of 20 ms takes 200. At 15 and 19 it misses its deadline there, and at 5 those that wake up for
+/// others wait longer.
 const NICE: i32 = 10;
 /// How much a long call uses before its plugin's share is looked at.
 const CHARGE_MIN: Duration = Duration::from_millis(1);
@@ -58,8 +58,8 @@ impl BackgroundCalls {
         self.runtime.as_ref().expect("it is not being dropped").spawn(work);
     }
 
-    /// Runs a call that `began` just now, here for as long as it is short. Dropping the future ends the call at its next tick.
-    /// The `meter` is there once the call did not end at once.
+    /// Runs a call that `began` just now, here for as long as it is short. Dropping the future ends the call at its
+    /// next tick. The `meter` is there once the call did not end at once.
     pub(crate) async fn run<T, F>(
         &self,
         share: &CpuShare,

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 pub(crate) struct CpuShare {
     percent: u32,
     paid: Arc<Mutex<Instant>>,
-    /// Whether that moment may be still to come, so that short calls need neither lock nor clock to know that it is not.
+    /// Whether that moment may be still to come, so that short calls need neither lock nor clock to know that it is
+    /// not.
     owes: Arc<AtomicBool>,
-    /// Whether the last call that was looked at was long. Debt alone does not tell: on a busy machine background calls get
-    /// so little that there is none.
+    /// Whether the last call that was looked at was long. Debt alone does not tell: on a busy machine background calls
+    /// get so little that there is none.
     pub(super) long: Arc<AtomicBool>,
     /// What was used so far, in nanoseconds.
     used: Arc<AtomicU64>,
@@ -27,7 +28,8 @@ impl CpuShare {
         Self { percent, paid, owes: Arc::default(), long: Arc::default(), used: Arc::default() }
     }
 
-    /// The processor's time that long calls have used so far, with the rests that a share of less than a core makes of it.
+    /// The processor's time that long calls have used so far, with the rests that a share of less than a core makes of
+    /// it.
     pub(super) fn used(&self) -> Duration {
         Duration::from_nanos(self.used.load(Ordering::Relaxed)) * 100 / self.percent.min(100)
     }

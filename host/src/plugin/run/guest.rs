@@ -118,9 +118,9 @@ impl Guest {
         self.wasi.is_none() && self.http.is_none()
     }
 
-    /// Takes back what the host has for an instance whose memories and globals were reset, so that it finds as little there as
-    /// a new one. False if the call has left a mark that stays: memory that has grown does not shrink, and of a resource that
-    /// it was given the number is seen by the next one, also when it was handed back.
+    /// Takes back what the host has for an instance whose memories and globals were reset, so that it finds as little
+    /// there as a new one. False if the call has left a mark that stays: memory that has grown does not shrink, and of
+    /// a resource that it was given the number is seen by the next one, also when it was handed back.
     pub(crate) fn reset(&mut self) -> bool {
         self.end_lines();
         (self.wasi, self.http, self.error_output) = (None, None, None);

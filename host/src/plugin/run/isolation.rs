@@ -4,7 +4,8 @@ use super::plugin_state::shortened;
 use std::fmt;
 use std::sync::Arc;
 
-/// The export of a component whose instances are reset that hashes their memories and globals; of the type `func() -> u64`.
+/// The export of a component whose instances are reset that hashes their memories and globals; of the type `func() ->
+/// u64`.
 pub(crate) const STATE: &str = "tidegate-state";
 
 /// What is kept of a reason: it may quote the component.

@@ -58,8 +58,8 @@ impl Meter {
         self.lock().waits = Some((Instant::now(), Some(until)));
     }
 
-    /// Polls the call, and takes note of when it begins to wait; when it may go on is noted by whoever wakes it, however
-    /// long it then takes until it does. Also returns what it used of the processor.
+    /// Polls the call, and takes note of when it begins to wait; when it may go on is noted by whoever wakes it,
+    /// however long it then takes until it does. Also returns what it used of the processor.
     pub(super) fn poll<F: Future>(
         self: &Arc<Self>,
         call: Pin<&mut F>,
@@ -82,9 +82,9 @@ impl Meter {
         (polled, used)
     }
 
-    /// Whether the host left the call too little of the time until its deadline: less than a quarter was the call's own. Calls
-    /// that kept each other from more are not starved, as many as loop at once: their plugin had its share of the processor
-    /// meanwhile, or three quarters of it.
+    /// Whether the host left the call too little of the time until its deadline: less than a quarter was the call's
+    /// own. Calls that kept each other from more are not starved, as many as loop at once: their plugin had its share
+    /// of the processor meanwhile, or three quarters of it.
     pub(crate) fn is_starved(&self, share: &CpuShare, deadline: Duration) -> bool {
         let mut state = self.lock();
         state.end_wait();

@@ -1,9 +1,9 @@
-//! The response of a handler on its way out of its call: whole where the call ends before anything was sent, else piece by
-//! piece.
+//! The response of a handler on its way out of its call: whole where the call ends before anything was sent, else piece
+//! by piece.
 //!
 //! The host takes in what the guest writes as fast as it comes, up to `output_bytes_max`: so a client that reads slowly
-//! keeps no instance, and its slowness is not held against the plugin. What is not sent yet keeps its part of the room that
-//! was reserved for the call, and what can no longer be written gives its part back.
+//! keeps no instance, and its slowness is not held against the plugin. What is not sent yet keeps its part of the room
+//! that was reserved for the call, and what can no longer be written gives its part back.
 
 mod channel;
 
@@ -157,8 +157,8 @@ impl Stream for Pieces {
 
 impl Drop for Pieces {
     fn drop(&mut self) {
-        // A guest that has written all may go on until its deadline, and one that broke off has an end of its own, which has
-        // to be counted; one whose client has gone has nobody to write for.
+        // A guest that has written all may go on until its deadline, and one that broke off has an end of its own,
+        // which has to be counted; one whose client has gone has nobody to write for.
         if self.left != Some(0) && self.channel.lock().end.is_none() {
             self.call.abort();
         }

@@ -24,20 +24,20 @@ const TABLES_PER_COMPONENT_MAX: u32 = 8;
 const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
 const MEMORIES_PER_COMPONENT: u32 = 2;
 const TABLES_PER_COMPONENT: u32 = 4;
-/// Memory that a pooled instance leaves in place, wiped, instead of giving it back to the system: four system calls
-/// and 20 µs of a fresh instance go away. Guests of the recipe in `plugins/` are smaller than this. Of larger ones, wiping
+/// Memory that a pooled instance leaves in place, wiped, instead of giving it back to the system: four system calls and
+/// 20 µs of a fresh instance go away. Guests of the recipe in `plugins/` are smaller than this. Of larger ones, wiping
 /// more takes longer than getting it anew: with 1 MiB, a call of one with 2 MiB took 48 µs instead of 28.
 ///
-/// All of it is wiped, and all beyond it given back, whatever a call has written to. The system could be asked for the pages
-/// that were written (`pagemap_scan`), but it does not name those that it has swapped out or is moving at that moment, and
-/// the next call would read them.
+/// All of it is wiped, and all beyond it given back, whatever a call has written to. The system could be asked for the
+/// pages that were written (`pagemap_scan`), but it does not name those that it has swapped out or is moving at that
+/// moment, and the next call would read them.
 ///
-/// Where instances are kept warm, no call waits for the wiping, and all of a memory is left in place: a call would be given page
-/// after page as it writes, which was more than half of one in JavaScript.
+/// Where instances are kept warm, no call waits for the wiping, and all of a memory is left in place: a call would be
+/// given page after page as it writes, which was more than half of one in JavaScript.
 const MEMORY_KEEP_RESIDENT_BYTES: usize = 128 << 10;
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
-/// Memories in place beyond one for each plugin: for plugins that come later, and for what swaps leave. Each of them in time
-/// holds as much as the largest plugin that ever had it left there.
+/// Memories in place beyond one for each plugin: for plugins that come later, and for what swaps leave. Each of them in
+/// time holds as much as the largest plugin that ever had it left there.
 const SPARE_MEMORIES: usize = 15;
 /// wasmtime divides its pool among the processors, but among no more than so many.
 const POOL_PARTS_MAX: usize = 16;
@@ -81,7 +81,8 @@ type Ticked = Mutex<Vec<EngineWeak>>;
 pub struct EngineError(String);
 
 impl Runtimes {
-    /// Starts what all of them share. Their pools fit instances of up to the `largest` memory and table of so many `plugins`.
+    /// Starts what all of them share. Their pools fit instances of up to the `largest` memory and table of so many
+    /// `plugins`.
     ///
     /// # Errors
     /// When the system does not grant threads, or a pool's address space (4 GiB an instance, not memory).
@@ -111,10 +112,10 @@ impl Runtimes {
         Ok(runtimes)
     }
 
-    /// The runtime for plugins whose guests may have so much of a stack, rounded up to a power of two, and that keep instances
-    /// warm or do not: each has a pool, which reserves 8 TiB of addresses, and they have to fit beside each other however many
-    /// sizes there are. Of instances there are [`INSTANCES_MAX`] in all pools together; the memory that each pool keeps of those
-    /// that ended adds up.
+    /// The runtime for plugins whose guests may have so much of a stack, rounded up to a power of two, and that keep
+    /// instances warm or do not: each has a pool, which reserves 8 TiB of addresses, and they have to fit beside each
+    /// other however many sizes there are. Of instances there are [`INSTANCES_MAX`] in all pools together; the memory
+    /// that each pool keeps of those that ended adds up.
     ///
     /// # Errors
     /// When the system does not grant the address space of another pool.
@@ -167,9 +168,9 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// How many memories stay in place that no call uses. With fewer than there are plugins, asked in turn, a call takes over the
-/// memory of another plugin's, which costs as much as no pool. But until there are as many, wasmtime takes one that nobody ever
-/// had before one of a plugin that was retired, so each swap leaves one behind for each thread.
+/// How many memories stay in place that no call uses. With fewer than there are plugins, asked in turn, a call takes
+/// over the memory of another plugin's, which costs as much as no pool. But until there are as many, wasmtime takes one
+/// that nobody ever had before one of a plugin that was retired, so each swap leaves one behind for each thread.
 fn memories_in_place_max(plugins: usize) -> u32 {
     let parts = processors().min(POOL_PARTS_MAX);
     let wanted = plugins.saturating_add(SPARE_MEMORIES).saturating_mul(parts);
@@ -187,8 +188,8 @@ pub(crate) fn compile_settings(debug_info: bool) -> Config {
 /// What the thread is called that makes guests yield.
 const EPOCH: &str = "epoch";
 
-/// Advances the epoch of all engines for as long as they live, from a thread of its own: a runtime thread may be the one
-/// that has to be interrupted.
+/// Advances the epoch of all engines for as long as they live, from a thread of its own: a runtime thread may be the
+/// one that has to be interrupted.
 fn tick(ticked: &Arc<Ticked>, background_calls: &Arc<BackgroundCalls>, supervisor: &Supervisor) -> std::io::Result<()> {
     let (ticked, background_calls) = (Arc::downgrade(ticked), Arc::downgrade(background_calls));
     let run = move || {

@@ -12,8 +12,9 @@ use hyper::http::response::Parts;
 use std::sync::Arc;
 
 impl Slot {
-    /// Calls the role `http-handler` of the generation that serves now. `call` is the passage at its hop, and its number; it ends
-    /// as the call does: that may be after this has returned the beginning of the response. `room` is for all that it may return.
+    /// Calls the role `http-handler` of the generation that serves now. `call` is the passage at its hop, and its
+    /// number; it ends as the call does: that may be after this has returned the beginning of the response. `room` is
+    /// for all that it may return.
     pub(crate) async fn handle(
         self: &Arc<Self>,
         request: Request<Bytes>,

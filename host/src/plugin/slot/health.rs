@@ -73,7 +73,8 @@ impl PluginHealth {
         Ok(Trial(true))
     }
 
-    /// Takes note of how a call ended. A trial that tells nothing leaves the pause as it is: there is another one later.
+    /// Takes note of how a call ended. A trial that tells nothing leaves the pause as it is: there is another one
+    /// later.
     pub(super) fn ended(&self, ending: Ending, trial: Trial) -> Verdict {
         // Calls that began before a pause end during it, and say nothing new.
         let says_nothing = ending == Ending::Unknown || (self.paused.load(Ordering::Relaxed) && !trial.0);

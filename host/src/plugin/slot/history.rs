@@ -110,8 +110,8 @@ impl History {
         self.confirm_within(&mut self.lock(), turn, digest)
     }
 
-    /// Puts a plugin into service, unless something that was asked for later serves already. When this returns, no new call
-    /// reaches an older generation. Also returns whether the generation is a new one.
+    /// Puts a plugin into service, unless something that was asked for later serves already. When this returns, no new
+    /// call reaches an older generation. Also returns whether the generation is a new one.
     ///
     /// # Errors
     /// When something that was asked for later took effect, or the plugin lacks a role of the one that serves.
@@ -176,8 +176,8 @@ impl History {
         Ok(served_by)
     }
 
-    /// Takes a newcomer that is unfit out of service, if it is still the one that serves and was not unloaded. False if there
-    /// is nothing to go back to.
+    /// Takes a newcomer that is unfit out of service, if it is still the one that serves and was not unloaded. False if
+    /// there is nothing to go back to.
     pub(super) fn roll_back_newcomer(&self, newcomer: &Generation) -> bool {
         let mut past = self.lock();
         let serving = self.serving.load().as_ref().map(|serving| serving.served_by.generation);

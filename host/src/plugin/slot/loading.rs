@@ -27,8 +27,8 @@ const UNFINISHED_REST: Duration = Duration::from_millis(UNFINISHED_REST_MS);
 pub enum Cause {
     /// Someone wants it: whatever is there is tried.
     Asked,
-    /// A file was moved into place, whole. Bytes that were last read are left alone, and those that were rolled back are
-    /// refused: so a stray file event never undoes what was done on purpose, and a bad file is complained of once.
+    /// A file was moved into place, whole. Bytes that were last read are left alone, and those that were rolled back
+    /// are refused: so a stray file event never undoes what was done on purpose, and a bad file is complained of once.
     Arrived,
     /// The file may have changed. As [`Arrived`](Self::Arrived), but a file that is still being written is waited for,
     /// and one that is gone is no error.

@@ -1,4 +1,5 @@
-//! All slots by name. A name that ever served stays until it is unloaded: a deleted file keeps its last generation serving.
+//! All slots by name. A name that ever served stays until it is unloaded: a deleted file keeps its last generation
+//! serving.
 
 mod unloading;
 
@@ -39,8 +40,8 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// No slots yet; `config` gives each its limits and settings. `scans` says whether the next start finds a new file in
-    /// the plugins' directory.
+    /// No slots yet; `config` gives each its limits and settings. `scans` says whether the next start finds a new file
+    /// in the plugins' directory.
     pub fn new(engine: Engine, config: Config, scans: bool) -> Self {
         let registries = Arc::new(Registries::new(config.oci.plain_http.clone()));
         let oci_cache = engine.cache.as_deref().map(|cache| Arc::new(OciCache::below(cache)));
@@ -130,8 +131,8 @@ impl Slots {
         self.config.poll_of(slot.name()).filter(|_| is_tag)
     }
 
-    /// As [`Slots::load`], for a look that nobody asked for: what is wrong with a registry is logged once, and that it is
-    /// well again. `complaint` is what there was to say last time. Returns whether the registry does not let us in.
+    /// As [`Slots::load`], for a look that nobody asked for: what is wrong with a registry is logged once, and that it
+    /// is well again. `complaint` is what there was to say last time. Returns whether the registry does not let us in.
     pub(crate) async fn look(&self, slot: &Slot, complaint: &mut Option<String>) -> bool {
         let outcome = slot.load(&self.engine, Cause::Noticed).await;
         let (name, source) = (slot.name(), slot.source());
@@ -161,8 +162,8 @@ impl Slots {
         self.config.limits_of(name).component_bytes_max
     }
 
-    /// As [`Slots::load`], again and again while the machine is too busy for it: that says nothing of the component, which will
-    /// not change for it.
+    /// As [`Slots::load`], again and again while the machine is too busy for it: that says nothing of the component,
+    /// which will not change for it.
     ///
     /// # Errors
     /// As [`Slots::load`], except that it never is [`LoadError::Busy`].

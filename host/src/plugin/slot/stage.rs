@@ -55,8 +55,8 @@ async fn call<R: StageRole>(slot: &Slot, input: &Arc<R::Input>, number: u64, pan
     slot.call::<R>(Arc::clone(input), R::request_id(input), CallNumber::Message(number)).await
 }
 
-/// A fault to try the host with, in debug builds alone: a message that asks for a panic of its call gets it, if the environment
-/// allows for that.
+/// A fault to try the host with, in debug builds alone: a message that asks for a panic of its call gets it, if the
+/// environment allows for that.
 fn is_asked_to_panic(message: &Message) -> bool {
     cfg!(debug_assertions)
         && message.frames.last().is_some_and(|frame| frame == "tidegate-fault-panic")

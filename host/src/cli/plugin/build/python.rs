@@ -1,4 +1,5 @@
-//! A guest in Python: `app.py`, of which componentize-py makes a component, in a virtual environment of the guest's own.
+//! A guest in Python: `app.py`, of which componentize-py makes a component, in a virtual environment of the guest's
+//! own.
 
 use super::tool::{Tool, is_installed, mark_installed, works};
 use super::world::{WIT, World};

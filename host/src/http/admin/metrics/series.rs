@@ -14,6 +14,9 @@ use std::fmt;
 pub(super) type Described<'a> = (&'a str, Option<Unit>, &'a str);
 
 /// Adds totals since the start.
+///
+/// # Errors
+/// When the encoder cannot write.
 pub(super) fn counters<L: EncodeLabelSet, V: EncodeCounterValue>(
     encoder: &mut DescriptorEncoder,
     (name, unit, says): Described,
@@ -27,6 +30,9 @@ pub(super) fn counters<L: EncodeLabelSet, V: EncodeCounterValue>(
 }
 
 /// Adds values of the present moment.
+///
+/// # Errors
+/// When the encoder cannot write.
 pub(super) fn gauges<L: EncodeLabelSet, V: EncodeGaugeValue>(
     encoder: &mut DescriptorEncoder,
     (name, unit, says): Described,
@@ -40,6 +46,9 @@ pub(super) fn gauges<L: EncodeLabelSet, V: EncodeGaugeValue>(
 }
 
 /// Adds distributions.
+///
+/// # Errors
+/// When the encoder cannot write.
 pub(super) fn histograms<'a, L: EncodeLabelSet>(
     encoder: &mut DescriptorEncoder,
     (name, unit, says): Described,
@@ -53,6 +62,9 @@ pub(super) fn histograms<'a, L: EncodeLabelSet>(
 }
 
 /// Adds facts that are text, in their labels. `_info` ends the name.
+///
+/// # Errors
+/// When the encoder cannot write.
 pub(super) fn infos<L: EncodeLabelSet>(
     encoder: &mut DescriptorEncoder,
     (name, unit, says): Described,
@@ -66,6 +78,9 @@ pub(super) fn infos<L: EncodeLabelSet>(
 }
 
 /// Adds a single total.
+///
+/// # Errors
+/// When the encoder cannot write.
 pub(super) fn counter(
     encoder: &mut DescriptorEncoder,
     (name, unit, says): Described,
@@ -76,6 +91,9 @@ pub(super) fn counter(
 }
 
 /// Adds a single value of the present moment.
+///
+/// # Errors
+/// When the encoder cannot write.
 pub(super) fn gauge(
     encoder: &mut DescriptorEncoder,
     (name, unit, says): Described,

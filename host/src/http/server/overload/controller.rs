@@ -5,8 +5,8 @@ use std::time::Duration;
 
 /// Steps in a row, each with too long a wait, that make an overload: longer than the stalls of a shared machine.
 const STANDING_STEPS: u32 = 6;
-/// Requests that have to wait by then: as many as come in during one wait. So clients that ask again when they are answered,
-/// of half this number, are never turned away, however slow the machine is.
+/// Requests that have to wait by then: as many as come in during one wait. So clients that ask again when they are
+/// answered, of half this number, are never turned away, however slow the machine is.
 const QUEUE_MIN: f64 = 64.0;
 /// How much of what came in counts on at the next step: the shares of the routes are those of the last 50 ms or so.
 const MEMORY: f64 = 0.9;

@@ -1,4 +1,5 @@
-//! Requests that handlers send: refused and counted unless the operator granted the host, and bounded in number and time.
+//! Requests that handlers send: refused and counted unless the operator granted the host, and bounded in number and
+//! time.
 
 mod connect;
 

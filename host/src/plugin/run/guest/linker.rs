@@ -1,5 +1,5 @@
-//! All that a guest can import: standard WASI, with nothing behind files, sockets, environment and arguments, and for handlers
-//! wasi:http.
+//! All that a guest can import: standard WASI, with nothing behind files, sockets, environment and arguments, and for
+//! handlers wasi:http.
 
 use super::denied::add_counted_sockets;
 use super::{Guest, add_logging};

@@ -28,8 +28,8 @@ impl HighWater {
     }
 }
 
-/// What the memories and tables of one instance may grow to, and how far they have. A refused growth is no error: the guest
-/// is told, and may live with it.
+/// What the memories and tables of one instance may grow to, and how far they have. A refused growth is no error: the
+/// guest is told, and may live with it.
 #[derive(Debug)]
 pub(crate) struct MemoryLimits {
     memory_bytes: usize,

@@ -72,8 +72,8 @@ impl UnlistedSlots {
 }
 
 impl Slots {
-    /// Ends the service of a plugin: its route is gone, calls that run end on it, and its file is left alone until it changes
-    /// or somebody asks for it.
+    /// Ends the service of a plugin: its route is gone, calls that run end on it, and its file is left alone until it
+    /// changes or somebody asks for it.
     ///
     /// # Errors
     /// When there is no plugin of this name, and when it answers the frontend.
@@ -103,8 +103,8 @@ impl Slots {
         !self.is_policy(slot) && self.remove(slot, true, None).is_some()
     }
 
-    /// Takes a slot off the map; returns the number of its last generation. None, and no change, if it serves and has to be
-    /// `empty`, or is gone already.
+    /// Takes a slot off the map; returns the number of its last generation. None, and no change, if it serves and has
+    /// to be `empty`, or is gone already.
     fn remove(&self, slot: &Arc<Slot>, empty: bool, file: Option<Fingerprint>) -> Option<u64> {
         let mut unlisted = self.unlisted();
         let mut by_name = BTreeMap::clone(&self.by_name.load());
