@@ -35,13 +35,13 @@ impl DeadLetters {
 
 /// Where letters are read from.
 #[derive(Debug, Args)]
-struct Source {
+struct LetterFiles {
     /// The file that the host writes, dead_letters.file of its configuration; FILE.1, FILE.2, … are read too
     #[arg(long, value_name = "FILE", default_value = "dead-letters.jsonl")]
     file: PathBuf,
 }
 
-impl Source {
+impl LetterFiles {
     /// Hands on the letters, the oldest first. A broken line is told of and skipped.
     fn read(&self, mut found: impl FnMut(Letter)) -> std::io::Result<()> {
         read(&self.file, |letter| match letter {

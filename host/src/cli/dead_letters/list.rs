@@ -1,6 +1,6 @@
 //! `tidegate dead-letters list`: what was lost, one line each.
 
-use super::Source;
+use super::LetterFiles;
 use crate::cli::render::one_line;
 use crate::cli::table::table;
 use crate::dead_letters::{Letter, LetterHop};
@@ -14,7 +14,7 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct List {
     #[command(flatten)]
-    source: Source,
+    files: LetterFiles,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -35,7 +35,7 @@ struct Row {
 impl List {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let mut rows = Vec::new();
-        match self.source.read(|letter| rows.push(Row::from(letter))) {
+        match self.files.read(|letter| rows.push(Row::from(letter))) {
             // A host in which nothing fails writes no file.
             Err(error) if error.kind() == ErrorKind::NotFound => note(format_args!("no dead letters: {error}")),
             read => read?,

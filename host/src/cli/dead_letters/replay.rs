@@ -1,6 +1,6 @@
 //! `tidegate dead-letters replay`: makes the call of a letter again, offline or through a host.
 
-use super::{Source, offline, send};
+use super::{LetterFiles, offline, send};
 use crate::cli::log;
 use crate::dead_letters::{Input, Letter};
 use crate::messaging::check_peer;
@@ -20,7 +20,7 @@ pub(in crate::cli) struct Replay {
     /// The id of the request, as the list and the host's log have it
     id: String,
     #[command(flatten)]
-    source: Source,
+    files: LetterFiles,
     /// Run it through this component, without any host
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
@@ -53,7 +53,7 @@ pub(in crate::cli) struct Replay {
 impl Replay {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         // Of several the newest: an id is of one call alone, but a file may have been put together.
-        let Some(letter) = self.source.of(&self.id)?.into_iter().rfind(is_call) else {
+        let Some(letter) = self.files.of(&self.id)?.into_iter().rfind(is_call) else {
             bail!(
                 "{} is the id of replies that could not be sent; they have no call to make again, and only their client \
                  could be sent them: `tidegate dead-letters show {0} --raw` has their bytes",

@@ -1,6 +1,6 @@
 //! `tidegate dead-letters show`: all of one letter, or just the bytes that were lost.
 
-use super::Source;
+use super::LetterFiles;
 use crate::cli::render::{bytes, field, frames, lines, metadata};
 use crate::dead_letters::{Base64, Input, Letter};
 use crate::system::output::print;
@@ -13,7 +13,7 @@ pub(in crate::cli) struct Show {
     /// The id of the request, as the list and the host's log have it
     id: String,
     #[command(flatten)]
-    source: Source,
+    files: LetterFiles,
     /// Write the bytes of the body, or of the frames one after another, and nothing else
     #[arg(long)]
     raw: bool,
@@ -21,7 +21,7 @@ pub(in crate::cli) struct Show {
 
 impl Show {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let letters = self.source.of(&self.id)?;
+        let letters = self.files.of(&self.id)?;
         for (index, letter) in letters.iter().enumerate() {
             if self.raw {
                 print(raw(&letter.input))?;
