@@ -10,14 +10,14 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 34] = [
+const DIRECTIONS: [(&str, &[&str]); 37] = [
     ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system"]),
     ("cli", &["app", "clients", "dead_letters", "flow", "http", "ledger", "messaging", "oci", "plugin", "system"]),
-    ("cli::dead_letters", &["log", "outcome", "shown", "table"]),
-    ("cli::plugin", &["ending", "log", "outcome", "shown", "table"]),
+    ("cli::dead_letters", &["log", "outcome", "render", "table"]),
+    ("cli::plugin", &["ending", "log", "outcome", "render", "table"]),
     ("cli::plugin::build", &["sources"]),
-    ("cli::plugin::call", &["admin", "sandbox"]),
-    ("cli::plugin::dev", &["admin", "changes", "draft", "sandbox", "test"]),
+    ("cli::plugin::call", &["admin", "workbench"]),
+    ("cli::plugin::dev", &["admin", "changes", "source_folder", "test", "workbench"]),
     ("clients", &["append", "messaging", "system"]),
     ("clients::subscriber", &["handshake", "line", "log_file"]),
     ("config::plugin", &["limits", "place"]),
@@ -35,12 +35,15 @@ const DIRECTIONS: [(&str, &[&str]); 34] = [
     ("messaging::broker::core", &["envelope", "origin"]),
     ("messaging::broker::core::simulation", &["action", "call", "reply", "state"]),
     ("messaging::curve", &["socket"]),
+    ("messaging::curve::authorized_keys", &["key_file", "key_look"]),
     ("messaging::publisher", &["curve", "socket"]),
     ("messaging::publisher::core::simulation", &["action"]),
     ("messaging::publisher::publish_loop", &["core"]),
+    ("messaging::socket::monitor", &["refusals", "statistics"]),
     ("plugin", &["byte_budget", "dead_letters", "flow", "ledger", "log_limit", "oci", "system"]),
     ("plugin::load", &["call", "roles", "run"]),
-    ("plugin::load::examples", &["patience"]),
+    ("plugin::load::compiler", &["reset"]),
+    ("plugin::load::examples", &["busy_retry"]),
     ("plugin::roles", &["call", "role", "run"]),
     ("plugin::run", &["call", "role"]),
     ("plugin::run::guest", &["deterministic_random", "instance_permit", "meter", "plugin_state"]),
