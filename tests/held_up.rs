@@ -1,8 +1,8 @@
 //! Loads while the compiler is stopped: a slow load undoes nothing that was asked for later, and a compilation for
 //! which the machine had no time is neither the plugin's fault nor the caller's.
 
-use crate::fixtures::custom_section;
-use crate::harness::{DOWN, Host, LONG_PATIENCE, Process, Setup, UP, bytes, wait_up_to};
+use crate::fixtures::{custom_section, long_to_compile};
+use crate::harness::{Host, LONG_PATIENCE, Process, Setup, bytes, wait_up_to};
 use crate::process::signal;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -22,7 +22,7 @@ impl StoppedCompilers {
         let (released, is_over) = (Arc::<Mutex<BTreeSet<u32>>>::default(), Arc::<AtomicBool>::default());
         let (spared, over) = (Arc::clone(&released), Arc::clone(&is_over));
         let thread = std::thread::spawn(move || {
-            // Polls without a pause, because a small component is compiled within milliseconds.
+            // Polls without a pause: a compiler has to be stopped before it is through.
             while !over.load(Ordering::Relaxed) {
                 for (compiler, _) in compilers(host) {
                     // The lock is held so that a compiler that is released meanwhile is not stopped again.
@@ -69,11 +69,16 @@ fn compilers(host: u32) -> impl Iterator<Item = (u32, String)> {
     lines.filter(|(_, line)| line.contains("compile-component"))
 }
 
-/// The component upcase with a digest that was never compiled before.
+/// Of a component that is compiled for long enough to be stopped meanwhile, by a busy machine too.
+const STEPS: usize = 6_000;
+/// What it answers to `AbC`.
+const ANSWER: &str = "slow AbC";
+
+/// A component with a digest that was never compiled before.
 fn uncompiled() -> Vec<u8> {
     static NUMBER: AtomicU8 = AtomicU8::new(0);
     let note = [&std::process::id().to_le_bytes()[..], &[NUMBER.fetch_add(1, Ordering::Relaxed)]].concat();
-    [bytes("upcase"), custom_section("note", &note)].concat()
+    [long_to_compile(STEPS), custom_section("note", &note)].concat()
 }
 
 /// A host whose own compile cache has downcase once that serves.
@@ -105,7 +110,7 @@ fn another_try_at_what_the_machine_had_no_time_for_undoes_nothing() {
     assert_eq!(host.status("x")["generation"], 1);
     // A file that changes after that is loaded.
     std::fs::write(host.plugin_path("x"), uncompiled()).unwrap();
-    wait_up_to(LONG_PATIENCE, "the next file", || (host.get("/x/?param=AbC").text() == UP).then_some(()));
+    wait_up_to(LONG_PATIENCE, "the next file", || (host.get("/x/?param=AbC").text() == ANSWER).then_some(()));
     assert_eq!(host.stop(), 0);
 }
 
@@ -154,7 +159,7 @@ fn a_component_is_handed_in_though_the_file_of_its_name_goes_meanwhile() {
         let (status, text) = handed_in.join().unwrap();
         assert_eq!(status, 200, "{text}");
     });
-    assert_eq!(host.get("/oops/?param=AbC").text(), UP);
+    assert_eq!(host.get("/oops/?param=AbC").text(), ANSWER);
     assert_eq!(host.stop(), 0);
 }
 
@@ -162,7 +167,7 @@ fn a_component_is_handed_in_though_the_file_of_its_name_goes_meanwhile() {
 fn what_is_kept_in_a_file_serves_though_the_file_was_saved_meanwhile() {
     let host = setup().start();
     let stopped = StoppedCompilers::of(host.process.id());
-    let kept = [bytes("downcase"), custom_section("note", b"kept")].concat();
+    let kept = uncompiled();
     std::thread::scope(|scope| {
         let handed_in = scope.spawn(|| put(&host, "/plugins/x?persist=true", &kept));
         let first = stopped.wait_for_compiler(&[]);
@@ -174,7 +179,7 @@ fn what_is_kept_in_a_file_serves_though_the_file_was_saved_meanwhile() {
         stopped.release(second);
     });
     host.process.wait_for_line_up_to(LONG_PATIENCE, &["not used: what was asked for later has taken effect"]);
-    assert_eq!(host.get("/x/?param=AbC").text(), DOWN);
+    assert_eq!(host.get("/x/?param=AbC").text(), ANSWER);
     assert_eq!(host.status("x")["generation"], 2);
     assert_eq!(std::fs::read(host.plugin_path("x")).unwrap(), kept);
     assert_eq!(host.stop(), 0);
