@@ -6,7 +6,7 @@ use std::process::Command;
 
 /// The files that `plugin new` writes for each language, beside those of all languages.
 const FILES: [(&str, &[&str]); 4] = [
-    ("rust", &["Cargo.toml", "build.rs", "src/lib.rs", "src/memory.rs", "src/memory/growth.rs"]),
+    ("rust", &["Cargo.toml", "build.rs", "src/lib.rs", "src/memory.rs", "src/memory/growth.rs", "src/panic_text.rs"]),
     ("python", &["app.py", "requirements.txt"]),
     ("javascript", &["app.js", "package.json", "package-lock.json"]),
     ("c", &["app.c", "Makefile"]),

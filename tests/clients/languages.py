@@ -253,6 +253,14 @@ def transforms(host, language):
             host.lines_with(language, logged, 1)
 
 
+def own_error_first(host, language):
+    """What the guest's runtime says of an error that nobody catches stands above the trap of that call."""
+    assert host.ask(language, "throw")[0] == 502
+    lines = [line for line in host.lines_with(language, "call failed", 1) if "wasm backtrace" in line]
+    first = [line for line in lines if "nobody catches this" in line.split("wasm backtrace")[0]]
+    assert first, lines
+
+
 def replies(host, language):
     """Each request of the table gets its replies."""
     for first, status, expected, logged in REPLIES:
@@ -315,6 +323,7 @@ def standard_streams(host, language):
 
 CHECKS = [
     transforms,
+    own_error_first,
     replies,
     random_replies,
     capabilities,

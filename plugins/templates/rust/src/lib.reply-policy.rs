@@ -2,6 +2,7 @@
 
 #[cfg(target_arch = "wasm32")]
 mod memory;
+mod panic_text;
 
 use exports::tidegate::plugin::reply_policy::{Error, Guest, Reply, Request};
 
@@ -13,6 +14,7 @@ export!(Plugin);
 
 impl Guest for Plugin {
     fn replies(request: Request) -> Result<Vec<Reply>, Error> {
+        panic_text::install();
         if request.frames.iter().all(Vec::is_empty) {
             return Err(Error::Rejected("say something".to_owned()));
         }

@@ -2,6 +2,7 @@
 
 #[cfg(target_arch = "wasm32")]
 mod memory;
+mod panic_text;
 
 use exports::tidegate::plugin::transform::{Error, Guest, Message};
 
@@ -13,6 +14,7 @@ export!(Plugin);
 
 impl Guest for Plugin {
     fn transform(input: Message) -> Result<Option<Message>, Error> {
+        panic_text::install();
         if input.body.is_empty() {
             return Err(Error::Rejected("say something".to_owned()));
         }

@@ -72,6 +72,7 @@ fn of_language(language: Language, role: Role) -> Vec<(&'static str, &'static st
             ("build.rs", template!("rust/build.rs")),
             ("src/lib.rs", either(template!("rust/src/lib.transform.rs"), template!("rust/src/lib.reply-policy.rs"))),
             ("src/memory.rs", template!("rust/src/memory.rs")),
+            ("src/panic_text.rs", template!("rust/src/panic_text.rs")),
             // The one that our own guests have.
             ("src/memory/growth.rs", repository!("plugins/arena/src/growth.rs")),
         ],
