@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 /// The time after which a child process is killed, so that no test waits for ever.
 fn watchdog() -> Duration {
     const ORDINARY: Duration = Duration::from_secs(180);
-    // The endurance test lasts as long as this variable says, in addition to the rest of its work.
-    let asked = std::env::var("TIDEGATE_ENDURE_SECONDS").ok().and_then(|text| text.parse().ok());
-    ORDINARY + Duration::from_secs(asked.unwrap_or(0))
+    // The tests of endurance and of swaps last as long as these variables say; on a slow machine the swaps of a second
+    // take several.
+    let asked = |variable| std::env::var(variable).ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    let asked = asked("TIDEGATE_ENDURE_SECONDS") + 10 * asked("TIDEGATE_SOAK_SECONDS");
+    ORDINARY + Duration::from_secs(asked)
 }
 
 /// A child process. Its output is collected; it is killed by the watchdog or on drop.
