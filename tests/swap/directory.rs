@@ -3,12 +3,19 @@
 use super::rename_over;
 use crate::harness::{DOWN, LONG_PATIENCE, Setup, UP, bytes, wait_up_to};
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 
-#[test]
-fn a_scanned_directory_gives_and_keeps_routes() {
+/// The setup of a host that scans a directory, which is empty.
+fn scanned() -> (Setup, PathBuf) {
     let setup = Setup::new();
     let plugins = setup.path().join("plugins");
     std::fs::create_dir(&plugins).unwrap();
+    (setup, plugins)
+}
+
+#[test]
+fn a_scanned_directory_gives_and_keeps_routes() {
+    let (setup, plugins) = scanned();
     std::fs::write(plugins.join("x.wasm"), bytes("downcase")).unwrap();
     std::fs::write(plugins.join("late.wasm"), b"not yet").unwrap();
     std::fs::write(plugins.join("Not A Name.wasm"), bytes("downcase")).unwrap();
@@ -33,9 +40,7 @@ fn a_scanned_directory_gives_and_keeps_routes() {
 
 #[test]
 fn a_stray_file_keeps_nobody_from_being_ready_and_is_forgotten() {
-    let setup = Setup::new();
-    let plugins = setup.path().join("plugins");
-    std::fs::create_dir(&plugins).unwrap();
+    let (setup, plugins) = scanned();
     std::fs::write(plugins.join("x.wasm"), bytes("downcase")).unwrap();
     let host = setup.start();
     std::fs::write(plugins.join("oops.wasm"), b"").unwrap();
@@ -73,9 +78,7 @@ fn a_stray_file_keeps_nobody_from_being_ready_and_is_forgotten() {
 
 #[test]
 fn of_an_empty_file_that_goes_soon_nothing_is_said() {
-    let setup = Setup::new();
-    let plugins = setup.path().join("plugins");
-    std::fs::create_dir(&plugins).unwrap();
+    let (setup, plugins) = scanned();
     std::fs::write(plugins.join("x.wasm"), bytes("downcase")).unwrap();
     let host = setup.start();
     std::fs::write(plugins.join("oops.wasm"), b"").unwrap();
@@ -90,9 +93,7 @@ fn of_an_empty_file_that_goes_soon_nothing_is_said() {
 
 #[test]
 fn a_file_that_comes_right_after_what_was_handed_in_is_loaded() {
-    let setup = Setup::new();
-    let plugins = setup.path().join("plugins");
-    std::fs::create_dir(&plugins).unwrap();
+    let (setup, plugins) = scanned();
     let host = setup.start();
     for number in 0..3 {
         let name = format!("x{number}");

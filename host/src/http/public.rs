@@ -1,5 +1,5 @@
-//! The public surface: `/NAME/` calls the transform of a plugin, answers with its message and publishes it; or it is where
-//! a handler is mounted.
+//! The public surface: `/NAME/` calls the transform of a plugin, answers with its message and publishes it; or it is
+//! where a handler is mounted.
 
 mod fields;
 mod mount;

@@ -10,8 +10,8 @@ use warp::reply::Response;
 /// Looks at one more thing that the host waits for; says in one line what is missing, if something is.
 pub type Check = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
-/// 200 unless the host drains, nobody answers its frontend, something is in the way of a surface, or a check complains. A plugin that never served concerns no
-/// traffic: it is told of, and keeps nobody from being ready.
+/// 200 unless the host drains, nobody answers its frontend, something is in the way of a surface, or a check complains.
+/// A plugin that never served concerns no traffic: it is told of, and keeps nobody from being ready.
 pub(super) fn answer(draining: bool, slots: &Slots, surfaces: &[Arc<dyn Surface>], checks: &[Check]) -> Response {
     let empty = slots.all().into_iter().filter(|slot| slot.roles().is_none());
     let (needed, others): (Vec<_>, Vec<_>) = empty.partition(|slot| slots.is_policy(slot));

@@ -16,8 +16,8 @@ pub struct PublisherSurface {
 }
 
 impl PublisherSurface {
-    /// `name` and `hop` are those that the publisher was bound with; with fewer subscribers than `subscribers_min` the host is
-    /// not ready.
+    /// `name` and `hop` are those that the publisher was bound with; with fewer subscribers than `subscribers_min` the
+    /// host is not ready.
     pub fn new(name: &'static str, publisher: Arc<Publisher>, hop: Arc<Hop>, subscribers_min: usize) -> Self {
         Self { name, publisher, hop, subscribers_min }
     }

@@ -1,5 +1,5 @@
-//! What a guest wrote of its own error in one call: its stderr, and what it logged as an error. A trap alone says where the
-//! guest ended; the traceback or the panic's text that it wrote before says why.
+//! What a guest wrote of its own error in one call: its stderr, and what it logged as an error. A trap alone says where
+//! the guest ended; the traceback or the panic's text that it wrote before says why.
 
 use crate::config::ERROR_OUTPUT_BYTES_MAX;
 use std::collections::VecDeque;
