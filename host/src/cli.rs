@@ -8,13 +8,11 @@ mod keygen;
 mod keys;
 mod log;
 mod man;
-mod outcome;
+mod output;
 pub mod plugin;
-mod render;
 mod request;
 mod serve;
 mod subscribe;
-mod table;
 
 use crate::plugin::{COMPILER_SUBCOMMAND, CompilerFlags, run_compiler};
 use crate::system::output::{note, unless_unread};

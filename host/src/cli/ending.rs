@@ -1,7 +1,7 @@
 //! What is said on stderr at the end of a run: the ledger, and whether anything was abandoned.
 
 use super::log;
-use super::table::table;
+use super::output::table::table;
 use crate::app::Ended;
 use crate::config::LogFormat;
 use crate::ledger::{HopCounts, Report};

@@ -1,8 +1,8 @@
 //! `tidegate dead-letters list`: what was lost, one line each.
 
 use super::LetterFiles;
-use crate::cli::render::one_line;
-use crate::cli::table::table;
+use crate::cli::output::render::one_line;
+use crate::cli::output::table::table;
 use crate::dead_letters::{Letter, LetterHop};
 use crate::system::output::{note, print};
 use clap::Args;

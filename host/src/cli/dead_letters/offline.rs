@@ -1,7 +1,7 @@
 //! A letter's call, made again without a host: the same engine, bounds, seed and input.
 
 use crate::cli::log;
-use crate::cli::outcome::Outcome;
+use crate::cli::output::outcome::Outcome;
 use crate::config::LogFormat;
 use crate::config::{Config, check_name};
 use crate::dead_letters::{Base64, By, Input, Letter};

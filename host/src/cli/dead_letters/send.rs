@@ -1,7 +1,7 @@
 //! A letter sent to a running host again: a message by HTTP, a request by ZeroMQ.
 
-use crate::cli::outcome::Outcome;
-use crate::cli::render::{bytes, field, frames};
+use crate::cli::output::outcome::Outcome;
+use crate::cli::output::render::{bytes, field, frames};
 use crate::clients::resend::resend;
 use crate::config::check_name;
 use crate::dead_letters::Base64;

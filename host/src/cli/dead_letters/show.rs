@@ -1,7 +1,7 @@
 //! `tidegate dead-letters show`: all of one letter, or just the bytes that were lost.
 
 use super::LetterFiles;
-use crate::cli::render::{bytes, field, frames, lines, metadata};
+use crate::cli::output::render::{bytes, field, frames, lines, metadata};
 use crate::dead_letters::{Base64, Input, Letter};
 use crate::system::output::print;
 use clap::Args;

@@ -5,7 +5,7 @@ pub(super) mod load;
 pub(super) mod rollback;
 pub(super) mod unload;
 
-use crate::cli::render::printable;
+use crate::cli::output::render::printable;
 use crate::config::Address;
 use crate::http::read_token;
 use crate::system::output::print;

@@ -1,8 +1,8 @@
 //! `tidegate plugin list`: the plugins of a running host, one line each.
 
 use super::{Admin, items, short, text};
-use crate::cli::render::printable;
-use crate::cli::table::table;
+use crate::cli::output::render::printable;
+use crate::cli::output::table::table;
 use clap::Args;
 use serde_json::Value;
 use std::process::ExitCode;

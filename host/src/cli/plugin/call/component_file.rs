@@ -2,9 +2,9 @@
 
 use super::input::{Given, pair};
 use super::trace::CallTrace;
-use crate::cli::outcome::{FILTERED, Outcome, head};
+use crate::cli::output::outcome::{FILTERED, Outcome, head};
+use crate::cli::output::render::{field, printable};
 use crate::cli::plugin::workbench::{ComponentFile, Workbench, block_on};
-use crate::cli::render::{field, printable};
 use crate::plugin::{CallError, Examples, Message, ReplyPolicy, Role, SingleCall, Transform};
 use crate::system::output::print;
 use anyhow::{Context, anyhow, ensure};

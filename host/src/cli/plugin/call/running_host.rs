@@ -2,9 +2,9 @@
 
 use super::Role;
 use super::input::Given;
+use crate::cli::output::render::printable;
+use crate::cli::output::table::table;
 use crate::cli::plugin::admin::{Admin, items, text};
-use crate::cli::render::printable;
-use crate::cli::table::table;
 use crate::dead_letters::Base64;
 use crate::plugin::{Message, Request};
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 //!
 //! The WASI of the host reports each call to `tracing`: this listens.
 
-use crate::cli::render::one_line;
+use crate::cli::output::render::one_line;
 use std::fmt::{Debug, Write as _};
 use std::io::Write as _;
 use std::sync::Arc;

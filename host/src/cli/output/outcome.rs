@@ -6,16 +6,16 @@ use crate::plugin::{CallError, Message, Reply};
 use serde_json::json;
 
 /// What is said of no message.
-pub(super) const FILTERED: &str = "filtered: there is no message\n";
+pub(in crate::cli) const FILTERED: &str = "filtered: there is no message\n";
 
 /// What came of it.
-pub(super) struct Outcome {
+pub(in crate::cli) struct Outcome {
     /// There is an answer, rather than an error.
-    pub(super) answered: bool,
+    pub(in crate::cli) answered: bool,
     /// For programs.
-    pub(super) json: serde_json::Value,
+    pub(in crate::cli) json: serde_json::Value,
     /// For people.
-    pub(super) text: String,
+    pub(in crate::cli) text: String,
 }
 
 impl<T: Into<Self>> From<Result<T, CallError>> for Outcome {
@@ -56,7 +56,7 @@ impl From<Vec<Reply>> for Outcome {
 }
 
 /// All of a message but its body.
-pub(super) fn head(message: &Message) -> String {
+pub(in crate::cli) fn head(message: &Message) -> String {
     let topic = if message.topic.is_empty() { String::new() } else { field("topic", &message.topic) };
     topic + &metadata(&message.metadata)
 }

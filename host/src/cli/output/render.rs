@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 /// `name: text`, or `name (base64): …` where the bytes are no text.
-pub(super) fn bytes(name: &str, bytes: &[u8]) -> String {
+pub(in crate::cli) fn bytes(name: &str, bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => field(name, text),
         Err(_) => format!("{name} (base64): {}\n", BASE64_STANDARD.encode(bytes)),
@@ -13,26 +13,26 @@ pub(super) fn bytes(name: &str, bytes: &[u8]) -> String {
 }
 
 /// Each on a line of its own, numbered.
-pub(super) fn frames<F: AsRef<[u8]>>(frames: impl IntoIterator<Item = F>) -> String {
+pub(in crate::cli) fn frames<F: AsRef<[u8]>>(frames: impl IntoIterator<Item = F>) -> String {
     frames.into_iter().enumerate().map(|(index, frame)| bytes(&format!("frame {index}"), frame.as_ref())).collect()
 }
 
-pub(super) fn metadata(pairs: &[(String, String)]) -> String {
+pub(in crate::cli) fn metadata(pairs: &[(String, String)]) -> String {
     pairs.iter().map(|(key, value)| field("metadata", &format!("{key}={value}"))).collect()
 }
 
 /// `name: text`, on one line.
-pub(super) fn field(name: &str, text: &str) -> String {
+pub(in crate::cli) fn field(name: &str, text: &str) -> String {
     format!("{name}: {}\n", one_line(text))
 }
 
 /// A text of several lines, the further ones indented.
-pub(super) fn lines(name: &str, text: &str) -> String {
+pub(in crate::cli) fn lines(name: &str, text: &str) -> String {
     format!("{name}: {}\n", printable(text.trim_end()).replace('\n', "\n  "))
 }
 
 /// The text with every control character written out.
-pub(super) fn one_line(text: &str) -> String {
+pub(in crate::cli) fn one_line(text: &str) -> String {
     printable(text).replace('\n', "\\n").replace('\t', "\\t")
 }
 
