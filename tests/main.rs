@@ -58,6 +58,7 @@ mod oci;
 mod overload;
 mod peer_queues;
 mod publish;
+mod reload;
 mod requests;
 mod reset;
 #[cfg(target_os = "linux")]

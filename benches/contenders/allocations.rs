@@ -14,6 +14,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tidegate::app::App;
 use tidegate::cli;
@@ -81,7 +82,7 @@ fn host(runtime: &Runtime, component: &Path, publish: bool) -> Result<SocketAddr
     let named = ["downcase", "reused", "default"].map(source).to_vec();
     let app = runtime.block_on(App::build(config, named, || [("", 0); 2]));
     let app = app.map_err(|error| anyhow::anyhow!("the host does not start: {error:?}"))?;
-    runtime.spawn(app.run());
+    runtime.spawn(app.run(Arc::new(|| Ok(Config::default()))));
     if publish {
         // The subscriber is connected long before the warm-up is over.
         std::thread::spawn(move || subscribe(&publish_endpoint));

@@ -4,32 +4,29 @@ mod builder;
 mod http;
 mod notice;
 mod plugins;
+mod reload;
 mod sockets;
 mod surfaces;
 
-use crate::config::{self, Config, RELOAD_TOLD_MS_MAX};
+use crate::config::{self, Config};
 use crate::dead_letters::{self, DeadLetters};
 use crate::flow::Side;
 use crate::http::admin::Guard;
 use crate::ledger::{Ledger, Reason, Report};
 use crate::messaging::{Curve, accept_below};
-use crate::plugin::{Cause, Seed, Slots, Source, Watch, poll};
+use crate::plugin::{Seed, Slots, Source, Watch, poll};
 use crate::system::descriptors;
 use crate::system::shutdown::{Ask, Signals};
 use crate::system::supervisor::{Death, Supervisor};
 use anyhow::Context;
 use builder::Builder;
-use futures_util::future::join_all;
+pub use reload::Reread;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use surfaces::{FLUSH_MIN, Surfaces};
 use tokio::sync::Notify;
-use tokio::time::timeout;
-
-/// How long a reload may take before the service manager is told that it is over, whatever goes on.
-const RELOAD_TOLD_MAX: Duration = Duration::from_millis(RELOAD_TOLD_MS_MAX);
 
 /// The order in which hops are reported; those of other names come behind them.
 const REPORTED_HOPS: [&str; 8] =
@@ -70,6 +67,7 @@ impl Ended {
 
 /// A host with all plugins loaded and all addresses bound, which serves.
 pub struct App {
+    config: Arc<Config>,
     ledger: Ledger,
     slots: Arc<Slots>,
     watch: Watch,
@@ -132,8 +130,9 @@ impl App {
 
         let watch = Watch::start(Arc::clone(&builder.slots), scanned, &builder.supervisor).map_err(could_not_start)?;
         builder.start();
-        let Builder { ledger, slots, surfaces, dead_letters, supervisor, draining, drain, .. } = builder;
-        Ok(Self { ledger, slots, watch, surfaces, dead_letters, supervisor, draining, drain, grace, signals })
+        let Builder { config, ledger, slots, surfaces, dead_letters, supervisor, draining, drain, .. } = builder;
+        let config = Arc::new(config);
+        Ok(Self { config, ledger, slots, watch, surfaces, dead_letters, supervisor, draining, drain, grace, signals })
     }
 
     /// Its plugins, which can be swapped while it runs.
@@ -141,8 +140,9 @@ impl App {
         Arc::clone(&self.slots)
     }
 
-    /// Serves until a signal, an order or the death of one of its parts, then ends in order.
-    pub async fn run(mut self) -> Ended {
+    /// Serves until a signal, an order or the death of one of its parts, then ends in order. A SIGHUP has the
+    /// configuration `reread`, and compared with what is in force.
+    pub async fn run(mut self, reread: Reread) -> Ended {
         self.surfaces.announce();
         let polls = poll(&self.slots, &self.supervisor);
 
@@ -156,10 +156,12 @@ impl App {
             if ask == Ask::Stop {
                 break;
             }
-            tracing::info!("SIGHUP: looking at every plugin's source");
+            tracing::info!("SIGHUP: looking at every plugin's source, and at the configuration");
             notice::reloading();
             self.watch.stir();
-            tokio::spawn(reload(Arc::clone(&self.slots)));
+            tokio::spawn(reload::load_all(Arc::clone(&self.slots)));
+            let (config, reread) = (Arc::clone(&self.config), Arc::clone(&reread));
+            tokio::task::spawn_blocking(move || reload::compare(&config, &reread));
         }
 
         tracing::info!(grace_ms = self.grace.as_millis() as u64, "stopping: finishing what is in flight");
@@ -183,17 +185,6 @@ impl App {
 
         Ended { abandoned, deaths: self.supervisor.deaths(), ledger: self.ledger, slots: self.slots }
     }
-}
-
-/// Looks at every plugin's source, and tells the service manager when that is done.
-async fn reload(slots: Arc<Slots>) {
-    let load = |slot| {
-        let slots = Arc::clone(&slots);
-        tokio::spawn(async move { slots.load(&slot, Cause::Noticed).await })
-    };
-    // What a slow registry has to give comes in its own time.
-    let _ = timeout(RELOAD_TOLD_MAX, join_all(slots.all().into_iter().map(load))).await;
-    notice::ready();
 }
 
 fn dead_letters(

@@ -1,7 +1,7 @@
 //! `tidegate` without a subcommand: flags and environment over the configuration file, then the host.
 
 use super::{ending, log};
-use crate::app::{App, StartError};
+use crate::app::{App, Reread, StartError};
 use crate::config::{Address, Config, Endpoint, GIVE_UP_MS, LogFormat, check_name};
 use crate::plugin::Source;
 use crate::system::output;
@@ -10,6 +10,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, error::ErrorKind};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Tasks that a thread runs before it looks for what has come in. A call may take a millisecond and more: with tokio's
@@ -17,7 +18,7 @@ use std::time::Duration;
 const EVENT_INTERVAL: u32 = 8;
 
 /// The flags of the host.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Serve {
     /// A plugin to load, a file or oci://REGISTRY/REPOSITORY:TAG (or @sha256:…); NAME, the route, defaults to the
     /// file's stem or the repository's last part. Repeatable; default: every *.wasm in ./plugins
@@ -88,7 +89,7 @@ impl std::str::FromStr for Named {
 
 impl Serve {
     pub(super) fn run(self) -> ExitCode {
-        let (print_config, filter) = (self.print_config, self.log_filter());
+        let (print_config, filter, reread) = (self.print_config, self.log_filter(), self.reread());
         let (config, named) = match self.settings() {
             Ok(settings) => settings,
             Err(error) => usage(&error),
@@ -107,7 +108,7 @@ impl Serve {
         let lines_lost = log.lines_lost();
         let ended = runtime.block_on(async {
             let app = App::build(config, named, lines_lost).await?;
-            Ok(app.run().await)
+            Ok(app.run(reread).await)
         });
         // What the grace period did not end (a compiler at work, say) ends with the process; calls that are given up
         // end at their next tick, and are counted then.
@@ -123,6 +124,12 @@ impl Serve {
     /// What of the log is wanted.
     pub(super) fn log_filter(&self) -> Option<log::Filter> {
         self.log_filter.clone()
+    }
+
+    /// What reads the configuration again.
+    pub(super) fn reread(&self) -> Reread {
+        let flags = self.clone();
+        Arc::new(move || flags.clone().settings().map(|(config, _)| config))
     }
 
     /// The configuration in force, and the plugins of the command line.

@@ -1,8 +1,8 @@
 //! A host in this process, for the time that a guest is worked on.
 
-use crate::app::{App, Ended, StartError};
+use crate::app::{App, Ended, Reread, StartError};
 use crate::cli::{Cli, ending, log};
-use crate::config::{Config, LogFormat};
+use crate::config::{self, Config, LogFormat};
 use crate::plugin::{Slots, Source};
 use anyhow::{anyhow, bail};
 use clap::Parser;
@@ -18,6 +18,7 @@ pub(super) struct HostFlags {
     config: Config,
     named: Vec<Source>,
     log_filter: Option<log::Filter>,
+    reread: Reread,
 }
 
 impl HostFlags {
@@ -30,9 +31,14 @@ impl HostFlags {
         if host.command.is_some() {
             bail!("what stands after -- are flags of a host, and no subcommand");
         }
-        let log_filter = host.serve.log_filter();
+        let (log_filter, reread) = (host.serve.log_filter(), host.serve.reread());
         let (config, named) = host.serve.settings().map_err(anyhow::Error::msg)?;
-        Ok(Self { config, named, log_filter })
+        Ok(Self { config, named, log_filter, reread })
+    }
+
+    /// Where it keeps what it compiles.
+    pub(super) fn cache(&self) -> config::Cache {
+        self.config.cache.clone()
     }
 }
 
@@ -52,7 +58,7 @@ impl OwnHost {
     /// # Errors
     /// When the host cannot start.
     pub(super) async fn start(flags: HostFlags, plugin: Source, over: CancellationToken) -> anyhow::Result<Self> {
-        let HostFlags { config, named, log_filter } = flags;
+        let HostFlags { config, named, log_filter, reread } = flags;
         let format = config.log.format;
         let log = log::start(format, log_filter);
         let lines_lost = log.lines_lost();
@@ -62,7 +68,7 @@ impl OwnHost {
             StartError::CouldNotStart(error) => error,
         })?;
         let slots = app.slots();
-        let mut run = Box::pin(app.run());
+        let mut run = Box::pin(app.run(reread));
         // Its first step says where it is, which is to stand above what is said of the plugin.
         if let Some(ended) = run.as_mut().now_or_never() {
             over.cancel();
