@@ -1,7 +1,7 @@
 //! Compilation is bounded, runs apart from the traffic, and is done once.
 
 use crate::fixtures;
-use crate::harness::{LONG_PATIENCE, Setup, bytes, wait_up_to};
+use crate::harness::{LONG_PATIENCE, Setup, bytes, tidegate, wait_up_to};
 use crate::hostile::components::doubling;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -151,5 +151,59 @@ fn the_cache_keeps_to_its_size() {
         assert_eq!(host.get("/x/?param=A").status, 200);
     }
     wait_up_to(LONG_PATIENCE, "room", || (entries(directory.path()).len() <= 2).then_some(()));
+    assert_eq!(host.stop(), 0);
+}
+
+/// What `tidegate plugin` writes, with a cache in `directory`, and what it says meanwhile.
+fn author(directory: &Path, arguments: &[&str]) -> (String, String) {
+    let output = tidegate().arg("plugin").args(arguments).env("TIDEGATE_CACHE", directory).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn what_an_author_tries_is_compiled_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let (cache, file) = (directory.path().join("cache"), directory.path().join("x.wasm"));
+    let path = file.to_str().unwrap();
+    let from_cache = || {
+        let report: serde_json::Value = serde_json::from_str(&author(&cache, &["check", path, "--json"]).0).unwrap();
+        report["from_cache"].as_bool().unwrap()
+    };
+    // Its code is that of the host, which compiles nothing either.
+    std::fs::write(&file, bytes("downcase")).unwrap();
+    author(&cache, &["test", path]);
+    assert!(from_cache());
+    assert_eq!(author(&cache, &["call", path, "A"]).0, "lower case of A is a");
+    assert_eq!(entries(&cache).len(), 1);
+    let host = with_cache(&cache, false).start();
+    assert_eq!(host.get("/x/?param=A").status, 200);
+    assert_eq!(host.stop(), 0);
+    // With debug info an author's code tells lines, which that of the host does not.
+    let with_lines = [bytes("downcase"), fixtures::custom_section(".debug_line", b"")].concat();
+    std::fs::write(&file, &with_lines).unwrap();
+    assert!(!from_cache());
+    assert!(from_cache());
+    assert_eq!(entries(&cache).len(), 2);
+    let host = with_cache(&cache, true).start();
+    assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&with_lines)).status, 200);
+    assert_eq!(host.stop(), 0);
+    assert_eq!(entries(&cache).len(), 3);
+}
+
+#[test]
+fn what_takes_over_a_second_to_compile_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let (cache, file) = (directory.path().join("cache"), directory.path().join("long.wasm"));
+    let long = fixtures::long_to_compile(150_000);
+    std::fs::write(&file, &long).unwrap();
+    let path = file.to_str().unwrap();
+    let compiling = format!("compiling {path} ...\n");
+    assert!(author(&cache, &["check", path]).1.contains(&compiling));
+    assert!(!author(&cache, &["check", path]).1.contains("compiling"));
+
+    let host = with_cache(&directory.path().join("host"), true).start();
+    assert_eq!(host.admin_request("PUT", "/plugins/long", Some(&long)).status, 200);
+    host.process.wait_for_line(&["compiling, once for these bytes", "plugin=\"long\""]);
     assert_eq!(host.stop(), 0);
 }

@@ -1,5 +1,6 @@
 //! The command line: with no subcommand it runs the host.
 
+mod compile_cache;
 mod completions;
 mod dead_letters;
 mod ending;

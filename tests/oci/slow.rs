@@ -3,7 +3,8 @@
 use super::host_of;
 use super::raw::RawRegistry;
 use crate::fixtures::custom_section;
-use crate::harness::{DOWN, Host, LONG_PATIENCE, UP, bytes, wait_up_to};
+use crate::harness::{DOWN, Host, LONG_PATIENCE, UP, bytes, tidegate, wait_up_to};
+use crate::process::Process;
 use std::time::{Duration, Instant};
 
 /// The longest that a fix may take on a busy machine. A pull that stalls would take ten minutes.
@@ -135,4 +136,17 @@ fn registries_take_no_places_of_each_other() {
         wait_up_to(LONG_PATIENCE, "what was held back", || (host.get(&path).text() == UP).then_some(()));
     }
     assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn who_pulls_reads_what_takes_so_long() {
+    let registry = RawRegistry::start(&bytes("downcase"));
+    registry.holds_back(true);
+    let directory = tempfile::tempdir().unwrap();
+    let (file, reference) = (directory.path().join("x.wasm"), registry.reference("x"));
+    let mut pull = Process::start(tidegate().args(["plugin", "pull", &reference, "-o"]).arg(&file));
+    pull.wait_for_line(&["pulling", reference.trim_start_matches("oci://"), " ..."]);
+    registry.holds_back(false);
+    assert!(pull.wait().success(), "{}", pull.stderr());
+    assert_eq!(std::fs::read(&file).unwrap(), bytes("downcase"));
 }

@@ -13,8 +13,8 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 const DIRECTIONS: [(&str, &[&str]); 37] = [
     ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system"]),
     ("cli", &["app", "clients", "dead_letters", "flow", "http", "ledger", "messaging", "oci", "plugin", "system"]),
-    ("cli::dead_letters", &["log", "output"]),
-    ("cli::plugin", &["ending", "log", "output"]),
+    ("cli::dead_letters", &["compile_cache", "log", "output"]),
+    ("cli::plugin", &["compile_cache", "ending", "log", "output"]),
     ("cli::plugin::build", &["sources"]),
     ("cli::plugin::call", &["admin", "workbench"]),
     ("cli::plugin::dev", &["admin", "changes", "source_folder", "test", "workbench"]),

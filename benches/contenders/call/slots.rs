@@ -28,7 +28,7 @@ pub struct Caller<'a> {
 impl<'a> Caller<'a> {
     pub fn new(runtime: &'a Runtime) -> Result<Self> {
         let directory = tempfile::tempdir()?;
-        let cache = Cache::open(directory.path(), CACHE_BYTES_MAX).map_err(|error| anyhow!("{error}"))?;
+        let cache = Cache::open(directory.path(), CACHE_BYTES_MAX, false).map_err(|error| anyhow!("{error}"))?;
         let setup = Setup {
             plugins: 1,
             compiler: own_program()?,

@@ -48,18 +48,11 @@ pub(super) fn engine(config: &Config, plugins: usize, supervisor: &Supervisor) -
 
 /// The compile cache. To be without one costs time and nothing else, so it keeps no host from starting.
 fn cache(config: &config::Cache) -> Option<Arc<Cache>> {
-    let directory = match &config.directory {
-        Some(directory) if directory.as_os_str() == "none" => return None,
-        Some(directory) => directory.clone(),
-        None => Cache::default_directory()?,
-    };
-    Cache::open(&directory, config.bytes_max).map_or_else(
-        |error| {
-            tracing::warn!("{error}; compiling without a cache");
-            None
-        },
-        |cache| Some(Arc::new(cache)),
-    )
+    let cache = Cache::configured(config, false).unwrap_or_else(|error| {
+        tracing::warn!("{error}; compiling without a cache");
+        None
+    });
+    cache.map(Arc::new)
 }
 
 /// A plugin that was named has to load; one that was found may fail, and leaves an empty slot.

@@ -3,7 +3,8 @@
 
 use super::call::{CallNumber, Message, Reply, Request};
 use super::load::cache;
-use super::load::{self, Candidate, LoadError};
+use super::load::candidate::Candidate;
+use super::load::{self, LoadError};
 use super::roles::loaded::Plugin;
 use super::roles::reply_policy::ReplyPolicy;
 use super::roles::role::Role;

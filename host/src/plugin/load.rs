@@ -3,6 +3,7 @@
 pub(crate) mod blocking;
 mod busy_retry;
 pub(crate) mod cache;
+pub(crate) mod candidate;
 pub(crate) mod compiler;
 pub(crate) mod engine;
 pub(crate) mod examples;
@@ -21,19 +22,24 @@ use super::run::isolation::Isolation;
 use super::run::plugin_state::PluginState;
 use super::run::runtime::Runtime;
 use crate::config::Limits;
-use blocking::{blocking, reading};
+use blocking::blocking;
 use busy_retry::retry_while_busy;
+use candidate::Candidate;
 use engine::Engine;
 use examples::Examples;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
 use type_check::TypeChecked;
 use wasmtime::component::Component;
+
+/// How long a compiler may be at work before the log says so.
+const SILENCE_MAX: Duration = Duration::from_secs(1);
 
 /// Why bytes did not become a plugin, by the stage that refused them.
 #[derive(Debug, thiserror::Error)]
@@ -98,51 +104,6 @@ impl LoadError {
     }
 }
 
-/// A component's bytes, and the digest that names them. Cheap to clone.
-#[derive(Clone)]
-pub(super) struct Candidate {
-    pub(super) bytes: Arc<Vec<u8>>,
-    pub(super) digest: Arc<str>,
-    /// The digest of the artifact that it was pulled as, if it was.
-    pub(super) artifact: Option<Arc<str>>,
-}
-
-impl Candidate {
-    /// Computes the digest off the runtime's threads: a component may have many megabytes.
-    ///
-    /// # Errors
-    /// When the work that computes the digest panics.
-    pub(super) async fn new(bytes: Arc<Vec<u8>>) -> Result<Self, LoadError> {
-        blocking(move || Ok(Self { digest: digest(&bytes).into(), bytes, artifact: None })).await
-    }
-
-    /// The content of a file.
-    ///
-    /// # Errors
-    /// When the path is no regular file, or cannot be read.
-    pub(super) async fn read(path: &Path, bytes_max: u64) -> Result<Self, LoadError> {
-        let path = path.to_owned();
-        let bytes = reading(move || read(&path, bytes_max)).await?;
-        Self::new(Arc::new(bytes)).await
-    }
-}
-
-/// Reads a regular file, but no more than one byte over `bytes_max`: a larger component is refused later. Blocks.
-fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
-    let failed = |cause: &dyn fmt::Display| LoadError::Read(format!("{}: {cause}", path.display()));
-    // Looked at before it is opened: opening a FIFO would wait for a writer.
-    let metadata = std::fs::metadata(path).map_err(|error| failed(&error))?;
-    if !metadata.is_file() {
-        return Err(failed(&"not a regular file"));
-    }
-    // Reserved at once, so that the bytes are not copied while the buffer grows.
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(bytes_max)).unwrap_or_default() + 1);
-    std::fs::File::open(path)
-        .and_then(|file| file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes))
-        .map_err(|error| failed(&error))?;
-    Ok(bytes)
-}
-
 /// SHA-256 in hexadecimal, the name of a component's content.
 pub fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
@@ -154,19 +115,18 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 impl Engine {
-    /// Takes a file that no slot is for through every stage. `examples` stand in for those that it carries.
+    /// Takes a component that no slot is for through every stage. `examples` stand in for those that it carries.
     ///
     /// # Errors
-    /// When the file cannot be read, or a stage of loading refuses the component.
-    pub async fn load_file(
+    /// When a stage of loading refuses the component.
+    pub async fn load_without_slot(
         &self,
         name: &str,
-        path: &Path,
+        candidate: Candidate,
         limits: Limits,
         settings: BTreeMap<String, String>,
         examples: Option<Examples>,
     ) -> Result<Arc<Plugin>, LoadError> {
-        let candidate = Candidate::read(path, limits.component_bytes_max).await?;
         let plugin_state = PluginState::new(name.to_owned(), limits, settings, Default::default(), Vec::new());
         self.load_with(&Arc::new(plugin_state), candidate, examples, true).await
     }
@@ -200,7 +160,12 @@ impl Engine {
         let runtime = self.runtimes.get(plugin_state.limits.stack_bytes_max, plugin_state.warm > 0);
         let runtime = runtime.map_err(|error| LoadError::Compile(error.to_string()))?;
         let started = Instant::now();
-        let (component, isolation) = self.component(&bytes, &digest, plugin_state, &runtime, asked).await?;
+        let cached = self.cached(&digest, plugin_state, &runtime).await?;
+        let from_cache = cached.is_some();
+        let (component, isolation) = match cached {
+            Some(cached) => cached,
+            None => self.compiled(&bytes, &digest, plugin_state, &runtime, asked).await?,
+        };
         let compile_time = started.elapsed();
         let (typed, examples) = {
             let (runtime, bytes) = (runtime.clone(), Arc::clone(&bytes));
@@ -218,6 +183,7 @@ impl Engine {
             imports: typed.imports,
             examples: examples.count(),
             compile_time,
+            from_cache,
             functions: typed.functions,
             sandbox: Arc::new(Sandbox { digest, isolation, component, plugin_state, runtime }),
         });
@@ -229,8 +195,20 @@ impl Engine {
         Ok(plugin)
     }
 
-    /// The compiled component, from the cache or from a compiler, and what its instances are.
-    async fn component(
+    /// What was compiled before, and what its instances are.
+    async fn cached(
+        &self,
+        digest: &Arc<str>,
+        plugin_state: &PluginState,
+        runtime: &Runtime,
+    ) -> Result<Option<(Component, Isolation)>, LoadError> {
+        let Some(cache) = self.cache.clone() else { return Ok(None) };
+        let (digest, reset, runtime) = (Arc::clone(digest), plugin_state.resets(), runtime.clone());
+        blocking(move || Ok(cache.get(&digest, reset, &runtime))).await
+    }
+
+    /// What a compiler makes of the component, which the cache has from now on, and what its instances are.
+    async fn compiled(
         &self,
         bytes: &Arc<Vec<u8>>,
         digest: &Arc<str>,
@@ -239,13 +217,8 @@ impl Engine {
         asked: bool,
     ) -> Result<(Component, Isolation), LoadError> {
         let reset = plugin_state.resets();
-        if let Some(cache) = &self.cache {
-            let (cache, digest, runtime) = (Arc::clone(cache), Arc::clone(digest), runtime.clone());
-            if let Some(compiled) = blocking(move || Ok(cache.get(&digest, reset, &runtime))).await? {
-                return Ok(compiled);
-            }
-        }
-        let artifact = self.compiler.compile(bytes, &plugin_state.limits, reset, asked).await?;
+        let compiling = self.compiler.compile(bytes, &plugin_state.limits, reset, asked);
+        let artifact = told_if_slow(&plugin_state.name, bytes.len(), compiling).await?;
         let (cache, digest, runtime) = (self.cache.clone(), Arc::clone(digest), runtime.clone());
         blocking(move || {
             let component = adopt(&runtime, Compiled::Bytes(&artifact)).map_err(LoadError::Compile)?;
@@ -258,6 +231,16 @@ impl Engine {
         })
         .await
     }
+}
+
+/// Says so if compiling takes longer than anybody waits without a word.
+async fn told_if_slow<T>(plugin: &str, size_bytes: usize, compiling: impl Future<Output = T>) -> T {
+    let mut compiling = pin!(compiling);
+    if let Ok(compiled) = timeout(SILENCE_MAX, &mut compiling).await {
+        return compiled;
+    }
+    tracing::info!(plugin, size_bytes, "compiling, once for these bytes");
+    compiling.await
 }
 
 /// Where compiled code is.

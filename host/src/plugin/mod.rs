@@ -22,6 +22,7 @@ pub(crate) mod watch;
 
 pub use call::{Answer, CallError, CallNumber, Message, Reply, Request};
 pub use load::cache::Cache;
+pub use load::candidate::Candidate;
 pub use load::compiler::child::{Flags as CompilerFlags, run as run_compiler};
 pub use load::compiler::{SUBCOMMAND as COMPILER_SUBCOMMAND, own_program};
 pub use load::engine::{Engine, Setup};

@@ -1,5 +1,6 @@
 //! A letter's call, made again without a host: the same engine, bounds, seed and input.
 
+use crate::cli::compile_cache::compile_cache;
 use crate::cli::log;
 use crate::cli::output::outcome::Outcome;
 use crate::config::LogFormat;
@@ -34,7 +35,7 @@ pub(super) fn call(
     let setup = Setup {
         plugins: 1,
         compiler: own_program().context("finding this program, which compiles")?,
-        cache: None,
+        cache: compile_cache(&config.cache, false),
         seed: Seed { value: seed.value, fixed: seed.fixed },
         debug_info: false,
         supervisor: Supervisor::default(),

@@ -1,9 +1,10 @@
 //! `tidegate plugin check`: takes a file through the same stages as the host, and tells what it found.
 
 use super::workbench::{ComponentFile, Workbench, block_on};
+use crate::cli::compile_cache::CacheFlag;
+use crate::cli::output::progress::Stderr;
 use crate::plugin::Plugin;
 use crate::system::output::print;
-use anyhow::Context;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ pub(in crate::cli) struct Check {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    cache: CacheFlag,
 }
 
 /// What is told of a component.
@@ -31,14 +34,14 @@ struct CheckReport {
     instances: String,
     examples: usize,
     compile_ms: f64,
+    from_cache: bool,
 }
 
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let component = ComponentFile::at(self.file.clone())?;
-        let workbench = Workbench::new(None)?;
-        let plugin = block_on(async { Ok(workbench.load(&component, BTreeMap::new(), None).await?) })
-            .with_context(|| format!("{} is refused", self.file.display()))?;
+        let workbench = Workbench::new(self.cache.into(), None, Stderr::Alone);
+        let plugin = block_on(workbench.load(&component, BTreeMap::new(), None))?;
         let report = CheckReport::new(component.name, &plugin);
         if self.json {
             print(serde_json::to_string_pretty(&report)? + "\n")?;
@@ -61,16 +64,18 @@ impl CheckReport {
             instances: plugin.isolation().to_string(),
             examples: plugin.examples,
             compile_ms: plugin.compile_time.as_micros() as f64 / 1_000.0,
+            from_cache: plugin.from_cache,
         }
     }
 
     fn text(&self) -> String {
         let list = |items: &[String]| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
         let contract = self.contract.map(|version| format!("tidegate:plugin@{version}"));
-        let Self { name, digest, size_bytes, instances, examples, compile_ms, .. } = self;
+        let Self { name, digest, size_bytes, instances, examples, compile_ms, from_cache, .. } = self;
+        let from_cache = if *from_cache { ", from the cache" } else { "" };
         format!(
             "name: {name}\ndigest: {digest}\nsize: {size_bytes} bytes\ncontract: {}\nroles: {}\nimports: {}\n\
-             instances: {instances}\nexamples: {examples} passed\ncompile time: {compile_ms:.1} ms\n",
+             instances: {instances}\nexamples: {examples} passed\ncompile time: {compile_ms:.1} ms{from_cache}\n",
             contract.as_deref().unwrap_or("wasi:http@0.2"),
             list(&self.roles),
             list(&self.imports),

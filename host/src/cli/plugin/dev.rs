@@ -7,6 +7,7 @@ use super::changes::{Changes, WatchedSources};
 use super::source_folder::SourceFolder;
 use super::test::{Tested, line};
 use super::workbench::Workbench;
+use crate::cli::output::progress::Stderr;
 use crate::config::{Address, GIVE_UP_MS};
 use crate::system::output::{note, try_print};
 use crate::system::shutdown::{Ask, Signals};
@@ -43,12 +44,14 @@ impl Dev {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let folder = SourceFolder::new(&self.dir, self.name)?;
         let over = CancellationToken::new();
+        let flags = HostFlags::read(self.host_flags)?;
+        let workbench = Workbench::new(flags.cache(), None, Stderr::WithLog);
         let live = match self.host {
             Some(address) => Live::in_running_host(folder.name(), address, self.token_file),
-            None => Live::in_own_host(HostFlags::read(self.host_flags)?, over.clone()),
+            None => Live::in_own_host(flags, over.clone()),
         };
         let runtime = tokio::runtime::Runtime::new().context("starting threads")?;
-        let ended = runtime.block_on(rounds_until_signal(folder, live, over));
+        let ended = runtime.block_on(rounds_until_signal(folder, &workbench, live, over));
         // A compiler of the guest's language that is at work is not waited for.
         runtime.shutdown_timeout(Duration::from_millis(GIVE_UP_MS));
         ended.map(Live::last_words)
@@ -56,10 +59,15 @@ impl Dev {
 }
 
 /// Ends with a signal, or with its own host, and then with the exit code of that.
-async fn rounds_until_signal(folder: SourceFolder, mut live: Live, over: CancellationToken) -> anyhow::Result<Live> {
+async fn rounds_until_signal(
+    folder: SourceFolder,
+    workbench: &Workbench,
+    mut live: Live,
+    over: CancellationToken,
+) -> anyhow::Result<Live> {
     let mut signals = Signals::listen().context("listening to signals")?;
     tokio::select! {
-        failed = rounds(&folder, &mut live) => return Err(failed),
+        failed = rounds(&folder, workbench, &mut live) => return Err(failed),
         () = async { while signals.next().await != Ask::Stop {} } => {}
         () = over.cancelled() => {}
     }
@@ -68,17 +76,13 @@ async fn rounds_until_signal(folder: SourceFolder, mut live: Live, over: Cancell
 }
 
 /// One round after another, until the own host cannot start.
-async fn rounds(folder: &SourceFolder, live: &mut Live) -> anyhow::Error {
-    let workbench = match Workbench::new(None) {
-        Ok(workbench) => workbench,
-        Err(error) => return error,
-    };
+async fn rounds(folder: &SourceFolder, workbench: &Workbench, live: &mut Live) -> anyhow::Error {
     let mut changes = match Changes::new(WatchedSources { files: Vec::new(), folder: Some(folder.dir().to_owned()) }) {
         Ok(changes) => changes,
         Err(error) => return error,
     };
     loop {
-        match round(folder, &workbench, live).await {
+        match round(folder, workbench, live).await {
             // Whoever started this may have closed its output; that is no reason not to go on.
             Ok(line) => drop(try_print(format!("{line}\n"))),
             Err(error) => return error,

@@ -3,6 +3,7 @@
 pub(super) mod pull;
 pub(super) mod push;
 
+use crate::cli::output::progress::{self, Stderr};
 use crate::config::Reference;
 use crate::oci::{Error, Registries};
 use anyhow::Context;
@@ -19,14 +20,20 @@ pub(super) struct Registry {
 }
 
 impl Registry {
-    /// Waits for what a registry answers.
+    /// Waits for what a registry answers; `what` is said if that takes long, such as `pulling registry.example/a:1`.
     ///
     /// # Errors
     /// When the runtime cannot start, or the registry fails.
-    pub(super) fn ask<T>(self, question: impl AsyncFnOnce(&Registries) -> Result<T, Error>) -> anyhow::Result<T> {
+    pub(super) fn ask<T>(
+        self,
+        what: &str,
+        question: impl AsyncFnOnce(&Registries) -> Result<T, Error>,
+    ) -> anyhow::Result<T> {
         let plain_http = if self.plain_http { vec![self.reference.registry] } else { Vec::new() };
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting a runtime")?;
-        Ok(runtime.block_on(question(&Registries::new(plain_http)))?)
+        let registries = Registries::new(plain_http);
+        let asked = runtime.block_on(progress::during(what, Stderr::Alone, question(&registries)));
+        asked.with_context(|| what.to_owned())
     }
 }

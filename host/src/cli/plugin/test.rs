@@ -3,6 +3,8 @@
 use super::changes::{Changes, WatchedSources};
 use super::source_folder::SourceFolder;
 use super::workbench::{ComponentFile, Workbench, block_on};
+use crate::cli::compile_cache::CacheFlag;
+use crate::cli::output::progress::Stderr;
 use crate::plugin::{EXAMPLES_SECTION, Examples, Outcome, custom_section};
 use crate::system::output::{note, print, try_print, unless_unread};
 use crate::system::shutdown::{Ask, Signals};
@@ -24,11 +26,13 @@ pub(in crate::cli) struct Test {
     /// Try again whenever the component (or a file of the folder) or the examples change, until Ctrl-C
     #[arg(long)]
     watch: bool,
+    #[command(flatten)]
+    cache: CacheFlag,
 }
 
 impl Test {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let workbench = Workbench::new(None)?;
+        let workbench = Workbench::new(self.cache.clone().into(), None, Stderr::Alone);
         let subject = Subject::of(&self.path)?;
         block_on(async {
             if self.watch {
@@ -133,8 +137,7 @@ impl Tested {
             None => carried(&component.path)?,
         };
         // Loaded without its examples: here the outcome of each is reported, not only the first that fails.
-        let loaded = workbench.load(component, BTreeMap::new(), Some(Examples::default())).await;
-        let plugin = loaded.with_context(|| format!("{} is refused", component.path.display()))?;
+        let plugin = workbench.load(component, BTreeMap::new(), Some(Examples::default())).await?;
         let Some(examples) = examples else { return Ok(None) };
         Ok(Some(Self { count: examples.count(), outcomes: examples.try_on(&plugin).await }))
     }

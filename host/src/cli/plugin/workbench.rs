@@ -1,12 +1,15 @@
 //! Components as files, loaded into this process as a host would load them, for their authors.
 
-use crate::config::Limits;
-use crate::plugin::{Engine, Examples, LoadError, Plugin, Seed, Setup, own_program, source_of};
+use crate::cli::compile_cache::compile_cache;
+use crate::cli::output::progress::{self, Stderr};
+use crate::config::{self, Limits};
+use crate::plugin::{Candidate, Engine, Examples, Plugin, Seed, Setup, own_program, source_of};
 use crate::system::supervisor::Supervisor;
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// A component's file, and the name of its plugin.
 #[derive(Clone)]
@@ -26,40 +29,60 @@ impl ComponentFile {
     }
 }
 
-/// An engine with the default bounds, whose traps tell files and lines where the component knows them.
+/// Loads with the default bounds, and so that traps tell files and lines where the component knows them.
 pub(super) struct Workbench {
-    engine: Engine,
     limits: Limits,
+    seed: Seed,
+    stderr: Stderr,
+    cache: config::Cache,
+    /// Most authors' components know no lines, as all of Python and JavaScript, and these take longest to compile: their
+    /// code is that of a host, whose cache has it, or has it from now on.
+    engine: OnceCell<Engine>,
+    engine_with_debug_info: OnceCell<Engine>,
 }
 
 impl Workbench {
-    /// # Errors
-    /// When the engine cannot be set up.
-    pub(super) fn new(seed: Option<u64>) -> anyhow::Result<Self> {
-        let limits = Limits::default();
-        let setup = Setup {
-            plugins: 1,
-            compiler: own_program().context("finding this program, which compiles")?,
-            // No cache, so that the reported compile time is that of this run.
-            cache: None,
-            seed: Seed::new(seed),
-            debug_info: true,
-            supervisor: Supervisor::default(),
-        };
-        Ok(Self { engine: Engine::new(&limits, setup)?, limits })
+    pub(super) fn new(cache: config::Cache, seed: Option<u64>, stderr: Stderr) -> Self {
+        let (limits, seed) = (Limits::default(), Seed::new(seed));
+        Self { limits, seed, stderr, cache, engine: OnceCell::new(), engine_with_debug_info: OnceCell::new() }
     }
 
     /// Loads a component with settings for the guest. `examples` stand in for those that it carries.
     ///
     /// # Errors
-    /// When a stage of loading refuses the component.
+    /// When the file cannot be read, a stage of loading refuses the component, or an engine cannot be set up.
     pub(super) async fn load(
         &self,
         component: &ComponentFile,
         settings: BTreeMap<String, String>,
         examples: Option<Examples>,
-    ) -> Result<Arc<Plugin>, LoadError> {
-        self.engine.load_file(&component.name, &component.path, self.limits.clone(), settings, examples).await
+    ) -> anyhow::Result<Arc<Plugin>> {
+        let ComponentFile { name, path } = component;
+        let loaded = async {
+            let candidate = Candidate::read(path, self.limits.component_bytes_max).await?;
+            let engine = self.engine_for(&candidate).await?;
+            let load = engine.load_without_slot(name, candidate, self.limits.clone(), settings, examples);
+            anyhow::Ok(progress::during(&format!("compiling {}", path.display()), self.stderr, load).await?)
+        };
+        loaded.await.with_context(|| format!("{} is refused", path.display()))
+    }
+
+    async fn engine_for(&self, candidate: &Candidate) -> anyhow::Result<&Engine> {
+        let debug_info = candidate.has_debug_info();
+        let engine = if debug_info { &self.engine_with_debug_info } else { &self.engine };
+        engine.get_or_try_init(async || self.new_engine(debug_info)).await
+    }
+
+    fn new_engine(&self, debug_info: bool) -> anyhow::Result<Engine> {
+        let setup = Setup {
+            plugins: 1,
+            compiler: own_program().context("finding this program, which compiles")?,
+            cache: compile_cache(&self.cache, debug_info),
+            seed: self.seed,
+            debug_info,
+            supervisor: Supervisor::default(),
+        };
+        Ok(Engine::new(&self.limits, setup)?)
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::reset;
 use super::{adopt_file, hex};
+use crate::config;
 use crate::plugin::run::isolation::Isolation;
 use crate::plugin::run::runtime::{Runtime, compile_settings};
 use rustix::fs::{Mode, OFlags};
@@ -37,18 +38,32 @@ pub struct Cache {
 }
 
 impl Cache {
+    /// The cache that is configured, of code with or without debug info; none where none is wanted, or where no home of
+    /// the user is known.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub fn configured(config: &config::Cache, debug_info: bool) -> Result<Option<Self>, String> {
+        let directory = match &config.directory {
+            Some(directory) if directory.as_os_str() == "none" => None,
+            Some(directory) => Some(directory.clone()),
+            None => Self::default_directory(),
+        };
+        directory.map(|directory| Self::open(&directory, config.bytes_max, debug_info)).transpose()
+    }
+
     /// Where entries are kept if the configuration does not say.
-    pub fn default_directory() -> Option<PathBuf> {
+    fn default_directory() -> Option<PathBuf> {
         let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
         base.map(|base| base.join("tidegate"))
     }
 
-    /// Opens a cache, and makes its directory if there is none.
+    /// Opens a cache of code with or without debug info, and makes its directory if there is none.
     ///
     /// # Errors
     /// Says what is wrong with the directory, and the remedy.
-    pub fn open(directory: &Path, bytes_max: u64) -> Result<Self, String> {
+    pub fn open(directory: &Path, bytes_max: u64, debug_info: bool) -> Result<Self, String> {
         let failed = |error: std::io::Error| format!("compile cache {}: {error}", directory.display());
         if !directory.exists() {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
@@ -65,7 +80,7 @@ impl Cache {
             }
         }
         let mut hasher = CacheKey(Sha256::new());
-        let engine = wasmtime::Engine::new(&compile_settings(false)).map_err(|error| format!("{error:#}"))?;
+        let engine = wasmtime::Engine::new(&compile_settings(debug_info)).map_err(|error| format!("{error:#}"))?;
         engine.precompile_compatibility_hash().hash(&mut hasher);
         for source in reset::SOURCES {
             hasher.write(source.as_bytes());

@@ -28,8 +28,9 @@ pub struct Setup {
     pub cache: Option<Arc<Cache>>,
     /// Where the guests' randomness comes from.
     pub seed: Seed,
-    /// Whether a trap tells files and lines, from what debug info the component has; then there is no cache. For the
-    /// authors of plugins alone: reading it takes time and memory that a component decides on.
+    /// Whether a trap tells files and lines, from what debug info the component has, which the code in the cache is
+    /// compiled with then. For the authors of plugins alone: reading it takes time and memory that a component decides
+    /// on.
     pub debug_info: bool,
     /// Looks after the thread that makes guests yield.
     pub supervisor: Supervisor,
@@ -43,8 +44,7 @@ impl Engine {
     pub fn new(largest: &Limits, setup: Setup) -> Result<Self, EngineError> {
         let runtimes = Runtimes::start(largest, setup.plugins, (setup.seed, setup.debug_info), &setup.supervisor)?;
         let compiler = Compiler::new(setup.compiler, setup.debug_info);
-        // The cache holds code that was compiled without debug info.
-        Ok(Self { compiler, cache: setup.cache.filter(|_| !setup.debug_info), runtimes })
+        Ok(Self { compiler, cache: setup.cache, runtimes })
     }
 
     /// Where the randomness of all guests comes from.

@@ -125,6 +125,14 @@ pub fn custom_section<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
     custom_sections(bytes).filter(|(found, _)| found == name).last().map(|(_, data)| data)
 }
 
+/// Whether a component, or any module in it, has DWARF.
+pub(super) fn has_debug_info(bytes: &[u8]) -> bool {
+    wasmparser::Parser::new(0).parse_all(bytes).map_while(Result::ok).any(|payload| match payload {
+        wasmparser::Payload::CustomSection(section) => section.name() == ".debug_line",
+        _ => false,
+    })
+}
+
 /// What a component imports and exports, by name; none if the bytes are no component.
 pub fn component_names(bytes: &[u8]) -> Option<(Vec<String>, Vec<String>)> {
     use wasmparser::{Encoding, Payload};

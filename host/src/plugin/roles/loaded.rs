@@ -25,6 +25,8 @@ pub struct Plugin {
     pub examples: usize,
     /// How long compiling took, or fetching what was compiled before.
     pub compile_time: Duration,
+    /// Whether it was compiled before.
+    pub from_cache: bool,
     /// What it serves, and by which of its functions.
     pub(crate) functions: Vec<(&'static RoleKind, ComponentExportIndex)>,
     pub(crate) sandbox: Arc<Sandbox>,

@@ -6,11 +6,12 @@
 use super::Slot;
 use crate::config::{SETTLE_MS, UNFINISHED_REST_MS};
 use crate::flow::ServedBy;
+use crate::plugin::load::LoadError;
 use crate::plugin::load::blocking::reading;
+use crate::plugin::load::candidate::Candidate;
 use crate::plugin::load::engine::Engine;
 use crate::plugin::load::file::is_unfinished;
 use crate::plugin::load::turn::Turn;
-use crate::plugin::load::{Candidate, LoadError};
 use crate::system::file_watch::Fingerprint;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

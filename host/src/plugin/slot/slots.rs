@@ -10,11 +10,12 @@ use crate::config::{BUSY_RETRY_MS, Config, LOG_LINE_BYTES_MAX, PLUGINS_DIRECTORY
 use crate::flow::ServedBy;
 use crate::ledger::HopCounts;
 use crate::oci::Registries;
+use crate::plugin::load::LoadError;
+use crate::plugin::load::candidate::Candidate;
 use crate::plugin::load::engine::Engine;
 use crate::plugin::load::oci_cache::OciCache;
 use crate::plugin::load::origin::ComponentOrigin;
 use crate::plugin::load::sources::Source;
-use crate::plugin::load::{Candidate, LoadError};
 use crate::plugin::run::plugin_state::{PluginState, shortened};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;

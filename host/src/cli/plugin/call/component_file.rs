@@ -2,12 +2,14 @@
 
 use super::input::{Given, pair};
 use super::trace::CallTrace;
+use crate::cli::compile_cache::CacheFlag;
 use crate::cli::output::outcome::{FILTERED, Outcome, head};
+use crate::cli::output::progress::Stderr;
 use crate::cli::output::render::{field, printable};
 use crate::cli::plugin::workbench::{ComponentFile, Workbench, block_on};
 use crate::plugin::{CallError, Examples, Message, ReplyPolicy, Role, SingleCall, Transform};
 use crate::system::output::print;
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{anyhow, ensure};
 use clap::Args;
 use serde_json::json;
 use std::io::{IsTerminal, Write};
@@ -37,6 +39,8 @@ pub(super) struct GuestFlags {
     /// With FILE: tell on stderr what it imports, which of that it calls, and what it logs
     #[arg(long)]
     trace: bool,
+    #[command(flatten)]
+    cache: CacheFlag,
 }
 
 impl GuestFlags {
@@ -59,12 +63,12 @@ pub(super) fn call(
 ) -> anyhow::Result<ExitCode> {
     let component = ComponentFile::at(file.to_owned())?;
     let trace = guest.trace.then(CallTrace::start);
-    let workbench = Workbench::new(guest.seed)?;
+    let workbench = Workbench::new(guest.cache.into(), guest.seed, Stderr::Alone);
     block_on(async {
         let began = Instant::now();
         // Without its examples: an author calls what misses them.
-        let loaded = workbench.load(&component, guest.settings.into_iter().collect(), Some(Examples::default())).await;
-        let plugin = loaded.with_context(|| format!("{} is refused", file.display()))?;
+        let settings = guest.settings.into_iter().collect();
+        let plugin = workbench.load(&component, settings, Some(Examples::default())).await?;
         let load = began.elapsed();
         let role = match role {
             Some(super::Role::Transform) => Transform::NAME,

@@ -24,13 +24,11 @@ impl Pull {
         let Self { registry, output } = self;
         let reference = registry.reference.clone();
         let bytes_max = Limits::default().component_bytes_max;
-        let (artifact, bytes) = registry
-            .ask(async |registries| {
-                let artifact = registries.resolve(&reference, None).await?;
-                let bytes = registries.pull(&reference, &artifact, bytes_max).await?;
-                Ok((artifact, bytes))
-            })
-            .with_context(|| format!("pulling {reference}"))?;
+        let (artifact, bytes) = registry.ask(&format!("pulling {reference}"), async |registries| {
+            let artifact = registries.resolve(&reference, None).await?;
+            let bytes = registries.pull(&reference, &artifact, bytes_max).await?;
+            Ok((artifact, bytes))
+        })?;
         let file = output.unwrap_or_else(|| format!("{}.wasm", reference.name()).into());
         write_at_once(&file, &bytes).with_context(|| format!("writing {}", file.display()))?;
         note(format_args!("pulled {reference} to {} ({} bytes)", file.display(), bytes.len()));

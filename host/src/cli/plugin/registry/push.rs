@@ -35,9 +35,9 @@ impl Push {
         let modified = file.metadata().and_then(|metadata| metadata.modified()).with_context(reading)?;
         let created = Timestamp::try_from(modified)?.round(Unit::Second)?.to_string();
         let (size, description) = (bytes.len(), Description { created, imports, exports });
-        let artifact = registry
-            .ask(async |registries| registries.push(&reference, bytes, &description).await)
-            .with_context(|| format!("pushing {} to {reference}", file.display()))?;
+        let artifact = registry.ask(&format!("pushing {} to {reference}", file.display()), async |registries| {
+            registries.push(&reference, bytes, &description).await
+        })?;
         note(format_args!("pushed {} ({size} bytes) to {reference}", file.display()));
         print(format!("{}\n", reference.pinned(&artifact.digest)))?;
         Ok(ExitCode::SUCCESS)

@@ -1,0 +1,52 @@
+//! What a command says of work that takes over a second: a spinner where somebody looks on, a line elsewhere.
+
+use crate::system::output::note;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long work may take without a word.
+const SILENCE_MAX: Duration = Duration::from_secs(1);
+const FRAME: Duration = Duration::from_millis(120);
+
+/// What else writes to stderr meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Stderr {
+    /// Nothing.
+    Alone,
+    /// A log, whose lines a spinner would wipe out.
+    WithLog,
+}
+
+/// Waits for the work, and says what it is, such as `compiling x.wasm`, if that takes long.
+pub(in crate::cli) async fn during<T>(what: &str, stderr: Stderr, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    if let Ok(done) = timeout(SILENCE_MAX, &mut work).await {
+        return done;
+    }
+    let spinner = (stderr == Stderr::Alone && redraws()).then(|| spinner(what));
+    if spinner.is_none() {
+        note(format_args!("{what} ..."));
+    }
+    let done = work.await;
+    if let Some(spinner) = spinner {
+        spinner.finish_and_clear();
+    }
+    done
+}
+
+/// Whether a line on stderr can be written over.
+fn redraws() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
+}
+
+fn spinner(what: &str) -> ProgressBar {
+    let spinner = ProgressBar::new_spinner().with_message(what.to_owned()).with_elapsed(SILENCE_MAX);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}") {
+        spinner.set_style(style);
+    }
+    spinner.enable_steady_tick(FRAME);
+    spinner
+}
