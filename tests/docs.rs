@@ -1,6 +1,7 @@
 //! What docs/ says is so: its commands run as shown, and its references are whole.
 
 mod contract;
+mod contributing;
 mod libzmq;
 mod links;
 mod outputs;

@@ -6,7 +6,8 @@ use std::path::Path;
 #[test]
 fn every_link_leads_somewhere() {
     let docs = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let others = ["README.md", "SECURITY.md", "benches/README.md"].map(|page| root().join(page));
+    let others = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "benches/README.md"];
+    let others = others.map(|page| root().join(page));
     let mut seen = 0;
     for page in docs.chain(others) {
         let text = std::fs::read_to_string(&page).unwrap();
