@@ -1,6 +1,7 @@
 //! `tidegate plugin build`: from a guest's folder, in any of four languages, to a component that names its sources.
 
 mod c;
+mod compiled_packages;
 mod guest;
 mod javascript;
 mod python;

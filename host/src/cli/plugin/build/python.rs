@@ -1,6 +1,7 @@
 //! A guest in Python: `app.py`, of which componentize-py makes a component, in a virtual environment of the guest's
 //! own.
 
+use super::compiled_packages;
 use super::tool::{Tool, is_installed, mark_installed, works};
 use super::world::{WIT, World};
 use crate::system::output::note;
@@ -34,6 +35,20 @@ pub(super) fn compile(directory: &Path, output: &Path) -> anyhow::Result<()> {
         // Where it looks for what else the requirements name.
         .env("VIRTUAL_ENV", &environment)
         .run()
+        .map_err(|error| name_compiled_packages(error, &environment))
+}
+
+/// Says which packages have code that is left out of a component: the interpreter in it only tells that it finds no such
+/// module, of one that is installed.
+fn name_compiled_packages(error: anyhow::Error, environment: &Path) -> anyhow::Error {
+    let names = Vec::from_iter(compiled_packages::in_environment(environment)).join(", ");
+    if names.is_empty() {
+        return error;
+    }
+    error.context(format!(
+        "{REQUIREMENTS} installs packages with compiled code, which no component can hold ({names}); \
+         take packages in pure Python"
+    ))
 }
 
 /// Makes the environment where it is not what the requirements ask for.
