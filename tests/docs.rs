@@ -11,3 +11,4 @@ mod readme;
 mod reference;
 mod troubleshooting;
 mod tutorial;
+mod words;
