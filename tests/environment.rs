@@ -12,7 +12,8 @@ use std::process::Command;
 fn variables() -> Vec<String> {
     let mut process = Process::start(tidegate().arg("--help"));
     assert_eq!(process.wait().code(), Some(0));
-    let help = process.stdout();
+    // Lines are broken between any two words.
+    let help = process.stdout().split_whitespace().collect::<Vec<_>>().join(" ");
     let named = help.split("[env: ").skip(1).filter_map(|rest| rest.split('=').next());
     let named: Vec<_> = named.map(str::to_owned).collect();
     assert!(named.len() > 12 && named.contains(&"TIDEGATE_LOG".to_owned()), "{named:?}");

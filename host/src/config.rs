@@ -23,7 +23,7 @@ pub use curve::Curve;
 pub use dead_letters::DeadLetters;
 pub use http::Http;
 pub use ipc::IpcMode;
-pub use limits::{Limits, LimitsLayer};
+pub use limits::{Limits, LimitsLayer, timeout};
 pub use log::{Log, LogFormat};
 pub use messaging::{Broker, EnvelopeKind, Messaging, OnFull, Publisher};
 pub use network::Network;
@@ -32,7 +32,7 @@ pub use place::Place;
 pub use plugin::{Grant, Instances, Isolation, Plugin};
 pub use reference::{Reference, Version};
 
-use limits::number;
+use limits::{milliseconds, number};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -104,10 +104,10 @@ pub struct Rollback {
     #[serde(deserialize_with = "number::<_, _, 0, 1_000_000>")]
     pub failures: u32,
     /// The first pause of a plugin that fails with nothing to go back to; each further one is twice as long.
-    #[serde(deserialize_with = "number::<_, _, 1, 3_600_000>")]
+    #[serde(deserialize_with = "milliseconds::<_, _, 1, 3_600_000>")]
     pub pause_ms: u64,
     /// The longest pause.
-    #[serde(deserialize_with = "number::<_, _, 1, 86_400_000>")]
+    #[serde(deserialize_with = "milliseconds::<_, _, 1, 86_400_000>")]
     pub pause_ms_max: u64,
 }
 
@@ -141,7 +141,7 @@ impl Default for Cache {
 #[serde(deny_unknown_fields, default)]
 pub struct Shutdown {
     /// How long work in flight may take to end.
-    #[serde(deserialize_with = "number::<_, _, 0, 3_600_000>")]
+    #[serde(deserialize_with = "milliseconds::<_, _, 0, 3_600_000>")]
     pub grace_ms: u64,
 }
 

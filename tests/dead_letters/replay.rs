@@ -101,7 +101,7 @@ fn a_letter_is_sent_again_and_answered_by_the_plugin_that_was_mended() {
 
     let http = ["--http", host.surface("http")];
     let send = |letter: &Value, place: &[&str]| {
-        let arguments = ["replay", letter["id"].as_str().unwrap(), "--send", "--timeout=1", "--json"];
+        let arguments = ["replay", letter["id"].as_str().unwrap(), "--send", "--timeout=1s", "--json"];
         dead_letters(host.directory.path(), &[&arguments, place].concat())
     };
     // The plugin is not fixed yet: the call fails again, with its original query and content type.

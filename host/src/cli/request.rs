@@ -2,6 +2,7 @@
 
 use super::keys::Keys;
 use crate::clients::requester::{self, Settings};
+use crate::config::timeout;
 use crate::messaging::check_peer;
 use crate::system::output::print;
 use std::process::ExitCode;
@@ -21,7 +22,7 @@ pub struct Args {
     /// How many requests each client sends
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     requests: u32,
-    /// How long to wait for the replies to a request: 5s, 500ms, 2m, or plain seconds
+    /// How long to wait for the replies to a request, such as 500ms, 5s or 2m
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
     timeout: Duration,
     #[command(flatten)]
@@ -42,31 +43,4 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn peer(text: &str) -> Result<String, String> {
     check_peer(text).map(|()| text.to_owned())
-}
-
-/// Reads a time above zero; a plain number means seconds.
-fn timeout(text: &str) -> Result<Duration, String> {
-    let read = match text.parse::<u32>() {
-        Ok(seconds) => Some(Duration::from_secs(seconds.into())),
-        Err(_) => text.parse::<jiff::SignedDuration>().ok().and_then(|read| Duration::try_from(read).ok()),
-    };
-    // Far enough for anyone, and sums of it stay within what a clock can tell.
-    let longest = Duration::from_secs(24 * 60 * 60);
-    read.filter(|read| !read.is_zero() && *read <= longest)
-        .ok_or_else(|| format!("`{text}` is not a time between 1ms and 24h such as 5s, 500ms, 2m or 5"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read_with_units_or_as_seconds() {
-        for (text, ms) in [("5s", 5000), ("500ms", 500), ("2m", 120_000), ("7", 7000)] {
-            assert_eq!(timeout(text), Ok(Duration::from_millis(ms)), "{text}");
-        }
-        for text in ["", "0", "0s", "-5s", "soon", "5 parsecs", "25h"] {
-            assert!(timeout(text).expect_err(text).contains(&format!("`{text}`")));
-        }
-    }
 }

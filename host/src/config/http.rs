@@ -1,6 +1,6 @@
 //! The public HTTP surface: where it is, who may use it, and what its clients may take of it.
 
-use super::limits::number;
+use super::limits::{milliseconds, number};
 use super::{Address, Network, local};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -49,24 +49,24 @@ pub struct Http {
     #[serde(deserialize_with = "number::<_, _, 1, 10_000>")]
     pub streams_max: u32,
     /// For the TLS handshake of a connection, which is cut off then.
-    #[serde(deserialize_with = "number::<_, _, 1, 3_600_000>")]
+    #[serde(deserialize_with = "milliseconds::<_, _, 1, 3_600_000>")]
     pub handshake_timeout_ms: u64,
     /// For the head of a request to come whole, or its connection is cut off; for the first of a connection that includes its
     /// first byte.
-    #[serde(deserialize_with = "number::<_, _, 1, 3_600_000>")]
+    #[serde(deserialize_with = "milliseconds::<_, _, 1, 3_600_000>")]
     pub head_timeout_ms: u64,
     /// For the body of a request to come whole, or it is answered 408.
-    #[serde(deserialize_with = "number::<_, _, 1, 3_600_000>")]
+    #[serde(deserialize_with = "milliseconds::<_, _, 1, 3_600_000>")]
     pub body_timeout_ms: u64,
     /// For a client to take in each 64 KiB of an answer, or it is cut off.
-    #[serde(deserialize_with = "number::<_, _, 1, 3_600_000>")]
+    #[serde(deserialize_with = "milliseconds::<_, _, 1, 3_600_000>")]
     pub answer_timeout_ms: u64,
     /// How long a connection may be open without a request.
-    #[serde(deserialize_with = "number::<_, _, 1, 86_400_000>")]
+    #[serde(deserialize_with = "milliseconds::<_, _, 1, 86_400_000>")]
     pub idle_timeout_ms: u64,
     /// Once requests wait for longer than this before anybody looks at them, some are answered 503, so that the others
     /// are answered soon; 0 for never.
-    #[serde(deserialize_with = "number::<_, _, 0, 60_000>")]
+    #[serde(deserialize_with = "milliseconds::<_, _, 0, 60_000>")]
     pub queue_delay_ms_max: u64,
 }
 

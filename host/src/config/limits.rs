@@ -1,5 +1,10 @@
 //! The bounds of a plugin: defaults, what the configuration changes, and how the two are laid over each other.
 
+mod duration;
+
+pub use duration::timeout;
+pub(super) use duration::{milliseconds, milliseconds_if_any};
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Says each bound once: its doc, type, default, and the check of what the configuration says.
@@ -46,7 +51,7 @@ macro_rules! limits {
 limits! {
     /// Instantiation, guest code and waits inside host calls together; longer is 504 `deadline-exceeded`, or 503 `starved` where
     /// the host left the call less than a quarter of that time.
-    call_deadline_ms: u64 = 1_000, "between::<_, _, 1, 3_600_000>";
+    call_deadline_ms: u64 = 1_000, "milliseconds_if_any::<_, _, 1, 3_600_000>";
     /// All linear memories of an instance together; more is 502 `over-memory`. A wasm32 memory ends at 4 GiB.
     memory_bytes_max: usize = 64 << 20, "between::<_, _, 65_536, 4_294_967_296>";
     /// All tables of an instance together; more is 502 `over-table`.
@@ -56,7 +61,7 @@ limits! {
     /// Replies to one request; more is `too-many-replies`.
     replies_max: usize = 1_000, "between::<_, _, 0, 1_000_000>";
     /// The delay of one reply; more is `delay-too-long`.
-    delay_ms_max: u32 = 60_000, "between::<_, _, 0, 86_400_000>";
+    delay_ms_max: u32 = 60_000, "milliseconds_if_any::<_, _, 0, 86_400_000>";
     /// Calls at the same time; more are 503 `too-many-calls`.
     calls_max: usize = 64, "between::<_, _, 1, 1_000>";
     /// The stack of guest code, rounded up to a power of two; more is 502 `over-stack`.
@@ -69,7 +74,7 @@ limits! {
     /// The component, where a larger one is refused; a Python one has 18 MiB.
     component_bytes_max: u64 = 256 << 20, "between::<_, _, 1, 4_294_967_296>";
     /// Compiling, on the clock and on the processor; what takes longer is refused.
-    compile_ms_max: u64 = 60_000, "between::<_, _, 1, 3_600_000>";
+    compile_ms_max: u64 = 60_000, "milliseconds_if_any::<_, _, 1, 3_600_000>";
     /// What the compiler may take; a component that takes more is refused.
     compile_memory_bytes_max: u64 = 2 << 30, "between::<_, _, 268_435_456, 1_099_511_627_776>";
 }

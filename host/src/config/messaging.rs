@@ -2,7 +2,7 @@
 
 use super::address::Endpoint;
 use super::ipc::IpcMode;
-use super::limits::number;
+use super::limits::{milliseconds, number};
 use serde::{Deserialize, Serialize};
 
 /// `[messaging]`
@@ -45,10 +45,10 @@ pub struct Messaging {
     pub peer_queue_bytes_max: usize,
     /// After so long a silent connection is asked whether it is still there, and ended if it has not answered in three
     /// times as long; 0 for never.
-    #[serde(deserialize_with = "number::<_, _, 0, 600_000>")]
+    #[serde(deserialize_with = "milliseconds::<_, _, 0, 600_000>")]
     pub heartbeat_ms: u64,
     /// How long a peer may take for its ZMTP handshake, or its connection is ended.
-    #[serde(deserialize_with = "number::<_, _, 1, 600_000>")]
+    #[serde(deserialize_with = "milliseconds::<_, _, 1, 600_000>")]
     pub handshake_timeout_ms: u64,
 }
 

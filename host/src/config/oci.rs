@@ -1,6 +1,6 @@
 //! `[oci]`: how registries are spoken to, and how often they are asked.
 
-use super::limits::number;
+use super::limits::milliseconds;
 use super::reference::check_registry;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct Oci {
     /// How often it is looked whether a tag has moved; 0 for never.
-    #[serde(deserialize_with = "number::<_, _, 0, 86_400_000>")]
+    #[serde(deserialize_with = "milliseconds::<_, _, 0, 86_400_000>")]
     pub poll_ms: u64,
     /// The registries, `HOST` or `HOST:PORT`, that are spoken to without TLS; those on this machine always are.
     #[serde(deserialize_with = "registries")]

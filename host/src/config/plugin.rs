@@ -4,7 +4,7 @@ mod outbound;
 
 pub use outbound::Grant;
 
-use super::limits::{LimitsLayer, between, number};
+use super::limits::{LimitsLayer, milliseconds_if_any, number};
 use super::place::Place;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ pub struct Plugin {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<Place>,
     /// How often it is looked whether the tag has moved that it comes by, if not every `oci.poll_ms`; 0 for never.
-    #[serde(deserialize_with = "between::<_, _, 0, 86_400_000>", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "milliseconds_if_any::<_, _, 0, 86_400_000>", skip_serializing_if = "Option::is_none")]
     pub poll_ms: Option<u64>,
     /// What an instance is when a call begins, as long as `reuse` is 1.
     pub isolation: Isolation,

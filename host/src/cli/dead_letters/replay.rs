@@ -2,6 +2,7 @@
 
 use super::{LetterFiles, offline, send};
 use crate::cli::log;
+use crate::config::timeout;
 use crate::dead_letters::{Input, Letter};
 use crate::messaging::check_peer;
 use crate::system::output::print;
@@ -39,9 +40,9 @@ pub(in crate::cli) struct Replay {
     /// Where a request is sent to
     #[arg(long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:5570", value_parser = peer)]
     frontend: String,
-    /// How many seconds to wait for each reply to a request
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    timeout: u64,
+    /// How long to wait for each reply to a request, such as 500ms, 5s or 2m
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
+    timeout: Duration,
     /// Show the log of the call, the guest's own lines among it, filtered so: a level, or TARGET=LEVEL
     #[arg(long, value_name = "FILTER", env = "TIDEGATE_LOG")]
     log_filter: Option<log::Filter>,
@@ -69,7 +70,7 @@ impl Replay {
                 }
                 Input::Request { frames_base64, .. } | Input::Reply { frames_base64, .. } => {
                     let frames = frames_base64.into_iter().map(|frame| frame.0).collect();
-                    send::ask(&self.frontend, frames, Duration::from_secs(self.timeout))?
+                    send::ask(&self.frontend, frames, self.timeout)?
                 }
             },
         };
