@@ -1,6 +1,6 @@
 //! Flags, environment variables and configuration: what they mean, and the errors if they are wrong.
 
-use crate::harness::{Process, Setup, bytes, component, tidegate};
+use crate::harness::{Client, Process, Setup, bytes, component, tidegate, wait_for};
 use std::net::TcpListener;
 
 /// Exit code and stderr of a start that must fail.
@@ -37,6 +37,17 @@ fn a_wrong_command_line_is_refused_with_2() {
 }
 
 #[test]
+fn a_failed_start_tells_of_each_bad_plugin_once() {
+    let (code, stderr) = refusal(&Setup::new().plugin("bad", b"garbage").plugin("worse", b"rubbish").committed("echo"));
+    assert_eq!(code, 1);
+    assert_eq!(stderr.matches("neither a WebAssembly component").count(), 2, "{stderr}");
+    for plugin in ["bad", "worse"] {
+        assert_eq!(stderr.matches(&format!("loading plugin {plugin} from ")).count(), 1, "{stderr}");
+        assert!(!stderr.contains(&format!("plugin=\"{plugin}\"")), "{stderr}");
+    }
+}
+
+#[test]
 fn several_policies_need_a_choice() {
     let echo = bytes("echo");
     let setup = Setup::new().plugin("a", &echo).plugin("b", &echo);
@@ -67,11 +78,12 @@ fn surfaces_can_be_switched_off() {
         .envs([("TIDEGATE_HTTP", "127.0.0.1:0"), ("TIDEGATE_ADMIN", "none"), ("TIDEGATE_PUBLISH", "none")])
         .args(["--frontend", "none"]);
     let mut process = Process::start(&mut command);
-    crate::harness::wait_for("ready", || process.stdout().ends_with("ready\n").then_some(()));
+    wait_for("ready", || process.stdout().ends_with("ready\n").then_some(()));
     let stdout = process.stdout();
     let lines: Vec<_> = stdout.lines().collect();
     assert!(lines[0].starts_with("http http://127.0.0.1:"), "{stdout}");
-    assert_eq!(lines[1..], ["admin none", "publish none", "frontend none", "ready"]);
+    let route = format!("route {}/downcase/", lines[0].trim_start_matches("http "));
+    assert_eq!(lines[1..], ["admin none", "publish none", "frontend none", &route, "ready"]);
     process.signal("INT");
     assert_eq!(process.wait().code(), Some(0));
 }

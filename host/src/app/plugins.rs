@@ -61,17 +61,34 @@ pub(super) async fn load(slots: &Arc<Slots>, sources: Vec<Source>, scanned: bool
     let loads = slots.add_all(sources).into_iter().map(async |slot| {
         let outcome = match scanned {
             true => slots.load(&slot, Cause::Started).await,
-            false => slots.load_in_time(&slot, Cause::Started).await,
+            false => slots.load_or_end(&slot).await,
         };
         (outcome, slot)
     });
-    for (outcome, slot) in join_all(loads).await {
-        match outcome {
-            Err(error) if !scanned => {
-                let plugin = slot.name();
-                return Err(anyhow::anyhow!("loading plugin {plugin} from {}: {error}", slot.source()).into());
-            }
-            _ => {}
+    let outcomes = join_all(loads).await.into_iter().filter(|_| !scanned);
+    let refusals = outcomes.filter_map(|(outcome, slot)| {
+        let error = outcome.err()?;
+        Some(format!("loading plugin {} from {}: {error}", slot.name(), slot.source()))
+    });
+    // Each of them, since nothing else tells of them.
+    let refusals: Vec<_> = refusals.collect();
+    if refusals.is_empty() { Ok(()) } else { Err(could_not_start(refusals.join("\n"))) }
+}
+
+/// Whether a plugin that answers the broker's requests is likely among these, as far as files say so before they are
+/// compiled.
+pub(super) async fn has_likely_policy(messaging: &config::Messaging, sources: &[Source]) -> bool {
+    if messaging.policy.is_some() {
+        return true;
+    }
+    let role = format!("/{}@", ReplyPolicy::NAME);
+    for source in sources {
+        if let config::Place::File(file) = &source.place
+            && let Ok(bytes) = tokio::fs::read(file).await
+            && let Some((_, exports)) = component_names(&bytes)
+            && exports.iter().any(|export| export.contains(&role))
+        {
+            return true;
         }
     }
     Ok(())

@@ -112,16 +112,21 @@ impl Slots {
     /// # Errors
     /// When the source cannot be read or pulled, or the component is refused.
     pub async fn load(&self, slot: &Arc<Slot>, cause: Cause) -> Result<Option<Loaded>, LoadError> {
-        let mut outcome = slot.load(&self.engine, cause).await;
-        if outcome.is_ok()
-            && let Some(other) = self.arrived(slot)
-        {
-            outcome = other.load(&self.engine, cause).await;
-        }
+        let outcome = self.load_unlogged(slot, cause).await;
         let source = slot.source();
         match &outcome {
             Ok(loaded) => log_load(slot.name(), source, loaded.as_ref()),
             Err(error) => log_refusal(slot.name(), source, error),
+        }
+        outcome
+    }
+
+    async fn load_unlogged(&self, slot: &Arc<Slot>, cause: Cause) -> Result<Option<Loaded>, LoadError> {
+        let outcome = slot.load(&self.engine, cause).await;
+        if outcome.is_ok()
+            && let Some(other) = self.arrived(slot)
+        {
+            return other.load(&self.engine, cause).await;
         }
         outcome
     }
@@ -174,6 +179,27 @@ impl Slots {
                 Err(LoadError::Busy { .. }) => tokio::time::sleep(Duration::from_millis(BUSY_RETRY_MS)).await,
                 outcome => return outcome,
             }
+        }
+    }
+
+    /// As [`Slots::load_in_time`], of a plugin without which the host does not start. Its refusal is not logged: the
+    /// error is what the host ends with, and told there.
+    ///
+    /// # Errors
+    /// As [`Slots::load_in_time`].
+    pub async fn load_or_end(&self, slot: &Arc<Slot>) -> Result<Option<Loaded>, LoadError> {
+        loop {
+            let outcome = self.load_unlogged(slot, Cause::Started).await;
+            match &outcome {
+                Ok(loaded) => log_load(slot.name(), slot.source(), loaded.as_ref()),
+                Err(error @ LoadError::Busy { .. }) => {
+                    log_refusal(slot.name(), slot.source(), error);
+                    tokio::time::sleep(Duration::from_millis(BUSY_RETRY_MS)).await;
+                    continue;
+                }
+                Err(_) => {}
+            }
+            return outcome;
         }
     }
 
