@@ -36,6 +36,19 @@ fn a_wrong_command_line_is_refused_with_2() {
     assert_refused(setup, 2, &["--policy downcase", "no reply-policy role"]);
 }
 
+/// Usage and the like help nobody whose flags are sound.
+#[test]
+fn what_is_wrong_with_a_configuration_is_said_in_one_line() {
+    for setup in
+        [Setup::new().config("[http]\nbodies_max = 1"), Setup::new().committed("downcase").with(&["--policy=echo"])]
+    {
+        let (code, stderr) = refusal(&setup);
+        assert!(code == 2 && stderr.contains("error: "), "{stderr}");
+        assert!(!stderr.contains("Usage") && !stderr.contains("--help"), "{stderr}");
+    }
+    assert!(refusal(&Setup::new().with(&["--htpp=1"])).1.contains("Usage: tidegate"));
+}
+
 #[test]
 fn a_failed_start_tells_of_each_bad_plugin_once() {
     let (code, stderr) = refusal(&Setup::new().plugin("bad", b"garbage").plugin("worse", b"rubbish").committed("echo"));

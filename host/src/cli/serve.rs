@@ -4,10 +4,9 @@ use super::{ending, log};
 use crate::app::{App, Reread, StartError};
 use crate::config::{Address, Config, Endpoint, GIVE_UP_MS, LogFormat, check_name};
 use crate::plugin::Source;
-use crate::system::output;
-use crate::system::swap;
+use crate::system::{exit_code, output, swap};
+use clap::Args;
 use clap::builder::BoolishValueParser;
-use clap::{Args, error::ErrorKind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -92,7 +91,7 @@ impl Serve {
         let (print_config, filter, reread) = (self.print_config, self.log_filter(), self.reread());
         let (config, named) = match self.settings() {
             Ok(settings) => settings,
-            Err(error) => usage(&error),
+            Err(error) => return fail(exit_code::USAGE, &error),
         };
         if print_config {
             return print(&config);
@@ -103,7 +102,7 @@ impl Serve {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = match runtime.enable_all().event_interval(EVENT_INTERVAL).build() {
             Ok(runtime) => runtime,
-            Err(error) => return fail(&format!("starting threads: {error}")),
+            Err(error) => return fail(exit_code::FAILURE, &format!("starting threads: {error}")),
         };
         let lines_lost = log.lines_lost();
         let ended = runtime.block_on(async {
@@ -116,8 +115,8 @@ impl Serve {
         drop(log);
         match ended {
             Ok(ended) => ending::tell(&ended, format),
-            Err(StartError::Usage(text)) => usage(&text),
-            Err(StartError::CouldNotStart(error)) => fail(&format!("{error:#}")),
+            Err(StartError::Usage(text)) => fail(exit_code::USAGE, &text),
+            Err(StartError::CouldNotStart(error)) => fail(exit_code::FAILURE, &format!("{error:#}")),
         }
     }
 
@@ -168,18 +167,15 @@ impl Serve {
 }
 
 fn print(config: &Config) -> ExitCode {
+    let failed = |error: String| fail(exit_code::FAILURE, &error);
     match config.to_toml() {
-        Ok(text) => output::print(text).map_or_else(|error| fail(&error.to_string()), |()| ExitCode::SUCCESS),
-        Err(error) => fail(&format!("writing the configuration: {error}")),
+        Ok(text) => output::print(text).map_or_else(|error| failed(error.to_string()), |()| ExitCode::SUCCESS),
+        Err(error) => failed(format!("writing the configuration: {error}")),
     }
 }
 
-/// Ends with 2 and how to ask for help, as clap does for what it finds itself.
-fn usage(error: &str) -> ! {
-    super::command().error(ErrorKind::ValueValidation, error).exit()
-}
-
-fn fail(error: &str) -> ExitCode {
+/// Says what is wrong, once and without a usage, which would not help where the flags themselves are sound.
+fn fail(exit_code: u8, error: &str) -> ExitCode {
     log::say(&format!("error: {error}\n"));
-    ExitCode::FAILURE
+    ExitCode::from(exit_code)
 }
