@@ -60,6 +60,22 @@ fn a_failed_start_tells_of_each_bad_plugin_once() {
     }
 }
 
+/// A component that does not even compile shows that nothing was compiled before the port was found to be taken.
+#[test]
+fn a_port_that_is_taken_is_refused_before_anything_is_compiled() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap();
+    for (flag, words) in [("http", "http"), ("admin", "admin"), ("publish", "PUB"), ("frontend", "ROUTER")] {
+        let address = if words.starts_with(char::is_uppercase) { format!("tcp://{taken}") } else { taken.to_string() };
+        let setup = Setup::new().plugin("bad", b"garbage").committed("echo").with(&[&format!("--{flag}={address}")]);
+        assert_refused(setup, 1, &[&format!("error: binding {words} to {address}: address in use\n")]);
+    }
+    // Without a plugin that would answer there, nobody needs the frontend.
+    let host = Setup::new().committed("downcase").with(&[&format!("--frontend=tcp://{taken}")]).start();
+    assert_eq!(host.surface("frontend"), "none");
+    assert_eq!(host.stop(), 0);
+}
+
 #[test]
 fn several_policies_need_a_choice() {
     let echo = bytes("echo");

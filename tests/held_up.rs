@@ -140,6 +140,57 @@ fn a_start_waits_for_a_plugin_that_the_machine_has_no_time_for() {
     assert_eq!(process.wait().code(), Some(0));
 }
 
+/// Ctrl-C in a terminal is sent to the compiler as well.
+#[test]
+fn a_signal_during_the_compilation_of_a_start_is_its_quiet_end() {
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let setup = Setup::new().plugin("x", &uncompiled());
+        let mut process = Process::start(&mut setup.command());
+        let stopped = StoppedCompilers::of(process.id());
+        let compiler = stopped.wait_for_compiler(&[]);
+        signal(compiler, name);
+        stopped.release(compiler);
+        process.signal(name);
+        assert_eq!(process.wait().code(), Some(code), "{}", process.stderr());
+        // What the log said before that is no more than information.
+        let stderr = process.stderr();
+        assert!(stderr.lines().all(|line| line.contains(" INFO ")), "{stderr}");
+        assert_eq!(process.stdout(), "");
+    }
+}
+
+/// Its ports are taken from the beginning, but who comes too early is answered by what has been loaded by then.
+#[test]
+fn a_host_that_is_not_ready_answers_nobody_wrongly() {
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (http, frontend) = (free(), free());
+    let endpoint = format!("tcp://{frontend}");
+    let setup = Setup::new().plugin("x", &uncompiled()).committed("echo");
+    let setup = setup.with(&[&format!("--http={http}"), &format!("--frontend={endpoint}")]);
+    let mut process = Process::start(&mut setup.command());
+    let stopped = StoppedCompilers::of(process.id());
+    let compiler = stopped.wait_for_compiler(&[]);
+    let early = std::thread::spawn(move || {
+        let client = crate::harness::Client::at(&format!("http://{http}"));
+        client.request("GET", "/x/?param=AbC", None).map(|answer| answer.text().to_owned())
+    });
+    std::net::TcpStream::connect(frontend).expect_err("requests would be lost if no policy turned out to be there");
+    let second = Setup::new().committed("echo").with(&[&format!("--http={http}")]);
+    let mut second = Process::start(&mut second.command());
+    assert_eq!(second.wait().code(), Some(1));
+    assert!(second.stderr().contains("address in use"), "{}", second.stderr());
+    assert!(!early.is_finished(), "it was answered before the plugin was there");
+    assert_eq!(process.stdout(), "");
+    stopped.release(compiler);
+    drop(stopped);
+    assert_eq!(early.join().unwrap().unwrap(), ANSWER);
+    wait_up_to(LONG_PATIENCE, "the host", || {
+        process.stdout().contains(&format!("frontend {endpoint}\n")).then_some(())
+    });
+    process.signal("TERM");
+    assert_eq!(process.wait().code(), Some(0));
+}
+
 #[test]
 fn a_component_is_handed_in_though_the_file_of_its_name_goes_meanwhile() {
     let setup = Setup::new();

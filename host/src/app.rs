@@ -27,6 +27,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use surfaces::{FLUSH_MIN, Surfaces};
 use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// How long a signal may take to be noticed after what else it ended.
+const SIGNAL_PATIENCE: Duration = Duration::from_millis(50);
 
 /// The order in which hops are reported; those of other names come behind them.
 const REPORTED_HOPS: [&str; 8] =
@@ -40,6 +44,8 @@ pub enum StartError {
     Usage(String),
     /// Something could not be loaded or bound.
     CouldNotStart(anyhow::Error),
+    /// A signal ended it before it was ready; with the exit code for that.
+    Interrupted(u8),
 }
 
 impl From<anyhow::Error> for StartError {
@@ -81,7 +87,8 @@ pub struct App {
 }
 
 impl App {
-    /// Loads, then binds: nothing is bound before everything is known to fit together.
+    /// Binds, then loads, so that a port which is taken is told of before anything is compiled; serves nobody before
+    /// everything is known to fit together.
     ///
     /// `named` are the plugins of the command line; with those of the configuration they replace the scan of
     /// `./plugins`. `lines_lost` reads how many lines of the log were lost, by reason.
@@ -90,9 +97,30 @@ impl App {
         named: Vec<Source>,
         lines_lost: impl Fn() -> [(&'static str, u64); 2] + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
-        let supervisor = Supervisor::default();
         // First of all: a signal during a slow load must already end in order.
-        let signals = Signals::listen().context("listening to signals")?;
+        let mut signals = Signals::listen().context("listening to signals")?;
+        let assembled = tokio::select! {
+            biased;
+            exit_code = signals.stop() => return Err(StartError::Interrupted(exit_code)),
+            assembled = Self::assemble(config, named, lines_lost) => assembled,
+        };
+        match assembled {
+            Ok(assemble) => Ok(assemble(signals)),
+            // A terminal's Ctrl-C reaches the compiler too, whose death may be noticed first.
+            Err(error) => match timeout(SIGNAL_PATIENCE, signals.stop()).await {
+                Ok(exit_code) => Err(StartError::Interrupted(exit_code)),
+                Err(_) => Err(error),
+            },
+        }
+    }
+
+    /// All of the host but the signals that end it.
+    async fn assemble(
+        config: Config,
+        named: Vec<Source>,
+        lines_lost: impl Fn() -> [(&'static str, u64); 2] + Send + Sync + 'static,
+    ) -> Result<impl FnOnce(Signals) -> Self, StartError> {
+        let supervisor = Supervisor::default();
         let guard = |address| Guard::new(address, config.admin.token_file.as_deref());
         let guard = config.admin.address.0.map(guard).transpose().map_err(StartError::Usage)?;
         let curve_files = config.curve.files().map_err(StartError::Usage)?;
@@ -101,15 +129,6 @@ impl App {
         let engine = plugins::engine(&config, sources.len(), &supervisor)?;
         let seed = engine.seed();
         let slots = Arc::new(Slots::new(engine, config.clone(), scanned.is_some()));
-        plugins::load(&slots, sources, scanned.is_some()).await?;
-        let policy = match config.messaging.frontend.0 {
-            Some(_) => plugins::choose_policy(&slots, config.messaging.policy.as_deref())?,
-            None => None,
-        };
-        if let Some(policy) = &policy {
-            slots.set_policy(policy);
-        }
-
         let curve = curve_files.map(|(key, keys)| Curve::load(key, keys, &supervisor));
         let curve = curve.transpose().map_err(could_not_start)?;
         let ledger = Ledger::default();
@@ -123,7 +142,10 @@ impl App {
         http::add_public(&mut builder, token, tls).await?;
         http::add_admin(&mut builder, guard).await?;
         sockets::add_publisher(&mut builder)?;
-        sockets::add_broker(&mut builder, policy)?;
+        let frontend = sockets::reserve_frontend(&builder.config, &sources).await?;
+        plugins::load(&builder.slots, sources, scanned.is_some()).await?;
+        let policy = plugins::choose_policy(&builder.slots, &builder.config.messaging)?;
+        sockets::add_broker(&mut builder, policy, frontend)?;
         sockets::add_curve(&mut builder);
         builder.add_lost_lines(lines_lost);
         builder.add_deaths();
@@ -132,7 +154,19 @@ impl App {
         builder.start();
         let Builder { config, ledger, slots, surfaces, dead_letters, supervisor, draining, drain, .. } = builder;
         let config = Arc::new(config);
-        Ok(Self { config, ledger, slots, watch, surfaces, dead_letters, supervisor, draining, drain, grace, signals })
+        Ok(move |signals| Self {
+            config,
+            ledger,
+            slots,
+            watch,
+            surfaces,
+            dead_letters,
+            supervisor,
+            draining,
+            drain,
+            grace,
+            signals,
+        })
     }
 
     /// Its plugins, which can be swapped while it runs.

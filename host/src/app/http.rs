@@ -41,9 +41,6 @@ pub(super) async fn add_public(
 ) -> Result<(), StartError> {
     let hops = [PUBLIC, "transform", "handler"].map(|name| builder.ledger.hop(name));
     let address = builder.config.http.address.0;
-    if address.is_some() {
-        warn_of_room(&builder.config, &builder.slots);
-    }
     let settings = settings(&builder.config.http, builder.shares.http_max, true);
     let bind = async |address| Server::bind((PUBLIC, Side::Source), address, settings, tls, hops.to_vec()).await;
     let server = match address {
@@ -53,6 +50,7 @@ pub(super) async fn add_public(
     builder.surfaces.add(PUBLIC, server.clone());
     if let Some(server) = server {
         builder.at_start(move |builder| {
+            warn_of_room(&builder.config, &builder.slots);
             let http = &builder.config.http;
             let [hop, transform_hop, handler_hop] = hops;
             let public = Public {

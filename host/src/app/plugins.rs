@@ -2,7 +2,7 @@
 
 use super::{StartError, could_not_start};
 use crate::config::{self, Config};
-use crate::plugin::{self, Cache, Cause, Engine, ReplyPolicy, Role, Seed, Slot, Slots, Source, scan};
+use crate::plugin::{self, Cache, Cause, Engine, ReplyPolicy, Role, Seed, Slot, Slots, Source, component_names, scan};
 use crate::system::supervisor::Supervisor;
 use anyhow::Context;
 use futures_util::future::join_all;
@@ -77,25 +77,46 @@ pub(super) async fn load(slots: &Arc<Slots>, sources: Vec<Source>, scanned: bool
 
 /// Whether a plugin that answers the broker's requests is likely among these, as far as files say so before they are
 /// compiled.
-pub(super) async fn has_likely_policy(messaging: &config::Messaging, sources: &[Source]) -> bool {
-    if messaging.policy.is_some() {
+pub(super) async fn has_likely_policy(config: &Config, sources: &[Source]) -> bool {
+    if config.messaging.policy.is_some() {
         return true;
     }
     let role = format!("/{}@", ReplyPolicy::NAME);
     for source in sources {
+        let bytes_max = config.limits_of(&source.name).component_bytes_max;
         if let config::Place::File(file) = &source.place
-            && let Ok(bytes) = tokio::fs::read(file).await
-            && let Some((_, exports)) = component_names(&bytes)
-            && exports.iter().any(|export| export.contains(&role))
+            && exports(file, bytes_max).await.iter().any(|export| export.contains(&role))
         {
             return true;
         }
     }
-    Ok(())
+    false
 }
 
-/// The slot that answers the broker's requests: the one named; else `random-replies`, else the only reply policy.
-pub(super) fn choose_policy(slots: &Slots, named: Option<&str>) -> Result<Option<Arc<Slot>>, StartError> {
+/// What a component's file exports; nothing if it is none that will be loaded.
+async fn exports(file: &Path, bytes_max: u64) -> Vec<String> {
+    match tokio::fs::metadata(file).await {
+        Ok(found) if found.is_file() && found.len() <= bytes_max => {}
+        _ => return Vec::new(),
+    }
+    let bytes = tokio::fs::read(file).await.unwrap_or_default();
+    component_names(&bytes).map(|(_, exports)| exports).unwrap_or_default()
+}
+
+/// The slot that answers the broker's requests, if there is a frontend: the one named; else `random-replies`, else the
+/// only reply policy.
+pub(super) fn choose_policy(slots: &Slots, messaging: &config::Messaging) -> Result<Option<Arc<Slot>>, StartError> {
+    if messaging.frontend.0.is_none() {
+        return Ok(None);
+    }
+    let policy = policy_of(slots, messaging.policy.as_deref())?;
+    if let Some(policy) = &policy {
+        slots.set_policy(policy);
+    }
+    Ok(policy)
+}
+
+fn policy_of(slots: &Slots, named: Option<&str>) -> Result<Option<Arc<Slot>>, StartError> {
     let usage = |text: String| Err(StartError::Usage(text));
     let has_role = |slot: &Slot| slot.has_role(ReplyPolicy::NAME) == Some(true);
     if let Some(name) = named {

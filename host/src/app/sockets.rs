@@ -1,15 +1,15 @@
 //! The ZeroMQ side of a host: its sockets as configured, and what is told of them.
 
 use super::builder::Builder;
-use super::{StartError, could_not_start};
+use super::{StartError, could_not_start, plugins};
 use crate::config::{self, Config};
 use crate::flow::{Sink, Surface};
 use crate::messaging::broker::BrokerSurface;
 use crate::messaging::publisher::PublisherSurface;
 use crate::messaging::socket::endpoint::is_exposed;
 use crate::messaging::socket::ipc::{IpcAccess, group_number};
-use crate::messaging::{Broker, Publisher, broker, publisher};
-use crate::plugin::{PluginStage, ReplyPolicy, Slot};
+use crate::messaging::{Broker, Publisher, Reservation, broker, publisher};
+use crate::plugin::{PluginStage, ReplyPolicy, Slot, Source};
 use std::sync::Arc;
 
 const PUBLISH: &str = "publish";
@@ -39,8 +39,22 @@ pub(super) fn add_publisher(builder: &mut Builder) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Binds the ROUTER socket, if there is a plugin that answers what comes in by it.
-pub(super) fn add_broker(builder: &mut Builder, policy: Option<Arc<Slot>>) -> Result<(), StartError> {
+/// Takes the port of the ROUTER socket, if there is likely to be a plugin that answers there. Until that is loaded nobody
+/// may connect: without one there is no frontend, and requests would be lost.
+pub(super) async fn reserve_frontend(config: &Config, sources: &[Source]) -> Result<Option<Reservation>, StartError> {
+    let Some(endpoint) = &config.messaging.frontend.0 else { return Ok(None) };
+    if !plugins::has_likely_policy(config, sources).await {
+        return Ok(None);
+    }
+    Broker::reserve(endpoint).map(Some).map_err(could_not_start)
+}
+
+/// Binds the ROUTER socket, if there is a plugin that answers what comes in by it, at the port that was taken for it.
+pub(super) fn add_broker(
+    builder: &mut Builder,
+    policy: Option<Arc<Slot>>,
+    taken: Option<Reservation>,
+) -> Result<(), StartError> {
     let [policy_hop, schedule, reply] = ["policy", "schedule", "reply"].map(|name| builder.ledger.hop(name));
     builder.ledger.name_socket(FRONTEND, &reply);
     let Some(policy) = policy else {
@@ -59,6 +73,7 @@ pub(super) fn add_broker(builder: &mut Builder, policy: Option<Arc<Slot>>) -> Re
         curve: builder.curve.clone(),
     };
     let hops = broker::Hops { policy: policy_hop, schedule, reply, dead_letters: builder.dead_letters.clone() };
+    drop(taken);
     let broker = Broker::start(
         settings,
         Arc::new(PluginStage::<ReplyPolicy>::new(policy)),

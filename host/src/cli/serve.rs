@@ -117,6 +117,8 @@ impl Serve {
             Ok(ended) => ending::tell(&ended, format),
             Err(StartError::Usage(text)) => fail(exit_code::USAGE, &text),
             Err(StartError::CouldNotStart(error)) => fail(exit_code::FAILURE, &format!("{error:#}")),
+            // Whoever sent the signal knows why.
+            Err(StartError::Interrupted(exit_code)) => ExitCode::from(exit_code),
         }
     }
 

@@ -17,7 +17,7 @@ use self::core::BrokerCore;
 use super::curve::Curve;
 use super::socket::ipc::IpcAccess;
 use super::socket::statistics::SocketStatistics;
-use super::socket::{self, BindError};
+use super::socket::{self, BindError, Reservation};
 use crate::config;
 use crate::dead_letters::DeadLetters;
 use crate::flow::Stage;
@@ -71,7 +71,19 @@ pub struct Broker {
     broker_loop: JoinHandle<()>,
 }
 
+/// The kind of socket that a broker binds.
+const ROLE: &str = "ROUTER";
+
 impl Broker {
+    /// Takes the port of a frontend that is opened later.
+    ///
+    /// # Errors
+    /// When the endpoint cannot be bound.
+    pub fn reserve(endpoint: &str) -> Result<Reservation, BindError> {
+        let failed = |cause| BindError { role: ROLE, endpoint: endpoint.to_owned(), cause };
+        Reservation::of(endpoint).map_err(failed)
+    }
+
     /// Binds the frontend; calls of the policy run on its thread or on `runtime`.
     ///
     /// # Errors
@@ -100,7 +112,7 @@ impl Broker {
         };
         let open = move || BrokerLoop::open(&settings, parts);
         let (broker_loop, endpoint) = socket::spawn_owner((supervisor, "broker"), open, BrokerLoop::run)
-            .map_err(|cause| BindError { role: "ROUTER", endpoint, cause })?;
+            .map_err(|cause| BindError { role: ROLE, endpoint, cause })?;
         Ok(Self { endpoint, control, statistics, broker_loop })
     }
 

@@ -14,5 +14,5 @@ pub use broker::{Broker, BrokerControl};
 pub use curve::{AuthorizedKeys, ClientKeys, Curve};
 pub use publisher::{Publisher, QueueFull};
 pub use socket::endpoint::check_peer;
-pub use socket::{BindError, PeerStatistics, SocketStatistics};
+pub use socket::{BindError, PeerStatistics, Reservation, SocketStatistics};
 pub use zmq_sys::accept::accept_below;

@@ -7,11 +7,13 @@ pub(crate) mod monitor;
 mod multipart;
 pub(crate) mod reading;
 mod refusals;
+mod reservation;
 pub(crate) mod statistics;
 
 pub(crate) use multipart::{
     Frames, Received, frames_bytes, receive, receive_from, receive_into, receive_now, send, send_frames,
 };
+pub use reservation::Reservation;
 pub use statistics::{PeerStatistics, SocketStatistics};
 
 use crate::config::{BACKLOG, PEER_TEXT_LOG_BYTES_MAX};

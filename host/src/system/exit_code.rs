@@ -10,7 +10,7 @@ pub const USAGE: u8 = 2;
 pub const ABANDONED: u8 = 3;
 /// A part of the host died, and the host ended for that: whoever started it starts it again.
 pub const PART_DIED: u8 = 4;
-/// A second SIGINT ended it at once: 128 and the number of the signal, as shells have it.
+/// A second SIGINT ended it at once, or one ended a start before it was ready: 128 and the number of the signal, as shells have it.
 pub const INTERRUPTED: u8 = 130;
-/// A second SIGTERM ended it at once.
+/// A second SIGTERM ended it at once, or one ended a start before it was ready.
 pub const TERMINATED: u8 = 143;

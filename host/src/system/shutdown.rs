@@ -42,11 +42,17 @@ impl Signals {
         }
     }
 
+    /// The next signal to stop, as the exit code of who ends for it at once. A SIGHUP that comes meanwhile is left to
+    /// [`Self::next`].
+    pub async fn stop(&mut self) -> u8 {
+        tokio::select! {
+            _ = self.interrupt.recv() => INTERRUPTED,
+            _ = self.terminate.recv() => TERMINATED,
+        }
+    }
+
     /// Waits for a second signal to stop, and ends the process at once when it comes.
     pub async fn exit_at_second(mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => exit(INTERRUPTED.into()),
-            _ = self.terminate.recv() => exit(TERMINATED.into()),
-        }
+        exit(self.stop().await.into());
     }
 }

@@ -67,8 +67,10 @@ async fn rounds_until_signal(
 ) -> anyhow::Result<Live> {
     let mut signals = Signals::listen().context("listening to signals")?;
     tokio::select! {
-        failed = rounds(&folder, workbench, &mut live) => return Err(failed),
+        // A signal ends the start of the own host too, which then has failed.
+        biased;
         () = async { while signals.next().await != Ask::Stop {} } => {}
+        failed = rounds(&folder, workbench, &mut live) => return Err(failed),
         () = over.cancelled() => {}
     }
     live.end().await;

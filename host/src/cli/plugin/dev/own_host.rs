@@ -66,6 +66,7 @@ impl OwnHost {
         let app = App::build(config, named, lines_lost).await.map_err(|error| match error {
             StartError::Usage(text) => anyhow!("{text}"),
             StartError::CouldNotStart(error) => error,
+            StartError::Interrupted(_) => anyhow!("a signal ended its start"),
         })?;
         let slots = app.slots();
         let mut run = Box::pin(app.run(reread));
