@@ -77,6 +77,20 @@ fn a_port_that_is_taken_is_refused_before_anything_is_compiled() {
 }
 
 #[test]
+fn each_route_is_told_at_the_start() {
+    let host = Setup::new().committed("downcase").committed("upcase").committed("echo").start();
+    let stdout = host.process.stdout();
+    let routes: Vec<_> = stdout.lines().filter_map(|line| line.strip_prefix("route ")).collect();
+    let http = host.surface("http");
+    assert_eq!(routes, [format!("{http}/downcase/"), format!("{http}/upcase/")], "{stdout}");
+    for route in routes {
+        let answer = Client::at(route).request("GET", "?param=AbC", None).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
 fn several_policies_need_a_choice() {
     let echo = bytes("echo");
     let setup = Setup::new().plugin("a", &echo).plugin("b", &echo);

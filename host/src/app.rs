@@ -177,7 +177,7 @@ impl App {
     /// Serves until a signal, an order or the death of one of its parts, then ends in order. A SIGHUP has the
     /// configuration `reread`, and compared with what is in force.
     pub async fn run(mut self, reread: Reread) -> Ended {
-        self.surfaces.announce();
+        self.surfaces.announce(&http::routes(&self.surfaces, &self.slots));
         let polls = poll(&self.slots, &self.supervisor);
 
         notice::ready();

@@ -55,7 +55,7 @@ def main() -> None:
         log, running = Path(work, "prometheus.log"), []
         try:
             running.append(subprocess.Popen(command, cwd=work, stdout=subprocess.PIPE, text=True))
-            lines = [running[0].stdout.readline() for _ in range(5)]
+            lines = list(iter(running[0].stdout.readline, "ready\n"))
             surfaces = dict(line.split() for line in lines if " " in line)
             urllib.request.urlopen(f"{surfaces['http']}/{plugin.stem}/?param=x", timeout=10).read()
             config = (rules / "prometheus.yml").read_text()

@@ -1,13 +1,14 @@
 //! The HTTP side of a host: its two surfaces as configured, and what they serve.
 
 use super::builder::Builder;
+use super::surfaces::Surfaces;
 use super::{StartError, could_not_start};
 use crate::config::{self, Config, Limits};
 use crate::flow::Side;
 use crate::http::admin::{Admin, AdminParts, Guard, Observed};
 use crate::http::public::Public;
 use crate::http::{Admission, InFlightBudget, OverloadDetector, Server, ServerSettings, Timeouts, Tls, Token};
-use crate::plugin::Slots;
+use crate::plugin::{HttpHandler, Role, Slot, Slots, Transform};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,6 +74,15 @@ pub(super) async fn add_public(
         });
     }
     Ok(())
+}
+
+/// The URLs of the plugins that answer HTTP.
+pub(super) fn routes(surfaces: &Surfaces, slots: &Slots) -> Vec<String> {
+    let Some(public) = surfaces.all().into_iter().find(|surface| surface.name() == PUBLIC) else { return Vec::new() };
+    let answers =
+        |slot: &Arc<Slot>| [Transform::NAME, HttpHandler::NAME].iter().any(|role| slot.has_role(*role) == Some(true));
+    let routed = slots.all().into_iter().filter(answers);
+    routed.map(|slot| format!("{}/{}/", public.endpoint(), slot.name())).collect()
 }
 
 /// Binds the admin surface, if it has an address and so a `guard`, and has it show and change everything.

@@ -24,14 +24,15 @@ impl Surfaces {
         self.0.iter().filter_map(|(_, surface)| surface.clone()).collect()
     }
 
-    /// One line per surface, then `ready`.
-    pub(super) fn announce(&self) {
+    /// One line per surface, one per route below the public HTTP surface, then `ready`.
+    pub(super) fn announce(&self, routes: &[String]) {
         let endpoint = |surface: &Option<Arc<dyn Surface>>| {
             surface.as_ref().map_or("none".to_owned(), |surface| surface.endpoint())
         };
         let lines: String = self.0.iter().map(|(name, surface)| format!("{name} {}\n", endpoint(surface))).collect();
+        let routes: String = routes.iter().map(|route| format!("route {route}\n")).collect();
         // Whoever started the host may have closed its output; that is no reason not to serve.
-        let _ = try_print(lines + "ready\n");
+        let _ = try_print(lines + &routes + "ready\n");
     }
 
     /// Ends all surfaces of one side at the same time, by `deadline` but for what is on its way out. Says how much they
