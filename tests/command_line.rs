@@ -90,6 +90,31 @@ fn each_route_is_told_at_the_start() {
     assert_eq!(host.stop(), 0);
 }
 
+/// As cargo and the like, in the folder that one is in.
+#[test]
+fn a_guest_is_that_of_the_working_directory() {
+    for command in ["build", "test", "check", "dev"] {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = directory.path().join("empty");
+        std::fs::create_dir(&folder).unwrap();
+        let mut process = Process::start(tidegate().current_dir(&folder).args(["plugin", command]));
+        if command == "dev" {
+            // It waits for the folder to become a guest.
+            wait_for("a failed build", || process.stdout().contains("build failed").then_some(()));
+            process.signal("INT");
+            process.wait();
+            assert!(
+                process.stdout().contains(". is no guest") || process.stdout().contains("empty is no guest"),
+                "{}",
+                process.stdout()
+            );
+        } else {
+            assert_eq!(process.wait().code(), Some(1));
+            assert!(process.stderr().contains("is no guest: it has no Cargo.toml"), "{command}: {}", process.stderr());
+        }
+    }
+}
+
 #[test]
 fn several_policies_need_a_choice() {
     let echo = bytes("echo");

@@ -33,6 +33,7 @@ const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Build {
     /// The guest's folder
+    #[arg(default_value = ".")]
     dir: PathBuf,
     /// Where the component goes [default: beside DIR, named after it]
     #[arg(short, long, value_name = "FILE")]

@@ -1,6 +1,7 @@
 //! `tidegate plugin check`: takes a file through the same stages as the host, and tells what it found.
 
-use super::workbench::{ComponentFile, Workbench, block_on};
+use super::test::Subject;
+use super::workbench::{Workbench, block_on};
 use crate::cli::compile_cache::CacheFlag;
 use crate::cli::output::progress::Stderr;
 use crate::plugin::Plugin;
@@ -13,8 +14,9 @@ use std::process::ExitCode;
 /// The flags of `plugin check`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Check {
-    /// The component
-    file: PathBuf,
+    /// The component, or the folder of a guest, which is built first
+    #[arg(value_name = "FILE|DIR", default_value = ".")]
+    path: PathBuf,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -39,10 +41,13 @@ struct CheckReport {
 
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let component = ComponentFile::at(self.file.clone())?;
+        let subject = Subject::of(&self.path)?;
         let workbench = Workbench::new(self.cache.into(), None, Stderr::Alone);
-        let plugin = block_on(workbench.load(&component, BTreeMap::new(), None))?;
-        let report = CheckReport::new(component.name, &plugin);
+        let report = block_on(async {
+            let component = subject.component().await?;
+            let plugin = workbench.load(&component, BTreeMap::new(), None).await?;
+            Ok(CheckReport::new(component.name, &plugin))
+        })?;
         if self.json {
             print(serde_json::to_string_pretty(&report)? + "\n")?;
         } else {

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Dev {
     /// The guest's folder, as `plugin build` takes it
+    #[arg(default_value = ".")]
     dir: PathBuf,
     /// The plugin's name, which is its route [default: the folder's name]
     #[arg(long)]

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Test {
     /// The component, or the folder of a guest, which is built first
-    #[arg(value_name = "FILE|DIR")]
+    #[arg(value_name = "FILE|DIR", default_value = ".")]
     path: PathBuf,
     /// Examples to try instead of those that the component carries
     #[arg(long, value_name = "FILE")]
@@ -90,13 +90,15 @@ impl Test {
 }
 
 /// What is tried.
-enum Subject {
+pub(super) enum Subject {
     File(ComponentFile),
     Folder(SourceFolder),
 }
 
 impl Subject {
-    fn of(path: &Path) -> anyhow::Result<Self> {
+    /// # Errors
+    /// When the path can be no plugin's.
+    pub(super) fn of(path: &Path) -> anyhow::Result<Self> {
         if path.is_dir() {
             return Ok(Self::Folder(SourceFolder::new(path, None)?));
         }
@@ -104,7 +106,10 @@ impl Subject {
     }
 
     /// The component, which a folder is built to.
-    async fn component(&self) -> anyhow::Result<ComponentFile> {
+    ///
+    /// # Errors
+    /// When the folder does not build.
+    pub(super) async fn component(&self) -> anyhow::Result<ComponentFile> {
         match self {
             Self::File(component) => Ok(component.clone()),
             Self::Folder(folder) => folder.build().await,
