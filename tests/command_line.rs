@@ -50,6 +50,19 @@ fn what_is_wrong_with_a_configuration_is_said_in_one_line() {
 }
 
 #[test]
+fn a_component_in_the_place_of_a_subcommand_is_taken_for_a_plugin() {
+    for component in ["x.wasm", "plugins/downcase.wasm", "oci://ghcr.io/team/x:1"] {
+        let mut process = Process::start(tidegate().arg(component));
+        assert_eq!(process.wait().code(), Some(2));
+        let words = format!("did you mean --plugin {component}?");
+        assert!(process.stderr().contains(&words), "{}", process.stderr());
+    }
+    let mut process = Process::start(tidegate().arg("plugn"));
+    assert_eq!(process.wait().code(), Some(2));
+    assert!(!process.stderr().contains("--plugin"), "{}", process.stderr());
+}
+
+#[test]
 fn a_failed_start_tells_of_each_bad_plugin_once() {
     let (code, stderr) = refusal(&Setup::new().plugin("bad", b"garbage").plugin("worse", b"rubbish").committed("echo"));
     assert_eq!(code, 1);

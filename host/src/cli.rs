@@ -72,7 +72,7 @@ pub fn command() -> clap::Command {
 /// Does what the command line says, and gives the exit code, one of [`exit_code`].
 pub fn run() -> ExitCode {
     environment::forget_empty();
-    let result = Cli::try_parse().map_or_else(|said| answer(&with_variable(said)), Cli::run);
+    let result = Cli::try_parse().map_or_else(|said| answer(&with_variable(with_plugin_flag(said))), Cli::run);
     result.unwrap_or_else(|error| {
         note(format_args!("error: {error:#}"));
         ExitCode::from(exit_code::FAILURE)
@@ -88,6 +88,23 @@ fn answer(said: &clap::Error) -> anyhow::Result<ExitCode> {
         unless_unread(written)?;
     }
     Ok(code)
+}
+
+/// Names the flag where a component stands in the place of a subcommand.
+fn with_plugin_flag(mut said: clap::Error) -> clap::Error {
+    use clap::error::{ContextKind, ContextValue};
+    let is_component = |text: &str| text.ends_with(".wasm") || text.starts_with("oci://");
+    let found =
+        [ContextKind::InvalidSubcommand, ContextKind::InvalidArg].into_iter().find_map(|kind| match said.get(kind) {
+            Some(ContextValue::String(text)) if is_component(text) => Some(text.clone()),
+            _ => None,
+        });
+    if let Some(component) = found {
+        said.remove(ContextKind::SuggestedSubcommand);
+        let told = format!("did you mean --plugin {component}?");
+        said.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![told.into()]));
+    }
+    said
 }
 
 /// Names the variable too where a wrong value came from the environment: clap speaks of the flag alone.
