@@ -138,6 +138,18 @@ fn a_seed_and_settings_are_as_in_a_host() {
 }
 
 #[test]
+fn bounds_are_those_that_the_flags_say() {
+    let upcase = component("upcase");
+    call(&upcase, &["a", "--limit", "output_bytes_max=2"]).failed(&["output_bytes_max 2"]);
+    call(&upcase, &["a", "--limit", "output_bytes_max=2", "--limit", "output_bytes_max=100"])
+        .answered(b"upper case of a is A");
+    let ended = call(&upcase, &["a", "--limit", "output=2"]);
+    assert_eq!(ended.code, Some(2));
+    ended.says(&["--limit", "unknown field `output`"]);
+    call(Path::new("nobody"), &["a", "--limit", "calls_max=1"]).failed(&["nobody is the name of a plugin", "--limit"]);
+}
+
+#[test]
 fn what_is_no_file_is_the_name_of_a_plugin() {
     let directory = tempfile::tempdir().unwrap();
     call(Path::new("nowhere.wasm"), &["a"]).failed(&["nowhere.wasm is refused: read: ", "No such file"]);

@@ -103,6 +103,42 @@ fn each_route_is_told_at_the_start() {
     assert_eq!(host.stop(), 0);
 }
 
+#[test]
+fn bounds_settings_and_hosts_of_a_plugin_are_flags_too() {
+    let telling = crate::fixtures::telling_setting("greeting");
+    let config =
+        "[plugins.greet.settings]\ngreeting = 'from the file'\n[plugins.downcase.limits]\noutput_bytes_max = 1";
+    let setup = Setup::new().plugin("greet", &telling).plugin("terse", &telling).committed("downcase").config(config);
+    let flags = [
+        "--setting=greet.greeting=from=a flag",
+        "--setting=terse.greeting=abc",
+        "--limit=output_bytes_max=2",
+        "--limit=downcase.output_bytes_max=100",
+        "--limit=greet.output_bytes_max=100",
+    ];
+    let host = setup.with(&flags).start();
+    assert_eq!(host.get("/greet/?param=x").text(), "from=a flag");
+    assert_eq!(host.get("/downcase/?param=AbC").status, 200);
+    let refused = host.get("/terse/?param=x");
+    assert!(refused.status == 502 && refused.text().contains("output_bytes_max 2"), "{}", refused.text());
+    assert_eq!(host.stop(), 0);
+    let printed =
+        Setup::new().with(&["--outbound=fetch=api.example.com", "--limit=fetch.call_deadline_ms=5s", "--print-config"]);
+    let mut process = Process::start(&mut printed.command());
+    assert_eq!(process.wait().code(), Some(0), "{}", process.stderr());
+    for line in ["[plugins.fetch]", "outbound = [\"api.example.com\"]", "call_deadline_ms = 5000"] {
+        assert!(process.stdout().contains(line), "{line} is not in\n{}", process.stdout());
+    }
+    for (flag, words) in [
+        ("--limit=fetch.calls=1", ["--limit", "unknown field `calls`"]),
+        ("--limit=call_deadline_ms=2h", ["--limit", "7200000 is not between 1 and 3600000"]),
+        ("--setting=greeting=x", ["--setting", "PLUGIN.KEY=VALUE"]),
+        ("--outbound=fetch=http://x", ["--outbound", "`http://x` is no host"]),
+    ] {
+        assert_refused(Setup::new().with(&[flag]), 2, &words);
+    }
+}
+
 /// As cargo and the like, in the folder that one is in.
 #[test]
 fn a_guest_is_that_of_the_working_directory() {

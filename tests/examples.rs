@@ -16,6 +16,24 @@ fn promising(examples: &str) -> Vec<u8> {
 }
 
 #[test]
+fn the_command_tries_with_the_settings_and_bounds_that_it_is_given() {
+    let directory = tempfile::tempdir().unwrap();
+    let [component, examples] = ["greet.wasm", "greet.toml"].map(|name| directory.path().join(name));
+    std::fs::write(&component, crate::fixtures::telling_setting("greeting")).unwrap();
+    std::fs::write(&examples, "[[transform]]\nname = 'greets'\ninput.body = 'x'\nexpect.body = 'good day'").unwrap();
+    for (flags, code) in [
+        (&["--setting", "greeting=good day"] as &[&str], 0),
+        (&["--setting", "greeting=good night"], 1),
+        (&["--setting", "greeting=good day", "--limit", "output_bytes_max=2"], 1),
+    ] {
+        let mut command = tidegate();
+        command.args(["plugin", "test"]).arg(&component).arg("--examples").arg(&examples);
+        let mut process = Process::start(command.args(flags));
+        assert_eq!(process.wait().code(), Some(code), "{flags:?}: {}{}", process.stdout(), process.stderr());
+    }
+}
+
+#[test]
 fn one_miss_refuses_the_load_with_the_difference() {
     let host = Setup::new().committed("downcase").start();
     let refused = host.admin_request("PUT", "/plugins/downcase", Some(&promising(MISSING)));

@@ -10,14 +10,15 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 37] = [
+const DIRECTIONS: [(&str, &[&str]); 38] = [
     ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system"]),
     ("cli", &["app", "clients", "dead_letters", "flow", "http", "ledger", "messaging", "oci", "plugin", "system"]),
     ("cli::dead_letters", &["compile_cache", "log", "output"]),
     ("cli::plugin", &["compile_cache", "ending", "log", "output"]),
     ("cli::plugin::build", &["sources"]),
-    ("cli::plugin::call", &["admin", "workbench"]),
+    ("cli::plugin::call", &["admin", "bounds", "workbench"]),
     ("cli::plugin::dev", &["admin", "changes", "source_folder", "test", "workbench"]),
+    ("cli::serve", &["ending", "log"]),
     ("clients", &["append", "messaging", "system"]),
     ("clients::subscriber", &["handshake", "line", "log_file"]),
     ("config::plugin", &["limits", "place"]),

@@ -1,6 +1,7 @@
 //! `tidegate plugin`: what a plugin's author needs, and whoever runs a host.
 
 mod admin;
+mod bounds;
 mod build;
 mod call;
 mod changes;

@@ -1,5 +1,7 @@
 //! `tidegate` without a subcommand: flags and environment over the configuration file, then the host.
 
+mod plugin_flags;
+
 use super::{ending, log};
 use crate::app::{App, Reread, StartError};
 use crate::config::{Address, Config, Endpoint, GIVE_UP_MS, LogFormat, check_name};
@@ -7,6 +9,7 @@ use crate::plugin::Source;
 use crate::system::{exit_code, output, swap};
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use plugin_flags::PluginFlags;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -26,6 +29,8 @@ pub(super) struct Serve {
     /// A TOML file with any of the settings; --print-config shows them all
     #[arg(long, value_name = "FILE", env = "TIDEGATE_CONFIG")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    plugin_flags: PluginFlags,
     /// Where HTTP listens, or none [default: 127.0.0.1:5000]
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_HTTP")]
     http: Option<Address>,
@@ -164,6 +169,7 @@ impl Serve {
         for source in &named {
             config.plugins.entry(source.name.clone()).or_default().path = Some(source.place.clone());
         }
+        self.plugin_flags.lay_over(&mut config);
         Ok((config, named))
     }
 }

@@ -6,6 +6,7 @@ pub use duration::timeout;
 pub(super) use duration::{milliseconds, milliseconds_if_any};
 
 use serde::{Deserialize, Deserializer, Serialize};
+use std::str::FromStr;
 
 /// Says each bound once: its doc, type, default, and the check of what the configuration says.
 macro_rules! limits {
@@ -37,6 +38,13 @@ macro_rules! limits {
             /// These bounds where they are set, those of `below` elsewhere.
             pub fn over(&self, below: &Limits) -> Limits {
                 Limits { $($name: self.$name.unwrap_or(below.$name),)* }
+            }
+        }
+
+        impl LimitsLayer {
+            /// These bounds where the layer above sets none.
+            pub fn under(self, above: Self) -> Self {
+                Self { $($name: above.$name.or(self.$name),)* }
             }
         }
 
@@ -77,6 +85,21 @@ limits! {
     compile_ms_max: u64 = 60_000, "milliseconds_if_any::<_, _, 1, 3_600_000>";
     /// What the compiler may take; a component that takes more is refused.
     compile_memory_bytes_max: u64 = 2 << 30, "between::<_, _, 268_435_456, 1_099_511_627_776>";
+}
+
+/// One bound, as a flag says it: `KEY=VALUE`.
+impl FromStr for LimitsLayer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((key, value)) = text.split_once('=') else {
+            return Err(format!("`{text}` is not KEY=VALUE, such as call_deadline_ms=5s"));
+        };
+        let number = value.parse().map(toml::Value::Integer);
+        let value = number.unwrap_or_else(|_| toml::Value::String(value.to_owned()));
+        let bounds = toml::Table::from_iter([(key.to_owned(), value)]);
+        bounds.try_into().map_err(|error: toml::de::Error| format!("{key}: {}", error.message()))
+    }
 }
 
 /// Reads a number and holds it to its range while the parser still knows the line.

@@ -6,6 +6,8 @@ mod input;
 mod running_host;
 mod trace;
 
+pub(super) use input::pair;
+
 use super::admin::Admin;
 use anyhow::{bail, ensure};
 use clap::{Args, ValueEnum};
@@ -53,7 +55,7 @@ impl Call {
         crate::config::check_name(&callee).map_err(anyhow::Error::msg)?;
         ensure!(
             guest.are_default(),
-            "--setting, --seed and --trace are for a component's file, and {callee} is the name of a plugin: its host \
+            "--setting, --limit, --seed and --trace are for a component's file, and {callee} is the name of a plugin: its host \
              decides on them"
         );
         running_host::call(&callee, role, given, &admin)?;

@@ -4,6 +4,7 @@ use super::test::Subject;
 use super::workbench::{Workbench, block_on};
 use crate::cli::compile_cache::CacheFlag;
 use crate::cli::output::progress::Stderr;
+use crate::config::Limits;
 use crate::plugin::Plugin;
 use crate::system::output::print;
 use clap::Args;
@@ -42,7 +43,7 @@ struct CheckReport {
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let subject = Subject::of(&self.path)?;
-        let workbench = Workbench::new(self.cache.into(), None, Stderr::Alone);
+        let workbench = Workbench::new(self.cache.into(), Limits::default(), None, Stderr::Alone);
         let report = block_on(async {
             let component = subject.component().await?;
             let plugin = workbench.load(&component, BTreeMap::new(), None).await?;

@@ -8,13 +8,14 @@ use super::source_folder::SourceFolder;
 use super::test::{Tested, line};
 use super::workbench::Workbench;
 use crate::cli::output::progress::Stderr;
-use crate::config::{Address, GIVE_UP_MS};
+use crate::config::{Address, GIVE_UP_MS, Limits};
 use crate::system::output::{note, try_print};
 use crate::system::shutdown::{Ask, Signals};
 use anyhow::Context;
 use clap::Args;
 use live::{Live, Swapped};
 use own_host::HostFlags;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -46,7 +47,7 @@ impl Dev {
         let folder = SourceFolder::new(&self.dir, self.name)?;
         let over = CancellationToken::new();
         let flags = HostFlags::read(self.host_flags)?;
-        let workbench = Workbench::new(flags.cache(), None, Stderr::WithLog);
+        let workbench = Workbench::new(flags.cache(), Limits::default(), None, Stderr::WithLog);
         let live = match self.host {
             Some(address) => Live::in_running_host(folder.name(), address, self.token_file),
             None => Live::in_own_host(flags, over.clone()),
@@ -103,7 +104,7 @@ async fn round(folder: &SourceFolder, workbench: &Workbench, live: &mut Live) ->
         Ok(component) => component,
         Err(error) => return Ok(format!("build failed after {build_ms} ms: {error:#}; {live}")),
     };
-    let tested = match Tested::of(workbench, &component, None).await {
+    let tested = match Tested::of(workbench, &component, BTreeMap::new(), None).await {
         Ok(tested) => tested,
         Err(error) => return Ok(format!("built {build_ms} ms, not tested: {error:#}; {live}")),
     };

@@ -1,5 +1,7 @@
 //! `tidegate plugin test`: tries a component, or what a folder builds to, on its examples, and tells of each.
 
+use super::bounds::Bounds;
+use super::call::pair;
 use super::changes::{Changes, WatchedSources};
 use super::source_folder::SourceFolder;
 use super::workbench::{ComponentFile, Workbench, block_on};
@@ -23,6 +25,11 @@ pub(in crate::cli) struct Test {
     /// Examples to try instead of those that the component carries
     #[arg(long, value_name = "FILE")]
     examples: Option<PathBuf>,
+    /// A setting that the guest reads through wasi:config/store. Repeatable
+    #[arg(long = "setting", value_name = "K=V", value_parser = pair)]
+    settings: Vec<(String, String)>,
+    #[command(flatten)]
+    bounds: Bounds,
     /// Try again whenever the component (or a file of the folder) or the examples change, until Ctrl-C
     #[arg(long)]
     watch: bool,
@@ -32,7 +39,7 @@ pub(in crate::cli) struct Test {
 
 impl Test {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let workbench = Workbench::new(self.cache.clone().into(), None, Stderr::Alone);
+        let workbench = Workbench::new(self.cache.clone().into(), self.bounds.limits(), None, Stderr::Alone);
         let subject = Subject::of(&self.path)?;
         block_on(async {
             if self.watch {
@@ -46,7 +53,8 @@ impl Test {
     /// Whether all examples passed.
     async fn try_once(&self, subject: &Subject, workbench: &Workbench) -> anyhow::Result<bool> {
         let component = subject.component().await?;
-        let tested = Tested::of(workbench, &component, self.examples.as_deref()).await?;
+        let settings = self.settings.iter().cloned().collect();
+        let tested = Tested::of(workbench, &component, settings, self.examples.as_deref()).await?;
         let Some(tested) = tested else {
             bail!(
                 "{} carries no examples: put an examples.toml into its folder and build it again, or name one with \
@@ -132,6 +140,7 @@ impl Tested {
     pub(super) async fn of(
         workbench: &Workbench,
         component: &ComponentFile,
+        settings: BTreeMap<String, String>,
         examples: Option<&Path>,
     ) -> anyhow::Result<Option<Self>> {
         let examples = match examples {
@@ -142,7 +151,7 @@ impl Tested {
             None => carried(&component.path)?,
         };
         // Loaded without its examples: here the outcome of each is reported, not only the first that fails.
-        let plugin = workbench.load(component, BTreeMap::new(), Some(Examples::default())).await?;
+        let plugin = workbench.load(component, settings, Some(Examples::default())).await?;
         let Some(examples) = examples else { return Ok(None) };
         Ok(Some(Self { count: examples.count(), outcomes: examples.try_on(&plugin).await }))
     }

@@ -42,9 +42,9 @@ pub(super) struct Workbench {
 }
 
 impl Workbench {
-    pub(super) fn new(cache: config::Cache, seed: Option<u64>, stderr: Stderr) -> Self {
-        let (limits, seed) = (Limits::default(), Seed::new(seed));
-        Self { limits, seed, stderr, cache, engine: OnceCell::new(), engine_with_debug_info: OnceCell::new() }
+    pub(super) fn new(cache: config::Cache, limits: Limits, seed: Option<u64>, stderr: Stderr) -> Self {
+        let (engine, engine_with_debug_info) = Default::default();
+        Self { limits, seed: Seed::new(seed), stderr, cache, engine, engine_with_debug_info }
     }
 
     /// Loads a component with settings for the guest. `examples` stand in for those that it carries.

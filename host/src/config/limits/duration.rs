@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn a_length_of_time_has_units() {
-        for (text, ms) in [("250ms", 250), ("5s", 5_000), ("10m", 600_000), ("1h 30m", 5_400_000), ("1h30m", 5_400_000)] {
+        for (text, ms) in [("250ms", 250), ("5s", 5_000), ("10m", 600_000), ("1h 30m", 5_400_000), ("1h30m", 5_400_000)]
+        {
             assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
         for text in ["", "5", "-5s", "soon", "5 parsecs", "s"] {

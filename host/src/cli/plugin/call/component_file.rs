@@ -6,6 +6,7 @@ use crate::cli::compile_cache::CacheFlag;
 use crate::cli::output::outcome::{FILTERED, Outcome, head};
 use crate::cli::output::progress::Stderr;
 use crate::cli::output::render::{field, printable};
+use crate::cli::plugin::bounds::Bounds;
 use crate::cli::plugin::workbench::{ComponentFile, Workbench, block_on};
 use crate::plugin::{CallError, Examples, Message, ReplyPolicy, Role, SingleCall, Transform};
 use crate::system::output::print;
@@ -32,6 +33,8 @@ pub(super) struct GuestFlags {
     /// With FILE: a setting that the guest reads through wasi:config/store. Repeatable
     #[arg(long = "setting", value_name = "K=V", value_parser = pair)]
     settings: Vec<(String, String)>,
+    #[command(flatten)]
+    bounds: Bounds,
     /// With FILE: make its chance and its clocks repeatable; the answer is that to the first message of a host with
     /// this seed
     #[arg(long, value_name = "N")]
@@ -46,7 +49,7 @@ pub(super) struct GuestFlags {
 impl GuestFlags {
     /// Whether nothing of it was asked for.
     pub(super) fn are_default(&self) -> bool {
-        self.settings.is_empty() && self.seed.is_none() && !self.trace
+        self.settings.is_empty() && self.bounds.are_default() && self.seed.is_none() && !self.trace
     }
 }
 
@@ -63,7 +66,7 @@ pub(super) fn call(
 ) -> anyhow::Result<ExitCode> {
     let component = ComponentFile::at(file.to_owned())?;
     let trace = guest.trace.then(CallTrace::start);
-    let workbench = Workbench::new(guest.cache.into(), guest.seed, Stderr::Alone);
+    let workbench = Workbench::new(guest.cache.into(), guest.bounds.limits(), guest.seed, Stderr::Alone);
     block_on(async {
         let began = Instant::now();
         // Without its examples: an author calls what misses them.

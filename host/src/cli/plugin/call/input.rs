@@ -103,7 +103,7 @@ fn standard_input() -> anyhow::Result<Vec<u8>> {
 ///
 /// # Errors
 /// When there is no `=` in it.
-pub(super) fn pair(text: &str) -> Result<(String, String), String> {
+pub(in crate::cli::plugin) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err(format!("`{text}` is no K=V")),
