@@ -2,6 +2,7 @@
 
 use crate::harness::{LONG_PATIENCE, Process, Setup, bytes, tidegate, wait_up_to};
 use std::os::unix::net::UnixDatagram;
+use std::time::{Duration, Instant};
 
 /// Exit code, stdout and stderr of a command.
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -78,18 +79,67 @@ fn a_service_manager_that_is_gone_stops_nothing() {
     assert_eq!(process.wait().code(), Some(0), "{}", process.stderr());
 }
 
+/// What bash is offered behind these words.
+fn offered(words: &[&str], environment: &[(&str, &str)]) -> Vec<String> {
+    let mut command = tidegate();
+    command.env("TIDEGATE_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+    command.env("_CLAP_IFS", "\n").envs(environment.iter().copied());
+    let mut process = Process::start(command.args(["--", "tidegate"]).args(words));
+    assert_eq!(process.wait().code(), Some(0), "{}", process.stderr());
+    process.stdout().lines().map(str::to_owned).collect()
+}
+
 #[test]
 fn shells_complete_every_command() {
-    for (shell, mark) in [("bash", "complete -F"), ("zsh", "#compdef tidegate"), ("fish", "complete -c tidegate")] {
+    for (shell, mark) in [("bash", "complete -o"), ("zsh", "#compdef tidegate"), ("fish", "complete --keep-order")] {
         let (code, stdout, stderr) = run(&["completions", shell]);
         assert_eq!(code, Some(0), "{stderr}");
-        for word in [mark, "dead-letters", "rollback", "curve-secret-key"] {
-            assert!(stdout.contains(word), "{word} is not in what {shell} gets");
-        }
-        // The hidden subcommand, which the host starts to compile, is not offered.
-        assert!(!stdout.contains("compile-component"), "{shell} offers what is hidden");
+        assert!(stdout.contains(mark) && stdout.contains("TIDEGATE_COMPLETE"), "{shell}: {stdout}");
     }
     assert_eq!(run(&["completions", "cmd"]).0, Some(2));
+    let commands = offered(&[""], &[]);
+    // The hidden subcommand, which the host starts to compile, is not offered.
+    assert!(commands.contains(&"dead-letters".to_owned()) && !commands.concat().contains("compile-"), "{commands:?}");
+    assert!(offered(&["plugin", "roll"], &[]) == ["rollback"]);
+    assert!(offered(&["--curve-s"], &[]) == ["--curve-secret-key"]);
+}
+
+#[test]
+fn shells_complete_the_plugins_of_a_running_host() {
+    let host = Setup::new().committed("downcase").committed("upcase").start();
+    let admin = host.surface("admin").trim_start_matches("http://");
+    let said = [("TIDEGATE_ADMIN", admin)];
+    let assert_offered = |words: &[&str], said: &[(&str, &str)], names: &[&str]| {
+        // A machine that is too busy for the answer to come in time offers none, until the key is pressed again.
+        wait_up_to(LONG_PATIENCE, &format!("{names:?} for {words:?}"), || {
+            // Flags are offered as well.
+            let offered = offered(words, said).into_iter().filter(|word| !word.starts_with('-'));
+            (offered.collect::<Vec<_>>() == names).then_some(())
+        });
+    };
+    for command in ["load", "rollback", "unload"] {
+        assert_offered(&["plugin", command, ""], &said, &["downcase", "upcase"]);
+        assert_offered(&["plugin", command, "up"], &said, &["upcase"]);
+    }
+    assert_offered(&["plugin", "call", "down"], &said, &["downcase"]);
+    let flag = format!("--admin={admin}");
+    assert_offered(&["plugin", "rollback", &flag, ""], &[], &["downcase", "upcase"]);
+    assert_eq!(host.stop(), 0);
+}
+
+/// Whoever pressed a key does not wait for a host that takes connections and says nothing.
+#[test]
+fn completions_do_not_wait_for_a_host_that_is_silent() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let nobody = "127.0.0.1:1".to_owned();
+    for address in [&address, &nobody] {
+        let started = Instant::now();
+        let names: Vec<String> = offered(&["plugin", "rollback", ""], &[("TIDEGATE_ADMIN", address)]);
+        assert!(!names.iter().any(|name| name == "downcase"), "{names:?}");
+        // The program waits for 0.4 s; the rest is for a machine that is busy.
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    }
 }
 
 #[test]

@@ -72,6 +72,9 @@ pub fn command() -> clap::Command {
 /// Does what the command line says, and gives the exit code, one of [`exit_code`].
 pub fn run() -> ExitCode {
     environment::forget_empty();
+    if let Some(exit_code) = completions::answer() {
+        return exit_code;
+    }
     let result = Cli::try_parse().map_or_else(|said| answer(&with_variable(with_plugin_flag(said))), Cli::run);
     result.unwrap_or_else(|error| {
         note(format_args!("error: {error:#}"));

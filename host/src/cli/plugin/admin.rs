@@ -2,6 +2,7 @@
 
 pub(super) mod list;
 pub(super) mod load;
+pub(super) mod names;
 pub(super) mod rollback;
 pub(super) mod unload;
 

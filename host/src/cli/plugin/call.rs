@@ -9,8 +9,10 @@ mod trace;
 pub(super) use input::pair;
 
 use super::admin::Admin;
+use super::admin::names::names_and_components;
 use anyhow::{bail, ensure};
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCompleter;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -18,7 +20,7 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Call {
     /// The component's file, which is what exists as one or ends in .wasm; or the name of a running host's plugin
-    #[arg(value_name = "FILE|NAME")]
+    #[arg(value_name = "FILE|NAME", add = ArgValueCompleter::new(names_and_components))]
     callee: String,
     #[command(flatten)]
     given: input::Given,

@@ -1,8 +1,10 @@
 //! `tidegate plugin load`: puts a component into a running host, and waits until it serves or is refused.
 
+use super::names::plugin_names;
 use super::{Admin, short, text};
 use anyhow::Context;
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,6 +13,7 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Load {
     /// The plugin; an unknown name becomes a new one
+    #[arg(add = ArgValueCandidates::new(plugin_names))]
     name: String,
     /// The component; without it the host looks at the plugin's own source again
     file: Option<PathBuf>,

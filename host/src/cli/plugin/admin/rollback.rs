@@ -2,13 +2,16 @@
 
 use super::Admin;
 use super::load::show;
+use super::names::plugin_names;
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 use std::process::ExitCode;
 
 /// The flags of `plugin rollback`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Rollback {
     /// The plugin
+    #[arg(add = ArgValueCandidates::new(plugin_names))]
     name: String,
     #[command(flatten)]
     admin: Admin,

@@ -1,7 +1,9 @@
 //! `tidegate plugin unload`: has a running host serve a plugin no more.
 
+use super::names::plugin_names;
 use super::{Admin, text};
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 use serde_json::Value;
 use std::process::ExitCode;
 
@@ -9,6 +11,7 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Unload {
     /// The plugin
+    #[arg(add = ArgValueCandidates::new(plugin_names))]
     name: String,
     #[command(flatten)]
     admin: Admin,
