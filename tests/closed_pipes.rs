@@ -190,7 +190,9 @@ fn a_subscriber_ends_well_once_nobody_reads_it() {
     publisher.send("one", 0).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "received=1 logged=1 lost=0\n");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let waiting = format!("waiting for all messages from {endpoint}; they are appended to subscriber.log\n");
+    assert_eq!(stderr, format!("{waiting}received=1 logged=1 lost=0\n"));
 }
 
 /// `plugin test --watch` ends as soon as a line cannot be printed.

@@ -94,6 +94,69 @@ fn topics_are_prefixes() {
 }
 
 #[test]
+fn it_is_said_what_is_waited_for() {
+    for (arguments, words) in [
+        (&[] as &[&str], "waiting for all messages from "),
+        (&["--topic=oven", "--topic=a"], "waiting for messages whose first frame begins with `oven` or `a` from "),
+        (&["--topic=oven", "--exact"], "waiting for messages whose first frame is `oven` from "),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let publishing = Publishing::new();
+        let mut process = publishing.subscriber(directory.path(), &[&["--log=x.log"], arguments].concat());
+        process.wait_for_line(&[words, &publishing.endpoint, "appended to x.log"]);
+        process.signal("INT");
+        assert_eq!(process.wait().code(), Some(0));
+    }
+}
+
+#[test]
+fn it_ends_after_as_many_messages_as_it_was_to_have() {
+    let directory = tempfile::tempdir().unwrap();
+    let publishing = Publishing::new();
+    let mut process = publishing.subscriber(directory.path(), &["--count=3"]);
+    for number in 0..5 {
+        publishing.socket.send(&number.to_string(), 0).unwrap();
+    }
+    assert_eq!(process.wait().code(), Some(0));
+    let texts: Vec<_> = process.stdout().lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect();
+    assert_eq!(texts, ["0", "1", "2"]);
+    assert_eq!(log(directory.path(), "subscriber.log"), process.stdout());
+    assert!(process.stderr().ends_with("received=3 logged=3 lost=0\n"), "{}", process.stderr());
+}
+
+#[test]
+fn exact_topics_are_whole_first_frames() {
+    let directory = tempfile::tempdir().unwrap();
+    let publishing = Publishing::new();
+    let mut process = publishing.subscriber(directory.path(), &["--topic=oven", "--exact", "--count=2"]);
+    for topic in ["oven2", "oven", "oven ", "oven"] {
+        publishing.socket.send_multipart([topic, "x"], 0).unwrap();
+    }
+    assert_eq!(process.wait().code(), Some(0));
+    let texts: Vec<_> = process.stdout().lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect();
+    assert_eq!(texts, ["oven\tx", "oven\tx"]);
+    assert!(process.stderr().ends_with("received=2 logged=2 lost=0 skipped=2\n"), "{}", process.stderr());
+    let mut process = Process::start(tidegate().current_dir(&directory).args(["subscribe", "--exact"]));
+    assert_eq!(process.wait().code(), Some(2), "without a topic there is nothing to compare");
+}
+
+#[test]
+fn programs_get_an_object_per_message() {
+    let directory = tempfile::tempdir().unwrap();
+    let publishing = Publishing::new();
+    let mut process = publishing.subscriber(directory.path(), &["--json", "--count=2"]);
+    publishing.socket.send_multipart(["oven".as_bytes(), b"\xff\0", b""], 0).unwrap();
+    publishing.socket.send("a \"b\"\n", 0).unwrap();
+    assert_eq!(process.wait().code(), Some(0));
+    let stdout = process.stdout();
+    assert_eq!(log(directory.path(), "subscriber.log"), stdout);
+    let objects: Vec<serde_json::Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(objects[0]["frames"], serde_json::json!(["oven", {"base64": "/wA="}, ""]));
+    assert_eq!(objects[1]["frames"], serde_json::json!(["a \"b\"\n"]));
+    assert_eq!(objects[0]["time"].as_str().unwrap().len(), "2026-11-24T01:40:29.453Z".len());
+}
+
+#[test]
 fn what_cannot_be_done_is_said_at_start() {
     for (arguments, code, words) in [
         (["--log=/nowhere/x.log", "--quiet"], 1, "/nowhere/x.log"),

@@ -1,7 +1,12 @@
 //! How a message is written as one line of text.
 
+mod json;
+mod time;
+
+use json::JsonLineWriter;
 use std::io::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
+use time::TimeText;
 
 /// Writes one line after the other into the same buffer: `TIME FRAME[<TAB>FRAME…]` and a newline. TIME is RFC 3339 in
 /// UTC with milliseconds.
@@ -12,12 +17,37 @@ pub(crate) struct LineWriter {
     time: TimeText,
 }
 
-/// The text of a time, which is formatted again only when the millisecond changes: a million lines a second need only a
-/// thousand texts.
-#[derive(Default)]
-struct TimeText {
-    unix_ms: Option<u64>,
-    text: String,
+/// Writes lines in one of the two forms.
+pub(crate) enum Line {
+    Text(LineWriter),
+    Json(JsonLineWriter),
+}
+
+impl Line {
+    pub(crate) fn new(json: bool) -> Self {
+        if json { Self::Json(JsonLineWriter::default()) } else { Self::Text(LineWriter::default()) }
+    }
+
+    pub(crate) fn begin(&mut self, now: SystemTime) {
+        match self {
+            Self::Text(line) => line.begin(now),
+            Self::Json(line) => line.begin(now),
+        }
+    }
+
+    pub(crate) fn add(&mut self, frame: &[u8]) {
+        match self {
+            Self::Text(line) => line.add(frame),
+            Self::Json(line) => line.add(frame),
+        }
+    }
+
+    pub(crate) fn end(&mut self) -> &[u8] {
+        match self {
+            Self::Text(line) => line.end(),
+            Self::Json(line) => line.end(),
+        }
+    }
 }
 
 impl LineWriter {
@@ -42,19 +72,6 @@ impl LineWriter {
     pub(crate) fn end(&mut self) -> &[u8] {
         self.line.push(b'\n');
         &self.line
-    }
-}
-
-impl TimeText {
-    fn at(&mut self, now: SystemTime) -> &str {
-        let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let unix_ms = since_1970.as_secs() * 1000 + u64::from(since_1970.subsec_millis());
-        if self.unix_ms != Some(unix_ms) {
-            self.unix_ms = Some(unix_ms);
-            let time = i64::try_from(unix_ms).ok().and_then(|unix_ms| jiff::Timestamp::from_millisecond(unix_ms).ok());
-            self.text = format!("{:.3}", time.unwrap_or(jiff::Timestamp::MAX));
-        }
-        &self.text
     }
 }
 

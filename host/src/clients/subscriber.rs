@@ -1,28 +1,25 @@
 //! The subscriber: one thread that owns a SUB socket and a log file, and writes a line per message.
 
 mod command;
+mod settings;
+mod wanted;
 
-use super::handshake::{Handshakes, ReportedFailures};
-use super::line::LineWriter;
+pub use settings::SubscriberSettings;
+
+use super::handshake::Handshakes;
+use super::line::Line;
 use super::log_file::LogFile;
-use crate::messaging::curve::client_keys::ClientKeys;
 use crate::messaging::socket;
 use crate::system::output::{note, try_print};
 use crate::system::supervisor::Supervisor;
 use command::SubscriberCommand;
 use std::io;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::oneshot;
+use wanted::Wanted;
 
 /// The endpoint at which the thread receives commands: messages of one frame with a single word.
 const CONTROL: &str = "inproc://control";
-
-/// How many messages libzmq holds per publisher while the log is slow.
-const RECEIVE_MESSAGES_MAX: usize = 1_000_000;
-/// The same in bytes; more wait at the publisher.
-const RECEIVE_BYTES_MAX: usize = 256 << 20;
 
 /// How many messages are written before the thread looks for commands again.
 const BATCH: usize = 1000;
@@ -30,21 +27,6 @@ const BATCH: usize = 1000;
 /// How long it goes on writing what libzmq has received, after it was stopped: publishers that never pause must not
 /// delay the end without bound.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(5);
-
-/// What to subscribe to, and where to write it.
-#[derive(Clone, Debug)]
-pub struct SubscriberSettings {
-    /// The publishers.
-    pub endpoints: Vec<String>,
-    /// Prefixes of the first frame; none means all messages.
-    pub topics: Vec<String>,
-    /// The file to append to.
-    pub log: PathBuf,
-    /// Whether stdout gets no lines.
-    pub quiet: bool,
-    /// For publishers that speak CURVE.
-    pub keys: Option<ClientKeys>,
-}
 
 /// The subscriber could not start: what failed, on what, and why.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +42,8 @@ pub struct Tally {
     pub logged: u64,
     /// Lines that could not be written.
     pub lost: u64,
+    /// Messages that came in with a first frame that only begins like a topic.
+    pub skipped: u64,
 }
 
 /// The handle of a running subscriber.
@@ -119,10 +103,12 @@ struct Owned {
     log: LogFile,
     /// The buffer into which every frame is received, one after the other.
     frame: zmq::Message,
-    line: LineWriter,
+    line: Line,
+    wanted: Wanted,
     /// Lines on their way to stdout; none if nobody reads them there.
     printed: Option<Vec<u8>>,
     received: u64,
+    skipped: u64,
 }
 
 /// Why the thread ends early: whoever read its stdout has gone.
@@ -134,16 +120,18 @@ impl Owned {
             LogFile::open(&settings.log).map_err(|error| format!("opening {}: {error}", settings.log.display()))?;
         let control = context.socket(zmq::PULL).map_err(socket::cause)?;
         socket::bind(&control, CONTROL)?;
-        let (subscriber, handshakes) = open_subscriber(context, settings)?;
+        let (subscriber, handshakes) = settings.connect(context)?;
         Ok(Self {
             subscriber,
             handshakes,
             control,
             log,
             frame: zmq::Message::new(),
-            line: LineWriter::default(),
+            line: Line::new(settings.json),
+            wanted: Wanted::new(settings),
             printed: (!settings.quiet).then(Vec::new),
             received: 0,
+            skipped: 0,
         })
     }
 
@@ -154,11 +142,11 @@ impl Owned {
         }
         self.log.flush();
         let (logged, lost) = self.log.logged_and_lost();
-        Tally { received: self.received, logged, lost }
+        Tally { received: self.received, logged, lost, skipped: self.skipped }
     }
 
     fn write_until_stopped(&mut self) -> zmq::Result<()> {
-        loop {
+        while !self.wanted.is_complete() {
             let mut items = [
                 self.control.as_poll_item(zmq::POLLIN),
                 self.subscriber.as_poll_item(zmq::POLLIN),
@@ -177,6 +165,7 @@ impl Owned {
                 }
             }
         }
+        Ok(())
     }
 
     fn receive_stop(&mut self) -> zmq::Result<bool> {
@@ -205,10 +194,15 @@ impl Owned {
         Ok(BATCH)
     }
 
-    /// Writes the next message, if there is one.
+    /// Writes the next message if it is wanted. False if there is none, or no more are wanted.
     fn write_next(&mut self) -> zmq::Result<bool> {
-        if !socket::receive_into(&self.subscriber, &mut self.frame)? {
+        if self.wanted.is_complete() || !socket::receive_into(&self.subscriber, &mut self.frame)? {
             return Ok(false);
+        }
+        if !self.wanted.takes(&self.frame) {
+            self.skipped += 1;
+            while self.frame.get_more() && socket::receive_into(&self.subscriber, &mut self.frame)? {}
+            return Ok(true);
         }
         self.received += 1;
         self.line.begin(SystemTime::now());
@@ -243,32 +237,14 @@ impl Owned {
     }
 }
 
-fn open_subscriber(context: &zmq::Context, settings: &SubscriberSettings) -> Result<(zmq::Socket, Handshakes), String> {
-    let mut socket = context.socket(zmq::SUB).map_err(socket::cause)?;
-    socket.set_rcvhwm(socket::hwm(RECEIVE_MESSAGES_MAX)).map_err(socket::cause)?;
-    socket::bound_queues(&mut socket, RECEIVE_BYTES_MAX)?;
-    socket.set_linger(0).map_err(socket::cause)?;
-    if settings.topics.is_empty() {
-        socket.set_subscribe(b"").map_err(socket::cause)?;
-    }
-    for topic in &settings.topics {
-        socket.set_subscribe(topic.as_bytes()).map_err(socket::cause)?;
-    }
-    let reported = Arc::new(ReportedFailures::default());
-    let mut handshakes =
-        Handshakes::watch(context, &socket, "subscriber", &settings.endpoints, settings.keys.as_ref(), reported)?;
-    for endpoint in &settings.endpoints {
-        handshakes.connect(&socket, endpoint).map_err(|cause| format!("connecting SUB to {endpoint}: {cause}"))?;
-    }
-    Ok((socket, handshakes))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config;
     use crate::messaging::publisher::{self, Publisher};
     use std::fs;
+    use std::path::PathBuf;
+    use std::sync::Arc;
 
     #[test]
     fn no_line_is_lost_in_a_rotation_or_at_the_end() {
@@ -289,6 +265,9 @@ mod tests {
         let (subscriber, tally) = Subscriber::start(SubscriberSettings {
             endpoints: vec![publisher.endpoint().to_owned()],
             topics: vec!["kept".to_owned(), "also".to_owned()],
+            exact: false,
+            count: None,
+            json: false,
             log: log.clone(),
             quiet: true,
             keys: None,
@@ -322,7 +301,7 @@ mod tests {
             .map(|line| line.rsplit('\t').next().and_then(|n| n.parse().ok()).expect("a number"))
             .collect();
         assert!(numbers.len() > 100 && numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{numbers:?}");
-        assert_eq!(tally, Tally { received: tally.received, logged: numbers.len() as u64, lost: 0 });
+        assert_eq!(tally, Tally { received: tally.received, logged: numbers.len() as u64, lost: 0, skipped: 0 });
         assert_eq!(tally.received, tally.logged);
     }
 
@@ -330,7 +309,8 @@ mod tests {
     fn a_log_that_cannot_be_opened_is_named() {
         let log = PathBuf::from("/nonexistent/s.log");
         let endpoints = vec!["tcp://127.0.0.1:9".to_owned()];
-        let settings = SubscriberSettings { endpoints, topics: vec![], log, quiet: true, keys: None };
+        let (topics, exact, count, json) = Default::default();
+        let settings = SubscriberSettings { endpoints, topics, exact, count, json, log, quiet: true, keys: None };
         let error = Subscriber::start(settings).err().expect("no such folder");
         assert!(error.to_string().starts_with("opening /nonexistent/s.log: "), "{error}");
     }
