@@ -188,6 +188,7 @@ fn what_other_tools_push_is_read() {
     assert_eq!(stdout_of(&["pull", &registry.reference("index"), "-o", &text]), pinned);
     index["manifests"][0]["platform"]["architecture"] = json!("amd64");
     registry.put_manifest("amd64", &index);
+    std::fs::remove_file(&file).unwrap();
     refused(&["pull", &registry.reference("amd64"), "-o", &text], &[], &["architecture wasm"]);
 
     let mut image = manifest;

@@ -107,7 +107,7 @@ fn credentials_of_podman_are_found_where_it_writes_them() {
         let empty = path("empty");
         let mut environment = vec![("HOME", empty.as_str()), ("XDG_CONFIG_HOME", ""), ("XDG_RUNTIME_DIR", "")];
         environment.push((name, &value));
-        let (code, _, stderr) = plugin(&["pull", &registry.reference("x"), "-o", &pulled], &environment);
+        let (code, _, stderr) = plugin(&["pull", &registry.reference("x"), "--force", "-o", &pulled], &environment);
         assert_eq!(code, 0, "{name}: {stderr}");
     }
     // Credentials for a path of a registry take precedence over those for the registry.
@@ -150,10 +150,11 @@ fn this_machine_is_asked_without_a_proxy() {
     let mut environment: Vec<_> = names.iter().map(|&name| (name, proxy)).collect();
     environment.extend([("NO_PROXY", ""), ("no_proxy", "")]);
     for host in [format!("127.0.0.1:{port}"), format!("localhost:{port}")] {
-        let (code, _, stderr) = plugin(&["pull", &format!("{host}/team/x:1"), "-o", &file], &environment);
+        let (code, _, stderr) = plugin(&["pull", &format!("{host}/team/x:1"), "--force", "-o", &file], &environment);
         assert_eq!(code, 0, "{host}: {stderr}");
     }
-    let (code, _, stderr) = plugin(&["pull", "registry.invalid/team/x:1", "--plain-http", "-o", &file], &environment);
+    let (code, _, stderr) =
+        plugin(&["pull", "registry.invalid/team/x:1", "--force", "--plain-http", "-o", &file], &environment);
     assert!(code == 1 && stderr.contains("does not answer"), "{stderr}");
     let setup = environment.iter().fold(setup(), |setup, (name, value)| setup.env(name, value));
     let host = setup.with(&[&format!("--plugin={}", registry.reference("x"))]).start();
