@@ -73,6 +73,7 @@ mod structure;
 mod subscribe;
 mod supervision;
 mod swap;
+mod terminal;
 mod unload;
 mod unread_bodies;
 mod warm;

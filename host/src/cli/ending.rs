@@ -1,7 +1,7 @@
 //! What is said on stderr at the end of a run: the ledger, and whether anything was abandoned.
 
 use super::log;
-use super::output::table::table;
+use super::output::table::{Section, tables_for_stderr};
 use crate::app::Ended;
 use crate::config::LogFormat;
 use crate::ledger::{HopCounts, Report};
@@ -9,9 +9,8 @@ use crate::system::exit_code;
 use serde::Serialize;
 use std::process::ExitCode;
 
-const HEADS: [&str; 6] = ["HOP", "IN", "OUT", "DROPPED", "IN-FLIGHT", "REASONS"];
-/// Stands in the column of the hops, between them and the plugins.
-const PLUGINS_HEAD: &str = "PLUGIN";
+const HOP_HEADS: [&str; 6] = ["HOP", "IN", "OUT", "DROPPED", "IN-FLIGHT", "REASONS"];
+const PLUGIN_HEADS: [&str; 6] = ["PLUGIN", "IN", "OUT", "DROPPED", "IN-FLIGHT", "REASONS"];
 
 /// Says the last words of a run, and with which code it ends.
 pub(super) fn tell(ended: &Ended, format: LogFormat) -> ExitCode {
@@ -58,14 +57,13 @@ fn ledger_table(ledger: &Report) -> String {
             }
         }
     }
-    let mut rows: Vec<_> = ledger.hops.iter().map(|(name, counts)| row(name, counts)).collect();
+    let hops = ledger.hops.iter().map(|(name, counts)| row(name, counts)).collect();
+    let mut sections = vec![Section { heads: HOP_HEADS, rows: hops }];
     if !ledger.plugins.is_empty() {
-        let mut heads = HEADS.map(str::to_owned);
-        heads[0] = PLUGINS_HEAD.to_owned();
-        rows.push(heads);
+        let plugins = ledger.plugins.iter().map(|(name, counts)| row(name, counts)).collect();
+        sections.push(Section { heads: PLUGIN_HEADS, rows: plugins });
     }
-    rows.extend(ledger.plugins.iter().map(|(name, counts)| row(name, counts)));
-    lines + &table(HEADS, rows)
+    lines + &tables_for_stderr(&sections)
 }
 
 fn row(name: &str, counts: &HopCounts) -> [String; 6] {

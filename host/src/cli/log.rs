@@ -2,7 +2,8 @@
 
 use crate::config::{LAST_WORDS_MS, LogFormat};
 use crate::plugin::LOG_FILTER;
-use std::io::{IsTerminal, Write};
+use anstream::{AutoStream, ColorChoice};
+use std::io::Write;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,7 +56,8 @@ pub(super) fn start(format: LogFormat, filter: Option<Filter>) -> Log {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     match format {
         LogFormat::Text => {
-            let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            // As clap decides for its help and errors, by NO_COLOR and TERM among others.
+            let coloured = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
             log.with_ansi(coloured).init()
         }
         LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),

@@ -10,11 +10,13 @@ use std::process::Command;
 const OURS: &str = "TIDEGATE_";
 /// The other variables that this program or a library of it reads. Variables that only the tools of `plugin build` read
 /// are not among them: an empty RUSTC_WRAPPER, for example, means something to cargo.
-const OTHERS: [&str; 21] = [
+const OTHERS: [&str; 24] = [
     "ALL_PROXY",
     "CARGO",
     "CARGO_BUILD_TARGET",
     "CARGO_UNSTABLE_BUILD_STD",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
     "DOCKER_CONFIG",
     "HOME",
     "HTTPS_PROXY",
@@ -28,6 +30,7 @@ const OTHERS: [&str; 21] = [
     "RUST_LIB_BACKTRACE",
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",
+    "TERM",
     "TMPDIR",
     "XDG_CACHE_HOME",
     "XDG_CONFIG_HOME",
