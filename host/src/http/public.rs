@@ -1,7 +1,6 @@
 //! The public surface: `/NAME/` calls the transform of a plugin, answers with its message and publishes it; or it is
 //! where a handler is mounted.
 
-mod fields;
 mod mount;
 pub(super) mod query;
 
@@ -15,6 +14,7 @@ use crate::config::Network;
 use crate::dead_letters::{DeadLetters, NewLetter};
 use crate::flow::{Failed, Flow, Message, Metadata, Output, Outputs, Processed, ServedBy, Sink};
 use crate::ledger::Hop;
+use crate::plugin::handler_fields::is_of_connection;
 use crate::plugin::{CallError, HttpHandler, PluginStage, Role, Slot, Slots, Transform};
 use bytes::Buf;
 use futures_util::Stream;
@@ -165,7 +165,7 @@ impl Public {
         }
         let headers = &head.parts.headers;
         let content_type = headers.get(CONTENT_TYPE);
-        if let Some(content_type) = content_type.filter(|_| !fields::is_of_connection(headers, &CONTENT_TYPE)) {
+        if let Some(content_type) = content_type.filter(|_| !is_of_connection(headers, &CONTENT_TYPE)) {
             let text = content_type
                 .to_str()
                 .map_err(|_| Problem::Malformed("the content-type of the request is not plain ASCII".to_owned()))?;

@@ -13,6 +13,7 @@
 mod call;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+pub(crate) mod handler_fields;
 mod load;
 mod role;
 mod roles;

@@ -4,11 +4,11 @@
 //! mounted, and by whom it is called, it can read from headers. (Spin hands the whole path to its components, and the
 //! rest in `spin-path-info`.)
 
-use super::fields::{self, Mount};
 use super::{Public, stamped};
 use crate::http::problem::Problem;
 use crate::http::server::body::InFlight;
 use crate::http::server::head::Head;
+use crate::plugin::handler_fields::{self, AtMount};
 use crate::plugin::{Answer, ResponseBody, Slot};
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
@@ -69,8 +69,9 @@ impl Public {
             headers.remove(AUTHORIZATION);
         }
         let trusted = self.trusted_gateways.iter().any(|gateway| gateway.contains(head.from.ip()));
-        let mount = Mount { name, path, target, scheme: self.scheme(), trusted };
-        fields::for_handler(&mut headers, head, &mount);
+        let (scheme, authority, from) = (self.scheme(), head.authority.as_ref(), head.from);
+        let request = AtMount { name, path, target, scheme, authority, from, trusted, request_id: &head.id };
+        handler_fields::for_handler(&mut headers, &request);
         headers
     }
 
@@ -86,6 +87,6 @@ fn response((head, body): (Parts, ResponseBody)) -> Response {
     };
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
-    fields::for_client(response.headers_mut());
+    handler_fields::for_client(response.headers_mut());
     response
 }

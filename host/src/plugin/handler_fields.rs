@@ -1,10 +1,9 @@
 //! Which header fields pass between a client and a handler: none that are about one connection, and none that only the
 //! host or a gateway before it can know, unless they come from a gateway that is trusted.
 
-use crate::http::server::head::Head;
+use hyper::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::uri::Authority;
 use std::net::SocketAddr;
-use warp::http::header::{CONNECTION, HeaderName};
-use warp::http::{HeaderMap, HeaderValue};
 
 /// What is about one connection (RFC 9110, 7.6.1), whether `Connection` names it or not.
 const OF_CONNECTION: [&str; 10] = [
@@ -54,22 +53,27 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Where a request came in.
-pub(super) struct Mount<'a> {
+/// A request as it came in at the mount of a handler.
+pub(crate) struct AtMount<'a> {
     /// The name of the plugin.
-    pub(super) name: &'a str,
+    pub(crate) name: &'a str,
     /// What stands below the mount, with the `/` that it begins with.
-    pub(super) path: &'a str,
+    pub(crate) path: &'a str,
     /// Path and query below the mount.
-    pub(super) target: &'a str,
-    pub(super) scheme: &'static str,
-    /// Whether the other end of the connection may say where the request comes from.
-    pub(super) trusted: bool,
+    pub(crate) target: &'a str,
+    pub(crate) scheme: &'static str,
+    /// Whom the request is for.
+    pub(crate) authority: Option<&'a Authority>,
+    /// The other end of the connection.
+    pub(crate) from: SocketAddr,
+    /// Whether that end may say where the request comes from.
+    pub(crate) trusted: bool,
+    pub(crate) request_id: &'a str,
 }
 
 /// Takes out of a request what does not pass, and puts in what the host knows.
-pub(super) fn for_handler(headers: &mut HeaderMap, head: &Head, mount: &Mount<'_>) {
-    let Mount { name, path, target, scheme, trusted } = mount;
+pub(crate) fn for_handler(headers: &mut HeaderMap, request: &AtMount<'_>) {
+    let AtMount { name, path, target, scheme, authority, from, trusted, request_id } = request;
     strip_connection(headers);
     strip(headers, |field| {
         let spelt = field.replace('_', "-");
@@ -83,7 +87,7 @@ pub(super) fn for_handler(headers: &mut HeaderMap, head: &Head, mount: &Mount<'_
         Err(_) => _ = headers.remove(field),
     };
     let own = HeaderName::from_static;
-    say(own("tidegate-request"), head.id.clone());
+    say(own("tidegate-request"), (*request_id).to_owned());
     say(own("x-forwarded-prefix"), format!("/{name}"));
     // As Spin's components expect them.
     say(own("spin-path-info"), (*path).to_owned());
@@ -91,9 +95,9 @@ pub(super) fn for_handler(headers: &mut HeaderMap, head: &Head, mount: &Mount<'_
     say(own("spin-matched-route"), format!("/{name}/..."));
     say(own("spin-raw-component-route"), format!("/{name}/..."));
     say(own("spin-base-path"), "/".to_owned());
-    let peer = SocketAddr::new(head.from.ip().to_canonical(), head.from.port());
+    let peer = SocketAddr::new(from.ip().to_canonical(), from.port());
     say(own("spin-client-addr"), peer.to_string());
-    if let Some(authority) = &head.authority {
+    if let Some(authority) = authority {
         say(own("spin-full-url"), format!("{scheme}://{authority}/{name}{target}"));
     }
 
@@ -110,7 +114,7 @@ pub(super) fn for_handler(headers: &mut HeaderMap, head: &Head, mount: &Mount<'_
     if !headers.contains_key(FORWARDED_PROTO) {
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
     }
-    if let Some(authority) = head.authority.as_ref().filter(|_| !headers.contains_key(FORWARDED_HOST))
+    if let Some(authority) = authority.filter(|_| !headers.contains_key(FORWARDED_HOST))
         && let Ok(value) = HeaderValue::try_from(authority.as_str())
     {
         headers.insert(FORWARDED_HOST, value);
@@ -118,13 +122,13 @@ pub(super) fn for_handler(headers: &mut HeaderMap, head: &Head, mount: &Mount<'_
 }
 
 /// Takes out of a handler's response what is about the connection, which is the host's, and what only the host says.
-pub(super) fn for_client(headers: &mut HeaderMap) {
+pub(crate) fn for_client(headers: &mut HeaderMap) {
     strip_connection(headers);
     strip(headers, |field| begins(field, &OF_HOST));
 }
 
 /// Whether `Connection` names a field, which then is for this connection alone.
-pub(super) fn is_of_connection(headers: &HeaderMap, field: &HeaderName) -> bool {
+pub(crate) fn is_of_connection(headers: &HeaderMap, field: &HeaderName) -> bool {
     options(headers).any(|option| option.eq_ignore_ascii_case(field.as_str()))
 }
 
