@@ -2,6 +2,7 @@
 
 mod failures;
 mod fields;
+mod offline;
 mod outbound;
 
 use crate::fixtures;
@@ -78,8 +79,6 @@ fn a_check_and_a_list_tell_the_role() {
     let mut list = Process::start(tidegate().args(["plugin", "list", &admin]));
     assert_eq!(list.wait().code(), Some(0), "{}", list.stderr());
     assert!(list.stdout().contains("http-handler"), "{}", list.stdout());
-    let call = host.admin_request("POST", "/plugins/h/call", Some(br#"{"role": "http-handler"}"#));
-    assert_eq!((call.status, call.text().contains("called by its route")), (400, true), "{}", call.text());
 }
 
 #[test]

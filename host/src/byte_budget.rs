@@ -61,6 +61,12 @@ impl ByteBudget {
 }
 
 impl Held {
+    /// So many bytes of a budget that nobody else has a part of.
+    pub(crate) fn alone(bytes: usize) -> Self {
+        let budget = ByteBudget { bytes_max: bytes, taken: AtomicUsize::new(bytes), reserved: AtomicUsize::new(1) };
+        Self { budget: Arc::new(budget), share: None, bytes, is_settled: false }
+    }
+
     /// Reserves so many bytes more for a part that is not settled; false, and no change, if there is no room for them.
     /// A part that is alone may grow past the bound, as if it had reserved everything at once.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {

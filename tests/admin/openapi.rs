@@ -3,7 +3,7 @@
 mod document;
 
 use crate::fixtures;
-use crate::harness::{Client, Host, LONG_PATIENCE, Setup, bytes, wait_up_to};
+use crate::harness::{Client, Host, LONG_PATIENCE, Setup, bytes, root, wait_up_to};
 use document::Document;
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -37,6 +37,7 @@ fn host() -> Host {
         ("reject", fixtures::erring(false, "no")),
         ("fail", fixtures::erring(true, "no")),
         ("wait", fixtures::waiting()),
+        ("h", std::fs::read(root().join("tests/fixtures/handler.wasm")).unwrap()),
     ] {
         std::fs::write(plugins.join(format!("{name}.wasm")), component).unwrap();
     }
@@ -80,6 +81,8 @@ fn every_answer_is_as_documented() {
         ("post /plugins/{name}/call", "filter", Some(call), 200),
         ("post /plugins/{name}/call", "echo", Some(br#"{"request": {"frames": ["a"]}}"#), 200),
         ("post /plugins/{name}/call", "echo", Some(br#"{"request": {"frames_base64": ["/w=="]}}"#), 200),
+        ("post /plugins/{name}/call", "h", Some(br#"{"http_request": {"path": "/echo", "body": "a"}}"#), 200),
+        ("post /plugins/{name}/call", "h", Some(br#"{"http_request": {"path": "/echo", "body_base64": "/w=="}}"#), 200),
         ("post /plugins/{name}/call", "x", Some(b"{}"), 400),
         ("post /plugins/{name}/call", "nobody", Some(call), 404),
         ("post /plugins/{name}/call", "echo", Some(call), 404),

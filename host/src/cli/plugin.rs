@@ -51,7 +51,7 @@ pub(super) enum Plugin {
     /// FILE is loaded into a sandbox of this process, without any host: its answer goes to stdout as it is, what it
     /// took to stderr. NAME is asked of a running host. Nothing is published or sent. Exit code 0 if there was an
     /// answer, or none since the message was filtered; else 1.
-    Call(call::Call),
+    Call(Box<call::Call>),
     /// Put a component into a registry
     Push(registry::push::Push),
     /// Get a component from a registry

@@ -44,6 +44,8 @@ pub const PREVIOUS_GENERATIONS_MAX: usize = 2;
 pub const RESOURCES_MAX: usize = 1_000;
 /// The headers that a handler puts together for one response or request, with what they take of the host's memory.
 pub const HANDLER_FIELDS_BYTES_MAX: usize = 128 << 10;
+/// The headers of a request that somebody writes to try a handler, which no connection bounds.
+pub const HANDLER_REQUEST_FIELDS_MAX: usize = 100;
 /// How much a handler may write of a body at once.
 pub const HANDLER_PIECE_BYTES_MAX: usize = 64 << 10;
 /// How often it may write before the host has taken in any of it.

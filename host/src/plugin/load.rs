@@ -127,7 +127,7 @@ impl Engine {
         settings: BTreeMap<String, String>,
         examples: Option<Examples>,
     ) -> Result<Arc<Plugin>, LoadError> {
-        let plugin_state = PluginState::new(name.to_owned(), limits, settings, Default::default(), Vec::new());
+        let plugin_state = PluginState::offline(name.to_owned(), limits, settings);
         self.load_with(&Arc::new(plugin_state), candidate, examples, true).await
     }
 

@@ -14,6 +14,7 @@ mod call;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 pub(crate) mod handler_fields;
+mod handler_request;
 mod load;
 mod role;
 mod roles;
@@ -22,12 +23,13 @@ pub(crate) mod slot;
 pub(crate) mod watch;
 
 pub use call::{Answer, CallError, CallNumber, Message, Reply, Request};
+pub use handler_request::{HandlerRequest, WrittenRequest};
 pub use load::cache::Cache;
 pub use load::candidate::Candidate;
 pub use load::compiler::child::{Flags as CompilerFlags, run as run_compiler};
 pub use load::compiler::{SUBCOMMAND as COMPILER_SUBCOMMAND, own_program};
 pub use load::engine::{Engine, Setup};
-pub use load::examples::{Examples, Outcome, SECTION as EXAMPLES_SECTION};
+pub use load::examples::{Examples, Outcome, SECTION as EXAMPLES_SECTION, no_network};
 pub use load::file::{component_names, custom_section, custom_sections, write_at_once};
 #[cfg(fuzzing)]
 pub(crate) use load::reset::fuzzing as reset_fuzzing;
@@ -41,6 +43,7 @@ pub use roles::role::Role;
 pub use roles::single_call::SingleCall;
 pub use roles::stage_role::StageRole;
 pub use roles::transform::Transform;
+pub use roles::whole_response::WholeResponse;
 pub use run::deterministic_random::Seed;
 pub use run::guest::http_client::LOG_FILTER;
 pub use run::isolation::Isolation;

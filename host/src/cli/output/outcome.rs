@@ -3,7 +3,10 @@
 use super::render::{bytes, field, frames, lines, metadata};
 use crate::dead_letters::{Base64, Input};
 use crate::plugin::{CallError, Message, Reply};
+use ::bytes::Bytes;
+use hyper::Response;
 use serde_json::json;
+use std::borrow::Cow;
 
 /// What is said of no message.
 pub(in crate::cli) const FILTERED: &str = "filtered: there is no message\n";
@@ -53,6 +56,29 @@ impl From<Vec<Reply>> for Outcome {
         }
         Self { answered: true, json: json!({"replies": list}), text }
     }
+}
+
+/// What a handler answered.
+impl From<Response<Bytes>> for Outcome {
+    fn from(response: Response<Bytes>) -> Self {
+        let headers: Vec<_> = headers(&response).collect();
+        let json = json!({
+            "status": response.status().as_u16(),
+            "headers": headers,
+            "body_base64": Base64(response.body().to_vec()),
+        });
+        Self { answered: true, json, text: response_head(&response) + &bytes("body", response.body()) }
+    }
+}
+
+/// Status and headers.
+pub(in crate::cli) fn response_head(response: &Response<Bytes>) -> String {
+    let headers = headers(response).map(|(name, value)| field("header", &format!("{name}: {value}")));
+    field("status", &response.status().to_string()) + &headers.collect::<String>()
+}
+
+fn headers(response: &Response<Bytes>) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+    response.headers().iter().map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
 }
 
 /// All of a message but its body.

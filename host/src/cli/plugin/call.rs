@@ -24,7 +24,7 @@ pub(in crate::cli) struct Call {
     callee: String,
     #[command(flatten)]
     given: input::Given,
-    /// What to call it as [default: transform if it has that role]
+    /// What to call it as [default: the first of these roles that it has]
     #[arg(long)]
     role: Option<Role>,
     /// The same as --role reply-policy
@@ -40,13 +40,13 @@ pub(in crate::cli) struct Call {
 enum Role {
     Transform,
     ReplyPolicy,
+    HttpHandler,
 }
 
 impl Call {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let Self { callee, given, guest, admin, .. } = self;
-        let is_policy = self.policy || (self.role.is_none() && given.has_frames());
-        let role = if is_policy { Some(Role::ReplyPolicy) } else { self.role };
+        let role = if self.policy { Some(Role::ReplyPolicy) } else { self.role.or_else(|| given.role()) };
         let path = Path::new(&callee);
         if path.is_dir() {
             bail!("{callee} is a folder: build it with `tidegate plugin build {callee}`, and call the component");

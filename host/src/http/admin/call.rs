@@ -5,9 +5,10 @@ use crate::config::IDENTITY_BYTES_MAX;
 use crate::flow::Metadata;
 use crate::http::answer::say_who;
 use crate::http::problem::Problem;
-use crate::plugin::{self, Answer, CallNumber, ReplyPolicy, Slot, Transform};
+use crate::plugin::{self, Answer, CallNumber, ReplyPolicy, Slot, Transform, WholeResponse, WrittenRequest};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use warp::reply::Response;
@@ -21,6 +22,7 @@ struct Call {
     role: Option<String>,
     message: Option<Message>,
     request: Option<Request>,
+    http_request: Option<HttpRequest>,
 }
 
 /// A body is text where it is UTF-8, else base64.
@@ -45,6 +47,29 @@ struct Request {
     metadata: Metadata,
     frames: Option<Vec<String>>,
     frames_base64: Option<Vec<String>>,
+}
+
+/// What is left out is as [`WrittenRequest`] has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HttpRequest {
+    method: Option<String>,
+    path: Option<String>,
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    body: Option<String>,
+    body_base64: Option<String>,
+}
+
+/// A body is text where it is UTF-8, else base64.
+#[derive(Serialize)]
+struct HttpResponse {
+    status: u16,
+    headers: Vec<(String, String)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
 }
 
 /// Frames are text where all of them are UTF-8, else all are base64.
@@ -73,6 +98,8 @@ enum Output {
     Transform { message: Option<Message> },
     /// Any number of replies.
     ReplyPolicy { replies: Vec<Reply> },
+    /// As a client would get it.
+    HttpHandler { response: HttpResponse },
 }
 
 /// Calls the plugin as the body says. `number` is that of the trial: the call is for no message of the traffic.
@@ -87,38 +114,43 @@ pub(super) async fn answer(
 ) -> Result<Response, Problem> {
     let call: Call =
         serde_json::from_slice(body).map_err(|error| Problem::Malformed(format!("the body is no call: {error}")))?;
-    match (call.role.as_deref(), call.message, call.request) {
-        (None | Some("transform"), Some(message), None) => {
+    match (call.role.as_deref(), call.message, call.request, call.http_request) {
+        (None | Some("transform"), Some(message), None, None) => {
             let message = Arc::new(message.read(request_id)?);
             let answer = slot.call::<Transform>(Arc::clone(&message), message.request_id(), number).await;
             with_generation(answer, |message| Output::Transform { message: message.map(Message::from) })
         }
-        (None | Some("reply-policy"), None, Some(request)) => {
+        (None | Some("reply-policy"), None, Some(request), None) => {
             let request = Arc::new(request.read(request_id)?);
             let answer = slot.call::<ReplyPolicy>(Arc::clone(&request), request.request_id(), number).await;
             with_generation(answer, |replies| Output::ReplyPolicy {
                 replies: replies.into_iter().map(Reply::from).collect(),
             })
         }
-        (Some("http-handler"), ..) => Err(Problem::Malformed(
-            "an http-handler is called by its route, as any client does: nothing of it is published anyway".to_owned(),
-        )),
+        (None | Some("http-handler"), None, None, Some(request)) => {
+            let checked = request.read()?.checked(request_id.as_str()).map_err(Problem::Malformed)?;
+            let answer = slot.call::<WholeResponse>(checked, &request_id, number).await;
+            with_generation(answer, |response| Output::HttpHandler { response: response.into() })
+        }
         _ => Err(Problem::Malformed(
-            "a call has either a message (role transform) or a request (role reply-policy)".to_owned(),
+            "a call has either a message (role transform), a request (role reply-policy) or an http_request (role \
+             http-handler)"
+                .to_owned(),
         )),
     }
 }
 
 impl Message {
     fn read(self, request_id: String) -> Result<plugin::Message, Problem> {
-        let body = match (self.body, self.body_base64) {
-            (text, None) => text.unwrap_or_default().into_bytes(),
-            (None, Some(base64)) => decoded(&base64, "body_base64")?,
-            (Some(_), Some(_)) => {
-                return Err(Problem::Malformed("a message has either body or body_base64".to_owned()));
-            }
-        };
+        let body = body("a message", self.body, self.body_base64)?.unwrap_or_default();
         Ok(plugin::Message { topic: self.topic, metadata: named(self.metadata, request_id), body })
+    }
+}
+
+impl HttpRequest {
+    fn read(self) -> Result<WrittenRequest, Problem> {
+        let Self { method, path, headers, body: text, body_base64 } = self;
+        Ok(WrittenRequest { method, path, headers, body: body("an http_request", text, body_base64)? })
     }
 }
 
@@ -147,11 +179,20 @@ impl Request {
 
 impl From<plugin::Message> for Message {
     fn from(message: plugin::Message) -> Self {
-        let (body, body_base64) = match String::from_utf8(message.body) {
-            Ok(text) => (Some(text), None),
-            Err(error) => (None, Some(BASE64_STANDARD.encode(error.as_bytes()))),
-        };
+        let (body, body_base64) = text_or_base64(message.body);
         Self { topic: message.topic, metadata: message.metadata, body, body_base64 }
+    }
+}
+
+impl From<warp::http::Response<Bytes>> for HttpResponse {
+    fn from(response: warp::http::Response<Bytes>) -> Self {
+        let headers = response.headers().iter();
+        let headers = headers
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let status = response.status().as_u16();
+        let (body, body_base64) = text_or_base64(response.into_body().into());
+        Self { status, headers, body, body_base64 }
     }
 }
 
@@ -190,6 +231,22 @@ fn named(mut metadata: Metadata, request_id: String) -> Metadata {
         metadata.insert(0, (KEY.to_owned(), request_id));
     }
     metadata
+}
+
+/// The body of `what`, which is given as text or as base64.
+fn body(what: &str, text: Option<String>, base64: Option<String>) -> Result<Option<Vec<u8>>, Problem> {
+    match (text, base64) {
+        (text, None) => Ok(text.map(String::into_bytes)),
+        (None, Some(base64)) => decoded(&base64, "body_base64").map(Some),
+        (Some(_), Some(_)) => Err(Problem::Malformed(format!("{what} has either body or body_base64"))),
+    }
+}
+
+fn text_or_base64(bytes: Vec<u8>) -> (Option<String>, Option<String>) {
+    match String::from_utf8(bytes) {
+        Ok(text) => (Some(text), None),
+        Err(error) => (None, Some(BASE64_STANDARD.encode(error.as_bytes()))),
+    }
 }
 
 fn decoded(text: &str, name: &str) -> Result<Vec<u8>, Problem> {

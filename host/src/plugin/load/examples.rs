@@ -3,6 +3,7 @@
 //! They stand in the guest crate's `examples.toml`; `plugin build` puts the file into a custom section as it is.
 
 mod difference;
+mod http_handler;
 mod reply_policy;
 mod transform;
 
@@ -13,6 +14,7 @@ use crate::plugin::roles::loaded::Plugin;
 use crate::plugin::roles::reply_policy::ReplyPolicy;
 use crate::plugin::roles::role::Role;
 use crate::plugin::roles::transform::Transform;
+use crate::plugin::roles::whole_response::WholeResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use difference::difference;
@@ -33,6 +35,7 @@ pub const SECTION: &str = "tidegate:examples";
 pub struct Examples {
     transform: Vec<Example<Transform>>,
     reply_policy: Vec<Example<ReplyPolicy>>,
+    http_handler: Vec<Example<WholeResponse>>,
 }
 
 #[derive(Deserialize)]
@@ -113,6 +116,21 @@ impl From<String> for Miss {
     }
 }
 
+impl Miss {
+    /// Adds that a request of the plugin's own was refused, which may be why it differs.
+    fn with_refused(mut self, refused: Option<String>) -> Self {
+        if let Some(host) = refused {
+            self.difference += &format!("\n   {}", no_network(&host));
+        }
+        self
+    }
+}
+
+/// What is said of a request that a plugin sent to `host` where it is tried, and that was refused there.
+pub fn no_network(host: &str) -> String {
+    format!("its request to {host} was refused: there is no network where a plugin is tried")
+}
+
 impl Examples {
     /// Reads an `examples.toml`.
     ///
@@ -129,7 +147,7 @@ impl Examples {
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.transform.len() + self.reply_policy.len()
+        self.transform.len() + self.reply_policy.len() + self.http_handler.len()
     }
 
     /// Tries the plugin on each, in order, under its own bounds. The last outcome may be that time ran out.
@@ -137,7 +155,9 @@ impl Examples {
         let deadline = Instant::now() + Duration::from_millis(EXAMPLES_MS_MAX);
         let was_busy = &AtomicBool::new(false);
         let mut outcomes = Vec::new();
-        let tries = tries(&self.transform, plugin, was_busy).chain(tries(&self.reply_policy, plugin, was_busy));
+        let tries = tries(&self.transform, plugin, was_busy)
+            .chain(tries(&self.reply_policy, plugin, was_busy))
+            .chain(tries(&self.http_handler, plugin, was_busy));
         for (name, tried) in tries {
             if Instant::now() > deadline {
                 outcomes.push(Outcome::out_of_time(name, was_busy.load(Ordering::Relaxed)));
@@ -183,11 +203,15 @@ impl<R: Exemplary> Example<R> {
     async fn try_on(&self, plugin: &Arc<Plugin>, number: CallNumber, was_busy: &AtomicBool) -> Result<(), Miss> {
         let input = R::input(&self.input);
         let call = || plugin.call::<R>(input.clone(), number, Arc::default(), ());
+        plugin.take_refused_request();
         let ended = retry_while_busy(call, was_busy).await;
-        match expected_end(ended, R::error(&self.expect))? {
-            Some(output) => Ok(R::compare(&self.expect, output)?),
-            None => Ok(()),
-        }
+        let refused = plugin.take_refused_request();
+        let compared = match expected_end(ended, R::error(&self.expect)) {
+            Ok(Some(output)) => R::compare(&self.expect, output).map_err(Miss::from),
+            Ok(None) => Ok(()),
+            Err(miss) => Err(miss),
+        };
+        compared.map_err(|miss| miss.with_refused(refused))
     }
 }
 

@@ -91,6 +91,12 @@ impl Plugin {
         self.sandbox.bounded(call).await
     }
 
+    /// The host that a request was last sent to where there is no network for it: of an example, or of a component that
+    /// no host has loaded.
+    pub fn take_refused_request(&self) -> Option<String> {
+        self.sandbox.plugin_state.take_refused_request()
+    }
+
     /// Instantiates once, under the bounds of a call, to see that the component starts. Only an instance shows whether
     /// its functions are of the contract's types, which is the inner result.
     ///

@@ -14,6 +14,7 @@ pub(crate) mod stage_role;
 pub(crate) mod transform;
 pub(crate) mod v0_1_0;
 mod warm;
+pub(crate) mod whole_response;
 
 use http_handler::HttpHandler;
 use reply_policy::ReplyPolicy;

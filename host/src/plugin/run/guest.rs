@@ -196,7 +196,8 @@ impl WasiHttpView for Guest {
         let http = self.http.get_or_insert_with(|| {
             let mut context = WasiHttpCtx::new();
             context.set_field_size_limit(HANDLER_FIELDS_BYTES_MAX);
-            Http { context, outbound: HttpClient::new(Arc::clone(&self.plugin_state)) }
+            let outbound = HttpClient::new(Arc::clone(&self.plugin_state), self.call_seed.number);
+            Http { context, outbound }
         });
         WasiHttpCtxView { ctx: &mut http.context, hooks: &mut http.outbound, table: &mut self.resources }
     }

@@ -5,6 +5,7 @@ use crate::byte_budget::BudgetShare;
 use crate::config::{self, Grant, LOG_LINE_BYTES_MAX, Limits, OUTBOUND_REQUESTS_MAX};
 use crate::ledger::Hop;
 use crate::log_limit::LogLimit;
+use crate::plugin::call::CallNumber;
 use prometheus_client::metrics::histogram::Histogram;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +33,10 @@ pub(crate) struct PluginState {
     pub(crate) warm: u32,
     /// The hosts that its guests may send requests to.
     pub(crate) outbound: Vec<Grant>,
+    /// Whether no host has loaded it, so that nothing that its guests do may reach others.
+    is_offline: bool,
+    /// The host that a request was last sent to in a call without a network.
+    refused_request: Mutex<Option<String>>,
     /// Permits for such requests.
     pub(crate) outbound_permits: Arc<Semaphore>,
     pub(crate) calls: Arc<Semaphore>,
@@ -88,6 +93,8 @@ impl PluginState {
             reuse: instances.reuse,
             warm: instances.warm,
             outbound,
+            is_offline: false,
+            refused_request: Mutex::default(),
             outbound_permits: Arc::new(Semaphore::new(OUTBOUND_REQUESTS_MAX)),
             calls: Arc::new(Semaphore::new(limits.calls_max)),
             room: BudgetShare::default(),
@@ -101,6 +108,29 @@ impl PluginState {
             denied: Denied::default(),
             limits,
         }
+    }
+
+    /// Of a component that no host has loaded.
+    pub(crate) fn offline(name: String, limits: Limits, settings: BTreeMap<String, String>) -> Self {
+        Self { is_offline: true, ..Self::new(name, limits, settings, config::Instances::default(), Vec::new()) }
+    }
+
+    /// Whether the call with this number has a network: one for messages has, and one of a load has not, so that
+    /// examples come to the same wherever they are tried.
+    pub(crate) fn has_network(&self, number: CallNumber) -> bool {
+        !self.is_offline && !matches!(number, CallNumber::Load(_))
+    }
+
+    /// Notes that a request was refused because there is no network.
+    pub(crate) fn note_refused_request(&self, host: &str) {
+        // The guest chose it.
+        let host = shortened(host, LOG_LINE_BYTES_MAX).to_owned();
+        *self.refused_request.lock().unwrap_or_else(PoisonError::into_inner) = Some(host);
+    }
+
+    /// The host of the last of them, which is told once.
+    pub(crate) fn take_refused_request(&self) -> Option<String> {
+        self.refused_request.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Whether its components are to be given what resets their instances.

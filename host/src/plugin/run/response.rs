@@ -14,7 +14,7 @@ use channel::Channel;
 use futures_util::Stream;
 use hyper::header::{CONTENT_LENGTH, HeaderMap};
 use hyper::http::response::Parts;
-use hyper::{Method, StatusCode};
+use hyper::{Method, Response, StatusCode};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -123,6 +123,16 @@ impl Inlet {
         Ok((head, ResponseBody::Whole(body)))
     }
 
+    /// The whole response of a call that has ended well.
+    ///
+    /// # Errors
+    /// When the call gave none.
+    pub(crate) fn whole(self) -> Result<Response<Bytes>, CallError> {
+        let mut state = self.channel.lock();
+        let head = state.head.take().ok_or(CallError::NoResponse)?;
+        Ok(Response::from_parts(head, state.take()))
+    }
+
     /// The head; none if the response is broken off before it.
     fn poll_head(&self, context: &mut Context<'_>) -> Poll<Option<Parts>> {
         let mut state = self.channel.lock();
@@ -170,7 +180,6 @@ mod tests {
     use super::*;
     use crate::byte_budget::ByteBudget;
     use futures_util::StreamExt;
-    use hyper::Response;
     use tokio::sync::oneshot;
 
     fn head(status: u16) -> Parts {

@@ -3,12 +3,14 @@
 use super::input::{Given, pair};
 use super::trace::CallTrace;
 use crate::cli::compile_cache::CacheFlag;
-use crate::cli::output::outcome::{FILTERED, Outcome, head};
+use crate::cli::output::outcome::{FILTERED, Outcome, head, response_head};
 use crate::cli::output::progress::Stderr;
-use crate::cli::output::render::{field, printable};
+use crate::cli::output::render::{field, one_line, printable};
 use crate::cli::plugin::bounds::Bounds;
 use crate::cli::plugin::workbench::{ComponentFile, Workbench, block_on};
-use crate::plugin::{CallError, Examples, Message, ReplyPolicy, Role, SingleCall, Transform};
+use crate::plugin::{
+    CallError, Examples, Message, ReplyPolicy, Role, SingleCall, Transform, WholeResponse, no_network,
+};
 use crate::system::output::print;
 use anyhow::{anyhow, ensure};
 use clap::Args;
@@ -76,8 +78,8 @@ pub(super) fn call(
         let role = match role {
             Some(super::Role::Transform) => Transform::NAME,
             Some(super::Role::ReplyPolicy) => ReplyPolicy::NAME,
-            None if plugin.has_role(Transform::NAME) => Transform::NAME,
-            None => ReplyPolicy::NAME,
+            Some(super::Role::HttpHandler) => WholeResponse::NAME,
+            None => plugin.roles().next().unwrap_or(Transform::NAME),
         };
         ensure!(plugin.has_role(role), "{} has no {role} role", file.display());
         let begin = || {
@@ -92,6 +94,14 @@ pub(super) fn call(
             message.metadata.insert(0, REQUEST_ID.map(str::to_owned).into());
             begin();
             report(load, plugin.call_once::<Transform>(Arc::new(message)).await, json, print_message)
+        } else if role == WholeResponse::NAME {
+            let request = given.http_request()?.checked(REQUEST_ID[1]).map_err(anyhow::Error::msg)?;
+            begin();
+            let call = plugin.call_once::<WholeResponse>(request).await;
+            if let Some(host) = plugin.take_refused_request() {
+                say(&format!("note: {}\n", one_line(&no_network(&host))));
+            }
+            report(load, call, json, |response| print_body(&response_head(&response), response.body()))
         } else {
             let mut request = given.request()?;
             request.metadata.insert(0, REQUEST_ID.map(str::to_owned).into());
@@ -126,14 +136,18 @@ fn report<T: Into<Outcome> + Clone>(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The body goes out as it is, and all else that there is to tell of a message to stderr.
 fn print_message(message: Option<Message>) -> anyhow::Result<()> {
     let Some(message) = message else {
         say(FILTERED);
         return Ok(());
     };
-    say(&head(&message));
-    print(&message.body)?;
+    print_body(&head(&message), &message.body)
+}
+
+/// The body goes out as it is, and all else that there is to tell of an answer to stderr.
+fn print_body(head: &str, body: &[u8]) -> anyhow::Result<()> {
+    say(head);
+    print(body)?;
     if std::io::stdout().is_terminal() {
         print("\n")?;
     }

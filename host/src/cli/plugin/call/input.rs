@@ -1,10 +1,12 @@
 //! What goes into a call, as the command line says it.
 
+use super::Role;
 use crate::flow::Metadata;
-use crate::plugin::{Message, Request};
-use anyhow::{Context, bail};
+use crate::plugin::{Message, Request, WrittenRequest};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 use std::io::Read;
+use std::path::PathBuf;
 
 /// Who asks: a call from the command line is no client's.
 const IDENTITY: &[u8] = b"call";
@@ -14,12 +16,15 @@ const PARAMETERS: [&str; 2] = ["param", "Param"];
 /// The flags that say what goes in.
 #[derive(Debug, Args)]
 pub(super) struct Given {
-    /// The message's body, or the request's frames; - reads standard input
+    /// The message's or HTTP request's body, or the request's frames; - reads standard input
     input: Vec<String>,
-    /// The message's body, as INPUT is
-    #[arg(long, value_name = "TEXT", conflicts_with_all = ["input", "stdin"])]
+    /// The body, as INPUT is
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["input", "stdin", "body_file"])]
     body: Option<String>,
-    /// Read the message's body, or the one frame of the request, from standard input
+    /// Read the body, or the one frame of the request, from a file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "stdin"])]
+    body_file: Option<PathBuf>,
+    /// Read the body, or the one frame of the request, from standard input
     #[arg(long, conflicts_with = "input")]
     stdin: bool,
     /// A pair of the query, which becomes the metadata query.K. Without a body, param=V is the message, as with a GET.
@@ -27,14 +32,39 @@ pub(super) struct Given {
     #[arg(long = "param", value_name = "K=V", value_parser = pair)]
     params: Vec<(String, String)>,
     /// A frame of the request, as INPUT is. Repeatable
-    #[arg(long = "frame", value_name = "TEXT", conflicts_with_all = ["input", "body", "stdin", "params"])]
+    #[arg(long = "frame", value_name = "TEXT", conflicts_with_all = ["input", "body", "body_file", "stdin", "params"])]
     frames: Vec<String>,
+    /// With an http-handler: the method of its request [default: GET, or with a body POST]
+    #[arg(short = 'X', long)]
+    method: Option<String>,
+    /// With an http-handler: the path below its mount, and the query [default: /]
+    #[arg(long)]
+    path: Option<String>,
+    /// With an http-handler: a header of its request. Repeatable
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    headers: Vec<(String, String)>,
 }
 
 impl Given {
-    /// Whether it can only be a request.
-    pub(super) fn has_frames(&self) -> bool {
+    /// The role that it can only be for, if there is one.
+    pub(super) fn role(&self) -> Option<Role> {
+        if self.is_of_http() {
+            return Some(Role::HttpHandler);
+        }
+        self.has_frames().then_some(Role::ReplyPolicy)
+    }
+
+    fn has_frames(&self) -> bool {
         !self.frames.is_empty()
+    }
+
+    fn is_of_http(&self) -> bool {
+        self.method.is_some() || self.path.is_some() || !self.headers.is_empty()
+    }
+
+    fn ensure_no_http(&self) -> anyhow::Result<()> {
+        ensure!(!self.is_of_http(), "--method, --path and --header are for an http-handler");
+        Ok(())
     }
 
     /// What a transform is called with: as HTTP makes a message, of a query and perhaps a body.
@@ -42,6 +72,7 @@ impl Given {
     /// # Errors
     /// When what was given is not one input, or cannot be read.
     pub(super) fn message(self) -> anyhow::Result<Message> {
+        self.ensure_no_http()?;
         let mut pairs = self.params.clone();
         if self.has_frames() {
             bail!("a transform takes a message and no frames: give one INPUT, or say --policy");
@@ -61,6 +92,7 @@ impl Given {
     /// # Errors
     /// When what was given is for a message, or cannot be read.
     pub(super) fn request(self) -> anyhow::Result<Request> {
+        self.ensure_no_http()?;
         if !self.params.is_empty() {
             bail!("a request of the broker has no query: --param is for a transform");
         }
@@ -71,9 +103,26 @@ impl Given {
         Ok(Request { identity: IDENTITY.to_owned(), metadata: Metadata::new(), frames })
     }
 
+    /// What a handler is called with.
+    ///
+    /// # Errors
+    /// When what was given is for another role, or cannot be read.
+    pub(super) fn http_request(mut self) -> anyhow::Result<WrittenRequest> {
+        ensure!(self.params.is_empty(), "an http-handler has its query in --path: --param is for a transform");
+        ensure!(!self.has_frames(), "an http-handler takes a request of HTTP and no frames: say --policy for these");
+        let (method, path, headers) = (self.method.take(), self.path.take(), std::mem::take(&mut self.headers));
+        let mut inputs = self.inputs()?;
+        let body = inputs.pop();
+        ensure!(inputs.is_empty(), "a request of HTTP has one body: give one INPUT");
+        Ok(WrittenRequest { method, path, headers, body })
+    }
+
     fn inputs(self) -> anyhow::Result<Vec<Vec<u8>>> {
         if self.stdin {
             return Ok(vec![standard_input()?]);
+        }
+        if let Some(file) = self.body_file {
+            return Ok(vec![std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?]);
         }
         let literal = |text: String| Ok(text.into_bytes());
         let read = |text: String| if text == "-" { standard_input() } else { literal(text) };
@@ -107,6 +156,17 @@ pub(in crate::cli::plugin) fn pair(text: &str) -> Result<(String, String), Strin
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err(format!("`{text}` is no K=V")),
+    }
+}
+
+/// Reads `NAME: VALUE`.
+///
+/// # Errors
+/// When there is no `:` in it.
+fn header(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, value)) => Ok((name.to_owned(), value.trim().to_owned())),
+        None => Err(format!("`{text}` is no NAME: VALUE")),
     }
 }
 

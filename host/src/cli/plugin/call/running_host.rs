@@ -2,12 +2,25 @@
 
 use super::Role;
 use super::input::Given;
-use crate::cli::output::render::printable;
+use crate::cli::output::render::{field, printable};
 use crate::cli::output::table::table;
 use crate::cli::plugin::admin::{Admin, items, text};
 use crate::dead_letters::Base64;
-use crate::plugin::{Message, Request};
+use crate::plugin::{Message, Request, WrittenRequest};
+use serde::Serialize;
 use serde_json::{Value, json};
+
+/// As the admin surface takes it, where nothing may be null.
+#[derive(Serialize)]
+struct HttpRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    headers: Vec<(String, String)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<Base64>,
+}
 
 /// Calls the plugin of this name.
 ///
@@ -24,6 +37,10 @@ pub(super) fn call(name: &str, role: Option<Role>, given: Given, admin: &Admin) 
             let Request { frames, .. } = given.request()?;
             json!({"request": {"frames_base64": frames.into_iter().map(Base64).collect::<Vec<_>>()}})
         }
+        Role::HttpHandler => {
+            let WrittenRequest { method, path, headers, body } = given.http_request()?;
+            json!({"http_request": HttpRequest { method, path, headers, body_base64: body.map(Base64) }})
+        }
     };
     admin.run("POST", &format!("/plugins/{name}/call"), call.to_string().as_bytes(), show)
 }
@@ -31,8 +48,11 @@ pub(super) fn call(name: &str, role: Option<Role>, given: Given, admin: &Admin) 
 /// The role that the plugin has; of two, the first.
 fn role_of(name: &str, admin: &Admin) -> anyhow::Result<Role> {
     let plugin = admin.look(&format!("/plugins/{name}"))?;
-    let only_policy = items(&plugin, "roles").iter().all(|role| role == "reply-policy");
-    Ok(if only_policy && !items(&plugin, "roles").is_empty() { Role::ReplyPolicy } else { Role::Transform })
+    Ok(match items(&plugin, "roles").first().and_then(Value::as_str) {
+        Some("reply-policy") => Role::ReplyPolicy,
+        Some("http-handler") => Role::HttpHandler,
+        _ => Role::Transform,
+    })
 }
 
 /// A message as its fields, one a line; replies as a table.
@@ -42,6 +62,13 @@ fn show(returned: &Value) -> String {
     if text(returned, "role") == "reply-policy" {
         let rows = items(returned, "replies").iter().map(|reply| [reply["delay_ms"].to_string(), frames(reply)]);
         return by + &table(["DELAY MS", "FRAMES"], rows.collect());
+    }
+    if let Some(response) = returned.get("response") {
+        let headers = items(response, "headers").iter().map(|pair| {
+            let [name, value] = [&pair[0], &pair[1]].map(|text| text.as_str().unwrap_or_default());
+            field("header", &format!("{name}: {value}"))
+        });
+        return by + &format!("status: {}\n", response["status"]) + &headers.collect::<String>() + &body(response);
     }
     let Some(message) = returned.get("message").filter(|message| !message.is_null()) else {
         return by + "filtered: there is no message\n";
@@ -54,9 +81,13 @@ fn show(returned: &Value) -> String {
         let [key, value] = [&pair[0], &pair[1]].map(|text| printable(text.as_str().unwrap_or_default()));
         output += &format!("metadata: {key}={value}\n");
     }
-    match message.get("body").and_then(Value::as_str) {
-        Some(body) => output + &format!("body: {}\n", printable(body)),
-        None => output + &format!("body (base64): {}\n", text(message, "body_base64")),
+    output + &body(message)
+}
+
+fn body(of: &Value) -> String {
+    match of.get("body").and_then(Value::as_str) {
+        Some(body) => format!("body: {}\n", printable(body)),
+        None => format!("body (base64): {}\n", text(of, "body_base64")),
     }
 }
 

@@ -6,6 +6,7 @@ mod connect;
 use crate::config::{
     Grant, HANDLER_PIECE_BYTES_MAX, HANDLER_PIECES_MAX, OUTBOUND_CONNECT_MS_MAX, OUTBOUND_REQUESTS_MAX,
 };
+use crate::plugin::call::CallNumber;
 use crate::plugin::run::plugin_state::PluginState;
 use connect::connect;
 use http_body_util::BodyExt;
@@ -34,6 +35,7 @@ type Sent = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error
 /// The requests of one guest.
 pub(super) struct HttpClient {
     plugin_state: Arc<PluginState>,
+    has_network: bool,
 }
 
 /// A request that may go out.
@@ -47,8 +49,10 @@ struct Admitted {
 }
 
 impl HttpClient {
-    pub(super) fn new(plugin_state: Arc<PluginState>) -> Self {
-        Self { plugin_state }
+    /// For the call with this number.
+    pub(super) fn new(plugin_state: Arc<PluginState>, number: CallNumber) -> Self {
+        let has_network = plugin_state.has_network(number);
+        Self { plugin_state, has_network }
     }
 
     /// Whether a request may go out, and there is a permit for it.
@@ -57,6 +61,10 @@ impl HttpClient {
         let authority = authority.ok_or(Error::HttpRequestUriInvalid)?;
         let is_https = uri.scheme() == Some(&Scheme::HTTPS);
         let (host, port) = (authority.host(), authority.port_u16().unwrap_or(if is_https { 443 } else { 80 }));
+        if !self.has_network {
+            self.plugin_state.note_refused_request(&format!("{host}:{port}"));
+            return Err(Error::HttpRequestDenied);
+        }
         let Some(grant) = self.plugin_state.outbound.iter().find(|grant| grant.covers(host, port)) else {
             let name = &self.plugin_state.name;
             let text = format!("a request to {host}:{port} is refused: outbound of [plugins.{name}] does not grant it");
