@@ -43,6 +43,24 @@ fn one_command_makes_a_whole_folder_in_each_language_and_role() {
 }
 
 #[test]
+fn a_handler_of_the_standard_is_made_in_rust() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, stdout, stderr) = new(directory.path(), &["greet", "--lang=rust", "--role=http-handler"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.ends_with("next: tidegate plugin build greet && tidegate plugin test greet.wasm\n"), "{stdout}");
+    let read = |file: &str| std::fs::read_to_string(directory.path().join("greet").join(file)).unwrap();
+    for file in ["README.md", ".gitignore", "Cargo.toml", "src/lib.rs", "src/panic_text.rs", "examples.toml"] {
+        assert!(!read(file).is_empty() && !read(file).contains("my-plugin"), "{file}: {}", read(file));
+    }
+    assert!(read("examples.toml").contains("[[http-handler]]") && read("Cargo.toml").contains("wasip2"));
+    assert!(!directory.path().join("greet/wit").exists(), "the contract has no handlers");
+    let (code, _, stderr) = new(directory.path(), &["other", "--lang=c", "--role=http-handler"]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("--role http-handler is for --lang rust"), "{stderr}");
+    assert!(!directory.path().join("other").exists());
+}
+
+#[test]
 fn a_name_that_no_plugin_can_have_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     for (arguments, words) in [

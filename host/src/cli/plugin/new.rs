@@ -42,6 +42,8 @@ enum Language {
 enum Role {
     Transform,
     ReplyPolicy,
+    /// Of wasi:http; in Rust alone
+    HttpHandler,
 }
 
 impl New {
@@ -51,6 +53,11 @@ impl New {
         ensure!(
             lang != Language::Rust || !name.starts_with(|letter: char| letter.is_ascii_digit()),
             "no crate may be named `{name}`, with a digit first: put a letter before it"
+        );
+        ensure!(
+            lang == Language::Rust || role != Role::HttpHandler,
+            "--role http-handler is for --lang rust: build a handler in another language with the tools that it has for \
+             wasi:http, and load the component as it is"
         );
         let dir = dir.unwrap_or_else(|| PathBuf::from(&name));
         let files = template::files(lang, role, &name);

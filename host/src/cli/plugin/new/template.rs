@@ -41,9 +41,13 @@ const CONTRACT: [(&str, &str); 9] = contract! {
 
 /// The files of a new plugin: where in its folder, and what is in them.
 pub(super) fn files(language: Language, role: Role, name: &str) -> Vec<(&'static str, String)> {
-    let own = of_language(language, role).into_iter().chain(of_role(role));
-    let own = own.map(|(path, text)| (path, text.replace(PLACEHOLDER, name)));
-    own.chain(CONTRACT.map(|(path, text)| (path, text.to_owned()))).collect()
+    // The interfaces of a handler are not those of the contract; the crate that it uses has them.
+    let (own, contract) = match role {
+        Role::HttpHandler => (of_handler(), &[][..]),
+        role => (of_language(language, role).into_iter().chain(of_role(role)).collect(), &CONTRACT[..]),
+    };
+    let own = own.into_iter().map(|(path, text)| (path, text.replace(PLACEHOLDER, name)));
+    own.chain(contract.iter().map(|(path, text)| (*path, (*text).to_owned()))).collect()
 }
 
 /// The file that `plugin build` makes beside the folder: named after the crate, else after the folder; none if the path
@@ -54,11 +58,24 @@ pub(super) fn built_name(language: Language, name: &str, dir: &Path) -> Option<S
 }
 
 fn of_role(role: Role) -> [(&'static str, &'static str); 2] {
-    let (examples, world) = match role {
-        Role::Transform => (template!("examples.transform.toml"), template!("world.transform.wit")),
-        Role::ReplyPolicy => (template!("examples.reply-policy.toml"), template!("world.reply-policy.wit")),
+    let (examples, world) = if role == Role::Transform {
+        (template!("examples.transform.toml"), template!("world.transform.wit"))
+    } else {
+        (template!("examples.reply-policy.toml"), template!("world.reply-policy.wit"))
     };
     [("examples.toml", examples), ("wit/world.wit", world)]
+}
+
+/// In Rust.
+fn of_handler() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("README.md", template!("rust-handler/README.md")),
+        (".gitignore", template!("rust/gitignore")),
+        ("examples.toml", template!("examples.http-handler.toml")),
+        ("Cargo.toml", template!("rust-handler/Cargo.toml")),
+        ("src/lib.rs", template!("rust-handler/src/lib.rs")),
+        ("src/panic_text.rs", template!("rust-handler/src/panic_text.rs")),
+    ]
 }
 
 fn of_language(language: Language, role: Role) -> Vec<(&'static str, &'static str)> {
