@@ -4,7 +4,9 @@
 //! component in the folder. All the rest is real.
 
 use crate::fixtures::{self, custom_section};
-use crate::harness::{DOWN, Host, LONG_PATIENCE, Process, Setup, UP, assert_balanced, bytes, tidegate, wait_up_to};
+use crate::harness::{
+    DOWN, Host, LONG_PATIENCE, Process, Setup, UP, assert_balanced, bytes, root, tidegate, wait_up_to,
+};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -146,6 +148,35 @@ fn a_host_of_its_own_starts_with_the_first_that_is_sound() {
     folder.save("src/component.wasm", &bytes("upcase"));
     wait_for_line(&dev, &["tested 1/1, live as generation 2, "]);
     assert_eq!(get().text(), UP);
+    dev.signal("INT");
+    assert_eq!(dev.wait().code(), Some(0), "{}", dev.stderr());
+    assert_balanced(&dev.stderr());
+}
+
+#[test]
+fn a_handler_is_developed_as_any_plugin() {
+    let handler = std::fs::read(root().join("tests/fixtures/handler.wasm")).unwrap();
+    let example = |body: &str| format!("[[http-handler]]\nname = 'greets'\ninput = {{}}\nexpect.body = '{body}'\n");
+    let folder = Folder::new(&handler, &example("hello"));
+    let surfaces = ["--http=127.0.0.1:0", "--admin=none", "--publish=none", "--frontend=none"];
+    let mut dev = Process::start(folder.command("dev").arg("--").args(surfaces));
+    wait_for_line(&dev, &["tested 1/1, live as generation 1, "]);
+    let stdout = dev.stdout();
+    let place = stdout.lines().find_map(|line| line.strip_prefix("http ")).expect("where HTTP is");
+    let get = |path: &str| crate::harness::Client::at(place).request("GET", path, None).unwrap();
+    assert_eq!((get("/x/").text(), get("/x/status?404").status), ("hello", 404));
+    folder.save("examples.toml", example("good day").as_bytes());
+    wait_for_line(&dev, &["tested 0/1, not swapped", "live as generation 1"]);
+    assert!(dev.stderr().contains("FAILED  greets\n   body differs at byte 0\n"), "{}", dev.stderr());
+    folder.save("src/component.wasm", &bytes("downcase"));
+    wait_for_line(&dev, &["tested 0/1, not swapped", "live as generation 1"]);
+    wait_up_to(LONG_PATIENCE, "the role that it lacks", || {
+        dev.stderr().contains("got      the plugin has no http-handler role").then_some(())
+    });
+    folder.save("examples.toml", format!("{}# other bytes\n", example("hello")).as_bytes());
+    folder.save("src/component.wasm", &handler);
+    wait_for_line(&dev, &["tested 1/1, live as generation 2, "]);
+    assert_eq!(get("/x/").header("tidegate-generation"), "2");
     dev.signal("INT");
     assert_eq!(dev.wait().code(), Some(0), "{}", dev.stderr());
     assert_balanced(&dev.stderr());
