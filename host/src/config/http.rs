@@ -1,7 +1,11 @@
 //! The public HTTP surface: where it is, who may use it, and what its clients may take of it.
 
+mod network;
+
+pub use network::Network;
+
 use super::limits::{milliseconds, number};
-use super::{Address, Network, local};
+use super::{Address, local};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
