@@ -46,7 +46,9 @@ pub fn at_exit(stderr: &str) -> Value {
         parts.last_mut().unwrap().insert(words[0].to_owned(), figures);
     }
     assert!(!parts.is_empty(), "no ledger at the end of stderr:\n{stderr}");
-    assert_eq!(parts[0].len(), 8, "a row for each hop:\n{stderr}");
+    // That of traces is there only where there are any.
+    let hops = parts[0].keys().filter(|name| *name != "traces").count();
+    assert_eq!(hops, 8, "a row for each hop:\n{stderr}");
     json!({"hops": parts[0], "plugins": parts.get(1).cloned().unwrap_or_default()})
 }
 

@@ -74,6 +74,7 @@ mod subscribe;
 mod supervision;
 mod swap;
 mod terminal;
+mod traces;
 mod unload;
 mod unread_bodies;
 mod warm;

@@ -118,6 +118,18 @@ fn the_end_of_who_looks_at_certificates_is_told() {
 }
 
 #[test]
+fn the_end_of_who_sends_spans_is_told() {
+    let setup = Setup::new().committed("downcase").with(&["--otel-endpoint=http://127.0.0.1:1"]);
+    let fail = setup.path().join("fail");
+    fs::create_dir(&fail).unwrap();
+    fs::write(fail.join("traces"), "error").unwrap();
+    let mut host = setup.env("TIDEGATE_FAIL_POINTS", fail.to_str().unwrap()).start();
+    assert_eq!(host.get("/downcase/?param=A").status, 200);
+    host.process.wait_for_line(&["a part of the host has died", "traces", "a test has asked for it"]);
+    assert_eq!(host.wait(), PART_DIED, "{}", host.process.stderr());
+}
+
+#[test]
 fn the_end_of_who_keeps_instances_warm_is_told() {
     dies("warm-late", "panic", "it panicked", |host| {
         let admin = Client::at(host.surface("admin"));

@@ -18,6 +18,7 @@ use crate::plugin::{Seed, Slots, Source, Watch, poll};
 use crate::system::descriptors;
 use crate::system::shutdown::{Ask, Signals};
 use crate::system::supervisor::{Death, Supervisor};
+use crate::traces::{self, Traces};
 use anyhow::Context;
 use builder::Builder;
 pub use reload::Reread;
@@ -36,6 +37,7 @@ const SIGNAL_PATIENCE: Duration = Duration::from_millis(50);
 const REPORTED_HOPS: [&str; 8] =
     ["http", "transform", "handler", "publish", "policy", "schedule", "reply", DEAD_LETTER_HOP];
 const DEAD_LETTER_HOP: &str = "dead-letter";
+const TRACES_HOP: &str = "traces";
 
 /// Why the host did not start; each kind has its exit code.
 #[derive(Debug)]
@@ -79,6 +81,7 @@ pub struct App {
     watch: Watch,
     surfaces: Surfaces,
     dead_letters: DeadLetters,
+    traces: Traces,
     supervisor: Supervisor,
     draining: Arc<AtomicBool>,
     drain: Arc<Notify>,
@@ -139,6 +142,7 @@ impl App {
         let grace = Duration::from_millis(config.shutdown.grace_ms);
         let mut builder = Builder::new(config, slots, curve, ledger, dead_letters, supervisor, shares);
         // A line for each capability, in the order of the lines at the start.
+        let traces = add_traces(&mut builder)?;
         http::add_public(&mut builder, token, tls).await?;
         http::add_admin(&mut builder, guard).await?;
         sockets::add_publisher(&mut builder)?;
@@ -161,6 +165,7 @@ impl App {
             watch,
             surfaces,
             dead_letters,
+            traces,
             supervisor,
             draining,
             drain,
@@ -213,7 +218,8 @@ impl App {
         // Last of the traffic: each part may have had something to write.
         let wait = deadline.saturating_duration_since(Instant::now()).max(FLUSH_MIN);
         let dead_letters = self.dead_letters;
-        let _ = tokio::task::spawn_blocking(move || dead_letters.close(wait)).await;
+        let closing = tokio::task::spawn_blocking(move || dead_letters.close(wait));
+        let _ = tokio::join!(closing, self.traces.close(wait));
         abandoned += self.ledger.hop(DEAD_LETTER_HOP).figures().dropped(Reason::Abandoned);
         self.surfaces.end(Side::Control, Instant::now()).await;
 
@@ -240,6 +246,16 @@ fn dead_letters(
     };
     DeadLetters::start(settings, ledger.hop(DEAD_LETTER_HOP), supervisor)
         .map_err(|error| could_not_start(format!("starting the writer of dead letters: {error}")))
+}
+
+/// Traces are sent where the configuration names a collector; elsewhere there is nothing of them.
+fn add_traces(builder: &mut Builder) -> Result<Traces, StartError> {
+    let otel = &builder.config.otel;
+    let Some(endpoint) = &otel.endpoint else { return Ok(Traces::default()) };
+    let started = traces::start(endpoint, otel, builder.ledger.hop(TRACES_HOP), &builder.supervisor);
+    let (tracer, traces) = started.map_err(could_not_start)?;
+    builder.tracer = tracer;
+    Ok(traces)
 }
 
 fn could_not_start(error: impl Display) -> StartError {

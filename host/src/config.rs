@@ -12,6 +12,7 @@ mod limits;
 mod log;
 mod messaging;
 mod oci;
+mod otel;
 mod place;
 mod plugin;
 mod reference;
@@ -26,6 +27,7 @@ pub use limits::{Limits, LimitsLayer, timeout};
 pub use log::{Log, LogFormat};
 pub use messaging::{Broker, EnvelopeKind, Messaging, OnFull, Publisher};
 pub use oci::Oci;
+pub use otel::{CollectorEndpoint, Otel};
 pub use place::Place;
 pub use plugin::{Grant, Instances, Isolation, Plugin};
 pub use reference::{Reference, Version};
@@ -67,6 +69,8 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// The log.
     pub log: Log,
+    /// Traces of requests and calls.
+    pub otel: Otel,
     /// The bounds of every plugin that does not set its own.
     pub limits: LimitsLayer,
     /// What is said of one plugin: where it comes from, what its instances are, its own bounds and settings.

@@ -13,8 +13,8 @@
 //! ```
 //!
 //! Read on from `main.rs`: it parses ([`cli`]), builds ([`app`]) and runs. Imports point one way:
-//! `main → cli → app → {http, messaging} → plugin`; [`config`], [`flow`], [`ledger`], [`dead_letters`], [`request_id`] and
-//! [`system`] are leaves; [`oci`], which [`plugin`] alone and [`cli`] ask, needs but [`config`]; and [`clients`] are what [`cli`]
+//! `main → cli → app → {http, messaging} → plugin`; [`config`], [`flow`], [`ledger`], [`dead_letters`], [`request_id`],
+//! [`system`] and [`traces`] are leaves; [`oci`], which [`plugin`] alone and [`cli`] ask, needs but [`config`]; and [`clients`] are what [`cli`]
 //! alone runs. `tests/structure.rs` holds that, within each folder too.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -37,3 +37,4 @@ pub mod oci;
 pub mod plugin;
 pub mod request_id;
 pub mod system;
+pub mod traces;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Environment variables, in capitals, that are not Tidegate's own and that change what the binary does.
-const CHANGING: [&str; 17] = [
+const CHANGING: [&str; 19] = [
     "ALL_PROXY",
     "CARGO_BUILD_TARGET",
     "CARGO_UNSTABLE_BUILD_STD",
@@ -18,6 +18,8 @@ const CHANGING: [&str; 17] = [
     "NOTIFY_SOCKET",
     "NO_COLOR",
     "NO_PROXY",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_SERVICE_NAME",
     "REGISTRY_AUTH_FILE",
     "RUSTC",
     "RUST_BACKTRACE",

@@ -10,8 +10,8 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 38] = [
-    ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system"]),
+const DIRECTIONS: [(&str, &[&str]); 41] = [
+    ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system", "traces"]),
     ("cli", &["app", "clients", "dead_letters", "flow", "http", "ledger", "messaging", "oci", "plugin", "system"]),
     ("cli::dead_letters", &["compile_cache", "log", "output"]),
     ("cli::plugin", &["compile_cache", "ending", "log", "output"]),
@@ -21,27 +21,57 @@ const DIRECTIONS: [(&str, &[&str]); 38] = [
     ("cli::serve", &["ending", "log"]),
     ("clients", &["append", "messaging", "system"]),
     ("clients::subscriber", &["handshake", "line", "log_file"]),
+    ("config::http", &["address", "limits"]),
     ("config::plugin", &["limits", "place"]),
     ("dead_letters", &["append", "flow", "ledger", "log_limit", "system"]),
-    ("flow", &["ledger"]),
+    ("flow", &["ledger", "traces"]),
     (
         "http",
-        &["byte_budget", "dead_letters", "flow", "ledger", "log_limit", "messaging", "plugin", "request_id", "system"],
+        &[
+            "byte_budget",
+            "dead_letters",
+            "flow",
+            "ledger",
+            "log_limit",
+            "messaging",
+            "plugin",
+            "request_id",
+            "system",
+            "traces",
+        ],
     ),
     ("http::admin", &["answer", "problem", "server"]),
     ("http::public", &["answer", "problem", "server"]),
     ("http::server", &["problem"]),
-    ("messaging", &["byte_budget", "dead_letters", "flow", "ledger", "log_limit", "plugin", "request_id", "system"]),
-    ("messaging::broker", &["curve", "socket"]),
+    (
+        "http::server::middleware",
+        &[
+            "answer_body",
+            "connection_timeouts",
+            "framing",
+            "head",
+            "overload",
+            "refusals",
+            "request_body",
+            "statistics",
+            "token",
+            "trace",
+        ],
+    ),
+    (
+        "messaging",
+        &["byte_budget", "dead_letters", "flow", "ledger", "log_limit", "plugin", "request_id", "system", "traces"],
+    ),
+    ("messaging::broker", &["curve", "socket", "spans"]),
     ("messaging::broker::core", &["envelope", "origin"]),
     ("messaging::broker::core::simulation", &["action", "call", "reply", "state"]),
     ("messaging::curve", &["socket"]),
     ("messaging::curve::authorized_keys", &["key_file", "key_look"]),
-    ("messaging::publisher", &["curve", "socket"]),
+    ("messaging::publisher", &["curve", "socket", "spans"]),
     ("messaging::publisher::core::simulation", &["action"]),
     ("messaging::publisher::publish_loop", &["core"]),
     ("messaging::socket::monitor", &["refusals", "statistics"]),
-    ("plugin", &["byte_budget", "dead_letters", "flow", "ledger", "log_limit", "oci", "system"]),
+    ("plugin", &["byte_budget", "dead_letters", "flow", "ledger", "log_limit", "oci", "system", "traces"]),
     ("plugin::load", &["call", "handler_request", "roles", "run"]),
     ("plugin::load::compiler", &["reset"]),
     ("plugin::load::examples", &["busy_retry"]),
@@ -52,6 +82,7 @@ const DIRECTIONS: [(&str, &[&str]); 38] = [
     ("plugin::slot::slots", &["loading"]),
     ("plugin::watch", &["load", "slot"]),
     ("system::file_watch", &["fail_point", "supervisor"]),
+    ("traces", &["byte_budget", "ledger", "log_limit", "system"]),
 ];
 
 /// The code of each module without comments and unit tests. `main.rs` and modules for fuzzing are left out.

@@ -12,6 +12,7 @@ use crate::plugin::Slots;
 use crate::request_id::RequestIds;
 use crate::system::descriptors::Shares;
 use crate::system::supervisor::{Death, Supervisor};
+use crate::traces::Tracer;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tokio::sync::Notify;
@@ -25,6 +26,8 @@ pub(super) struct Builder {
     pub(super) dead_letters: DeadLetters,
     pub(super) request_ids: Arc<RequestIds>,
     pub(super) supervisor: Supervisor,
+    /// Begins spans; without a collector none.
+    pub(super) tracer: Tracer,
     /// How many descriptors each side of the host may have.
     pub(super) shares: Shares,
     /// Set when the host begins to end.
@@ -55,7 +58,7 @@ impl Builder {
         supervisor: Supervisor,
         shares: Shares,
     ) -> Self {
-        let (request_ids, draining, drain) = Default::default();
+        let (request_ids, tracer, draining, drain) = Default::default();
         let (surfaces, sinks, checks, counts, starts) = Default::default();
         Self {
             config,
@@ -65,6 +68,7 @@ impl Builder {
             dead_letters,
             request_ids,
             supervisor,
+            tracer,
             shares,
             draining,
             drain,
@@ -114,6 +118,8 @@ impl Builder {
     /// What stands between a listener's connections and its routes.
     pub(super) fn middleware(&self, routes: Routes, admission: Option<Admission>) -> Middleware {
         let (request_ids, uri_bytes_max) = (Arc::clone(&self.request_ids), self.config.http.uri_bytes_max);
-        Middleware { routes, request_ids, uri_bytes_max, admission }
+        // Who watches the host is not watched.
+        let tracer = admission.as_ref().map(|_| self.tracer.clone()).unwrap_or_default();
+        Middleware { routes, request_ids, uri_bytes_max, admission, tracer }
     }
 }

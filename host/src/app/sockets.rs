@@ -72,7 +72,13 @@ pub(super) fn add_broker(
         ipc: ipc(messaging)?,
         curve: builder.curve.clone(),
     };
-    let hops = broker::Hops { policy: policy_hop, schedule, reply, dead_letters: builder.dead_letters.clone() };
+    let hops = broker::Hops {
+        policy: policy_hop,
+        schedule,
+        reply,
+        dead_letters: builder.dead_letters.clone(),
+        tracer: builder.tracer.clone(),
+    };
     drop(taken);
     let broker = Broker::start(
         settings,

@@ -4,7 +4,7 @@ mod plugin_flags;
 
 use super::{ending, log};
 use crate::app::{App, Reread, StartError};
-use crate::config::{Address, Config, Endpoint, GIVE_UP_MS, LogFormat, check_name};
+use crate::config::{Address, CollectorEndpoint, Config, Endpoint, GIVE_UP_MS, LogFormat, check_name};
 use crate::plugin::Source;
 use crate::system::{exit_code, output, swap};
 use clap::Args;
@@ -67,6 +67,9 @@ pub(super) struct Serve {
     /// What of the log is wanted: a level, or TARGET=LEVEL, separated by commas [default: info]
     #[arg(long, value_name = "FILTER", env = "TIDEGATE_LOG")]
     log_filter: Option<log::Filter>,
+    /// Send traces by OTLP to the collector at this URL, such as http://127.0.0.1:4318 [default: no traces]
+    #[arg(long, value_name = "URL", env = "TIDEGATE_OTEL_ENDPOINT")]
+    otel_endpoint: Option<CollectorEndpoint>,
     /// Write the configuration in force as TOML, and end
     #[arg(long, env = "TIDEGATE_PRINT_CONFIG", value_parser = BoolishValueParser::new())]
     print_config: bool,
@@ -150,6 +153,7 @@ impl Serve {
         config.cache.directory = self.cache.or(config.cache.directory.take());
         config.seed = self.seed.or(config.seed);
         config.log.format = self.log_format.unwrap_or(config.log.format);
+        config.otel.endpoint = self.otel_endpoint.or(config.otel.endpoint.take());
         let messaging = &mut config.messaging;
         messaging.publish = self.publish.unwrap_or(messaging.publish.clone());
         messaging.frontend = self.frontend.unwrap_or(messaging.frontend.clone());

@@ -165,3 +165,15 @@ pub const REGISTRY_TRANSFERS_MAX: usize = 4;
 pub const REGISTRY_DENIED_PAUSE_MS_MAX: u64 = 600_000;
 /// For a credential helper to say what it knows.
 pub const CREDENTIAL_HELPER_MS: u64 = 10_000;
+/// Spans that are sent to the collector at once.
+pub const TRACES_BATCH_SPANS_MAX: usize = 512;
+/// How long the first of them waits for others.
+pub const TRACES_BATCH_MS: u64 = 1_000;
+/// For a connection to the collector to come about.
+pub const TRACES_CONNECT_MS: u64 = 2_000;
+/// What is read of a collector's answer.
+pub const TRACES_ANSWER_BYTES_MAX: usize = 64 << 10;
+/// Attributes of one span.
+pub const SPAN_ATTRIBUTES_MAX: u32 = 32;
+/// The text of one of them, and of what a span says of its failure.
+pub const SPAN_TEXT_BYTES_MAX: usize = 512;

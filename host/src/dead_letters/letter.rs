@@ -144,7 +144,7 @@ impl From<Message> for Input {
 
 impl Input {
     /// A request as a policy is asked: the identity of its sender, and what is behind its envelope.
-    pub fn request(Message { metadata, frames }: Message) -> Self {
+    pub fn request(Message { metadata, frames, .. }: Message) -> Self {
         let mut frames = frames.into_iter().map(|frame| Base64(frame.into()));
         Self::Request { identity_base64: frames.next().unwrap_or_default(), metadata, frames_base64: frames.collect() }
     }

@@ -1,5 +1,6 @@
 //! A message, whichever surface it comes in and goes out by.
 
+use crate::traces::TraceContext;
 use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
 
@@ -17,6 +18,8 @@ pub struct Message {
     pub metadata: Metadata,
     /// Each is any bytes, and may be empty.
     pub frames: Frames,
+    /// Below what the spans of its way begin.
+    pub trace: TraceContext,
 }
 
 impl Message {
@@ -24,7 +27,7 @@ impl Message {
     pub fn of_topic(topic: impl Into<Bytes>, metadata: Metadata, body: impl Into<Bytes>) -> Self {
         let (topic, body) = (topic.into(), body.into());
         let frames = if topic.is_empty() { smallvec![body] } else { smallvec![topic, body] };
-        Self { metadata, frames }
+        Self { metadata, frames, trace: TraceContext::default() }
     }
 
     /// Its topic, empty where it has none, and its body; none if it has another number of frames.

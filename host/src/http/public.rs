@@ -7,7 +7,7 @@ pub(super) mod query;
 use super::answer::{say_who, with_type};
 use super::problem::Problem;
 use super::server::body::{self, InFlight, InFlightBudget};
-use super::server::head::Head;
+use super::server::head::{Head, Route};
 use super::server::middleware::Routes;
 use crate::byte_budget::Held;
 use crate::config::Network;
@@ -65,7 +65,15 @@ impl Public {
             .and(warp::body::stream())
             .then(move |head: Arc<Head>, body| {
                 let public = Arc::clone(&public);
-                async move { public.answer(&head, body).await.unwrap_or_else(Problem::into_response) }
+                async move {
+                    let mut response = public.answer(&head, body).await.unwrap_or_else(Problem::into_response);
+                    if head.span.is_recorded()
+                        && let Some(route) = public.route(head.path())
+                    {
+                        response.extensions_mut().insert(route);
+                    }
+                    response
+                }
             })
             .boxed()
     }
@@ -75,11 +83,10 @@ impl Public {
         head: &Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Result<Response, Problem> {
-        let path = head.path().strip_prefix('/').unwrap_or(head.path());
-        if path.is_empty() {
+        let (name, below) = split(head.path());
+        if name.is_empty() && below.is_empty() {
             return self.index(&head.parts.method);
         }
-        let (name, below) = path.split_at(path.find('/').unwrap_or(path.len()));
         let slot = self.slots.get(name).ok_or(Problem::NoRoute)?;
         match slot.has_role(HttpHandler::NAME) {
             Some(true) => self.handler(&slot, below, head, body).await,
@@ -87,6 +94,19 @@ impl Public {
             None if !is_end(below) => Err(CallError::EmptySlot.into()),
             _ if !is_end(below) => Err(Problem::NoRoute),
             _ => self.transform(&slot, head, body).await,
+        }
+    }
+
+    /// The route that a path has, of which there are as many as plugins.
+    fn route(&self, path: &str) -> Option<Route> {
+        let (name, below) = split(path);
+        if name.is_empty() && below.is_empty() {
+            return Some(Route("/".to_owned()));
+        }
+        let slot = self.slots.get(name)?;
+        match slot.has_role(HttpHandler::NAME) {
+            Some(true) => Some(Route(format!("/{name}/*"))),
+            _ => is_end(below).then(|| Route(format!("/{name}/"))),
         }
     }
 
@@ -172,7 +192,7 @@ impl Public {
             metadata.push(("http.content-type".to_owned(), text.to_owned()));
         }
         metadata.extend(pairs.into_iter().map(|(name, value)| (format!("query.{name}"), value.into_owned())));
-        Ok((Message { metadata, frames: smallvec![body.into()] }, held))
+        Ok((Message { metadata, frames: smallvec![body.into()], trace: head.span.clone() }, held))
     }
 
     /// The body of a request, with its part of the budget.
@@ -222,6 +242,12 @@ fn check_method(slot: &Slot, method: &Method) -> Result<(), Problem> {
         Some(true) => Ok(()),
         None => Err(CallError::EmptySlot.into()),
     }
+}
+
+/// A path's first part, which names a plugin, and what stands below that.
+fn split(path: &str) -> (&str, &str) {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    path.split_at(path.find('/').unwrap_or(path.len()))
 }
 
 /// Whether nothing stands below a mount.

@@ -33,6 +33,8 @@ pub enum Reason {
     NoResponse,
     /// Nobody subscribes to the message's topic.
     NoSubscriber,
+    /// The collector of traces is away, too slow, or refused the span.
+    NotTaken,
     /// The plugin wanted more memory than it may have.
     OverMemory,
     /// The plugin's answer was larger than it may be.
@@ -89,6 +91,7 @@ impl Reason {
             Self::NoFrames => "no-frames",
             Self::NoResponse => "no-response",
             Self::NoSubscriber => "no-subscriber",
+            Self::NotTaken => "not-taken",
             Self::OverMemory => "over-memory",
             Self::OverOutput => "over-output",
             Self::OverStack => "over-stack",

@@ -24,6 +24,7 @@ use crate::flow::Stage;
 use crate::ledger::Hop;
 use crate::request_id::RequestIds;
 use crate::system::supervisor::Supervisor;
+use crate::traces::Tracer;
 use broker_loop::{BrokerLoop, Parts};
 use policy::Policy;
 use std::sync::Arc;
@@ -50,7 +51,7 @@ pub struct Settings {
     pub curve: Option<Curve>,
 }
 
-/// The hops of the broker, and its dead letters.
+/// The hops of the broker, its dead letters and its traces.
 #[derive(Clone, Debug)]
 pub struct Hops {
     /// Requests.
@@ -61,6 +62,8 @@ pub struct Hops {
     pub reply: Arc<Hop>,
     /// Gets requests whose call failed, and replies that cannot be sent.
     pub dead_letters: DeadLetters,
+    /// Begins a span for each request.
+    pub tracer: Tracer,
 }
 
 /// The handle of the broker's thread.

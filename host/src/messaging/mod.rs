@@ -9,6 +9,7 @@ pub mod curve;
 pub(crate) mod fuzzing;
 pub mod publisher;
 pub(crate) mod socket;
+mod spans;
 
 pub use broker::{Broker, BrokerControl};
 pub use curve::{AuthorizedKeys, ClientKeys, Curve};

@@ -11,11 +11,13 @@ use super::curve::Curve;
 use super::socket::ipc::IpcAccess;
 use super::socket::statistics::SocketStatistics;
 use super::socket::{self, BindError};
+use super::spans::describe;
 use crate::config;
 use crate::flow::bell::Bell;
 use crate::flow::mailbox::{Mailbox, PushError};
-use crate::ledger::Hop;
+use crate::ledger::{Hop, Reason};
 use crate::system::supervisor::Supervisor;
+use crate::traces::{Kind, Span, TraceContext};
 use bytes::Bytes;
 use core::QueuedMessage;
 use publish_loop::PublishLoop;
@@ -129,14 +131,31 @@ impl Publisher {
     /// # Errors
     /// When the queue has no room or is closed; then nothing was published or counted.
     pub fn publish(&self, topic: impl Into<Bytes>, body: impl Into<Bytes>) -> Result<(), QueueFull> {
-        let (topic, body) = (topic.into(), body.into());
+        self.publish_below(&TraceContext::default(), topic.into(), body.into())
+    }
+
+    /// As [`Self::publish`], with a span below that of what the message came by.
+    fn publish_below(&self, trace: &TraceContext, topic: Bytes, body: Bytes) -> Result<(), QueueFull> {
         let bytes = topic.len() + body.len();
-        let message = || QueuedMessage { topic, body, passage: self.hop.enter() };
-        self.queue.messages.push(bytes, message).map_err(|error| match error {
+        let mut span = Self::span(trace, &topic, body.len());
+        let message = || QueuedMessage { topic, body, passage: self.hop.enter(), span: std::mem::take(&mut span) };
+        let queued = self.queue.messages.push(bytes, message).map_err(|error| match error {
             PushError::TooManyItems => QueueFull::Messages(self.queue.messages_max),
             PushError::TooManyBytes => QueueFull::Bytes(self.queue.bytes_max),
             PushError::Closed => QueueFull::Closed,
-        })
+        });
+        if let Err(full) = &queued {
+            span.fail(Reason::QueueFull.as_str(), &full.to_string());
+        }
+        queued
+    }
+
+    fn span(trace: &TraceContext, topic: &[u8], body_bytes: usize) -> Span {
+        let mut span = trace.child(Kind::Producer, || "publish".into());
+        if let Some(span) = span.recording() {
+            describe(span, "publish", String::from_utf8_lossy(topic).into_owned(), body_bytes);
+        }
+        span
     }
 
     /// Hands the queued messages to libzmq, gives slow subscribers at most `linger` to take them, and closes. Blocks

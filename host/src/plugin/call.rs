@@ -61,7 +61,8 @@ impl Request {
     }
 }
 
-fn request_id(metadata: &Metadata) -> &str {
+/// The name of the request that a message came by, if its metadata has one.
+pub(crate) fn request_id(metadata: &Metadata) -> &str {
     metadata.iter().find(|(key, _)| key == "tidegate.request-id").map_or("", |(_, id)| id)
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod status;
 mod handling;
 mod loading;
 mod stage;
+mod traced;
 
 pub use loading::{Cause, Loaded, PutError};
 pub use stage::PluginStage;

@@ -126,6 +126,7 @@ fn kind(ty: &str) -> &'static str {
     match ty {
         "bool" => "`true`, `false`",
         "Address" => "an address, `\"none\"`",
+        "CollectorEndpoint" => "a URL",
         "Endpoint" => "an endpoint, `\"none\"`",
         "IpcMode" => "three octal digits",
         "PathBuf" => "a path",
@@ -138,6 +139,9 @@ fn kind(ty: &str) -> &'static str {
 
 /// From `number::<_, _, 1, 1_000>`.
 fn range(name: &str, check: &str) -> String {
+    if check == "ratio" {
+        return "0 to 1".to_owned();
+    }
     let Some((_, arguments)) = check.split_once("::<") else { return "a list of texts".to_owned() };
     let bounds: Vec<u64> = arguments
         .trim_end_matches('>')

@@ -9,7 +9,7 @@ use crate::http::problem::Problem;
 use crate::http::server::body::InFlight;
 use crate::http::server::head::Head;
 use crate::plugin::handler_fields::{self, AtMount};
-use crate::plugin::{Answer, ResponseBody, Slot};
+use crate::plugin::{Answer, HttpHandler, ResponseBody, Slot};
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use warp::Reply;
 use warp::http::header::AUTHORIZATION;
 use warp::http::response::Parts;
 use warp::http::uri::Authority;
-use warp::http::{HeaderMap, Request, Uri};
+use warp::http::{HeaderMap, HeaderValue, Request, Uri};
 use warp::reply::Response;
 
 impl Public {
@@ -33,10 +33,15 @@ impl Public {
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Result<Response, Problem> {
         let body = self.body(slot, head, body).await?;
-        let request = self.request(slot.name(), path, head, body)?;
+        let mut request = self.request(slot.name(), path, head, body)?;
         let room = self.room(slot)?;
+        let span = slot.span_of_call::<HttpHandler>(&head.id, &head.span);
+        // What the handler asks of others is below its call.
+        if let Some(traceparent) = span.context().traceparent().and_then(|text| HeaderValue::try_from(text).ok()) {
+            request.headers_mut().insert("traceparent", traceparent);
+        }
         let (call, number) = self.handler_hop.enter_numbered();
-        let called = slot.handle(request, head.id.clone(), (call.of_client(), number), room);
+        let called = slot.handle(request, head.id.clone(), (call.of_client(), number), room, span);
         let Answer { by, result } = called.await;
         Ok(stamped(by, result.map(response).map_err(Problem::from)))
     }

@@ -2,6 +2,7 @@
 
 use super::connection_timeouts::RequestActivity;
 use super::statistics::OpenRequest;
+use crate::traces::Span;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
@@ -19,6 +20,8 @@ pub(super) struct AnswerBody<B> {
     activity: RequestActivity,
     _open: OpenRequest,
     _permit: Option<OwnedSemaphorePermit>,
+    /// Of the request, which ends with this.
+    span: Span,
 }
 
 impl<B> AnswerBody<B> {
@@ -27,9 +30,10 @@ impl<B> AnswerBody<B> {
         mut activity: RequestActivity,
         open: OpenRequest,
         permit: Option<OwnedSemaphorePermit>,
+        span: Span,
     ) -> Self {
         activity.taken();
-        Self { body, rest: Bytes::new(), activity, _open: open, _permit: permit }
+        Self { body, rest: Bytes::new(), activity, _open: open, _permit: permit, span }
     }
 }
 
@@ -44,7 +48,11 @@ impl<B: Body<Data = Bytes> + Unpin> Body for AnswerBody<B> {
         if self.rest.is_empty() {
             let frame = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
                 Some(Ok(frame)) => frame,
-                end => return Poll::Ready(end),
+                Some(Err(error)) => {
+                    self.span.fail("answer-cut-short", "");
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None => return Poll::Ready(None),
             };
             match frame.into_data() {
                 Ok(data) => self.rest = data,

@@ -117,7 +117,8 @@ impl Connections {
     ) -> (TokioIo<Socket<S>>, ConnectionService) {
         let (timeouts, refusals) = (Arc::clone(timeouts), Arc::clone(&self.refusals));
         let socket = Socket::new(stream, Arc::clone(&timeouts), Arc::clone(&refusals));
-        let client = ClientConnection { timeouts, statistics: Arc::clone(&self.statistics), refusals, from };
+        let (statistics, is_https) = (Arc::clone(&self.statistics), self.tls.is_some());
+        let client = ClientConnection { timeouts, statistics, refusals, from, is_https };
         (TokioIo::new(socket), self.middleware.service_for(client))
     }
 

@@ -1,5 +1,7 @@
 //! Middleware: what every request of a surface meets before its route, and every answer after it.
 
+mod request_span;
+
 use super::answer_body::AnswerBody;
 use super::connection_timeouts::{ConnectionTimeouts, RequestActivity};
 use super::framing;
@@ -14,6 +16,7 @@ use crate::flow::ServedBy;
 use crate::http::problem::{OverBytes, Problem};
 use crate::ledger::Hop;
 use crate::request_id::RequestIds;
+use crate::traces::{Span, Tracer};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
@@ -56,6 +59,8 @@ pub struct Middleware {
     pub uri_bytes_max: usize,
     /// Who is let in; without it everybody, as long as the system keeps up.
     pub admission: Option<Admission>,
+    /// Begins a span for each request.
+    pub tracer: Tracer,
 }
 
 /// Who is let into the public surface.
@@ -124,11 +129,19 @@ impl Middleware {
         let waits = parts.headers.contains_key(EXPECT);
         let (body, rest) = RequestBody::new(body);
 
-        let (mut response, permit) = match self.admit(&parts, client) {
+        let admitted = self.admit(&parts, client);
+        let mut span = match &admitted {
+            // Whoever has too much to do writes nothing down of each that is turned away.
+            Err(Problem::Overloaded | Problem::TooManyRequests(_)) => Span::default(),
+            _ => request_span::begin(&self.tracer, &parts, &id, trace.as_ref(), client),
+        };
+        let method = span.recording().map(|_| parts.method.clone());
+        let (mut response, permit) = match admitted {
             Ok((permit, authority)) => {
                 let mut request = Request::new(body);
                 // The head goes in whole, and once: a route reads there what it needs of it.
-                request.extensions_mut().insert(Arc::new(Head { parts, id, trace, authority, from: client.from }));
+                let head = Head { parts, id, trace, span: span.context(), authority, from: client.from };
+                request.extensions_mut().insert(Arc::new(head));
                 let routes = TowerToHyperService::new(warp::service(self.routes.clone()));
                 (routes.call(request).await.unwrap_or_else(|never| match never {}), permit)
             }
@@ -159,10 +172,13 @@ impl Middleware {
             let duration_ms = began.elapsed().as_micros() as f64 / 1e3;
             tracing::debug!(request_id, %method, ?route, status, plugin, generation, duration_ms, "answered");
         }
+        if let Some(method) = method {
+            request_span::answered(&mut span, &method, &response);
+        }
         if let Some(passage) = passage {
             passage.out();
         }
-        response.map(|body| AnswerBody::new(body, activity, open, permit))
+        response.map(|body| AnswerBody::new(body, activity, open, permit, span))
     }
 
     /// The permit of a request, and whom it is for.
@@ -194,6 +210,7 @@ pub(super) struct ClientConnection {
     pub(super) statistics: Arc<ServerStatistics>,
     pub(super) refusals: Arc<HeadRefusals>,
     pub(super) from: SocketAddr,
+    pub(super) is_https: bool,
 }
 
 /// The middleware as one connection sees it.

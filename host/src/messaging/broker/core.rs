@@ -15,6 +15,7 @@ mod reply;
 mod schedule;
 #[cfg(test)]
 mod simulation;
+mod spans;
 mod state;
 mod waiting_replies;
 
@@ -51,6 +52,8 @@ pub(super) const RETRY: Duration = Duration::from_millis(5);
 /// The state of the broker.
 pub(super) struct BrokerCore {
     hops: Hops,
+    /// What the surface is called.
+    surface: &'static str,
     /// The name of the policy.
     policy: String,
     envelope: EnvelopeKind,
@@ -72,10 +75,11 @@ impl BrokerCore {
     /// For a broker with the `policy` of this name. `has_spare_processors` says whether calls can run in the runtime
     /// without taking a processor from the broker's own threads.
     pub(super) fn new(settings: &Settings, policy: &str, has_spare_processors: bool, hops: Hops, now: Instant) -> Self {
-        let Settings { messaging, broker, output_bytes_max, .. } = settings;
+        let Settings { name, messaging, broker, output_bytes_max, .. } = settings;
         let share = Share { replies: messaging.queue_messages_max, bytes: messaging.queue_bytes_max };
         Self {
             hops,
+            surface: name,
             policy: policy.to_owned(),
             envelope: broker.envelope,
             frames_max: messaging.frames_max,
@@ -130,7 +134,10 @@ impl BrokerCore {
             return passage.dropped(Reason::KeyRemoved);
         }
         match Envelope::split(message, self.envelope, self.frames_max) {
-            Ok((envelope, frames)) => self.calls.add(passage, number, key, envelope, frames),
+            Ok((envelope, frames)) => {
+                let span = spans::of_request(&self.hops.tracer, self.surface, &frames);
+                self.calls.add(passage, number, key, envelope, frames, span);
+            }
             Err(NoRequest::NoBody) => {
                 tracing::debug!("request without a body");
                 passage.dropped(Reason::NoBody);
@@ -160,7 +167,7 @@ impl BrokerCore {
     /// Takes in the result of a call: its replies are scheduled, or are due at once.
     pub(super) fn call_ended(&mut self, ended: Ended) {
         let Ended { ticket, id, by, result, at, took } = ended;
-        let Some(request) = self.calls.end(ticket, took) else {
+        let Some(mut request) = self.calls.end(ticket, took) else {
             debug_assert!(false, "no request {ticket} is in flight");
             return;
         };
@@ -168,6 +175,7 @@ impl BrokerCore {
             (Ok(replies), Some(room)) => {
                 let origin = Origin { id, number: request.number, by };
                 self.schedule(request.envelope, origin, replies, room, at);
+                request.span.settle();
                 request.passage.out();
             }
             (Err(Failed { failure, input }), _) => {
@@ -176,6 +184,7 @@ impl BrokerCore {
                 let letter =
                     NewLetter::of_call(&self.policy, request.number, by.as_deref(), reason, failure.detail, input);
                 self.actions.push_back(Action::WriteDeadLetter(letter));
+                request.span.fail(reason.as_str(), &failure.public_detail);
                 request.passage.dropped(reason);
             }
             (Ok(_), None) => debug_assert!(false, "it had room before it began"),
@@ -194,7 +203,8 @@ impl BrokerCore {
             let room = room.split(reply_bytes(&envelope, &reply));
             let is_due = admits && due == now;
             let passage = if is_due { self.hops.reply.enter() } else { self.hops.schedule.enter() };
-            let reply = QueuedReply { envelope, frames: reply.message.frames, origin, room, passage };
+            let span = spans::of_reply(self.surface, &reply.message);
+            let reply = QueuedReply { envelope, frames: reply.message.frames, origin, room, passage, span };
             if is_due {
                 self.hops.schedule.pass();
                 self.outbox.push(reply);
@@ -237,9 +247,12 @@ impl BrokerCore {
         if matches!(sent, Sent::Full) && self.on_full == OnFull::Block {
             return self.outbox.hold_offered();
         }
-        let Some(reply) = self.outbox.take_offered() else { return };
+        let Some(mut reply) = self.outbox.take_offered() else { return };
         match sent {
-            Sent::Out => reply.passage.out(),
+            Sent::Out => {
+                reply.span.settle();
+                reply.passage.out();
+            }
             Sent::Full => {
                 let cut_off = (self.on_full == OnFull::CutOff).then(|| reply.envelope.identity.clone());
                 self.give_up(reply, Reason::ClientFull, NO_ROOM.to_owned());

@@ -255,13 +255,23 @@ impl PublisherCore {
     fn settle(&mut self, end: Result<(), Reason>) {
         self.attempt = None;
         self.sent_since_listen += 1;
-        let Some((QueuedMessage { topic, body, passage }, _room)) = self.messages.pop_front() else { return };
+        let Some((QueuedMessage { topic, body, passage, mut span }, _room)) = self.messages.pop_front() else { return };
         if let Some(retained) = &mut self.retained {
             retained.keep(Retained { topic: (&*topic).into(), body });
         }
         match end {
-            Ok(()) => passage.out(),
-            Err(reason) => passage.dropped(reason),
+            Ok(()) => {
+                span.settle();
+                passage.out();
+            }
+            Err(reason) => {
+                match (reason, span.recording()) {
+                    // It is no failure that nobody wants it.
+                    (Reason::NoSubscriber, Some(span)) => span.settle_for(reason.as_str()),
+                    _ => span.fail(reason.as_str(), ""),
+                }
+                passage.dropped(reason);
+            }
         }
     }
 

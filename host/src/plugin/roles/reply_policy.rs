@@ -4,7 +4,7 @@ use super::role::{Export, Role, RoleCall};
 use super::stage_role::StageRole;
 use super::v0_1_0;
 use crate::config::Limits;
-use crate::flow::{Failed, Message, Metadata, Output, Outputs};
+use crate::flow::{Failed, Message, Output, Outputs};
 use crate::plugin::call::{CallError, Reply, Request};
 use crate::plugin::role::RoleName;
 use bytes::Bytes;
@@ -41,14 +41,15 @@ impl StageRole for ReplyPolicy {
     type Input = Request;
 
     fn input(message: Message) -> Result<Request, Box<Failed>> {
-        let Message { metadata, frames } = message;
+        let Message { metadata, frames, .. } = message;
         let mut frames = frames.into_iter().map(Vec::from);
         let identity = frames.next().unwrap_or_default();
         Ok(Request { identity, metadata, frames: frames.collect() })
     }
 
     fn message(Request { identity, metadata, frames }: Request) -> Message {
-        Message { metadata, frames: std::iter::once(identity).chain(frames).map(Bytes::from).collect() }
+        let frames = std::iter::once(identity).chain(frames).map(Bytes::from).collect();
+        Message { metadata, frames, ..Message::default() }
     }
 
     fn request_id(input: &Request) -> &str {
@@ -58,7 +59,7 @@ impl StageRole for ReplyPolicy {
     fn outputs(replies: Vec<Reply>) -> Outputs {
         let output = |Reply { delay_ms, frames }| {
             let frames = frames.into_iter().map(Bytes::from).collect();
-            let message = Message { metadata: Metadata::new(), frames };
+            let message = Message { frames, ..Message::default() };
             Output { after: Duration::from_millis(u64::from(delay_ms)), message }
         };
         replies.into_iter().map(output).collect()

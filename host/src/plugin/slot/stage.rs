@@ -1,8 +1,8 @@
 //! A plugin as a stage of a flow, in one of its roles.
 
-use super::Slot;
-use crate::flow::{Failed, Message, Processed, Stage};
-use crate::plugin::call::{Answer, CallError, CallNumber};
+use super::{Slot, traced};
+use crate::flow::{Failed, Failure, Message, Processed, Stage};
+use crate::plugin::call::{Answer, CallError, CallNumber, request_id};
 use crate::plugin::roles::stage_role::StageRole;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -28,13 +28,19 @@ impl<R: StageRole> Stage for PluginStage<R> {
         self.slot.name()
     }
 
-    fn process(&self, message: Message, number: u64) -> BoxFuture<'static, Processed> {
+    fn process(&self, mut message: Message, number: u64) -> BoxFuture<'static, Processed> {
         let slot = Arc::clone(&self.slot);
         let panics = is_asked_to_panic(&message);
         Box::pin(async move {
+            let trace = std::mem::take(&mut message.trace);
+            let span = slot.span_of_call::<R>(request_id(&message.metadata), &trace);
+            traced::tell(&mut message.metadata, &span);
             let input = match R::input(message) {
                 Ok(input) => Arc::new(input),
-                Err(failed) => return Processed { by: None, result: Err(*failed) },
+                Err(failed) => {
+                    traced::end(span, None, Some(&failed.failure));
+                    return Processed { by: None, result: Err(*failed) };
+                }
             };
             // A panic is the host's fault, and must not keep other messages from being served.
             let called = AssertUnwindSafe(call::<R>(&slot, &input, number, panics)).catch_unwind().await;
@@ -42,9 +48,16 @@ impl<R: StageRole> Stage for PluginStage<R> {
                 tracing::error!(plugin = slot.name(), request_id = R::request_id(&input), "calling a plugin panicked");
                 Answer { by: None, result: Err(CallError::Panicked) }
             });
+            let result = result.map_err(Failure::from);
+            traced::end(span, by.as_deref(), result.as_ref().err());
+            let outputs = |out| {
+                let mut outputs = R::outputs(out);
+                outputs.iter_mut().for_each(|output| output.message.trace.clone_from(&trace));
+                outputs
+            };
             let result = result
-                .map(R::outputs)
-                .map_err(|error| Failed { failure: error.into(), input: R::message(Arc::unwrap_or_clone(input)) });
+                .map(outputs)
+                .map_err(|failure| Failed { failure, input: R::message(Arc::unwrap_or_clone(input)) });
             Processed { by, result }
         })
     }

@@ -9,6 +9,7 @@ use crate::flow::Message;
 use crate::ledger::Passage;
 use crate::messaging::broker::envelope::Envelope;
 use crate::messaging::socket::{Frames, frames_bytes};
+use crate::traces::Span;
 use bytes::Bytes;
 use slab::Slab;
 use std::collections::VecDeque;
@@ -28,6 +29,8 @@ pub(super) struct InFlight {
     pub(super) passage: Passage,
     pub(super) number: u64,
     pub(super) envelope: Envelope,
+    /// Ends when its call has ended.
+    pub(super) span: Span,
     /// About how much the request takes in memory.
     bytes: usize,
     /// The bytes reserved for what the call may return, once it has started.
@@ -90,11 +93,12 @@ impl CallQueue {
         key: Option<String>,
         envelope: Envelope,
         frames: Frames,
+        span: Span,
     ) {
         let bytes = envelope.bytes() + frames_bytes(&frames);
         let frames = std::iter::once(envelope.identity.clone()).chain(frames).map(Bytes::from).collect();
-        let message = Message { metadata: Vec::new(), frames };
-        let ticket = self.in_flight.insert(InFlight { passage, number, envelope, bytes, room: None });
+        let message = Message { metadata: Vec::new(), frames, trace: span.context() };
+        let ticket = self.in_flight.insert(InFlight { passage, number, envelope, span, bytes, room: None });
         self.in_flight_bytes += bytes;
         self.waiting.push_back(Call { ticket, number, key, message });
     }

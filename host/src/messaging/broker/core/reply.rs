@@ -7,6 +7,7 @@ use crate::flow::{Frames, Output};
 use crate::ledger::{Hop, Passage, Reason};
 use crate::messaging::broker::envelope::Envelope;
 use crate::messaging::broker::origin::Origin;
+use crate::traces::Span;
 use bytes::Bytes;
 
 /// About how much a reply takes in memory beside its envelope and frames, mainly its entry in the schedule.
@@ -23,6 +24,8 @@ pub(crate) struct QueuedReply {
     pub(super) room: Held,
     /// Its passage through the hop that it is at.
     pub(super) passage: Passage,
+    /// Ends when it is sent or given up.
+    pub(super) span: Span,
 }
 
 impl QueuedReply {
@@ -42,7 +45,8 @@ impl QueuedReply {
     }
 
     /// Counts it as dropped, for this reason, and returns its dead letter.
-    pub(super) fn give_up(self, reason: Reason, cause: String) -> NewLetter {
+    pub(super) fn give_up(mut self, reason: Reason, cause: String) -> NewLetter {
+        self.span.fail(reason.as_str(), &cause);
         self.passage.dropped(reason);
         let frames = self.frames.into_iter().map(Vec::from).collect();
         self.origin.dead_letter(self.envelope.join(frames), reason, cause)

@@ -18,6 +18,7 @@ use crate::messaging::socket::Frames;
 use crate::messaging::socket::ipc::IpcAccess;
 use crate::plugin::CallError;
 use crate::request_id::RequestIds;
+use crate::traces::Tracer;
 use model::Model;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -75,7 +76,10 @@ impl<'r> World<'r> {
         let settings =
             Settings { name, messaging, broker, output_bytes_max: model::OUTPUT_BYTES_MAX, ipc, curve: None };
         let [policy, schedule, reply] = [(); 3].map(|()| Arc::new(Hop::default()));
-        let (hops, now) = (Hops { policy, schedule, reply, dead_letters: DeadLetters::default() }, Instant::now());
+        let (hops, now) = (
+            Hops { policy, schedule, reply, dead_letters: DeadLetters::default(), tracer: Tracer::default() },
+            Instant::now(),
+        );
         let core = BrokerCore::new(&settings, "policy", random.one_in(2), hops.clone(), now);
         let model = Model::new(&settings, hops, 1 + random.below(8) as usize);
         Self {

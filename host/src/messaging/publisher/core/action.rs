@@ -1,6 +1,7 @@
 //! The actions that the publisher's core asks for, and the outcome of sending a message.
 
 use crate::ledger::Passage;
+use crate::traces::Span;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
@@ -52,4 +53,6 @@ pub(crate) struct QueuedMessage {
     pub(crate) topic: Bytes,
     pub(crate) body: Bytes,
     pub(crate) passage: Passage,
+    /// Ends when it is sent or dropped.
+    pub(crate) span: Span,
 }

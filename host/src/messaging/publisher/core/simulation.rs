@@ -10,6 +10,7 @@ use crate::flow::mailbox::{Mailbox, PushError};
 use crate::flow::simulation::{Random, simulate};
 use crate::ledger::Hop;
 use crate::messaging::socket::monitor::Descriptor;
+use crate::traces::Span;
 use model::{MESSAGE_STEPS_MAX, Model};
 use socket::{ReceivedChange, SimulatedSocket, TOPICS};
 use std::sync::Arc;
@@ -78,7 +79,12 @@ impl<'a> World<'a> {
         let bytes_max = self.random.one_of(&[10, 40, 40, 500]);
         body.resize(8 + self.random.below(bytes_max) as usize, 0);
         let bytes = topic.len() + body.len();
-        let message = || QueuedMessage { topic: topic.into(), body: body.into(), passage: self.hop.enter() };
+        let message = || QueuedMessage {
+            topic: topic.into(),
+            body: body.into(),
+            passage: self.hop.enter(),
+            span: Span::default(),
+        };
         match self.mailbox.push(bytes, message) {
             Ok(()) => self.model.accept(topic, bytes),
             Err(PushError::TooManyItems | PushError::TooManyBytes) => assert!(self.model.waiting() > 0),
