@@ -28,6 +28,27 @@ fn every_line_is_an_object_where_programs_read_it() {
     assert!(refused["reason"].as_str().unwrap().contains("neither a WebAssembly component"), "{refused}");
 }
 
+/// Who is told so by an answer knows it, and nobody is to be woken for it.
+#[test]
+fn what_a_caller_is_at_fault_for_is_no_warning() {
+    let setup = Setup::new().plugin("reject", &fixtures::erring(false, "not this one")).committed("downcase");
+    let mut host = setup.plugin("policy", &fixtures::rejecting_policy()).env("TIDEGATE_LOG", "debug").start();
+    assert_eq!(host.get("/reject/?param=A").status, 422);
+    assert_eq!(host.get("/downcase/").status, 400);
+    assert_eq!(host.get("/policy/?param=A").status, 404);
+    assert_eq!(host.admin_request("PUT", "/plugins/downcase", Some(b"garbage")).status, 422);
+    let socket = zmq::Context::new().socket(zmq::DEALER).unwrap();
+    socket.set_linger(0).unwrap();
+    socket.connect(host.surface("frontend")).unwrap();
+    socket.send("rejected", 0).unwrap();
+    host.process.wait_for_line(&["DEBUG", "call refused for its input", "plugin=\"policy\""]);
+    host.process.wait_for_line(&["DEBUG", "call refused for its input", "plugin=\"reject\"", "not this one"]);
+    host.process.wait_for_line(&["INFO", "not loaded; what served before serves on", "plugin=\"downcase\""]);
+    let (code, stderr) = host.stop_and_tell();
+    assert_eq!(code, 0);
+    assert!(stderr.lines().all(|line| !line.contains("WARN") && !line.contains("ERROR")), "{stderr}");
+}
+
 #[test]
 fn the_flag_wins_over_the_environment_and_a_wrong_format_is_refused() {
     let setup = Setup::new().plugin("x", &bytes("downcase")).env("TIDEGATE_LOG_FORMAT", "json");

@@ -190,7 +190,7 @@ impl CallError {
     }
 
     /// Whose fault it is.
-    fn fault(&self) -> Fault {
+    pub(crate) fn fault(&self) -> Fault {
         match self {
             Self::NoRole(_) => Fault::Recipient,
             Self::Rejected(_) => Fault::Sender,

@@ -20,7 +20,7 @@ use super::roles::role::Role;
 use super::run::plugin_state::{PluginState, shortened};
 use crate::byte_budget::BudgetShare;
 use crate::config::{LOG_LINE_BYTES_MAX, Place, Rollback};
-use crate::flow::ServedBy;
+use crate::flow::{Fault, ServedBy};
 use crate::ledger::{HopCounts, Passage, Reason};
 use health::{Trial, Verdict};
 use history::{Generation, History, NothingToGoBackTo};
@@ -182,8 +182,7 @@ impl Slot {
         output
     }
 
-    /// Counts the end of a call, logs a failure (its text may be for the log alone) and rolls the plugin back or pauses
-    /// it if it fails too often.
+    /// Counts the end of a call, logs a failure and rolls the plugin back or pauses it if it fails too often.
     fn settle(
         &self,
         serving: &Arc<Generation>,
@@ -196,14 +195,8 @@ impl Slot {
             None => passage.out(),
             Some(error) => passage.dropped(error.reason()),
         }
-        if let Some(error) = error
-            && self.plugin_state.admit_failure()
-        {
-            let ServedBy { plugin, generation, .. } = &*serving.served_by;
-            // Escaped: the text may be the guest's own, and must not forge lines.
-            let error = error.to_string();
-            let error = shortened(&error, LOG_LINE_BYTES_MAX);
-            tracing::warn!(plugin, generation, request_id, ?error, "call failed");
+        if let Some(error) = error {
+            self.log_failure(&serving.served_by, error, request_id);
         }
         if let Some(trial) = trial {
             let ending = error.map_or(Ending::Well, CallError::ending);
@@ -215,6 +208,28 @@ impl Slot {
             if !may_go_on {
                 self.pause(serving, trial);
             }
+        }
+    }
+
+    /// Logs a failure: its text may be for the log alone. What the caller is at fault for, the caller is told; the
+    /// operator has nothing to do about it, and a stranger could fill the log with it.
+    fn log_failure(&self, by: &ServedBy, error: &CallError, request_id: &str) {
+        let callers = matches!(error.fault(), Fault::Sender | Fault::Recipient);
+        let is_wanted = match callers {
+            true => tracing::enabled!(tracing::Level::DEBUG),
+            false => self.plugin_state.admit_failure(),
+        };
+        if !is_wanted {
+            return;
+        }
+        let ServedBy { plugin, generation, .. } = by;
+        // Escaped: the text may be the guest's own, and must not forge lines.
+        let error = error.to_string();
+        let error = shortened(&error, LOG_LINE_BYTES_MAX);
+        if callers {
+            tracing::debug!(plugin, generation, request_id, ?error, "call refused for its input");
+        } else {
+            tracing::warn!(plugin, generation, request_id, ?error, "call failed");
         }
     }
 

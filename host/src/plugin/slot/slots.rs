@@ -116,7 +116,7 @@ impl Slots {
         let source = slot.source();
         match &outcome {
             Ok(loaded) => log_load(slot.name(), source, loaded.as_ref()),
-            Err(error) => log_refusal(slot.name(), source, error),
+            Err(error) => log_refusal(slot.name(), source, cause == Cause::Asked, error),
         }
         outcome
     }
@@ -158,7 +158,7 @@ impl Slots {
         }
         match &outcome {
             Ok(loaded) => log_load(name, source, loaded.as_ref()),
-            Err(error) => log_refusal(name, source, error),
+            Err(error) => log_refusal(name, source, false, error),
         }
         denied
     }
@@ -229,7 +229,7 @@ impl Slots {
         let outcome = self.put_into(slot, bytes, persist).await;
         match &outcome {
             Ok(loaded) => log_load(name, "admin", Some(loaded)),
-            Err(PutError::Load(error)) => log_refusal(name, "admin", error),
+            Err(PutError::Load(error)) => log_refusal(name, "admin", true, error),
             Err(error) => tracing::error!(plugin = name, %error, "put"),
         }
         outcome
@@ -283,7 +283,8 @@ fn log_load(name: &str, source: impl Display, loaded: Option<&Loaded>) {
     }
 }
 
-fn log_refusal(name: &str, source: impl Display, error: &LoadError) {
+/// Says why a load came to nothing. Who asked for it is told by the answer; otherwise the log alone can tell.
+fn log_refusal(name: &str, source: impl Display, asked: bool, error: &LoadError) {
     if matches!(error, LoadError::Superseded) {
         tracing::info!(plugin = name, %source, "not used: what was asked for later has taken effect");
         return;
@@ -291,5 +292,9 @@ fn log_refusal(name: &str, source: impl Display, error: &LoadError) {
     // `?` on the text escapes what a file of a stranger may have put into a compiler's message.
     let reason = error.to_string();
     let reason = shortened(&reason, LOG_LINE_BYTES_MAX);
-    tracing::error!(plugin = name, %source, ?reason, "not loaded; what served before serves on");
+    if asked {
+        tracing::info!(plugin = name, %source, ?reason, "not loaded; what served before serves on");
+    } else {
+        tracing::error!(plugin = name, %source, ?reason, "not loaded; what served before serves on");
+    }
 }
