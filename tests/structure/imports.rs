@@ -40,8 +40,8 @@ const DIRECTIONS: [(&str, &[&str]); 41] = [
             "traces",
         ],
     ),
-    ("http::admin", &["answer", "problem", "server"]),
-    ("http::public", &["answer", "problem", "server"]),
+    ("http::admin", &["answer", "problem", "query", "server"]),
+    ("http::public", &["answer", "problem", "query", "server"]),
     ("http::server", &["problem"]),
     (
         "http::server::middleware",

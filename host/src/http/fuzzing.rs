@@ -1,6 +1,6 @@
 //! Fuzzing of the query: every piece is a pair, and pairs that are written again read the same.
 
-use super::public::query;
+use super::query;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Reads the query of a request.

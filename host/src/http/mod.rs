@@ -9,6 +9,7 @@ mod answer;
 pub(crate) mod fuzzing;
 mod problem;
 pub mod public;
+mod query;
 mod server;
 
 pub use server::body::InFlightBudget;

@@ -2,10 +2,10 @@
 //! where a handler is mounted.
 
 mod mount;
-pub(super) mod query;
 
 use super::answer::{say_who, with_type};
 use super::problem::Problem;
+use super::query::{self, Pairs};
 use super::server::body::{self, InFlight, InFlightBudget};
 use super::server::head::{Head, Route};
 use super::server::middleware::Routes;
@@ -18,7 +18,6 @@ use crate::plugin::handler_fields::is_of_connection;
 use crate::plugin::{CallError, HttpHandler, PluginStage, Role, Slot, Slots, Transform};
 use bytes::Buf;
 use futures_util::Stream;
-use query::Pairs;
 use smallvec::smallvec;
 use std::sync::Arc;
 use std::time::Duration;
