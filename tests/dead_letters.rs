@@ -1,6 +1,7 @@
 //! Dead letters: messages that a plugin failed on, or that no client received, are kept in a file, whole and bounded.
 
 mod replay;
+mod replay_all;
 
 use crate::fixtures;
 use crate::harness::{Client, EMPTY_REQUEST, Host, PATIENCE, Process, Setup, component, tidegate, wait_for};
@@ -17,9 +18,11 @@ fn any_bytes() -> Vec<u8> {
     (0..=255).rev().collect()
 }
 
-fn letters(directory: &Path) -> Vec<Value> {
+/// The lines of the file that are letters, and those that are marks of replays.
+fn lines(directory: &Path) -> (Vec<Value>, Vec<Value>) {
     let text = std::fs::read_to_string(directory.join(FILE)).unwrap_or_default();
-    text.lines().map(|line| serde_json::from_str(line).expect("a letter")).collect()
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a letter or a mark"));
+    lines.partition(|line| line.get("replay").is_none())
 }
 
 #[track_caller]
@@ -27,9 +30,9 @@ fn wait_for_letters(host: &Host, count: usize) -> Vec<Value> {
     // The ledger counts a dead letter once its line is written.
     wait_for("the letters", || {
         let text = std::fs::read_to_string(host.directory.path().join(FILE)).unwrap_or_default();
-        (text.ends_with('\n') && text.lines().count() >= count).then_some(())
+        (text.ends_with('\n') && lines(host.directory.path()).0.len() >= count).then_some(())
     });
-    let letters = letters(host.directory.path());
+    let (letters, _) = lines(host.directory.path());
     assert_eq!(letters.len(), count);
     letters
 }

@@ -3,12 +3,22 @@
 //! [`DeadLetters`] takes them in without ever waiting; a thread of its own appends them to the file as JSON lines. What
 //! it cannot take or write is counted in the ledger's hop `dead-letter`, and logged once a minute.
 
+mod filter;
 mod letter;
 mod letter_file;
+mod listing;
+mod mark;
 mod reader;
+mod replay_lock;
+mod summary;
 
-pub use letter::{Base64, By, Input, Letter, LetterHop, LetterSeed, NewLetter};
-pub use reader::{Broken, read};
+pub use filter::{DealtWith, Filter, Since};
+pub use letter::{Base64, By, Input, Letter, LetterSeed, NewLetter};
+pub use listing::{Cursor, Marks, Page, letters, list, page};
+pub use mark::{Mark, Replay};
+pub use reader::Broken;
+pub use replay_lock::ReplayLock;
+pub use summary::Summary;
 
 use crate::flow::mailbox::{Mailbox, PushError};
 use crate::ledger::{Hop, Passage, Reason};
@@ -17,10 +27,11 @@ use crate::system::fail_point::is_to_fail;
 use crate::system::supervisor::Supervisor;
 use letter_file::LetterFile;
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 /// The name of the writer's thread.
 const PART: &str = "dead-letters";
@@ -48,20 +59,29 @@ pub struct DeadLetters(Option<Arc<LetterQueue>>);
 
 #[derive(Debug)]
 struct LetterQueue {
+    file: PathBuf,
     hop: Arc<Hop>,
     seed: LetterSeed,
-    letters: Mailbox<Queued>,
+    lines: Mailbox<Queued>,
     queue_bytes_max: usize,
     full_log_limit: Mutex<LogLimit>,
     /// Disconnected when the writer has ended, whether it returned or panicked.
     ended: Mutex<Receiver<()>>,
 }
 
+/// What waits to be written.
 #[derive(Debug)]
-struct Queued {
-    letter: NewLetter,
-    time: jiff::Timestamp,
-    passage: Passage,
+enum Queued {
+    Letter { letter: NewLetter, time: jiff::Timestamp, passage: Passage },
+    Mark { mark: Mark, written: oneshot::Sender<Result<(), String>> },
+}
+
+/// About how much a mark takes in memory.
+const MARK_BYTES: usize = 512;
+
+/// The directory that a file is in.
+fn directory_of(file: &Path) -> &Path {
+    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 impl DeadLetters {
@@ -72,9 +92,10 @@ impl DeadLetters {
     pub fn start(settings: DeadLetterSettings, hop: Arc<Hop>, supervisor: &Supervisor) -> std::io::Result<Self> {
         let (end, ended) = mpsc::channel();
         let queue = Arc::new(LetterQueue {
+            file: settings.file.clone(),
             hop,
             seed: settings.seed,
-            letters: Mailbox::new(settings.queue_letters_max, settings.queue_bytes_max),
+            lines: Mailbox::new(settings.queue_letters_max, settings.queue_bytes_max),
             queue_bytes_max: settings.queue_bytes_max,
             full_log_limit: Mutex::default(),
             ended: Mutex::new(ended),
@@ -92,23 +113,43 @@ impl DeadLetters {
     pub fn write(&self, letter: NewLetter) {
         let Some(queue) = &self.0 else { return };
         let bytes = letter.bytes();
-        let queued = || Queued { letter, time: jiff::Timestamp::now(), passage: queue.hop.enter() };
+        let queued = || Queued::Letter { letter, time: jiff::Timestamp::now(), passage: queue.hop.enter() };
         let taken = match bytes > queue.queue_bytes_max {
             true => Err(PushError::TooManyBytes),
-            false => queue.letters.push(bytes, queued),
+            false => queue.lines.push(bytes, queued),
         };
         if let Err(error) = taken {
             queue.refuse(error);
         }
     }
 
+    /// The file that letters are written to; none where there are none.
+    pub fn file(&self) -> Option<&Path> {
+        self.0.as_ref().map(|queue| &*queue.file)
+    }
+
+    /// Writes what became of a letter that was replayed, behind all that is queued. It is no letter, and counts as none.
+    ///
+    /// # Errors
+    /// When it cannot be written, or there are no dead letters; says why.
+    pub async fn mark(&self, mark: Mark) -> Result<(), String> {
+        let Some(queue) = &self.0 else { return Err("this host writes no dead letters".to_owned()) };
+        let (written, result) = oneshot::channel();
+        let queued = queue.lines.push(MARK_BYTES, || Queued::Mark { mark, written });
+        queued.map_err(|error| match error {
+            PushError::Closed => "the host ends".to_owned(),
+            PushError::TooManyItems | PushError::TooManyBytes => "as many letters as may wait to be written".to_owned(),
+        })?;
+        result.await.unwrap_or_else(|_| Err("the writer of dead letters has ended".to_owned()))
+    }
+
     /// Takes in no more letters, and waits up to `wait` until the queued ones are written. The others are dropped,
     /// which the ledger counts as abandoned.
     pub fn close(&self, wait: Duration) {
         if let Some(queue) = &self.0 {
-            queue.letters.close();
+            queue.lines.close();
             let _ended = queue.ended.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(wait);
-            queue.letters.take_all(&mut VecDeque::new());
+            queue.lines.take_all(&mut VecDeque::new());
         }
     }
 }
@@ -131,17 +172,25 @@ impl LetterQueue {
     /// Writes letters until the queue is closed and empty.
     fn write(&self, file: &LetterFile) -> Result<(), String> {
         let mut log_limit = LogLimit::default();
-        while let Some((Queued { letter, time, passage }, _room)) = self.letters.take() {
+        while let Some((queued, _room)) = self.lines.take() {
             if is_to_fail(PART) {
                 return Err("a test has asked for it".to_owned());
             }
-            match file.append(&Letter::new(letter, time, self.seed).into_line()) {
-                Ok(()) => passage.out(),
-                Err(error) => {
-                    passage.dropped(error.reason());
-                    if let Some(lost) = log_limit.note(Instant::now()) {
-                        tracing::error!(lost, %error, "dead letters are lost");
+            match queued {
+                Queued::Letter { letter, time, passage } => {
+                    match file.append(&Letter::new(letter, time, self.seed).into_line()) {
+                        Ok(()) => passage.out(),
+                        Err(error) => {
+                            passage.dropped(error.reason());
+                            if let Some(lost) = log_limit.note(Instant::now()) {
+                                tracing::error!(lost, %error, "dead letters are lost");
+                            }
+                        }
                     }
+                }
+                Queued::Mark { mark, written } => {
+                    // Whoever asked for it may have gone.
+                    let _ = written.send(file.append(&mark.line()).map_err(|error| error.to_string()));
                 }
             }
         }
@@ -189,7 +238,7 @@ mod tests {
         letters.write(letter("late", b""));
 
         let mut found = Vec::new();
-        read(&file, |letter| found.push(letter.unwrap())).unwrap();
+        super::letters(&file, |_| true, |broken| panic!("{broken}"), |letter| found.push(letter)).unwrap();
         let ids: Vec<_> = found.iter().map(|letter| letter.id.as_str()).collect();
         assert_eq!(ids, ["a", "b"]);
         assert_eq!(found[0].input, letter("a", b"\xff\0").input);

@@ -151,6 +151,6 @@ fn what_is_shown_steers_no_terminal_and_what_is_raw_is_the_bytes() {
     assert!(process.stderr().contains("no letter of dead-letters.jsonl has the id 0-0"), "{}", process.stderr());
     let (code, process) = dead_letters(directory, &["replay", &ids[0]]);
     assert_eq!(code, 2);
-    assert!(process.stderr().contains("<--component <FILE>|--send>"), "{}", process.stderr());
+    assert!(process.stderr().contains("<--component <FILE>|--send|--admin <ADDR>>"), "{}", process.stderr());
     assert_eq!(host.stop(), 0);
 }

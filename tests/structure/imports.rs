@@ -13,7 +13,7 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 const DIRECTIONS: [(&str, &[&str]); 41] = [
     ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system", "traces"]),
     ("cli", &["app", "clients", "dead_letters", "flow", "http", "ledger", "messaging", "oci", "plugin", "system"]),
-    ("cli::dead_letters", &["compile_cache", "log", "output"]),
+    ("cli::dead_letters", &["compile_cache", "log", "output", "plugin"]),
     ("cli::plugin", &["compile_cache", "ending", "log", "output"]),
     ("cli::plugin::build", &["sources"]),
     ("cli::plugin::call", &["admin", "bounds", "workbench"]),

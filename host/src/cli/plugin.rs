@@ -14,6 +14,8 @@ mod sources;
 mod test;
 mod workbench;
 
+pub(super) use admin::{Admin, text};
+pub(super) use call::shown_call;
 pub use sources::{embedded_digest, source_digest};
 
 use clap::Subcommand;

@@ -6,6 +6,7 @@ pub(crate) mod environment;
 pub(crate) mod exit_code;
 pub(crate) mod fail_point;
 pub(crate) mod file_watch;
+pub(crate) mod interrupt;
 pub(crate) mod output;
 pub mod shutdown;
 pub mod supervisor;

@@ -1,68 +1,76 @@
 //! `tidegate dead-letters list`: what was lost, one line each.
 
-use super::LetterFiles;
+use super::source::{Choice, Source};
 use crate::cli::output::render::one_line;
 use crate::cli::output::table::table;
-use crate::dead_letters::{Letter, LetterHop};
+use crate::dead_letters::{DealtWith, Replay, Summary};
 use crate::system::output::{note, print};
 use clap::Args;
-use serde::Serialize;
-use std::io::ErrorKind;
+use std::io::{Error, ErrorKind};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// The flags of `dead-letters list`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct List {
     #[command(flatten)]
-    files: LetterFiles,
+    source: Source,
+    #[command(flatten)]
+    choice: Choice,
+    /// Only letters that a replay has dealt with, which are left out otherwise
+    #[arg(long, conflicts_with = "all")]
+    dealt_with: bool,
+    /// Those that a replay has dealt with, too
+    #[arg(long)]
+    all: bool,
+    /// The file with the token that the host's admin surface asks for
+    #[arg(long, value_name = "FILE", requires = "admin")]
+    token_file: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// A letter without what was lost.
-#[derive(Serialize)]
-struct Row {
-    id: String,
-    time: String,
-    hop: LetterHop,
-    route: String,
-    reason: String,
-    plugin: Option<String>,
-    generation: Option<u64>,
-}
-
 impl List {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let mut rows = Vec::new();
-        match self.files.read(|letter| rows.push(Row::from(letter))) {
+        let dealt_with = match (self.dealt_with, self.all) {
+            (true, _) => DealtWith::Only,
+            (_, true) => DealtWith::All,
+            _ => DealtWith::No,
+        };
+        let listed = self.source.list(self.token_file.as_deref(), &self.choice.filter(dealt_with));
+        let summaries = match listed {
             // A host in which nothing fails writes no file.
-            Err(error) if error.kind() == ErrorKind::NotFound => note(format_args!("no dead letters: {error}")),
-            read => read?,
-        }
-        if self.json {
-            print(serde_json::to_string_pretty(&rows)? + "\n")?;
-        } else {
-            let rows = rows.into_iter().map(Row::cells).collect();
-            print(table(["ID", "TIME", "HOP", "ROUTE", "REASON", "PLUGIN", "GENERATION"], rows))?;
-        }
+            Err(error) if error.downcast_ref::<Error>().is_some_and(|error| error.kind() == ErrorKind::NotFound) => {
+                note(format_args!("no dead letters: {error}"));
+                Vec::new()
+            }
+            listed => listed?,
+        };
+        let text = if self.json { serde_json::to_string_pretty(&summaries)? + "\n" } else { shown(summaries) };
+        print(text)?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-impl From<Letter> for Row {
-    fn from(letter: Letter) -> Self {
-        let Letter { id, time, hop, route, reason, by, .. } = letter;
-        let (plugin, generation) = by.map(|by| (by.plugin, by.generation)).unzip();
-        Self { id, time, hop, route, reason, plugin, generation }
+/// A table, which speaks of replays where there was one.
+fn shown(summaries: Vec<Summary>) -> String {
+    if summaries.iter().all(|letter| letter.replay.is_none()) {
+        let rows = summaries.into_iter().map(|letter| cells(letter).0).collect();
+        return table(["ID", "TIME", "HOP", "ROUTE", "REASON", "PLUGIN", "GENERATION"], rows);
     }
+    let rows = summaries.into_iter().map(|letter| {
+        let ([id, time, hop, route, reason, plugin, generation], replay) = cells(letter);
+        [id, time, hop, route, reason, plugin, generation, replay]
+    });
+    table(["ID", "TIME", "HOP", "ROUTE", "REASON", "PLUGIN", "GENERATION", "REPLAY"], rows.collect())
 }
 
-impl Row {
-    fn cells(self) -> [String; 7] {
-        let generation = self.generation.map_or("-".to_owned(), |generation| generation.to_string());
-        let plugin = self.plugin.unwrap_or_else(|| "-".to_owned());
-        let hop = self.hop.as_str().to_owned();
-        [self.id, self.time, hop, self.route, self.reason, plugin, generation].map(|text| one_line(&text))
-    }
+fn cells(letter: Summary) -> ([String; 7], String) {
+    let Summary { id, time, hop, route, reason, plugin, generation, replay, replayed_at } = letter;
+    let generation = generation.map_or("-".to_owned(), |generation| generation.to_string());
+    let plugin = plugin.unwrap_or_else(|| "-".to_owned());
+    let cells = [id, time, hop, route, reason, plugin, generation].map(|text| one_line(&text));
+    let replay = replay.map_or("-", Replay::as_str);
+    (cells, one_line(&format!("{replay} {}", replayed_at.unwrap_or_default())).trim_end().to_owned())
 }

@@ -1,27 +1,42 @@
-//! `tidegate dead-letters replay`: makes the call of a letter again, offline or through a host.
+//! `tidegate dead-letters replay`: makes the call of a letter again, offline or through a host, or those of many.
 
-use super::{LetterFiles, offline, send};
+use super::resend::{Destination, begin, resend};
+use super::source::{Choice, Source, encoded};
+use super::{offline, replay_all};
 use crate::cli::log;
-use crate::config::timeout;
-use crate::dead_letters::{Input, Letter};
-use crate::messaging::check_peer;
-use crate::system::output::print;
-use anyhow::bail;
+use crate::cli::plugin::shown_call;
+use crate::dead_letters::{DealtWith, Input, Letter};
+use crate::system::output::{note, print};
+use anyhow::{Context, bail};
 use clap::{ArgGroup, Args};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// Run a letter through a component in the sandbox, with the chance of then, or send it to a running host again.
 ///
-/// Exit code 0 if it was answered, else 1.
+/// With --all, those that the flags choose and no replay has dealt with, one after another; Ctrl-C ends that between two
+/// letters. What was sent is marked in the file, and `list` leaves it out. With --admin the host itself makes the calls
+/// again, and publishes what comes of messages; replies to requests are in its answer alone, since their clients wait no
+/// more.
+///
+/// Exit code 0 if it was answered, or all were sent; else 1.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("how").required(true).args(["component", "send"])))]
+#[command(group(ArgGroup::new("how").required(true).args(["component", "send", "admin"])))]
+#[command(group(ArgGroup::new("which").required(true).args(["id", "all"])))]
 pub(in crate::cli) struct Replay {
     /// The id of the request, as the list and the host's log have it
-    id: String,
+    #[arg(conflicts_with_all = ["reasons", "routes", "plugins", "since"])]
+    id: Option<String>,
+    /// Send all letters that the flags choose and no replay has dealt with
+    #[arg(long, conflicts_with = "component")]
+    all: bool,
     #[command(flatten)]
-    files: LetterFiles,
+    choice: Choice,
+    /// Letters a second at most
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "all", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    rate: u32,
+    #[command(flatten)]
+    source: Source,
     /// Run it through this component, without any host
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
@@ -31,18 +46,8 @@ pub(in crate::cli) struct Replay {
     /// Send it to a running host again
     #[arg(long)]
     send: bool,
-    /// Where a message is sent to
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:5000")]
-    http: String,
-    /// The file with the token that the host's HTTP surface asks for
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    /// Where a request is sent to
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:5570", value_parser = peer)]
-    frontend: String,
-    /// How long to wait for each reply to a request, such as 500ms, 5s or 2m
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
-    timeout: Duration,
+    #[command(flatten)]
+    destination: Destination,
     /// Show the log of the call, the guest's own lines among it, filtered so: a level, or TARGET=LEVEL
     #[arg(long, value_name = "FILTER", env = "TIDEGATE_LOG")]
     log_filter: Option<log::Filter>,
@@ -53,26 +58,40 @@ pub(in crate::cli) struct Replay {
 
 impl Replay {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let token_file = self.destination.token_file.as_deref();
+        let Some(id) = &self.id else {
+            let summaries = self.source.list(token_file, &self.choice.filter(DealtWith::No))?;
+            let run = replay_all::Run::new(self.rate, self.json, summaries)?;
+            return match self.source.host(token_file) {
+                Some(host) => run.through_host(&host),
+                None => run.of_file(&self.source, &self.destination),
+            };
+        };
+        if let Some(host) = self.source.host(token_file) {
+            let returned = host.send("POST", &format!("/dead-letters/{}/replay?again=true", encoded(id)), &[])?;
+            let text = if self.json { serde_json::to_string_pretty(&returned)? + "\n" } else { shown_call(&returned) };
+            print(text)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         // Of several the newest: an id is of one call alone, but a file may have been put together.
-        let Some(letter) = self.files.of(&self.id)?.into_iter().rfind(is_call) else {
+        let Some(letter) = self.source.of(None, id)?.into_iter().rfind(is_call) else {
             bail!(
-                "{} is the id of replies that could not be sent; they have no call to make again, and only their client \
-                 could be sent them: `tidegate dead-letters show {0} --raw` has their bytes",
-                self.id
+                "{id} is the id of replies that could not be sent; they have no call to make again, and only their client \
+                 could be sent them: `tidegate dead-letters show {id} --raw` has their bytes"
             );
         };
         let result = match &self.component {
             Some(component) => offline::call(letter, component, self.config.as_deref(), self.log_filter)?,
-            None => match letter.input {
-                Input::Message { metadata, body_base64, .. } => {
-                    let token_file = self.token_file.as_deref();
-                    send::post(&self.http, token_file, &letter.route, &metadata, &body_base64.0)?
+            None => {
+                let file = &self.source.file;
+                if let Err(error) = begin(&letter, file) {
+                    note(format_args!(
+                        "note: {id} is not marked, so --all will send it again: {}: {error}",
+                        file.display()
+                    ));
                 }
-                Input::Request { frames_base64, .. } | Input::Reply { frames_base64, .. } => {
-                    let frames = frames_base64.into_iter().map(|frame| frame.0).collect();
-                    send::ask(&self.frontend, frames, self.timeout)?
-                }
-            },
+                resend(&letter, &self.destination, file).with_context(|| format!("replaying {id}"))?.outcome
+            }
         };
         if self.json {
             print(serde_json::to_string_pretty(&result.json)? + "\n")?;
@@ -83,10 +102,7 @@ impl Replay {
     }
 }
 
-fn is_call(letter: &Letter) -> bool {
+/// Whether there is a call to make again.
+pub(super) fn is_call(letter: &Letter) -> bool {
     !matches!(letter.input, Input::Reply { .. })
-}
-
-fn peer(text: &str) -> Result<String, String> {
-    check_peer(text).map(|()| text.to_owned())
 }

@@ -11,13 +11,41 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
-use ureq::http::Request;
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use ureq::http::{Request, StatusCode};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longer than any call may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3_700);
 const ANSWER_BYTES_MAX: u64 = 4 << 30;
+/// The statuses of calls of which the host writes a letter.
+const LETTER_STATUSES: [u16; 3] = [500, 502, 504];
+
+/// What came of a letter that reached somebody.
+pub(super) struct Answered {
+    /// For the user.
+    pub(super) outcome: Outcome,
+    /// It arrived, and its call did not fail.
+    pub(super) arrived: bool,
+    /// The id of the letter that the host writes of the new call, which failed too.
+    pub(super) repeat: Option<String>,
+    /// Why the next letter will do no better.
+    pub(super) hopeless: Option<String>,
+}
+
+/// Why nobody is known to have answered.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SendError {
+    /// The letter makes no request.
+    #[error("{0:#}")]
+    Unfit(anyhow::Error),
+    /// Nothing was sent.
+    #[error("{0:#}")]
+    Unsent(anyhow::Error),
+    /// It was sent, at least in part.
+    #[error("{0:#}")]
+    Unknown(anyhow::Error),
+}
 
 /// Posts a message to its route, with the query and the type that it came with.
 ///
@@ -29,14 +57,14 @@ pub(super) fn post(
     route: &str,
     metadata: &[(String, String)],
     body: &[u8],
-) -> anyhow::Result<Outcome> {
-    check_name(route).map_err(anyhow::Error::msg)?;
+) -> Result<Answered, SendError> {
+    check_name(route).map_err(|error| SendError::Unfit(anyhow::Error::msg(error)))?;
     let mut request = Request::post(format!("{}/{route}/{}", url.trim_end_matches('/'), query(metadata)));
     if let Some((_, content_type)) = metadata.iter().find(|(key, _)| key == "http.content-type") {
         request = request.header(CONTENT_TYPE, content_type);
     }
     if let Some(file) = token_file {
-        let token = read_token(file).map_err(anyhow::Error::msg)?;
+        let token = read_token(file).map_err(|error| SendError::Unsent(anyhow::Error::msg(error)))?;
         request = request.header(AUTHORIZATION, format!("Bearer {token}"));
     }
     let agent: ureq::Agent = ureq::Agent::config_builder()
@@ -48,11 +76,14 @@ pub(super) fn post(
         .timeout_recv_response(Some(ANSWER_TIMEOUT))
         .build()
         .into();
-    let answer = agent.run(request.body(body)?);
-    let mut answer =
-        answer.map_err(|error| anyhow!("no host answers at {url}: {error}: start one, or name it with --http"))?;
+    let request = request.body(body).context("the letter makes no request").map_err(SendError::Unfit)?;
+    let mut answer = agent.run(request).map_err(|error| {
+        let is_unsent = is_unsent(&error);
+        let error = anyhow!("no host answers at {url}: {error}: start one, or name it with --http");
+        if is_unsent { SendError::Unsent(error) } else { SendError::Unknown(error) }
+    })?;
     let answered = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
-    let answered = answered.with_context(|| format!("reading the answer of {url}"))?;
+    let answered = answered.with_context(|| format!("reading the answer of {url}")).map_err(SendError::Unknown)?;
     let status = answer.status();
     let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
     let mut text = field("status", &status.as_u16().to_string());
@@ -60,7 +91,23 @@ pub(super) fn post(
         text += &field("by", &format!("{plugin}, generation {generation}"));
     }
     let json = json!({"status": status.as_u16(), "body_base64": Base64(answered.clone())});
-    Ok(Outcome { answered: status.is_success(), json, text: text + &bytes("body", &answered) })
+    // A gateway before the host may answer with the same statuses; only the host names the request.
+    let repeat = header("tidegate-request").filter(|_| LETTER_STATUSES.contains(&status.as_u16())).map(str::to_owned);
+    let hopeless = (status == StatusCode::UNAUTHORIZED)
+        .then(|| format!("{url} asks for a token: name the file that holds it with --token-file"));
+    let outcome = Outcome { answered: status.is_success(), json, text: text + &bytes("body", &answered) };
+    Ok(Answered { outcome, arrived: status.is_success(), repeat, hopeless })
+}
+
+/// Whether the request did not leave this machine.
+fn is_unsent(error: &ureq::Error) -> bool {
+    use ureq::{Error, Timeout};
+    match error {
+        Error::HostNotFound | Error::ConnectionFailed | Error::BadUri(_) => true,
+        Error::Timeout(timeout) => matches!(timeout, Timeout::Resolve | Timeout::Connect),
+        Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+        _ => false,
+    }
 }
 
 /// The query that these pairs came from.
@@ -77,15 +124,18 @@ fn query(metadata: &[(String, String)]) -> String {
 ///
 /// # Errors
 /// When the socket cannot connect or send.
-pub(super) fn ask(endpoint: &str, request: Vec<Vec<u8>>, timeout: Duration) -> anyhow::Result<Outcome> {
-    let replies = resend(endpoint, request, timeout).map_err(|cause| anyhow!("sending to {endpoint}: {cause}"))?;
+pub(super) fn ask(endpoint: &str, request: Vec<Vec<u8>>, timeout: Duration) -> Result<Answered, SendError> {
+    let replies = resend(endpoint, request, timeout)
+        .map_err(|cause| SendError::Unsent(anyhow!("sending to {endpoint}: {cause}")))?;
     let mut text = format!("replies: {}\n", replies.len());
     let mut list = Vec::new();
     for reply in replies {
         text += &frames(&reply);
         list.push(json!({"frames_base64": reply.into_iter().map(Base64).collect::<Vec<_>>()}));
     }
-    Ok(Outcome { answered: !list.is_empty(), json: json!({"replies": list}), text })
+    let outcome = Outcome { answered: !list.is_empty(), json: json!({"replies": list}), text };
+    // A policy may well have no reply. If its call failed instead, the host writes a letter of the new request.
+    Ok(Answered { outcome, arrived: true, repeat: None, hopeless: None })
 }
 
 #[cfg(test)]

@@ -1,40 +1,72 @@
 //! `tidegate dead-letters show`: all of one letter, or just the bytes that were lost.
 
-use super::LetterFiles;
+use super::source::{Choice, Source};
 use crate::cli::output::render::{bytes, field, frames, lines, metadata};
-use crate::dead_letters::{Base64, Input, Letter};
+use crate::dead_letters::{Base64, DealtWith, Input, Letter};
 use crate::system::output::print;
 use clap::Args;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// The flags of `dead-letters show`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Show {
-    /// The id of the request, as the list and the host's log have it
-    id: String,
+    /// The id of the request, as the list and the host's log have it; without it all letters are shown that the flags
+    /// choose and no replay has dealt with
+    #[arg(conflicts_with_all = ["reasons", "routes", "plugins", "since"])]
+    id: Option<String>,
     #[command(flatten)]
-    files: LetterFiles,
+    source: Source,
+    #[command(flatten)]
+    choice: Choice,
     /// Write the bytes of the body, or of the frames one after another, and nothing else
     #[arg(long)]
     raw: bool,
+    /// The file with the token that the host's admin surface asks for
+    #[arg(long, value_name = "FILE", requires = "admin")]
+    token_file: Option<PathBuf>,
 }
 
 impl Show {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let letters = self.files.of(&self.id)?;
-        for (index, letter) in letters.iter().enumerate() {
-            if self.raw {
-                print(raw(&letter.input))?;
-            } else {
-                let gap = if index > 0 { "\n" } else { "" };
-                print(format!("{gap}{}", whole(letter)))?;
+        let (raw, token_file) = (self.raw, self.token_file.as_deref());
+        let mut shown = 0;
+        let mut show = |letter: &Letter| {
+            shown += 1;
+            match raw {
+                true => print(raw_bytes(&letter.input)),
+                false => print(format!("{}{}", if shown > 1 { "\n" } else { "" }, whole(letter))),
             }
+        };
+        if let Some(id) = &self.id {
+            self.source.of(token_file, id)?.iter().try_for_each(show)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let chosen = self.source.list(token_file, &self.choice.filter(DealtWith::No))?;
+        let mut ids = BTreeSet::new();
+        let chosen: Vec<_> = chosen.into_iter().filter(|letter| ids.insert(letter.id.clone())).collect();
+        if self.source.admin.is_some() {
+            for letter in &chosen {
+                self.source.of(token_file, &letter.id)?.iter().try_for_each(&mut show)?;
+            }
+        } else {
+            let mut written = Ok(());
+            self.source.each(
+                |id| ids.contains(id),
+                |letter| {
+                    if written.is_ok() {
+                        written = show(&letter);
+                    }
+                },
+            )?;
+            written?;
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn raw(input: &Input) -> Vec<u8> {
+fn raw_bytes(input: &Input) -> Vec<u8> {
     match input {
         Input::Message { body_base64, .. } => body_base64.0.clone(),
         Input::Request { frames_base64, .. } | Input::Reply { frames_base64, .. } => {

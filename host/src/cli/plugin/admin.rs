@@ -26,7 +26,7 @@ const ANSWER_BYTES_MAX: u64 = 256 << 20;
 
 /// The flags of every command that talks to a running host.
 #[derive(Clone, Debug, Args)]
-pub(super) struct Admin {
+pub(in crate::cli) struct Admin {
     /// The admin address of the host
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_ADMIN", default_value = "127.0.0.1:5001")]
     admin: Address,
@@ -40,12 +40,12 @@ pub(super) struct Admin {
 
 impl Admin {
     /// That of a host whose address did not come by a flag of this.
-    pub(super) fn at(admin: Address, token_file: Option<PathBuf>) -> Self {
+    pub(in crate::cli) fn at(admin: Address, token_file: Option<PathBuf>) -> Self {
         Self { admin, token_file, json: false }
     }
 
     /// Whether answers are for programs.
-    pub(super) fn json(&self) -> bool {
+    pub(in crate::cli) fn json(&self) -> bool {
         self.json
     }
 
@@ -73,7 +73,7 @@ impl Admin {
     ///
     /// # Errors
     /// When no host answers, or it refuses.
-    pub(super) fn look(&self, path: &str) -> anyhow::Result<Value> {
+    pub(in crate::cli) fn look(&self, path: &str) -> anyhow::Result<Value> {
         self.send("GET", path, &[])
     }
 
@@ -81,13 +81,16 @@ impl Admin {
     ///
     /// # Errors
     /// When no host answers, or it refuses.
-    pub(super) fn send(&self, method: &str, path: &str, body: &[u8]) -> anyhow::Result<Value> {
+    pub(in crate::cli) fn send(&self, method: &str, path: &str, body: &[u8]) -> anyhow::Result<Value> {
         let (success, answer) = self.ask(method, path, body)?;
         if success { Ok(answer) } else { Err(refusal(&answer)) }
     }
 
     /// Whether the host did what it was asked, and its answer.
-    fn ask(&self, method: &str, path: &str, body: &[u8]) -> anyhow::Result<(bool, Value)> {
+    ///
+    /// # Errors
+    /// When no host answers.
+    pub(in crate::cli) fn ask(&self, method: &str, path: &str, body: &[u8]) -> anyhow::Result<(bool, Value)> {
         let Some(address) = self.admin.0 else { bail!("no host to talk to: name its address with --admin") };
         let url = format!("http://{address}");
         let mut request = Request::builder().method(method).uri(format!("{url}{path}"));
@@ -136,7 +139,7 @@ fn refusal(problem: &Value) -> anyhow::Error {
 }
 
 /// The text under a key; a dash where there is none.
-pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(in crate::cli) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or("-")
 }
 

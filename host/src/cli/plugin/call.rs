@@ -7,6 +7,7 @@ mod running_host;
 mod trace;
 
 pub(super) use input::pair;
+pub(in crate::cli) use running_host::show as shown_call;
 
 use super::admin::Admin;
 use super::admin::names::names_and_components;

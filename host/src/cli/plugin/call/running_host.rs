@@ -56,7 +56,7 @@ fn role_of(name: &str, admin: &Admin) -> anyhow::Result<Role> {
 }
 
 /// A message as its fields, one a line; replies as a table.
-fn show(returned: &Value) -> String {
+pub(in crate::cli) fn show(returned: &Value) -> String {
     let (plugin, generation) = (text(returned, "plugin"), &returned["generation"]);
     let by = format!("by: {plugin}, generation {generation}\n");
     if text(returned, "role") == "reply-policy" {

@@ -1,0 +1,238 @@
+//! Lists of letters, as they are chosen and as far as they were dealt with; also page by page.
+
+use super::filter::{DealtWith, Filter};
+use super::letter::Letter;
+use super::mark::{Mark, Replay};
+use super::reader::{Broken, Line, lines};
+use super::summary::Summary;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::str::FromStr;
+
+/// The latest mark of each letter.
+#[derive(Debug, Default)]
+pub struct Marks(HashMap<String, (Replay, String)>);
+
+impl Marks {
+    /// Reads all marks of `file` and of the rotated files before it.
+    ///
+    /// # Errors
+    /// When there is no file, or one of them cannot be read; names it.
+    pub fn read(file: &Path) -> io::Result<Self> {
+        let mut marks = HashMap::new();
+        lines(file, |line| {
+            // A broken one is told of by whoever reads the letters.
+            if let Some(Ok(Mark { replay, id, time })) = line.mark() {
+                marks.insert(id, (replay, time));
+            }
+        })?;
+        Ok(Self(marks))
+    }
+
+    /// How far the last replay of a letter got.
+    pub fn of(&self, id: &str) -> Option<Replay> {
+        self.0.get(id).map(|(replay, _)| *replay)
+    }
+}
+
+/// Passes what `filter` chooses of `file` and of the rotated files before it to `found`, the oldest first; a line that
+/// is neither letter nor mark to `broken`.
+///
+/// # Errors
+/// When there is no file, or one of them cannot be read; names it.
+pub fn list(
+    file: &Path,
+    filter: &Filter,
+    mut broken: impl FnMut(Broken),
+    mut found: impl FnMut(Summary),
+) -> io::Result<()> {
+    let Marks(marks) = Marks::read(file)?;
+    lines(file, |line| match summary(&line) {
+        None => {}
+        Some(Ok(mut letter)) => {
+            if let Some((replay, time)) = marks.get(&letter.id) {
+                (letter.replay, letter.replayed_at) = (Some(*replay), Some(time.clone()));
+            }
+            if filter.matches(&letter) {
+                found(letter);
+            }
+        }
+        Some(Err(error)) => broken(error),
+    })
+}
+
+/// None of a mark that is whole.
+fn summary(line: &Line<'_>) -> Option<Result<Summary, Broken>> {
+    match line.mark() {
+        None => Some(line.parse()),
+        Some(mark) => mark.err().map(Err),
+    }
+}
+
+/// Hands on all letters of these ids, whole, in the order of the file.
+///
+/// # Errors
+/// When there is no file, or one of them cannot be read; names it.
+pub fn letters(
+    file: &Path,
+    is_wanted: impl Fn(&str) -> bool,
+    mut broken: impl FnMut(Broken),
+    mut found: impl FnMut(Letter),
+) -> io::Result<()> {
+    /// Reading a letter for its id alone spares decoding its body.
+    #[derive(Deserialize)]
+    struct Id {
+        id: String,
+    }
+    lines(file, |line| {
+        let Some(letter) = line.mark().is_none().then(|| line.parse::<Id>()) else { return };
+        match letter.and_then(|Id { id }| is_wanted(&id).then(|| line.parse()).transpose()) {
+            Ok(letter) => letter.into_iter().for_each(&mut found),
+            Err(error) => broken(error),
+        }
+    })
+}
+
+/// A part of a list.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Page {
+    /// The oldest first.
+    pub letters: Vec<Summary>,
+    /// Where the next part begins; none where there is no more.
+    #[serde(serialize_with = "as_text")]
+    pub next: Option<Cursor>,
+}
+
+/// A letter, behind which a part of a list begins. If the letter is gone, so are all before it, and the part begins
+/// with the oldest that there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    time: String,
+    id: String,
+    /// Which of several letters of one request it is: replies may be lost in the same millisecond.
+    number: usize,
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}~{}~{}", self.time, self.id, self.number)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.splitn(3, '~');
+        let (time, id, number) = (parts.next(), parts.next(), parts.next().and_then(|number| number.parse().ok()));
+        match (time, id, number) {
+            (Some(time), Some(id), Some(number)) => Ok(Self { time: time.to_owned(), id: id.to_owned(), number }),
+            _ => Err(format!("`{text}` is no cursor: take `next` of the page before")),
+        }
+    }
+}
+
+fn as_text<S: serde::Serializer>(cursor: &Option<Cursor>, serializer: S) -> Result<S::Ok, S::Error> {
+    cursor.as_ref().map(ToString::to_string).serialize(serializer)
+}
+
+/// What `filter` chooses, at most `limit` letters, from the oldest or from behind a letter on.
+///
+/// # Errors
+/// As [`list`].
+pub fn page(file: &Path, filter: &Filter, after: Option<&Cursor>, limit: usize) -> io::Result<Page> {
+    let (mut letters, mut is_more, mut last) = (Vec::new(), false, None);
+    // The filter comes after the cursor: its letter may have been dealt with since.
+    let all = Filter { dealt_with: DealtWith::All, ..Filter::default() };
+    let (mut before, mut number) = ((String::new(), String::new()), 0);
+    list(
+        file,
+        &all,
+        |_| {},
+        |letter| {
+            let key = (letter.time.clone(), letter.id.clone());
+            number = if key == before { number + 1 } else { 1 };
+            before = key;
+            if after.is_some_and(|after| after.time == letter.time && after.id == letter.id && after.number == number) {
+                (letters, is_more, last) = (Vec::new(), false, None);
+            } else if filter.matches(&letter) {
+                if letters.len() == limit {
+                    is_more = true;
+                } else {
+                    last = Some(Cursor { time: letter.time.clone(), id: letter.id.clone(), number });
+                    letters.push(letter);
+                }
+            }
+        },
+    )?;
+    Ok(Page { letters, next: last.filter(|_| is_more) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(id: &str, time: u32, body: &str) -> String {
+        format!(
+            concat!(
+                r#"{{"id":"{}","time":"2026-11-24T08:52:40.{:03}Z","hop":"reply","route":"p","reason":"unroutable","error":"","#,
+                r#""seed":{{"value":1,"fixed":true}},"number":1,"reply":{{"identity_base64":"","frames_base64":["{}"]}}}}"#,
+                "\n"
+            ),
+            id, time, body
+        )
+    }
+
+    fn ids(page: &Page) -> Vec<&str> {
+        page.letters.iter().map(|letter| letter.id.as_str()).collect()
+    }
+
+    #[test]
+    fn pages_have_each_letter_once_even_if_the_last_one_was_dealt_with_or_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("letters");
+        // Three replies of one request, in the same millisecond.
+        let text: Vec<_> = [("a", 1), ("b", 2), ("b", 2), ("b", 2), ("c", 3)].map(|(id, at)| line(id, at, "")).into();
+        std::fs::write(&file, text.concat()).unwrap();
+        let filter = Filter::default();
+        let first = page(&file, &filter, None, 2).unwrap();
+        assert_eq!(ids(&first), ["a", "b"]);
+        let cursor: Cursor = first.next.unwrap().to_string().parse().unwrap();
+        let second = page(&file, &filter, Some(&cursor), 2).unwrap();
+        assert_eq!(ids(&second), ["b", "b"]);
+        let third = page(&file, &filter, second.next.as_ref(), 2).unwrap();
+        assert_eq!((ids(&third), &third.next), (vec!["c"], &None));
+
+        Mark::now(Replay::Sent, "b").append(&file).unwrap();
+        assert_eq!(ids(&page(&file, &filter, Some(&cursor), 2).unwrap()), ["c"]);
+        let dealt_with = Filter { dealt_with: DealtWith::Only, ..Filter::default() };
+        let done = page(&file, &dealt_with, None, 9).unwrap();
+        assert_eq!((ids(&done), done.letters[0].replay), (vec!["b"; 3], Some(Replay::Sent)));
+        std::fs::write(&file, line("d", 4, "")).unwrap();
+        assert_eq!(ids(&page(&file, &filter, Some(&cursor), 2).unwrap()), ["d"]);
+        for text in ["", "a~b", "a~b~c"] {
+            assert!(text.parse::<Cursor>().unwrap_err().ends_with("take `next` of the page before"));
+        }
+    }
+
+    #[test]
+    fn marks_are_no_letters_and_what_is_broken_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("letters");
+        let text = line("a", 1, "") + "{\"replay\":1}\n" + &line("b", 2, "not base64");
+        std::fs::write(&file, text).unwrap();
+        Mark::now(Replay::Begun, "a").append(&file).unwrap();
+        let (mut found, mut broken) = (Vec::new(), Vec::new());
+        list(&file, &Filter::default(), |error| broken.push(error.to_string()), |letter| found.push(letter)).unwrap();
+        assert_eq!((found.len(), found[0].replay, found[1].replay), (2, Some(Replay::Begun), None));
+        assert!(broken.len() == 1 && broken[0].contains(":2: "), "{broken:?}");
+
+        let (mut found, mut broken) = (Vec::new(), Vec::new());
+        letters(&file, |id| id == "a", |error| broken.push(error), |letter| found.push(letter)).unwrap();
+        assert_eq!((found.len(), broken.len()), (1, 0), "what is not wanted is not looked at");
+        letters(&file, |id| id == "b", |error| broken.push(error), |letter| found.push(letter)).unwrap();
+        assert_eq!((found.len(), broken.len()), (1, 1));
+    }
+}

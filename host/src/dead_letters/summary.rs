@@ -1,0 +1,36 @@
+//! A letter without what was lost: enough to list it, and to choose it.
+
+use super::mark::Replay;
+use serde::{Deserialize, Serialize};
+
+/// What a list tells of a letter.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Summary {
+    /// The request's name, as in the log.
+    pub id: String,
+    /// When, as RFC 3339 has it.
+    pub time: String,
+    /// Where it was lost: `transform`, `policy` or `reply`.
+    pub hop: String,
+    /// The name of the plugin that it was for.
+    pub route: String,
+    /// What the ledger counts it as.
+    pub reason: String,
+    /// The plugin that failed; without it none was reached.
+    pub plugin: Option<String>,
+    /// Its generation at that time.
+    pub generation: Option<u64>,
+    /// How far its last replay got; without it there was none.
+    #[serde(default)]
+    pub replay: Option<Replay>,
+    /// When that was.
+    #[serde(default)]
+    pub replayed_at: Option<String>,
+}
+
+impl Summary {
+    /// Whether there is a call that can be made again: a reply has none.
+    pub fn is_call(&self) -> bool {
+        self.hop != "reply"
+    }
+}
