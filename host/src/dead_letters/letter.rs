@@ -177,10 +177,20 @@ impl Input {
 }
 
 impl Letter {
+    /// About how much it takes in memory.
+    pub fn bytes(&self) -> usize {
+        LETTER_BYTES + self.error.len() + self.input.bytes()
+    }
+
     pub(super) fn new(letter: NewLetter, time: jiff::Timestamp, seed: LetterSeed) -> Self {
         let NewLetter { id, route, reason, error, by, number, input } = letter;
         let (time, hop, reason) = (format!("{time:.3}"), input.stage(), reason.as_str().to_owned());
         Self { id, time, hop, route, reason, error, by, seed, number, input }
+    }
+
+    /// Whether there is a call that can be made again: a reply has none.
+    pub fn is_call(&self) -> bool {
+        !matches!(self.input, Input::Reply { .. })
     }
 
     /// The line of the file, with its end.

@@ -3,6 +3,7 @@
 //! A mark is never older than its letter, so a rotation takes the letter away first, and the marks are bounded with the
 //! letters.
 
+use super::letter_file::numbered;
 use crate::append::ends_within_a_line;
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,11 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
+/// How often a file is looked for that a rotation may just have taken away, and the wait in between.
+const ROTATION_TRIES: u32 = 5;
+const ROTATION_PAUSE: Duration = Duration::from_millis(10);
 /// With what the line of a mark begins, and that of no letter.
 pub(super) const START: &[u8] = b"{\"replay\":";
 
@@ -68,6 +73,24 @@ impl Mark {
     /// # Errors
     /// When there is no such file, or it cannot be written.
     pub fn append(&self, file: &Path) -> io::Result<()> {
+        let mut tries = 0;
+        loop {
+            // Between two files of a rotation the newest is the one that was rotated.
+            let appended = match self.try_append(file) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => self.try_append(&numbered(file, 1)),
+                appended => appended,
+            };
+            match appended {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && tries < ROTATION_TRIES => {
+                    tries += 1;
+                    std::thread::sleep(ROTATION_PAUSE);
+                }
+                appended => return appended,
+            }
+        }
+    }
+
+    fn try_append(&self, file: &Path) -> io::Result<()> {
         let mut line = if ends_within_a_line(file) { b"\n".to_vec() } else { Vec::new() };
         line.extend(self.line());
         // A FIFO would wait for a reader.

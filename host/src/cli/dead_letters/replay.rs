@@ -5,7 +5,7 @@ use super::source::{Choice, Source, encoded};
 use super::{offline, replay_all};
 use crate::cli::log;
 use crate::cli::plugin::shown_call;
-use crate::dead_letters::{DealtWith, Input, Letter};
+use crate::dead_letters::{DealtWith, Letter};
 use crate::system::output::{note, print};
 use anyhow::{Context, bail};
 use clap::{ArgGroup, Args};
@@ -74,7 +74,7 @@ impl Replay {
             return Ok(ExitCode::SUCCESS);
         }
         // Of several the newest: an id is of one call alone, but a file may have been put together.
-        let Some(letter) = self.source.of(None, id)?.into_iter().rfind(is_call) else {
+        let Some(letter) = self.source.of(None, id)?.into_iter().rfind(Letter::is_call) else {
             bail!(
                 "{id} is the id of replies that could not be sent; they have no call to make again, and only their client \
                  could be sent them: `tidegate dead-letters show {id} --raw` has their bytes"
@@ -100,9 +100,4 @@ impl Replay {
         }
         Ok(if result.answered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
-}
-
-/// Whether there is a call to make again.
-pub(super) fn is_call(letter: &Letter) -> bool {
-    !matches!(letter.input, Input::Reply { .. })
 }

@@ -1,7 +1,6 @@
 //! A replay of many letters, one after another, at a bounded rate, until the end, an interrupt or a fault of all.
 
 use super::progress::{Progress, Tally};
-use super::replay::is_call;
 use super::resend::{Destination, begin, resend};
 use super::send::{Answered, SendError};
 use super::source::{Source, encoded};
@@ -83,7 +82,7 @@ impl Run {
             |id| wanted.borrow().contains(id),
             |letter| {
                 // The same letter may stand there twice, if the file was put together.
-                if !is_call(&letter) || !wanted.borrow_mut().remove(&letter.id) {
+                if !letter.is_call() || !wanted.borrow_mut().remove(&letter.id) {
                     return;
                 }
                 let goes_on = self.waits() && {
@@ -101,7 +100,7 @@ impl Run {
             },
         )?;
         if let Some(error) = unmarked {
-            self.progress.line(&self.tally);
+            self.progress.line(self.tally);
             return Err(error).with_context(|| {
                 format!(
                     "marking a letter in {}, without which the next replay would send it again; nothing more was sent",
