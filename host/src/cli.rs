@@ -3,7 +3,6 @@
 mod compile_cache;
 mod completions;
 mod dead_letters;
-mod ending;
 mod health;
 mod keygen;
 mod keys;

@@ -6,15 +6,21 @@
 //! counts as [`Reason::Abandoned`], or, as long as the hop is not closed and a client waited for it, as
 //! [`Reason::ClientGone`].
 
+mod difference;
 mod hop;
 mod peer_queues;
 mod reason;
 mod report;
+mod snapshot;
+mod snapshots;
 
+pub use difference::Difference;
 pub use hop::{Hop, Passage};
-pub use peer_queues::PeerQueues;
+pub use peer_queues::{PeerQueueCounts, PeerQueues};
 pub use reason::Reason;
 pub use report::Report;
+pub use snapshot::{LedgerMark, Snapshot};
+pub use snapshots::Snapshots;
 
 use serde::Serialize;
 use std::collections::BTreeMap;

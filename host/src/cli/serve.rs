@@ -1,8 +1,9 @@
 //! `tidegate` without a subcommand: flags and environment over the configuration file, then the host.
 
+pub(super) mod ending;
 mod plugin_flags;
 
-use super::{ending, log};
+use super::log;
 use crate::app::{App, Reread, StartError};
 use crate::config::{Address, CollectorEndpoint, Config, Endpoint, GIVE_UP_MS, LogFormat, check_name};
 use crate::plugin::Source;

@@ -103,6 +103,18 @@ pub const ADMIN_UPLOADS_MAX: usize = 8;
 pub const ADMIN_CALL_BYTES_MAX: usize = 16 << 20;
 /// What all calls that are made through the admin surface may take and return at the same time.
 pub const ADMIN_CALLS_BYTES_MAX: usize = 256 << 20;
+/// How often the host looks whether it is ready while nobody asks.
+pub const READINESS_LOOK_MS: u64 = 1_000;
+/// Marks of the ledger that differences can be asked for since, and what they take of memory.
+pub const LEDGER_MARKS_MAX: usize = 256;
+/// The same in bytes.
+pub const LEDGER_MARKS_BYTES_MAX: usize = 4 << 20;
+/// Dead letters in one answer of the admin surface to a list.
+pub const ADMIN_LETTERS_MAX: usize = 1_000;
+/// What the letters of one request may take in such an answer.
+pub const ADMIN_LETTERS_BYTES_MAX: usize = 64 << 20;
+/// Calls of the admin surface that read the files of dead letters at the same time.
+pub const ADMIN_LETTERS_READS_MAX: usize = 2;
 /// A shorter token could be guessed.
 pub const TOKEN_BYTES_MIN: usize = 16;
 /// A topic that anybody may subscribe to.

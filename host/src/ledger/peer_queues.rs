@@ -1,7 +1,6 @@
 //! The messages that were thrown away with the queues between a socket and its peers, which no hop counts.
 
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,17 +27,23 @@ impl PeerQueues {
         self.counts[1].load(Ordering::Relaxed)
     }
 
+    /// Both, as of now.
+    pub fn figures(&self) -> PeerQueueCounts {
+        PeerQueueCounts { cut_off: self.cut_off(), unread: self.unread() }
+    }
+
     /// Both counters, in this order, for libzmq to count in.
     pub fn counts(&self) -> Arc<[AtomicU64; 2]> {
         Arc::clone(&self.counts)
     }
 }
 
-impl Serialize for PeerQueues {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry("cut-off", &self.cut_off())?;
-        map.serialize_entry("unread", &self.unread())?;
-        map.end()
-    }
+/// The counts of one socket, as of one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PeerQueueCounts {
+    /// Messages to peers.
+    pub cut_off: u64,
+    /// Messages from peers.
+    pub unread: u64,
 }

@@ -1,6 +1,6 @@
 //! The report of the whole ledger: the counts of every hop, plugin and socket.
 
-use super::{HopCounts, Ledger, PeerQueues};
+use super::{HopCounts, Ledger, PeerQueueCounts};
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
 
@@ -15,18 +15,34 @@ pub struct Report {
     pub plugins: Vec<(String, HopCounts)>,
     /// By the name of the socket: what was thrown away with the queues of its peers.
     #[serde(serialize_with = "as_map")]
-    pub sockets: Vec<(Arc<str>, PeerQueues)>,
+    pub sockets: Vec<(Arc<str>, PeerQueueCounts)>,
 }
 
 impl Report {
     /// Reads the hops now; `plugins` are the counts of each plugin.
     pub fn new(ledger: &Ledger, plugins: Vec<(String, HopCounts)>) -> Self {
         let hops = ledger.hops().into_iter().map(|(name, hop)| (name, hop.figures())).collect();
-        Self { hops, plugins, sockets: ledger.sockets() }
+        let sockets = ledger.sockets().into_iter().map(|(name, queues)| (name, queues.figures())).collect();
+        Self { hops, plugins, sockets }
+    }
+
+    /// About how much it takes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let counts = |name: &str, counts: &HopCounts| ROW_BYTES + name.len() + counts.dropped.len() * REASON_BYTES;
+        let hops: usize = self.hops.iter().map(|(name, hop)| counts(name, hop)).sum();
+        let plugins: usize = self.plugins.iter().map(|(name, plugin)| counts(name, plugin)).sum();
+        hops + plugins + self.sockets.len() * ROW_BYTES
     }
 }
 
-fn as_map<N: AsRef<str>, C: Serialize, S: Serializer>(entries: &[(N, C)], serializer: S) -> Result<S::Ok, S::Error> {
+/// What a row takes in memory without its name and reasons, and what a reason takes.
+const ROW_BYTES: usize = 128;
+const REASON_BYTES: usize = 32;
+
+pub(super) fn as_map<N: AsRef<str>, C: Serialize, S: Serializer>(
+    entries: &[(N, C)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_map(entries.iter().map(|(name, counts)| (name.as_ref(), counts)))
 }
 

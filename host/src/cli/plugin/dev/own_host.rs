@@ -1,7 +1,8 @@
 //! A host in this process, for the time that a guest is worked on.
 
 use crate::app::{App, Ended, Reread, StartError};
-use crate::cli::{Cli, ending, log};
+use crate::cli::serve::ending;
+use crate::cli::{Cli, log};
 use crate::config::{self, Config, LogFormat};
 use crate::plugin::{Slots, Source};
 use anyhow::{anyhow, bail};

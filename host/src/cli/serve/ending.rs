@@ -1,8 +1,8 @@
 //! What is said on stderr at the end of a run: the ledger, and whether anything was abandoned.
 
-use super::log;
-use super::output::table::{Section, tables_for_stderr};
 use crate::app::Ended;
+use crate::cli::log;
+use crate::cli::output::table::{Section, tables_for_stderr};
 use crate::config::LogFormat;
 use crate::ledger::{HopCounts, Report};
 use crate::system::exit_code;
@@ -13,7 +13,7 @@ const HOP_HEADS: [&str; 6] = ["HOP", "IN", "OUT", "DROPPED", "IN-FLIGHT", "REASO
 const PLUGIN_HEADS: [&str; 6] = ["PLUGIN", "IN", "OUT", "DROPPED", "IN-FLIGHT", "REASONS"];
 
 /// Says the last words of a run, and with which code it ends.
-pub(super) fn tell(ended: &Ended, format: LogFormat) -> ExitCode {
+pub(in crate::cli) fn tell(ended: &Ended, format: LogFormat) -> ExitCode {
     log::say(&last_words(&ended.report(), ended.abandoned, format));
     ExitCode::from(match (ended.deaths.is_empty(), ended.abandoned) {
         (false, _) => exit_code::PART_DIED,
@@ -51,7 +51,7 @@ struct LastWords<'a> {
 fn ledger_table(ledger: &Report) -> String {
     let mut lines = String::new();
     for (socket, queues) in &ledger.sockets {
-        for (count, what) in [(queues.cut_off(), "cut-off"), (queues.unread(), "unread")] {
+        for (count, what) in [(queues.cut_off, "cut-off"), (queues.unread, "unread")] {
             if count > 0 {
                 lines += &format!("{what}={count} at {socket}: thrown away with the queues of its peers\n");
             }
@@ -105,8 +105,8 @@ downcase  12  12   0        0
 abandoned=2: not everything in flight ended within the grace period
 ";
         assert_eq!(last_words(&report(), 2, LogFormat::Text), expected);
-        let report = report();
-        report.sockets[0].1.counts()[0].store(7, std::sync::atomic::Ordering::Relaxed);
+        let mut report = report();
+        report.sockets[0].1.cut_off = 7;
         let expected = format!("cut-off=7 at frontend: thrown away with the queues of its peers\n{expected}");
         assert_eq!(last_words(&report, 2, LogFormat::Text), expected);
     }
