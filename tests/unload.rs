@@ -41,7 +41,7 @@ fn what_was_unloaded_stays_so_until_somebody_wants_it() {
     );
     let is_gone = || {
         assert_eq!((host.get("/x/?param=AbC").status, host.admin("/plugins/x").status), (404, 404));
-        assert_eq!(host.admin("/readyz").text(), "ready\n");
+        assert_eq!(host.readiness(), ["ready"]);
         assert!(!host.admin("/metrics").text().contains("plugin=\"x\""));
         assert!(!host.get("/").text().contains("/x/"));
     };

@@ -46,6 +46,18 @@ impl Host {
         Client::at(self.surface("admin")).request(method, path, body).expect("the admin surface answers")
     }
 
+    /// What `/readyz` says, line by line, each without the time since when it is so.
+    #[track_caller]
+    pub fn readiness(&self) -> Vec<String> {
+        let answer = self.admin("/readyz");
+        let line = |line: &str| {
+            let (what, since) = line.rsplit_once(" since ").unwrap_or_else(|| panic!("no time: {line}"));
+            assert!(since.len() == 20 && since.ends_with('Z'), "{line}");
+            what.trim_end_matches(',').to_owned()
+        };
+        answer.text().lines().map(line).collect()
+    }
+
     /// The status document of a plugin, from the admin surface.
     #[track_caller]
     pub fn status(&self, plugin: &str) -> serde_json::Value {

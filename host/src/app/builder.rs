@@ -91,11 +91,12 @@ impl Builder {
     /// Tells of the parts of the host that have died.
     pub(super) fn add_deaths(&mut self) {
         let (checked, counted) = (self.supervisor.clone(), self.supervisor.clone());
-        self.checks.push(Box::new(move || {
+        let look = move || {
             let deaths = checked.deaths().into_iter();
             let lines: Vec<_> = deaths.map(|Death { part, cause }| format!("{part} has died: {cause}")).collect();
             (!lines.is_empty()).then(|| lines.join("\n"))
-        }));
+        };
+        self.checks.push(Check { name: "parts", look: Box::new(look) });
         self.counts.push(Box::new(move |statistics| {
             let deaths = counted.deaths().into_iter().map(|death| (death.part, 1));
             let says = "Parts of the host that have died, for which it ends";

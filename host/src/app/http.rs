@@ -108,6 +108,11 @@ pub(super) async fn add_admin(builder: &mut Builder, guard: Option<Guard>) -> Re
             },
             drain: Arc::clone(&builder.drain),
         });
+        let readiness = admin.readiness();
+        builder.supervisor.task("readiness", async move {
+            readiness.keep_looking().await;
+            Ok(())
+        });
         server.start(builder.middleware(admin.routes(), None), &builder.supervisor);
     });
     Ok(())

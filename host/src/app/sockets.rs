@@ -4,6 +4,7 @@ use super::builder::Builder;
 use super::{StartError, could_not_start, plugins};
 use crate::config::{self, Config};
 use crate::flow::{Sink, Surface};
+use crate::http::admin::Check;
 use crate::messaging::broker::BrokerSurface;
 use crate::messaging::publisher::PublisherSurface;
 use crate::messaging::socket::endpoint::is_exposed;
@@ -100,7 +101,7 @@ pub(super) fn add_curve(builder: &mut Builder) {
         return;
     };
     let counted = curve.clone();
-    builder.checks.push(Box::new(move || curve.complaint()));
+    builder.checks.push(Check { name: "authorized-keys", look: Box::new(move || curve.complaint()) });
     builder.counts.push(Box::new(move |statistics| counted.add_to(statistics)));
 }
 

@@ -7,12 +7,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 use ureq::Agent;
+use ureq::http::header::ACCEPT;
 
 /// What asks runs every few seconds, and an answer that takes longer is as bad as none.
 const TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
-/// Ask a running host whether it is ready: exit code 0 if it is, else 1, with the reasons.
+/// Ask a running host whether it is ready: exit code 0 if it is, else 1, with the reasons, and since when.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The admin address of the host
@@ -21,6 +22,9 @@ pub struct Args {
     /// Ask only whether it lives, which it does while it drains or waits for a plugin
     #[arg(long)]
     live: bool,
+    /// Print of each thing that was looked at how it is, since when, and why, as JSON
+    #[arg(long, conflicts_with = "live")]
+    json: bool,
 }
 
 /// Asks once, and says what the host said.
@@ -35,9 +39,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let agent: Agent =
         Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(TIMEOUT)).build().into();
     let failed = |error| anyhow!("asking {url}: {error}: start a host, or name its address with --admin");
-    let mut answer = agent.get(&url).call().map_err(failed)?;
+    let accept = if args.json { "application/json" } else { "text/plain" };
+    let mut answer = agent.get(&url).header(ACCEPT, accept).call().map_err(failed)?;
     let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string().map_err(failed)?;
-    print(text)?;
+    print(if args.json { text + "\n" } else { text })?;
     Ok(if answer.status().as_u16() == 200 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

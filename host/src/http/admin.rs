@@ -3,6 +3,7 @@
 //!
 //! `openapi.json` beside this file describes it; a test holds the two against each other.
 
+mod accept;
 mod broker;
 mod call;
 mod guard;
@@ -11,7 +12,7 @@ mod readiness;
 
 pub use guard::Guard;
 pub use metrics::{Counts, Observed};
-pub use readiness::Check;
+pub use readiness::{Check, Readiness};
 
 use self::metrics::Metrics;
 use super::answer::with_type;
@@ -45,8 +46,7 @@ const BODY_TIMEOUT: Duration = Duration::from_millis(ADMIN_BODY_MS_MAX);
 pub struct Admin {
     slots: Arc<Slots>,
     guard: Guard,
-    draining: Arc<AtomicBool>,
-    checks: Vec<Check>,
+    readiness: Arc<Readiness>,
     ledger: Ledger,
     metrics: Arc<Metrics>,
     surfaces: Vec<Arc<dyn Surface>>,
@@ -105,12 +105,12 @@ impl Admin {
     pub fn new(parts: AdminParts) -> Self {
         let AdminParts { slots, guard, draining, checks, observed, drain } = parts;
         let (ledger, surfaces) = (observed.ledger.clone(), observed.surfaces.clone());
+        let readiness = Arc::new(Readiness::new(draining, Arc::clone(&slots), surfaces.clone(), checks));
         Self {
             metrics: Arc::new(Metrics::new(Arc::clone(&slots), observed)),
             slots,
             guard,
-            draining,
-            checks,
+            readiness,
             ledger,
             surfaces,
             drain,
@@ -118,6 +118,11 @@ impl Admin {
             calls: AtomicU64::new(1),
             in_flight: InFlightBudget::new("the bound of all calls,", ADMIN_CALLS_BYTES_MAX),
         }
+    }
+
+    /// What is to [keep looking](Readiness::keep_looking).
+    pub fn readiness(&self) -> Arc<Readiness> {
+        Arc::clone(&self.readiness)
     }
 
     /// The routes, for a [`super::Server`].
@@ -198,9 +203,7 @@ impl Admin {
     ) -> Result<Response, Problem> {
         match route {
             Route::Live => Ok(with_type("live\n", TEXT)),
-            Route::Ready => {
-                Ok(readiness::answer(self.draining.load(Ordering::Relaxed), &self.slots, &self.surfaces, &self.checks))
-            }
+            Route::Ready => Ok(self.readiness.answer(&parts.headers)),
             Route::OpenApi => Ok(with_type(OPENAPI, JSON)),
             Route::Ledger => json(&Report::new(&self.ledger, self.slots.counts())),
             Route::Metrics => {

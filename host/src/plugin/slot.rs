@@ -26,7 +26,7 @@ use health::{Trial, Verdict};
 use history::{Generation, History, NothingToGoBackTo};
 use loading::Loading;
 use prometheus_client::metrics::histogram::Histogram;
-use status::SlotStatus;
+use status::{SlotState, SlotStatus};
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -84,6 +84,12 @@ impl Slot {
     /// What the admin surface reports of it.
     pub fn status(&self) -> SlotStatus {
         SlotStatus::of(self.source(), &self.plugin_state, self.history.view())
+    }
+
+    /// What it does at present, and the stage of a load that last refused something.
+    pub fn state(&self) -> (SlotState, Option<&'static str>) {
+        let history = self.history.view();
+        (SlotState::of(&history), history.last_refused.map(|refused| refused.stage))
     }
 
     /// Lets nothing be loaded into it any more; calls that hold the slot end on what serves. Returns the last

@@ -3,7 +3,6 @@
 //! Each file below is one [`Collector`]. It only reads what the parts of the host count for themselves, so that nothing
 //! is counted twice; a part with counts of its own gets a file of its own and a line in [`Metrics::new`].
 
-mod accept;
 mod hops;
 mod plugins;
 mod process;
@@ -13,7 +12,7 @@ mod text;
 
 pub use surfaces::Counts;
 
-use super::with_type;
+use super::{accept, with_type};
 use crate::flow::Surface;
 use crate::http::problem::Problem;
 use crate::ledger::Ledger;

@@ -1,62 +1,210 @@
-//! `GET /readyz`: whether the host is ready, and if not, why: one line per reason.
+//! `GET /readyz`: whether the host is ready; of each thing that is looked at, how it is, since when, and why.
 
-use super::{TEXT, with_type};
+use super::{JSON, TEXT, accept, with_type};
+use crate::config::READINESS_LOOK_MS;
 use crate::flow::Surface;
-use crate::plugin::{Slot, Slots};
-use std::sync::Arc;
-use warp::http::StatusCode;
+use crate::plugin::{Slot, SlotState, Slots};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use warp::http::{HeaderMap, StatusCode};
 use warp::reply::Response;
 
-/// Looks at one more thing that the host waits for; says in one line what is missing, if something is.
-pub type Check = Box<dyn Fn() -> Option<String> + Send + Sync>;
-
-/// 200 unless the host drains, nobody answers its frontend, something is in the way of a surface, or a check complains.
-/// A plugin that never served concerns no traffic: it is told of, and keeps nobody from being ready.
-pub(super) fn answer(draining: bool, slots: &Slots, surfaces: &[Arc<dyn Surface>], checks: &[Check]) -> Response {
-    let empty = slots.all().into_iter().filter(|slot| slot.roles().is_none());
-    let (needed, others): (Vec<_>, Vec<_>) = empty.partition(|slot| slots.is_policy(slot));
-    let not_loaded = |slot: &Arc<Slot>| format!("plugin {} is not loaded\n", slot.name());
-    let obstacles = surfaces.iter().filter_map(|surface| Some(surface.health().obstacle? + "\n"));
-    let reasons = reasons(draining, needed.iter().map(not_loaded).chain(obstacles), checks);
-    let complaints: String = others.iter().map(not_loaded).collect();
-    if reasons.is_empty() {
-        return with_type(format!("ready\n{complaints}"), TEXT);
-    }
-    let mut response = with_type(reasons + &complaints, TEXT);
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    response
+/// One more thing that the host waits for.
+pub struct Check {
+    /// Its name, which is unique.
+    pub name: &'static str,
+    /// Looks at it; says in one line what is missing, if something is.
+    pub look: Box<dyn Fn() -> Option<String> + Send + Sync>,
 }
 
-/// The reasons not to be ready, a line each.
-fn reasons(draining: bool, needed: impl IntoIterator<Item = String>, checks: &[Check]) -> String {
-    let mut reasons = String::new();
-    if draining {
-        reasons += "draining\n";
+/// Looks at everything, and remembers since when it is so.
+pub struct Readiness {
+    draining: Arc<AtomicBool>,
+    slots: Arc<Slots>,
+    surfaces: Vec<Arc<dyn Surface>>,
+    checks: Vec<Check>,
+    /// By name. As many as there are things to look at.
+    since: Mutex<BTreeMap<String, (Standing, jiff::Timestamp)>>,
+}
+
+/// How something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Standing {
+    /// As it should be.
+    Ok,
+    /// Worth a look, but it keeps the host from nothing: one plugin must not take all others out of service.
+    Degraded,
+    /// The host is not ready because of it.
+    Failing,
+}
+
+/// How one thing is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Finding {
+    name: String,
+    state: Standing,
+    since: String,
+    why: Option<String>,
+}
+
+/// How the host is.
+#[derive(Debug, Serialize)]
+struct Report {
+    ready: bool,
+    since: String,
+    checks: Vec<Finding>,
+}
+
+/// The name under which it is remembered since when the host is ready or not. No thing has it.
+const WHOLE: &str = "";
+
+impl Readiness {
+    /// Of these, from now on.
+    pub(super) fn new(
+        draining: Arc<AtomicBool>,
+        slots: Arc<Slots>,
+        surfaces: Vec<Arc<dyn Surface>>,
+        checks: Vec<Check>,
+    ) -> Self {
+        let readiness = Self { draining, slots, surfaces, checks, since: Mutex::default() };
+        readiness.look();
+        readiness
     }
-    reasons.extend(needed);
-    for reason in checks.iter().filter_map(|check| check()) {
-        reasons += &format!("{reason}\n");
+
+    /// Looks again and again, so that it is known to the second since when something is so, even if nobody asks.
+    pub async fn keep_looking(&self) {
+        loop {
+            tokio::time::sleep(Duration::from_millis(READINESS_LOOK_MS)).await;
+            self.look();
+        }
     }
-    reasons
+
+    /// 200 if the host is ready, else 503; as JSON if the caller prefers that.
+    pub(super) fn answer(&self, headers: &HeaderMap) -> Response {
+        let report = self.look();
+        let mut response = match accept::prefers_json(headers) {
+            // Texts are always JSON.
+            true => with_type(serde_json::to_vec(&report).unwrap_or_default(), JSON),
+            false => with_type(text(&report), TEXT),
+        };
+        if !report.ready {
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        }
+        response
+    }
+
+    fn look(&self) -> Report {
+        let failing = |name: &str, why: Option<String>| (name.to_owned(), why.map(|why| (Standing::Failing, why)));
+        let draining = self.draining.load(Ordering::Relaxed).then(|| "draining".to_owned());
+        let mut found = vec![failing("drain", draining)];
+        found.extend(self.checks.iter().map(|check| failing(check.name, (check.look)())));
+        found.extend(self.surfaces.iter().map(|surface| failing(surface.name(), surface.health().obstacle)));
+        found.extend(
+            self.slots
+                .all()
+                .iter()
+                .map(|slot| (format!("plugin {}", slot.name()), plugin(slot, self.slots.is_policy(slot)))),
+        );
+        report(found, &mut self.since.lock().unwrap_or_else(PoisonError::into_inner), jiff::Timestamp::now())
+    }
+}
+
+/// What there is to say of a plugin. One that never served concerns no traffic, unless it answers the frontend.
+fn plugin(slot: &Slot, is_policy: bool) -> Option<(Standing, String)> {
+    let name = slot.name();
+    let (state, refused_at) = slot.state();
+    match state {
+        SlotState::Serving => None,
+        SlotState::Empty => {
+            let standing = if is_policy { Standing::Failing } else { Standing::Degraded };
+            let why =
+                refused_at.map_or("its source has given nothing yet".to_owned(), |stage| format!("refused at {stage}"));
+            Some((standing, format!("plugin {name} is not loaded: {why}")))
+        }
+        SlotState::Paused => Some((Standing::Degraded, format!("plugin {name} is paused, since it kept failing"))),
+        SlotState::RolledBack => Some((
+            Standing::Degraded,
+            format!("plugin {name} serves an earlier generation, since a newer one kept failing"),
+        )),
+    }
+}
+
+/// What was found, with since when it is so. What is so still, whatever is said of it, keeps its time; what there is no
+/// more is forgotten.
+fn report(
+    found: Vec<(String, Option<(Standing, String)>)>,
+    since: &mut BTreeMap<String, (Standing, jiff::Timestamp)>,
+    now: jiff::Timestamp,
+) -> Report {
+    let mut known = std::mem::take(since);
+    let mut note = |name: &str, state| {
+        let time = known.remove(name).filter(|(before, _)| *before == state).map_or(now, |(_, since)| since);
+        since.insert(name.to_owned(), (state, time));
+        format!("{time:.0}")
+    };
+    let mut checks = Vec::new();
+    let mut whole = Standing::Ok;
+    for (name, what) in found {
+        let (state, why) = what.map_or((Standing::Ok, None), |(state, why)| (state, Some(why)));
+        let since = note(&name, state);
+        // Ready is ready, whatever is worth a look.
+        whole = whole.max(if state == Standing::Failing { state } else { Standing::Ok });
+        checks.push(Finding { name, state, since, why });
+    }
+    Report { ready: whole == Standing::Ok, since: note(WHOLE, whole), checks }
+}
+
+/// `ready`, or the reasons why it is not; then what is worth a look. Each on a line, with its time.
+fn text(report: &Report) -> String {
+    let mut text = if report.ready { format!("ready since {}\n", report.since) } else { String::new() };
+    for state in [Standing::Failing, Standing::Degraded] {
+        for Finding { since, why, .. } in report.checks.iter().filter(|finding| finding.state == state) {
+            for why in why.iter().flat_map(|why| why.lines()) {
+                text += &format!("{why}, since {since}\n");
+            }
+        }
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicBool, Ordering};
+
+    fn at(second: i64) -> jiff::Timestamp {
+        jiff::Timestamp::from_second(second).unwrap()
+    }
 
     #[test]
-    fn one_check_that_complains_is_enough() {
-        let missing = Arc::new(AtomicBool::new(true));
-        let looks = Arc::clone(&missing);
-        let waiting = move || looks.load(Ordering::Relaxed).then(|| "waiting for 2 subscribers".to_owned());
-        let checks: [Check; 2] = [Box::new(|| None), Box::new(waiting)];
-        assert_eq!(reasons(false, [], &checks), "waiting for 2 subscribers\n");
-        assert_eq!(
-            reasons(true, ["plugin a is not loaded\n".to_owned()], &checks),
-            "draining\nplugin a is not loaded\nwaiting for 2 subscribers\n"
-        );
-        missing.store(false, Ordering::Relaxed);
-        assert_eq!(reasons(false, [], &checks), "");
+    fn each_is_told_with_the_time_since_when_it_is_so() {
+        let mut since = BTreeMap::new();
+        let waits = |subscribers| Some((Standing::Failing, format!("waiting for {subscribers} subscribers")));
+        let late = Some((Standing::Degraded, "plugin late is not loaded".to_owned()));
+        let mut look = |second, publish: &Option<_>, plugin: &Option<_>| {
+            let found = vec![("publish".to_owned(), publish.clone()), ("plugin late".to_owned(), plugin.clone())];
+            let report = report(found, &mut since, at(second));
+            (report.ready, text(&report))
+        };
+        let text = |text: &str| text.replace('@', "1970-01-01T00:00:0");
+        assert_eq!(look(1, &waits(2), &None), (false, text("waiting for 2 subscribers, since @1Z\n")));
+        // Another reason for the same is no new beginning.
+        let expected = "waiting for 1 subscribers, since @1Z\nplugin late is not loaded, since @3Z\n";
+        assert_eq!(look(3, &waits(1), &late), (false, text(expected)));
+        let expected = "ready since @4Z\nplugin late is not loaded, since @3Z\n";
+        assert_eq!(look(4, &None, &late), (true, text(expected)));
+        assert_eq!(look(5, &None, &None), (true, text("ready since @4Z\n")));
+        assert_eq!(look(6, &waits(1), &None), (false, text("waiting for 1 subscribers, since @6Z\n")));
+    }
+
+    #[test]
+    fn what_there_is_no_more_is_forgotten() {
+        let mut since = BTreeMap::new();
+        report(vec![("plugin a".to_owned(), None)], &mut since, at(1));
+        report(vec![("plugin b".to_owned(), None)], &mut since, at(2));
+        assert_eq!(since.keys().collect::<Vec<_>>(), ["", "plugin b"]);
     }
 }

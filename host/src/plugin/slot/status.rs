@@ -23,6 +23,17 @@ pub enum SlotState {
     Paused,
 }
 
+impl SlotState {
+    pub(super) fn of(history: &HistoryView) -> Self {
+        match &history.serving {
+            None => Self::Empty,
+            Some(serving) if serving.health.paused_for().is_some() => Self::Paused,
+            Some(_) if history.rolled_back => Self::RolledBack,
+            Some(_) => Self::Serving,
+        }
+    }
+}
+
 /// All that the admin surface reports of a slot.
 #[derive(Clone, Debug, Serialize)]
 pub struct SlotStatus {
@@ -102,12 +113,7 @@ impl SlotStatus {
         let serving = history.serving.as_deref();
         let plugin = serving.map(|generation| &generation.plugin);
         let paused_for = serving.and_then(|generation| generation.health.paused_for());
-        let state = match serving {
-            None => SlotState::Empty,
-            Some(_) if paused_for.is_some() => SlotState::Paused,
-            Some(_) if history.rolled_back => SlotState::RolledBack,
-            Some(_) => SlotState::Serving,
-        };
+        let state = SlotState::of(&history);
         let calls = plugin_state.hop.figures();
         Self {
             name: plugin_state.name.clone(),

@@ -1,18 +1,27 @@
-//! Which of the two text forms a caller prefers, by its `Accept` headers.
+//! Which form of an answer a caller prefers, by its `Accept` headers.
 
 use warp::http::HeaderMap;
 use warp::http::header::ACCEPT;
 
 /// Whether OpenMetrics is asked for, and Prometheus' own form not asked for more.
 pub(super) fn prefers_openmetrics(headers: &HeaderMap) -> bool {
+    prefers(headers, "application/openmetrics-text")
+}
+
+/// Whether JSON is asked for, and plain text not asked for more.
+pub(super) fn prefers_json(headers: &HeaderMap) -> bool {
+    prefers(headers, "application/json")
+}
+
+fn prefers(headers: &HeaderMap, wanted: &str) -> bool {
     let ranges: Vec<&str> = headers
         .get_all(ACCEPT)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .collect();
-    let openmetrics = quality(&ranges, "application/openmetrics-text");
-    openmetrics > 0.0 && openmetrics >= quality(&ranges, "text/plain")
+    let wanted = quality(&ranges, wanted);
+    wanted > 0.0 && wanted >= quality(&ranges, "text/plain")
 }
 
 /// The weight of a media type by its own name, the highest if there are several; 0 if it is not named.
