@@ -109,6 +109,8 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
         // Nothing listens at this endpoint; otherwise the output would depend on how busy the machine is.
         ("request", &["--connect=ipc://nobody", "--clients=1", "--requests=1", "--timeout=100ms"]),
         ("health", &[&admin]),
+        ("health", &[&admin, "--json"]),
+        ("ledger", &[&admin]),
         ("keygen", &["keys-{n}"]),
         ("completions", &["bash"]),
         ("man", &["man"]),

@@ -48,6 +48,7 @@ mod in_flight;
 mod ipc;
 mod keygen;
 mod ledger;
+mod ledger_watch;
 mod limits;
 mod log;
 mod metrics;

@@ -127,6 +127,7 @@ fn what_keeps_failing_with_nothing_to_go_back_to_is_paused() {
     assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{}", answer.text());
     assert!(answer.text().contains("paused"), "{}", answer.text());
     assert_eq!(host.status("x")["state"], "paused");
+    assert_eq!(host.readiness(), ["ready", "plugin x is paused, since it kept failing"]);
     assert_eq!(host.get("/downcase/?param=A").status, 200);
 
     // The trial call after the pause fails, so the next pause is longer; a trial call that succeeds ends it.

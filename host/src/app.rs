@@ -34,7 +34,7 @@ use tokio::time::timeout;
 const SIGNAL_PATIENCE: Duration = Duration::from_millis(50);
 
 /// The order in which hops are reported; those of other names come behind them.
-const REPORTED_HOPS: [&str; 8] =
+pub(crate) const REPORTED_HOPS: [&str; 8] =
     ["http", "transform", "handler", "publish", "policy", "schedule", "reply", DEAD_LETTER_HOP];
 const DEAD_LETTER_HOP: &str = "dead-letter";
 const TRACES_HOP: &str = "traces";

@@ -6,6 +6,7 @@ mod dead_letters;
 mod health;
 mod keygen;
 mod keys;
+mod ledger;
 mod log;
 mod man;
 mod output;
@@ -47,6 +48,8 @@ enum Command {
     /// See what was lost, and try it again
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    /// Show what a running host has counted
+    Ledger(ledger::Ledger),
     /// Ask a running host whether it is ready
     Health(health::Args),
     /// Write the completions of a shell
@@ -146,6 +149,7 @@ impl Cli {
             Some(Command::Keygen(args)) => keygen::run(args),
             Some(Command::Plugin(plugin)) => plugin.run(),
             Some(Command::DeadLetters(dead_letters)) => dead_letters.run(),
+            Some(Command::Ledger(ledger)) => ledger.run(),
             Some(Command::Health(args)) => health::run(args),
             Some(Command::Completions(args)) => completions::run(args),
             Some(Command::Man(args)) => man::run(args),

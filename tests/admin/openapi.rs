@@ -3,7 +3,7 @@
 mod document;
 
 use crate::fixtures;
-use crate::harness::{Client, Host, LONG_PATIENCE, Setup, bytes, root, wait_up_to};
+use crate::harness::{Client, Host, LONG_PATIENCE, Setup, bytes, root, wait_for, wait_up_to};
 use document::Document;
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -11,8 +11,14 @@ use std::net::TcpStream;
 
 const METHODS: [&str; 6] = ["get", "put", "post", "delete", "patch", "options"];
 
-/// Answers that are documented, but would take a wait of 30 seconds, a broken host, or a registry that stalls.
-const NOT_PROVOKED: [&str; 7] = [
+/// Answers that are documented, but would take a wait of 30 seconds, a broken host, a registry or a disk that stalls, or
+/// letters of 64 MiB.
+const NOT_PROVOKED: [&str; 12] = [
+    "get /dead-letters 503",
+    "get /dead-letters/{id} 409",
+    "get /dead-letters/{id} 503",
+    "post /dead-letters/{id}/replay 500",
+    "post /dead-letters/{id}/replay 503",
     "post /plugins/{name}/call 408",
     "post /plugins/{name}/call 500",
     "post /plugins/{name}/load 409",
@@ -59,6 +65,13 @@ fn every_answer_is_as_documented() {
         ("post /broker/drain", "", None, 200),
         ("post /broker/resume", "", None, 200),
         ("get /ledger", "", None, 200),
+        ("get /ledger", "?since=soon", None, 400),
+        ("get /ledger", "?since=1-1", None, 410),
+        ("get /dead-letters", "", None, 200),
+        ("get /dead-letters", "?limit=0", None, 400),
+        ("get /dead-letters/{id}", "0-0", None, 404),
+        ("post /dead-letters/{id}/replay", "0-0", None, 404),
+        ("post /dead-letters/{id}/replay", "0-0?again=perhaps", None, 400),
         ("get /metrics", "", None, 200),
         ("get /plugins", "", None, 200),
         ("get /plugins/{name}", "x", None, 200),
@@ -96,13 +109,22 @@ fn every_answer_is_as_documented() {
         ("delete /plugins/{name}", "echo", None, 409),
     ] {
         let (method, path) = operation.split_once(' ').unwrap();
-        let path = path.replace("{name}", name);
+        let (name, query) = name.split_at(name.find('?').unwrap_or(name.len()));
+        let path = path.replace("{name}", name).replace("{id}", name) + query;
         let answer = host.admin_request(&method.to_uppercase(), &path, body);
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
         document.check(operation, &answer);
     }
     document.check("get /plugins", &host.admin_request("GET", "/plugins", None));
-    document.check("get /ledger", &host.admin_request("GET", "/ledger", None));
+    let ledger = host.admin_request("GET", "/ledger", None);
+    document.check("get /ledger", &ledger);
+    let since = format!("/ledger?since={}", ledger.json()["mark"].as_str().unwrap());
+    document.check("get /ledger", &host.admin_request("GET", &since, None));
+    let as_json = [("accept", "application/json")];
+    let readiness = Client::at(host.surface("admin")).request_with("GET", "/readyz", &as_json, None).unwrap();
+    assert_eq!(readiness.json()["ready"], true);
+    document.check("get /readyz", &readiness);
+    letters(&host, &mut document);
     let openmetrics = [("accept", "application/openmetrics-text")];
     let client = Client::at(host.surface("admin"));
     document.check("get /metrics", &client.request_with("GET", "/metrics", &openmetrics, None).unwrap());
@@ -129,6 +151,34 @@ fn every_answer_is_as_documented() {
     });
     let unseen: Vec<String> = documented.filter(|name| !document.seen.contains(name)).collect();
     assert_eq!(unseen, NOT_PROVOKED);
+}
+
+/// Replays letters, to each of the ends that a call has.
+fn letters(host: &Host, document: &mut Document) {
+    for (plugin, status) in [("fail", 502), ("fail", 502), ("wait", 504)] {
+        assert_eq!(host.get(&format!("/{plugin}/?param=a")).status, status);
+    }
+    let listed = wait_for("the letters", || {
+        let listed = host.admin_request("GET", "/dead-letters", None);
+        (listed.json()["letters"].as_array().unwrap().len() == 3).then_some(listed)
+    });
+    document.check("get /dead-letters", &listed);
+    let listed = listed.json();
+    let ids: Vec<_> =
+        listed["letters"].as_array().unwrap().iter().map(|letter| letter["id"].as_str().unwrap()).collect();
+    document.check("get /dead-letters/{id}", &host.admin_request("GET", &format!("/dead-letters/{}", ids[0]), None));
+    let mut replay = |id: &str, status| {
+        let answer = host.admin_request("POST", &format!("/dead-letters/{id}/replay"), None);
+        assert_eq!(answer.status, status, "{}", answer.text());
+        document.check("post /dead-letters/{id}/replay", &answer);
+    };
+    replay(ids[0], 502);
+    replay(ids[2], 504);
+    assert_eq!(host.admin_request("PUT", "/plugins/fail", Some(&bytes("upcase"))).status, 200);
+    replay(ids[0], 200);
+    replay(ids[0], 409);
+    assert_eq!(host.admin_request("PUT", "/plugins/fail", Some(&fixtures::erring(false, "no"))).status, 200);
+    replay(ids[1], 422);
 }
 
 /// Begins uploads that never end, until one more is refused.
@@ -173,7 +223,7 @@ fn strangers(document: &mut Document) {
     for operation in document.operations() {
         let (method, path) = operation.split_once(' ').unwrap();
         let (method, probe) = (method.to_uppercase(), ["/livez", "/readyz"].contains(&path));
-        let path = path.replace("{name}", "downcase");
+        let path = path.replace("{name}", "downcase").replace("{id}", "0-0");
         let answer = Client::at(open.surface("admin")).request_with(&method, &path, &many, None).unwrap();
         assert_eq!(answer.status, 431, "{operation}: {}", answer.text());
         document.check(&operation, &answer);
@@ -189,7 +239,8 @@ fn strangers(document: &mut Document) {
 
 /// Uses a host without a frontend, which is then drained.
 fn without_a_broker_and_to_the_end(document: &mut Document) {
-    let mut host = Setup::new().committed("downcase").start();
+    let mut host = Setup::new().committed("downcase").config("[dead_letters]\nfile = 'none'").start();
+    document.check("get /dead-letters", &host.admin_request("GET", "/dead-letters", None));
     document.check("get /broker", &host.admin_request("GET", "/broker", None));
     for order in ["pause", "resume", "drain"] {
         let answer = host.admin_request("POST", &format!("/broker/{order}"), Some(b""));
@@ -205,7 +256,7 @@ fn what_is_documented_is_served_and_nothing_else() {
     let document = Document::of(&host);
     assert_eq!(document.json["info"]["version"], env!("CARGO_PKG_VERSION"));
     for (path, item) in document.json["paths"].as_object().unwrap() {
-        let path = path.replace("{name}", "x");
+        let path = path.replace("{name}", "x").replace("{id}", "0-0");
         let mut allowed = String::new();
         for method in METHODS {
             // These would end the host or unload the plugin.

@@ -10,10 +10,11 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 41] = [
+const DIRECTIONS: [(&str, &[&str]); 44] = [
     ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system", "traces"]),
     ("cli", &["app", "clients", "dead_letters", "flow", "http", "ledger", "messaging", "oci", "plugin", "system"]),
     ("cli::dead_letters", &["compile_cache", "log", "output", "plugin"]),
+    ("cli::ledger", &["output", "plugin"]),
     ("cli::plugin", &["compile_cache", "log", "output", "serve"]),
     ("cli::plugin::build", &["sources"]),
     ("cli::plugin::call", &["admin", "bounds", "workbench"]),
@@ -41,6 +42,8 @@ const DIRECTIONS: [(&str, &[&str]); 41] = [
         ],
     ),
     ("http::admin", &["answer", "problem", "query", "server"]),
+    ("http::admin::dead_letters", &["call"]),
+    ("http::admin::metrics", &["accept"]),
     ("http::public", &["answer", "problem", "query", "server"]),
     ("http::server", &["problem"]),
     (

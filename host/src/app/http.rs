@@ -5,7 +5,7 @@ use super::surfaces::Surfaces;
 use super::{StartError, could_not_start};
 use crate::config::{self, Config, Limits};
 use crate::flow::Side;
-use crate::http::admin::{Admin, AdminParts, Guard, Observed};
+use crate::http::admin::{Admin, AdminParts, Guard, LetterParts, Observed};
 use crate::http::public::Public;
 use crate::http::{Admission, InFlightBudget, OverloadDetector, Server, ServerSettings, Timeouts, Tls, Token};
 use crate::plugin::{HttpHandler, Role, Slot, Slots, Transform};
@@ -107,6 +107,11 @@ pub(super) async fn add_admin(builder: &mut Builder, guard: Option<Guard>) -> Re
                 others: std::mem::take(&mut builder.counts),
             },
             drain: Arc::clone(&builder.drain),
+            letters: LetterParts {
+                dead_letters: builder.dead_letters.clone(),
+                transform_hop: builder.ledger.hop("transform"),
+                sinks: builder.sinks.clone(),
+            },
         });
         let readiness = admin.readiness();
         builder.supervisor.task("readiness", async move {

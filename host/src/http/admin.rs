@@ -6,14 +6,18 @@
 mod accept;
 mod broker;
 mod call;
+mod dead_letters;
 mod guard;
+mod ledger;
 mod metrics;
 mod readiness;
 
+pub use dead_letters::LetterParts;
 pub use guard::Guard;
 pub use metrics::{Counts, Observed};
 pub use readiness::{Check, Readiness};
 
+use self::dead_letters::Letters;
 use self::metrics::Metrics;
 use super::answer::with_type;
 use super::problem::{Problem, RefusedComponent};
@@ -22,10 +26,11 @@ use super::server::head::Head;
 use super::server::middleware::Routes;
 use crate::config::{ADMIN_BODY_MS_MAX, ADMIN_CALL_BYTES_MAX, ADMIN_CALLS_BYTES_MAX, ADMIN_UPLOADS_MAX};
 use crate::flow::{Command, ServedBy, Surface};
-use crate::ledger::{Ledger, Report};
+use crate::ledger::{Ledger, Report, Snapshots};
 use crate::plugin::{CallNumber, Cause, LoadError, Loaded, PutError, Slot, Slots, UnloadError};
 use bytes::Buf;
 use futures_util::Stream;
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -48,6 +53,8 @@ pub struct Admin {
     guard: Guard,
     readiness: Arc<Readiness>,
     ledger: Ledger,
+    snapshots: Snapshots,
+    letters: Arc<Letters>,
     metrics: Arc<Metrics>,
     surfaces: Vec<Arc<dyn Surface>>,
     drain: Arc<Notify>,
@@ -70,6 +77,8 @@ pub struct AdminParts {
     pub observed: Observed,
     /// Notified when the host is asked to end.
     pub drain: Arc<Notify>,
+    /// The dead letters, and what makes their calls again.
+    pub letters: LetterParts,
 }
 
 /// What a request that passed the guard asks for.
@@ -78,6 +87,9 @@ enum Route {
     Ready,
     OpenApi,
     Ledger,
+    Letters,
+    Letter(String),
+    Replay(String),
     Metrics,
     Broker(Option<Command>),
     Drain,
@@ -103,11 +115,13 @@ struct Swap<'a> {
 impl Admin {
     /// A surface that serves nothing yet.
     pub fn new(parts: AdminParts) -> Self {
-        let AdminParts { slots, guard, draining, checks, observed, drain } = parts;
+        let AdminParts { slots, guard, draining, checks, observed, drain, letters } = parts;
         let (ledger, surfaces) = (observed.ledger.clone(), observed.surfaces.clone());
         let readiness = Arc::new(Readiness::new(draining, Arc::clone(&slots), surfaces.clone(), checks));
         Self {
             metrics: Arc::new(Metrics::new(Arc::clone(&slots), observed)),
+            letters: Arc::new(Letters::new(letters, Arc::clone(&slots))),
+            snapshots: Snapshots::default(),
             slots,
             guard,
             readiness,
@@ -166,6 +180,9 @@ impl Admin {
             ["readyz"] => get(Route::Ready),
             ["openapi.json"] => get(Route::OpenApi),
             ["ledger"] => get(Route::Ledger),
+            ["dead-letters"] => get(Route::Letters),
+            ["dead-letters", id] => get(Route::Letter(decoded(id)?)),
+            ["dead-letters", id, "replay"] => post(Route::Replay(decoded(id)?)),
             ["metrics"] => get(Route::Metrics),
             ["broker"] => get(Route::Broker(None)),
             ["broker", command] => post(Route::Broker(Some(Command::named(command).ok_or(Problem::NoAdminRoute)?))),
@@ -198,14 +215,25 @@ impl Admin {
     async fn serve<B: Buf>(
         &self,
         route: Route,
-        Head { parts, id, .. }: &Head,
+        head: &Head,
         body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
     ) -> Result<Response, Problem> {
+        let Head { parts, id, .. } = head;
         match route {
             Route::Live => Ok(with_type("live\n", TEXT)),
             Route::Ready => Ok(self.readiness.answer(&parts.headers)),
             Route::OpenApi => Ok(with_type(OPENAPI, JSON)),
-            Route::Ledger => json(&Report::new(&self.ledger, self.slots.counts())),
+            Route::Ledger => {
+                ledger::answer(&self.snapshots, Report::new(&self.ledger, self.slots.counts()), head.query())
+            }
+            Route::Letters => self.letters.list(head.query()).await,
+            Route::Letter(id) => self.letters.show(id).await,
+            Route::Replay(id) => {
+                // To the end even if the caller goes away meanwhile: the letter gets its mark.
+                let (letters, query) = (Arc::clone(&self.letters), head.query().to_owned());
+                let replay = tokio::spawn(async move { letters.replay(id, &query).await });
+                replay.await.unwrap_or(Err(Problem::Host))
+            }
             Route::Metrics => {
                 // A thousand plugins are a megabyte, which is no work for a thread that carries traffic.
                 let (metrics, headers) = (Arc::clone(&self.metrics), parts.headers.clone());
@@ -281,6 +309,14 @@ impl Admin {
             Err(error) => Err(refused(plugin, &error)),
         }
     }
+}
+
+/// A segment of the path that is any text.
+fn decoded(segment: &str) -> Result<String, Problem> {
+    percent_decode_str(segment)
+        .decode_utf8()
+        .map(Into::into)
+        .map_err(|_| Problem::Malformed(format!("`{segment}` in the path is not UTF-8")))
 }
 
 /// Whether a PUT is to be written to the source.

@@ -1,6 +1,8 @@
 //! Errors as callers see them: the one mapping from what went wrong to a status, and its body as RFC 9457 has it.
 
-use crate::config::{ADMIN_UPLOADS_MAX, REFUSED_TEXT_BYTES_MAX, REJECTED_TEXT_BYTES_MAX};
+use crate::config::{
+    ADMIN_LETTERS_READS_MAX, ADMIN_UPLOADS_MAX, LEDGER_MARKS_MAX, REFUSED_TEXT_BYTES_MAX, REJECTED_TEXT_BYTES_MAX,
+};
 use crate::flow::{Failure, Fault};
 use crate::plugin::CallError;
 use bytes::Bytes;
@@ -51,6 +53,16 @@ pub(crate) enum Problem {
     NoAdminRoute,
     /// The host has no broker.
     NoBroker,
+    /// The host writes no dead letters.
+    NoLetters,
+    /// There is no dead letter of a request of this name.
+    NoLetter(String),
+    /// The call of a dead letter is not made again.
+    NotReplayed(String),
+    /// As many callers as may read the files of dead letters.
+    LettersBusy,
+    /// The mark of the ledger is of another run of the host, or too old.
+    UnknownMark(String),
     /// There is no plugin of this name.
     NoPlugin(String),
     /// The component did not pass a stage of loading; what served before serves on.
@@ -98,8 +110,16 @@ impl Problem {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::NoToken | Self::NoAdminToken => StatusCode::UNAUTHORIZED,
             Self::Foreign(_) => StatusCode::FORBIDDEN,
-            Self::NoRoute | Self::NoAdminRoute | Self::NoBroker | Self::NoPlugin(_) => StatusCode::NOT_FOUND,
-            Self::NothingToGoBackTo(_) | Self::Superseded(_) | Self::NotUnloaded(_) => StatusCode::CONFLICT,
+            Self::NoRoute
+            | Self::NoAdminRoute
+            | Self::NoBroker
+            | Self::NoLetters
+            | Self::NoLetter(_)
+            | Self::NoPlugin(_) => StatusCode::NOT_FOUND,
+            Self::NothingToGoBackTo(_) | Self::Superseded(_) | Self::NotUnloaded(_) | Self::NotReplayed(_) => {
+                StatusCode::CONFLICT
+            }
+            Self::UnknownMark(_) => StatusCode::GONE,
             Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotPersisted(_) | Self::Host => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -114,6 +134,7 @@ impl Problem {
             | Self::TooManyRequests(_)
             | Self::NoRoom(..)
             | Self::TooManyUploads
+            | Self::LettersBusy
             | Self::TooBusy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::ContentType => StatusCode::BAD_GATEWAY,
         }
@@ -170,11 +191,22 @@ impl Problem {
             Self::NoBroker => {
                 "this host has no frontend: start it with --frontend and a plugin that has the reply-policy role".to_owned()
             }
+            Self::NoLetters => "this host writes no dead letters: set dead_letters.file".to_owned(),
+            Self::NoLetter(id) => format!("no dead letter has the id {id}; GET /dead-letters lists them"),
+            Self::LettersBusy => {
+                format!("{ADMIN_LETTERS_READS_MAX} callers read the dead letters already; ask again later")
+            }
+            Self::UnknownMark(mark) => format!(
+                "the mark {mark} is not known: the host was started anew, or more than {LEDGER_MARKS_MAX} answers have had \
+                 marks since; begin again with the mark of GET /ledger"
+            ),
             Self::NoPlugin(name) => format!("no plugin is named {name}; GET /plugins lists them"),
             Self::Refused(refusal) => refusal.reason[..refusal.reason.floor_char_boundary(REFUSED_TEXT_BYTES_MAX)].into(),
-            Self::NothingToGoBackTo(text) | Self::Superseded(text) | Self::TooBusy(text) | Self::NotUnloaded(text) => {
-                text.clone()
-            }
+            Self::NothingToGoBackTo(text)
+            | Self::Superseded(text)
+            | Self::TooBusy(text)
+            | Self::NotUnloaded(text)
+            | Self::NotReplayed(text) => text.clone(),
             Self::TooManyUploads => {
                 format!("{ADMIN_UPLOADS_MAX} components are being loaded already; send this one again later")
             }

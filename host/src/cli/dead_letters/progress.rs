@@ -1,9 +1,10 @@
 //! How far a replay of many letters is, on stderr: one line that is drawn anew on a terminal, else a line now and then.
 
+use crate::cli::output::redraws;
 use crate::system::output::note;
 use serde::Serialize;
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
@@ -47,7 +48,7 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new() -> Self {
-        let on_terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let on_terminal = redraws(std::io::stderr());
         Self { on_terminal, drawn: false, shown: Instant::now() }
     }
 

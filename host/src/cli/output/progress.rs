@@ -1,8 +1,8 @@
 //! What a command says of work that takes over a second: a spinner where somebody looks on, a line elsewhere.
 
+use super::redraws;
 use crate::system::output::note;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -26,7 +26,7 @@ pub(in crate::cli) async fn during<T>(what: &str, stderr: Stderr, work: impl Fut
     if let Ok(done) = timeout(SILENCE_MAX, &mut work).await {
         return done;
     }
-    let spinner = (stderr == Stderr::Alone && redraws()).then(|| spinner(what));
+    let spinner = (stderr == Stderr::Alone && redraws(std::io::stderr())).then(|| spinner(what));
     if spinner.is_none() {
         note(format_args!("{what} ..."));
     }
@@ -35,11 +35,6 @@ pub(in crate::cli) async fn during<T>(what: &str, stderr: Stderr, work: impl Fut
         spinner.finish_and_clear();
     }
     done
-}
-
-/// Whether a line on stderr can be written over.
-fn redraws() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
 fn spinner(what: &str) -> ProgressBar {

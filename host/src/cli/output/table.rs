@@ -10,8 +10,17 @@ const COLUMN_WIDTH_MIN: usize = 16;
 
 /// The rows under their heads, as wide as stdout takes them; nothing stands behind the last word of a line.
 pub(in crate::cli) fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> String {
-    let width = terminal_size_of(stdout()).map(|(Width(width), _)| width.into());
-    fitted(&[Section { heads, rows }], width)
+    tables(&[Section { heads, rows }])
+}
+
+/// Tables one below the other in the same columns, as wide as stdout takes them.
+pub(in crate::cli) fn tables<const N: usize>(sections: &[Section<'_, N>]) -> String {
+    fitted(sections, terminal_size_of(stdout()).map(|(Width(width), _)| width.into()))
+}
+
+/// The same, as wide as they are.
+pub(in crate::cli) fn wide_tables<const N: usize>(sections: &[Section<'_, N>]) -> String {
+    fitted(sections, None)
 }
 
 /// Tables one below the other in the same columns, as wide as stderr takes them.

@@ -53,7 +53,7 @@ impl Admin {
     ///
     /// # Errors
     /// When no host answers, and when it refuses, with the host's own words.
-    pub(super) fn run(
+    pub(in crate::cli) fn run(
         &self,
         method: &str,
         path: &str,

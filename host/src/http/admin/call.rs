@@ -28,7 +28,7 @@ struct Call {
 /// A body is text where it is UTF-8, else base64.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Message {
+pub(super) struct Message {
     #[serde(default)]
     topic: String,
     #[serde(default)]
@@ -63,7 +63,7 @@ struct HttpRequest {
 
 /// A body is text where it is UTF-8, else base64.
 #[derive(Serialize)]
-struct HttpResponse {
+pub(super) struct HttpResponse {
     status: u16,
     headers: Vec<(String, String)>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,7 +74,7 @@ struct HttpResponse {
 
 /// Frames are text where all of them are UTF-8, else all are base64.
 #[derive(Serialize)]
-struct Reply {
+pub(super) struct Reply {
     delay_ms: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     frames: Option<Vec<String>>,
@@ -93,7 +93,7 @@ struct Returned<'a> {
 
 #[derive(Serialize)]
 #[serde(tag = "role", rename_all = "kebab-case")]
-enum Output {
+pub(super) enum Output {
     /// No message: the plugin filtered it.
     Transform { message: Option<Message> },
     /// Any number of replies.
@@ -209,7 +209,13 @@ impl From<plugin::Reply> for Reply {
 }
 
 /// Says in the answer, or in the headers of a failure, which generation of which plugin was called.
-fn with_generation<T>(Answer { by, result }: Answer<T>, output: impl FnOnce(T) -> Output) -> Result<Response, Problem> {
+///
+/// # Errors
+/// When the answer has a result of no plugin.
+pub(super) fn with_generation<T>(
+    Answer { by, result }: Answer<T>,
+    output: impl FnOnce(T) -> Output,
+) -> Result<Response, Problem> {
     let mut response = match (&by, result) {
         (Some(by), Ok(returned)) => {
             let (plugin, generation, digest) = (&by.plugin, by.generation, &by.digest);

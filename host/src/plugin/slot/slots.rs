@@ -193,7 +193,7 @@ impl Slots {
             match &outcome {
                 Ok(loaded) => log_load(slot.name(), slot.source(), loaded.as_ref()),
                 Err(error @ LoadError::Busy { .. }) => {
-                    log_refusal(slot.name(), slot.source(), error);
+                    log_refusal(slot.name(), slot.source(), false, error);
                     tokio::time::sleep(Duration::from_millis(BUSY_RETRY_MS)).await;
                     continue;
                 }

@@ -1,0 +1,73 @@
+//! The query of a list of dead letters.
+
+use crate::config::ADMIN_LETTERS_MAX;
+use crate::dead_letters::{Cursor, DealtWith, Filter};
+use crate::http::problem::Problem;
+use crate::http::query;
+
+/// Letters of one answer, if the caller does not say how many.
+const LETTERS: usize = 100;
+
+/// Which letters a query means, where they begin, and how many are wanted.
+///
+/// # Errors
+/// When it has another parameter, or a value that makes no sense.
+pub(super) fn choice(text: &str) -> Result<(Filter, Option<Cursor>, usize), Problem> {
+    let (mut filter, mut cursor, mut limit) = (Filter::default(), None, LETTERS);
+    for (name, value) in query::pairs(text).map_err(Problem::Malformed)? {
+        let malformed = |why: String| Problem::Malformed(format!("{name}: {why}"));
+        match &*name {
+            "reason" => filter.reasons.push(value.into_owned()),
+            "route" => filter.routes.push(value.into_owned()),
+            "plugin" => filter.plugins.push(value.into_owned()),
+            "since" => filter.since = Some(value.parse().map_err(malformed)?),
+            "dealt_with" => {
+                filter.dealt_with = match &*value {
+                    "no" => DealtWith::No,
+                    "only" => DealtWith::Only,
+                    "all" => DealtWith::All,
+                    _ => return Err(malformed(format!("`{value}` is none of no, only and all"))),
+                };
+            }
+            "cursor" => cursor = Some(value.parse().map_err(malformed)?),
+            "limit" => {
+                limit = value
+                    .parse()
+                    .ok()
+                    .filter(|limit| (1..=ADMIN_LETTERS_MAX).contains(limit))
+                    .ok_or_else(|| malformed(format!("`{value}` is no number from 1 to {ADMIN_LETTERS_MAX}")))?;
+            }
+            _ => {
+                return Err(Problem::Malformed(format!(
+                    "the query takes reason, route, plugin, since, dealt_with, limit and cursor, and not {name}"
+                )));
+            }
+        }
+    }
+    Ok((filter, cursor, limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_says_which_letters() {
+        let (filter, cursor, limit) = choice("reason=trapped&reason=failed&plugin=p&dealt_with=all&limit=7").unwrap();
+        assert_eq!((filter.reasons.len(), &*filter.plugins, limit), (2, &["p".to_owned()][..], 7));
+        assert_eq!((filter.dealt_with, cursor, filter.since), (DealtWith::All, None, None));
+        for (query, why) in [
+            ("limit=0", "limit: `0` is no number from 1 to"),
+            ("limit=9999999", "limit: "),
+            ("dealt_with=", "dealt_with: `` is none of"),
+            ("since=soon", "since: `soon` is neither"),
+            ("cursor=x", "cursor: `x` is no cursor"),
+            ("reasons=x", "and not reasons"),
+        ] {
+            match choice(query) {
+                Err(Problem::Malformed(detail)) => assert!(detail.contains(why), "{query}: {detail}"),
+                other => panic!("{query}: {other:?}"),
+            }
+        }
+    }
+}
