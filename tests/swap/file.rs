@@ -119,16 +119,17 @@ fn a_file_that_is_written_in_pieces_is_waited_for() {
 
 #[test]
 fn a_file_that_could_not_be_written_is_still_what_it_was() {
-    let host = host();
+    let setup = Setup::new();
+    // A name so long that the host's temporary file, whose name is longer, can have none.
+    let file = setup.path().join("x".repeat(250) + ".wasm");
+    std::fs::write(&file, bytes("downcase")).unwrap();
+    let host = setup.with(&[&format!("--plugin=x={}", file.display())]).start();
     let kept = [bytes("upcase"), fixtures::custom_section("note", b"kept")].concat();
-    // A directory where the host would write its temporary file.
-    let in_the_way = host.plugin_path("x").with_extension(format!("wasm.{}.tmp", host.process.id()));
-    std::fs::create_dir(&in_the_way).unwrap();
     assert_eq!(host.admin_request("PUT", "/plugins/x?persist=true", Some(&kept)).status, 500);
     wait_for_generation(&host, 2, UP);
     assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&bytes("downcase"))).status, 200);
     wait_for_generation(&host, 3, DOWN);
-    std::fs::write(host.plugin_path("x"), &kept).unwrap();
+    std::fs::write(&file, &kept).unwrap();
     wait_for_generation(&host, 4, UP);
     assert_eq!(host.stop(), 0);
 }

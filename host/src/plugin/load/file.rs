@@ -1,16 +1,23 @@
 //! A component as a file: written at once, its custom sections, and its names.
 
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Writes under another name first: whoever watches the file must not see half of it.
+/// Writes under another name first, which nobody else writes to, in this process or in one that shares the directory:
+/// whoever watches the file must not see half of it.
 ///
 /// # Errors
 /// When the path has no file name, or the file cannot be written; then what was there before stays.
 pub fn write_at_once(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut name = path.file_name().ok_or(std::io::ErrorKind::InvalidFilename)?.to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    // Processes in two containers have the same id.
+    static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
+    name.push(format!(".{:x}-{}.tmp", *PROCESS, NUMBER.fetch_add(1, Ordering::Relaxed)));
     let temporary = path.with_file_name(name);
     std::fs::File::create(&temporary)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
