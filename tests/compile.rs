@@ -13,7 +13,8 @@ fn with_cache(directory: &Path, compiles: bool) -> Setup {
 }
 
 fn entries(directory: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect()
+    let all = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    all.filter(|path| path.extension().is_some_and(|extension| extension == "cwasm")).collect()
 }
 
 #[test]

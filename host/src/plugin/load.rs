@@ -5,6 +5,7 @@ mod busy_retry;
 pub(crate) mod cache;
 pub(crate) mod candidate;
 pub(crate) mod compiler;
+pub(crate) mod copies;
 pub(crate) mod engine;
 pub(crate) mod examples;
 pub(crate) mod file;

@@ -151,7 +151,7 @@ impl Cache {
 
     fn make_room(&self) {
         // An instance that runs from a file keeps its content until it ends.
-        super::file::make_room(&self.directory, EXTENSION, self.bytes_max);
+        super::file::make_room(&self.directory, EXTENSION, self.bytes_max, |_| false);
     }
 }
 

@@ -25,21 +25,21 @@ pub fn write_at_once(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         .inspect_err(|_| drop(std::fs::remove_file(&temporary)))
 }
 
-/// Removes files of this extension from a directory, the ones that were not used for longest first, until the rest
-/// fits.
-pub(super) fn make_room(directory: &Path, extension: &str, bytes_max: u64) {
+/// Removes files of this extension from a directory until the rest fits: the ones that were not used for longest first,
+/// but those that `is_needed` last.
+pub(super) fn make_room(directory: &Path, extension: &str, bytes_max: u64, is_needed: impl Fn(&Path) -> bool) {
     let Ok(entries) = std::fs::read_dir(directory) else { return };
     let mut files: Vec<_> = entries
         .flatten()
         .filter(|entry| entry.path().extension().is_some_and(|found| found == extension))
         .filter_map(|entry| {
             let metadata = entry.metadata().ok()?;
-            Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+            Some((is_needed(&entry.path()), metadata.modified().ok()?, metadata.len(), entry.path()))
         })
         .collect();
     files.sort();
-    let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
-    for (_, size, path) in files {
+    let mut bytes: u64 = files.iter().map(|(_, _, bytes, _)| bytes).sum();
+    for (_, _, size, path) in files {
         if bytes <= bytes_max {
             return;
         }

@@ -13,6 +13,7 @@ use crate::oci::Registries;
 use crate::plugin::load::LoadError;
 use crate::plugin::load::candidate::Candidate;
 use crate::plugin::load::engine::Engine;
+use crate::plugin::load::copies::Copies;
 use crate::plugin::load::oci_cache::OciCache;
 use crate::plugin::load::origin::ComponentOrigin;
 use crate::plugin::load::sources::Source;
@@ -45,7 +46,9 @@ impl Slots {
     /// in the plugins' directory.
     pub fn new(engine: Engine, config: Config, scans: bool) -> Self {
         let registries = Arc::new(Registries::new(config.oci.plain_http.clone()));
-        let oci_cache = engine.cache.as_deref().map(|cache| Arc::new(OciCache::below(cache)));
+        let copies = engine.cache.as_deref().map(|cache| Arc::new(Copies::below(cache)));
+        let oci_cache = engine.cache.as_deref().zip(copies);
+        let oci_cache = oci_cache.map(|(cache, copies)| Arc::new(OciCache::below(cache, copies)));
         let (by_name, policy, unlisted) = Default::default();
         Self { engine, config, registries, oci_cache, scans, by_name, policy, unlisted }
     }
