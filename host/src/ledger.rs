@@ -11,6 +11,7 @@ mod hop;
 mod peer_queues;
 mod reason;
 mod report;
+mod sharded_count;
 mod snapshot;
 mod snapshots;
 
@@ -19,6 +20,7 @@ pub use hop::{Hop, Passage};
 pub use peer_queues::{PeerQueueCounts, PeerQueues};
 pub use reason::Reason;
 pub use report::Report;
+pub use sharded_count::ShardedCount;
 pub use snapshot::{LedgerMark, Snapshot};
 pub use snapshots::Snapshots;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// More threads than this share shards.
-const SHARDS: usize = 16;
+pub(super) const SHARDS: usize = 16;
 
 /// The counters of one hop. Each thread counts in a shard of its own, so that threads do not wait for each other; a
 /// reader locks all shards at once, and so gets the counts as of one moment.
@@ -97,7 +97,7 @@ impl Shard {
 }
 
 /// The index of the calling thread's shard, the same at every hop. Threads get theirs in turn, when they first count.
-fn own_shard() -> usize {
+pub(super) fn own_shard() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local!(static OWN: Cell<Option<usize>> = const { Cell::new(None) });
     OWN.get().unwrap_or_else(|| {

@@ -60,7 +60,11 @@ impl Copies {
     /// When it cannot be written, or is larger than all copies may be.
     pub(crate) fn keep(&self, component: &str, bytes: &[u8]) -> io::Result<()> {
         if bytes.len() as u64 > self.bytes_max {
-            return Err(io::Error::other(format!("{} bytes are more than cache.bytes_max {}", bytes.len(), self.bytes_max)));
+            return Err(io::Error::other(format!(
+                "{} bytes are more than cache.bytes_max {}",
+                bytes.len(),
+                self.bytes_max
+            )));
         }
         let path = self.path(component);
         if let Ok(file) = File::open(&path) {
