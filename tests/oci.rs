@@ -1,6 +1,7 @@
 //! Plugins in OCI registries: pushed, pulled, run by tag or digest, and swapped when a tag moves.
 
 mod access;
+mod condemned;
 mod failures;
 mod proxy;
 mod raw;

@@ -1,5 +1,8 @@
 //! A new generation that fails is rolled back, a plugin that keeps failing is paused, and a rollback can be requested.
 
+mod asked;
+mod remembered;
+
 use crate::fixtures;
 use crate::harness::{Client, DOWN, Host, LONG_PATIENCE, Setup, UP, bytes, wait_up_to};
 use serde_json::Value;
@@ -127,7 +130,9 @@ fn what_keeps_failing_with_nothing_to_go_back_to_is_paused() {
     assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{}", answer.text());
     assert!(answer.text().contains("paused"), "{}", answer.text());
     assert_eq!(host.status("x")["state"], "paused");
-    assert_eq!(host.readiness(), ["ready", "plugin x is paused, since it kept failing"]);
+    let ready = host.readiness();
+    let is_told = ready[1].starts_with("plugin x: generation 1 keeps failing and is paused for ");
+    assert!(ready[0] == "ready" && is_told, "{ready:?}");
     assert_eq!(host.get("/downcase/?param=A").status, 200);
 
     // The trial call after the pause fails, so the next pause is longer; a trial call that succeeds ends it.

@@ -221,6 +221,9 @@ impl App {
         let closing = tokio::task::spawn_blocking(move || dead_letters.close(wait));
         let _ = tokio::join!(closing, self.traces.close(wait));
         abandoned += self.ledger.hop(DEAD_LETTER_HOP).figures().dropped(Reason::Abandoned);
+        let slots = Arc::clone(&self.slots);
+        // What was condemned a moment ago must not come back with the next start.
+        let _ = timeout(FLUSH_MIN, tokio::task::spawn_blocking(move || slots.write_condemned())).await;
         self.surfaces.end(Side::Control, Instant::now()).await;
 
         Ended { abandoned, deaths: self.supervisor.deaths(), ledger: self.ledger, slots: self.slots }

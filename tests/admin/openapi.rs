@@ -81,6 +81,7 @@ fn every_answer_is_as_documented() {
         ("put /plugins/{name}", "x", Some(up.as_slice()), 200),
         ("get /plugins/{name}", "x", None, 200),
         ("post /plugins/{name}/rollback", "x", None, 200),
+        ("post /plugins/{name}/rollback", "x?to=two", None, 400),
         ("post /plugins/{name}/rollback", "nobody", None, 404),
         ("put /plugins/{name}", "x?persist", Some(up.as_slice()), 400),
         ("put /plugins/{name}", "X", Some(up.as_slice()), 400),
@@ -208,6 +209,14 @@ fn not_persisted(host: &Host, document: &mut Document) {
     assert_eq!(answer.status, 500, "{}", answer.text());
     assert!(answer.text().contains("serves"), "{}", answer.text());
     document.check("put /plugins/{name}", &answer);
+    assert!(super::served(host).1.contains("ABC"));
+
+    assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&bytes("downcase"))).status, 200);
+    std::fs::write(host.directory.path().join("cache/tidegate/condemned"), "in the way").unwrap();
+    let answer = host.admin_request("POST", "/plugins/x/rollback?persist=true", None);
+    assert_eq!(answer.status, 500, "{}", answer.text());
+    assert!(answer.text().contains("serves") && answer.text().contains("condemned"), "{}", answer.text());
+    document.check("post /plugins/{name}/rollback", &answer);
     assert!(super::served(host).1.contains("ABC"));
 }
 

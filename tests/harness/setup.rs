@@ -69,6 +69,13 @@ impl Setup {
         }
     }
 
+    /// As [`Setup::new`], in the directory of a host that has ended.
+    pub fn after(host: &mut Host) -> Self {
+        let mut setup = Self::new();
+        std::mem::swap(&mut setup.directory, &mut host.directory);
+        setup
+    }
+
     pub fn path(&self) -> &Path {
         self.directory.path()
     }

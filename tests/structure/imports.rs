@@ -10,7 +10,7 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 44] = [
+const DIRECTIONS: [(&str, &[&str]); 45] = [
     ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system", "traces"]),
     ("cli", &["app", "clients", "dead_letters", "flow", "http", "ledger", "messaging", "oci", "plugin", "system"]),
     ("cli::dead_letters", &["compile_cache", "log", "output", "plugin"]),
@@ -82,7 +82,8 @@ const DIRECTIONS: [(&str, &[&str]); 44] = [
     ("plugin::run", &["call", "role"]),
     ("plugin::run::guest", &["deterministic_random", "instance_permit", "meter", "plugin_state"]),
     ("plugin::slot", &["call", "load", "role", "roles", "run"]),
-    ("plugin::slot::slots", &["loading"]),
+    ("plugin::slot::history", &["condemned", "generation_counts", "health"]),
+    ("plugin::slot::slots", &["condemned", "kept", "loading"]),
     ("plugin::watch", &["load", "slot"]),
     ("system::file_watch", &["fail_point", "supervisor"]),
     ("traces", &["byte_budget", "ledger", "log_limit", "system"]),

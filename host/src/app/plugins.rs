@@ -2,7 +2,9 @@
 
 use super::{StartError, could_not_start};
 use crate::config::{self, Config};
-use crate::plugin::{self, Cache, Cause, Engine, ReplyPolicy, Role, Seed, Slot, Slots, Source, component_names, scan};
+use crate::plugin::{
+    self, Cache, Cause, Engine, LoadError, ReplyPolicy, Role, Seed, Slot, Slots, Source, component_names, scan,
+};
 use crate::system::supervisor::Supervisor;
 use anyhow::Context;
 use futures_util::future::join_all;
@@ -55,7 +57,8 @@ fn cache(config: &config::Cache) -> Option<Arc<Cache>> {
     cache.map(Arc::new)
 }
 
-/// A plugin that was named has to load; one that was found may fail, and leaves an empty slot.
+/// A plugin that was named has to load; one that was found may fail, and leaves an empty slot. So does one whose bytes
+/// were taken out of service while the host ran: it keeps the others' traffic from nobody.
 pub(super) async fn load(slots: &Arc<Slots>, sources: Vec<Source>, scanned: bool) -> Result<(), StartError> {
     // All at the same time: each waits for its compiler. What was found on a machine that is too busy is tried again later.
     let loads = slots.add_all(sources).into_iter().map(async |slot| {
@@ -67,7 +70,7 @@ pub(super) async fn load(slots: &Arc<Slots>, sources: Vec<Source>, scanned: bool
     });
     let outcomes = join_all(loads).await.into_iter().filter(|_| !scanned);
     let refusals = outcomes.filter_map(|(outcome, slot)| {
-        let error = outcome.err()?;
+        let error = outcome.err().filter(|error| !matches!(error, LoadError::NoReplacement(_)))?;
         Some(format!("loading plugin {} from {}: {error}", slot.name(), slot.source()))
     });
     // Each of them, since nothing else tells of them.
@@ -118,7 +121,10 @@ pub(super) fn choose_policy(slots: &Slots, messaging: &config::Messaging) -> Res
 
 fn policy_of(slots: &Slots, named: Option<&str>) -> Result<Option<Arc<Slot>>, StartError> {
     let usage = |text: String| Err(StartError::Usage(text));
-    let has_role = |slot: &Slot| slot.has_role(ReplyPolicy::NAME) == Some(true);
+    let has_role = |slot: &Slot| {
+        // One whose bytes are condemned is asked again once there are others.
+        slot.has_role(ReplyPolicy::NAME).unwrap_or_else(|| slot.had_role(ReplyPolicy::NAME))
+    };
     if let Some(name) = named {
         return match slots.get(name) {
             Some(slot) if slot.roles().is_none() || has_role(&slot) => Ok(Some(slot)),

@@ -40,6 +40,12 @@ pub const BUSY_LOAD_PAUSE_MS: u64 = 100;
 pub const BUSY_COMPILE_PERIODS: u32 = 8;
 /// Generations that stay compiled beside the one that serves, to go back to.
 pub const PREVIOUS_GENERATIONS_MAX: usize = 2;
+/// Components of one plugin that are remembered as condemned; the ones that were condemned longest ago are forgotten first.
+pub const CONDEMNED_MAX: usize = 16;
+/// Records of condemned components in one cache, of all plugins and hosts.
+pub const CONDEMNED_RECORDS_MAX: usize = 4_096;
+/// The size of such a record.
+pub const CONDEMNED_RECORD_BYTES_MAX: u64 = 16 << 10;
 /// Host resources (timers, streams) that one call may hold.
 pub const RESOURCES_MAX: usize = 1_000;
 /// The headers that a handler puts together for one response or request, with what they take of the host's memory.

@@ -10,6 +10,7 @@ mod dead_letters;
 mod guard;
 mod ledger;
 mod metrics;
+mod query;
 mod readiness;
 
 pub use dead_letters::LetterParts;
@@ -27,7 +28,7 @@ use super::server::middleware::Routes;
 use crate::config::{ADMIN_BODY_MS_MAX, ADMIN_CALL_BYTES_MAX, ADMIN_CALLS_BYTES_MAX, ADMIN_UPLOADS_MAX};
 use crate::flow::{Command, ServedBy, Surface};
 use crate::ledger::{Ledger, Report, Snapshots};
-use crate::plugin::{CallNumber, Cause, LoadError, Loaded, PutError, Slot, Slots, UnloadError};
+use crate::plugin::{CallNumber, Cause, LoadError, Loaded, PutError, RollbackError, Slot, Slots, UnloadError};
 use bytes::Buf;
 use futures_util::Stream;
 use percent_encoding::percent_decode_str;
@@ -97,7 +98,7 @@ enum Route {
     Show(Arc<Slot>),
     Put { name: String, persist: bool, permit: OwnedSemaphorePermit },
     Unload(String),
-    Rollback(Arc<Slot>),
+    Rollback { slot: Arc<Slot>, wanted: Option<u64>, persist: bool },
     Load(Arc<Slot>),
     Call(Arc<Slot>),
 }
@@ -191,7 +192,7 @@ impl Admin {
             ["plugins", name] => match head.parts.method {
                 Method::GET | Method::HEAD => Ok(Route::Show(self.slot(name)?)),
                 Method::PUT => {
-                    let persist = persist(head.query())?;
+                    let persist = query::put(head.query())?;
                     let permit = Arc::clone(&self.uploads).try_acquire_owned();
                     let permit = permit.map_err(|_| Problem::TooManyUploads)?;
                     Ok(Route::Put { name: name.to_owned(), persist, permit })
@@ -199,7 +200,11 @@ impl Admin {
                 Method::DELETE => Ok(Route::Unload(name.to_owned())),
                 _ => Err(Problem::Method("GET, HEAD, PUT, DELETE")),
             },
-            ["plugins", name, "rollback"] => post(Route::Rollback(self.slot(name)?)),
+            ["plugins", name, "rollback"] => {
+                let slot = self.slot(name)?;
+                let (wanted, persist) = query::rollback(head.query())?;
+                post(Route::Rollback { slot, wanted, persist })
+            }
             ["plugins", name, "load"] => {
                 post(Route::Load(self.slots.loadable(name).ok_or_else(|| Problem::NoPlugin(name.to_owned()))?))
             }
@@ -259,9 +264,9 @@ impl Admin {
                 Err(UnloadError::Unknown) => Err(Problem::NoPlugin(name)),
                 Err(error @ UnloadError::Policy) => Err(Problem::NotUnloaded(format!("{name} stays: {error}"))),
             },
-            Route::Rollback(slot) => {
-                let served_by = slot.rollback().map_err(|error| Problem::NothingToGoBackTo(error.to_string()))?;
-                swap(&served_by, true, false)
+            Route::Rollback { slot, wanted, persist } => {
+                let served_by = slot.rollback(wanted, persist).await.map_err(not_rolled_back)?;
+                swap(&served_by, true, persist || slot.is_in_source(&served_by.digest))
             }
             Route::Load(slot) => self.load(slot).await,
             Route::Call(slot) => {
@@ -290,7 +295,7 @@ impl Admin {
             slots.put(&name, bytes, persist).await
         });
         match work.await.map_err(|_| Problem::Host)? {
-            Ok(Loaded { served_by, changed }) => swap(&served_by, changed, persist),
+            Ok(Loaded { served_by, changed, .. }) => swap(&served_by, changed, persist),
             Err(PutError::Name(text)) => Err(Problem::Malformed(text)),
             Err(PutError::Load(error)) => Err(refused(plugin, &error)),
             Err(PutError::Persist(text)) => Err(Problem::NotPersisted(text)),
@@ -303,7 +308,7 @@ impl Admin {
         let plugin = slot.name().to_owned();
         let work = tokio::spawn(async move { slots.load(&slot, Cause::Asked).await });
         match work.await.map_err(|_| Problem::Host)? {
-            Ok(Some(Loaded { served_by, changed })) => swap(&served_by, changed, true),
+            Ok(Some(Loaded { served_by, changed, .. })) => swap(&served_by, changed, true),
             // Only what nobody asked for is left alone.
             Ok(None) => Err(Problem::Host),
             Err(error) => Err(refused(plugin, &error)),
@@ -319,12 +324,10 @@ fn decoded(segment: &str) -> Result<String, Problem> {
         .map_err(|_| Problem::Malformed(format!("`{segment}` in the path is not UTF-8")))
 }
 
-/// Whether a PUT is to be written to the source.
-fn persist(query: &str) -> Result<bool, Problem> {
-    match query {
-        "" | "persist=false" => Ok(false),
-        "persist=true" => Ok(true),
-        _ => Err(Problem::Malformed("the query takes persist=true or persist=false, and nothing else".to_owned())),
+fn not_rolled_back(error: RollbackError) -> Problem {
+    match error {
+        RollbackError::NotPersisted(_) => Problem::NotPersisted(error.to_string()),
+        _ => Problem::NotRolledBack(error.to_string()),
     }
 }
 
@@ -336,7 +339,7 @@ fn refused(plugin: String, error: &LoadError) -> Problem {
     }
 }
 
-/// `persisted`: whether the source holds what serves, so that the next start loads it again.
+/// `persisted`: whether the next start loads again what serves.
 fn swap(served_by: &ServedBy, changed: bool, persisted: bool) -> Result<Response, Problem> {
     let ServedBy { plugin, generation, digest, .. } = served_by;
     json(&Swap { plugin, generation: *generation, digest, changed, persisted })

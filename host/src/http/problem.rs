@@ -67,8 +67,8 @@ pub(crate) enum Problem {
     NoPlugin(String),
     /// The component did not pass a stage of loading; what served before serves on.
     Refused(RefusedComponent),
-    /// The plugin has no earlier generation.
-    NothingToGoBackTo(String),
+    /// The plugin has no earlier generation, or not the one that is asked for.
+    NotRolledBack(String),
     /// What was asked for later took effect before the component was loaded.
     Superseded(String),
     /// The host has too much to do to load a component.
@@ -116,7 +116,7 @@ impl Problem {
             | Self::NoLetters
             | Self::NoLetter(_)
             | Self::NoPlugin(_) => StatusCode::NOT_FOUND,
-            Self::NothingToGoBackTo(_) | Self::Superseded(_) | Self::NotUnloaded(_) | Self::NotReplayed(_) => {
+            Self::NotRolledBack(_) | Self::Superseded(_) | Self::NotUnloaded(_) | Self::NotReplayed(_) => {
                 StatusCode::CONFLICT
             }
             Self::UnknownMark(_) => StatusCode::GONE,
@@ -202,7 +202,7 @@ impl Problem {
             ),
             Self::NoPlugin(name) => format!("no plugin is named {name}; GET /plugins lists them"),
             Self::Refused(refusal) => refusal.reason[..refusal.reason.floor_char_boundary(REFUSED_TEXT_BYTES_MAX)].into(),
-            Self::NothingToGoBackTo(text)
+            Self::NotRolledBack(text)
             | Self::Superseded(text)
             | Self::TooBusy(text)
             | Self::NotUnloaded(text)

@@ -75,7 +75,9 @@ impl Loader {
                     assert!(plugin.roles().next().is_some());
                     call(&plugin).await;
                 }
-                Err(LoadError::Read(_) | LoadError::Probation) => panic!("a stage that was not there"),
+                Err(LoadError::Read(_) | LoadError::Probation(_) | LoadError::NoReplacement(_)) => {
+                    panic!("a stage that was not there")
+                }
                 Err(error) => assert!(error.to_string().starts_with(error.stage())),
             }
         });

@@ -73,9 +73,12 @@ pub enum LoadError {
     /// The component does not do what its author promises.
     #[error("examples: {0}")]
     Examples(String),
-    /// The same bytes served before and failed too often.
-    #[error("probation: these bytes were rolled back because they kept failing; load them explicitly to try again")]
-    Probation,
+    /// The same bytes served before and were taken out of service.
+    #[error("probation: {0}")]
+    Probation(String),
+    /// As before, and there is nothing to serve in their place.
+    #[error("probation: {0}")]
+    NoReplacement(String),
     /// A load, a rollback or an unload that was asked for later took effect before.
     #[error("superseded: what was asked for later has taken effect; load it again if it is still wanted")]
     Superseded,
@@ -99,7 +102,7 @@ impl LoadError {
             Self::TypeCheck(_) => "type-check",
             Self::Probe(_) => "probe",
             Self::Examples(_) => "examples",
-            Self::Probation => "probation",
+            Self::Probation(_) | Self::NoReplacement(_) => "probation",
             Self::Superseded => "superseded",
         }
     }

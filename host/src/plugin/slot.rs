@@ -1,12 +1,17 @@
 //! The slot: the cell that holds the current plugin of one name, and the only way in which it changes.
 
+pub(crate) mod condemned;
+mod generation_counts;
 mod health;
 pub(crate) mod history;
+mod kept;
 pub(crate) mod slots;
 pub(crate) mod status;
 
 mod handling;
 mod loading;
+mod replacement;
+mod rollback;
 mod stage;
 mod traced;
 
@@ -22,11 +27,13 @@ use crate::byte_budget::BudgetShare;
 use crate::config::{LOG_LINE_BYTES_MAX, Place, Rollback};
 use crate::flow::{Fault, ServedBy};
 use crate::ledger::{HopCounts, Passage, Reason};
+use condemned::Condemned;
 use health::{Trial, Verdict};
-use history::{Generation, History, NothingToGoBackTo};
+use history::{Generation, History, Newcomer};
+use kept::Kept;
 use loading::Loading;
 use prometheus_client::metrics::histogram::Histogram;
-use status::{SlotState, SlotStatus};
+use status::SlotStatus;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -38,6 +45,8 @@ pub struct Slot {
     origin: ComponentOrigin,
     plugin_state: Arc<PluginState>,
     history: History,
+    condemned: Arc<Condemned>,
+    kept: Kept,
     loading: Loading,
 }
 
@@ -48,9 +57,10 @@ impl Slot {
         plugin_state: Arc<PluginState>,
         rollback: Rollback,
         last_generation: u64,
+        (condemned, kept): (Arc<Condemned>, Kept),
     ) -> Self {
-        let history = History::new(plugin_state.name.clone(), rollback, last_generation);
-        Self { origin, plugin_state, history, loading: Loading::default() }
+        let history = History::new(plugin_state.name.clone(), rollback, last_generation, Arc::clone(&condemned));
+        Self { origin, plugin_state, history, condemned, kept, loading: Loading::default() }
     }
 
     /// The plugin's name.
@@ -81,15 +91,19 @@ impl Slot {
         self.history.has_role(role)
     }
 
+    /// Whether it serves nothing because its bytes are condemned, and had this role before.
+    pub fn had_role(&self, role: RoleName) -> bool {
+        self.roles().is_none() && self.history.view().condemned.is_some() && self.condemned.had_role(&role.to_string())
+    }
+
     /// What the admin surface reports of it.
     pub fn status(&self) -> SlotStatus {
         SlotStatus::of(self.source(), &self.plugin_state, self.history.view())
     }
 
-    /// What it does at present, and the stage of a load that last refused something.
-    pub fn state(&self) -> (SlotState, Option<&'static str>) {
-        let history = self.history.view();
-        (SlotState::of(&history), history.last_refused.map(|refused| refused.stage))
+    /// What is the matter with it, in a line; none if it serves as it should.
+    pub fn complaint(&self) -> Option<String> {
+        status::complaint(self.name(), &self.history.view())
     }
 
     /// Lets nothing be loaded into it any more; calls that hold the slot end on what serves. Returns the last
@@ -128,16 +142,6 @@ impl Slot {
         &self.plugin_state.latency
     }
 
-    /// Publishes the generation before the one that serves, under the next number; takes no compilation.
-    ///
-    /// # Errors
-    /// When there is no earlier generation, or the plugin was unloaded.
-    pub fn rollback(&self) -> Result<Arc<ServedBy>, NothingToGoBackTo> {
-        let served_by = self.history.roll_back()?;
-        self.origin.leave_alone();
-        Ok(served_by)
-    }
-
     /// Calls a role of the generation that serves now. `request_id` is for the log, and `number` says which call it is.
     pub async fn call<R: Role>(&self, input: R::In, request_id: &str, number: CallNumber) -> Answer<R::Out> {
         let serving = self.history.serving();
@@ -161,6 +165,7 @@ impl Slot {
             passage.dropped(Reason::EmptySlot);
             return Err(CallError::EmptySlot);
         };
+        let counted = serving.counts.begin();
         let (result, trial) = match self.admit(serving) {
             Ok((trial, permit)) => {
                 let call = serving.plugin.call::<R>(input, number, Arc::clone(&serving.idle), permit);
@@ -168,6 +173,9 @@ impl Slot {
             }
             Err(error) => (Err(error), None),
         };
+        if result.is_ok() {
+            counted.went_well();
+        }
         self.settle(serving, passage, result.as_ref().err(), trial, request_id);
         result
     }
@@ -208,7 +216,15 @@ impl Slot {
             let ending = error.map_or(Ending::Well, CallError::ending);
             let may_go_on = match serving.health.ended(ending, trial) {
                 Verdict::Well => true,
-                Verdict::Unfit => self.history.roll_back_newcomer(serving),
+                Verdict::Unfit => match self.history.roll_back_newcomer(serving) {
+                    Some(newcomer) => {
+                        if newcomer == Newcomer::Condemned {
+                            self.remember();
+                        }
+                        true
+                    }
+                    None => false,
+                },
                 Verdict::KeepsFailing => false,
             };
             if !may_go_on {

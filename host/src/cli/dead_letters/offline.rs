@@ -43,7 +43,7 @@ pub(super) fn call(
     let engine = Engine::new(&config.limits_largest(), setup)?;
     let runtime = tokio::runtime::Runtime::new().context("starting threads")?;
     runtime.block_on(async {
-        let slots = Slots::new(engine, config, false);
+        let slots = Slots::new(engine, config, false).without_memory();
         let slot = slots.add_all(vec![Source { name, place: component.to_owned().into() }]).pop();
         let slot = slot.context("the component has no slot")?;
         let loaded =

@@ -3,7 +3,7 @@
 use super::{JSON, TEXT, accept, with_type};
 use crate::config::READINESS_LOOK_MS;
 use crate::flow::Surface;
-use crate::plugin::{Slot, SlotState, Slots};
+use crate::plugin::{Slot, Slots};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -113,24 +113,12 @@ impl Readiness {
     }
 }
 
-/// What there is to say of a plugin. One that never served concerns no traffic, unless it answers the frontend.
+/// What there is to say of a plugin. One that does not serve keeps the host from being ready only if the frontend needs
+/// it: restarting the host would not mend it, and the others serve.
 fn plugin(slot: &Slot, is_policy: bool) -> Option<(Standing, String)> {
-    let name = slot.name();
-    let (state, refused_at) = slot.state();
-    match state {
-        SlotState::Serving => None,
-        SlotState::Empty => {
-            let standing = if is_policy { Standing::Failing } else { Standing::Degraded };
-            let why =
-                refused_at.map_or("its source has given nothing yet".to_owned(), |stage| format!("refused at {stage}"));
-            Some((standing, format!("plugin {name} is not loaded: {why}")))
-        }
-        SlotState::Paused => Some((Standing::Degraded, format!("plugin {name} is paused, since it kept failing"))),
-        SlotState::RolledBack => Some((
-            Standing::Degraded,
-            format!("plugin {name} serves an earlier generation, since a newer one kept failing"),
-        )),
-    }
+    let is_needed = is_policy && slot.roles().is_none();
+    let standing = if is_needed { Standing::Failing } else { Standing::Degraded };
+    Some((standing, slot.complaint()?))
 }
 
 /// What was found, with since when it is so. What is so still, whatever is said of it, keeps its time; what there is no

@@ -14,7 +14,7 @@ static READING: Semaphore = Semaphore::const_new(BLOCKING_MAX);
 ///
 /// # Errors
 /// When the work fails, or panics.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, LoadError> {
     with_permit(&BLOCKING, work).await

@@ -89,7 +89,7 @@ impl Cache {
         Ok(Self { directory, bytes_max, engine, written: AtomicU64::new(0) })
     }
 
-    pub(super) fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 

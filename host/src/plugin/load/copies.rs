@@ -5,7 +5,7 @@
 
 use super::cache::Cache;
 use super::digest;
-use super::file::{make_room, write_at_once};
+use super::file::{make_room, remove_unfinished, write_unsynced};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -67,18 +67,22 @@ impl Copies {
             )));
         }
         let path = self.path(component);
-        if let Ok(file) = File::open(&path) {
+        // One of another size is damaged.
+        let is_whole = |file: &File| file.metadata().is_ok_and(|metadata| metadata.len() == bytes.len() as u64);
+        if let Some(file) = File::open(&path).ok().filter(is_whole) {
             touch(&file);
             return Ok(());
         }
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
-        write_at_once(&path, bytes)?;
+        // What a crash breaks is found by its digest, and a swap does not wait for the disk.
+        write_unsynced(&path, bytes)?;
         let needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let is_needed = |path: &Path| {
             let name = path.file_stem().unwrap_or_default();
             needed.values().flatten().any(|digest| name == &**digest)
         };
         make_room(&self.directory, COMPONENT, self.bytes_max, is_needed);
+        remove_unfinished(&self.directory);
         Ok(())
     }
 
@@ -93,6 +97,11 @@ impl Copies {
     /// Says which copies a plugin needs from now on.
     pub(crate) fn need(&self, plugin: &str, digests: Vec<Arc<str>>) {
         self.needed.lock().unwrap_or_else(PoisonError::into_inner).insert(plugin.to_owned(), digests);
+    }
+
+    /// Says that a plugin is gone, and needs none.
+    pub(crate) fn need_none(&self, plugin: &str) {
+        self.needed.lock().unwrap_or_else(PoisonError::into_inner).remove(plugin);
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -130,6 +139,9 @@ mod tests {
 
         std::fs::write(copies.path(&name), "abd").unwrap();
         assert_eq!((copies.get(&name, 3), copies.has(&name)), (None, false));
+        std::fs::write(copies.path(&name), "").unwrap();
+        copies.keep(&name, b"abc").unwrap();
+        assert!(copies.get(&name, 3).is_some());
         assert!(copies.keep(&digest(b"12345678901"), b"12345678901").is_err());
     }
 

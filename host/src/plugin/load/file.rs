@@ -6,6 +6,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Writes under another name first, which nobody else writes to, in this process or in one that shares the directory:
 /// whoever watches the file must not see half of it.
@@ -13,16 +14,42 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// # Errors
 /// When the path has no file name, or the file cannot be written; then what was there before stays.
 pub fn write_at_once(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    write(path, bytes, File::sync_all)
+}
+
+/// As [`write_at_once`], for what may be damaged after a crash of the system.
+///
+/// # Errors
+/// As there.
+pub(super) fn write_unsynced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    write(path, bytes, |_| Ok(()))
+}
+
+fn write(path: &Path, bytes: &[u8], sync: impl FnOnce(&File) -> std::io::Result<()>) -> std::io::Result<()> {
     let mut name = path.file_name().ok_or(std::io::ErrorKind::InvalidFilename)?.to_owned();
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     // Processes in two containers have the same id.
     static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
     name.push(format!(".{:x}-{}.tmp", *PROCESS, NUMBER.fetch_add(1, Ordering::Relaxed)));
     let temporary = path.with_file_name(name);
-    std::fs::File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+    File::create(&temporary)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| sync(&file)))
         .and_then(|()| std::fs::rename(&temporary, path))
         .inspect_err(|_| drop(std::fs::remove_file(&temporary)))
+}
+
+/// Removes what a host left behind that was killed while it wrote.
+pub(crate) fn remove_unfinished(directory: &Path) {
+    const STALE: Duration = Duration::from_secs(3_600);
+    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let is_temporary = entry.path().extension().is_some_and(|extension| extension == "tmp");
+        let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+        let age = modified.and_then(|modified| modified.elapsed().ok());
+        if is_temporary && age.is_some_and(|age| age > STALE) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Removes files of this extension from a directory until the rest fits: the ones that were not used for longest first,
@@ -164,7 +191,22 @@ pub fn component_names(bytes: &[u8]) -> Option<(Vec<String>, Vec<String>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{component_names, is_unfinished};
+    use super::{component_names, is_unfinished, remove_unfinished};
+
+    #[test]
+    fn only_old_temporary_files_are_left_behind_ones() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        for name in ["old.tmp", "new.tmp", "old.wasm"] {
+            std::fs::write(path(name), "x").unwrap();
+        }
+        let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7_200);
+        for name in ["old.tmp", "old.wasm"] {
+            std::fs::File::options().write(true).open(path(name)).unwrap().set_modified(long_ago).unwrap();
+        }
+        remove_unfinished(directory.path());
+        assert_eq!(["old.tmp", "new.tmp", "old.wasm"].map(|name| path(name).exists()), [false, true, true]);
+    }
 
     #[test]
     fn a_file_is_unfinished_until_its_last_byte() {

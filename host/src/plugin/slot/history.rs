@@ -1,5 +1,12 @@
 //! The history of one slot: which generation serves, which ones it can go back to, and what was refused and why.
 
+mod rollback;
+
+pub(super) use rollback::Newcomer;
+pub use rollback::{RollbackError, RolledBack};
+
+use super::condemned::{Condemnation, Condemned};
+use super::generation_counts::GenerationCounts;
 use super::health::PluginHealth;
 use crate::config::{PREVIOUS_GENERATIONS_MAX, REFUSED_TEXT_BYTES_MAX, Rollback};
 use crate::flow::ServedBy;
@@ -10,7 +17,7 @@ use crate::plugin::roles::instances::IdleInstances;
 use crate::plugin::roles::loaded::Plugin;
 use crate::plugin::run::plugin_state::shortened;
 use arc_swap::ArcSwapOption;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A plugin in service, with its name and digest, its health and its instances.
@@ -18,6 +25,7 @@ pub(super) struct Generation {
     pub(super) served_by: Arc<ServedBy>,
     pub(super) plugin: Arc<Plugin>,
     pub(super) health: PluginHealth,
+    pub(super) counts: GenerationCounts,
     pub(super) idle: Arc<IdleInstances>,
 }
 
@@ -27,11 +35,6 @@ impl Drop for Generation {
         tracing::debug!(plugin = self.served_by.plugin, generation = self.served_by.generation, "retired");
     }
 }
-
-/// There is no earlier generation to go back to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no earlier generation to go back to; load a component instead")]
-pub struct NothingToGoBackTo;
 
 /// What was last refused.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -52,6 +55,8 @@ pub(super) struct History {
     rules: Rollback,
     serving: ArcSwapOption<Generation>,
     past: Mutex<PastGenerations>,
+    /// Locked after `past`, where both are.
+    condemned: Arc<Condemned>,
 }
 
 #[derive(Default)]
@@ -65,9 +70,9 @@ struct PastGenerations {
     forgotten: bool,
     /// What there is to go back to, the latest first, still compiled.
     previous: VecDeque<(Arc<ServedBy>, Arc<Plugin>)>,
-    /// Digests that were rolled back because they kept failing.
-    condemned: BTreeSet<String>,
-    rolled_back: bool,
+    /// The bytes that were last read from the source, or written there.
+    source_digest: Option<Arc<str>>,
+    rolled_back: Option<RolledBack>,
     rollbacks: u64,
     pauses: u64,
     last_refused: Option<RefusedGeneration>,
@@ -77,7 +82,9 @@ struct PastGenerations {
 pub(super) struct HistoryView {
     pub(super) serving: Option<Arc<Generation>>,
     pub(super) previous: Vec<Arc<ServedBy>>,
-    pub(super) rolled_back: bool,
+    pub(super) rolled_back: Option<RolledBack>,
+    /// Why the bytes of the source do not serve, if they are condemned.
+    pub(super) condemned: Option<Arc<Condemnation>>,
     pub(super) rollbacks: u64,
     pub(super) pauses: u64,
     pub(super) last_refused: Option<RefusedGeneration>,
@@ -85,9 +92,9 @@ pub(super) struct HistoryView {
 
 impl History {
     /// Of a slot whose name had `last_generation` generations before.
-    pub(super) fn new(name: String, rules: Rollback, last_generation: u64) -> Self {
+    pub(super) fn new(name: String, rules: Rollback, last_generation: u64, condemned: Arc<Condemned>) -> Self {
         let past = Mutex::new(PastGenerations { last_generation, ..PastGenerations::default() });
-        Self { name, rules, serving: ArcSwapOption::empty(), past }
+        Self { name, rules, serving: ArcSwapOption::empty(), past, condemned }
     }
 
     /// The generation that serves now.
@@ -114,8 +121,14 @@ impl History {
     /// call reaches an older generation. Also returns whether the generation is a new one.
     ///
     /// # Errors
-    /// When something that was asked for later took effect, or the plugin lacks a role of the one that serves.
-    pub(super) fn swap(&self, turn: Turn, plugin: Arc<Plugin>) -> Result<(Arc<ServedBy>, bool), LoadError> {
+    /// When something that was asked for later took effect, the plugin lacks a role of the one that serves, or it is
+    /// condemned and nobody `asked` for it.
+    pub(super) fn swap(
+        &self,
+        turn: Turn,
+        plugin: Arc<Plugin>,
+        asked: bool,
+    ) -> Result<(Arc<ServedBy>, bool), LoadError> {
         let mut past = self.lock();
         if let Some(served_by) = self.confirm_within(&mut past, turn, plugin.digest()) {
             return Ok((served_by, false));
@@ -126,9 +139,19 @@ impl History {
         if let Some(serving) = &*self.serving.load() {
             refuse_lost_role(&serving.plugin, &plugin)?;
         }
+        // It may have been condemned while it was loaded once more.
+        if let Some(condemned) = self.condemned.get(plugin.digest()).filter(|_| !asked) {
+            return Err(LoadError::Probation(condemned.refusal()));
+        }
         past.in_force = turn;
-        past.rolled_back = false;
-        past.condemned.remove(&**plugin.digest());
+        past.rolled_back = None;
+        if self.condemned.forgive(plugin.digest()) {
+            tracing::warn!(
+                plugin = self.name,
+                digest = &**plugin.digest(),
+                "condemned bytes serve again, since they were asked for"
+            );
+        }
         let (served_by, before) = self.publish(&mut past, plugin, false);
         if let Some(before) = before {
             past.previous.push_front((Arc::clone(&before.served_by), Arc::clone(&before.plugin)));
@@ -159,54 +182,21 @@ impl History {
         Some(Arc::clone(&serving.served_by))
     }
 
-    /// Publishes the code of the generation before under the next number.
-    ///
-    /// # Errors
-    /// When there is no earlier generation, or the slot has ended.
-    pub(super) fn roll_back(&self) -> Result<Arc<ServedBy>, NothingToGoBackTo> {
-        let mut past = self.lock();
-        if past.ended {
-            return Err(NothingToGoBackTo);
-        }
-        let served_by = self.go_back(&mut past)?;
-        past.in_force = Turn::next();
-        past.rolled_back = false;
-        let ServedBy { generation, digest, .. } = &*served_by;
-        tracing::info!(plugin = self.name, generation, digest, "rolled back, as asked");
-        Ok(served_by)
+    /// Takes note of what the source holds.
+    pub(super) fn source_holds(&self, digest: Arc<str>) {
+        self.lock().source_digest = Some(digest);
     }
 
-    /// Takes a newcomer that is unfit out of service, if it is still the one that serves and was not unloaded. False if
-    /// there is nothing to go back to.
-    pub(super) fn roll_back_newcomer(&self, newcomer: &Generation) -> bool {
-        let mut past = self.lock();
-        let serving = self.serving.load().as_ref().map(|serving| serving.served_by.generation);
-        if past.ended || serving != Some(newcomer.served_by.generation) {
-            return true;
-        }
-        let Ok(served_by) = self.go_back(&mut past) else { return false };
-        let ServedBy { plugin, generation: failed, digest, .. } = &*newcomer.served_by;
-        let (calls, breakdowns) = newcomer.health.on_probation();
-        past.rolled_back = true;
-        past.condemned.insert(digest.clone());
-        let reason =
-            format!("{breakdowns} of its first {calls} calls failed, and rollback.failures is {}", self.rules.failures);
-        tracing::error!(
-            plugin,
-            failed,
-            generation = served_by.generation,
-            digest = served_by.digest,
-            calls,
-            breakdowns,
-            "rolled back: generation {failed} failed too often; its bytes are refused until they are loaded explicitly"
-        );
-        past.last_refused = Some(RefusedGeneration::now(Some(digest.clone()), "probation", reason));
-        true
+    /// Whether the source held these bytes when it was last looked at.
+    pub(super) fn is_in_source(&self, digest: &str) -> bool {
+        self.lock().source_digest.as_deref() == Some(digest)
     }
 
-    /// Whether a digest was rolled back because it kept failing.
-    pub(super) fn is_condemned(&self, digest: &str) -> bool {
-        self.lock().condemned.contains(digest)
+    /// The digests of what serves and of what there is to go back to.
+    pub(super) fn digests(&self) -> Vec<Arc<str>> {
+        let past = self.lock();
+        let serving = self.serving().map(|serving| Arc::clone(serving.plugin.digest()));
+        serving.into_iter().chain(past.previous.iter().map(|(_, plugin)| Arc::clone(plugin.digest()))).collect()
     }
 
     /// Takes note of a refused load. What came too late was not refused, nor what the host had no time for.
@@ -227,19 +217,12 @@ impl History {
         HistoryView {
             serving: self.serving(),
             previous: past.previous.iter().map(|(served_by, _)| Arc::clone(served_by)).collect(),
-            rolled_back: past.rolled_back,
+            rolled_back: past.rolled_back.clone(),
+            condemned: past.source_digest.as_deref().and_then(|digest| self.condemned.get(digest)),
             rollbacks: past.rollbacks,
             pauses: past.pauses,
             last_refused: past.last_refused.clone(),
         }
-    }
-
-    fn go_back(&self, past: &mut PastGenerations) -> Result<Arc<ServedBy>, NothingToGoBackTo> {
-        let (_, plugin) = past.previous.pop_front().ok_or(NothingToGoBackTo)?;
-        past.rollbacks += 1;
-        // It has served before. On probation again, it could be rolled back in turn to a generation that is no better.
-        let (served_by, _) = self.publish(past, plugin, true);
-        Ok(served_by)
     }
 
     /// Gives a plugin the next number and the slot. Also returns what served before.
@@ -259,7 +242,8 @@ impl History {
         let health = PluginHealth::new(self.rules, proven);
         let idle = Arc::<IdleInstances>::default();
         plugin.sandbox.keep_warm(&idle.warm);
-        let generation = Generation { served_by: Arc::clone(&served_by), plugin, health, idle };
+        let counts = GenerationCounts::default();
+        let generation = Generation { served_by: Arc::clone(&served_by), plugin, health, counts, idle };
         (served_by, self.serving.swap(Some(Arc::new(generation))))
     }
 
@@ -277,7 +261,7 @@ impl PastGenerations {
 impl RefusedGeneration {
     fn now(digest: Option<String>, stage: &'static str, reason: String) -> Self {
         let reason = shortened(&reason, REFUSED_TEXT_BYTES_MAX).to_owned();
-        Self { digest, stage, reason, at: jiff::Timestamp::now().to_string() }
+        Self { digest, stage, reason, at: format!("{:.3}", jiff::Timestamp::now()) }
     }
 }
 

@@ -4,6 +4,7 @@
 //! swap at the end compares. What was asked for earlier and is done later does not undo what was asked for later.
 
 use super::Slot;
+use super::condemned::Condemnation;
 use crate::config::{SETTLE_MS, UNFINISHED_REST_MS};
 use crate::flow::ServedBy;
 use crate::plugin::load::LoadError;
@@ -45,6 +46,8 @@ pub struct Loaded {
     pub served_by: Arc<ServedBy>,
     /// It is a new one; otherwise the same bytes served already.
     pub changed: bool,
+    /// It serves in place of the source's bytes, for this reason.
+    pub in_place_of: Option<Arc<Condemnation>>,
 }
 
 /// The loads of one slot.
@@ -83,6 +86,7 @@ impl Slot {
     pub(super) async fn load(&self, engine: &Engine, cause: Cause) -> Result<Option<Loaded>, LoadError> {
         let (asked, loading) = (cause == Cause::Asked, &self.loading);
         let bytes_max = self.plugin_state.limits.component_bytes_max;
+        self.condemned.recall().await;
         let mut turn = Turn::next();
         let _guard: MutexGuard<()>;
         if asked {
@@ -133,12 +137,17 @@ impl Slot {
         }
         if read.turn <= turn {
             *read = LastRead { turn, digest: Some(Arc::clone(&fetched.digest)), is_due: false };
+            self.history.source_holds(Arc::clone(&fetched.digest));
         }
         drop(read);
         if known && !is_due {
             return Ok(None);
         }
-        let loaded = self.load_candidate(engine, turn, fetched, asked).await;
+        let digest = Arc::clone(&fetched.digest);
+        let mut loaded = self.load_candidate(engine, turn, fetched, asked).await;
+        if matches!(loaded, Err(LoadError::Probation(_))) && self.history.serving().is_none() {
+            loaded = self.load_replacement(engine, turn, &digest).await;
+        }
         if matches!(loaded, Err(LoadError::Busy { .. })) {
             let mut read = loading.source.lock().await;
             if read.turn == turn && !self.history.is_superseded(turn) {
@@ -155,6 +164,7 @@ impl Slot {
     /// When the component is refused, or the source cannot be written.
     pub(super) async fn put(&self, engine: &Engine, candidate: Candidate, persist: bool) -> Result<Loaded, PutError> {
         let source = persist.then(|| self.writable()).transpose()?;
+        self.condemned.recall().await;
         self.look_beside().await;
         let guard = self.loading.handed_in.lock().await;
         let turn = Turn::next();
@@ -177,7 +187,8 @@ impl Slot {
             return Err(LoadError::Superseded.into());
         }
         // Before the file is there: the notice of it must find nothing new.
-        let written = LastRead { turn, digest: Some(candidate.digest), is_due: false };
+        let digest = Arc::clone(&candidate.digest);
+        let written = LastRead { turn, digest: Some(Arc::clone(&digest)), is_due: false };
         let before = std::mem::replace(&mut *read, written);
         let written = tokio::task::spawn_blocking(move || {
             // A new plugin's may not be there yet.
@@ -188,7 +199,9 @@ impl Slot {
         written.unwrap_or_else(|panic| Err(std::io::Error::other(panic))).map_err(|error| {
             *read = before;
             PutError::Persist(format!("writing {}: {error}", self.source()))
-        })
+        })?;
+        self.history.source_holds(digest);
+        Ok(())
     }
 
     /// Takes note of the file that is there before anything is handed in.
@@ -219,28 +232,43 @@ impl Slot {
         })
     }
 
-    async fn load_candidate(
+    pub(super) async fn load_candidate(
         &self,
         engine: &Engine,
         turn: Turn,
         candidate: Candidate,
         asked: bool,
     ) -> Result<Loaded, LoadError> {
-        let digest = Arc::clone(&candidate.digest);
-        if let Some(served_by) = self.history.confirm(turn, &digest) {
-            return Ok(Loaded { served_by, changed: false });
-        }
-        let loaded = if self.history.is_superseded(turn) {
-            Err(LoadError::Superseded)
-        } else if !asked && self.history.is_condemned(&digest) {
-            Err(LoadError::Probation)
-        } else {
-            engine.load(&self.plugin_state, candidate, asked).await
+        let (digest, bytes) = (Arc::clone(&candidate.digest), Arc::clone(&candidate.bytes));
+        let loaded = match self.history.confirm(turn, &digest) {
+            Some(served_by) => Ok((served_by, false)),
+            None => self.load_new(engine, turn, candidate, asked).await,
         };
-        loaded
-            .and_then(|plugin| self.history.swap(turn, plugin))
-            .map(|(served_by, changed)| Loaded { served_by, changed })
-            .inspect_err(|error| self.history.refused(Some(digest.to_string()), error))
+        let (served_by, changed) = loaded.inspect_err(|error| self.history.refused(Some(digest.to_string()), error))?;
+        self.kept.copy(self.name(), &digest, bytes, self.history.digests()).await;
+        if changed {
+            // Among it what the load has forgiven.
+            self.condemned.write_soon(|| ());
+        }
+        Ok(Loaded { served_by, changed, in_place_of: None })
+    }
+
+    /// Takes a component through every stage and swaps. Also returns whether the generation is a new one.
+    async fn load_new(
+        &self,
+        engine: &Engine,
+        turn: Turn,
+        candidate: Candidate,
+        asked: bool,
+    ) -> Result<(Arc<ServedBy>, bool), LoadError> {
+        if self.history.is_superseded(turn) {
+            return Err(LoadError::Superseded);
+        }
+        if let Some(condemned) = self.condemned.get(&candidate.digest).filter(|_| !asked) {
+            return Err(LoadError::Probation(condemned.refusal()));
+        }
+        let plugin = engine.load(&self.plugin_state, candidate, asked).await?;
+        self.history.swap(turn, plugin, asked)
     }
 }
 

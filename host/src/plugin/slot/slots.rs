@@ -1,13 +1,16 @@
 //! All slots by name. A name that ever served stays until it is unloaded: a deleted file keeps its last generation
 //! serving.
 
+mod load_log;
 mod unloading;
 
 pub use unloading::{UnloadError, UnloadReport};
 
+use super::condemned::Condemned;
+use super::condemned::records::RecordsDirectory;
+use super::kept::Kept;
 use super::{Cause, Loaded, PutError, Slot};
-use crate::config::{BUSY_RETRY_MS, Config, LOG_LINE_BYTES_MAX, PLUGINS_DIRECTORY, Place, SLOTS_MAX, check_name};
-use crate::flow::ServedBy;
+use crate::config::{BUSY_RETRY_MS, Config, PLUGINS_DIRECTORY, Place, SLOTS_MAX, check_name};
 use crate::ledger::HopCounts;
 use crate::oci::Registries;
 use crate::plugin::load::LoadError;
@@ -17,10 +20,10 @@ use crate::plugin::load::engine::Engine;
 use crate::plugin::load::oci_cache::OciCache;
 use crate::plugin::load::origin::ComponentOrigin;
 use crate::plugin::load::sources::Source;
-use crate::plugin::run::plugin_state::{PluginState, shortened};
+use crate::plugin::run::plugin_state::PluginState;
 use arc_swap::ArcSwap;
+use load_log::{log_load, log_refusal};
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -32,6 +35,8 @@ pub struct Slots {
     config: Config,
     registries: Arc<Registries>,
     oci_cache: Option<Arc<OciCache>>,
+    kept: Kept,
+    records: Option<Arc<RecordsDirectory>>,
     /// Whether plugins come from a scan of their directory, rather than by name.
     scans: bool,
     by_name: ArcSwap<BTreeMap<String, Arc<Slot>>>,
@@ -47,10 +52,18 @@ impl Slots {
     pub fn new(engine: Engine, config: Config, scans: bool) -> Self {
         let registries = Arc::new(Registries::new(config.oci.plain_http.clone()));
         let copies = engine.cache.as_deref().map(|cache| Arc::new(Copies::below(cache)));
+        let kept = Kept::new(copies.clone());
+        let records = engine.cache.as_deref().map(|cache| Arc::new(RecordsDirectory::below(cache)));
         let oci_cache = engine.cache.as_deref().zip(copies);
         let oci_cache = oci_cache.map(|(cache, copies)| Arc::new(OciCache::below(cache, copies)));
         let (by_name, policy, unlisted) = Default::default();
-        Self { engine, config, registries, oci_cache, scans, by_name, policy, unlisted }
+        Self { engine, config, registries, oci_cache, kept, records, scans, by_name, policy, unlisted }
+    }
+
+    /// Keeps no copies, and neither knows nor changes what hosts have condemned: for who only tries a component.
+    pub fn without_memory(mut self) -> Self {
+        (self.kept, self.records) = Default::default();
+        self
     }
 
     /// The slot of a name.
@@ -77,6 +90,11 @@ impl Slots {
     pub fn close_hops(&self) {
         self.unlisted().unloaded.values().for_each(|unloaded| unloaded.plugin_state.hop.close());
         self.all().iter().for_each(|slot| slot.plugin_state().hop.close());
+    }
+
+    /// Has the disk follow what is condemned, before the host ends. Blocks.
+    pub fn write_condemned(&self) {
+        self.all().iter().for_each(|slot| slot.write_condemned());
     }
 
     /// Says which plugin answers the frontend, once for all.
@@ -200,6 +218,8 @@ impl Slots {
                     tokio::time::sleep(Duration::from_millis(BUSY_RETRY_MS)).await;
                     continue;
                 }
+                // The host starts without it.
+                Err(error @ LoadError::NoReplacement(_)) => log_refusal(slot.name(), slot.source(), false, error),
                 Err(_) => {}
             }
             return outcome;
@@ -258,16 +278,20 @@ impl Slots {
 
     fn empty(&self, source: Source, before: Option<&Unloaded>) -> Arc<Slot> {
         let Source { name, place } = source;
-        let origin = ComponentOrigin::new(place, Arc::clone(&self.registries), self.oci_cache.clone());
-        let (plugin_state, last_generation) = match before {
-            Some(unloaded) => (Arc::clone(&unloaded.plugin_state), unloaded.last_generation),
+        let (plugin_state, last_generation, condemned) = match before {
+            Some(Unloaded { plugin_state, last_generation, condemned, .. }) => {
+                (Arc::clone(plugin_state), *last_generation, Arc::clone(condemned))
+            }
             None => {
                 let (limits, settings) = (self.config.limits_of(&name), self.config.settings_of(&name));
                 let (instances, outbound) = (self.config.instances_of(&name), self.config.outbound_of(&name));
-                (Arc::new(PluginState::new(name, limits, settings, instances, outbound)), 0)
+                let condemned = Condemned::new(self.records.as_ref(), &name, &whereabouts(&place));
+                (Arc::new(PluginState::new(name, limits, settings, instances, outbound)), 0, condemned)
             }
         };
-        Arc::new(Slot::new(origin, plugin_state, self.config.rollback, last_generation))
+        let origin = ComponentOrigin::new(place, Arc::clone(&self.registries), self.oci_cache.clone());
+        let memory = (condemned, self.kept.clone());
+        Arc::new(Slot::new(origin, plugin_state, self.config.rollback, last_generation, memory))
     }
 
     fn unlisted(&self) -> MutexGuard<'_, UnlistedSlots> {
@@ -275,29 +299,10 @@ impl Slots {
     }
 }
 
-/// Says what a load came to, in one line.
-fn log_load(name: &str, source: impl Display, loaded: Option<&Loaded>) {
-    match loaded {
-        Some(Loaded { served_by, changed: true }) => {
-            let ServedBy { generation, digest, artifact, .. } = &**served_by;
-            tracing::info!(plugin = name, generation, digest, artifact, %source, "loaded");
-        }
-        _ => tracing::debug!(plugin = name, %source, "unchanged"),
-    }
-}
-
-/// Says why a load came to nothing. Who asked for it is told by the answer; otherwise the log alone can tell.
-fn log_refusal(name: &str, source: impl Display, asked: bool, error: &LoadError) {
-    if matches!(error, LoadError::Superseded) {
-        tracing::info!(plugin = name, %source, "not used: what was asked for later has taken effect");
-        return;
-    }
-    // `?` on the text escapes what a file of a stranger may have put into a compiler's message.
-    let reason = error.to_string();
-    let reason = shortened(&reason, LOG_LINE_BYTES_MAX);
-    if asked {
-        tracing::info!(plugin = name, %source, ?reason, "not loaded; what served before serves on");
-    } else {
-        tracing::error!(plugin = name, %source, ?reason, "not loaded; what served before serves on");
+/// The same text for the same place, whatever directory the host was started in.
+fn whereabouts(place: &Place) -> String {
+    match place {
+        Place::File(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string(),
+        Place::Registry(reference) => reference.to_string(),
     }
 }

@@ -1,13 +1,16 @@
 //! The status of a slot, as the admin surface tells it.
 
-use super::history::{HistoryView, RefusedGeneration};
+use super::condemned::{Condemnation, CondemnedBy};
+use super::history::{HistoryView, RefusedGeneration, RolledBack};
 use crate::config::{Limits, Place};
 use crate::plugin::role::RoleName;
 use crate::plugin::run::isolation::Isolation;
 use crate::plugin::run::plugin_state::PluginState;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// What a slot does at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -17,21 +20,10 @@ pub enum SlotState {
     Empty,
     /// A generation serves.
     Serving,
-    /// A generation serves because a newer one failed too often.
+    /// A generation serves because a newer one failed too often, or because what the source holds is condemned.
     RolledBack,
     /// The generation kept failing and is not called for a while.
     Paused,
-}
-
-impl SlotState {
-    pub(super) fn of(history: &HistoryView) -> Self {
-        match &history.serving {
-            None => Self::Empty,
-            Some(serving) if serving.health.paused_for().is_some() => Self::Paused,
-            Some(_) if history.rolled_back => Self::RolledBack,
-            Some(_) => Self::Serving,
-        }
-    }
 }
 
 /// All that the admin surface reports of a slot.
@@ -72,6 +64,10 @@ pub struct SlotStatus {
     pub limits: Limits,
     /// Calls since the start, of all generations; the refused ones, those that run and trials included.
     pub calls: u64,
+    /// Those of the generation that serves.
+    pub generation_calls: Option<u64>,
+    /// How many of those gave nothing to send.
+    pub generation_failures: Option<u64>,
     /// How many are running, as of the same moment.
     pub calls_in_flight: u64,
     /// Those that gave nothing to send, by reason; likewise.
@@ -92,6 +88,12 @@ pub struct SlotStatus {
     pub previous: Vec<Previous>,
     /// What was last refused.
     pub last_refused: Option<RefusedGeneration>,
+    /// Why the serving generation was gone back to, if it was.
+    pub rolled_back: Option<RolledBack>,
+    /// Why the bytes that the source holds are refused, if they are condemned.
+    pub condemned: Option<Condemnation>,
+    /// What is not as it should be, in a sentence.
+    pub notice: Option<String>,
 }
 
 /// A generation to go back to.
@@ -113,7 +115,9 @@ impl SlotStatus {
         let serving = history.serving.as_deref();
         let plugin = serving.map(|generation| &generation.plugin);
         let paused_for = serving.and_then(|generation| generation.health.paused_for());
-        let state = SlotState::of(&history);
+        let state = state(&history, paused_for);
+        let notice = notice(&history, paused_for);
+        let generation_counts = serving.map(|generation| generation.counts.read());
         let calls = plugin_state.hop.figures();
         Self {
             name: plugin_state.name.clone(),
@@ -133,6 +137,8 @@ impl SlotStatus {
             reuse: plugin_state.reuse,
             limits: plugin_state.limits.clone(),
             calls: calls.entered,
+            generation_calls: generation_counts.map(|(calls, _)| calls),
+            generation_failures: generation_counts.map(|(_, failures)| failures),
             calls_in_flight: calls.in_flight,
             failures: calls.dropped.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
             memory_bytes_high_water: serving.map(|generation| generation.idle.warm.memory.bytes()),
@@ -147,6 +153,72 @@ impl SlotStatus {
                 .map(|served_by| Previous { generation: served_by.generation, digest: served_by.digest.clone() })
                 .collect(),
             last_refused: history.last_refused,
+            rolled_back: history.rolled_back,
+            condemned: history.condemned.map(Arc::unwrap_or_clone),
+            notice,
         }
     }
+}
+
+/// What is the matter with the plugin of this name, in a line; none if it serves as it should.
+pub(super) fn complaint(plugin: &str, history: &HistoryView) -> Option<String> {
+    let paused_for = history.serving.as_ref().and_then(|generation| generation.health.paused_for());
+    if state(history, paused_for) == SlotState::Serving {
+        return None;
+    }
+    Some(match notice(history, paused_for) {
+        Some(notice) => format!("plugin {plugin}: {notice}"),
+        None => match &history.last_refused {
+            Some(refused) => format!("plugin {plugin} is not loaded: refused at {}", refused.stage),
+            None => format!("plugin {plugin} is not loaded: its source has given nothing yet"),
+        },
+    })
+}
+
+fn state(history: &HistoryView, paused_for: Option<Duration>) -> SlotState {
+    match history.serving {
+        None => SlotState::Empty,
+        Some(_) if paused_for.is_some() => SlotState::Paused,
+        Some(_) if is_degraded(history) => SlotState::RolledBack,
+        Some(_) => SlotState::Serving,
+    }
+}
+
+/// Whether something else serves than what was last put there.
+fn is_degraded(history: &HistoryView) -> bool {
+    let rolled_back_by = history.rolled_back.as_ref().map(|rolled_back| rolled_back.by);
+    history.condemned.is_some() || rolled_back_by == Some(CondemnedBy::Host)
+}
+
+/// What is not as it should be, without the names of files: whoever asks for readiness reads it.
+fn notice(history: &HistoryView, paused_for: Option<Duration>) -> Option<String> {
+    let mut sentences = Vec::new();
+    match (&history.serving, &history.rolled_back) {
+        (Some(serving), rolled_back) => {
+            let generation = serving.served_by.generation;
+            if let Some(rest) = paused_for {
+                let rest = rest.as_millis();
+                sentences.push(format!("generation {generation} keeps failing and is paused for {rest} ms more"));
+            }
+            if let Some(RolledBack { from, reason, at, .. }) = rolled_back {
+                sentences.push(format!("generation {generation} serves, rolled back from {from} at {at}: {reason}"));
+            }
+            if let Some(Condemnation { digest, at, reason, .. }) = history.condemned.as_deref() {
+                let digest = &digest[..12];
+                sentences.push(match rolled_back {
+                    Some(_) => format!("the source still holds the condemned bytes {digest}: put others there"),
+                    None => format!(
+                        "generation {generation} serves in place of what the source holds: {digest} was taken out of \
+                         service at {at}: {reason}; put others there"
+                    ),
+                });
+            }
+        }
+        (None, _) if history.condemned.is_some() => {
+            let refused = history.last_refused.as_ref().map(|refused| refused.reason.as_str());
+            sentences.push(format!("nothing serves: {}", refused.unwrap_or("its bytes are condemned")));
+        }
+        (None, _) => {}
+    }
+    (!sentences.is_empty()).then(|| sentences.join("; "))
 }

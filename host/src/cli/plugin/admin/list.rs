@@ -21,14 +21,23 @@ impl List {
     }
 }
 
-/// A table, and below it what was last refused.
+/// A table, and below it what is not as it should be, and what was last refused.
 fn show(plugins: &[Value]) -> String {
     let rows = plugins.iter().map(row).collect();
     let mut output =
         table(["NAME", "STATE", "GENERATION", "DIGEST", "ROLES", "INSTANCES", "CALLS", "FAILURES", "SOURCE"], rows);
     for plugin in plugins {
+        let name = text(plugin, "name");
+        let notice = plugin.get("notice").and_then(Value::as_str);
+        if let Some(notice) = notice {
+            output += &format!("{name}: {}\n", printable(notice));
+        }
         if let Some(refused) = plugin.get("last_refused").filter(|refused| !refused.is_null()) {
-            let (name, at) = (text(plugin, "name"), text(refused, "at"));
+            // Of what was rolled back, the notice has said it.
+            if notice.is_some() && text(refused, "stage") == "probation" {
+                continue;
+            }
+            let at = text(refused, "at");
             output += &format!("{name}: refused at {at}: {}\n", printable(text(refused, "reason")));
         }
     }
@@ -47,10 +56,18 @@ fn row(plugin: &Value) -> [String; 9] {
         short(text(plugin, "digest")).to_owned(),
         if roles.is_empty() { "-".to_owned() } else { roles.join(",") },
         instances(plugin),
-        number("calls").unwrap_or_default().to_string(),
-        failures.to_string(),
+        of_all(number("generation_calls"), number("calls").unwrap_or_default()),
+        of_all(number("generation_failures"), failures),
         printable(&source(plugin)),
     ]
+}
+
+/// A figure of the serving generation, and that of all where it is another.
+fn of_all(serving: Option<u64>, all: u64) -> String {
+    match serving {
+        Some(serving) if serving != all => format!("{serving}/{all}"),
+        _ => all.to_string(),
+    }
 }
 
 /// What they are when a call begins, and how many new ones wait.

@@ -15,7 +15,8 @@ pub(in crate::cli) struct Load {
     /// The plugin; an unknown name becomes a new one
     #[arg(add = ArgValueCandidates::new(plugin_names))]
     name: String,
-    /// The component; without it the host looks at the plugin's own source again
+    /// The component; without it the host looks at the plugin's own source again. Either way it is loaded even if it
+    /// was rolled back before
     file: Option<PathBuf>,
     /// Also write the component to the plugin's source, so that it survives a restart of the host
     #[arg(long, requires = "file")]

@@ -13,15 +13,22 @@ pub(in crate::cli) struct Rollback {
     /// The plugin
     #[arg(add = ArgValueCandidates::new(plugin_names))]
     name: String,
+    /// The generation to go back to, among the last two, which `plugin list --json` tells [default: the one before]
+    #[arg(long, value_name = "GENERATION")]
+    to: Option<u64>,
+    /// Keep what serves now out of service after a restart of the host too
+    #[arg(long)]
+    persist: bool,
     #[command(flatten)]
     admin: Admin,
 }
 
 impl Rollback {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let Self { name, admin } = self;
+        let Self { name, to, persist, admin } = self;
         crate::config::check_name(&name).map_err(anyhow::Error::msg)?;
-        admin.run("POST", &format!("/plugins/{name}/rollback"), &[], show)?;
+        let to = to.map(|generation| format!("&to={generation}")).unwrap_or_default();
+        admin.run("POST", &format!("/plugins/{name}/rollback?persist={persist}{to}"), &[], show)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -128,6 +128,11 @@ fn generations(encoder: &mut DescriptorEncoder, plugins: &[SlotStatus]) -> fmt::
             })
         }),
     )?;
+    gauges(
+        encoder,
+        ("plugin_source_condemned", None, "1 while the source holds bytes that were taken out of service, else 0"),
+        plugins.iter().map(|plugin| (labels(plugin), u32::from(plugin.condemned.is_some()))),
+    )?;
     counters(
         encoder,
         ("plugin_rollbacks", None, "How often it went back to an earlier generation"),

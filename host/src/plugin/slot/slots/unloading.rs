@@ -6,6 +6,7 @@ use crate::plugin::load::sources::Source;
 use crate::plugin::load::turn::Turn;
 use crate::plugin::run::plugin_state::PluginState;
 use crate::plugin::slot::Slot;
+use crate::plugin::slot::condemned::Condemned;
 use crate::system::file_watch::Fingerprint;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -29,6 +30,8 @@ pub(crate) struct Unloaded {
     pub(crate) plugin_state: Arc<PluginState>,
     /// No number is used twice.
     pub(crate) last_generation: u64,
+    /// What is condemned stays so.
+    pub(crate) condemned: Arc<Condemned>,
     /// Its file as it was: only another one is loaded by itself.
     file: Option<Fingerprint>,
 }
@@ -115,10 +118,12 @@ impl Slots {
         let last_generation = slot.end(empty)?;
         by_name.remove(name);
         self.by_name.store(Arc::new(by_name));
+        self.kept.release(name);
         // Of what never served and was never asked, there is nothing to keep.
         if !empty || last_generation > 0 || slot.counts().entered > 0 {
             let (place, plugin_state) = (slot.source().clone(), Arc::clone(slot.plugin_state()));
-            let unloaded = Unloaded { turn: Turn::next(), place, plugin_state, last_generation, file };
+            let (turn, condemned) = (Turn::next(), Arc::clone(&slot.condemned));
+            let unloaded = Unloaded { turn, place, plugin_state, last_generation, condemned, file };
             unlisted.unloaded.insert(name.to_owned(), unloaded);
             unlisted.bound();
         }
