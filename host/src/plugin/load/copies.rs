@@ -6,7 +6,8 @@
 use super::cache::Cache;
 use super::digest;
 use super::file::{make_room, remove_unfinished, write_unsynced};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
@@ -23,6 +24,8 @@ pub(crate) struct Copies {
     bytes_max: u64,
     /// The digests that each plugin needs, so that other plugins' copies make room first.
     needed: Mutex<BTreeMap<String, Vec<Arc<str>>>>,
+    /// What all copies take: as of the last look at them, and what was written since.
+    bytes: Mutex<Option<u64>>,
 }
 
 impl Copies {
@@ -32,7 +35,7 @@ impl Copies {
     }
 
     pub(super) fn in_directory(directory: PathBuf, bytes_max: u64) -> Self {
-        Self { directory, bytes_max, needed: Mutex::default() }
+        Self { directory, bytes_max, needed: Mutex::default(), bytes: Mutex::default() }
     }
 
     /// The component with this digest, if it is there, sound and of at most `bytes_max` bytes. Blocks.
@@ -76,14 +79,27 @@ impl Copies {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
         // What a crash breaks is found by its digest, and a swap does not wait for the disk.
         write_unsynced(&path, bytes)?;
-        let needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let is_needed = |path: &Path| {
-            let name = path.file_stem().unwrap_or_default();
-            needed.values().flatten().any(|digest| name == &**digest)
-        };
-        make_room(&self.directory, COMPONENT, self.bytes_max, is_needed);
-        remove_unfinished(&self.directory);
+        self.make_room(component, bytes.len() as u64);
         Ok(())
+    }
+
+    /// Looks at all copies only where they may be too many: a start that keeps a thousand must not look at each a
+    /// thousand times. What other hosts write there is seen at the next look.
+    fn make_room(&self, component: &str, written: u64) {
+        let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        match *bytes {
+            Some(known) if known + written <= self.bytes_max => *bytes = Some(known + written),
+            _ => {
+                let needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let needed: BTreeSet<_> = needed.into_values().flatten().collect();
+                let is_needed = |path: &Path| {
+                    let name = path.file_stem().and_then(OsStr::to_str);
+                    name.is_some_and(|name| name == component || needed.contains(name))
+                };
+                *bytes = Some(make_room(&self.directory, COMPONENT, self.bytes_max, is_needed));
+                remove_unfinished(&self.directory);
+            }
+        }
     }
 
     /// Whether there is a copy of this digest, and marks it as used. Blocks.
@@ -159,6 +175,20 @@ mod tests {
                 File::open(copies.path(&digest(bytes))).unwrap().set_modified(SystemTime::now() - age).unwrap();
             }
             assert_eq!(all.map(|bytes| copies.get(&digest(bytes), 9).is_some()), left);
+        }
+    }
+
+    #[test]
+    fn the_bound_holds_however_many_are_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let copies = copies(directory.path(), 100);
+        for number in 0..60_u8 {
+            let bytes = vec![number; 1 + usize::from(number) % 30];
+            copies.keep(&digest(&bytes), &bytes).unwrap();
+            assert!(copies.has(&digest(&bytes)));
+            let sizes =
+                std::fs::read_dir(copies.directory()).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len());
+            assert!(sizes.sum::<u64>() <= 100);
         }
     }
 

@@ -53,9 +53,9 @@ pub(crate) fn remove_unfinished(directory: &Path) {
 }
 
 /// Removes files of this extension from a directory until the rest fits: the ones that were not used for longest first,
-/// but those that `is_needed` last.
-pub(super) fn make_room(directory: &Path, extension: &str, bytes_max: u64, is_needed: impl Fn(&Path) -> bool) {
-    let Ok(entries) = std::fs::read_dir(directory) else { return };
+/// but those that `is_needed` last. Returns how many bytes are left.
+pub(super) fn make_room(directory: &Path, extension: &str, bytes_max: u64, is_needed: impl Fn(&Path) -> bool) -> u64 {
+    let Ok(entries) = std::fs::read_dir(directory) else { return 0 };
     let mut files: Vec<_> = entries
         .flatten()
         .filter(|entry| entry.path().extension().is_some_and(|found| found == extension))
@@ -68,11 +68,12 @@ pub(super) fn make_room(directory: &Path, extension: &str, bytes_max: u64, is_ne
     let mut bytes: u64 = files.iter().map(|(_, _, bytes, _)| bytes).sum();
     for (_, _, size, path) in files {
         if bytes <= bytes_max {
-            return;
+            break;
         }
         let _ = std::fs::remove_file(path);
         bytes -= size;
     }
+    bytes
 }
 
 /// Whether a file looks like one that somebody is still writing: it is empty, or what its beginning announces is not
