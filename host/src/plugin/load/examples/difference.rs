@@ -54,7 +54,14 @@ pub(crate) fn within<N: PartialOrd + Display>(
 }
 
 pub(crate) fn difference(what: &str, expected: impl Display, got: impl Display) -> String {
-    below(&format!("{what} differs"), expected, got)
+    let got = got.to_string();
+    let mut lines = got.lines();
+    let mut shown = lines.next().unwrap_or_default().to_owned();
+    // A trap has its traceback, whose lines stay below the first.
+    for line in lines {
+        shown += format!("\n{:COLUMN$}{line}", "").trim_end_matches(' ');
+    }
+    below(&format!("{what} differs"), expected, shown)
 }
 
 fn below(heading: &str, expected: impl Display, got: impl Display) -> String {
@@ -131,6 +138,18 @@ mod tests {
         assert_eq!(found, expected);
         let found = same("topic", &"a", &"").unwrap_err();
         assert_eq!(found, "topic differs\n   expected \"a\"\n             ^\n   got      \"\"");
+    }
+
+    #[test]
+    fn further_lines_stand_below_the_first() {
+        let found = difference("the end of the call", "an answer", "a trap\n  at line 1\n\n  at line 2");
+        let expected = "the end of the call differs
+   expected an answer
+   got      a trap
+              at line 1
+
+              at line 2";
+        assert_eq!(found, expected);
     }
 
     #[test]
