@@ -3,6 +3,7 @@
 mod c;
 mod compiled_packages;
 mod guest;
+mod install;
 mod javascript;
 mod python;
 mod rust;

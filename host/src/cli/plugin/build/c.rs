@@ -3,8 +3,10 @@
 //! At each build, and not once by `plugin new`: so they follow the world when its author adds to it, and are nothing
 //! that anybody has to keep.
 
+use super::install::Packages;
 use super::tool::{Tool, works};
 use super::world::World;
+use crate::system::output::note;
 use anyhow::{Context, bail, ensure};
 use std::path::{Path, PathBuf};
 use wit_bindgen_c::Opts;
@@ -16,7 +18,13 @@ const BINDINGS: &str = "bindings";
 const NAME: &str = "plugin";
 /// What a Makefile makes.
 const MODULE: &str = "build/plugin.wasm";
-const INSTALL: &str = "apt-get install clang lld wasi-libc libclang-rt-dev-wasm32 make";
+const PACKAGES: Packages = Packages {
+    debian: "clang lld wasi-libc libclang-rt-dev-wasm32 make",
+    fedora: "clang lld wasi-libc-devel compiler-rt make",
+    arch: "clang lld wasi-libc wasi-compiler-rt make",
+    alpine: "clang lld wasi-libc wasi-compiler-rt make",
+    homebrew: "llvm lld wasi-libc wasi-runtimes make",
+};
 /// Links nothing but the C library and what the compiler adds to it, and so fails where any of them is missing.
 const PROBE: [&str; 7] =
     ["--target=wasm32-wasi", "-mexec-model=reactor", "--include=stdlib.h", "-xc", "/dev/null", "-o", "/dev/null"];
@@ -25,16 +33,17 @@ const PROBE: [&str; 7] =
 ///
 /// # Errors
 /// When a tool is missing or fails.
-pub(super) fn compile(directory: &Path) -> anyhow::Result<PathBuf> {
+pub(super) fn compile(name: &str, directory: &Path) -> anyhow::Result<PathBuf> {
     ensure!(
         directory.join(MAKEFILE).is_file(),
         "{} has C in it and no {MAKEFILE}: take that of `tidegate plugin new --lang c`, which makes {MODULE}",
         directory.display()
     );
     write_bindings(directory)?;
-    if let Err(error) = Tool::new("make", directory, INSTALL).run() {
+    note(format_args!("building {name} with make"));
+    if let Err(error) = Tool::new("make", directory, &PACKAGES).run() {
         if !works("clang", &PROBE) {
-            bail!("clang, its linker for WebAssembly or the C library is missing: run `{INSTALL}`");
+            bail!("clang, its linker for WebAssembly or the C library is missing: {PACKAGES}");
         }
         return Err(error);
     }

@@ -51,7 +51,7 @@ impl Guest {
         let directory = &self.directory;
         let made = match self.language {
             Language::Rust => rust::compile(&self.name, directory)?,
-            Language::C => c::compile(directory)?,
+            Language::C => c::compile(&self.name, directory)?,
             Language::Python => self.made_by(python::compile)?,
             Language::JavaScript => self.made_by(javascript::compile)?,
         };

@@ -2,6 +2,7 @@
 //! own.
 
 use super::compiled_packages;
+use super::install::Packages;
 use super::tool::{Tool, is_installed, mark_installed, works};
 use super::world::{WIT, World};
 use crate::system::output::note;
@@ -14,7 +15,13 @@ pub(super) const REQUIREMENTS: &str = "requirements.txt";
 const MODULE: &str = "app";
 /// Made here and not in a cache, so that it is plain what to remove, and what an editor has to look at.
 const ENVIRONMENT: &str = ".venv";
-const INSTALL: &str = "apt-get install python3 python3-venv";
+const PACKAGES: Packages = Packages {
+    debian: "python3 python3-venv",
+    fedora: "python3",
+    arch: "python",
+    alpine: "python3",
+    homebrew: "python",
+};
 
 /// Makes the component at `output`.
 ///
@@ -29,7 +36,7 @@ pub(super) fn compile(directory: &Path, output: &Path) -> anyhow::Result<()> {
     if !componentizer.is_file() {
         bail!("{REQUIREMENTS} names no componentize-py: add `componentize-py==0.25.1`, which makes the component");
     }
-    Tool::new(componentizer, directory, INSTALL)
+    Tool::new(componentizer, directory, &PACKAGES)
         .args(["--wit-path", WIT, "--world", world.name(), "componentize", MODULE, "--output"])
         .args([output])
         // Where it looks for what else the requirements name.
@@ -58,14 +65,14 @@ fn install(directory: &Path, environment: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     note(format_args!("installing {REQUIREMENTS} into {}", environment.display()));
-    let made = Tool::new("python3", directory, INSTALL).args(["-m", "venv", "--clear", ENVIRONMENT]).run();
+    let made = Tool::new("python3", directory, &PACKAGES).args(["-m", "venv", "--clear", ENVIRONMENT]).run();
     if let Err(error) = made {
         if works("python3", &["-c", "pass"]) && !works("python3", &["-c", "import ensurepip, venv"]) {
-            bail!("python3 lacks its modules venv and ensurepip: run `{INSTALL}`");
+            bail!("python3 lacks its modules venv and ensurepip: {PACKAGES}");
         }
         return Err(error).context("making a virtual environment");
     }
-    Tool::new(environment.join("bin/pip"), directory, INSTALL)
+    Tool::new(environment.join("bin/pip"), directory, &PACKAGES)
         .args(["install", "--quiet", "--disable-pip-version-check", "--requirement", REQUIREMENTS])
         .run()
         .context("installing what a guest in Python is built with")?;

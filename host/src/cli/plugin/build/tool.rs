@@ -1,6 +1,7 @@
 //! A program of a language's tools: it runs in the guest's folder, tells its progress on stderr, and is asked for where
 //! it is missing.
 
+use super::install::Packages;
 use anyhow::{Context, bail, ensure};
 use std::ffi::OsStr;
 use std::io::ErrorKind;
@@ -10,16 +11,16 @@ use std::process::{Command, Stdio};
 /// A call of a program.
 pub(super) struct Tool {
     command: Command,
-    /// What installs it.
-    install: &'static str,
+    /// What it is in.
+    packages: &'static Packages,
 }
 
 impl Tool {
-    pub(super) fn new(program: impl AsRef<OsStr>, directory: &Path, install: &'static str) -> Self {
+    pub(super) fn new(program: impl AsRef<OsStr>, directory: &Path, packages: &'static Packages) -> Self {
         let mut command = Command::new(program);
         // Stdout is for what this command itself has to say.
         command.current_dir(directory).stdin(Stdio::null()).stdout(std::io::stderr());
-        Self { command, install }
+        Self { command, packages }
     }
 
     pub(super) fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
@@ -41,13 +42,20 @@ impl Tool {
         let status = match self.command.status() {
             Ok(status) => status,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                bail!("{program} is missing: run `{}`", self.install)
+                bail!("{program} is missing: {}", self.packages)
             }
             Err(error) => return Err(error).with_context(|| format!("starting {program}")),
         };
         ensure!(status.success(), "{program} failed ({status}); its message above says why");
         Ok(())
     }
+}
+
+/// What a program prints; nothing if it is missing or fails.
+pub(super) fn printed(program: impl AsRef<OsStr>, directory: &Path, arguments: &[&str]) -> Option<String> {
+    let mut command = Command::new(program);
+    let output = command.args(arguments).current_dir(directory).stdin(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Whether a program is there and ends well; what it prints is discarded.
