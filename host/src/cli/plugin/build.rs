@@ -2,11 +2,14 @@
 
 mod c;
 mod compiled_packages;
+mod entry;
 mod guest;
 mod install;
 mod javascript;
+mod made;
 mod python;
 mod rust;
+mod shapes;
 mod tool;
 mod world;
 

@@ -28,17 +28,34 @@ const NO_PARTS: [&str; 5] = ["README.md", "__pycache__", "bindings", "build", "n
 /// When cargo cannot describe the crate, or a file cannot be read.
 pub fn source_digest(directory: &Path) -> anyhow::Result<String> {
     let directory = directory.canonicalize().with_context(|| format!("reading {}", directory.display()))?;
-    let (files, root) = if directory.join("Cargo.toml").is_file() {
-        of_crate(&directory)?
-    } else {
-        let mut files = BTreeSet::new();
-        collect(&directory, &|name| name.starts_with('.') || NO_PARTS.contains(&name), &mut files)?;
-        (files, directory)
-    };
+    if directory.join("Cargo.toml").is_file() {
+        let (files, root) = of_crate(&directory)?;
+        return digest_of(files, &root);
+    }
+    digest_of(of_folder(&directory)?, &directory)
+}
+
+/// As [`source_digest`], of a folder that is no crate, over what its language's tools see: not its examples.
+///
+/// # Errors
+/// When a file cannot be read.
+pub(super) fn compiled_digest(directory: &Path) -> anyhow::Result<String> {
+    let mut files = of_folder(directory)?;
+    files.remove(&directory.join("examples.toml"));
+    digest_of(files, directory)
+}
+
+fn of_folder(directory: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
+    let mut files = BTreeSet::new();
+    collect(directory, &|name| name.starts_with('.') || NO_PARTS.contains(&name), &mut files)?;
+    Ok(files)
+}
+
+fn digest_of(files: BTreeSet<PathBuf>, root: &Path) -> anyhow::Result<String> {
     let mut digest = Sha256::new();
     for file in files {
         let content = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
-        let path = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+        let path = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
         digest.update(path.as_bytes());
         digest.update([0]);
         digest.update((content.len() as u64).to_be_bytes());
@@ -201,6 +218,10 @@ mod tests {
             write(made, "made");
             assert_eq!(digest(), first, "{made}");
         }
+        let compiled = compiled_digest(&root.path().join("guest")).unwrap();
+        write("examples.toml", "");
+        assert_ne!(digest(), first);
+        assert_eq!(compiled_digest(&root.path().join("guest")).unwrap(), compiled);
         for changed in ["app.py", "requirements.txt", "wit/world.wit", "parts/more.py"] {
             let before = digest();
             write(changed, "changed");

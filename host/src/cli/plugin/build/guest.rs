@@ -59,11 +59,11 @@ impl Guest {
     }
 
     /// Has the component written into the guest's folder for what is built.
-    fn made_by(&self, compile: impl FnOnce(&Path, &Path) -> anyhow::Result<()>) -> anyhow::Result<PathBuf> {
+    fn made_by(&self, compile: impl FnOnce(&str, &Path, &Path) -> anyhow::Result<()>) -> anyhow::Result<PathBuf> {
         let build = self.directory.join("build");
         std::fs::create_dir_all(&build).with_context(|| format!("making {}", build.display()))?;
         let output = build.join("plugin.wasm");
-        compile(&self.directory, &output)?;
+        compile(&self.name, &self.directory, &output)?;
         ensure!(output.is_file(), "{} was not written", output.display());
         Ok(output)
     }
