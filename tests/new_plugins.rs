@@ -5,10 +5,11 @@ use std::path::Path;
 use std::process::Command;
 
 /// The files that `plugin new` writes for each language, beside those of all languages.
-const FILES: [(&str, &[&str]); 4] = [
+const FILES: [(&str, &[&str]); 5] = [
     ("rust", &["Cargo.toml", "build.rs", "src/lib.rs", "src/memory.rs", "src/memory/growth.rs", "src/panic_text.rs"]),
-    ("python", &["app.py", "requirements.txt"]),
-    ("javascript", &["app.js", "package.json", "package-lock.json"]),
+    ("python", &["app.py", "requirements.txt", "pyproject.toml"]),
+    ("javascript", &["app.js", "package.json", "package-lock.json", "jsconfig.json"]),
+    ("typescript", &["app.ts", "package.json", "package-lock.json", "tsconfig.json"]),
     ("c", &["app.c", "Makefile"]),
 ];
 const OF_ALL: [&str; 5] =

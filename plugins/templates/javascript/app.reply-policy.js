@@ -1,5 +1,6 @@
 /** The plugin my-plugin: one request of a broker's client in, any number of replies out. */
 
+/** @type {typeof import('tidegate:plugin/reply-policy@0.1.0')} */
 export const replyPolicy = {
   replies({ frames }) {
     if (frames.every((frame) => frame.length === 0)) throw { tag: 'rejected', val: 'say something' };

@@ -1,5 +1,6 @@
 /** The plugin my-plugin: one message in, at most one out. */
 
+/** @type {typeof import('tidegate:plugin/transform@0.1.0')} */
 export const transform = {
   transform({ body }) {
     const text = new TextDecoder().decode(body);

@@ -35,6 +35,8 @@ enum Language {
     // Not the `java-script` that would be made of it.
     #[value(name = "javascript")]
     JavaScript,
+    #[value(name = "typescript")]
+    TypeScript,
     C,
 }
 

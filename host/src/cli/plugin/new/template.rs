@@ -97,6 +97,7 @@ fn of_language(language: Language, role: Role) -> Vec<(&'static str, &'static st
             ("README.md", template!("python/README.md")),
             (".gitignore", template!("python/gitignore")),
             ("requirements.txt", template!("python/requirements.txt")),
+            ("pyproject.toml", template!("python/pyproject.toml")),
             ("app.py", either(template!("python/app.transform.py"), template!("python/app.reply-policy.py"))),
         ],
         Language::JavaScript => vec![
@@ -104,7 +105,16 @@ fn of_language(language: Language, role: Role) -> Vec<(&'static str, &'static st
             (".gitignore", template!("javascript/gitignore")),
             ("package.json", template!("javascript/package.json")),
             ("package-lock.json", template!("javascript/package-lock.json")),
+            ("jsconfig.json", template!("javascript/jsconfig.json")),
             ("app.js", either(template!("javascript/app.transform.js"), template!("javascript/app.reply-policy.js"))),
+        ],
+        Language::TypeScript => vec![
+            ("README.md", template!("typescript/README.md")),
+            (".gitignore", template!("javascript/gitignore")),
+            ("package.json", template!("typescript/package.json")),
+            ("package-lock.json", template!("typescript/package-lock.json")),
+            ("tsconfig.json", template!("typescript/tsconfig.json")),
+            ("app.ts", either(template!("typescript/app.transform.ts"), template!("typescript/app.reply-policy.ts"))),
         ],
         Language::C => vec![
             ("README.md", template!("c/README.md")),
