@@ -129,7 +129,7 @@ mod tests {
             "package a:b; interface i { variant why { no, text(string) } enum colour { red }
              type bodies = list<list<u8>>; record r { a-b: u32, c: option<tuple<bool, colour>>, d: bodies }
              f: func() -> result<r, why>; g: func(a: u8); h: func() -> option<option<s64>>; }
-             world w { export i; export own: func() -> char; }",
+             world w { export i; export alone: func() -> char; }",
         );
         assert_eq!((found[0].name.as_deref(), found[0].id.as_str()), (Some("i"), "a:b/i"));
         let r = json!([
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(found[0].functions["f"], json!({ "returns": r, "error": why }));
         assert_eq!(found[0].functions["g"], json!({ "returns": ["none"], "error": ["none"] }));
         assert_eq!(found[0].functions["h"]["returns"], json!(["any"]));
-        assert_eq!((found[1].name.as_deref(), &found[1].functions["own"]["returns"]), (None, &json!(["char"])));
+        assert_eq!((found[1].name.as_deref(), &found[1].functions["alone"]["returns"]), (None, &json!(["char"])));
         assert_eq!(found.len(), 2);
     }
 }
