@@ -35,6 +35,7 @@ impl<'a> Caller<'a> {
             cache: Some(Arc::new(cache)),
             seed: Seed::new(None),
             debug_info: false,
+            spare_processors: 1,
             supervisor: Supervisor::default(),
         };
         let engine = Engine::new(&Config::default().limits_largest(), setup)?;

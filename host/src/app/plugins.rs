@@ -43,6 +43,7 @@ pub(super) fn engine(config: &Config, plugins: usize, supervisor: &Supervisor) -
         cache: cache(&config.cache),
         seed: Seed::new(config.seed),
         debug_info: false,
+        spare_processors: 1,
         supervisor: supervisor.clone(),
     };
     Engine::new(&config.limits_largest(), setup).map_err(could_not_start)

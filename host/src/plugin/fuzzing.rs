@@ -48,6 +48,7 @@ impl Default for Loader {
             cache: None,
             seed,
             debug_info: false,
+            spare_processors: 1,
             supervisor: Supervisor::default(),
         };
         let engine = Engine::new(&limits(), setup).expect("an engine");

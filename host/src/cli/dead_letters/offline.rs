@@ -38,6 +38,7 @@ pub(super) fn call(
         cache: compile_cache(&config.cache, false),
         seed: Seed { value: seed.value, fixed: seed.fixed },
         debug_info: false,
+        spare_processors: 0,
         supervisor: Supervisor::default(),
     };
     let engine = Engine::new(&config.limits_largest(), setup)?;

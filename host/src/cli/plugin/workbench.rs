@@ -80,6 +80,7 @@ impl Workbench {
             cache: compile_cache(&self.cache, debug_info),
             seed: self.seed,
             debug_info,
+            spare_processors: 0,
             supervisor: Supervisor::default(),
         };
         Ok(Engine::new(&self.limits, setup)?)

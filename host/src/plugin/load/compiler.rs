@@ -28,6 +28,8 @@ const REFUSED: u8 = 4;
 const GIVE_WAY: &str = "--give-way";
 /// Tells a compiler to keep the component's debug info.
 const DEBUG_INFO: &str = "--debug-info";
+/// Tells a compiler how many threads it may have.
+const THREADS: &str = "--threads";
 /// Tells a compiler to add the functions that reset the component's instances, if it can.
 const RESET: &str = "--reset";
 /// How long a compiler gives way before it is replaced by one that does not. Most components compile in less time;
@@ -42,17 +44,19 @@ const THREADS_MAX: usize = 8;
 pub(crate) struct Compiler {
     program: Arc<Path>,
     debug_info: bool,
+    threads: usize,
     permits: Arc<Semaphore>,
     permits_asked: Arc<Semaphore>,
 }
 
 impl Compiler {
-    /// With the program that has [`SUBCOMMAND`].
-    pub(crate) fn new(program: PathBuf, debug_info: bool) -> Self {
+    /// With the program that has [`SUBCOMMAND`]. So many processors are left to others.
+    pub(crate) fn new(program: PathBuf, debug_info: bool, spare_processors: usize) -> Self {
         let permits = |count| Arc::new(Semaphore::new(count));
         Self {
             program: program.into(),
             debug_info,
+            threads: threads(spare_processors),
             permits: permits(COMPILES_MAX),
             permits_asked: permits(COMPILES_ASKED_MAX),
         }
@@ -73,7 +77,7 @@ impl Compiler {
     ) -> Result<Vec<u8>, LoadError> {
         if cfg!(fuzzing) {
             // A fuzzer looks for new paths in its own process only.
-            return artifact(component, reset, self.debug_info).map_err(LoadError::Compile);
+            return artifact(component, reset, self.debug_info, self.threads).map_err(LoadError::Compile);
         }
         let permits = if asked { &self.permits_asked } else { &self.permits };
         let Ok(_permit) = permits.acquire().await else { std::future::pending().await };
@@ -99,9 +103,10 @@ impl Compiler {
             .args(gives_way.then_some(GIVE_WAY))
             .args(self.debug_info.then_some(DEBUG_INFO))
             .args(reset.then_some(RESET))
+            .args([THREADS, &self.threads.to_string()])
             // The environment may hold secrets, which a hostile file must not find.
             .env_clear()
-            .env("RAYON_NUM_THREADS", threads().to_string())
+            .env("RAYON_NUM_THREADS", self.threads.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -212,10 +217,10 @@ pub fn own_program() -> std::io::Result<PathBuf> {
     if own.exists() { Ok(own.to_owned()) } else { std::env::current_exe() }
 }
 
-/// How many threads compile one component: one processor is left to the traffic, because a request waits longer for a
-/// processor that another thread has to leave first, even if that thread gives way.
-fn threads() -> usize {
+/// How many threads compile one component. A processor that is left to the traffic is one that a request need not wait
+/// for, until another thread has left it: that takes longer, even if the thread gives way.
+fn threads(spare_processors: usize) -> usize {
     std::thread::available_parallelism()
-        .map_or(1, |processors| processors.get().saturating_sub(1))
+        .map_or(1, |processors| processors.get().saturating_sub(spare_processors))
         .clamp(1, THREADS_MAX)
 }

@@ -32,6 +32,8 @@ pub struct Setup {
     /// compiled with then. For the authors of plugins alone: reading it takes time and memory that a component decides
     /// on.
     pub debug_info: bool,
+    /// How many processors compilers leave to the traffic; none where there is none.
+    pub spare_processors: usize,
     /// Looks after the thread that makes guests yield.
     pub supervisor: Supervisor,
 }
@@ -43,7 +45,7 @@ impl Engine {
     /// When the system does not grant the pool's address space (4 GiB an instance, not memory).
     pub fn new(largest: &Limits, setup: Setup) -> Result<Self, EngineError> {
         let runtimes = Runtimes::start(largest, setup.plugins, (setup.seed, setup.debug_info), &setup.supervisor)?;
-        let compiler = Compiler::new(setup.compiler, setup.debug_info);
+        let compiler = Compiler::new(setup.compiler, setup.debug_info, setup.spare_processors);
         Ok(Self { compiler, cache: setup.cache, runtimes })
     }
 

@@ -1,6 +1,6 @@
 //! What a compiler does in its own process: it bounds itself, and compiles the component that comes in at stdin.
 
-use super::{REFUSED, threads};
+use super::REFUSED;
 use crate::plugin::load::reset::resettable;
 use crate::plugin::run::isolation::Isolation;
 use crate::plugin::run::runtime;
@@ -42,6 +42,9 @@ pub struct Flags {
     /// With what resets its instances
     #[arg(long)]
     reset: bool,
+    /// On so many threads
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
 }
 
 /// What [`SUBCOMMAND`](super::SUBCOMMAND) does: it compiles the component on stdin. Returns the exit code.
@@ -59,10 +62,11 @@ pub fn run(memory_bytes_max: u64, cpu_seconds_max: u64, flags: Flags) -> u8 {
 }
 
 fn compile(memory_bytes_max: u64, cpu_seconds_max: u64, flags: Flags) -> Result<(), String> {
-    bound_this_process(memory_bytes_max, cpu_seconds_max).map_err(|error| format!("limiting the compiler: {error}"))?;
+    bound_this_process(memory_bytes_max, cpu_seconds_max, flags.threads)
+        .map_err(|error| format!("limiting the compiler: {error}"))?;
     let mut component = Vec::new();
     std::io::stdin().read_to_end(&mut component).map_err(|error| format!("reading the component: {error}"))?;
-    let artifact = artifact(&component, flags.reset, flags.debug_info)?;
+    let artifact = artifact(&component, flags.reset, flags.debug_info, flags.threads)?;
     std::io::stdout().write_all(&artifact).map_err(|error| format!("writing what was compiled: {error}"))
 }
 
@@ -70,11 +74,11 @@ fn compile(memory_bytes_max: u64, cpu_seconds_max: u64, flags: Flags) -> Result<
 ///
 /// # Errors
 /// When the bytes are no component, or one that wasmtime does not take.
-pub(super) fn artifact(component: &[u8], reset: bool, debug_info: bool) -> Result<Vec<u8>, String> {
+pub(super) fn artifact(component: &[u8], reset: bool, debug_info: bool, threads: usize) -> Result<Vec<u8>, String> {
     refuse_what_is_no_component(component)?;
     let mut settings = runtime::compile_settings(debug_info);
     // A single other thread would only be waited for.
-    settings.parallel_compilation(threads() > 1);
+    settings.parallel_compilation(threads > 1);
     let engine = wasmtime::Engine::new(&settings).map_err(|error| format!("{error:#}"))?;
     let binary = wat::parse_bytes(component).map_err(|error| error.to_string())?;
     let compiled = |binary: &[u8]| engine.precompile_component(binary).map_err(|error| format!("{error:#}"));
@@ -89,9 +93,9 @@ pub(super) fn artifact(component: &[u8], reset: bool, debug_info: bool) -> Resul
     Ok(code)
 }
 
-fn bound_this_process(memory_bytes_max: u64, cpu_seconds_max: u64) -> rustix::io::Result<()> {
+fn bound_this_process(memory_bytes_max: u64, cpu_seconds_max: u64, threads: usize) -> rustix::io::Result<()> {
     let bound = |resource, most| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
-    let threads = threads() as u64;
+    let threads = threads as u64;
     bound(Resource::As, (BASE_BYTES + threads * THREAD_BYTES).saturating_add(memory_bytes_max))?;
     bound(Resource::Cpu, cpu_seconds_max.saturating_mul(threads))?;
     // No file, no dump: what comes out comes out at stdout.
