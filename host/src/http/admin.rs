@@ -12,6 +12,7 @@ mod ledger;
 mod metrics;
 mod query;
 mod readiness;
+mod route;
 
 pub use dead_letters::LetterParts;
 pub use guard::Guard;
@@ -20,18 +21,18 @@ pub use readiness::{Check, Readiness};
 
 use self::dead_letters::Letters;
 use self::metrics::Metrics;
+use self::route::Route;
 use super::answer::with_type;
 use super::problem::{Problem, RefusedComponent};
 use super::server::body::{self, InFlight, InFlightBudget};
 use super::server::head::Head;
 use super::server::middleware::Routes;
 use crate::config::{ADMIN_BODY_MS_MAX, ADMIN_CALL_BYTES_MAX, ADMIN_CALLS_BYTES_MAX, ADMIN_UPLOADS_MAX};
-use crate::flow::{Command, ServedBy, Surface};
+use crate::flow::{ServedBy, Surface};
 use crate::ledger::{Ledger, Report, Snapshots};
 use crate::plugin::{CallNumber, Cause, LoadError, Loaded, PutError, RollbackError, Slot, Slots, UnloadError};
 use bytes::Buf;
 use futures_util::Stream;
-use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use warp::Filter;
 use warp::http::header::CACHE_CONTROL;
-use warp::http::{HeaderValue, Method, StatusCode};
+use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
 const OPENAPI: &str = include_str!("openapi.json");
@@ -80,27 +81,6 @@ pub struct AdminParts {
     pub drain: Arc<Notify>,
     /// The dead letters, and what makes their calls again.
     pub letters: LetterParts,
-}
-
-/// What a request that passed the guard asks for.
-enum Route {
-    Live,
-    Ready,
-    OpenApi,
-    Ledger,
-    Letters,
-    Letter(String),
-    Replay(String),
-    Metrics,
-    Broker(Option<Command>),
-    Drain,
-    List,
-    Show(Arc<Slot>),
-    Put { name: String, persist: bool, permit: OwnedSemaphorePermit },
-    Unload(String),
-    Rollback { slot: Arc<Slot>, wanted: Option<u64>, persist: bool },
-    Load(Arc<Slot>),
-    Call(Arc<Slot>),
 }
 
 /// What serves after a swap, or after there was nothing to swap.
@@ -160,61 +140,6 @@ impl Admin {
         let mut response = answer.unwrap_or_else(Problem::into_response);
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
-    }
-
-    /// The guard first, then the path, then the method: a stranger learns nothing, and an unknown route wins over a
-    /// wrong method.
-    fn route(&self, head: &Head) -> Result<Route, Problem> {
-        let path = head.path();
-        let segments: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').skip(1).collect();
-        // Whoever watches the host has neither a token nor a say in its headers.
-        if !matches!(segments[..], ["livez" | "readyz"]) {
-            self.guard.check(&head.parts.headers)?;
-        }
-        let get = |route| match head.parts.method {
-            Method::GET | Method::HEAD => Ok(route),
-            _ => Err(Problem::Method("GET, HEAD")),
-        };
-        let post = |route| if head.parts.method == Method::POST { Ok(route) } else { Err(Problem::Method("POST")) };
-        match segments[..] {
-            ["livez"] => get(Route::Live),
-            ["readyz"] => get(Route::Ready),
-            ["openapi.json"] => get(Route::OpenApi),
-            ["ledger"] => get(Route::Ledger),
-            ["dead-letters"] => get(Route::Letters),
-            ["dead-letters", id] => get(Route::Letter(decoded(id)?)),
-            ["dead-letters", id, "replay"] => post(Route::Replay(decoded(id)?)),
-            ["metrics"] => get(Route::Metrics),
-            ["broker"] => get(Route::Broker(None)),
-            ["broker", command] => post(Route::Broker(Some(Command::named(command).ok_or(Problem::NoAdminRoute)?))),
-            ["drain"] => post(Route::Drain),
-            ["plugins"] => get(Route::List),
-            ["plugins", name] => match head.parts.method {
-                Method::GET | Method::HEAD => Ok(Route::Show(self.slot(name)?)),
-                Method::PUT => {
-                    let persist = query::put(head.query())?;
-                    let permit = Arc::clone(&self.uploads).try_acquire_owned();
-                    let permit = permit.map_err(|_| Problem::TooManyUploads)?;
-                    Ok(Route::Put { name: name.to_owned(), persist, permit })
-                }
-                Method::DELETE => Ok(Route::Unload(name.to_owned())),
-                _ => Err(Problem::Method("GET, HEAD, PUT, DELETE")),
-            },
-            ["plugins", name, "rollback"] => {
-                let slot = self.slot(name)?;
-                let (wanted, persist) = query::rollback(head.query())?;
-                post(Route::Rollback { slot, wanted, persist })
-            }
-            ["plugins", name, "load"] => {
-                post(Route::Load(self.slots.loadable(name).ok_or_else(|| Problem::NoPlugin(name.to_owned()))?))
-            }
-            ["plugins", name, "call"] => post(Route::Call(self.slot(name)?)),
-            _ => Err(Problem::NoAdminRoute),
-        }
-    }
-
-    fn slot(&self, name: &str) -> Result<Arc<Slot>, Problem> {
-        self.slots.get(name).ok_or_else(|| Problem::NoPlugin(name.to_owned()))
     }
 
     async fn serve<B: Buf>(
@@ -314,14 +239,6 @@ impl Admin {
             Err(error) => Err(refused(plugin, &error)),
         }
     }
-}
-
-/// A segment of the path that is any text.
-fn decoded(segment: &str) -> Result<String, Problem> {
-    percent_decode_str(segment)
-        .decode_utf8()
-        .map(Into::into)
-        .map_err(|_| Problem::Malformed(format!("`{segment}` in the path is not UTF-8")))
 }
 
 fn not_rolled_back(error: RollbackError) -> Problem {
