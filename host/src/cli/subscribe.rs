@@ -41,7 +41,8 @@ pub struct Args {
     keys: Keys,
 }
 
-/// Runs until a signal, until it has had as many messages as it was to have, or until nobody reads stdout any more. Exit code 0, or an error if it could not start.
+/// Runs until a signal, until it has had as many messages as it was to have, or until nobody reads stdout any more. Exit
+/// code 0, or an error if it could not start.
 ///
 /// # Errors
 /// When signals cannot be listened to, the log cannot be opened, or the socket cannot connect.
