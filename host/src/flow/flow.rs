@@ -1,7 +1,7 @@
 //! A flow: the path of a message from where it comes in, through a stage, to sinks.
 
 use super::message::Message;
-use super::sink::{Arrival, Full, Receipt, Sink};
+use super::sink::{Arrival, OfferError, Receipt, Sink};
 use super::stage::{Processed, Stage};
 use crate::ledger::{Hop, Passage};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl Flow<'_> {
     ///
     /// # Errors
     /// When one of them has no room; those before it have taken it.
-    pub fn offer(&self, message: &Message) -> Result<Vec<Arrival>, Full> {
+    pub fn offer(&self, message: &Message) -> Result<Vec<Arrival>, OfferError> {
         let mut arrivals = Vec::new();
         for sink in self.sinks {
             match sink.offer(message)? {
@@ -49,6 +49,7 @@ mod tests {
     use super::*;
     use crate::flow::Chain;
     use std::sync::Mutex;
+    use std::task::Waker;
 
     fn message(body: &'static str) -> Message {
         Message::of_topic("", Vec::new(), body)
@@ -58,10 +59,18 @@ mod tests {
     struct Kept(Mutex<Vec<Message>>);
 
     impl Sink for Kept {
-        fn offer(&self, message: &Message) -> Result<Receipt, Full> {
+        fn name(&self) -> &str {
+            "kept"
+        }
+
+        fn await_room(&self, _bytes: usize, _waker: &Waker) -> bool {
+            false
+        }
+
+        fn offer(&self, message: &Message) -> Result<Receipt, OfferError> {
             let mut kept = self.0.lock().expect("no panic");
             if kept.len() == 1 {
-                return Err(Full("one is kept".to_owned()));
+                return Err(OfferError::Full("one is kept".to_owned()));
             }
             kept.push(message.clone());
             Ok(Receipt::Pending(Box::pin(async { Ok(()) })))
@@ -75,6 +84,6 @@ mod tests {
         let flow = Flow { hop: &Arc::default(), stage: &Chain::default(), sinks: &sinks };
         assert_eq!(flow.offer(&message("x")).map(|arrivals| arrivals.len()).ok(), Some(2));
         assert_eq!(*second.0.lock().unwrap(), [message("x")]);
-        assert_eq!(flow.offer(&message("y")).err(), Some(Full("one is kept".to_owned())));
+        assert_eq!(flow.offer(&message("y")).err(), Some(OfferError::Full("one is kept".to_owned())));
     }
 }

@@ -5,7 +5,7 @@
 //! [`Room`], so items that were taken and are still being worked on count.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -13,8 +13,6 @@ use std::thread::{self, Thread};
 /// Items from any number of threads to one consumer, first in, first out.
 #[derive(Debug)]
 pub(crate) struct Mailbox<T> {
-    items_max: usize,
-    bytes_max: usize,
     state: Mutex<MailboxState<T>>,
     taken_up: Arc<TakenUp>,
 }
@@ -27,11 +25,23 @@ struct MailboxState<T> {
     closed: bool,
 }
 
-/// How many items wait or are being worked on, and their bytes.
-#[derive(Debug, Default)]
+/// How many items wait or are being worked on, and their bytes, within their bounds.
+#[derive(Debug)]
 struct TakenUp {
+    items_max: usize,
+    bytes_max: usize,
     items: AtomicUsize,
     bytes: AtomicUsize,
+    /// Whether any producer waits for room, so that nobody asks for the lock in vain.
+    is_awaited: AtomicBool,
+    producers: Mutex<Vec<Producer>>,
+}
+
+/// A producer that waits for room for so many bytes.
+#[derive(Debug)]
+struct Producer {
+    bytes: usize,
+    waker: Waker,
 }
 
 /// The room of one item, which is free again when this is dropped.
@@ -57,7 +67,9 @@ impl<T> Mailbox<T> {
     /// A mailbox for so many items, with so many bytes together.
     pub(crate) fn new(items_max: usize, bytes_max: usize) -> Self {
         let state = MailboxState { items: VecDeque::new(), sleeper: None, closed: false };
-        Self { items_max, bytes_max, state: Mutex::new(state), taken_up: Arc::default() }
+        let (items, bytes, is_awaited, producers) = Default::default();
+        let taken_up = Arc::new(TakenUp { items_max, bytes_max, items, bytes, is_awaited, producers });
+        Self { state: Mutex::new(state), taken_up }
     }
 
     /// Puts in an item of so many bytes, without waiting; `make` is called only if there is room for it. An item that
@@ -70,11 +82,10 @@ impl<T> Mailbox<T> {
         if state.closed {
             return Err(PushError::Closed);
         }
-        if self.len() >= self.items_max {
+        if self.len() >= self.taken_up.items_max {
             return Err(PushError::TooManyItems);
         }
-        let others = self.taken_up.bytes.load(Ordering::Relaxed);
-        if others > 0 && others.saturating_add(bytes) > self.bytes_max {
+        if !self.taken_up.has_bytes(bytes) {
             return Err(PushError::TooManyBytes);
         }
         let room = Room::take_up(&self.taken_up, bytes);
@@ -88,6 +99,20 @@ impl<T> Mailbox<T> {
         let mut state = self.lock();
         state.closed = true;
         wake(state);
+        self.taken_up.wake_all();
+    }
+
+    /// For a producer that found no room for so many bytes: has the waker woken once there is room again, and half of
+    /// the places are free, or the mailbox is closed. Returns whether that is so already; then nobody is woken.
+    pub(crate) fn await_room(&self, bytes: usize, waker: &Waker) -> bool {
+        let taken_up = &self.taken_up;
+        taken_up.producers().push(Producer { bytes, waker: waker.clone() });
+        taken_up.is_awaited.store(true, Ordering::SeqCst);
+        let is_over = self.lock().closed || taken_up.has_ample_room(bytes);
+        if is_over {
+            taken_up.producers().retain(|producer| !producer.waker.will_wake(waker));
+        }
+        is_over
     }
 
     /// How many items wait or are being worked on.
@@ -161,8 +186,41 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.taken_up.items.fetch_sub(1, Ordering::Relaxed);
-        self.taken_up.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.taken_up.items.fetch_sub(1, Ordering::SeqCst);
+        self.taken_up.bytes.fetch_sub(self.bytes, Ordering::SeqCst);
+        self.taken_up.wake_if_ample();
+    }
+}
+
+impl TakenUp {
+    fn has_bytes(&self, bytes: usize) -> bool {
+        let others = self.bytes.load(Ordering::SeqCst);
+        others == 0 || others.saturating_add(bytes) <= self.bytes_max
+    }
+
+    /// Whether it is worthwhile to go on putting in: a producer that is woken for each place does little else.
+    fn has_ample_room(&self, bytes: usize) -> bool {
+        self.items.load(Ordering::SeqCst) <= self.items_max / 2 && self.has_bytes(bytes)
+    }
+
+    fn wake_if_ample(&self) {
+        if !self.is_awaited.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut producers = self.producers();
+        let woken: Vec<_> = producers.extract_if(.., |producer| self.has_ample_room(producer.bytes)).collect();
+        self.is_awaited.store(!producers.is_empty(), Ordering::SeqCst);
+        drop(producers);
+        woken.into_iter().for_each(|producer| producer.waker.wake());
+    }
+
+    fn wake_all(&self) {
+        let producers = std::mem::take(&mut *self.producers());
+        producers.into_iter().for_each(|producer| producer.waker.wake());
+    }
+
+    fn producers(&self) -> MutexGuard<'_, Vec<Producer>> {
+        self.producers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -181,6 +239,15 @@ mod tests {
     use std::future::poll_fn;
     use std::sync::mpsc;
     use std::time::Duration;
+
+    /// Counts how often it was woken.
+    struct Rings(AtomicUsize);
+
+    impl Wake for Rings {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 
     fn values<T>(items: VecDeque<(T, Room)>) -> Vec<T> {
         items.into_iter().map(|(item, _)| item).collect()
@@ -218,6 +285,28 @@ mod tests {
     }
 
     #[test]
+    fn a_producer_without_room_is_woken_once_half_of_it_is_free() {
+        let (mailbox, rings) = (Mailbox::new(4, 100), Arc::new(Rings(AtomicUsize::new(0))));
+        let (waker, rung) = (Waker::from(Arc::clone(&rings)), || rings.0.load(Ordering::Relaxed));
+        (0..4).for_each(|number| mailbox.push(20, || number).unwrap());
+        assert!(!mailbox.await_room(20, &waker));
+        let mut taken = take_all(&mailbox);
+        taken.pop_front();
+        assert_eq!(rung(), 0, "a quarter is free");
+        taken.pop_front();
+        assert_eq!(rung(), 1);
+        assert!(mailbox.await_room(60, &waker), "there is room already");
+        assert!(!mailbox.await_room(61, &waker), "but not for so many bytes");
+        taken.pop_front();
+        assert_eq!(rung(), 2);
+        mailbox.push(80, || 4).unwrap();
+        assert!(!mailbox.await_room(1, &waker));
+        mailbox.close();
+        assert_eq!(rung(), 3);
+        assert!(mailbox.await_room(1, &waker), "it has ended");
+    }
+
+    #[test]
     fn a_closed_one_is_taken_to_its_end() {
         let mailbox = Mailbox::new(9, 9);
         let bell = Bell::new().unwrap();
@@ -235,12 +324,6 @@ mod tests {
 
     #[test]
     fn it_rings_once_for_a_consumer_that_sleeps_and_never_for_one_that_is_awake() {
-        struct Rings(AtomicUsize);
-        impl Wake for Rings {
-            fn wake(self: Arc<Self>) {
-                self.0.fetch_add(1, Ordering::Relaxed);
-            }
-        }
         let rings = Arc::new(Rings(AtomicUsize::new(0)));
         let (waker, mailbox) = (Waker::from(Arc::clone(&rings)), Mailbox::new(99, 99));
         let rung = || rings.0.load(Ordering::Relaxed);

@@ -5,6 +5,7 @@ pub(crate) mod bell;
 mod chain;
 #[expect(clippy::module_inception, reason = "it is the word that the folder is about")]
 mod flow;
+mod inlet;
 pub(crate) mod mailbox;
 mod message;
 #[cfg(test)]
@@ -16,8 +17,9 @@ mod surface;
 
 pub use chain::Chain;
 pub use flow::Flow;
+pub use inlet::{Entered, Inlet};
 pub use message::{Frames, Message, Metadata};
-pub use sink::{Arrival, Full, Receipt, Sink};
+pub use sink::{Arrival, OfferError, Receipt, Sink};
 pub use stage::{Failed, Failure, Fault, Output, Outputs, Processed, ServedBy, Stage};
 pub use statistics::{Counted, Described, Family, Kind, Labels, Statistics, Unit};
 pub use surface::{Command, Health, Side, State, Status, Surface};

@@ -3,14 +3,22 @@
 use super::message::Message;
 use crate::ledger::Reason;
 use futures_util::future::BoxFuture;
+use std::task::Waker;
 
 /// Takes messages, as the publisher does. It counts them at its own hop.
 pub trait Sink: Send + Sync {
+    /// Its name, which is unique among the sinks of a host.
+    fn name(&self) -> &str;
+
     /// Takes a message, without waiting.
     ///
     /// # Errors
-    /// When there is no room for it. Then it was neither sent nor counted.
-    fn offer(&self, message: &Message) -> Result<Receipt, Full>;
+    /// When there is no room for it, or it has ended. Then it was neither sent nor counted.
+    fn offer(&self, message: &Message) -> Result<Receipt, OfferError>;
+
+    /// Has the waker woken once there is room for so many bytes, or the sink has ended. Returns whether that is so
+    /// already; then nobody is woken.
+    fn await_room(&self, bytes: usize, waker: &Waker) -> bool;
 }
 
 /// What a sink knows of a message that it took.
@@ -25,7 +33,13 @@ pub enum Receipt {
 /// counts it.
 pub type Arrival = BoxFuture<'static, Result<(), Reason>>;
 
-/// A sink has no room for a message.
+/// Why a sink did not take a message, with a text for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Full(pub String);
+pub enum OfferError {
+    /// There is no room for it now.
+    #[error("{0}")]
+    Full(String),
+    /// It takes nothing any more.
+    #[error("{0}")]
+    Closed(String),
+}

@@ -21,6 +21,8 @@ pub enum Reason {
     EmptySlot,
     /// The plugin returned an error that it calls its own.
     Failed,
+    /// The flow has no room for another message, and its source cannot be slowed.
+    FlowFull,
     /// The client's key was taken off the list of those that are let in.
     KeyRemoved,
     /// As many dead letters as may wait to be written.
@@ -85,6 +87,7 @@ impl Reason {
             Self::DelayTooLong => "delay-too-long",
             Self::EmptySlot => "empty-slot",
             Self::Failed => "failed",
+            Self::FlowFull => "flow-full",
             Self::KeyRemoved => "key-removed",
             Self::LettersFull => "letters-full",
             Self::NoBody => "no-body",

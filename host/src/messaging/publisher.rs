@@ -78,6 +78,7 @@ impl Drop for ClosesWhenDropped {
 /// The handle of the thread that publishes.
 #[derive(Debug)]
 pub struct Publisher {
+    name: &'static str,
     endpoint: String,
     queue: Arc<Queue>,
     statistics: Arc<SocketStatistics>,
@@ -107,7 +108,7 @@ impl Publisher {
             publish_loop.run()
         };
         let (thread, endpoint) = socket::spawn_owner((supervisor, "publisher"), open, run).map_err(failed)?;
-        Ok(Self { endpoint, queue, statistics, hop, thread: Mutex::new(Some(thread)) })
+        Ok(Self { name: settings.name, endpoint, queue, statistics, hop, thread: Mutex::new(Some(thread)) })
     }
 
     /// The endpoint with its real port.

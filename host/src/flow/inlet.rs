@@ -1,0 +1,114 @@
+//! An inlet: the bounded queue by which messages of one socket come into a flow.
+
+use super::mailbox::{Mailbox, PushError, Room};
+use super::message::Message;
+use crate::ledger::{Hop, Passage, Reason};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+/// A message that entered a flow.
+#[derive(Debug)]
+pub struct Entered {
+    /// What came in.
+    pub message: Message,
+    /// Counts it at the flow's hop until it has left the flow.
+    pub passage: Passage,
+    /// Its place in the inlet, which is free again when this is dropped.
+    pub(crate) room: Room,
+}
+
+/// One per source and flow. It is filled by the thread that owns the source, and emptied by the flow.
+#[derive(Debug)]
+pub struct Inlet {
+    source: String,
+    messages: Mailbox<(Message, Passage)>,
+    hop: Arc<Hop>,
+}
+
+impl Inlet {
+    /// From the source of this name to the flow that `hop` counts, for so many messages with so many bytes together.
+    pub fn new(source: &str, hop: Arc<Hop>, messages_max: usize, bytes_max: usize) -> Self {
+        Self { source: source.to_owned(), messages: Mailbox::new(messages_max, bytes_max), hop }
+    }
+
+    /// The name of its source.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Puts a message in and counts it as one that entered the flow, without waiting.
+    ///
+    /// # Errors
+    /// When there is no room, or the flow has ended; gives the message back, which was not counted.
+    pub fn offer(&self, message: Message) -> Result<(), Message> {
+        let (bytes, mut message) = (message.bytes(), Some(message));
+        let entered = self.messages.push(bytes, || (message.take().unwrap_or_default(), self.hop.enter()));
+        match entered {
+            Ok(()) => Ok(()),
+            Err(PushError::Closed | PushError::TooManyItems | PushError::TooManyBytes) => {
+                Err(message.unwrap_or_default())
+            }
+        }
+    }
+
+    /// Counts a message that came in and for which the flow had no room.
+    pub fn refuse(&self) {
+        self.hop.refuse(Reason::FlowFull);
+    }
+
+    /// For its source: has the waker woken once there is room for so many bytes. Returns whether that is so already;
+    /// then nobody is woken.
+    pub fn await_room(&self, bytes: usize, waker: &Waker) -> bool {
+        self.messages.await_room(bytes, waker)
+    }
+
+    /// How many messages wait, or are being processed.
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Whether none does.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes in no more messages. What is in it can still be taken.
+    pub fn close(&self) {
+        self.messages.close();
+    }
+
+    /// For the flow: the next message; none when the inlet is closed and empty.
+    pub(crate) fn poll_take(&self, context: &mut Context<'_>) -> Poll<Option<Entered>> {
+        let taken = self.messages.poll_take(context);
+        taken.map(|taken| taken.map(|((message, passage), room)| Entered { message, passage, room }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_enters_is_counted_and_what_has_no_room_is_given_back() {
+        let hop = Arc::<Hop>::default();
+        let inlet = Inlet::new("ticks", Arc::clone(&hop), 1, 100);
+        let message = |body: &'static str| Message::of_topic("t", Vec::new(), body);
+        assert_eq!(inlet.offer(message("a")), Ok(()));
+        assert_eq!(inlet.offer(message("b")), Err(message("b")));
+        inlet.refuse();
+        let mut context = Context::from_waker(Waker::noop());
+        let Poll::Ready(Some(Entered { message: taken, passage, room })) = inlet.poll_take(&mut context) else {
+            panic!("one is in it")
+        };
+        assert_eq!((taken, inlet.len()), (message("a"), 1));
+        let counts = hop.figures();
+        assert_eq!((counts.entered, counts.in_flight, counts.dropped(Reason::FlowFull)), (2, 1, 1));
+        drop(room);
+        passage.out();
+        assert!(inlet.is_empty() && inlet.poll_take(&mut context).is_pending());
+        inlet.close();
+        assert!(inlet.offer(message("c")).is_err());
+        assert!(matches!(inlet.poll_take(&mut context), Poll::Ready(None)));
+        assert_eq!((hop.figures().out, hop.figures().in_flight), (1, 0));
+    }
+}
