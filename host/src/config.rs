@@ -16,6 +16,7 @@ mod otel;
 mod place;
 mod plugin;
 mod reference;
+mod streams;
 
 pub use address::{Address, Endpoint, check_endpoint};
 pub use bounds::*;
@@ -31,6 +32,7 @@ pub use otel::{CollectorEndpoint, Otel};
 pub use place::Place;
 pub use plugin::{Grant, Instances, Isolation, Plugin};
 pub use reference::{Reference, Version};
+pub use streams::{Flow, OnError, Order, Route, Socket, SocketType};
 
 use limits::{milliseconds, number};
 use serde::{Deserialize, Serialize};
@@ -75,6 +77,12 @@ pub struct Config {
     pub limits: LimitsLayer,
     /// What is said of one plugin: where it comes from, what its instances are, its own bounds and settings.
     pub plugins: BTreeMap<String, Plugin>,
+    /// ZeroMQ sockets beside the two of `[messaging]`, by name.
+    pub sockets: BTreeMap<String, Socket>,
+    /// Flows of messages from sockets, through plugins, to sockets.
+    pub flows: BTreeMap<String, Flow>,
+    /// What is said of routes of the HTTP surface.
+    pub routes: BTreeMap<String, Route>,
 }
 
 /// `[admin]`
