@@ -2,6 +2,7 @@
 //! bell's pipe it does no I/O, and it names neither ZeroMQ, HTTP nor wasmtime.
 
 pub(crate) mod bell;
+pub(crate) mod call_time_estimate;
 mod chain;
 #[expect(clippy::module_inception, reason = "it is the word that the folder is about")]
 mod flow;

@@ -8,7 +8,6 @@
 mod action;
 mod call;
 mod call_queue;
-mod call_time_estimate;
 mod client_shares;
 mod outbox;
 mod reply;

@@ -2,10 +2,10 @@
 //! many requests there may be.
 
 use super::call::{Call, Start, Ticket};
-use super::call_time_estimate::CallTimeEstimate;
 use crate::byte_budget::{ByteBudget, Held};
 use crate::config::Messaging;
 use crate::flow::Message;
+use crate::flow::call_time_estimate::CallTimeEstimate;
 use crate::ledger::Passage;
 use crate::messaging::broker::envelope::Envelope;
 use crate::messaging::socket::{Frames, frames_bytes};

@@ -1,12 +1,12 @@
-//! An estimate of how long the next call of a policy takes, which decides whether it is worth waking another thread.
+//! An estimate of how long the next call of a stage takes, which decides whether it is worth waking another thread.
 
 use std::time::Duration;
 
-/// A call that is expected to be no longer runs on the thread of the broker loop. Waking another thread, and being
-/// woken by it, takes some 20 µs of a client's time.
+/// A call that is expected to be no longer runs where its message came in. Waking another thread, and being
+/// woken by it, takes some 20 µs of a sender's time.
 const SHORT_MAX: Duration = Duration::from_micros(100);
 
-/// The estimate before the first call: the calls of a policy count as short only after some of them were.
+/// The estimate before the first call: the calls of a stage count as short only after some of them were.
 const UNKNOWN: Duration = Duration::from_micros(200);
 
 /// No call counts as longer than this, so that after a long one some dozens of short ones suffice to count as short
@@ -18,20 +18,20 @@ const LONG: Duration = Duration::from_millis(5);
 const WEIGHT: u32 = 16;
 
 /// An exponentially weighted average of how long the last calls took.
-pub(super) struct CallTimeEstimate(Duration);
+pub(crate) struct CallTimeEstimate(Duration);
 
 impl CallTimeEstimate {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(UNKNOWN)
     }
 
     /// Takes note of a call that took so long.
-    pub(super) fn note(&mut self, took: Duration) {
+    pub(crate) fn note(&mut self, took: Duration) {
         self.0 = (self.0 * (WEIGHT - 1) + took.min(LONG)) / WEIGHT;
     }
 
-    /// Whether the next call is so short that it is to run where its request came in.
-    pub(super) fn is_short(&self) -> bool {
+    /// Whether the next call is so short that it is to run where its message came in.
+    pub(crate) fn is_short(&self) -> bool {
         self.0 <= SHORT_MAX
     }
 }
