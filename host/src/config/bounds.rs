@@ -151,6 +151,8 @@ pub const PEER_LOG_LINES_MAX: u64 = 20;
 pub const PEER_LOG_INTERVAL_MS: u64 = 10_000;
 /// How much of a peer's own text, a topic or an identity, a line of the log shows.
 pub const PEER_TEXT_LOG_BYTES_MAX: usize = 100;
+/// Messages that one message may become in a flow or a route of several plugins; more fail the message as `over-output`.
+pub const FLOW_OUTPUTS_MAX: usize = 10_000;
 /// Requests of one client that wait to be read; more wait in the client.
 pub const REQUESTS_PER_CLIENT_MAX: i32 = 1_000;
 /// Peers of a socket whose queues the metrics tell of one by one: those with the longest.

@@ -3,7 +3,8 @@
 use super::mailbox::{Mailbox, PushError, Room};
 use super::message::Message;
 use crate::ledger::{Hop, Passage, Reason};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// A message that entered a flow.
@@ -23,12 +24,17 @@ pub struct Inlet {
     source: String,
     messages: Mailbox<(Message, Passage)>,
     hop: Arc<Hop>,
+    /// Nothing is to come in for now.
+    is_shut: AtomicBool,
+    /// Those who wait for that to end.
+    shut_out: Mutex<Vec<Waker>>,
 }
 
 impl Inlet {
     /// From the source of this name to the flow that `hop` counts, for so many messages with so many bytes together.
     pub fn new(source: &str, hop: Arc<Hop>, messages_max: usize, bytes_max: usize) -> Self {
-        Self { source: source.to_owned(), messages: Mailbox::new(messages_max, bytes_max), hop }
+        let (is_shut, shut_out) = Default::default();
+        Self { source: source.to_owned(), messages: Mailbox::new(messages_max, bytes_max), hop, is_shut, shut_out }
     }
 
     /// The name of its source.
@@ -39,8 +45,11 @@ impl Inlet {
     /// Puts a message in and counts it as one that entered the flow, without waiting.
     ///
     /// # Errors
-    /// When there is no room, or the flow has ended; gives the message back, which was not counted.
+    /// When there is no room, or the flow is paused or has ended; gives the message back, which was not counted.
     pub fn offer(&self, message: Message) -> Result<(), Message> {
+        if self.is_shut.load(Ordering::Relaxed) {
+            return Err(message);
+        }
         let (bytes, mut message) = (message.bytes(), Some(message));
         let entered = self.messages.push(bytes, || (message.take().unwrap_or_default(), self.hop.enter()));
         match entered {
@@ -59,7 +68,26 @@ impl Inlet {
     /// For its source: has the waker woken once there is room for so many bytes. Returns whether that is so already;
     /// then nobody is woken.
     pub fn await_room(&self, bytes: usize, waker: &Waker) -> bool {
+        let mut shut_out = self.shut_out();
+        if self.is_shut.load(Ordering::Relaxed) {
+            shut_out.push(waker.clone());
+            return false;
+        }
+        drop(shut_out);
         self.messages.await_room(bytes, waker)
+    }
+
+    /// For the flow: lets nothing in, or lets messages in again.
+    pub(crate) fn shut(&self, is_shut: bool) {
+        let mut shut_out = self.shut_out();
+        self.is_shut.store(is_shut, Ordering::Relaxed);
+        if !is_shut {
+            shut_out.drain(..).for_each(Waker::wake);
+        }
+    }
+
+    fn shut_out(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.shut_out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many messages wait, or are being processed.
@@ -75,6 +103,7 @@ impl Inlet {
     /// Takes in no more messages. What is in it can still be taken.
     pub fn close(&self) {
         self.messages.close();
+        self.shut(false);
     }
 
     /// For the flow: the next message; none when the inlet is closed and empty.

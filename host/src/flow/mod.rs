@@ -14,6 +14,7 @@ pub(crate) mod simulation;
 mod sink;
 mod stage;
 mod statistics;
+mod stream;
 mod surface;
 
 pub use chain::Chain;
@@ -23,4 +24,5 @@ pub use message::{Frames, Message, Metadata};
 pub use sink::{Arrival, OfferError, Receipt, Sink};
 pub use stage::{Failed, Failure, Fault, Output, Outputs, Processed, ServedBy, Stage};
 pub use statistics::{Counted, Described, Family, Kind, Labels, Statistics, Unit};
+pub use stream::{Executor, FlowParts, FlowSettings, FlowStage, FlowSurface, Lost, LostMessages};
 pub use surface::{Command, Health, Side, State, Status, Surface};

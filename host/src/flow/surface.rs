@@ -50,7 +50,9 @@ pub trait Surface: Send + Sync {
 pub enum Side {
     /// Messages come in by it. Ends first.
     Source,
-    /// Messages go out by it. Ends once all sources have.
+    /// It takes messages from sources to sinks. Ends once all sources have.
+    Flow,
+    /// Messages go out by it. Ends once all flows have.
     Sink,
     /// The operator uses it. Ends last.
     Control,
@@ -58,7 +60,7 @@ pub enum Side {
 
 impl Side {
     /// All sides, in the order in which they end.
-    pub const ALL: [Self; 3] = [Self::Source, Self::Sink, Self::Control];
+    pub const ALL: [Self; 4] = [Self::Source, Self::Flow, Self::Sink, Self::Control];
 }
 
 /// What a surface does with messages.

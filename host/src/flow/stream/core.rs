@@ -1,0 +1,326 @@
+//! The core of a flow: messages in, calls and offers out, in their order and within bounds. It does no I/O, so that a
+//! simulation can drive it.
+
+use super::busy::BusyGate;
+use super::item::{Item, StageCall};
+use super::lanes::Lanes;
+use super::parts::{FlowSettings, FlowStage, Lost};
+use crate::config::{FLOW_OUTPUTS_MAX, OnError};
+use crate::flow::sink::Arrival;
+use crate::flow::{Entered, Failed, Failure, Fault, Message, OfferError, Processed, Receipt, ServedBy, Sink, Stage};
+use crate::ledger::Reason;
+use slab::Slab;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A call to be made; its end is reported by [`FlowCore::call_ended`].
+pub(super) struct Call {
+    pub(super) item: usize,
+    pub(super) index: usize,
+    pub(super) stage: Arc<dyn Stage>,
+    pub(super) message: Message,
+    pub(super) number: u64,
+}
+
+/// Whether all that may leave has left.
+pub(super) enum Delivery {
+    Done,
+    /// A sink has no room for a message of so many bytes.
+    Blocked(Arc<dyn Sink>, usize),
+}
+
+/// The state of one flow.
+pub(super) struct FlowCore {
+    settings: FlowSettings,
+    stages: Vec<FlowStage>,
+    sinks: Vec<Arc<dyn Sink>>,
+    items: Slab<Item>,
+    lanes: Lanes,
+    /// Items with work for a stage, whose call does not run.
+    runnable: VecDeque<usize>,
+    /// Items that are processed and whose turn it is to leave.
+    leaving: VecDeque<usize>,
+    /// Items that left by sinks which confirm it later.
+    arriving: Vec<usize>,
+    bytes: usize,
+    gate: BusyGate,
+    /// Why it stands still until it is resumed.
+    stopped: Option<String>,
+    lost: VecDeque<Lost>,
+}
+
+impl FlowCore {
+    pub(super) fn new(settings: FlowSettings, stages: Vec<FlowStage>, sinks: Vec<Arc<dyn Sink>>) -> Self {
+        let (items, runnable, leaving, arriving, bytes, stopped, lost) = Default::default();
+        let lanes = Lanes::new(settings.order);
+        let gate = BusyGate::new();
+        Self { settings, stages, sinks, items, lanes, runnable, leaving, arriving, bytes, gate, stopped, lost }
+    }
+
+    /// Whether it has room for one more message.
+    pub(super) fn has_room(&self) -> bool {
+        self.items.len() < self.settings.in_flight_max
+            && self.bytes < self.settings.in_flight_bytes_max
+            && self.stopped.is_none()
+    }
+
+    /// How many messages are in it.
+    pub(super) fn in_flight(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Takes in a message.
+    pub(super) fn receive(&mut self, entered: Entered) {
+        let key = self.lanes.key_of(&entered.message);
+        let item = Item::new(entered, key, self.stages.len());
+        self.bytes += item.bytes;
+        let id = self.items.insert(item);
+        let item = &self.items[id];
+        self.lanes.enter(id, &item.key);
+        match item.verdict {
+            Some(_) => self.processed(id),
+            None => self.runnable.push_back(id),
+        }
+    }
+
+    /// The next call to be made, if any may.
+    pub(super) fn next_call(&mut self, now: Instant) -> Option<Call> {
+        if self.stopped.is_some() || self.gate.is_closed(now) {
+            return None;
+        }
+        let id = self.runnable.pop_front()?;
+        let item = &mut self.items[id];
+        let (index, message) = item.work.pop()?;
+        let FlowStage { stage, hop } = &self.stages[index];
+        let call = item.call.get_or_insert_with(|| {
+            let (passage, number) = hop.enter_numbered();
+            StageCall { passage, number, bytes: message.bytes() }
+        });
+        Some(Call { item: id, index, stage: Arc::clone(stage), message, number: call.number })
+    }
+
+    /// A call has ended, of the stage with this index.
+    pub(super) fn call_ended(&mut self, id: usize, index: usize, processed: Processed, now: Instant) {
+        let item = &mut self.items[id];
+        let Processed { by, result } = processed;
+        match result {
+            Ok(outputs) => {
+                item.meet(by);
+                self.gate.open();
+                let bytes = item.call.take().map_or(0, |call| {
+                    call.passage.out();
+                    call.bytes
+                });
+                self.go_on(id, (index, bytes), outputs.into_iter().map(|output| output.message));
+            }
+            Err(Failed { failure, input }) if failure.fault == Fault::Busy => {
+                let name = || format!("{}: {}", self.stages[index].stage.name(), failure.detail);
+                self.gate.close(now, name);
+                item.work.push((index, input));
+                self.runnable.push_front(id);
+            }
+            Err(Failed { failure, input }) => {
+                item.meet(by.clone());
+                self.gate.open();
+                let number = item.call.take().map_or(0, |call| {
+                    call.passage.dropped(failure.reason);
+                    call.number
+                });
+                let stage = self.stages[index].stage.name();
+                match self.settings.on_error {
+                    OnError::Pass => self.go_on(id, (index, input.bytes()), std::iter::once(input)),
+                    OnError::Stop => {
+                        self.stopped = Some(format!("{stage}: {}", failure.detail));
+                        item.work.push((index, input));
+                        self.runnable.push_front(id);
+                    }
+                    OnError::DeadLetter | OnError::Drop => {
+                        let stage = stage.to_owned();
+                        self.fail(id, stage, number, by, failure, input);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a stage, the one with this index, made of a message of so many bytes goes into the next one, or out.
+    fn go_on(
+        &mut self,
+        id: usize,
+        (index, consumed): (usize, usize),
+        messages: impl DoubleEndedIterator<Item = Message>,
+    ) {
+        let (item, mut made) = (&mut self.items[id], 0);
+        let messages = messages.inspect(|message| made += message.bytes());
+        if index + 1 < self.stages.len() {
+            item.work.extend(messages.rev().map(|message| (index + 1, message)));
+        } else {
+            item.outputs.extend(messages);
+        }
+        self.bytes = self.bytes - consumed + made;
+        item.bytes = item.bytes - consumed + made;
+        // What one call returns is bounded by its plugin; it is a chain of them that multiplies.
+        let is_too_much = item.messages() > FLOW_OUTPUTS_MAX || item.bytes > self.settings.in_flight_bytes_max;
+        if is_too_much && let Some(original) = item.original.take() {
+            let failure = too_much(item.messages(), item.bytes, self.settings.in_flight_bytes_max);
+            let (stage, by) = (self.stages[index].stage.name().to_owned(), item.met.last().cloned());
+            self.fail(id, stage, 0, by, failure, original);
+        } else if item.work.is_empty() {
+            item.verdict = Some(Ok(()));
+            self.processed(id);
+        } else {
+            // Those that were begun first are ended first.
+            self.runnable.push_front(id);
+        }
+    }
+
+    /// Nothing of an item goes out.
+    fn fail(
+        &mut self,
+        id: usize,
+        stage: String,
+        number: u64,
+        by: Option<Arc<ServedBy>>,
+        failure: Failure,
+        input: Message,
+    ) {
+        let item = &mut self.items[id];
+        item.verdict = Some(Err(failure.reason));
+        item.work.clear();
+        item.outputs.clear();
+        self.bytes -= std::mem::take(&mut item.bytes);
+        if self.settings.on_error == OnError::DeadLetter {
+            let original = item.original.take().filter(|original| *original != input);
+            let (flow, met) = (self.settings.name.clone(), item.met.to_vec());
+            self.lost.push_back(Lost { flow, stage, number, met, by, failure, input, original });
+        }
+        self.processed(id);
+    }
+
+    /// No stage has to see an item any more; it leaves if it is its turn.
+    fn processed(&mut self, id: usize) {
+        if self.lanes.is_first(id, &self.items[id].key) {
+            self.leaving.push_back(id);
+        }
+    }
+
+    /// Offers what may leave to the sinks.
+    pub(super) fn deliver(&mut self) -> Delivery {
+        while let Some(&id) = self.leaving.front() {
+            let item = &mut self.items[id];
+            while let Some(message) = item.outputs.front() {
+                let Some(sink) = self.sinks.get(item.sinks_done) else {
+                    item.outputs.pop_front();
+                    item.sinks_done = 0;
+                    continue;
+                };
+                match sink.offer(message) {
+                    Ok(Receipt::Placed) => item.sinks_done += 1,
+                    Ok(Receipt::Pending(arrival)) => {
+                        item.arrivals.push(arrival);
+                        item.sinks_done += 1;
+                    }
+                    Err(OfferError::Full(_)) => return Delivery::Blocked(Arc::clone(sink), message.bytes()),
+                    Err(OfferError::Closed(_)) => {
+                        item.verdict = Some(Err(Reason::Abandoned));
+                        item.outputs.clear();
+                    }
+                }
+            }
+            self.leaving.pop_front();
+            self.leave(id);
+        }
+        Delivery::Done
+    }
+
+    /// An item was offered to all sinks, and makes way for the next of its lane.
+    fn leave(&mut self, id: usize) {
+        let item = &mut self.items[id];
+        let next = self.lanes.leave(&item.key);
+        self.bytes -= std::mem::take(&mut item.bytes);
+        if item.arrivals.is_empty() {
+            self.settle(id);
+        } else {
+            self.arriving.push(id);
+        }
+        if let Some(next) = next.filter(|next| self.items[*next].verdict.is_some()) {
+            self.leaving.push_back(next);
+        }
+    }
+
+    /// Counts the end of an item.
+    fn settle(&mut self, id: usize) {
+        let item = self.items.remove(id);
+        match item.verdict {
+            Some(Ok(())) => item.passage.out(),
+            Some(Err(reason)) => item.passage.dropped(reason),
+            None => {}
+        }
+    }
+
+    /// The items that left by sinks which confirm it later, with what they wait for. Their end is reported by
+    /// [`Self::arrived`].
+    pub(super) fn take_arriving(&mut self) -> Vec<(usize, Vec<Arrival>)> {
+        let ids = std::mem::take(&mut self.arriving).into_iter();
+        ids.map(|id| (id, std::mem::take(&mut self.items[id].arrivals))).collect()
+    }
+
+    /// What an item has become has arrived, or not.
+    pub(super) fn arrived(&mut self, id: usize, result: Result<(), Reason>) {
+        self.items[id].verdict = Some(result);
+        self.settle(id);
+    }
+
+    /// A message that it failed at.
+    pub(super) fn next_lost(&mut self) -> Option<Lost> {
+        self.lost.pop_front()
+    }
+
+    /// When it is to be looked at again, if nothing happens before.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.gate.due().filter(|_| !self.runnable.is_empty() && self.stopped.is_none())
+    }
+
+    /// Goes on with the message that it stopped at.
+    pub(super) fn resume(&mut self) {
+        self.stopped = None;
+    }
+
+    /// Why it stands still until it is resumed.
+    pub(super) fn stopped(&self) -> Option<&str> {
+        self.stopped.as_deref()
+    }
+
+    /// Since when no call gets through, and why.
+    pub(super) fn busy(&self) -> Option<&(Instant, String)> {
+        self.gate.busy()
+    }
+}
+
+fn too_much(messages: usize, bytes: usize, bytes_max: usize) -> Failure {
+    let detail = format!(
+        "one message became {messages} of {bytes} bytes; there may be {FLOW_OUTPUTS_MAX}, with in_flight_bytes_max \
+         {bytes_max} bytes together"
+    );
+    Failure {
+        reason: Reason::OverOutput,
+        fault: Fault::Stage,
+        public_detail: detail.clone(),
+        detail,
+        retry_after: None,
+    }
+}
+
+#[cfg(test)]
+impl FlowCore {
+    /// That what it says of itself is so.
+    pub(super) fn check(&self) {
+        let bytes: usize = self.items.iter().map(|(_, item)| item.bytes).sum();
+        assert_eq!(self.bytes, bytes);
+        for (id, item) in &self.items {
+            let waits = self.runnable.contains(&id) || self.leaving.contains(&id);
+            assert_eq!(self.runnable.contains(&id), !item.work.is_empty() && item.verdict.is_none() && waits);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! One message on its way through a flow, with all that is made of it.
+
+use crate::flow::sink::Arrival;
+use crate::flow::{Entered, Message, ServedBy};
+use crate::ledger::{Passage, Reason};
+use bytes::Bytes;
+use smallvec::SmallVec;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A message that is in a flow.
+pub(super) struct Item {
+    /// Its place in the order.
+    pub(super) key: Bytes,
+    /// The message as it came in, where a later stage gets another one.
+    pub(super) original: Option<Message>,
+    /// What still has to go through stages, each with the index of its next one. The last goes first.
+    pub(super) work: Vec<(usize, Message)>,
+    /// The call that runs, or is to be tried again.
+    pub(super) call: Option<StageCall>,
+    /// What came out of the last stage, and has not been offered to all sinks.
+    pub(super) outputs: VecDeque<Message>,
+    /// How many sinks have taken the first of the outputs.
+    pub(super) sinks_done: usize,
+    /// What sinks have taken and not yet confirmed.
+    pub(super) arrivals: Vec<Arrival>,
+    /// The bytes of all that is in `work`, in the call, and in `outputs`.
+    pub(super) bytes: usize,
+    /// The plugins that it has met.
+    pub(super) met: SmallVec<[Arc<ServedBy>; 2]>,
+    /// How it ended in the stages, once it has.
+    pub(super) verdict: Option<Result<(), Reason>>,
+    pub(super) passage: Passage,
+    /// Keeps its place in the inlet.
+    _entered: crate::flow::mailbox::Room,
+}
+
+/// A call of a stage.
+pub(super) struct StageCall {
+    /// Counts it at the hop of the stage.
+    pub(super) passage: Passage,
+    /// Its number there.
+    pub(super) number: u64,
+    /// The bytes of its input.
+    pub(super) bytes: usize,
+}
+
+impl Item {
+    /// A message that has entered a flow of so many stages.
+    pub(super) fn new(Entered { message, passage, room }: Entered, key: Bytes, stages: usize) -> Self {
+        let (original, bytes) = ((stages > 1).then(|| message.clone()), message.bytes());
+        let (mut work, mut outputs) = (Vec::new(), VecDeque::new());
+        let verdict = match stages {
+            0 => {
+                outputs.push_back(message);
+                Some(Ok(()))
+            }
+            _ => {
+                work.push((0, message));
+                None
+            }
+        };
+        let (call, sinks_done, arrivals, met) = Default::default();
+        Self { key, original, work, call, outputs, sinks_done, arrivals, bytes, met, verdict, passage, _entered: room }
+    }
+
+    /// Takes note of who processed it.
+    pub(super) fn meet(&mut self, by: Option<Arc<ServedBy>>) {
+        if let Some(by) = by
+            && self.met.last().is_none_or(|last| !Arc::ptr_eq(last, &by) && **last != *by)
+        {
+            self.met.push(by);
+        }
+    }
+
+    /// How many messages it has become.
+    pub(super) fn messages(&self) -> usize {
+        self.work.len() + self.outputs.len()
+    }
+}

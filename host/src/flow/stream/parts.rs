@@ -1,0 +1,86 @@
+//! What a flow is made of, and what it hands to others.
+
+use crate::config::{OnError, Order};
+use crate::flow::{Failure, Inlet, Message, ServedBy, Sink, Stage};
+use crate::ledger::Hop;
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// All that a flow is made of.
+pub struct FlowParts {
+    /// Its name, order and bounds.
+    pub settings: FlowSettings,
+    /// Its hop, which the inlets count at.
+    pub hop: Arc<Hop>,
+    /// Where messages come in.
+    pub inlets: Vec<Arc<Inlet>>,
+    /// What each goes through, in order.
+    pub stages: Vec<FlowStage>,
+    /// Where each goes to.
+    pub sinks: Vec<Arc<dyn Sink>>,
+    /// Takes those that a stage fails at.
+    pub lost: Arc<dyn LostMessages>,
+    /// Runs calls that take long.
+    pub executor: Arc<dyn Executor>,
+}
+
+/// What the configuration says of a flow.
+#[derive(Clone, Debug)]
+pub struct FlowSettings {
+    /// Its name.
+    pub name: String,
+    /// In which order messages leave.
+    pub order: Order,
+    /// What becomes of a message that a stage fails at.
+    pub on_error: OnError,
+    /// Messages that are processed at the same time, or wait to leave.
+    pub in_flight_max: usize,
+    /// Their bytes together, those of what is made of them included.
+    pub in_flight_bytes_max: usize,
+}
+
+/// A stage of a flow, with the hop that counts its calls.
+#[derive(Clone)]
+pub struct FlowStage {
+    /// What processes messages.
+    pub stage: Arc<dyn Stage>,
+    /// Its calls in this flow.
+    pub hop: Arc<Hop>,
+}
+
+/// A message that a flow failed at.
+#[derive(Debug)]
+pub struct Lost {
+    /// The flow's name.
+    pub flow: String,
+    /// The name of the stage that failed.
+    pub stage: String,
+    /// The number of the call that failed at the hop of the stage.
+    pub number: u64,
+    /// The plugins that the message met, in order; the last one failed, if it was reached.
+    pub met: Vec<Arc<ServedBy>>,
+    /// What failed it; none if no plugin was reached.
+    pub by: Option<Arc<ServedBy>>,
+    /// Why.
+    pub failure: Failure,
+    /// What the stage got.
+    pub input: Message,
+    /// What the flow got, if that was another message.
+    pub original: Option<Message>,
+}
+
+/// Takes what flows fail at.
+pub trait LostMessages: Send + Sync {
+    /// Takes a message, without waiting.
+    fn write(&self, lost: Lost);
+}
+
+/// Runs what a flow has running beside its own task.
+pub trait Executor: Send + Sync {
+    /// Runs a future to its end.
+    fn spawn(&self, task: BoxFuture<'static, ()>);
+
+    /// Completes after so long.
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()>;
+}
