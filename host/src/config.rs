@@ -223,6 +223,11 @@ impl Config {
     }
 }
 
+/// What the PUB socket of `[messaging]` is called.
+pub const PUBLISH: &str = "publish";
+/// What the ROUTER socket of `[messaging]` is called.
+pub const FRONTEND: &str = "frontend";
+
 /// Whether a plugin may have this name, which is its route: `[a-z0-9][a-z0-9_-]*`.
 pub fn check_name(name: &str) -> Result<(), String> {
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();

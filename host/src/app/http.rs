@@ -103,7 +103,7 @@ pub(super) async fn add_admin(builder: &mut Builder, guard: Option<Guard>) -> Re
             checks: std::mem::take(&mut builder.checks),
             observed: Observed {
                 ledger: builder.ledger.clone(),
-                surfaces: builder.surfaces.all(),
+                surfaces: builder.surfaces.registry(),
                 others: std::mem::take(&mut builder.counts),
             },
             drain: Arc::clone(&builder.drain),

@@ -2,7 +2,7 @@
 
 use super::builder::Builder;
 use super::{StartError, could_not_start, plugins};
-use crate::config::{self, Config};
+use crate::config::{self, Config, FRONTEND, PUBLISH};
 use crate::flow::{Sink, Surface};
 use crate::http::admin::Check;
 use crate::messaging::broker::BrokerSurface;
@@ -12,9 +12,6 @@ use crate::messaging::socket::ipc::{IpcAccess, group_number};
 use crate::messaging::{Broker, Publisher, Reservation, broker, publisher};
 use crate::plugin::{PluginStage, ReplyPolicy, Slot, Source};
 use std::sync::Arc;
-
-const PUBLISH: &str = "publish";
-const FRONTEND: &str = "frontend";
 
 /// Binds the PUB socket, if it has an endpoint, as a sink of all that comes in.
 pub(super) fn add_publisher(builder: &mut Builder) -> Result<(), StartError> {

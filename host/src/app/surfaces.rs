@@ -1,6 +1,6 @@
 //! The list of a host's surfaces: their lines at the start, and their orderly end.
 
-use crate::flow::{Side, Surface};
+use crate::flow::{self, Side, Surface};
 use crate::system::output::try_print;
 use futures_util::future::join_all;
 use std::sync::Arc;
@@ -11,25 +11,42 @@ pub(super) const FLUSH_MIN: Duration = Duration::from_millis(500);
 
 /// In the order of their lines at the start.
 #[derive(Default)]
-pub(super) struct Surfaces(Vec<(&'static str, Option<Arc<dyn Surface>>)>);
+pub(super) struct Surfaces {
+    running: flow::Surfaces,
+    /// Those that the configuration could have and does not, with how many lines stand before theirs.
+    absent: Vec<(usize, &'static str)>,
+}
 
 impl Surfaces {
     /// Adds the surface that the configuration has under a name, or says that it has none.
     pub(super) fn add(&mut self, name: &'static str, surface: Option<Arc<impl Surface + 'static>>) {
-        self.0.push((name, surface.map(|surface| surface as Arc<dyn Surface>)));
+        match surface {
+            Some(surface) => self.running.add(surface),
+            None => self.absent.push((self.running.all().len(), name)),
+        }
     }
 
     /// Those that there are.
     pub(super) fn all(&self) -> Vec<Arc<dyn Surface>> {
-        self.0.iter().filter_map(|(_, surface)| surface.clone()).collect()
+        self.running.all()
+    }
+
+    /// Those that there are, to which others may come while the host runs.
+    pub(super) fn registry(&self) -> flow::Surfaces {
+        self.running.clone()
     }
 
     /// One line per surface, one per route below the public HTTP surface, then `ready`.
     pub(super) fn announce(&self, routes: &[String]) {
-        let endpoint = |surface: &Option<Arc<dyn Surface>>| {
-            surface.as_ref().map_or("none".to_owned(), |surface| surface.endpoint())
+        let line = |surface: &Arc<dyn Surface>| match surface.side() {
+            Side::Flow => format!("flow {} {}\n", surface.name(), surface.endpoint()),
+            Side::Source | Side::Sink | Side::Control => format!("{} {}\n", surface.name(), surface.endpoint()),
         };
-        let lines: String = self.0.iter().map(|(name, surface)| format!("{name} {}\n", endpoint(surface))).collect();
+        let mut lines: Vec<_> = self.all().iter().map(line).collect();
+        for (before, name) in self.absent.iter().rev() {
+            lines.insert(*before, format!("{name} none\n"));
+        }
+        let lines = lines.concat();
         let routes: String = routes.iter().map(|route| format!("route {route}\n")).collect();
         // Whoever started the host may have closed its output; that is no reason not to serve.
         let _ = try_print(lines + &routes + "ready\n");

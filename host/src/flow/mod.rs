@@ -16,6 +16,7 @@ mod stage;
 mod statistics;
 mod stream;
 mod surface;
+mod surfaces;
 
 pub use chain::Chain;
 pub use flow::Flow;
@@ -26,3 +27,4 @@ pub use stage::{Failed, Failure, Fault, Output, Outputs, Processed, ServedBy, St
 pub use statistics::{Counted, Described, Family, Kind, Labels, Statistics, Unit};
 pub use stream::{Executor, FlowParts, FlowSettings, FlowStage, FlowSurface, Lost, LostMessages};
 pub use surface::{Command, Health, Side, State, Status, Surface};
+pub use surfaces::Surfaces;

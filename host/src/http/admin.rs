@@ -28,7 +28,7 @@ use super::server::body::{self, InFlight, InFlightBudget};
 use super::server::head::Head;
 use super::server::middleware::Routes;
 use crate::config::{ADMIN_BODY_MS_MAX, ADMIN_CALL_BYTES_MAX, ADMIN_CALLS_BYTES_MAX, ADMIN_UPLOADS_MAX};
-use crate::flow::{ServedBy, Surface};
+use crate::flow::{ServedBy, Surfaces};
 use crate::ledger::{Ledger, Report, Snapshots};
 use crate::plugin::{CallNumber, Cause, LoadError, Loaded, PutError, RollbackError, Slot, Slots, UnloadError};
 use bytes::Buf;
@@ -58,7 +58,7 @@ pub struct Admin {
     snapshots: Snapshots,
     letters: Arc<Letters>,
     metrics: Arc<Metrics>,
-    surfaces: Vec<Arc<dyn Surface>>,
+    surfaces: Surfaces,
     drain: Arc<Notify>,
     uploads: Arc<Semaphore>,
     calls: AtomicU64,

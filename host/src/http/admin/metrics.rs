@@ -13,7 +13,7 @@ mod text;
 pub use surfaces::Counts;
 
 use super::{accept, with_type};
-use crate::flow::Surface;
+use crate::flow::Surfaces;
 use crate::http::problem::Problem;
 use crate::ledger::Ledger;
 use crate::plugin::Slots;
@@ -34,7 +34,7 @@ pub struct Observed {
     /// What came in at each hop, and what became of it.
     pub ledger: Ledger,
     /// All surfaces.
-    pub surfaces: Vec<Arc<dyn Surface>>,
+    pub surfaces: Surfaces,
     /// What else counts for itself.
     pub others: Vec<Counts>,
 }

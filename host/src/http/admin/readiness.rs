@@ -2,7 +2,7 @@
 
 use super::{JSON, TEXT, accept, with_type};
 use crate::config::READINESS_LOOK_MS;
-use crate::flow::Surface;
+use crate::flow::Surfaces;
 use crate::plugin::{Slot, Slots};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub struct Check {
 pub struct Readiness {
     draining: Arc<AtomicBool>,
     slots: Arc<Slots>,
-    surfaces: Vec<Arc<dyn Surface>>,
+    surfaces: Surfaces,
     checks: Vec<Check>,
     /// By name. As many as there are things to look at.
     since: Mutex<BTreeMap<String, (Standing, jiff::Timestamp)>>,
@@ -64,12 +64,7 @@ const WHOLE: &str = "";
 
 impl Readiness {
     /// Of these, from now on.
-    pub(super) fn new(
-        draining: Arc<AtomicBool>,
-        slots: Arc<Slots>,
-        surfaces: Vec<Arc<dyn Surface>>,
-        checks: Vec<Check>,
-    ) -> Self {
+    pub(super) fn new(draining: Arc<AtomicBool>, slots: Arc<Slots>, surfaces: Surfaces, checks: Vec<Check>) -> Self {
         let readiness = Self { draining, slots, surfaces, checks, since: Mutex::default() };
         readiness.look();
         readiness
@@ -102,7 +97,7 @@ impl Readiness {
         let draining = self.draining.load(Ordering::Relaxed).then(|| "draining".to_owned());
         let mut found = vec![failing("drain", draining)];
         found.extend(self.checks.iter().map(|check| failing(check.name, (check.look)())));
-        found.extend(self.surfaces.iter().map(|surface| failing(surface.name(), surface.health().obstacle)));
+        found.extend(self.surfaces.all().iter().map(|surface| failing(surface.name(), surface.health().obstacle)));
         found.extend(
             self.slots
                 .all()

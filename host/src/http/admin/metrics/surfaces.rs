@@ -1,31 +1,30 @@
 //! The surfaces at a scrape, and whatever else counts for itself.
 
 use super::series::{counters, gauges};
-use crate::flow::{Kind, Statistics, Surface, Unit};
+use crate::flow::{Kind, Statistics, Surfaces, Unit};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry;
 use std::fmt;
-use std::sync::Arc;
 
 /// Adds what a part of the host counts that is no surface.
 pub type Counts = Box<dyn Fn(&mut Statistics) + Send + Sync>;
 
 pub(super) struct SurfaceMetrics {
-    pub(super) surfaces: Vec<Arc<dyn Surface>>,
+    pub(super) surfaces: Surfaces,
     pub(super) others: Vec<Counts>,
 }
 
 impl fmt::Debug for SurfaceMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.surfaces.iter().map(|surface| surface.name().to_owned())).finish()
+        f.debug_list().entries(self.surfaces.all().iter().map(|surface| surface.name().to_owned())).finish()
     }
 }
 
 impl Collector for SurfaceMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let mut statistics = Statistics::default();
-        self.surfaces.iter().for_each(|surface| surface.statistics(&mut statistics));
+        self.surfaces.all().iter().for_each(|surface| surface.statistics(&mut statistics));
         self.others.iter().for_each(|add| add(&mut statistics));
         for family in statistics.into_families() {
             let (name, unit, says) = family.described;
@@ -57,7 +56,7 @@ mod tests {
         };
         let mut registry = Registry::default();
         let others = vec![socket("publish", 7), socket("frontend", 3)];
-        registry.register_collector(Box::new(SurfaceMetrics { surfaces: Vec::new(), others }));
+        registry.register_collector(Box::new(SurfaceMetrics { surfaces: Surfaces::default(), others }));
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         for line in [

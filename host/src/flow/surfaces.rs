@@ -1,0 +1,25 @@
+//! All surfaces of a host, as they come and go while it runs.
+
+use super::surface::Surface;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// The list, which all that hold a clone of it share.
+#[derive(Clone, Default)]
+pub struct Surfaces(Arc<RwLock<Vec<Arc<dyn Surface>>>>);
+
+impl Surfaces {
+    /// Adds one behind the others; its name is no other's.
+    pub fn add(&self, surface: Arc<dyn Surface>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).push(surface);
+    }
+
+    /// Takes one off the list, by its name.
+    pub fn remove(&self, name: &str) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|surface| surface.name() != name);
+    }
+
+    /// All there are now.
+    pub fn all(&self) -> Vec<Arc<dyn Surface>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
