@@ -5,7 +5,8 @@ mod imports;
 use crate::harness::root;
 use std::path::{Path, PathBuf};
 
-fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) {
+/// The Rust files below a directory.
+pub fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {

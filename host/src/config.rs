@@ -2,12 +2,10 @@
 
 mod address;
 mod bounds;
-mod curve;
 mod dead_letters;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod http;
-mod ipc;
 mod limits;
 mod log;
 mod messaging;
@@ -20,13 +18,11 @@ mod streams;
 
 pub use address::{Address, Endpoint, check_endpoint};
 pub use bounds::*;
-pub use curve::Curve;
 pub use dead_letters::DeadLetters;
 pub use http::{Http, Network};
-pub use ipc::IpcMode;
 pub use limits::{Limits, LimitsLayer, timeout};
 pub use log::{Log, LogFormat};
-pub use messaging::{Broker, EnvelopeKind, Messaging, OnFull, Publisher};
+pub use messaging::{Broker, Curve, EnvelopeKind, IpcMode, Messaging, OnFull, Publisher};
 pub use oci::Oci;
 pub use otel::{CollectorEndpoint, Otel};
 pub use place::Place;

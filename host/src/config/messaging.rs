@@ -1,7 +1,12 @@
 //! The ZeroMQ sockets: where they bind, their bounds, and what becomes of what a peer has no room for.
 
+mod curve;
+mod ipc;
+
+pub use curve::Curve;
+pub use ipc::IpcMode;
+
 use super::address::Endpoint;
-use super::ipc::IpcMode;
 use super::limits::{milliseconds, number};
 use serde::{Deserialize, Serialize};
 

@@ -2,6 +2,7 @@
 
 use super::source;
 use crate::harness::root;
+use crate::structure::rust_files;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use syn::parse::{Parse, ParseStream};
@@ -68,12 +69,11 @@ fn inner(ty: &Type) -> &Type {
 impl Sources {
     fn read() -> Self {
         let mut sources = Self::default();
-        let mut files = vec!["config.rs".to_owned()];
-        for entry in std::fs::read_dir(root().join("host/src/config")).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            files.extend(name.ends_with(".rs").then(|| format!("config/{name}")));
-        }
-        for item in files.iter().flat_map(|file| source::file(file).items) {
+        let source = root().join("host/src");
+        let mut files = vec![source.join("config.rs")];
+        rust_files(&source.join("config"), &mut files);
+        let files = files.iter().map(|file| file.strip_prefix(&source).expect("it is below").display().to_string());
+        for item in files.flat_map(|file| source::file(&file).items) {
             match item {
                 Item::Struct(item) => {
                     let keys = item.fields.iter().filter_map(|field| {

@@ -1,0 +1,58 @@
+//! A flow: where its messages come from, what they go through, and where they go.
+
+use crate::config::limits::number;
+use serde::{Deserialize, Serialize};
+
+/// `[flows.NAME]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flow {
+    /// The sockets that its messages come from.
+    pub from: Vec<String>,
+    /// The plugins that each message goes through, in order.
+    #[serde(default)]
+    pub through: Vec<String>,
+    /// The sockets that each message goes to; each of them gets all.
+    pub to: Vec<String>,
+    /// In which order messages leave.
+    #[serde(default)]
+    pub order: Order,
+    /// Messages that are processed at the same time, or wait to leave.
+    #[serde(default = "in_flight_max", deserialize_with = "number::<_, _, 1, 100_000>")]
+    pub in_flight_max: usize,
+    /// What becomes of a message that a plugin fails at.
+    #[serde(default)]
+    pub on_error: OnError,
+}
+
+fn in_flight_max() -> usize {
+    64
+}
+
+/// In which order the messages of a flow leave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// In which they came.
+    #[default]
+    Strict,
+    /// In which those with the same first frame came.
+    Key,
+    /// In which they are done.
+    None,
+}
+
+/// What becomes of a message of a flow that a plugin fails at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnError {
+    /// It is dropped, and written to the dead letters.
+    #[default]
+    DeadLetter,
+    /// It is dropped.
+    Drop,
+    /// It goes on as it was before that plugin.
+    Pass,
+    /// It stays, and the flow pauses; resumed, it tries again.
+    Stop,
+}

@@ -1,0 +1,71 @@
+//! A ZeroMQ socket by name: its type, where it binds and connects, and its bounds.
+
+use crate::config::OnFull;
+use crate::config::address::Endpoint;
+use crate::config::limits::between;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// `[sockets.NAME]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Socket {
+    /// Its type, of which SUB, PULL and PAIR read, and PUB, PUSH and PAIR write.
+    #[serde(rename = "type")]
+    pub kind: SocketType,
+    /// Where it binds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bind: Vec<Endpoint>,
+    /// Where it connects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub connect: Vec<Endpoint>,
+    /// The prefixes of topics that a SUB subscribes to; everything if it has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subscribe: Vec<String>,
+    /// Whether peers need a key on the host's list to connect where it binds; as for the other sockets if it is not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curve: Option<bool>,
+    /// A file with the public key of the peers that it connects to, which it trusts alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_key: Option<PathBuf>,
+    /// The frame, from 0, in which a publisher numbers its messages, as eight bytes, big-endian: gaps are counted.
+    #[serde(default, deserialize_with = "between::<_, _, 0, 65_535>", skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<usize>,
+    /// What becomes of a message for which there is no room: of one that a SUB has read and a flow has no room for, and of one
+    /// that a peer does not take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_full: Option<OnFull>,
+    /// Messages in its queue and in those of its peers, if not `messaging.queue_messages_max`.
+    #[serde(default, deserialize_with = "between::<_, _, 1, 10_000_000>", skip_serializing_if = "Option::is_none")]
+    pub queue_messages_max: Option<usize>,
+    /// Bytes in its queue, if not `messaging.queue_bytes_max`.
+    #[serde(
+        default,
+        deserialize_with = "between::<_, _, 1, 1_099_511_627_776>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub queue_bytes_max: Option<usize>,
+    /// Bytes in the queue of each peer, if not `messaging.peer_queue_bytes_max`.
+    #[serde(
+        default,
+        deserialize_with = "between::<_, _, 1, 1_099_511_627_776>",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub peer_queue_bytes_max: Option<usize>,
+}
+
+/// The type of a ZeroMQ socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SocketType {
+    /// Reads what publishers publish.
+    Sub,
+    /// Reads what is pushed to it.
+    Pull,
+    /// Reads from and writes to one peer.
+    Pair,
+    /// Publishes to all subscribers.
+    Pub,
+    /// Pushes each message to one of its peers, in turn.
+    Push,
+}
