@@ -33,6 +33,7 @@ mod envelopes;
 #[cfg(target_os = "linux")]
 mod environment;
 mod examples;
+mod flow_configuration;
 mod half_closed;
 mod handshakes;
 mod heads;

@@ -123,6 +123,7 @@ impl App {
         named: Vec<Source>,
         lines_lost: impl Fn() -> [(&'static str, u64); 2] + Send + Sync + 'static,
     ) -> Result<impl FnOnce(Signals) -> Self, StartError> {
+        sockets::warn_of_unused(&config);
         let supervisor = Supervisor::default();
         let guard = |address| Guard::new(address, config.admin.token_file.as_deref());
         let guard = config.admin.address.0.map(guard).transpose().map_err(StartError::Usage)?;

@@ -3,6 +3,7 @@
 mod address;
 mod bounds;
 mod dead_letters;
+mod document;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod http;
@@ -19,6 +20,7 @@ mod streams;
 pub use address::{Address, Endpoint, check_endpoint};
 pub use bounds::*;
 pub use dead_letters::DeadLetters;
+pub use document::Document;
 pub use http::{Http, Network};
 pub use limits::{Limits, LimitsLayer, timeout};
 pub use log::{Log, LogFormat};
@@ -28,8 +30,9 @@ pub use otel::{CollectorEndpoint, Otel};
 pub use place::Place;
 pub use plugin::{Grant, Instances, Isolation, Plugin};
 pub use reference::{Reference, Version};
-pub use streams::{Flow, OnError, Order, Route, Socket, SocketType};
+pub use streams::{CurveRole, Flow, OnError, Order, QueueBounds, Route, Socket, SocketType};
 
+use document::Mistake;
 use limits::{milliseconds, number};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -158,19 +161,30 @@ impl Default for Shutdown {
 }
 
 impl Config {
-    /// Reads a TOML file. The error names the file, and for a wrong key or value the line and what is allowed.
-    pub fn read(path: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("reading the configuration {}: {error}", path.display()))?;
-        Self::parse(&text).map_err(|error| format!("configuration {}: {error}", path.display()))
+    /// Reads a TOML file, which comes along to tell by where in it what [`Config::check`] finds is.
+    ///
+    /// # Errors
+    /// Names the file, and for a wrong key or value the line and what is allowed.
+    pub fn read(path: &Path) -> Result<(Self, Document), String> {
+        let document = Document::read(path)?;
+        Ok((Self::parse(&document)?, document))
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
-        let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+    fn parse(document: &Document) -> Result<Self, String> {
+        let config: Self = toml::from_str(document.text()).map_err(|error| document.error(error))?;
         for name in config.plugins.keys() {
-            check_name(name).map_err(|error| format!("[plugins.{name}]: {error}"))?;
+            check_name(name).map_err(|error| document.describe(&Mistake::of("plugins", name, error)))?;
         }
         Ok(config)
+    }
+
+    /// Whether all that is said of sockets, flows and routes fits together, with what flags and variables say laid over the
+    /// `document` that it was read from.
+    ///
+    /// # Errors
+    /// The first mistake: its key, its line and a remedy.
+    pub fn check(&self, document: &Document) -> Result<(), String> {
+        streams::check(self).map_err(|mistake| document.describe(&mistake))
     }
 
     /// TOML that [`Config::read`] accepts and that says every default.
@@ -225,15 +239,21 @@ pub const PUBLISH: &str = "publish";
 pub const FRONTEND: &str = "frontend";
 
 /// Whether a plugin may have this name, which is its route: `[a-z0-9][a-z0-9_-]*`.
+///
+/// # Errors
+/// Quotes a name that does not match, and says how to give another one.
 pub fn check_name(name: &str) -> Result<(), String> {
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let sound = name.bytes().next().is_some_and(letter)
-        && name.bytes().all(|byte| letter(byte) || byte == b'_' || byte == b'-');
-    if sound {
+    if is_name(name) {
         Ok(())
     } else {
         Err(format!("plugin name `{name}` does not match [a-z0-9][a-z0-9_-]*: rename the file, or say NAME=PATH"))
     }
+}
+
+/// Whether a plugin, a socket, a flow or a route may have this name.
+fn is_name(name: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    name.bytes().next().is_some_and(letter) && name.bytes().all(|byte| letter(byte) || byte == b'_' || byte == b'-')
 }
 
 fn local(port: u16) -> Address {
@@ -244,9 +264,13 @@ fn local(port: u16) -> Address {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(&Document::of(text))
+    }
+
     #[test]
     fn what_is_printed_is_accepted_and_means_the_same() {
-        let config = Config::parse(
+        let config = parse(
             "[http]\naddress = 'none'\n[limits]\ncalls_max = 3\n[plugins.a]\npath = 'x/a.wasm'\n\
              outbound = ['api.example.com', 'localhost:8080']\n\
              [plugins.a.limits]\nreplies_max = 7\n[plugins.a.settings]\ngreeting = 'hello'\n\
@@ -254,7 +278,7 @@ mod tests {
         )
         .unwrap();
         let printed = config.to_toml().unwrap();
-        let read = Config::parse(&printed).unwrap();
+        let read = parse(&printed).unwrap();
         assert_eq!(read.to_toml().unwrap(), printed);
         assert_eq!(read.limits_of("a"), Limits { calls_max: 3, replies_max: 7, ..Limits::default() });
         assert_eq!(read.http.address, Address(None));
@@ -278,7 +302,7 @@ mod tests {
             ("[plugins.a]\npath = 'oci://h/a'", ["line 2", "`oci://h/a`", ":TAG"]),
             ("[plugins.Up]\n", ["plugins.Up", "`Up`", "rename the file"]),
         ] {
-            let error = Config::parse(text).unwrap_err();
+            let error = parse(text).unwrap_err();
             for word in named {
                 assert!(error.contains(word), "{word:?} is not in: {error}");
             }

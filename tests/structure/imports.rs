@@ -10,7 +10,7 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 47] = [
+const DIRECTIONS: [(&str, &[&str]); 48] = [
     ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system", "traces"]),
     ("cli", &["app", "clients", "dead_letters", "flow", "http", "ledger", "messaging", "oci", "plugin", "system"]),
     ("cli::dead_letters", &["compile_cache", "log", "output", "plugin"]),
@@ -25,7 +25,8 @@ const DIRECTIONS: [(&str, &[&str]); 47] = [
     ("config::http", &["address", "limits"]),
     ("config::messaging", &["address", "limits"]),
     ("config::plugin", &["limits", "place"]),
-    ("config::streams", &["address", "limits", "messaging"]),
+    ("config::streams", &["address", "document", "limits", "messaging"]),
+    ("config::streams::check", &["flow", "in_force", "route", "socket"]),
     ("dead_letters", &["append", "flow", "ledger", "log_limit", "system"]),
     ("flow", &["ledger", "traces"]),
     (

@@ -102,6 +102,16 @@ pub(super) fn add_curve(builder: &mut Builder) {
     builder.counts.push(Box::new(move |statistics| counted.add_to(statistics)));
 }
 
+/// Says which sockets are configured and stay closed, since nobody reads or writes them.
+pub(super) fn warn_of_unused(config: &Config) {
+    for name in config.unused_sockets() {
+        tracing::warn!(
+            "sockets.{name}: no flow and no route names it, so it stays closed; name it in the `from` or `to` of one, or \
+             leave it out"
+        );
+    }
+}
+
 /// Says where the policy may run more calls than there is room for.
 fn warn_of_room(messaging: &config::Messaging, policy: &str, output_bytes_max: usize) {
     let (workers, bytes_max) = (messaging.workers, messaging.queue_bytes_max);

@@ -145,9 +145,10 @@ impl Serve {
     /// The configuration in force, and the plugins of the command line.
     ///
     /// # Errors
-    /// When the configuration file cannot be read, or two plugins have the same name.
+    /// When the configuration file cannot be read, what it says does not fit together, or two plugins have the same name.
     pub(super) fn settings(self) -> Result<(Config, Vec<Source>), String> {
-        let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
+        let read = self.config.as_deref().map(Config::read).transpose()?;
+        let (mut config, document) = read.unwrap_or_default();
         let http = &mut config.http;
         http.address = self.http.unwrap_or(http.address);
         config.admin.address = self.admin.unwrap_or(config.admin.address);
@@ -175,6 +176,7 @@ impl Serve {
             config.plugins.entry(source.name.clone()).or_default().path = Some(source.place.clone());
         }
         self.plugin_flags.lay_over(&mut config);
+        config.check(&document)?;
         Ok((config, named))
     }
 }

@@ -9,6 +9,7 @@ pub use ipc::IpcMode;
 use super::address::Endpoint;
 use super::limits::{milliseconds, number};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// `[messaging]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -87,6 +88,16 @@ pub enum OnFull {
     DropNewest,
     /// The message waits, and in the end so does whoever sends more.
     Block,
+}
+
+impl fmt::Display for OnFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CutOff => "cut-off",
+            Self::DropNewest => "drop-newest",
+            Self::Block => "block",
+        })
+    }
 }
 
 /// `[publisher]`

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Expr, Ident, Item, LitStr, Token, Type};
-use tidegate::config::{Config, Plugin};
+use tidegate::config::Config;
 
 const PREFACE: &str = "
 ## Configuration
@@ -15,6 +15,10 @@ const PREFACE: &str = "
 A TOML file, given by `--config`; every key may be left out. `tidegate --print-config` writes all of them with what is in force, and
 a key or value that is wrong is refused with its line. Over any bound the whole call, request or load fails: nothing is clamped.
 ";
+
+/// A section of each kind that has a name, with nothing in it but what has to be there.
+const ONE_OF_EACH: &str =
+    "[plugins.NAME]\n[sockets.NAME]\ntype = 'pub'\n[flows.NAME]\nfrom = []\nto = []\n[routes.NAME]\n";
 
 /// What the structures of the configuration are made of.
 #[derive(Default)]
@@ -31,11 +35,13 @@ struct Key {
     ty: Type,
     /// The function that checks what is read, with its range.
     check: Option<String>,
+    /// Whether it has to be there.
+    is_required: bool,
 }
 
 pub fn section() -> String {
     let sources = Sources::read();
-    let complete = Config { plugins: [("NAME".to_owned(), Plugin::default())].into(), ..Config::default() };
+    let complete: Config = toml::from_str(ONE_OF_EACH).expect("a configuration");
     let defaults: toml::Table = complete.to_toml().expect("it is written").parse().expect("it is read");
     let mut text = PREFACE.to_owned();
     for key in &sources.structures["Config"] {
@@ -45,8 +51,8 @@ pub fn section() -> String {
             write!(text, "\n### `{}`\n\n{}\n", key.name, key.docs).unwrap();
             continue;
         };
-        let (title, default) = match ty.as_str() {
-            "Plugin" => ("plugins.NAME".to_owned(), default.and_then(|plugins| plugins.get("NAME"))),
+        let (title, default) = match source::name_of(&key.ty).as_str() {
+            "BTreeMap" => (format!("{}.NAME", key.name), default.and_then(|sections| sections.get("NAME"))),
             _ => (key.name.clone(), default),
         };
         write!(text, "\n### `[{title}]`\n\n{}\n", key.docs).unwrap();
@@ -76,10 +82,12 @@ impl Sources {
         for item in files.flat_map(|file| source::file(&file).items) {
             match item {
                 Item::Struct(item) => {
+                    let has_defaults = SerdeWords::of(&item.attrs).default;
                     let keys = item.fields.iter().filter_map(|field| {
-                        let name = field.ident.as_ref()?.to_string();
-                        let (docs, check) = (source::docs(&field.attrs), check(&field.attrs));
-                        Some(Key { name, docs, ty: field.ty.clone(), check })
+                        let SerdeWords { check, name, default } = SerdeWords::of(&field.attrs);
+                        let name = name.unwrap_or(field.ident.as_ref()?.to_string());
+                        let (docs, is_required) = (source::docs(&field.attrs), !has_defaults && !default);
+                        Some(Key { name, docs, ty: field.ty.clone(), check, is_required })
                     });
                     sources.structures.insert(item.ident.to_string(), keys.collect());
                 }
@@ -98,13 +106,19 @@ impl Sources {
 
     fn row(&self, key: &Key, default: Option<&toml::Value>, text: &mut String) {
         let default = match default {
+            _ if key.is_required => "required".to_owned(),
             // What is a section of its own.
             Some(toml::Value::Table(_)) => String::new(),
             Some(toml::Value::Integer(number)) => source::amount(&key.name, (*number).try_into().expect("no debt")),
             Some(value) => format!("`{value}`"),
+            None if source::name_of(&key.ty) == "bool" => "`false`".to_owned(),
             None => "none".to_owned(),
         };
-        let ty = source::name_of(inner(&key.ty));
+        let ty = inner(&key.ty);
+        let ty = match source::name_of(ty).as_str() {
+            "Vec" => source::held(ty).map(source::name_of).unwrap_or_default() + "s",
+            name => name.to_owned(),
+        };
         let mut docs = key.docs.clone();
         let allowed =
             match self.enumerations.get(&ty).filter(|item| item.variants.iter().all(|it| it.fields.is_empty())) {
@@ -132,7 +146,8 @@ fn kind(ty: &str) -> &'static str {
         "PathBuf" => "a path",
         "Place" => "a path, `oci://…`",
         "LimitsLayer" => "as in `[limits]`",
-        "Vec" => "a list of texts",
+        "Endpoints" => "a list of endpoints",
+        "Strings" | "Networks" | "Grants" => "a list of texts",
         _ => "text",
     }
 }
@@ -164,22 +179,39 @@ fn kebab(name: &Ident) -> String {
     kebab
 }
 
-/// What checks the value of a field.
-fn check(attributes: &[Attribute]) -> Option<String> {
-    let mut found = None;
-    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("serde")) {
-        // Other words of serde's stand here too, some with a value.
-        attribute
-            .parse_nested_meta(|meta| {
-                let value = meta.value().ok().map(|value| value.parse::<LitStr>()).transpose()?;
-                if meta.path.is_ident("deserialize_with") {
-                    found = value.map(|value| value.value());
-                }
-                Ok(())
-            })
-            .expect("attributes of serde");
+/// What serde is told of a structure or a field.
+#[derive(Default)]
+struct SerdeWords {
+    /// What checks the value of a field.
+    check: Option<String>,
+    /// What it is called in the file.
+    name: Option<String>,
+    /// Whether it may be left out.
+    default: bool,
+}
+
+impl SerdeWords {
+    fn of(attributes: &[Attribute]) -> Self {
+        let mut words = Self::default();
+        for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("serde")) {
+            // Other words of serde's stand here too, some with a value.
+            attribute
+                .parse_nested_meta(|meta| {
+                    let value = meta.value().ok().map(|value| value.parse::<LitStr>()).transpose()?;
+                    let value = value.map(|value| value.value());
+                    if meta.path.is_ident("deserialize_with") {
+                        words.check = value;
+                    } else if meta.path.is_ident("rename") {
+                        words.name = value;
+                    } else if meta.path.is_ident("default") {
+                        words.default = true;
+                    }
+                    Ok(())
+                })
+                .expect("attributes of serde");
+        }
+        words
     }
-    found
 }
 
 /// What stands in `limits! { … }`: documentation, name, type, default and check of each.
@@ -198,7 +230,7 @@ impl Parse for Limits {
             input.parse::<Token![,]>()?;
             let check = Some(input.parse::<LitStr>()?.value());
             input.parse::<Token![;]>()?;
-            keys.push(Key { name: name.to_string(), docs, ty, check });
+            keys.push(Key { name: name.to_string(), docs, ty, check, is_required: false });
         }
         Ok(Self(keys))
     }

@@ -27,7 +27,8 @@ pub(super) fn call(
 ) -> anyhow::Result<Outcome> {
     // Only on request: then the guest's own lines show as well.
     let _log = log_filter.map(|filter| log::start(LogFormat::Text, Some(filter)));
-    let config = config.map_or_else(|| Ok(Config::default()), Config::read).map_err(anyhow::Error::msg)?;
+    let read = config.map(Config::read).transpose().map_err(anyhow::Error::msg)?;
+    let (config, _) = read.unwrap_or_default();
     let Letter { by, route, seed, number, input, .. } = letter;
     let number = CallNumber::Message(number);
     let name = by.as_ref().map_or(route, |by| by.plugin.clone());

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Route {
     /// The plugins that each request goes through, in order; the one with the route's name if there are none.
     pub through: Vec<String>,
-    /// The sockets that what comes out goes to; `publish` if it is not set.
+    /// The sockets that what comes out goes to; `publish` if it is not set, and `[]` for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Vec<String>>,
     /// The headers of a request that the plugins see, in lower case.

@@ -4,6 +4,7 @@ use crate::config::OnFull;
 use crate::config::address::Endpoint;
 use crate::config::limits::between;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::PathBuf;
 
 /// `[sockets.NAME]`
@@ -22,20 +23,22 @@ pub struct Socket {
     /// The prefixes of topics that a SUB subscribes to; everything if it has none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subscribe: Vec<String>,
-    /// Whether peers need a key on the host's list to connect where it binds; as for the other sockets if it is not set.
+    /// Whether peers need a key on the host's list to connect where it binds; as for the host's other sockets if it is not set.
+    /// One that asks for keys cannot connect as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub curve: Option<bool>,
-    /// A file with the public key of the peers that it connects to, which it trusts alone.
+    /// A file with the public key of the peers that it connects to, which it trusts alone; to them it shows the host's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_key: Option<PathBuf>,
     /// The frame, from 0, in which a publisher numbers its messages, as eight bytes, big-endian: gaps are counted.
     #[serde(default, deserialize_with = "between::<_, _, 0, 65_535>", skip_serializing_if = "Option::is_none")]
     pub sequence: Option<usize>,
-    /// What becomes of a message for which there is no room: of one that a SUB has read and a flow has no room for, and of one
-    /// that a peer does not take.
+    /// What becomes of a message for which a flow has no room, or that a peer does not take. A SUB: `drop-newest` (default) or
+    /// `block`. A PULL: `block`. A PUSH or PAIR: `block` (default) or `drop-newest`. A PUB: any, by default as `[publisher]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_full: Option<OnFull>,
-    /// Messages in its queue and in those of its peers, if not `messaging.queue_messages_max`.
+    /// Messages in its queue and in those of its peers, if not `messaging.queue_messages_max`, and 1,000 of a PULL or PAIR
+    /// that wait for a flow.
     #[serde(default, deserialize_with = "between::<_, _, 1, 10_000_000>", skip_serializing_if = "Option::is_none")]
     pub queue_messages_max: Option<usize>,
     /// Bytes in its queue, if not `messaging.queue_bytes_max`.
@@ -68,4 +71,33 @@ pub enum SocketType {
     Pub,
     /// Pushes each message to one of its peers, in turn.
     Push,
+}
+
+impl SocketType {
+    /// Whether messages come from it.
+    pub fn reads(self) -> bool {
+        matches!(self, Self::Sub | Self::Pull | Self::Pair)
+    }
+
+    /// Whether messages go to it.
+    pub fn writes(self) -> bool {
+        matches!(self, Self::Pub | Self::Push | Self::Pair)
+    }
+
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sub => "sub",
+            Self::Pull => "pull",
+            Self::Pair => "pair",
+            Self::Pub => "pub",
+            Self::Push => "push",
+        }
+    }
+}
+
+impl fmt::Display for SocketType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }

@@ -1,0 +1,33 @@
+//! Whether all that the configuration says of sockets, flows and routes fits together.
+
+mod circles;
+mod curve;
+mod endpoints;
+mod flows;
+mod names;
+mod peer;
+mod routes;
+mod sockets;
+
+use crate::config::Config;
+use crate::config::document::Mistake;
+
+/// Checks everything, the simple before what builds on it.
+///
+/// # Errors
+/// The first mistake.
+pub(in crate::config) fn check(config: &Config) -> Result<(), Mistake> {
+    for (name, socket) in &config.sockets {
+        sockets::check(config, name, socket)?;
+        curve::check(config, name, socket)?;
+    }
+    endpoints::check(config)?;
+    flows::check(config)?;
+    for (name, route) in &config.routes {
+        routes::check(config, name, route)?;
+    }
+    circles::check(config)
+}
+
+#[cfg(test)]
+mod tests;

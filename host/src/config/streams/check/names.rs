@@ -1,0 +1,129 @@
+//! The names of sockets, flows, routes and plugins, and which sockets are meant by them.
+
+use crate::config::document::Mistake;
+use crate::config::streams::SocketType;
+use crate::config::{Config, is_name};
+
+/// The PUB socket of `[messaging]`.
+pub(super) const PUBLISH: &str = "publish";
+/// What other parts of the host are called, in the ledger and at the start.
+const RESERVED: [&str; 6] = [PUBLISH, "frontend", "http", "admin", "events", "workers"];
+/// How much alike two names are, from 0 to 1, of which one may be meant by the other.
+const ALIKE_MIN: f64 = 0.7;
+
+/// Whether a socket, flow or route may have this name.
+pub(super) fn check(table: &'static str, name: &str) -> Result<(), Mistake> {
+    if !is_name(name) {
+        let what = format!("`{name}` does not match [a-z0-9][a-z0-9_-]*: give it another name");
+        return Err(Mistake::of(table, name, what));
+    }
+    if table == "sockets" && RESERVED.contains(&name) {
+        let what = format!("`{name}` is the name of a part of the host: give the socket another name");
+        return Err(Mistake::of(table, name, what));
+    }
+    Ok(())
+}
+
+/// Whether these can be the names of plugins.
+pub(super) fn check_plugins(names: &[String], mistake: impl Fn(String) -> Mistake) -> Result<(), Mistake> {
+    match names.iter().position(|name| !is_name(name)) {
+        Some(index) => {
+            let what = format!("plugin name `{}` does not match [a-z0-9][a-z0-9_-]*", names[index]);
+            Err(mistake(what).at("through").entry(index))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether no name stands twice among these.
+pub(super) fn check_unique(
+    key: &'static str,
+    names: &[String],
+    mistake: impl Fn(String) -> Mistake,
+) -> Result<(), Mistake> {
+    match (1..names.len()).find(|&index| names[..index].contains(&names[index])) {
+        Some(index) => {
+            Err(mistake(format!("`{}` stands here twice: leave one out", names[index])).at(key).entry(index))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether messages can be read from all of these.
+pub(super) fn check_sources(
+    config: &Config,
+    names: &[String],
+    mistake: impl Fn(String) -> Mistake,
+) -> Result<(), Mistake> {
+    check_unique("from", names, &mistake)?;
+    for (index, name) in names.iter().enumerate() {
+        let refuse = |what| Err(mistake(what).at("from").entry(index));
+        match config.sockets.get(name) {
+            Some(socket) if socket.kind.reads() => {}
+            Some(socket) => {
+                return refuse(format!(
+                    "`{name}` is a {} socket, which only writes: a flow reads from sub, pull and pair",
+                    socket.kind
+                ));
+            }
+            None if name == PUBLISH => {
+                return refuse(
+                    "`publish` is the host's own pub socket, which only writes: to read what it publishes, connect a sub \
+                     socket to messaging.publish"
+                        .to_owned(),
+                );
+            }
+            None if name == "frontend" => {
+                return refuse(
+                    "`frontend` is read by the broker alone, for messaging.policy: give the flow a pull or pair socket"
+                        .to_owned(),
+                );
+            }
+            None => return refuse(unknown(config, name, SocketType::reads, None)),
+        }
+    }
+    Ok(())
+}
+
+/// Whether messages can be written to all of these.
+pub(super) fn check_sinks(
+    config: &Config,
+    names: &[String],
+    mistake: impl Fn(String) -> Mistake,
+) -> Result<(), Mistake> {
+    check_unique("to", names, &mistake)?;
+    for (index, name) in names.iter().enumerate() {
+        let refuse = |what| Err(mistake(what).at("to").entry(index));
+        match config.sockets.get(name) {
+            Some(socket) if socket.kind.writes() => {}
+            Some(socket) => {
+                return refuse(format!(
+                    "`{name}` is a {} socket, which only reads: messages go to pub, push and pair, or to `publish`",
+                    socket.kind
+                ));
+            }
+            None if name == PUBLISH && config.messaging.publish.0.is_some() => {}
+            None if name == PUBLISH => {
+                return refuse(
+                    "messaging.publish is none, so there is no `publish`: give it an endpoint, or leave this out"
+                        .to_owned(),
+                );
+            }
+            None => return refuse(unknown(config, name, SocketType::writes, Some(PUBLISH))),
+        }
+    }
+    Ok(())
+}
+
+/// Says that there is no such socket, and which one may be meant.
+fn unknown(config: &Config, name: &str, is_fit: impl Fn(SocketType) -> bool, own: Option<&str>) -> String {
+    let fit = config.sockets.iter().filter(|(_, socket)| is_fit(socket.kind)).map(|(name, _)| name.as_str());
+    let fit: Vec<_> = fit.chain(own).collect();
+    let alike = fit.iter().map(|known| (strsim::jaro(known, name), known)).filter(|(alike, _)| *alike > ALIKE_MIN);
+    let remedy = match alike.max_by(|(one, _), (other, _)| one.total_cmp(other)) {
+        Some((_, meant)) => format!("did you mean `{meant}`?"),
+        None if fit.is_empty() => format!("add [sockets.{name}]"),
+        None => format!("there are `{}`; name one of them, or add [sockets.{name}]", fit.join("`, `")),
+    };
+    format!("no socket is named `{name}`: {remedy}")
+}

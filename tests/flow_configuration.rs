@@ -1,0 +1,60 @@
+//! What is configured of sockets, flows and routes is checked as a whole, before anything binds.
+
+use crate::harness::{Process, Setup};
+
+/// Sockets and flows with one mistake: `to` names a socket that is not there.
+const MISTAKEN: &str = "\
+[sockets.ticks]
+type = \"sub\"
+connect = [\"tcp://127.0.0.1:5556\"]
+
+[sockets.archive]
+type = \"push\"
+connect = [\"tcp://127.0.0.1:5557\"]
+
+[flows.clean]
+from = [\"ticks\"]
+to = [\"publish\", \"archives\"]
+";
+
+#[test]
+fn a_mistake_is_refused_with_2_its_line_and_a_remedy() {
+    let setup = Setup::new().committed("downcase").config(MISTAKEN);
+    for print_config in [false, true] {
+        let mut command = setup.command();
+        command.args(print_config.then_some("--print-config"));
+        let mut process = Process::start(&mut command);
+        assert_eq!(process.wait().code(), Some(2), "{}", process.stderr());
+        assert_eq!(process.stdout(), "");
+        let stderr = process.stderr();
+        let error = "error at line 11, column 18\n   |\n11 | to = [\"publish\", \"archives\"]\n   |                  ^^^^^^^^^^\n\
+                     flows.clean.to[1]: no socket is named `archives`: did you mean `archive`?\n";
+        assert!(stderr.starts_with("error: configuration ") && stderr.ends_with(error), "{stderr}");
+    }
+}
+
+/// Flags have the last word over the file, in what they take away as in what they add.
+#[test]
+fn flags_are_a_part_of_the_whole() {
+    let publishing = MISTAKEN.replace("archives", "archive");
+    let secret = "[sockets.jobs]\ntype = \"pull\"\nbind = [\"tcp://127.0.0.1:*\"]\ncurve = true\n";
+    for (config, flags, code, words) in [
+        (publishing.as_str(), &[][..], 0, ""),
+        (&publishing, &["--publish=none"], 2, "flows.clean.to[0]: messaging.publish is none"),
+        (secret, &[], 2, "sockets.jobs.curve: curve.secret_key_file is not set"),
+        (secret, &["--curve-secret-key=key", "--curve-authorized-keys=keys"], 0, ""),
+    ] {
+        let setup = Setup::new().config(config).with(flags).with(&["--print-config"]);
+        let mut process = Process::start(&mut setup.command());
+        assert_eq!(process.wait().code(), Some(code), "{}", process.stderr());
+        assert!(process.stderr().contains(words), "{}", process.stderr());
+    }
+}
+
+#[test]
+fn a_socket_that_nobody_names_stays_closed_and_is_told_of() {
+    let unused = "[sockets.spare]\ntype = \"push\"\nbind = [\"tcp://127.0.0.1:*\"]\n";
+    let host = Setup::new().committed("downcase").config(unused).start();
+    host.process.wait_for_line(&["WARN", "sockets.spare: no flow and no route names it, so it stays closed"]);
+    assert_eq!(host.stop(), 0);
+}
