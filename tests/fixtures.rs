@@ -20,18 +20,25 @@ pub use state::*;
 use crate::harness::root;
 use std::sync::LazyLock;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::{PackageId, Resolve};
+use wit_parser::{PackageId, Resolve, UnresolvedPackageGroup};
 
+/// All versions of the contract, and the worlds below.
 static CONTRACT: LazyLock<(Resolve, PackageId)> = LazyLock::new(|| {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(root().join("wit")).expect("wit/ is well-formed");
-    resolve.push_str("both.wit", BOTH_ROLES).expect("a world of both roles");
+    resolve.push_dir(root().join("wit")).expect("wit/ is well-formed");
+    let earlier = UnresolvedPackageGroup::parse_dir(root().join("wit/0.1.0")).expect("wit/0.1.0/ is well-formed");
+    resolve.push_group(earlier).expect("wit/0.1.0/ needs only what wit/ has");
+    let package = resolve.push_str("worlds.wit", WORLDS).expect("the worlds of the tests");
     (resolve, package)
 });
 
-/// The world of a component that has both roles.
-const BOTH_ROLES: &str = "package tidegate:tests;
-    world both-roles { include tidegate:plugin/transform-plugin@0.1.0; include tidegate:plugin/reply-policy-plugin@0.1.0; }";
+const WORLDS: &str = "package tidegate:tests;
+    world transform-plugin { include tidegate:plugin/transform-plugin@0.1.0; }
+    world reply-policy-plugin { include tidegate:plugin/reply-policy-plugin@0.1.0; }
+    world both-roles { include transform-plugin; include reply-policy-plugin; }
+    world processor-plugin { include tidegate:plugin/processor-plugin@0.2.0; }
+    world framed-policy-plugin { include tidegate:plugin/reply-policy-plugin@0.2.0; }
+    world both-versions { include transform-plugin; include processor-plugin; }";
 
 /// A component of `world` around a core module with these fields, a memory of `pages`, and a bump allocator that
 /// begins at the address `heap`.
@@ -49,7 +56,7 @@ pub fn component(world: &str, pages: u32, heap: u32, fields: &str) -> Vec<u8> {
     );
     let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let (resolve, package) = &*CONTRACT;
-    let world = resolve.select_world(&[*package], Some(world)).expect("the world is in wit/");
+    let world = resolve.select_world(&[*package], Some(world)).expect("the world is among these");
     embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
 }

@@ -7,7 +7,7 @@ use wasmtime::{
 };
 
 wasmtime::component::bindgen!({
-    path: "../wit",
+    path: "../wit/0.1.0",
     inline: "package tidegate:benches; world transform-role { export tidegate:plugin/transform@0.1.0; }",
     world: "tidegate:benches/transform-role",
 });

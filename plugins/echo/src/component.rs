@@ -4,7 +4,7 @@ use crate::logic;
 use arena as _;
 use exports::tidegate::plugin::reply_policy::{Error, Guest, Reply, Request};
 
-wit_bindgen::generate!({ path: "../../wit", world: "reply-policy-plugin", generate_all });
+wit_bindgen::generate!({ path: "../../wit/0.1.0", world: "reply-policy-plugin", generate_all });
 
 struct Plugin;
 

@@ -5,7 +5,7 @@ use arena as _;
 use exports::tidegate::plugin::reply_policy::{Error, Guest, Reply, Request};
 use wasi::random::random::get_random_bytes;
 
-wit_bindgen::generate!({ path: "../../wit", world: "reply-policy-plugin", generate_all });
+wit_bindgen::generate!({ path: "../../wit/0.1.0", world: "reply-policy-plugin", generate_all });
 
 struct Plugin;
 

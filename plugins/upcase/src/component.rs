@@ -4,7 +4,7 @@ use crate::logic;
 use arena as _;
 use exports::tidegate::plugin::transform::{Error, Guest, Message};
 
-wit_bindgen::generate!({ path: "../../wit", world: "transform-plugin", generate_all });
+wit_bindgen::generate!({ path: "../../wit/0.1.0", world: "transform-plugin", generate_all });
 
 struct Plugin;
 

@@ -28,10 +28,10 @@ macro_rules! contract {
 }
 
 const CONTRACT: [(&str, &str); 9] = contract! {
-    "types.wit" => "wit/deps/tidegate/types.wit",
-    "transform.wit" => "wit/deps/tidegate/transform.wit",
-    "reply-policy.wit" => "wit/deps/tidegate/reply-policy.wit",
-    "worlds.wit" => "wit/deps/tidegate/worlds.wit",
+    "0.1.0/types.wit" => "wit/deps/tidegate/types.wit",
+    "0.1.0/transform.wit" => "wit/deps/tidegate/transform.wit",
+    "0.1.0/reply-policy.wit" => "wit/deps/tidegate/reply-policy.wit",
+    "0.1.0/worlds.wit" => "wit/deps/tidegate/worlds.wit",
     "deps/clocks.wit" => "wit/deps/clocks.wit",
     "deps/config.wit" => "wit/deps/config.wit",
     "deps/io.wit" => "wit/deps/io.wit",
@@ -138,6 +138,6 @@ mod tests {
             let names = names.map(|name| name.to_string_lossy().into_owned());
             names.filter(|name| name.ends_with(".wit")).count()
         };
-        assert_eq!(in_directory(&wit) + in_directory(&wit.join("deps")), CONTRACT.len());
+        assert_eq!(in_directory(&wit.join("0.1.0")) + in_directory(&wit.join("deps")), CONTRACT.len());
     }
 }
