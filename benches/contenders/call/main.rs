@@ -11,13 +11,14 @@ mod turns;
 mod downcase;
 
 use alone::Alone;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
 use slots::Caller;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tidegate::cli;
-use tidegate::plugin::{COMPILER_SUBCOMMAND, Message};
+use tidegate::flow::Message;
+use tidegate::plugin::COMPILER_SUBCOMMAND;
 use turns::Contender;
 
 /// Makes calls as the lines on stdin say.
@@ -83,9 +84,10 @@ fn to_anyhow(error: wasmtime::Error) -> anyhow::Error {
 
 /// The same code compiled in: a message in, a message out.
 fn native(body: Vec<u8>) -> Result<Vec<u8>> {
-    let input = std::hint::black_box(Message { body, ..Message::default() });
-    let body = downcase::answer(&input.body).map_err(anyhow::Error::msg)?;
-    Ok(std::hint::black_box(Message { body, ..Message::default() }).body)
+    let message = |body| Message::of_topic("", Vec::new(), body);
+    let input = std::hint::black_box(message(body));
+    let body = downcase::answer(input.frames.last().context("a message has a body")?).map_err(anyhow::Error::msg)?;
+    Ok(std::hint::black_box(message(body)).frames.pop().unwrap_or_default().into())
 }
 
 /// Makes a call with each body, and returns the last answer.

@@ -5,9 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tidegate::config::{Config, Isolation};
-use tidegate::plugin::{
-    Cache, CallNumber, Cause, Engine, Message, Seed, Setup, Slot, Slots, Source, Transform, own_program,
-};
+use tidegate::flow::Message;
+use tidegate::plugin::{Cache, CallNumber, Cause, Engine, Processor, Seed, Setup, Slot, Slots, Source, own_program};
 use tidegate::system::supervisor::Supervisor;
 use tokio::runtime::Runtime;
 
@@ -66,13 +65,10 @@ impl<'a> Caller<'a> {
         self.runtime.block_on(async {
             let mut answer = Vec::new();
             for body in bodies {
-                let message = Message { body, ..Message::default() };
-                let message = slot
-                    .call::<Transform>(Arc::new(message), "", CallNumber::Message(1))
-                    .await
-                    .result?
-                    .context("the message was filtered")?;
-                answer = std::hint::black_box(message).body;
+                let input = slot.input::<Processor>(Message::of_topic("", Vec::new(), body));
+                let outputs = slot.call::<Processor>(input, "", CallNumber::Message(1)).await.result?;
+                let output = outputs.into_iter().next().context("the message was filtered")?;
+                answer = std::hint::black_box(output.message).frames.pop().unwrap_or_default().into();
             }
             Ok(answer)
         })

@@ -8,7 +8,7 @@ use crate::flow::Side;
 use crate::http::admin::{Admin, AdminParts, Guard, LetterParts, Observed};
 use crate::http::public::Public;
 use crate::http::{Admission, InFlightBudget, OverloadDetector, Server, ServerSettings, Timeouts, Tls, Token};
-use crate::plugin::{HttpHandler, Role, Slot, Slots, Transform};
+use crate::plugin::{HttpHandler, Processor, Role, Slot, Slots};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ pub(super) async fn add_public(
 pub(super) fn routes(surfaces: &Surfaces, slots: &Slots) -> Vec<String> {
     let Some(public) = surfaces.all().into_iter().find(|surface| surface.name() == PUBLIC) else { return Vec::new() };
     let answers =
-        |slot: &Arc<Slot>| [Transform::NAME, HttpHandler::NAME].iter().any(|role| slot.has_role(*role) == Some(true));
+        |slot: &Arc<Slot>| [Processor::NAME, HttpHandler::NAME].iter().any(|role| slot.has_role(*role) == Some(true));
     let routed = slots.all().into_iter().filter(answers);
     routed.map(|slot| format!("{}/{}/", public.endpoint(), slot.name())).collect()
 }

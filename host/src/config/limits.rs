@@ -66,6 +66,8 @@ limits! {
     table_elements_max: usize = 10_000, "between::<_, _, 0, 10_000_000>";
     /// What one call may return, held while the values are copied out of the guest; more is 502 `over-output`.
     output_bytes_max: usize = 16 << 20, "between::<_, _, 1, 4_294_967_296>";
+    /// Messages that a processor returns for one; more is `too-many-messages`.
+    messages_max: usize = 1_000, "between::<_, _, 1, 1_000_000>";
     /// Replies to one request; more is `too-many-replies`.
     replies_max: usize = 1_000, "between::<_, _, 0, 1_000_000>";
     /// The delay of one reply; more is `delay-too-long`.

@@ -5,6 +5,7 @@ use crate::ledger::Reason;
 use base64::Engine;
 use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// About how much a letter takes in memory beside its contents.
@@ -62,8 +63,10 @@ pub struct Letter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LetterHop {
-    /// A call for an HTTP message.
+    /// A call for a message with a topic and a body at most, as those of HTTP are.
     Transform,
+    /// A call for a message with other frames.
+    Processor,
     /// A call for a request of a broker client.
     Policy,
     /// A reply on its way to its client.
@@ -95,8 +98,10 @@ pub struct LetterSeed {
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum Input {
-    /// What a transform was called with.
+    /// What a processor was called with, a topic and a body at most.
     Message { topic: String, metadata: Vec<(String, String)>, body_base64: Base64 },
+    /// What a processor was called with that is not a topic and a body.
+    Frames { metadata: Vec<(String, String)>, frames_base64: Vec<Base64> },
     /// What a reply policy was called with.
     Request { identity_base64: Base64, metadata: Vec<(String, String)>, frames_base64: Vec<Base64> },
     /// What a client was to get: the frames after its identity, a delimiter included.
@@ -134,11 +139,18 @@ impl From<&ServedBy> for By {
 }
 
 impl From<Message> for Input {
-    fn from(mut message: Message) -> Self {
-        let metadata = std::mem::take(&mut message.metadata);
-        let (topic, body) = message.into_topic_and_body().unwrap_or_default();
-        let topic = String::from_utf8_lossy(&topic).into_owned();
-        Self::Message { topic, metadata, body_base64: Base64(body.into()) }
+    fn from(Message { metadata, frames, .. }: Message) -> Self {
+        // An empty topic means none, so that one that is a frame is kept as such.
+        let topic = match &frames[..] {
+            [_] => Some(String::new()),
+            [topic, _] => std::str::from_utf8(topic).ok().filter(|topic| !topic.is_empty()).map(str::to_owned),
+            _ => None,
+        };
+        let mut frames = frames.into_iter().map(|frame| Base64(frame.into()));
+        match topic {
+            Some(topic) => Self::Message { topic, metadata, body_base64: frames.next_back().unwrap_or_default() },
+            None => Self::Frames { metadata, frames_base64: frames.collect() },
+        }
     }
 }
 
@@ -149,16 +161,37 @@ impl Input {
         Self::Request { identity_base64: frames.next().unwrap_or_default(), metadata, frames_base64: frames.collect() }
     }
 
+    /// The message that a processor was called with, or a policy, whose messages begin with the identity of the sender;
+    /// none of a reply, which was no input of a call.
+    pub fn into_message(self) -> Option<Message> {
+        let (metadata, frames): (_, Vec<Base64>) = match self {
+            Self::Message { topic, metadata, body_base64: Base64(body) } => {
+                return Some(Message::of_topic(topic, metadata, body));
+            }
+            Self::Frames { metadata, frames_base64 } => (metadata, frames_base64),
+            Self::Request { identity_base64, metadata, frames_base64 } => {
+                (metadata, std::iter::once(identity_base64).chain(frames_base64).collect())
+            }
+            Self::Reply { .. } => return None,
+        };
+        let frames = frames.into_iter().map(|Base64(frame)| Bytes::from(frame)).collect();
+        Some(Message { metadata, frames, ..Message::default() })
+    }
+
     fn stage(&self) -> LetterHop {
         match self {
             Self::Message { .. } => LetterHop::Transform,
+            Self::Frames { .. } => LetterHop::Processor,
             Self::Request { .. } => LetterHop::Policy,
             Self::Reply { .. } => LetterHop::Reply,
         }
     }
 
     fn request_id(&self) -> &str {
-        let (Self::Message { metadata, .. } | Self::Request { metadata, .. }) = self else { return "" };
+        let metadata = match self {
+            Self::Message { metadata, .. } | Self::Frames { metadata, .. } | Self::Request { metadata, .. } => metadata,
+            Self::Reply { .. } => return "",
+        };
         metadata.iter().find(|(key, _)| key == "tidegate.request-id").map_or("", |(_, id)| id)
     }
 
@@ -168,6 +201,7 @@ impl Input {
         let frames = |frames: &[Base64]| frames.iter().map(|frame| frame.0.len() + 24).sum::<usize>();
         match self {
             Self::Message { topic, metadata, body_base64 } => topic.len() + pairs(metadata) + body_base64.0.len(),
+            Self::Frames { metadata, frames_base64 } => pairs(metadata) + frames(frames_base64),
             Self::Request { identity_base64, metadata, frames_base64 } => {
                 identity_base64.0.len() + pairs(metadata) + frames(frames_base64)
             }
@@ -207,6 +241,7 @@ impl LetterHop {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Transform => "transform",
+            Self::Processor => "processor",
             Self::Policy => "policy",
             Self::Reply => "reply",
         }
@@ -254,6 +289,30 @@ mod tests {
             "\n"
         );
         assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn a_message_is_kept_frame_by_frame() {
+        let message = |frames: &[&'static [u8]]| Message {
+            metadata: vec![("k".to_owned(), "v".to_owned())],
+            frames: frames.iter().map(|frame| Bytes::from_static(frame)).collect(),
+            ..Message::default()
+        };
+        for (frames, is_message) in [
+            (&[&b"body"[..]][..], true),
+            (&[b"topic", b"body"], true),
+            (&[b"", b"body"], false),
+            (&[b"\xff", b"body"], false),
+            (&[b"a", b"", b"c"], false),
+            (&[], false),
+        ] {
+            let input = Input::from(message(frames));
+            assert_eq!(matches!(input, Input::Message { .. }), is_message, "{frames:?}");
+            let line = letter(None, input).into_line();
+            let read: Letter = serde_json::from_slice(&line).unwrap();
+            assert_eq!(read.hop.as_str(), if is_message { "transform" } else { "processor" });
+            assert_eq!(read.input.into_message(), Some(message(frames)));
+        }
     }
 
     proptest! {

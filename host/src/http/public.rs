@@ -1,4 +1,4 @@
-//! The public surface: `/NAME/` calls the transform of a plugin, answers with its message and publishes it; or it is
+//! The public surface: `/NAME/` calls the processor of a plugin, answers with the first of its messages and publishes all of them; or it is
 //! where a handler is mounted.
 
 mod mount;
@@ -15,7 +15,7 @@ use crate::dead_letters::{DeadLetters, NewLetter};
 use crate::flow::{Failed, Flow, Message, Metadata, Output, Outputs, Processed, ServedBy, Sink};
 use crate::ledger::Hop;
 use crate::plugin::handler_fields::is_of_connection;
-use crate::plugin::{CallError, HttpHandler, PluginStage, Role, Slot, Slots, Transform};
+use crate::plugin::{CallError, HttpHandler, PluginStage, Processor, Role, Slot, Slots};
 use bytes::Buf;
 use futures_util::Stream;
 use smallvec::smallvec;
@@ -116,7 +116,7 @@ impl Public {
         }
         let mut text = format!("Tidegate {}\n", env!("CARGO_PKG_VERSION"));
         for slot in self.slots.all() {
-            match slot.has_role(Transform::NAME) {
+            match slot.has_role(Processor::NAME) {
                 Some(true) => text += &format!("/{}/?param=TEXT\n", slot.name()),
                 Some(false) if slot.has_role(HttpHandler::NAME) == Some(true) => {
                     text += &format!("/{}/…\n", slot.name())
@@ -139,7 +139,7 @@ impl Public {
         let (message, _held) = self.message(slot, head, body).await?;
         let room = self.room(slot)?;
 
-        let stage = PluginStage::<Transform>::new(Arc::clone(slot));
+        let stage = PluginStage::<Processor>::new(Arc::clone(slot));
         let flow = Flow { hop: &self.transform_hop, stage: &stage, sinks: &self.sinks };
         let (passage, number) = flow.enter();
         let passage = passage.of_client();
@@ -214,7 +214,8 @@ impl Public {
 
 /// What becomes of what came out of a flow: a place in each sink, then an answer. A HEAD publishes nothing.
 fn reply(flow: Flow<'_>, method: &Method, outputs: Outputs, room: Held) -> Result<Response, Problem> {
-    let Some(Output { mut message, .. }) = outputs.into_iter().next() else {
+    let mut outputs = outputs.into_iter();
+    let Some(Output { mut message, .. }) = outputs.next() else {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::NO_CONTENT;
         return Ok(response);
@@ -228,14 +229,16 @@ fn reply(flow: Flow<'_>, method: &Method, outputs: Outputs, room: Held) -> Resul
     let body = room.keep(message.frames.pop().unwrap_or_default());
     if method != Method::HEAD {
         message.frames.push(body.clone());
-        flow.offer(&message).map_err(|_| Problem::QueueFull)?;
+        for message in std::iter::once(message).chain(outputs.map(|output| output.message)) {
+            flow.offer(&message).map_err(|_| Problem::QueueFull)?;
+        }
     }
     Ok(with_type(body, content_type))
 }
 
 /// Whether a slot takes such a request. An unknown route wins over a wrong method.
 fn check_method(slot: &Slot, method: &Method) -> Result<(), Problem> {
-    match slot.has_role(Transform::NAME) {
+    match slot.has_role(Processor::NAME) {
         Some(false) => Err(Problem::NoRoute),
         _ if ![Method::GET, Method::HEAD, Method::POST].contains(method) => Err(Problem::Method(PLUGIN_METHODS)),
         Some(true) => Ok(()),

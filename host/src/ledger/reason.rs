@@ -29,7 +29,7 @@ pub enum Reason {
     LettersFull,
     /// An envelope with nothing in it, as a ROUTER sends it to find out who is there.
     NoBody,
-    /// A reply had nothing to send.
+    /// A reply, or a message that a plugin returned, had nothing to send.
     NoFrames,
     /// The handler ended without a response.
     NoResponse,
@@ -63,6 +63,8 @@ pub enum Reason {
     TooLarge,
     /// As many calls of the plugin as may be were running already.
     TooManyCalls,
+    /// More messages than a plugin may return for one.
+    TooManyMessages,
     /// More replies than one request may have.
     TooManyReplies,
     /// As many replies wait for the client as may.
@@ -108,6 +110,7 @@ impl Reason {
             Self::SubscriberFull => "subscriber-full",
             Self::TooLarge => "too-large",
             Self::TooManyCalls => "too-many-calls",
+            Self::TooManyMessages => "too-many-messages",
             Self::TooManyReplies => "too-many-replies",
             Self::TooManyWaiting => "too-many-waiting",
             Self::Trapped => "trapped",

@@ -1,83 +1,15 @@
-//! What goes into a call of a plugin, what comes out of it, and all the ways in which it can fail.
-//!
-//! Messages, requests and replies are lowered into a guest and lifted out of it as they are: their fields are those of
-//! the contract, in its order.
+//! What identifies a call of a plugin, what comes out of it, and all the ways in which it can fail.
 
 use crate::config::INSTANCES_MAX;
-use crate::dead_letters::{Base64, Input};
 use crate::flow::{Failure, Fault, Metadata, ServedBy};
 use crate::ledger::Reason;
 use crate::plugin::role::RoleName;
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::component::{ComponentType, Lift, Lower};
-
-/// One message on its way through a transform.
-#[derive(Clone, Debug, Default, PartialEq, Eq, ComponentType, Lift, Lower)]
-#[component(record)]
-pub struct Message {
-    /// The topic to publish under; empty for none.
-    pub topic: String,
-    /// Pairs as the contract lists them.
-    pub metadata: Metadata,
-    /// Any bytes.
-    pub body: Vec<u8>,
-}
-
-/// One request of a broker client.
-#[derive(Clone, Debug, Default, PartialEq, Eq, ComponentType, Lower)]
-#[component(record)]
-pub struct Request {
-    /// 1 to 255 bytes, not necessarily text.
-    pub identity: Vec<u8>,
-    /// Pairs as the contract lists them.
-    pub metadata: Metadata,
-    /// The frames after identity and delimiter.
-    pub frames: Vec<Vec<u8>>,
-}
-
-/// One reply to a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq, ComponentType, Lift)]
-#[component(record)]
-pub struct Reply {
-    /// The wait after the previous reply of the list, in milliseconds.
-    #[component(name = "delay-ms")]
-    pub delay_ms: u32,
-    /// At least one frame.
-    pub frames: Vec<Vec<u8>>,
-}
-
-impl Message {
-    /// The name of the request that it came by, if its metadata has one.
-    pub fn request_id(&self) -> &str {
-        request_id(&self.metadata)
-    }
-}
-
-impl Request {
-    /// Its name, if its metadata has one.
-    pub fn request_id(&self) -> &str {
-        request_id(&self.metadata)
-    }
-}
 
 /// The name of the request that a message came by, if its metadata has one.
 pub(crate) fn request_id(metadata: &Metadata) -> &str {
     metadata.iter().find(|(key, _)| key == "tidegate.request-id").map_or("", |(_, id)| id)
-}
-
-impl From<Message> for Input {
-    fn from(Message { topic, metadata, body }: Message) -> Self {
-        Self::Message { topic, metadata, body_base64: Base64(body) }
-    }
-}
-
-impl From<Request> for Input {
-    fn from(request: Request) -> Self {
-        let Request { identity, metadata, frames } = request;
-        let frames_base64 = frames.into_iter().map(Base64).collect();
-        Self::Request { identity_base64: Base64(identity), metadata, frames_base64 }
-    }
 }
 
 /// Identifies a call among all that a host makes. The guest's randomness is derived from it, so no two calls draw the
@@ -151,9 +83,14 @@ pub enum CallError {
     #[error("reply {index} waits {delay_ms} ms, over delay_ms_max {max}")]
     #[allow(missing_docs)]
     DelayTooLong { index: usize, delay_ms: u32, max: u32 },
-    /// A reply has nothing to send.
-    #[error("reply {0} has no frames")]
-    NoFrames(usize),
+    /// More messages than `messages_max`.
+    #[error("{count} messages are more than messages_max {max}")]
+    #[allow(missing_docs)]
+    TooManyMessages { count: usize, max: usize },
+    /// A message or a reply has nothing to send.
+    #[error("{what} {index} has no frames")]
+    #[allow(missing_docs)]
+    NoFrames { what: &'static str, index: usize },
     /// The handler returned, and never gave a response.
     #[error("the handler ended without a response")]
     NoResponse,
@@ -182,7 +119,8 @@ impl CallError {
             Self::OverOutput(_) => Reason::OverOutput,
             Self::TooManyReplies { .. } => Reason::TooManyReplies,
             Self::DelayTooLong { .. } => Reason::DelayTooLong,
-            Self::NoFrames(_) => Reason::NoFrames,
+            Self::TooManyMessages { .. } => Reason::TooManyMessages,
+            Self::NoFrames { .. } => Reason::NoFrames,
             Self::NoResponse => Reason::NoResponse,
             Self::Panicked => Reason::Panicked,
             Self::Paused(_) => Reason::Paused,
@@ -207,7 +145,8 @@ impl CallError {
             | Self::OverOutput(_)
             | Self::TooManyReplies { .. }
             | Self::DelayTooLong { .. }
-            | Self::NoFrames(_)
+            | Self::TooManyMessages { .. }
+            | Self::NoFrames { .. }
             | Self::NoResponse => Fault::Stage,
         }
     }

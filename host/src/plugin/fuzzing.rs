@@ -1,17 +1,18 @@
 //! Fuzzing of components and of the compile cache: whatever the bytes, a load ends within its bounds, and an entry that
 //! is not as it was written is not trusted.
 
-use super::call::{CallNumber, Message, Reply, Request};
+use super::call::CallNumber;
 use super::load::cache;
 use super::load::candidate::Candidate;
 use super::load::{self, LoadError};
 use super::roles::loaded::Plugin;
+use super::roles::processor::Processor;
 use super::roles::reply_policy::ReplyPolicy;
 use super::roles::role::Role;
-use super::roles::transform::Transform;
 use super::run::plugin_state::PluginState;
 use super::{Engine, Seed, Setup};
 use crate::config::Limits;
+use crate::flow::{self, Output, Outputs};
 use crate::system::supervisor::Supervisor;
 use std::collections::BTreeMap;
 use std::fs::{File, Permissions};
@@ -88,31 +89,33 @@ impl Loader {
 /// Calls each role once, with something in every field.
 async fn call(plugin: &Arc<Plugin>) {
     let metadata = vec![("query.a".to_owned(), "é".to_owned())];
-    let length = |metadata: &[(String, String)]| metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
-    let max = plugin.sandbox.limits().output_bytes_max;
-    if plugin.has_role(Transform::NAME) {
-        let message = Message { topic: "topic".to_owned(), metadata: metadata.clone(), body: b"Body\xff".to_vec() };
-        if let Ok(Some(Message { topic, metadata, body })) =
-            plugin.call::<Transform>(Arc::new(message), CallNumber::Message(1), Arc::default(), ()).await
-        {
-            let pairs: usize = length(&metadata);
-            assert!(topic.len() + pairs + body.len() <= max, "more than output_bytes_max");
+    let message = |first: &'static [u8]| flow::Message::of_topic(first, metadata.clone(), &b"Body\xff"[..]);
+    let limits = plugin.sandbox.limits();
+    let number = CallNumber::Message(1);
+    if plugin.has_role(Processor::NAME) {
+        let input = plugin.input::<Processor>(message(b"topic"));
+        if let Ok(outputs) = plugin.call::<Processor>(input, number, Arc::default(), ()).await {
+            assert!(outputs.len() <= limits.messages_max);
+            check(&outputs, limits);
         }
     }
     if plugin.has_role(ReplyPolicy::NAME) {
-        let request = Request { identity: vec![0, 255], metadata, frames: vec![vec![], b"Body\xff".to_vec()] };
-        let replies = plugin.call::<ReplyPolicy>(Arc::new(request), CallNumber::Message(1), Arc::default(), ());
-        if let Ok(replies) = replies.await {
-            let limits = plugin.sandbox.limits();
-            assert!(replies.len() <= limits.replies_max);
-            let mut bytes = 0;
-            for Reply { delay_ms, frames } in replies {
-                assert!(delay_ms <= limits.delay_ms_max && !frames.is_empty());
-                bytes += frames.iter().map(Vec::len).sum::<usize>();
-            }
-            assert!(bytes <= max, "more than output_bytes_max");
+        let input = plugin.input::<ReplyPolicy>(message(&[0, 255]));
+        if let Ok(outputs) = plugin.call::<ReplyPolicy>(input, number, Arc::default(), ()).await {
+            assert!(outputs.len() <= limits.replies_max);
+            check(&outputs, limits);
         }
     }
+}
+
+fn check(outputs: &Outputs, limits: &Limits) {
+    let mut bytes = 0;
+    for Output { after, message } in outputs {
+        assert!(after.as_millis() <= u128::from(limits.delay_ms_max) && !message.frames.is_empty());
+        bytes += message.bytes();
+        bytes += message.metadata.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+    }
+    assert!(bytes <= limits.output_bytes_max, "more than output_bytes_max");
 }
 
 /// Takes the bytes for an entry of the compile cache, in a file of this mode; then for what was compiled, with the

@@ -6,7 +6,7 @@
 //!
 //! A load goes from `load::origin` (a file, or a registry and `oci_cache`) through `load` (read, compile in `compiler`
 //! or from `cache`, `type_check`, probe, `examples`); a call through `slot`, then `roles::sandbox` and
-//! `run::background_calls` (where long ones go on), then the adapter of its contract version (`roles::v0_1_0`), or of
+//! `run::background_calls` (where long ones go on), then the adapter of its contract version (`roles::contract`), or of
 //! the standard that it was written for (`roles::http_handler`, with `run::guest::http_client` for what it sends). Each
 //! of these folders asks only those before it: `run`, `roles`, `load`, `slot`, `watch`.
 
@@ -22,7 +22,7 @@ mod run;
 pub(crate) mod slot;
 pub(crate) mod watch;
 
-pub use call::{Answer, CallError, CallNumber, Message, Reply, Request};
+pub use call::{Answer, CallError, CallNumber};
 pub use handler_request::{HandlerRequest, WrittenRequest};
 pub use load::cache::Cache;
 pub use load::candidate::Candidate;
@@ -36,13 +36,14 @@ pub(crate) use load::reset::fuzzing as reset_fuzzing;
 pub use load::sources::{Source, scan, source_of};
 pub use load::{LoadError, digest, hex};
 pub use role::RoleName;
+pub use roles::contract::Contract;
 pub use roles::http_handler::HttpHandler;
 pub use roles::loaded::Plugin;
+pub use roles::processor::Processor;
 pub use roles::reply_policy::ReplyPolicy;
 pub use roles::role::Role;
 pub use roles::single_call::SingleCall;
 pub use roles::stage_role::StageRole;
-pub use roles::transform::Transform;
 pub use roles::whole_response::WholeResponse;
 pub use run::deterministic_random::Seed;
 pub use run::guest::http_client::LOG_FILTER;

@@ -21,11 +21,14 @@ pub use stage::PluginStage;
 use super::call::{Answer, CallError, CallNumber, Ending};
 use super::load::origin::ComponentOrigin;
 use super::role::RoleName;
+use super::roles::FUNCTIONS;
+use super::roles::contract::Contract;
 use super::roles::role::Role;
+use super::roles::stage_role::{Input, StageRole};
 use super::run::plugin_state::{PluginState, shortened};
 use crate::byte_budget::BudgetShare;
 use crate::config::{LOG_LINE_BYTES_MAX, Place, Rollback};
-use crate::flow::{Fault, ServedBy};
+use crate::flow::{Fault, Message, ServedBy};
 use crate::ledger::{HopCounts, Passage, Reason};
 use condemned::Condemned;
 use health::{Trial, Verdict};
@@ -93,7 +96,26 @@ impl Slot {
 
     /// Whether it serves nothing because its bytes are condemned, and had this role before.
     pub fn had_role(&self, role: RoleName) -> bool {
-        self.roles().is_none() && self.history.view().condemned.is_some() && self.condemned.had_role(&role.to_string())
+        let mut names = FUNCTIONS.iter().filter(|kind| kind.role == role).map(|kind| kind.name.as_str());
+        self.roles().is_none()
+            && self.history.view().condemned.is_some()
+            && names.any(|name| self.condemned.had_role(name))
+    }
+
+    /// What the version of the contract calls a role that the serving generation was built against; none if it does not
+    /// serve it.
+    pub fn name_of_role(&self, role: RoleName) -> Option<RoleName> {
+        self.history.serving()?.plugin.name_of_role(role)
+    }
+
+    /// The version of the contract in which the serving generation has a role.
+    pub fn contract_of(&self, role: RoleName) -> Option<Contract> {
+        self.history.contract_of(role)
+    }
+
+    /// What a call takes for a message, in the shape that the serving generation takes it in.
+    pub fn input<R: StageRole>(&self, message: Message) -> R::In {
+        Input::new(message, self.contract_of(R::NAME))
     }
 
     /// What the admin surface reports of it.

@@ -2,18 +2,15 @@
 
 use crate::cli::compile_cache::compile_cache;
 use crate::cli::log;
-use crate::cli::output::outcome::Outcome;
+use crate::cli::output::outcome::{Outcome, Processed, Replies};
 use crate::config::LogFormat;
 use crate::config::{Config, check_name};
-use crate::dead_letters::{Base64, By, Input, Letter};
-use crate::plugin::{
-    CallNumber, Cause, Engine, Message, ReplyPolicy, Request, Seed, Setup, Slots, Source, Transform, own_program,
-};
+use crate::dead_letters::{By, Input, Letter};
+use crate::plugin::{CallNumber, Cause, Engine, Processor, ReplyPolicy, Role, Seed, Setup, Slots, Source, own_program};
 use crate::system::output::note;
 use crate::system::supervisor::Supervisor;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Calls the component as the letter's plugin was called; `config` has the limits and settings of that plugin.
 ///
@@ -53,20 +50,17 @@ pub(super) fn call(
         if let (Some(loaded), Some(by)) = (loaded, by) {
             compare(component, &loaded.served_by.digest, &by);
         }
-        match input {
-            Input::Message { topic, metadata, body_base64: Base64(body) } => {
-                let message = Arc::new(Message { topic, metadata, body });
-                let answer = slot.call::<Transform>(Arc::clone(&message), message.request_id(), number).await;
-                Ok(answer.result.into())
-            }
-            Input::Request { identity_base64: Base64(identity), metadata, frames_base64 } => {
-                let frames = frames_base64.into_iter().map(|frame| frame.0).collect();
-                let request = Arc::new(Request { identity, metadata, frames });
-                let answer = slot.call::<ReplyPolicy>(Arc::clone(&request), request.request_id(), number).await;
-                Ok(answer.result.into())
-            }
-            Input::Reply { .. } => bail!("a reply has no call to make again"),
+        let is_request = matches!(input, Input::Request { .. });
+        let message = input.into_message().context("a reply has no call to make again")?;
+        if is_request {
+            let input = slot.input::<ReplyPolicy>(message);
+            let answer = slot.call::<ReplyPolicy>(input.clone(), input.request_id(), number).await;
+            return Ok(answer.result.map(Replies).into());
         }
+        let input = slot.input::<Processor>(message);
+        let answer = slot.call::<Processor>(input.clone(), input.request_id(), number).await;
+        let contract = slot.contract_of(Processor::NAME);
+        Ok(answer.result.map(|outputs| Processed { outputs, contract }).into())
     })
 }
 

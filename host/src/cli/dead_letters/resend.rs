@@ -5,6 +5,7 @@ use crate::config::timeout;
 use crate::dead_letters::{Input, Letter, Mark, Replay};
 use crate::messaging::check_peer;
 use crate::system::output::note;
+use anyhow::anyhow;
 use clap::Args;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,10 @@ impl Destination {
             Input::Message { metadata, body_base64, .. } => {
                 send::post(&self.http, self.token_file.as_deref(), &letter.route, metadata, &body_base64.0)
             }
+            Input::Frames { frames_base64, .. } => Err(SendError::Unfit(anyhow!(
+                "HTTP has no message of its {} frames: replay it through the admin surface, with --admin",
+                frames_base64.len()
+            ))),
             Input::Request { frames_base64, .. } | Input::Reply { frames_base64, .. } => {
                 let frames = frames_base64.iter().map(|frame| frame.0.clone()).collect();
                 send::ask(&self.frontend, frames, self.timeout)

@@ -69,9 +69,9 @@ impl Show {
 fn raw_bytes(input: &Input) -> Vec<u8> {
     match input {
         Input::Message { body_base64, .. } => body_base64.0.clone(),
-        Input::Request { frames_base64, .. } | Input::Reply { frames_base64, .. } => {
-            frames_base64.iter().flat_map(|frame| &frame.0).copied().collect()
-        }
+        Input::Frames { frames_base64, .. }
+        | Input::Request { frames_base64, .. }
+        | Input::Reply { frames_base64, .. } => frames_base64.iter().flat_map(|frame| &frame.0).copied().collect(),
     }
 }
 
@@ -95,6 +95,7 @@ fn contents(input: &Input) -> String {
             let topic = if topic.is_empty() { String::new() } else { field("topic", topic) };
             topic + &metadata(pairs) + &bytes("body", &body_base64.0)
         }
+        Input::Frames { metadata: pairs, frames_base64 } => metadata(pairs) + &numbered(frames_base64),
         Input::Request { identity_base64, metadata: pairs, frames_base64 } => {
             bytes("identity", &identity_base64.0) + &metadata(pairs) + &numbered(frames_base64)
         }

@@ -2,7 +2,8 @@
 
 use super::render::{bytes, field, frames, lines, metadata};
 use crate::dead_letters::{Base64, Input};
-use crate::plugin::{CallError, Message, Reply};
+use crate::flow::{Message, Output, Outputs};
+use crate::plugin::{CallError, Contract};
 use ::bytes::Bytes;
 use hyper::Response;
 use serde_json::json;
@@ -33,26 +34,65 @@ impl<T: Into<Self>> From<Result<T, CallError>> for Outcome {
     }
 }
 
-/// What a transform returned.
-impl From<Option<Message>> for Outcome {
-    fn from(message: Option<Message>) -> Self {
-        let Some(message) = message else {
-            return Self { answered: true, json: json!({"message": null}), text: FILTERED.to_owned() };
-        };
-        let text = head(&message) + &bytes("body", &message.body);
-        Self { answered: true, json: json!(Input::from(message)), text }
-    }
+/// What a processor returned, and the version of the contract that it is of.
+#[derive(Clone)]
+pub(in crate::cli) struct Processed {
+    pub(in crate::cli) outputs: Outputs,
+    pub(in crate::cli) contract: Option<Contract>,
 }
 
 /// What a reply policy returned.
-impl From<Vec<Reply>> for Outcome {
-    fn from(replies: Vec<Reply>) -> Self {
+#[derive(Clone)]
+pub(in crate::cli) struct Replies(pub(in crate::cli) Outputs);
+
+impl Processed {
+    /// The only message, if it has a topic and a body at most.
+    pub(in crate::cli) fn only_body(&self) -> Option<&Message> {
+        match &self.outputs[..] {
+            [Output { message, .. }] if (1..=2).contains(&message.frames.len()) => Some(message),
+            _ => None,
+        }
+    }
+}
+
+/// Of version 0.1.0 as its one message, of any later one as a list.
+impl From<Processed> for Outcome {
+    fn from(processed: Processed) -> Self {
+        let is_transform = processed.contract == Some(Contract::V0_1_0);
+        let text = match (&processed.outputs[..], processed.only_body()) {
+            ([], _) => FILTERED.to_owned(),
+            (_, Some(message)) => head(message) + &bytes("body", message.frames.last().unwrap_or(&Bytes::new())),
+            (outputs, None) => listed(outputs),
+        };
+        let json = match &processed.outputs[..] {
+            [] if is_transform => json!({"message": null}),
+            [Output { message, .. }] if is_transform => json!(Input::from(message.clone())),
+            outputs => {
+                let messages: Vec<_> = outputs
+                    .iter()
+                    .map(|Output { message, .. }| {
+                        json!({"metadata": message.metadata, "frames_base64": frames_base64(message)})
+                    })
+                    .collect();
+                json!({"messages": messages})
+            }
+        };
+        Self { answered: true, json, text }
+    }
+}
+
+impl From<Replies> for Outcome {
+    fn from(Replies(replies): Replies) -> Self {
         let mut text = format!("replies: {}\n", replies.len());
         let mut list = Vec::new();
-        for Reply { delay_ms, frames: reply } in replies {
-            text += &format!("delay_ms: {delay_ms}\n{}", frames(&reply));
-            let frames_base64: Vec<_> = reply.into_iter().map(Base64).collect();
-            list.push(json!({"delay_ms": delay_ms, "frames_base64": frames_base64}));
+        for Output { after, message } in replies {
+            let delay_ms = after.as_millis();
+            text += &format!("delay_ms: {delay_ms}\n{}{}", metadata(&message.metadata), frames(&message.frames));
+            let mut reply = json!({"delay_ms": delay_ms as u64, "frames_base64": frames_base64(&message)});
+            if !message.metadata.is_empty() {
+                reply["metadata"] = json!(message.metadata);
+            }
+            list.push(reply);
         }
         Self { answered: true, json: json!({"replies": list}), text }
     }
@@ -81,8 +121,24 @@ fn headers(response: &Response<Bytes>) -> impl Iterator<Item = (&str, Cow<'_, st
     response.headers().iter().map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
 }
 
-/// All of a message but its body.
+/// All of a message but its body, which is its last frame.
 pub(in crate::cli) fn head(message: &Message) -> String {
-    let topic = if message.topic.is_empty() { String::new() } else { field("topic", &message.topic) };
+    let topic = match &message.frames[..] {
+        [topic, _] => bytes("topic", topic),
+        _ => String::new(),
+    };
     topic + &metadata(&message.metadata)
+}
+
+/// Messages, numbered, with their frames.
+pub(in crate::cli) fn listed(outputs: &[Output]) -> String {
+    let mut text = format!("messages: {}\n", outputs.len());
+    for (index, Output { message, .. }) in outputs.iter().enumerate() {
+        text += &format!("message {index}:\n{}{}", metadata(&message.metadata), frames(&message.frames));
+    }
+    text
+}
+
+fn frames_base64(message: &Message) -> Vec<Base64> {
+    message.frames.iter().map(|frame| Base64(frame.to_vec())).collect()
 }

@@ -39,7 +39,9 @@ pub(in crate::cli) struct Call {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Role {
-    Transform,
+    // What version 0.1.0 of the contract calls it.
+    #[value(alias = "transform")]
+    Processor,
     ReplyPolicy,
     HttpHandler,
 }

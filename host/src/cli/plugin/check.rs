@@ -5,7 +5,7 @@ use super::workbench::{Workbench, block_on};
 use crate::cli::compile_cache::CacheFlag;
 use crate::cli::output::progress::Stderr;
 use crate::config::Limits;
-use crate::plugin::Plugin;
+use crate::plugin::{Contract, Plugin};
 use crate::system::output::print;
 use clap::Args;
 use std::collections::BTreeMap;
@@ -32,6 +32,8 @@ struct CheckReport {
     digest: String,
     size_bytes: usize,
     contract: Option<&'static str>,
+    /// What the host knows.
+    contracts_known: [&'static str; Contract::ALL.len()],
     roles: Vec<String>,
     imports: Vec<String>,
     instances: String,
@@ -64,7 +66,8 @@ impl CheckReport {
             name,
             digest: plugin.digest().to_string(),
             size_bytes: plugin.size_bytes,
-            contract: plugin.contract(),
+            contract: plugin.contract().map(Contract::as_str),
+            contracts_known: Contract::ALL.map(Contract::as_str),
             roles: plugin.roles().map(|role| role.to_string()).collect(),
             imports: plugin.imports.clone(),
             instances: plugin.isolation().to_string(),
@@ -76,7 +79,8 @@ impl CheckReport {
 
     fn text(&self) -> String {
         let list = |items: &[String]| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
-        let contract = self.contract.map(|version| format!("tidegate:plugin@{version}"));
+        let known = self.contracts_known.join(" and ");
+        let contract = self.contract.map(|version| format!("tidegate:plugin@{version}; this host knows {known}"));
         let Self { name, digest, size_bytes, instances, examples, compile_ms, from_cache, .. } = self;
         let from_cache = if *from_cache { ", from the cache" } else { "" };
         format!(

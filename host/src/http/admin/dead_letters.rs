@@ -5,11 +5,11 @@ mod choice;
 use super::call::{Output, with_generation};
 use super::{JSON, json, with_type};
 use crate::config::{ADMIN_LETTERS_BYTES_MAX, ADMIN_LETTERS_READS_MAX};
-use crate::dead_letters::{Base64, DeadLetters, Input, Letter, Mark, Marks, Replay, ReplayLock, letters, page};
-use crate::flow;
+use crate::dead_letters::{DeadLetters, Input, Letter, Mark, Marks, Replay, ReplayLock, letters, page};
+use crate::flow::{self, Outputs};
 use crate::http::problem::Problem;
 use crate::ledger::Hop;
-use crate::plugin::{Answer, CallNumber, Message, ReplyPolicy, Request, Slot, Slots, Transform};
+use crate::plugin::{CallNumber, Processor, ReplyPolicy, Slot, Slots};
 use choice::choice;
 use std::collections::HashSet;
 use std::io::{self, ErrorKind};
@@ -118,41 +118,31 @@ impl Letters {
     }
 
     async fn call(&self, slot: &Arc<Slot>, letter: Letter) -> Result<Response, Problem> {
-        let id = letter.id;
-        match letter.input {
-            Input::Message { topic, metadata, body_base64: Base64(body) } => {
-                let (passage, number) = self.parts.transform_hop.enter_numbered();
-                let passage = passage.of_client();
-                let message = Message { topic, metadata, body };
-                let answer = slot.call::<Transform>(Arc::new(message), &id, CallNumber::Message(number)).await;
-                match &answer.result {
-                    Err(error) => passage.dropped(error.reason()),
-                    Ok(message) => {
-                        passage.out();
-                        if let Some(message) = message {
-                            self.publish(message)?;
-                        }
-                    }
-                }
-                with_generation(answer, |message| Output::Transform { message: message.map(Into::into) })
-            }
-            Input::Request { identity_base64: Base64(identity), metadata, frames_base64 } => {
-                let frames = frames_base64.into_iter().map(|frame| frame.0).collect();
-                let request = Request { identity, metadata, frames };
-                let answer = slot.call::<ReplyPolicy>(Arc::new(request), &id, CallNumber::Message(letter.number)).await;
-                let Answer { by, result } = answer;
-                let output =
-                    |replies: Vec<_>| Output::ReplyPolicy { replies: replies.into_iter().map(Into::into).collect() };
-                with_generation(Answer { by, result }, output)
-            }
-            Input::Reply { .. } => Err(Problem::Host),
+        let (id, is_request) = (letter.id, matches!(letter.input, Input::Request { .. }));
+        let Some(message) = letter.input.into_message() else { return Err(Problem::Host) };
+        if is_request {
+            let (input, number) = (slot.input::<ReplyPolicy>(message), CallNumber::Message(letter.number));
+            return with_generation(slot.call::<ReplyPolicy>(input, &id, number).await, Output::replied);
         }
+        let (passage, number) = self.parts.transform_hop.enter_numbered();
+        let passage = passage.of_client();
+        let input = slot.input::<Processor>(message);
+        let answer = slot.call::<Processor>(input, &id, CallNumber::Message(number)).await;
+        match &answer.result {
+            Err(error) => passage.dropped(error.reason()),
+            Ok(outputs) => {
+                passage.out();
+                self.publish(outputs)?;
+            }
+        }
+        with_generation(answer, |outputs| Output::processed(slot, outputs))
     }
 
-    fn publish(&self, Message { topic, metadata, body }: &Message) -> Result<(), Problem> {
-        let message = flow::Message::of_topic(topic.clone(), metadata.clone(), body.clone());
-        for sink in &self.parts.sinks {
-            sink.offer(&message).map_err(|_| Problem::QueueFull)?;
+    fn publish(&self, outputs: &Outputs) -> Result<(), Problem> {
+        for flow::Output { message, .. } in outputs {
+            for sink in &self.parts.sinks {
+                sink.offer(message).map_err(|_| Problem::QueueFull)?;
+            }
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 
 mod difference;
 mod http_handler;
+mod processor;
 mod reply_policy;
 mod transform;
 
@@ -11,20 +12,21 @@ use super::busy_retry::retry_while_busy;
 use crate::config::{EXAMPLES_MAX, EXAMPLES_MS_MAX};
 use crate::plugin::call::{CallError, CallNumber};
 use crate::plugin::roles::loaded::Plugin;
-use crate::plugin::roles::reply_policy::ReplyPolicy;
 use crate::plugin::roles::role::Role;
-use crate::plugin::roles::transform::Transform;
-use crate::plugin::roles::whole_response::WholeResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use difference::difference;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use http_handler::OfHandler;
+use processor::OfProcessor;
+use reply_policy::OfReplyPolicy;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use transform::OfTransform;
 
 /// The custom section of a component that holds its examples.
 pub const SECTION: &str = "tidegate:examples";
@@ -33,33 +35,38 @@ pub const SECTION: &str = "tidegate:examples";
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Examples {
-    transform: Vec<Example<Transform>>,
-    reply_policy: Vec<Example<ReplyPolicy>>,
-    http_handler: Vec<Example<WholeResponse>>,
+    processor: Vec<Example<OfProcessor>>,
+    transform: Vec<Example<OfTransform>>,
+    reply_policy: Vec<Example<OfReplyPolicy>>,
+    http_handler: Vec<Example<OfHandler>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, bound = "")]
-struct Example<R: Exemplary> {
+struct Example<E: Exemplary> {
     name: Option<String>,
-    input: R::Input,
-    expect: R::Expected,
+    input: E::Input,
+    expect: E::Expected,
 }
 
-/// A role that has examples, and how they are written.
-trait Exemplary: Role<In: Clone + Sync> {
+/// A kind of examples: the role that they call, and how they are written.
+trait Exemplary {
+    type Role: Role<In: Clone + Sync>;
     /// What the plugin is called with.
     type Input: DeserializeOwned + Send + Sync;
     /// What is promised of the end of the call. What is left out may be anything.
     type Expected: DeserializeOwned + Send + Sync;
 
-    fn input(written: &Self::Input) -> Self::In;
+    /// What the file calls it.
+    const NAME: &str;
+
+    fn input(plugin: &Plugin, written: &Self::Input) -> <Self::Role as Role>::In;
 
     /// The error that is promised, and a part of its text.
     fn error(expected: &Self::Expected) -> (Option<ErrorKind>, Option<&str>);
 
     /// How what came out differs from what is promised.
-    fn compare(expected: &Self::Expected, output: Self::Out) -> Result<(), String>;
+    fn compare(expected: &Self::Expected, output: <Self::Role as Role>::Out) -> Result<(), String>;
 }
 
 /// Text, or any bytes as `{ base64 = "…" }`.
@@ -147,7 +154,7 @@ impl Examples {
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.transform.len() + self.reply_policy.len() + self.http_handler.len()
+        self.processor.len() + self.transform.len() + self.reply_policy.len() + self.http_handler.len()
     }
 
     /// Tries the plugin on each, in order, under its own bounds. The last outcome may be that time ran out.
@@ -155,7 +162,8 @@ impl Examples {
         let deadline = Instant::now() + Duration::from_millis(EXAMPLES_MS_MAX);
         let was_busy = &AtomicBool::new(false);
         let mut outcomes = Vec::new();
-        let tries = tries(&self.transform, plugin, was_busy)
+        let tries = tries(&self.processor, plugin, was_busy)
+            .chain(tries(&self.transform, plugin, was_busy))
             .chain(tries(&self.reply_policy, plugin, was_busy))
             .chain(tries(&self.http_handler, plugin, was_busy));
         for (name, tried) in tries {
@@ -174,14 +182,14 @@ impl Examples {
     }
 }
 
-/// The examples of a role: the name of each, and what comes of it.
-fn tries<'a, R: Exemplary>(
-    examples: &'a [Example<R>],
+/// The examples of a kind: the name of each, and what comes of it.
+fn tries<'a, E: Exemplary>(
+    examples: &'a [Example<E>],
     plugin: &'a Arc<Plugin>,
     was_busy: &'a AtomicBool,
 ) -> impl Iterator<Item = (String, BoxFuture<'a, Result<(), Miss>>)> {
     examples.iter().zip(1..).map(move |(example, number)| {
-        let name = example.name.clone().unwrap_or_else(|| format!("{} {number}", R::NAME));
+        let name = example.name.clone().unwrap_or_else(|| format!("{} {number}", E::NAME));
         (name, example.try_on(plugin, CallNumber::Load(number), was_busy).boxed())
     })
 }
@@ -199,15 +207,15 @@ impl Outcome {
     }
 }
 
-impl<R: Exemplary> Example<R> {
+impl<E: Exemplary> Example<E> {
     async fn try_on(&self, plugin: &Arc<Plugin>, number: CallNumber, was_busy: &AtomicBool) -> Result<(), Miss> {
-        let input = R::input(&self.input);
-        let call = || plugin.call::<R>(input.clone(), number, Arc::default(), ());
+        let input = E::input(plugin, &self.input);
+        let call = || plugin.call::<E::Role>(input.clone(), number, Arc::default(), ());
         plugin.take_refused_request();
         let ended = retry_while_busy(call, was_busy).await;
         let refused = plugin.take_refused_request();
-        let compared = match expected_end(ended, R::error(&self.expect)) {
-            Ok(Some(output)) => R::compare(&self.expect, output).map_err(Miss::from),
+        let compared = match expected_end(ended, E::error(&self.expect)) {
+            Ok(Some(output)) => E::compare(&self.expect, output).map_err(Miss::from),
             Ok(None) => Ok(()),
             Err(miss) => Err(miss),
         };
@@ -260,6 +268,9 @@ mod tests {
             ("[[transform]]\ninput.body = 'a'\nexpect.bdy = 'b'", "bdy"),
             ("[[transform]]\nexpect.body = 'b'", "input"),
             ("[[policy]]", "policy"),
+            ("[[processor]]\ninput.frame = ['a']\nexpect.messages = []", "frame"),
+            ("[[processor]]\ninput.frames = []\nexpect.messages = []", "frames"),
+            ("[[processor]]\ninput.frames = ['a']\nexpect.messages = [{ frame = 'a' }]", "frame"),
         ] {
             let error = slip(text);
             assert!(error.contains(named), "{named} is not in: {error}");

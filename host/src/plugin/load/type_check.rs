@@ -2,10 +2,11 @@
 //! ones that the contract offers.
 
 use super::LoadError;
-use crate::plugin::roles::ROLES;
+use crate::plugin::roles::FUNCTIONS;
+use crate::plugin::roles::contract::Contract;
 use crate::plugin::roles::http_handler::HttpHandler;
-use crate::plugin::roles::role::{Export, InterfaceVersion, Role, RoleKind};
-use crate::plugin::roles::transform::Transform;
+use crate::plugin::roles::processor::Processor;
+use crate::plugin::roles::role::{FunctionKind, InterfaceVersion, Role};
 use crate::plugin::run::guest::Guest;
 use crate::plugin::run::runtime::Runtime;
 use wasmtime::component::types::{Component as ComponentType, ComponentItem};
@@ -14,7 +15,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 /// A component that can be linked, with the roles that its exports give it.
 pub(super) struct TypeChecked {
     pub(super) component: InstancePre<Guest>,
-    pub(super) functions: Vec<(&'static RoleKind, ComponentExportIndex)>,
+    pub(super) functions: Vec<(&'static FunctionKind, ComponentExportIndex)>,
     pub(super) imports: Vec<String>,
 }
 
@@ -26,22 +27,30 @@ impl TypeChecked {
         let engine = &runtime.wasmtime;
         let refused = |error: wasmtime::Error| LoadError::TypeCheck(format!("{error:#}"));
         let exports = component.component_type();
-        let mut roles = Vec::new();
-        for kind in &ROLES {
-            roles.extend(exported(engine, &exports, &kind.export)?.map(|interface| (kind, interface)));
+        let exported: Vec<Exported> = exports.exports(engine).map(|(name, _)| Exported::new(name)).collect();
+        let mut roles: Vec<(&FunctionKind, &str)> = Vec::new();
+        for kind in &FUNCTIONS {
+            let served = exported.iter().find(|export| export.is_of(kind));
+            if roles.iter().all(|(known, _)| known.role != kind.role) {
+                roles.extend(served.map(|export| (kind, export.name)));
+            }
         }
-        let has_role = |role| roles.iter().any(|(kind, _)| kind.name == role);
-        let is_handler = has_role(HttpHandler::NAME);
-        if is_handler && has_role(Transform::NAME) {
-            let [transform, handler] = [Transform::EXPORT, HttpHandler::EXPORT].map(|export| export.interface);
+        if let Some(unknown) = exported.iter().find_map(|export| export.unknown_version(&exported)) {
+            return Err(LoadError::TypeCheck(unknown));
+        }
+        let interface_of =
+            |role| roles.iter().find(|(kind, _)| kind.role == role).map(|(kind, _)| kind.export.interface);
+        let handler = interface_of(HttpHandler::NAME);
+        let is_handler = handler.is_some();
+        if let (Some(processor), Some(handler)) = (interface_of(Processor::NAME), handler) {
             return Err(LoadError::TypeCheck(format!(
-                "exports both {transform} and {handler}, and /NAME/ can be only one of them: make two components"
+                "exports both {processor} and {handler}, and /NAME/ can be only one of them: make two components"
             )));
         }
         if roles.is_empty() {
-            let interfaces = ROLES.iter().map(|kind| kind.export.to_string()).collect::<Vec<_>>().join(" nor ");
+            let interfaces = FUNCTIONS.iter().map(|kind| kind.export.to_string()).collect::<Vec<_>>().join(" nor ");
             return Err(LoadError::TypeCheck(format!(
-                "exports neither {interfaces}: build it against the world transform-plugin or reply-policy-plugin in \
+                "exports neither {interfaces}: build it against the world processor-plugin or reply-policy-plugin in \
                  wit/, or as a handler of wasi:http"
             )));
         }
@@ -63,34 +72,55 @@ impl TypeChecked {
     }
 }
 
-/// The interface of a function as the component exports it, if it does; a version that the host does not speak is an
-/// error.
-fn exported<'a>(
-    engine: &'a wasmtime::Engine,
-    component: &'a ComponentType,
-    export: &Export,
-) -> Result<Option<&'a str>, LoadError> {
-    let Export { interface, version, .. } = export;
-    let exported = component.exports(engine).find_map(|(export, _)| {
-        let rest = export.strip_prefix(interface)?;
-        Some((export, if rest.is_empty() { rest } else { rest.strip_prefix('@')? }))
-    });
-    let Some((export, exported)) = exported else { return Ok(None) };
-    if version.includes(exported) {
-        return Ok(Some(export));
-    }
-    let remedy = match version {
-        InterfaceVersion::Exactly(known) if is_newer(exported, known) => {
-            "upgrade the host, or rebuild the plugin against its wit/"
-        }
-        InterfaceVersion::Exactly(_) => "rebuild the plugin against wit/",
-        InterfaceVersion::Any(line) => &format!("build it against {line}"),
-    };
-    Err(LoadError::TypeCheck(format!(
-        "exports {interface} in version `{exported}`, and this host speaks {}: {remedy}",
-        version.as_str()
-    )))
+/// The package of the contract, and the one interface of it that serves no role.
+const PACKAGE: &str = "tidegate:plugin/";
+const TYPES: &str = "tidegate:plugin/types";
+
+/// Something that a component exports.
+struct Exported<'a> {
+    name: &'a str,
+    interface: &'a str,
+    version: &'a str,
 }
+
+impl<'a> Exported<'a> {
+    fn new(name: &'a str) -> Self {
+        let (interface, version) = name.split_once('@').unwrap_or((name, ""));
+        Self { name, interface, version }
+    }
+
+    fn is_of(&self, kind: &FunctionKind) -> bool {
+        self.interface == kind.export.interface && kind.export.version.includes(self.version)
+    }
+
+    /// What is said of an interface in a version that the host does not speak, unless the component has it in one that
+    /// the host does.
+    fn unknown_version(&self, all: &[Self]) -> Option<String> {
+        let kinds = || FUNCTIONS.iter().filter(|kind| kind.export.interface == self.interface);
+        if all.iter().any(|other| kinds().any(|kind| other.is_of(kind))) {
+            return None;
+        }
+        let line = kinds().find_map(|kind| match kind.export.version {
+            InterfaceVersion::Any(line) => Some(line),
+            InterfaceVersion::Exactly(_) => None,
+        });
+        let (spoken, remedy) = match line {
+            Some(line) => (line.to_owned(), format!("build it against {line}")),
+            None if self.interface.starts_with(PACKAGE) && self.interface != TYPES => {
+                let known = Contract::ALL.map(Contract::as_str);
+                let is_newer = known.iter().all(|known| is_newer(self.version, known));
+                let remedy =
+                    if is_newer { "upgrade the host, or rebuild the plugin against its wit/" } else { REBUILD };
+                (format!("the contract in {}", known.join(" and ")), remedy.to_owned())
+            }
+            None => return None,
+        };
+        let Self { interface, version, .. } = self;
+        Some(format!("exports {interface} in version `{version}`, and this host speaks {spoken}: {remedy}"))
+    }
+}
+
+const REBUILD: &str = "rebuild the plugin against wit/, which says what each version has";
 
 /// Whether a version is later than the one that this host knows.
 fn is_newer(version: &str, known: &str) -> bool {

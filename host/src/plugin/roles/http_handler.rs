@@ -1,7 +1,7 @@
 //! The role `http-handler`: the adapter between `wasi:http/incoming-handler@0.2` and the host, for components that were
 //! written for any host of that standard.
 
-use super::role::{Export, InterfaceVersion, Role, RoleCall};
+use super::role::{Export, Function, InterfaceVersion, Role, RoleCall};
 use super::warm::NewInstance;
 use crate::plugin::call::CallError;
 use crate::plugin::role::RoleName;
@@ -18,30 +18,41 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
+/// What a component exports that is a handler.
+pub(crate) const INTERFACE: &str = "wasi:http/incoming-handler";
+
 /// The role of HTTP requests, as they come in.
 pub enum HttpHandler {}
 
 type Answer = Result<Response<HyperOutgoingBody>, ErrorCode>;
 type Resources = (Resource<HostIncomingRequest>, Resource<HostResponseOutparam>);
 
+/// `incoming-handler.handle`.
+pub(super) enum Handle {}
+
+impl Function for Handle {
+    type Params = Resources;
+    type Results = ();
+
+    const ROLE: RoleName = HttpHandler::NAME;
+    const NAME: RoleName = HttpHandler::NAME;
+    const EXPORT: Export = Export { interface: INTERFACE, version: InterfaceVersion::Any("0.2"), function: "handle" };
+}
+
 impl Role for HttpHandler {
     /// Where the response goes as it is written.
     type In = (Request<Bytes>, Outlet);
     type Out = ();
-    type Params = Resources;
-    type Results = ();
 
     const NAME: RoleName = RoleName("http-handler");
-    const EXPORT: Export =
-        Export { interface: "wasi:http/incoming-handler", version: InterfaceVersion::Any("0.2"), function: "handle" };
     const IS_AWAITED: bool = true;
 
     /// In an instance that goes with the call. It is over when the guest has returned and its response is whole.
     async fn call(call: RoleCall<'_>, (request, outlet): (Request<Bytes>, Outlet)) -> Result<(), CallError> {
-        let RoleCall { sandbox, idle, function, call_seed } = call;
+        let RoleCall { sandbox, idle, function, call_seed, .. } = call;
         let NewInstance { mut store, instance, .. } = sandbox.new_instance(&idle.warm, call_seed).await?;
         let method = request.method().clone();
-        let function = Self::function(&mut store, &instance, function);
+        let function = Handle::in_instance(&mut store, &instance, function);
         let function = sandbox.unless_trapped(function, &store)?;
         let (answer, answered) = oneshot::channel();
         let resources = resources(store.data_mut().http(), request, answer);

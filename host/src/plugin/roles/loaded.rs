@@ -1,8 +1,11 @@
 //! A plugin: a component that has passed every stage of loading, and how its roles are called.
 
+use super::contract::Contract;
 use super::instances::IdleInstances;
-use super::role::{InterfaceVersion, Role, RoleCall, RoleKind};
+use super::role::{FunctionKind, Role, RoleCall};
 use super::sandbox::Sandbox;
+use super::stage_role::{Input, StageRole};
+use crate::flow::Message;
 use crate::plugin::call::{CallError, CallNumber};
 use crate::plugin::role::RoleName;
 use crate::plugin::run::guest::Guest;
@@ -27,8 +30,8 @@ pub struct Plugin {
     pub compile_time: Duration,
     /// Whether it was compiled before.
     pub from_cache: bool,
-    /// What it serves, and by which of its functions.
-    pub(crate) functions: Vec<(&'static RoleKind, ComponentExportIndex)>,
+    /// By which of its functions it serves each of its roles.
+    pub(crate) functions: Vec<(&'static FunctionKind, ComponentExportIndex)>,
     pub(crate) sandbox: Arc<Sandbox>,
 }
 
@@ -43,7 +46,7 @@ impl Plugin {
         &self.sandbox.isolation
     }
 
-    /// What it serves.
+    /// What it serves, as the version of the contract calls it that it was built against.
     pub fn roles(&self) -> impl Iterator<Item = RoleName> {
         self.functions.iter().map(|(kind, _)| kind.name)
     }
@@ -53,16 +56,34 @@ impl Plugin {
         self.function(role).is_some()
     }
 
-    fn function(&self, role: RoleName) -> Option<&ComponentExportIndex> {
-        self.functions.iter().find(|(kind, _)| kind.name == role).map(|(_, function)| function)
+    fn function(&self, role: RoleName) -> Option<(&'static FunctionKind, &ComponentExportIndex)> {
+        self.functions.iter().find(|(kind, _)| kind.role == role).map(|(kind, index)| (*kind, index))
     }
 
-    /// The version of the contract that it was built against; none if it has no role of the contract.
-    pub fn contract(&self) -> Option<&'static str> {
-        self.functions.iter().find_map(|(kind, _)| match kind.export.version {
-            InterfaceVersion::Exactly(version) => Some(version),
-            InterfaceVersion::Any(_) => None,
-        })
+    /// A role that it serves and another plugin does not.
+    pub(crate) fn role_lacked_by(&self, other: &Self) -> Option<RoleName> {
+        self.functions.iter().find(|(kind, _)| !other.has_role(kind.role)).map(|(kind, _)| kind.name)
+    }
+
+    /// The version of the contract that it was built against, the newest of several; none if it has no role of the
+    /// contract.
+    pub fn contract(&self) -> Option<Contract> {
+        self.functions.iter().filter_map(|(kind, _)| kind.contract()).max()
+    }
+
+    /// The version of the contract in which it serves a role.
+    pub fn contract_of(&self, role: RoleName) -> Option<Contract> {
+        self.function(role)?.0.contract()
+    }
+
+    /// What the version of the contract calls a role that it was built against; none if it does not serve it.
+    pub fn name_of_role(&self, role: RoleName) -> Option<RoleName> {
+        Some(self.function(role)?.0.name)
+    }
+
+    /// What a call of it takes for a message.
+    pub fn input<R: StageRole>(&self, message: Message) -> R::In {
+        Input::new(message, self.contract_of(R::NAME))
     }
 
     /// One call; `idle` are the instances of the generation that serves it. `held` is let go when the guest has ended,
@@ -84,9 +105,10 @@ impl Plugin {
         let plugin = Arc::clone(self);
         let call = Box::pin(async move {
             let _held = held;
-            let function = plugin.function(R::NAME).ok_or(CallError::NoRole(R::NAME))?;
-            let call_seed = plugin.sandbox.call_seed(Some(R::NAME), number);
-            R::call(RoleCall { sandbox: &plugin.sandbox, idle: &idle, function, call_seed }, input).await
+            let (kind, function) = plugin.function(R::NAME).ok_or(CallError::NoRole(R::NAME))?;
+            let call_seed = plugin.sandbox.call_seed(Some(kind.name), number);
+            let contract = kind.contract();
+            R::call(RoleCall { sandbox: &plugin.sandbox, idle: &idle, function, contract, call_seed }, input).await
         });
         self.sandbox.bounded(call).await
     }

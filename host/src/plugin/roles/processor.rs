@@ -1,72 +1,52 @@
-//! The role `transform`: one message in, at most one out.
+//! The role `processor`: one message in, any number of messages out. A `transform` of version 0.1.0 serves it as well.
 
-use super::role::{Export, Role, RoleCall};
-use super::stage_role::StageRole;
-use super::v0_1_0;
-use crate::flow::{self, Failed, Failure, Fault, Output, Outputs};
-use crate::ledger::Reason;
-use crate::plugin::call::{CallError, Message};
+use super::contract::{Contract, v0_1_0, v0_2_0};
+use super::role::{Role, RoleCall};
+use super::stage_role::{Input, StageRole};
+use crate::config::Limits;
+use crate::flow::Outputs;
+use crate::plugin::call::CallError;
 use crate::plugin::role::RoleName;
-use std::sync::Arc;
-use std::time::Duration;
 
-/// The role of messages that come in by HTTP.
-pub enum Transform {}
+/// The role of messages, however they come in.
+pub enum Processor {}
 
-impl Role for Transform {
-    type In = Arc<Message>;
-    /// None if the plugin filtered the message.
-    type Out = Option<Message>;
-    type Params = (Arc<Message>,);
-    type Results = (Result<Option<Message>, v0_1_0::Error>,);
+impl Role for Processor {
+    type In = Input<v0_1_0::Message, v0_2_0::Message>;
+    /// None at all if the plugin filtered the message.
+    type Out = Outputs;
 
-    const NAME: RoleName = RoleName("transform");
-    const EXPORT: Export = v0_1_0::export("tidegate:plugin/transform", "transform");
+    const NAME: RoleName = RoleName("processor");
     const IS_AWAITED: bool = true;
 
-    async fn call(call: RoleCall<'_>, message: Arc<Message>) -> Result<Option<Message>, CallError> {
-        v0_1_0::call::<Self>(call, message).await
+    async fn call(call: RoleCall<'_>, input: Self::In) -> Result<Outputs, CallError> {
+        match call.contract {
+            Some(Contract::V0_1_0) => v0_1_0::transform(call, input.into_v0_1_0()?).await,
+            _ => v0_2_0::process(call, input.into_v0_2_0()).await,
+        }
     }
 
     #[cfg(feature = "compiled-in")]
-    fn compiled_in(name: &str, message: &Arc<Message>) -> Option<Result<Option<Message>, CallError>> {
-        super::compiled_in::transform(name, message)
+    fn compiled_in(name: &str, input: &Self::In) -> Option<Result<Outputs, CallError>> {
+        super::compiled_in::process(name, input)
     }
 }
 
-impl StageRole for Transform {
-    type Input = Message;
-
-    fn input(mut message: flow::Message) -> Result<Message, Box<Failed>> {
-        let is_fit = match &message.frames[..] {
-            [_] => true,
-            [topic, _] => std::str::from_utf8(topic).is_ok(),
-            _ => false,
-        };
-        if !is_fit {
-            return Err(Box::new(Failed { failure: unfit(message.frames.len()), input: message }));
-        }
-        let metadata = std::mem::take(&mut message.metadata);
-        let (topic, body) = message.into_topic_and_body().unwrap_or_default();
-        let topic = String::from_utf8(topic.into()).unwrap_or_default();
-        Ok(Message { topic, metadata, body: body.into() })
-    }
-
-    fn message(Message { topic, metadata, body }: Message) -> flow::Message {
-        flow::Message::of_topic(topic, metadata, body)
-    }
-
-    fn request_id(input: &Message) -> &str {
-        input.request_id()
-    }
-
-    fn outputs(returned: Option<Message>) -> Outputs {
-        let output = |message| Output { after: Duration::ZERO, message: Self::message(message) };
-        returned.into_iter().map(output).collect()
-    }
+impl StageRole for Processor {
+    type V0_1_0 = v0_1_0::Message;
+    type V0_2_0 = v0_2_0::Message;
 }
 
-fn unfit(frames: usize) -> Failure {
-    let detail = format!("a transform takes a body, and a topic of UTF-8 before it or none; there are {frames} frames");
-    Failure { reason: Reason::Rejected, fault: Fault::Sender, public_detail: detail.clone(), detail, retry_after: None }
+/// Holds returned messages to the bounds, by the number of frames of each.
+///
+/// # Errors
+/// When there are too many, or one has no frames.
+pub(super) fn check_bounds(frames: impl ExactSizeIterator<Item = usize>, limits: &Limits) -> Result<(), CallError> {
+    if frames.len() > limits.messages_max {
+        return Err(CallError::TooManyMessages { count: frames.len(), max: limits.messages_max });
+    }
+    match frames.enumerate().find(|(_, frames)| *frames == 0) {
+        Some((index, _)) => Err(CallError::NoFrames { what: "message", index }),
+        None => Ok(()),
+    }
 }

@@ -1,5 +1,6 @@
-//! A role: how a component exports it, what a call of it takes and returns, and how the call is made.
+//! A role: what a call of it takes and returns, how the call is made, and by which functions of a component.
 
+use super::contract::Contract;
 use super::instances::IdleInstances;
 use super::sandbox::Sandbox;
 use crate::plugin::call::CallError;
@@ -11,35 +12,18 @@ use std::future::Future;
 use wasmtime::Store;
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc};
 
-/// What a plugin can be called for. A new role is a file beside this one and its line in [`super::ROLES`].
+/// What a plugin can be called for. A new role is a file beside this one, and a line in [`super::FUNCTIONS`] for each
+/// function that serves it.
 pub trait Role: 'static {
     /// What a call takes. It is gone with the call: whoever wants it back shares it.
     type In: Send + 'static;
     /// What comes out of a call.
     type Out: Send + 'static;
-    /// What the function takes, and what it returns.
-    type Params: ComponentNamedList + Lower + 'static;
-    #[allow(missing_docs)]
-    type Results: ComponentNamedList + Lift + 'static;
 
-    /// Its name in the contract.
+    /// Its name, whichever function serves it.
     const NAME: RoleName;
-    /// The function that a component exports for it.
-    const EXPORT: Export;
     /// Whether somebody waits for each call on a connection, and gives it up by going away.
     const IS_AWAITED: bool;
-
-    /// The function in an instance.
-    ///
-    /// # Errors
-    /// If its types are others than the role's.
-    fn function(
-        store: &mut Store<Guest>,
-        instance: &Instance,
-        index: &ComponentExportIndex,
-    ) -> wasmtime::Result<TypedFunc<Self::Params, Self::Results>> {
-        instance.get_typed_func(store, index)
-    }
 
     /// Makes one call.
     fn call(call: RoleCall<'_>, input: Self::In) -> impl Future<Output = Result<Self::Out, CallError>> + Send;
@@ -48,6 +32,33 @@ pub trait Role: 'static {
     #[cfg(feature = "compiled-in")]
     fn compiled_in(_name: &str, _input: &Self::In) -> Option<Result<Self::Out, CallError>> {
         None
+    }
+}
+
+/// A function of a component that serves a role: of one version of the contract, or of a standard.
+pub(super) trait Function: 'static {
+    /// What the function takes, and what it returns.
+    type Params: ComponentNamedList + Lower + 'static;
+    type Results: ComponentNamedList + Lift + 'static;
+
+    /// The role that it serves.
+    const ROLE: RoleName;
+    /// What its own version calls that role. It is what people are shown, and what the random numbers of a call derive
+    /// from, so it stays as it was when the host learns of a later version.
+    const NAME: RoleName;
+    /// How a component exports it.
+    const EXPORT: Export;
+
+    /// The function in an instance.
+    ///
+    /// # Errors
+    /// If its types are others than these.
+    fn in_instance(
+        store: &mut Store<Guest>,
+        instance: &Instance,
+        index: &ComponentExportIndex,
+    ) -> wasmtime::Result<TypedFunc<Self::Params, Self::Results>> {
+        instance.get_typed_func(store, index)
     }
 }
 
@@ -67,7 +78,7 @@ impl fmt::Display for Export {
 /// Which versions of an interface the host speaks.
 pub enum InterfaceVersion {
     /// One, of the contract: each has an adapter of its own.
-    Exactly(&'static str),
+    Exactly(Contract),
     /// All that begin so, of a standard: they are compatible.
     Any(&'static str),
 }
@@ -75,13 +86,14 @@ pub enum InterfaceVersion {
 impl InterfaceVersion {
     pub(crate) fn as_str(&self) -> &'static str {
         match self {
-            Self::Exactly(version) | Self::Any(version) => version,
+            Self::Exactly(contract) => contract.as_str(),
+            Self::Any(line) => line,
         }
     }
 
     pub(crate) fn includes(&self, version: &str) -> bool {
         match self {
-            Self::Exactly(only) => version == *only,
+            Self::Exactly(contract) => version == contract.as_str(),
             Self::Any(line) => version.strip_prefix(line).is_some_and(|rest| rest.starts_with('.')),
         }
     }
@@ -92,23 +104,35 @@ pub struct RoleCall<'a> {
     pub(super) sandbox: &'a Sandbox,
     pub(super) idle: &'a IdleInstances,
     pub(super) function: &'a ComponentExportIndex,
+    /// The version of the contract that the function is of, if it is of one.
+    pub(super) contract: Option<Contract>,
     pub(super) call_seed: CallSeed,
 }
 
-/// A role as a load sees it.
-pub(crate) struct RoleKind {
+/// A function that serves a role, as a load sees it.
+pub(crate) struct FunctionKind {
+    pub(crate) role: RoleName,
     pub(crate) name: RoleName,
     pub(crate) export: Export,
-    /// Holds the function of an instance to the types of the role.
+    /// Holds the function of an instance to its types.
     pub(super) check: fn(&mut Store<Guest>, &Instance, &ComponentExportIndex) -> wasmtime::Result<()>,
 }
 
-impl RoleKind {
-    pub(super) const fn of<R: Role>() -> Self {
+impl FunctionKind {
+    pub(super) const fn of<F: Function>() -> Self {
         Self {
-            name: R::NAME,
-            export: R::EXPORT,
-            check: |store, instance, index| R::function(store, instance, index).map(drop),
+            role: F::ROLE,
+            name: F::NAME,
+            export: F::EXPORT,
+            check: |store, instance, index| F::in_instance(store, instance, index).map(drop),
+        }
+    }
+
+    /// The version of the contract that it is of, if it is of one.
+    pub(crate) fn contract(&self) -> Option<Contract> {
+        match self.export.version {
+            InterfaceVersion::Exactly(contract) => Some(contract),
+            InterfaceVersion::Any(_) => None,
         }
     }
 }

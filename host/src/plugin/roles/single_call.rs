@@ -21,6 +21,14 @@ pub struct SingleCall<T> {
     pub memory_bytes: usize,
 }
 
+impl<T> SingleCall<T> {
+    /// The same call, with another form of what came out.
+    pub fn map<U>(self, form: impl FnOnce(T) -> U) -> SingleCall<U> {
+        let Self { result, time, memory_bytes } = self;
+        SingleCall { result: result.map(form), time, memory_bytes }
+    }
+}
+
 impl Plugin {
     /// Calls a role, under the bounds of any call.
     pub async fn call_once<R: Role>(self: &Arc<Self>, input: R::In) -> SingleCall<R::Out> {

@@ -2,7 +2,7 @@
 //! handler.
 
 use super::http_handler::HttpHandler;
-use super::role::{Export, Role, RoleCall};
+use super::role::{Role, RoleCall};
 use crate::byte_budget::Held;
 use crate::plugin::call::CallError;
 use crate::plugin::handler_fields::for_client;
@@ -19,11 +19,8 @@ impl Role for WholeResponse {
     type In = HandlerRequest;
     /// As a client of the host gets it.
     type Out = Response<Bytes>;
-    type Params = <HttpHandler as Role>::Params;
-    type Results = <HttpHandler as Role>::Results;
 
     const NAME: RoleName = HttpHandler::NAME;
-    const EXPORT: Export = HttpHandler::EXPORT;
     const IS_AWAITED: bool = HttpHandler::IS_AWAITED;
 
     async fn call(call: RoleCall<'_>, request: HandlerRequest) -> Result<Response<Bytes>, CallError> {

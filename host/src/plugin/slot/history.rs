@@ -13,6 +13,7 @@ use crate::flow::ServedBy;
 use crate::plugin::load::LoadError;
 use crate::plugin::load::turn::Turn;
 use crate::plugin::role::RoleName;
+use crate::plugin::roles::contract::Contract;
 use crate::plugin::roles::instances::IdleInstances;
 use crate::plugin::roles::loaded::Plugin;
 use crate::plugin::run::plugin_state::shortened;
@@ -105,6 +106,11 @@ impl History {
     /// Whether it has this role; none if none serves.
     pub(super) fn has_role(&self, role: RoleName) -> Option<bool> {
         self.serving.load().as_ref().map(|generation| generation.plugin.has_role(role))
+    }
+
+    /// The version of the contract in which what serves has this role.
+    pub(super) fn contract_of(&self, role: RoleName) -> Option<Contract> {
+        self.serving.load().as_ref()?.plugin.contract_of(role)
     }
 
     /// Whether something that was asked for later has taken effect.
@@ -267,7 +273,7 @@ impl RefusedGeneration {
 
 /// Whoever routes to the slot relies on the roles that it serves.
 fn refuse_lost_role(served: &Plugin, offered: &Plugin) -> Result<(), LoadError> {
-    match served.roles().find(|role| !offered.has_role(*role)) {
+    match served.role_lacked_by(offered) {
         Some(role) => Err(LoadError::TypeCheck(format!("lacks the role {role}, which the serving generation has"))),
         None => Ok(()),
     }

@@ -1,7 +1,7 @@
 //! A plugin as a stage of a flow, in one of its roles.
 
 use super::{Slot, traced};
-use crate::flow::{Failed, Failure, Message, Processed, Stage};
+use crate::flow::{Failed, Failure, Message, Outputs, Processed, Stage};
 use crate::plugin::call::{Answer, CallError, CallNumber, request_id};
 use crate::plugin::roles::stage_role::StageRole;
 use futures_util::FutureExt;
@@ -35,37 +35,30 @@ impl<R: StageRole> Stage for PluginStage<R> {
             let trace = std::mem::take(&mut message.trace);
             let span = slot.span_of_call::<R>(request_id(&message.metadata), &trace);
             traced::tell(&mut message.metadata, &span);
-            let input = match R::input(message) {
-                Ok(input) => Arc::new(input),
-                Err(failed) => {
-                    traced::end(span, None, Some(&failed.failure));
-                    return Processed { by: None, result: Err(*failed) };
-                }
-            };
+            let input = slot.input::<R>(message);
             // A panic is the host's fault, and must not keep other messages from being served.
             let called = AssertUnwindSafe(call::<R>(&slot, &input, number, panics)).catch_unwind().await;
             let Answer { by, result } = called.unwrap_or_else(|_| {
-                tracing::error!(plugin = slot.name(), request_id = R::request_id(&input), "calling a plugin panicked");
+                tracing::error!(plugin = slot.name(), request_id = input.request_id(), "calling a plugin panicked");
                 Answer { by: None, result: Err(CallError::Panicked) }
             });
             let result = result.map_err(Failure::from);
             traced::end(span, by.as_deref(), result.as_ref().err());
-            let outputs = |out| {
-                let mut outputs = R::outputs(out);
-                outputs.iter_mut().for_each(|output| output.message.trace.clone_from(&trace));
-                outputs
+            let result = match result {
+                Ok(mut outputs) => {
+                    outputs.iter_mut().for_each(|output| output.message.trace.clone_from(&trace));
+                    Ok(outputs)
+                }
+                Err(failure) => Err(Failed { failure, input: input.into_message() }),
             };
-            let result = result
-                .map(outputs)
-                .map_err(|failure| Failed { failure, input: R::message(Arc::unwrap_or_clone(input)) });
             Processed { by, result }
         })
     }
 }
 
-async fn call<R: StageRole>(slot: &Slot, input: &Arc<R::Input>, number: u64, panics: bool) -> Answer<R::Out> {
+async fn call<R: StageRole>(slot: &Slot, input: &R::In, number: u64, panics: bool) -> Answer<Outputs> {
     assert!(!panics, "a message asked for it, and TIDEGATE_FAULTS=1 allows it");
-    slot.call::<R>(Arc::clone(input), R::request_id(input), CallNumber::Message(number)).await
+    slot.call::<R>(input.clone(), input.request_id(), CallNumber::Message(number)).await
 }
 
 /// A fault to try the host with, in debug builds alone: a message that asks for a panic of its call gets it, if the

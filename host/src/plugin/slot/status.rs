@@ -4,6 +4,7 @@ use super::condemned::{Condemnation, CondemnedBy};
 use super::history::{HistoryView, RefusedGeneration, RolledBack};
 use crate::config::{Limits, Place};
 use crate::plugin::role::RoleName;
+use crate::plugin::roles::contract::Contract;
 use crate::plugin::run::isolation::Isolation;
 use crate::plugin::run::plugin_state::PluginState;
 use serde::Serialize;
@@ -127,7 +128,7 @@ impl SlotStatus {
             digest: serving.map(|generation| generation.served_by.digest.clone()),
             artifact: serving.and_then(|generation| generation.served_by.artifact.clone()),
             size_bytes: plugin.map(|plugin| plugin.size_bytes),
-            contract: plugin.and_then(|plugin| plugin.contract()),
+            contract: plugin.and_then(|plugin| plugin.contract()).map(Contract::as_str),
             roles: plugin.map(|plugin| plugin.roles().collect()).unwrap_or_default(),
             imports: plugin.map(|plugin| plugin.imports.clone()).unwrap_or_default(),
             isolation: plugin.map(|plugin| plugin.isolation().clone()),

@@ -2,6 +2,7 @@
 
 use super::Slot;
 use crate::flow::{Failure, Fault, Metadata, ServedBy};
+use crate::plugin::role::RoleName;
 use crate::plugin::roles::role::Role;
 use crate::traces::{Kind, Span, TraceContext};
 
@@ -10,16 +11,21 @@ const TRACEPARENT: &str = "tidegate.traceparent";
 impl Slot {
     /// Begins the span of a call in a role, below that of what it is made for.
     pub(crate) fn span_of_call<R: Role>(&self, request_id: &str, trace: &TraceContext) -> Span {
-        let mut span = trace.child(Kind::Internal, || format!("{} {}", R::NAME, self.name()).into());
+        let mut span = trace.child(Kind::Internal, || format!("{} {}", self.called_role::<R>(), self.name()).into());
         if let Some(span) = span.recording() {
             span.set("tidegate.plugin.name", self.name().to_owned());
-            span.set("tidegate.plugin.role", R::NAME.as_str());
+            span.set("tidegate.plugin.role", self.called_role::<R>().as_str());
             span.set("tidegate.request.id", request_id.to_owned());
             if R::IS_AWAITED {
                 span.of_client();
             }
         }
         span
+    }
+
+    /// The role as the plugin's own version of the contract calls it.
+    fn called_role<R: Role>(&self) -> RoleName {
+        self.name_of_role(R::NAME).unwrap_or(R::NAME)
     }
 }
 

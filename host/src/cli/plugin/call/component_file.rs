@@ -3,14 +3,12 @@
 use super::input::{Given, pair};
 use super::trace::CallTrace;
 use crate::cli::compile_cache::CacheFlag;
-use crate::cli::output::outcome::{FILTERED, Outcome, head, response_head};
+use crate::cli::output::outcome::{FILTERED, Outcome, Processed, Replies, head, listed, response_head};
 use crate::cli::output::progress::Stderr;
 use crate::cli::output::render::{field, one_line, printable};
 use crate::cli::plugin::bounds::Bounds;
 use crate::cli::plugin::workbench::{ComponentFile, Workbench, block_on};
-use crate::plugin::{
-    CallError, Examples, Message, ReplyPolicy, Role, SingleCall, Transform, WholeResponse, no_network,
-};
+use crate::plugin::{CallError, Examples, Processor, ReplyPolicy, Role, SingleCall, WholeResponse, no_network};
 use crate::system::output::print;
 use anyhow::{anyhow, ensure};
 use clap::Args;
@@ -18,7 +16,6 @@ use serde_json::json;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The name of the call: always the same, so that a seed makes all of it repeatable.
@@ -76,10 +73,14 @@ pub(super) fn call(
         let plugin = workbench.load(&component, settings, Some(Examples::default())).await?;
         let load = began.elapsed();
         let role = match role {
-            Some(super::Role::Transform) => Transform::NAME,
+            Some(super::Role::Processor) => Processor::NAME,
             Some(super::Role::ReplyPolicy) => ReplyPolicy::NAME,
             Some(super::Role::HttpHandler) => WholeResponse::NAME,
-            None => plugin.roles().next().unwrap_or(Transform::NAME),
+            None if given.has_frames() && plugin.has_role(ReplyPolicy::NAME) => ReplyPolicy::NAME,
+            None => [Processor::NAME, ReplyPolicy::NAME, WholeResponse::NAME]
+                .into_iter()
+                .find(|role| plugin.has_role(*role))
+                .unwrap_or(Processor::NAME),
         };
         ensure!(plugin.has_role(role), "{} has no {role} role", file.display());
         let begin = || {
@@ -89,11 +90,13 @@ pub(super) fn call(
                 trace.begin();
             }
         };
-        if role == Transform::NAME {
+        if role == Processor::NAME {
             let mut message = given.message()?;
             message.metadata.insert(0, REQUEST_ID.map(str::to_owned).into());
             begin();
-            report(load, plugin.call_once::<Transform>(Arc::new(message)).await, json, print_message)
+            let call = plugin.call_once::<Processor>(plugin.input::<Processor>(message)).await;
+            let contract = plugin.contract_of(role);
+            report(load, call.map(|outputs| Processed { outputs, contract }), json, print_messages)
         } else if role == WholeResponse::NAME {
             let request = given.http_request()?.checked(REQUEST_ID[1]).map_err(anyhow::Error::msg)?;
             begin();
@@ -106,8 +109,8 @@ pub(super) fn call(
             let mut request = given.request()?;
             request.metadata.insert(0, REQUEST_ID.map(str::to_owned).into());
             begin();
-            let call = plugin.call_once::<ReplyPolicy>(Arc::new(request)).await;
-            report(load, call, json, |replies| print(Outcome::from(replies).text))
+            let call = plugin.call_once::<ReplyPolicy>(plugin.input::<ReplyPolicy>(request)).await;
+            report(load, call.map(Replies), json, |replies| print(Outcome::from(replies).text))
         }
     })
 }
@@ -136,12 +139,15 @@ fn report<T: Into<Outcome> + Clone>(
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_message(message: Option<Message>) -> anyhow::Result<()> {
-    let Some(message) = message else {
+fn print_messages(processed: Processed) -> anyhow::Result<()> {
+    if processed.outputs.is_empty() {
         say(FILTERED);
         return Ok(());
-    };
-    print_body(&head(&message), &message.body)
+    }
+    match processed.only_body() {
+        Some(message) => print_body(&head(message), message.frames.last().map_or(&[], |body| body)),
+        None => print(listed(&processed.outputs)),
+    }
 }
 
 /// The body goes out as it is, and all else that there is to tell of an answer to stderr.

@@ -6,7 +6,9 @@ use crate::cli::output::render::{field, printable};
 use crate::cli::output::table::table;
 use crate::cli::plugin::admin::{Admin, items, text};
 use crate::dead_letters::Base64;
-use crate::plugin::{Message, Request, WrittenRequest};
+use crate::flow::Message;
+use crate::plugin::WrittenRequest;
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -27,15 +29,20 @@ struct HttpRequest {
 /// # Errors
 /// When no host answers, or the call fails.
 pub(super) fn call(name: &str, role: Option<Role>, given: Given, admin: &Admin) -> anyhow::Result<()> {
-    let role = role.map_or_else(|| role_of(name, admin), Ok)?;
+    let role = role.map_or_else(|| role_of(name, given.has_frames(), admin), Ok)?;
     let call = match role {
-        Role::Transform => {
-            let Message { metadata, body, .. } = given.message()?;
-            json!({"message": {"metadata": metadata, "body_base64": Base64(body)}})
+        Role::Processor => {
+            let Message { metadata, frames, .. } = given.message()?;
+            let mut message = json!({"metadata": metadata});
+            match &frames[..] {
+                [body] => message["body_base64"] = json!(Base64(body.to_vec())),
+                frames => message["frames_base64"] = base64(frames),
+            }
+            json!({"message": message})
         }
         Role::ReplyPolicy => {
-            let Request { frames, .. } = given.request()?;
-            json!({"request": {"frames_base64": frames.into_iter().map(Base64).collect::<Vec<_>>()}})
+            let Message { metadata, frames, .. } = given.request()?;
+            json!({"request": {"metadata": metadata, "frames_base64": base64(frames.get(1..).unwrap_or_default())}})
         }
         Role::HttpHandler => {
             let WrittenRequest { method, path, headers, body } = given.http_request()?;
@@ -45,17 +52,23 @@ pub(super) fn call(name: &str, role: Option<Role>, given: Given, admin: &Admin) 
     admin.run("POST", &format!("/plugins/{name}/call"), call.to_string().as_bytes(), show)
 }
 
-/// The role that the plugin has; of two, the first.
-fn role_of(name: &str, admin: &Admin) -> anyhow::Result<Role> {
+fn base64(frames: &[Bytes]) -> Value {
+    json!(frames.iter().map(|frame| Base64(frame.to_vec())).collect::<Vec<_>>())
+}
+
+/// The role that the plugin has; of two, the one for frames if there are any, else the first.
+fn role_of(name: &str, has_frames: bool, admin: &Admin) -> anyhow::Result<Role> {
     let plugin = admin.look(&format!("/plugins/{name}"))?;
-    Ok(match items(&plugin, "roles").first().and_then(Value::as_str) {
-        Some("reply-policy") => Role::ReplyPolicy,
-        Some("http-handler") => Role::HttpHandler,
-        _ => Role::Transform,
+    let roles: Vec<&str> = items(&plugin, "roles").iter().filter_map(Value::as_str).collect();
+    Ok(match roles.first() {
+        Some(_) if has_frames && roles.contains(&"reply-policy") => Role::ReplyPolicy,
+        Some(&"reply-policy") => Role::ReplyPolicy,
+        Some(&"http-handler") => Role::HttpHandler,
+        _ => Role::Processor,
     })
 }
 
-/// A message as its fields, one a line; replies as a table.
+/// A message as its fields, one a line, several numbered; replies as a table.
 pub(in crate::cli) fn show(returned: &Value) -> String {
     let (plugin, generation) = (text(returned, "plugin"), &returned["generation"]);
     let by = format!("by: {plugin}, generation {generation}\n");
@@ -70,6 +83,11 @@ pub(in crate::cli) fn show(returned: &Value) -> String {
         });
         return by + &format!("status: {}\n", response["status"]) + &headers.collect::<String>() + &body(response);
     }
+    if let Some(messages) = returned.get("messages").and_then(Value::as_array) {
+        let one = |(index, message)| format!("message {index}:\n{}{}", metadata(message), numbered(message));
+        let listed: String = messages.iter().enumerate().map(one).collect();
+        return by + &format!("messages: {}\n", messages.len()) + &listed;
+    }
     let Some(message) = returned.get("message").filter(|message| !message.is_null()) else {
         return by + "filtered: there is no message\n";
     };
@@ -77,11 +95,23 @@ pub(in crate::cli) fn show(returned: &Value) -> String {
     if let Some(topic) = message["topic"].as_str().filter(|topic| !topic.is_empty()) {
         output += &format!("topic: {}\n", printable(topic));
     }
-    for pair in items(message, "metadata") {
-        let [key, value] = [&pair[0], &pair[1]].map(|text| printable(text.as_str().unwrap_or_default()));
-        output += &format!("metadata: {key}={value}\n");
-    }
+    output += &metadata(message);
     output + &body(message)
+}
+
+fn metadata(message: &Value) -> String {
+    let pairs = items(message, "metadata").iter().map(|pair| {
+        let [key, value] = [&pair[0], &pair[1]].map(|text| printable(text.as_str().unwrap_or_default()));
+        format!("metadata: {key}={value}\n")
+    });
+    pairs.collect()
+}
+
+/// The frames of a message, each on a line.
+fn numbered(message: &Value) -> String {
+    let (key, note) = if message.get("frames").is_some() { ("frames", "") } else { ("frames_base64", " (base64)") };
+    let frames = items(message, key).iter().filter_map(Value::as_str).enumerate();
+    frames.map(|(index, frame)| field(&format!("frame {index}{note}"), frame)).collect()
 }
 
 fn body(of: &Value) -> String {

@@ -1,8 +1,9 @@
-//! The examples of the role `http-handler`: a request in, and what is promised of the response that comes out.
+//! Examples called `http-handler`: a request in, and what is promised of the response that comes out.
 
 use super::difference::{difference, same, same_bytes, show};
 use super::{Content, ErrorKind, Exemplary};
 use crate::plugin::handler_request::{HandlerRequest, WrittenRequest};
+use crate::plugin::roles::loaded::Plugin;
 use crate::plugin::roles::whole_response::WholeResponse;
 use bytes::Bytes;
 use hyper::Response;
@@ -81,11 +82,16 @@ impl TryFrom<Written> for Input {
     }
 }
 
-impl Exemplary for WholeResponse {
+pub(super) enum OfHandler {}
+
+impl Exemplary for OfHandler {
+    type Role = WholeResponse;
     type Input = Input;
     type Expected = Expected;
 
-    fn input(Input(request): &Input) -> HandlerRequest {
+    const NAME: &str = "http-handler";
+
+    fn input(_plugin: &Plugin, Input(request): &Input) -> HandlerRequest {
         request.clone()
     }
 
@@ -125,7 +131,7 @@ mod tests {
     use super::*;
 
     fn compared(expected: &str, response: Response<&'static str>) -> Result<(), String> {
-        WholeResponse::compare(&toml::from_str(expected).unwrap(), response.map(Bytes::from))
+        OfHandler::compare(&toml::from_str(expected).unwrap(), response.map(Bytes::from))
     }
 
     fn response() -> hyper::http::response::Builder {

@@ -1,12 +1,13 @@
-//! The examples of the role `transform`: a message in, and what is promised of the message that comes out.
+//! Examples called `transform`: a topic and a body in, and what is promised of the one message that comes out, whichever
+//! version of the contract the plugin was built against.
 
 use super::difference::{difference, same, same_bytes, show};
 use super::{Content, ErrorKind, Exemplary};
-use crate::flow::Metadata;
-use crate::plugin::call::Message;
-use crate::plugin::roles::transform::Transform;
+use crate::flow::{Message, Metadata, Outputs};
+use crate::plugin::roles::loaded::Plugin;
+use crate::plugin::roles::processor::Processor;
+use crate::plugin::roles::role::Role;
 use serde::Deserialize;
-use std::sync::Arc;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,35 +31,56 @@ pub(super) struct Expected {
     error_contains: Option<String>,
 }
 
-impl Exemplary for Transform {
+pub(super) enum OfTransform {}
+
+impl Exemplary for OfTransform {
+    type Role = Processor;
     type Input = Input;
     type Expected = Expected;
 
-    fn input(Input { topic, metadata, body: Content(body) }: &Input) -> Arc<Message> {
-        Arc::new(Message { topic: topic.clone(), metadata: metadata.clone(), body: body.clone() })
+    const NAME: &str = "transform";
+
+    fn input(plugin: &Plugin, written: &Input) -> <Processor as Role>::In {
+        let Input { topic, metadata, body: Content(body) } = written;
+        plugin.input::<Processor>(Message::of_topic(topic.clone(), metadata.clone(), body.clone()))
     }
 
     fn error(expected: &Expected) -> (Option<ErrorKind>, Option<&str>) {
         (expected.error, expected.error_contains.as_deref())
     }
 
-    fn compare(expected: &Expected, output: Option<Message>) -> Result<(), String> {
-        let message = match (output, expected.filtered) {
+    fn compare(expected: &Expected, outputs: Outputs) -> Result<(), String> {
+        let count = outputs.len();
+        let message = outputs.into_iter().next().map(|output| output.message);
+        let (mut message, frames) = match (message, expected.filtered) {
             (None, true) => return Ok(()),
             (None, false) => return Err(difference("the answer", "a message", "none: the plugin filtered it")),
             (Some(message), true) => {
-                return Err(difference("the answer", "none: a filtered message", show(&message.body)));
+                let body = message.frames.last().map(|body| show(body)).unwrap_or_default();
+                return Err(difference("the answer", "none: a filtered message", body));
             }
-            (Some(message), false) => message,
+            (Some(message), false) if count == 1 => {
+                let frames = message.frames.len();
+                (message, frames)
+            }
+            _ => {
+                let got = format!("{count} messages, of which examples called processor tell");
+                return Err(difference("the answer", "one message", got));
+            }
         };
-        if let Some(Content(body)) = &expected.body {
-            same_bytes("body", body, &message.body)?;
+        let metadata = std::mem::take(&mut message.metadata);
+        let Some((topic, body)) = message.into_topic_and_body() else {
+            let got = format!("{frames} frames, of which examples called processor tell");
+            return Err(difference("the answer", "a body, and a topic before it or none", got));
+        };
+        if let Some(Content(expected)) = &expected.body {
+            same_bytes("body", expected, &body)?;
         }
-        if let Some(topic) = &expected.topic {
-            same("topic", topic, &message.topic)?;
+        if let Some(expected) = &expected.topic {
+            same_bytes("topic", expected.as_bytes(), &topic)?;
         }
-        if let Some(metadata) = &expected.metadata {
-            same("metadata", metadata, &message.metadata)?;
+        if let Some(expected) = &expected.metadata {
+            same("metadata", expected, &metadata)?;
         }
         Ok(())
     }

@@ -2,8 +2,7 @@
 
 use super::module::Module;
 use super::obstacle::ResetObstacle;
-use crate::plugin::roles::http_handler::HttpHandler;
-use crate::plugin::roles::role::Role;
+use crate::plugin::roles::http_handler;
 use crate::plugin::run::isolation::STATE;
 use wasmparser::{
     CanonicalFunction, Chunk, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentType,
@@ -125,7 +124,7 @@ impl<'a> Component<'a> {
             Payload::ComponentExportSection(exports) => {
                 for export in exports {
                     let name = export.map_err(unreadable)?.name.name;
-                    if name.starts_with(HttpHandler::EXPORT.interface) {
+                    if name.starts_with(http_handler::INTERFACE) {
                         return Err(ResetObstacle::Handler(name.to_owned()));
                     }
                     if name == STATE {

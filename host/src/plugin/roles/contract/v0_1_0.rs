@@ -1,62 +1,152 @@
-//! Version 0.1.0 of the contract: how the functions of its roles are called.
-//!
-//! A published version never changes, so this file serves the components built against it for ever; the next version
-//! gets a file of its own. The values themselves are those of `plugin::call`, which a load holds a component's types
-//! to.
+//! Version 0.1.0 of the contract: messages have a topic and a body, and a transform gives one for one.
 
-use super::instances::Instance;
-use super::role::{Export, InterfaceVersion, Role, RoleCall};
-use super::warm::NewInstance;
+use super::{Contract, Error, call};
+use crate::flow::{self, Metadata, Output, Outputs};
 use crate::plugin::call::CallError;
-use wasmtime::component::{ComponentType, Lift, Lower, TypedFunc};
+use crate::plugin::role::RoleName;
+use crate::plugin::roles::processor::Processor;
+use crate::plugin::roles::reply_policy::{ReplyPolicy, check_bounds};
+use crate::plugin::roles::role::{Export, Function, InterfaceVersion, Role, RoleCall};
+use crate::plugin::roles::stage_role::{Shape, Unfit};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::component::{ComponentType, Lift, Lower};
 
-/// Why a plugin did not do what it was asked, as the contract has it.
-#[derive(ComponentType, Lift)]
-#[component(variant)]
-pub enum Error {
-    #[component(name = "rejected")]
-    Rejected(String),
-    #[component(name = "failed")]
-    Failed(String),
+/// One message on its way through a transform.
+#[derive(Clone, ComponentType, Lift, Lower)]
+#[component(record)]
+pub struct Message {
+    topic: String,
+    metadata: Metadata,
+    pub(in crate::plugin::roles) body: Bytes,
 }
 
-impl From<Error> for CallError {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Rejected(text) => Self::Rejected(text),
-            Error::Failed(text) => Self::Failed(text),
+/// One request of a broker client.
+#[derive(Clone, ComponentType, Lower)]
+#[component(record)]
+pub struct Request {
+    identity: Bytes,
+    metadata: Metadata,
+    pub(in crate::plugin::roles) frames: Vec<Bytes>,
+}
+
+/// One reply to a request.
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(in crate::plugin::roles) struct Reply {
+    #[component(name = "delay-ms")]
+    delay_ms: u32,
+    frames: Vec<Bytes>,
+}
+
+/// `transform.transform`, which serves as a processor of one.
+pub(in crate::plugin::roles) enum Transform {}
+
+impl Function for Transform {
+    type Params = (Arc<Message>,);
+    type Results = (Result<Option<Message>, Error>,);
+
+    const ROLE: RoleName = Processor::NAME;
+    const NAME: RoleName = RoleName("transform");
+    const EXPORT: Export = export("tidegate:plugin/transform", "transform");
+}
+
+/// `reply-policy.replies`.
+pub(in crate::plugin::roles) enum Replies {}
+
+impl Function for Replies {
+    type Params = (Arc<Request>,);
+    type Results = (Result<Vec<Reply>, Error>,);
+
+    const ROLE: RoleName = ReplyPolicy::NAME;
+    const NAME: RoleName = ReplyPolicy::NAME;
+    const EXPORT: Export = export("tidegate:plugin/reply-policy", "replies");
+}
+
+const fn export(interface: &'static str, function: &'static str) -> Export {
+    Export { interface, version: InterfaceVersion::Exactly(Contract::V0_1_0), function }
+}
+
+/// # Errors
+/// When the call does not end well.
+pub(in crate::plugin::roles) async fn transform(
+    role_call: RoleCall<'_>,
+    message: Arc<Message>,
+) -> Result<Outputs, CallError> {
+    let returned = call::<Transform, _, Option<Message>>(role_call, message).await?;
+    let output = |message: Message| Output { after: Duration::ZERO, message: message.into_message() };
+    Ok(returned.into_iter().map(output).collect())
+}
+
+/// # Errors
+/// When the call does not end well, or a reply is over a bound.
+pub(in crate::plugin::roles) async fn replies(
+    role_call: RoleCall<'_>,
+    request: Arc<Request>,
+) -> Result<Outputs, CallError> {
+    let limits = role_call.sandbox.limits();
+    let replies = call::<Replies, _, Vec<Reply>>(role_call, request).await?;
+    check_bounds(replies.iter().map(|reply| (reply.delay_ms, reply.frames.len())), limits)?;
+    let output = |Reply { delay_ms, frames }| {
+        let message = flow::Message { frames: frames.into(), ..flow::Message::default() };
+        Output { after: Duration::from_millis(u64::from(delay_ms)), message }
+    };
+    Ok(replies.into_iter().map(output).collect())
+}
+
+impl TryFrom<flow::Message> for Message {
+    type Error = Unfit;
+
+    /// Of a body, and a topic of UTF-8 before it or none.
+    fn try_from(mut message: flow::Message) -> Result<Self, Unfit> {
+        let is_fit = match &message.frames[..] {
+            [_] => true,
+            [topic, _] => std::str::from_utf8(topic).is_ok(),
+            _ => false,
+        };
+        if !is_fit {
+            let frames = message.frames.len();
+            let refusal = format!(
+                "a transform takes a body, and a topic of UTF-8 before it or none, which the {frames} frames are not"
+            );
+            return Err(Unfit { message, refusal });
         }
+        let metadata = std::mem::take(&mut message.metadata);
+        let (topic, body) = message.into_topic_and_body().unwrap_or_default();
+        let topic = String::from_utf8(topic.into()).unwrap_or_default();
+        Ok(Self { topic, metadata, body })
     }
 }
 
-/// A function of an interface of this version.
-pub(super) const fn export(interface: &'static str, function: &'static str) -> Export {
-    Export { interface, version: InterfaceVersion::Exactly("0.1.0"), function }
+impl Shape for Message {
+    fn into_message(self) -> flow::Message {
+        flow::Message::of_topic(self.topic, self.metadata, self.body)
+    }
+
+    fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
 }
 
-/// One call: in an instance that was reset or is used again, or in a new one.
-///
-/// # Errors
-/// When no instance can be made, the guest traps, or it returns an error.
-pub(super) async fn call<R>(call: RoleCall<'_>, input: R::In) -> Result<R::Out, CallError>
-where
-    R: Role<Params = (<R as Role>::In,), Results = (Result<<R as Role>::Out, Error>,), In: Lower, Out: Lift>,
-{
-    let RoleCall { sandbox, idle, function, call_seed } = call;
-    let mut instance: Box<Instance<TypedFunc<_, _>>> = match idle.take(R::NAME, &call_seed) {
-        Some(instance) => instance,
-        None => {
-            // Boxed: otherwise the future of every call would be larger, and come from a slower part of the allocator.
-            let NewInstance { mut store, instance, state } =
-                Box::pin(sandbox.new_instance(&idle.warm, call_seed)).await?;
-            let function = R::function(&mut store, &instance, function);
-            let function = sandbox.unless_trapped(function, &store)?;
-            Box::new(Instance::new(store, function, state))
-        }
-    };
-    let Instance { store, function, .. } = &mut *instance;
-    let returned = function.call_async(&mut *store, (input,)).await;
-    let (output,) = sandbox.unless_trapped(returned, store)?;
-    idle.give_back(R::NAME, instance, sandbox).await;
-    Ok(output?)
+impl TryFrom<flow::Message> for Request {
+    type Error = Unfit;
+
+    /// The first frame is the identity.
+    fn try_from(message: flow::Message) -> Result<Self, Unfit> {
+        let mut frames = message.frames.into_iter();
+        let identity = frames.next().unwrap_or_default();
+        Ok(Self { identity, metadata: message.metadata, frames: frames.collect() })
+    }
+}
+
+impl Shape for Request {
+    fn into_message(self) -> flow::Message {
+        let frames = std::iter::once(self.identity).chain(self.frames).collect();
+        flow::Message { metadata: self.metadata, frames, ..flow::Message::default() }
+    }
+
+    fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
 }
