@@ -12,6 +12,7 @@ use crate::config::{self, Config};
 use crate::dead_letters::{self, DeadLetters};
 use crate::flow::Side;
 use crate::http::admin::Guard;
+use crate::http::route::RouteTable;
 use crate::ledger::{Ledger, Reason, Report};
 use crate::messaging::{Curve, accept_below};
 use crate::plugin::{Seed, Slots, Source, Watch, poll};
@@ -80,6 +81,8 @@ pub struct App {
     slots: Arc<Slots>,
     watch: Watch,
     surfaces: Surfaces,
+    /// What requests of the HTTP surface go through.
+    routes: Arc<RouteTable>,
     dead_letters: DeadLetters,
     traces: Traces,
     supervisor: Supervisor,
@@ -157,6 +160,7 @@ impl App {
 
         let watch = Watch::start(Arc::clone(&builder.slots), scanned, &builder.supervisor).map_err(could_not_start)?;
         builder.start();
+        let routes = http::table(&mut builder);
         let Builder { config, ledger, slots, surfaces, dead_letters, supervisor, draining, drain, .. } = builder;
         let config = Arc::new(config);
         Ok(move |signals| Self {
@@ -165,6 +169,7 @@ impl App {
             slots,
             watch,
             surfaces,
+            routes,
             dead_letters,
             traces,
             supervisor,
@@ -183,7 +188,7 @@ impl App {
     /// Serves until a signal, an order or the death of one of its parts, then ends in order. A SIGHUP has the
     /// configuration `reread`, and compared with what is in force.
     pub async fn run(mut self, reread: Reread) -> Ended {
-        self.surfaces.announce(&http::routes(&self.surfaces, &self.slots));
+        self.surfaces.announce(&http::urls(&self.surfaces, &self.routes));
         let polls = poll(&self.slots, &self.supervisor);
 
         notice::ready();

@@ -209,6 +209,7 @@ mod tests {
             reason: Reason::Trapped,
             error: "the plugin trapped".to_owned(),
             by: None,
+            met: None,
             number: 1,
             input: Input::Message { topic: String::new(), metadata: vec![], body_base64: Base64(body.to_vec()) },
         }

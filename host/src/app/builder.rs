@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::dead_letters::DeadLetters;
 use crate::flow::Sink;
 use crate::http::admin::{Check, Counts};
+use crate::http::route::RouteTable;
 use crate::http::{Admission, Middleware, Routes};
 use crate::ledger::Ledger;
 use crate::messaging::Curve;
@@ -37,6 +38,8 @@ pub(super) struct Builder {
     pub(super) surfaces: Surfaces,
     /// Where messages go that come in by HTTP.
     pub(super) sinks: Vec<Arc<dyn Sink>>,
+    /// What requests go through, once it was asked for.
+    pub(super) routes: Option<Arc<RouteTable>>,
     /// What has to be so, beside the surfaces, before the host is ready.
     pub(super) checks: Vec<Check>,
     /// What is counted by no surface.
@@ -59,7 +62,7 @@ impl Builder {
         shares: Shares,
     ) -> Self {
         let (request_ids, tracer, draining, drain) = Default::default();
-        let (surfaces, sinks, checks, counts, starts) = Default::default();
+        let (surfaces, sinks, routes, checks, counts, starts) = Default::default();
         Self {
             config,
             slots,
@@ -74,6 +77,7 @@ impl Builder {
             drain,
             surfaces,
             sinks,
+            routes,
             checks,
             counts,
             starts,

@@ -1,5 +1,9 @@
 //! The HTTP side of a host: its two surfaces as configured, and what they serve.
 
+mod routes;
+
+pub(super) use routes::table;
+
 use super::builder::Builder;
 use super::surfaces::Surfaces;
 use super::{StartError, could_not_start};
@@ -7,12 +11,14 @@ use crate::config::{self, Config, Limits};
 use crate::flow::Side;
 use crate::http::admin::{Admin, AdminParts, Guard, LetterParts, Observed};
 use crate::http::public::Public;
+use crate::http::route::RouteTable;
 use crate::http::{Admission, InFlightBudget, OverloadDetector, Server, ServerSettings, Timeouts, Tls, Token};
-use crate::plugin::{HttpHandler, Processor, Role, Slot, Slots};
+use crate::plugin::Slots;
 use std::sync::Arc;
 use std::time::Duration;
 
 const PUBLIC: &str = "http";
+const TRANSFORM: &str = "transform";
 const ADMIN: &str = "admin";
 
 /// The token that callers of the public surface show.
@@ -34,16 +40,18 @@ fn one_of_two(set: &str, missing: &str) -> StartError {
     StartError::Usage(format!("{set} is set without {missing}: set both for HTTPS, or neither for HTTP"))
 }
 
-/// Binds the public surface, if it has an address, and has it serve the plugins.
+/// Binds the public surface, if it has an address, and has it serve the routes.
 pub(super) async fn add_public(
     builder: &mut Builder,
     token: Option<Token>,
     tls: Option<Tls>,
 ) -> Result<(), StartError> {
-    let hops = [PUBLIC, "transform", "handler"].map(|name| builder.ledger.hop(name));
+    let [hop, transform_hop, handler_hop] = [PUBLIC, TRANSFORM, "handler"].map(|name| builder.ledger.hop(name));
+    let mut hops = vec![Arc::clone(&hop), transform_hop, Arc::clone(&handler_hop)];
+    hops.extend(routes::hops(&builder.config.routes, &builder.ledger));
     let address = builder.config.http.address.0;
     let settings = settings(&builder.config.http, builder.shares.http_max, true);
-    let bind = async |address| Server::bind((PUBLIC, Side::Source), address, settings, tls, hops.to_vec()).await;
+    let bind = async |address| Server::bind((PUBLIC, Side::Source), address, settings, tls, hops).await;
     let server = match address {
         Some(address) => Some(bind(address).await.map_err(could_not_start)?),
         None => None,
@@ -51,13 +59,11 @@ pub(super) async fn add_public(
     builder.surfaces.add(PUBLIC, server.clone());
     if let Some(server) = server {
         builder.at_start(move |builder| {
+            let routes = table(builder);
             warn_of_room(&builder.config, &builder.slots);
             let http = &builder.config.http;
-            let [hop, transform_hop, handler_hop] = hops;
             let public = Public {
-                slots: Arc::clone(&builder.slots),
-                sinks: builder.sinks.clone(),
-                transform_hop,
+                table: routes,
                 handler_hop,
                 dead_letters: builder.dead_letters.clone(),
                 body_bytes_max: http.body_bytes_max,
@@ -76,13 +82,11 @@ pub(super) async fn add_public(
     Ok(())
 }
 
-/// The URLs of the plugins that answer HTTP.
-pub(super) fn routes(surfaces: &Surfaces, slots: &Slots) -> Vec<String> {
+/// The URLs of the routes that something serves.
+pub(super) fn urls(surfaces: &Surfaces, routes: &RouteTable) -> Vec<String> {
     let Some(public) = surfaces.all().into_iter().find(|surface| surface.name() == PUBLIC) else { return Vec::new() };
-    let answers =
-        |slot: &Arc<Slot>| [Processor::NAME, HttpHandler::NAME].iter().any(|role| slot.has_role(*role) == Some(true));
-    let routed = slots.all().into_iter().filter(answers);
-    routed.map(|slot| format!("{}/{}/", public.endpoint(), slot.name())).collect()
+    let served = routes.names().into_iter().filter(|name| routes.is_served(name));
+    served.map(|name| format!("{}/{name}/", public.endpoint())).collect()
 }
 
 /// Binds the admin surface, if it has an address and so a `guard`, and has it show and change everything.
@@ -96,6 +100,8 @@ pub(super) async fn add_admin(builder: &mut Builder, guard: Option<Guard>) -> Re
     let server = server.map_err(could_not_start)?;
     builder.surfaces.add(ADMIN, Some(Arc::clone(&server)));
     builder.at_start(move |builder| {
+        // What was lost is sent again by them.
+        let routes = table(builder);
         let admin = Admin::new(AdminParts {
             slots: Arc::clone(&builder.slots),
             guard,
@@ -107,11 +113,7 @@ pub(super) async fn add_admin(builder: &mut Builder, guard: Option<Guard>) -> Re
                 others: std::mem::take(&mut builder.counts),
             },
             drain: Arc::clone(&builder.drain),
-            letters: LetterParts {
-                dead_letters: builder.dead_letters.clone(),
-                transform_hop: builder.ledger.hop("transform"),
-                sinks: builder.sinks.clone(),
-            },
+            letters: LetterParts { dead_letters: builder.dead_letters.clone(), routes },
         });
         let readiness = admin.readiness();
         builder.supervisor.task("readiness", async move {

@@ -87,6 +87,8 @@ pub const HTTP_FAREWELL_MS: u64 = 1_000;
 pub const HTTP_REST_BYTES_MAX: u64 = 64 << 10;
 /// How long an answer waits for such a rest.
 pub const HTTP_REST_MS_MAX: u64 = 100;
+/// Messages between two plugins of a route, or behind the last: each may return several for each message.
+pub const CHAIN_MESSAGES_MAX: usize = 1_000;
 /// A body that is whole and has no more bytes than these is bounded by the count of requests alone.
 pub const BODY_BYTES_UNCOUNTED: usize = 16 << 10;
 /// How much of what a client still sends after its last answer is read and thrown away before its connection is closed:

@@ -16,7 +16,7 @@ const LETTER_BYTES: usize = 512;
 pub struct NewLetter {
     /// The request's.
     pub id: String,
-    /// The name of the plugin that it was for.
+    /// The route or the plugin that it was for, by its name.
     pub route: String,
     /// What the ledger counts it as.
     pub reason: Reason,
@@ -24,6 +24,8 @@ pub struct NewLetter {
     pub error: String,
     /// Who failed; none where no plugin was reached.
     pub by: Option<By>,
+    /// All plugins that were called, where the message was on its way through several.
+    pub met: Option<String>,
     /// The number of the message at the hop of its call, from which the call's random numbers derive. A reply has that
     /// of its request.
     pub number: u64,
@@ -40,7 +42,7 @@ pub struct Letter {
     pub time: String,
     /// Where it was lost.
     pub hop: LetterHop,
-    /// The name of the plugin that it was for.
+    /// The route or the plugin that it was for, by its name.
     pub route: String,
     /// What the ledger counts it as.
     pub reason: String,
@@ -49,6 +51,10 @@ pub struct Letter {
     /// Who failed; without it no plugin was reached.
     #[serde(flatten)]
     pub by: Option<By>,
+    /// All plugins that were called, as `parse@7 → enrich@3`, where the message was on its way through several: then it is
+    /// what went into the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub met: Option<String>,
     /// The seed that the plugin's random numbers came from.
     pub seed: LetterSeed,
     /// The number of the message at the hop of its call, from which the call's random numbers derive. A reply has that
@@ -123,7 +129,12 @@ impl NewLetter {
         input: impl Into<Input>,
     ) -> Self {
         let (input, by) = (input.into(), by.map(Into::into));
-        Self { id: input.request_id().to_owned(), route: route.to_owned(), reason, error, by, number, input }
+        Self { id: input.request_id().to_owned(), route: route.to_owned(), reason, error, by, met: None, number, input }
+    }
+
+    /// For a message that was on its way through several plugins, and met these.
+    pub fn after(self, met: String) -> Self {
+        Self { met: Some(met), ..self }
     }
 
     /// About how much it takes in memory.
@@ -217,9 +228,9 @@ impl Letter {
     }
 
     pub(super) fn new(letter: NewLetter, time: jiff::Timestamp, seed: LetterSeed) -> Self {
-        let NewLetter { id, route, reason, error, by, number, input } = letter;
+        let NewLetter { id, route, reason, error, by, met, number, input } = letter;
         let (time, hop, reason) = (format!("{time:.3}"), input.stage(), reason.as_str().to_owned());
-        Self { id, time, hop, route, reason, error, by, seed, number, input }
+        Self { id, time, hop, route, reason, error, by, met, seed, number, input }
     }
 
     /// Whether there is a call that can be made again: a reply has none.
@@ -269,8 +280,16 @@ mod tests {
 
     fn letter(by: Option<By>, input: Input) -> Letter {
         let reason = Reason::Trapped;
-        let letter =
-            NewLetter { id: "1-2".into(), route: "p".into(), reason, error: "a\nb".into(), by, number: 3, input };
+        let letter = NewLetter {
+            id: "1-2".into(),
+            route: "p".into(),
+            reason,
+            error: "a\nb".into(),
+            by,
+            met: None,
+            number: 3,
+            input,
+        };
         let seed = LetterSeed { value: u64::MAX, fixed: false };
         Letter::new(letter, "2026-01-02T03:04:05.6789Z".parse().unwrap(), seed)
     }

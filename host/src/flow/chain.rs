@@ -1,73 +1,145 @@
-//! A chain: several stages in a row, used as one stage.
+//! A chain: several stages in a row, for somebody who waits for what comes out of the last one.
 
 use super::message::Message;
-use super::stage::{Output, Outputs, Processed, Stage};
-use futures_util::future::BoxFuture;
+use super::met::Met;
+use super::stage::{Failed, Failure, Fault, Output, Outputs, Processed, Stage};
+use crate::ledger::{Hop, Passage, Reason};
 use smallvec::smallvec;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Every message that comes out of one stage goes into the next, in order; without stages the message passes unchanged.
 /// If a stage fails, the chain fails, and nothing comes out.
-#[derive(Default)]
-pub struct Chain {
-    name: String,
-    stages: Arc<[Arc<dyn Stage>]>,
+pub struct Chain<'a> {
+    /// The stages with their hops.
+    pub links: &'a [Link<'a>],
+    /// Numbers the calls, of which each stage may have several.
+    pub numbers: &'a Hop,
+    /// What may come out of all calls of a stage together.
+    pub bounds: ChainBounds,
 }
 
-impl Chain {
-    /// Of these stages, under a name of its own.
-    pub fn new(name: &str, stages: Vec<Arc<dyn Stage>>) -> Self {
-        Self { name: name.to_owned(), stages: stages.into() }
-    }
+/// A stage of a chain.
+pub struct Link<'a> {
+    /// What processes the messages.
+    pub stage: &'a dyn Stage,
+    /// Counts them, where the chain has more than one stage.
+    pub hop: Option<&'a Hop>,
 }
 
-impl Stage for Chain {
-    fn name(&self) -> &str {
-        &self.name
-    }
+/// How far a chain may multiply what goes into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainBounds {
+    /// Messages between two stages, or behind the last.
+    pub messages_max: usize,
+    /// Their bytes.
+    pub bytes_max: usize,
+}
 
-    fn process(&self, message: Message, number: u64) -> BoxFuture<'static, Processed> {
-        let stages = Arc::clone(&self.stages);
-        Box::pin(async move {
-            let (mut outputs, mut by): (Outputs, _) = (smallvec![Output { after: Duration::ZERO, message }], None);
-            for stage in &*stages {
-                let (mut made, mut after) = (Outputs::new(), Duration::ZERO);
-                for output in outputs {
-                    // The delay of a message that yields nothing is added to that of the next one.
-                    after += output.after;
-                    let processed = stage.process(output.message, number).await;
-                    by = processed.by;
-                    match processed.result {
-                        Ok(outputs) => made.extend(outputs.into_iter().map(|output| {
-                            let after = std::mem::take(&mut after) + output.after;
-                            Output { after, ..output }
-                        })),
-                        Err(failed) => return Processed { by, result: Err(failed) },
-                    }
-                }
-                outputs = made;
+/// The result of a chain.
+#[derive(Debug)]
+pub struct Passed {
+    /// The plugins that were called.
+    pub met: Met,
+    /// What came out of the last stage; if one failed, why, with what went into the chain.
+    pub result: Result<Outputs, Failed>,
+}
+
+impl Chain<'_> {
+    /// Has the stages process a message, which has this `number` at its hop: for the first stage it is the call's.
+    pub async fn process(&self, message: Message, number: u64) -> Passed {
+        // Of a chain of one there is nothing to keep, and nothing to add to the bounds of the one call.
+        if let [Link { stage, hop: None }] = self.links {
+            let Processed { by, result } = stage.process(message, number).await;
+            return Passed { met: by.into_iter().collect(), result };
+        }
+        let (input, mut met) = (message.clone(), Met::default());
+        let mut outputs: Outputs = smallvec![Output { after: Duration::ZERO, message }];
+        for (index, link) in self.links.iter().enumerate() {
+            let number = (index == 0).then_some(number);
+            match self.pass(link, outputs, number, &mut met).await {
+                Ok(made) => outputs = made,
+                Err(failure) => return Passed { met, result: Err(Failed { failure, input }) },
             }
-            Processed { by, result: Ok(outputs) }
-        })
+        }
+        Passed { met, result: Ok(outputs) }
     }
+
+    /// Has one stage process what came out of the one before it.
+    async fn pass(
+        &self,
+        link: &Link<'_>,
+        inputs: Outputs,
+        mut number: Option<u64>,
+        met: &mut Met,
+    ) -> Result<Outputs, Failure> {
+        let (mut made, mut bytes, mut after) = (Outputs::new(), 0_usize, Duration::ZERO);
+        for input in inputs {
+            // The delay of a message that yields nothing is added to that of the next one.
+            after += input.after;
+            let passage = link.hop.map(|hop| hop.enter().of_client());
+            let number = number.take().unwrap_or_else(|| self.numbers.next_number());
+            let Processed { by, result } = link.stage.process(input.message, number).await;
+            by.into_iter().for_each(|by| met.add(by));
+            let outputs = match result {
+                Ok(outputs) => outputs,
+                Err(Failed { failure, .. }) => return Err(dropped(passage, failure)),
+            };
+            bytes += outputs.iter().map(|output| output.message.bytes()).sum::<usize>();
+            if let Some(over) = self.bounds.exceeded_by(made.len() + outputs.len(), bytes) {
+                return Err(dropped(passage, too_much(link.stage.name(), &over)));
+            }
+            passage.into_iter().for_each(Passage::out);
+            made.extend(outputs.into_iter().map(|output| {
+                let after = std::mem::take(&mut after) + output.after;
+                Output { after, ..output }
+            }));
+        }
+        Ok(made)
+    }
+}
+
+impl ChainBounds {
+    fn exceeded_by(self, messages: usize, bytes: usize) -> Option<String> {
+        let Self { messages_max, bytes_max } = self;
+        if messages > messages_max {
+            Some(format!("{messages} messages, over the {messages_max} that a stage of a chain may return"))
+        } else if bytes > bytes_max {
+            Some(format!("{bytes} bytes, over the largest output_bytes_max of the chain {bytes_max}"))
+        } else {
+            None
+        }
+    }
+}
+
+fn dropped(passage: Option<Passage>, failure: Failure) -> Failure {
+    passage.into_iter().for_each(|passage| passage.dropped(failure.reason));
+    failure
+}
+
+fn too_much(stage: &str, over: &str) -> Failure {
+    let detail = format!("what {stage} returned for all messages of one is {over}");
+    let (reason, fault) = (Reason::OverOutput, Fault::Stage);
+    Failure { reason, fault, public_detail: detail.clone(), detail, retry_after: None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::stage::{Failed, Failure, Fault};
-    use crate::ledger::Reason;
+    use crate::flow::ServedBy;
+    use futures_util::future::BoxFuture;
+    use std::sync::{Arc, Mutex};
 
     /// Makes as many messages as the first frame has bytes, each a frame shorter, and fails at an empty one.
-    struct Counting;
+    #[derive(Default)]
+    struct Counting(Mutex<Vec<u64>>);
 
     impl Stage for Counting {
         fn name(&self) -> &str {
             "counting"
         }
 
-        fn process(&self, message: Message, _number: u64) -> BoxFuture<'static, Processed> {
+        fn process(&self, message: Message, number: u64) -> BoxFuture<'static, Processed> {
+            self.0.lock().unwrap().push(number);
             let count = message.frames.first().map_or(0, |frame| frame.len());
             let failure = |input| Failed {
                 failure: Failure {
@@ -88,7 +160,8 @@ mod tests {
                     })
                     .collect()),
             };
-            Box::pin(async { Processed { by: None, result } })
+            let by = ServedBy { plugin: "counting".to_owned(), generation: 1, digest: String::new(), artifact: None };
+            Box::pin(async { Processed { by: Some(by.into()), result } })
         }
     }
 
@@ -96,10 +169,21 @@ mod tests {
         Message { frames: frames.iter().map(|&frame| frame.into()).collect(), ..Message::default() }
     }
 
+    const BOUNDS: ChainBounds = ChainBounds { messages_max: 10, bytes_max: 100 };
+
+    async fn pass(stages: usize, frames: &[&'static str], bounds: ChainBounds) -> (Passed, Arc<Hop>, Vec<u64>) {
+        let (hop, stage) = (Arc::<Hop>::default(), Counting::default());
+        let links: Vec<_> = (0..stages).map(|_| Link { stage: &stage, hop: (stages > 1).then_some(&*hop) }).collect();
+        let numbers = Hop::default();
+        let first = numbers.next_number();
+        let passed = Chain { links: &links, numbers: &numbers, bounds }.process(message(frames), first).await;
+        drop(links);
+        (passed, hop, stage.0.into_inner().unwrap())
+    }
+
     async fn waits(stages: usize, frames: &[&'static str]) -> Option<Vec<u64>> {
-        let chain = Chain::new("", (0..stages).map(|_| Arc::new(Counting) as Arc<dyn Stage>).collect());
-        let processed = chain.process(message(frames), 1).await;
-        processed.result.ok().map(|outputs| outputs.iter().map(|output| output.after.as_secs()).collect())
+        let (passed, ..) = pass(stages, frames, BOUNDS).await;
+        passed.result.ok().map(|outputs| outputs.iter().map(|output| output.after.as_secs()).collect())
     }
 
     #[tokio::test]
@@ -109,7 +193,36 @@ mod tests {
         // Of each of the two, three; the waits before them add up.
         assert_eq!(waits(2, &["xx", "yyy"]).await, Some(vec![2, 2, 3, 3, 2, 3]));
         assert_eq!(waits(2, &["xx", ""]).await, Some(vec![]));
-        assert_eq!(waits(2, &["xx"]).await, None, "the second fails");
         assert_eq!(waits(2, &["", "x"]).await, Some(vec![]), "nothing goes into the second");
+    }
+
+    #[tokio::test]
+    async fn each_call_has_a_number_of_its_own_and_is_counted_at_its_stage() {
+        let (passed, hop, numbers) = pass(3, &["xx", "yy", "z"], BOUNDS).await;
+        assert_eq!((passed.met.to_string().as_str(), numbers), ("counting@1", vec![1, 2, 3, 4, 5, 6, 7]));
+        assert_eq!((hop.figures().entered, hop.figures().out, hop.figures().in_flight), (7, 7, 0));
+    }
+
+    #[tokio::test]
+    async fn a_chain_fails_as_a_whole_and_gives_back_what_went_into_it() {
+        let (passed, hop, _) = pass(2, &["xx"], BOUNDS).await;
+        let failed = passed.result.expect_err("the second fails");
+        assert_eq!((failed.failure.reason, failed.input), (Reason::Rejected, message(&["xx"])));
+        assert_eq!((hop.figures().out, hop.figures().dropped(Reason::Rejected), hop.figures().in_flight), (1, 1, 0));
+    }
+
+    #[tokio::test]
+    async fn a_chain_multiplies_within_its_bounds() {
+        let detail = async |bounds| {
+            let (passed, hop, _) = pass(2, &["xxxx", "yyy", "zz"], bounds).await;
+            assert_eq!(hop.figures().in_flight, 0);
+            passed.result.map_err(|failed| (failed.failure.reason, failed.failure.detail)).map(|outputs| outputs.len())
+        };
+        assert_eq!(detail(ChainBounds { messages_max: 12, bytes_max: 24 }).await, Ok(12));
+        let (reason, text) = detail(ChainBounds { messages_max: 11, bytes_max: 24 }).await.expect_err("too many");
+        assert_eq!(reason, Reason::OverOutput);
+        assert!(text.contains("counting") && text.contains("12 messages, over the 11"), "{text}");
+        let (_, text) = detail(ChainBounds { messages_max: 12, bytes_max: 23 }).await.expect_err("too large");
+        assert!(text.contains("24 bytes") && text.contains("output_bytes_max of the chain 23"), "{text}");
     }
 }

@@ -79,6 +79,35 @@ impl<T> Mailbox<T> {
     /// When there is no room, or the mailbox was closed.
     pub(crate) fn push(&self, bytes: usize, make: impl FnOnce() -> T) -> Result<(), PushError> {
         let mut state = self.lock();
+        let room = self.take_up(&state, bytes)?;
+        state.items.push_back((make(), room));
+        wake(state);
+        Ok(())
+    }
+
+    /// Takes up the room of an item that is put in later, or never: then the room is free again.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub(crate) fn reserve(&self, bytes: usize) -> Result<Room, PushError> {
+        self.take_up(&self.lock(), bytes)
+    }
+
+    /// Puts in an item whose room was reserved here; `make` is not called if the mailbox was closed meanwhile.
+    ///
+    /// # Errors
+    /// When it was.
+    pub(crate) fn push_reserved(&self, room: Room, make: impl FnOnce() -> T) -> Result<(), PushError> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(PushError::Closed);
+        }
+        state.items.push_back((make(), room));
+        wake(state);
+        Ok(())
+    }
+
+    fn take_up(&self, state: &MailboxState<T>, bytes: usize) -> Result<Room, PushError> {
         if state.closed {
             return Err(PushError::Closed);
         }
@@ -88,10 +117,7 @@ impl<T> Mailbox<T> {
         if !self.taken_up.has_bytes(bytes) {
             return Err(PushError::TooManyBytes);
         }
-        let room = Room::take_up(&self.taken_up, bytes);
-        state.items.push_back((make(), room));
-        wake(state);
-        Ok(())
+        Ok(Room::take_up(&self.taken_up, bytes))
     }
 
     /// Takes in nothing more. What is in it can still be taken.
@@ -257,6 +283,22 @@ mod tests {
         let mut items = VecDeque::new();
         mailbox.take_all(&mut items);
         items
+    }
+
+    #[test]
+    fn a_reserved_place_is_taken_until_its_item_is_put_in_or_given_up() {
+        let mailbox = Mailbox::new(2, 100);
+        let (first, second) = (mailbox.reserve(60).expect("room"), mailbox.reserve(40).expect("room"));
+        assert_eq!(mailbox.push(0, || 'x'), Err(PushError::TooManyItems));
+        assert!(take_all(&mailbox).is_empty(), "nothing was put in");
+        drop(first);
+        assert_eq!(mailbox.push(60, || 'a'), Ok(()));
+        assert_eq!(mailbox.push_reserved(second, || 'b'), Ok(()));
+        assert_eq!(values(take_all(&mailbox)), ['a', 'b']);
+        let late = mailbox.reserve(1).expect("room");
+        mailbox.close();
+        assert_eq!(mailbox.push_reserved(late, || 'c'), Err(PushError::Closed));
+        assert!(mailbox.reserve(1).is_err() && mailbox.len() == 0);
     }
 
     #[test]

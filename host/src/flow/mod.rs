@@ -4,11 +4,11 @@
 pub(crate) mod bell;
 pub(crate) mod call_time_estimate;
 mod chain;
-#[expect(clippy::module_inception, reason = "it is the word that the folder is about")]
-mod flow;
 mod inlet;
 pub(crate) mod mailbox;
 mod message;
+mod met;
+mod placement;
 #[cfg(test)]
 pub(crate) mod simulation;
 mod sink;
@@ -18,11 +18,12 @@ mod stream;
 mod surface;
 mod surfaces;
 
-pub use chain::Chain;
-pub use flow::Flow;
+pub use chain::{Chain, ChainBounds, Link, Passed};
 pub use inlet::{Entered, Inlet};
 pub use message::{Frames, Message, Metadata};
-pub use sink::{Arrival, OfferError, Receipt, Sink};
+pub use met::Met;
+pub use placement::{PlaceError, place};
+pub use sink::{Arrival, OfferError, Receipt, Reserved, Sink};
 pub use stage::{Failed, Failure, Fault, Output, Outputs, Processed, ServedBy, Stage};
 pub use statistics::{Counted, Described, Family, Kind, Labels, Statistics, Unit};
 pub use stream::{Executor, FlowParts, FlowSettings, FlowStage, FlowSurface, Lost, LostMessages};

@@ -16,10 +16,20 @@ pub trait Sink: Send + Sync {
     /// When there is no room for it, or it has ended. Then it was neither sent nor counted.
     fn offer(&self, message: &Message) -> Result<Receipt, OfferError>;
 
+    /// Takes a place for a message that is to be sent only if others have a place too.
+    ///
+    /// # Errors
+    /// As [`Self::offer`].
+    fn reserve<'a>(&'a self, message: &'a Message) -> Result<Reserved<'a>, OfferError>;
+
     /// Has the waker woken once there is room for so many bytes, or the sink has ended. Returns whether that is so
     /// already; then nobody is woken.
     fn await_room(&self, bytes: usize, waker: &Waker) -> bool;
 }
+
+/// Sends the message that a place was taken for, which fails only if the sink has ended meanwhile; dropped, it gives the
+/// place back, and nothing was sent or counted.
+pub type Reserved<'a> = Box<dyn FnOnce() -> Result<Receipt, OfferError> + Send + 'a>;
 
 /// What a sink knows of a message that it took.
 pub enum Receipt {

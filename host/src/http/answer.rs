@@ -1,6 +1,6 @@
 //! What the answers of both surfaces have in common.
 
-use crate::flow::ServedBy;
+use crate::flow::{Met, ServedBy};
 use bytes::Bytes;
 use warp::http::header::{CONTENT_TYPE, HeaderName, InvalidHeaderValue};
 use warp::http::{HeaderMap, HeaderValue};
@@ -26,5 +26,16 @@ pub(super) fn say_who(headers: &mut HeaderMap, by: &ServedBy) {
     say("tidegate-digest", HeaderValue::from_str(&by.digest));
     if let Some(artifact) = &by.artifact {
         say("tidegate-artifact", HeaderValue::from_str(artifact));
+    }
+}
+
+/// Says which plugins were called: the last one as [`say_who`] does, and of several all of them.
+pub(super) fn say_met(headers: &mut HeaderMap, met: &Met) {
+    let Some(last) = met.last() else { return };
+    say_who(headers, last);
+    if met.len() > 1
+        && let Ok(all) = HeaderValue::try_from(met.joined(", "))
+    {
+        headers.insert("tidegate-through", all);
     }
 }

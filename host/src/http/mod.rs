@@ -10,6 +10,7 @@ pub(crate) mod fuzzing;
 mod problem;
 pub mod public;
 mod query;
+pub mod route;
 mod server;
 
 pub use server::body::InFlightBudget;

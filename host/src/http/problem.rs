@@ -4,6 +4,7 @@ use crate::config::{
     ADMIN_LETTERS_READS_MAX, ADMIN_UPLOADS_MAX, LEDGER_MARKS_MAX, REFUSED_TEXT_BYTES_MAX, REJECTED_TEXT_BYTES_MAX,
 };
 use crate::flow::{Failure, Fault};
+use crate::ledger::Reason;
 use crate::plugin::CallError;
 use bytes::Bytes;
 use std::sync::LazyLock;
@@ -41,8 +42,10 @@ pub(crate) enum Problem {
     Failed(Failure),
     /// The plugin returned a `content-type` that no header can carry.
     ContentType,
-    /// The publish queue is full.
-    QueueFull,
+    /// The queue of the sink of this name is full.
+    QueueFull(String),
+    /// A sink lost a message that it had taken.
+    NotArrived(Reason),
     /// The caller did not show the token of `http.token_file`.
     NoToken,
     /// The caller did not show the token of `admin.token_file`.
@@ -129,7 +132,8 @@ impl Problem {
             Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Coding => StatusCode::NOT_IMPLEMENTED,
             Self::Failed(failure) => Self::status_of(failure.fault),
-            Self::QueueFull
+            Self::QueueFull(_)
+            | Self::NotArrived(_)
             | Self::Overloaded
             | Self::TooManyRequests(_)
             | Self::NoRoom(..)
@@ -177,7 +181,11 @@ impl Problem {
                 public_detail[..public_detail.floor_char_boundary(REJECTED_TEXT_BYTES_MAX)].to_owned()
             }
             Self::ContentType => "the plugin returned a content-type that is no header value".to_owned(),
-            Self::QueueFull => "the publish queue is full; nothing was published".to_owned(),
+            Self::QueueFull(sink) => format!("the {sink} queue is full; nothing was published"),
+            Self::NotArrived(reason) => format!(
+                "what came of the request did not arrive everywhere: {}; some of it may have",
+                reason.as_str()
+            ),
             Self::NoToken => "send `Authorization: Bearer TOKEN` with the token of http.token_file".to_owned(),
             Self::NoAdminToken => {
                 "send `Authorization: Bearer TOKEN` with the token of admin.token_file; `tidegate plugin` reads it with \

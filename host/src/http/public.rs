@@ -1,29 +1,28 @@
-//! The public surface: `/NAME/` calls the processor of a plugin, answers with the first of its messages and publishes all of them; or it is
-//! where a handler is mounted.
+//! The public surface: `/NAME/` has the plugins of a route process a message, answers with what comes out and sends it
+//! on; or it is where a handler is mounted.
 
+mod message;
 mod mount;
+mod reply;
 
-use super::answer::{say_who, with_type};
+use super::answer::{say_met, with_type};
 use super::problem::Problem;
-use super::query::{self, Pairs};
+use super::route::{FoundRoute, Kind, Ran, RouteTable};
 use super::server::body::{self, InFlight, InFlightBudget};
-use super::server::head::{Head, Route};
+use super::server::head::{Head, RouteName};
 use super::server::middleware::Routes;
 use crate::byte_budget::Held;
 use crate::config::Network;
 use crate::dead_letters::{DeadLetters, NewLetter};
-use crate::flow::{Failed, Flow, Message, Metadata, Output, Outputs, Processed, ServedBy, Sink};
+use crate::flow::{Failed, Met};
 use crate::ledger::Hop;
-use crate::plugin::handler_fields::is_of_connection;
-use crate::plugin::{CallError, HttpHandler, PluginStage, Processor, Role, Slot, Slots};
+use crate::plugin::{CallError, Slot};
 use bytes::Buf;
 use futures_util::Stream;
-use smallvec::smallvec;
 use std::sync::Arc;
 use std::time::Duration;
 use warp::Filter;
-use warp::http::header::CONTENT_TYPE;
-use warp::http::{HeaderValue, Method, StatusCode};
+use warp::http::{HeaderValue, Method};
 use warp::reply::Response;
 
 const PLUGIN_METHODS: &str = "GET, HEAD, POST";
@@ -32,12 +31,8 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// What the surface needs.
 pub struct Public {
-    /// The plugins.
-    pub slots: Arc<Slots>,
-    /// Where returned messages go.
-    pub sinks: Vec<Arc<dyn Sink>>,
-    /// The hop of calls of transforms.
-    pub transform_hop: Arc<Hop>,
+    /// The routes.
+    pub table: Arc<RouteTable>,
     /// The hop of calls of handlers.
     pub handler_hop: Arc<Hop>,
     /// Takes the messages whose call broke down.
@@ -67,7 +62,7 @@ impl Public {
                 async move {
                     let mut response = public.answer(&head, body).await.unwrap_or_else(Problem::into_response);
                     if head.span.is_recorded()
-                        && let Some(route) = public.route(head.path())
+                        && let Some(route) = public.route_name(head.path())
                     {
                         response.extensions_mut().insert(route);
                     }
@@ -86,26 +81,27 @@ impl Public {
         if name.is_empty() && below.is_empty() {
             return self.index(&head.parts.method);
         }
-        let slot = self.slots.get(name).ok_or(Problem::NoRoute)?;
-        match slot.has_role(HttpHandler::NAME) {
-            Some(true) => self.handler(&slot, below, head, body).await,
+        let route = self.table.find(name)?;
+        if let Some(slot) = route.handler() {
+            return self.handler(slot, (route.name(), below), head, body).await;
+        }
+        match is_end(below) {
+            true => self.process(&route, head, body).await,
             // It may be a handler's: who knows once it is loaded.
-            None if !is_end(below) => Err(CallError::EmptySlot.into()),
-            _ if !is_end(below) => Err(Problem::NoRoute),
-            _ => self.transform(&slot, head, body).await,
+            false if route.first().roles().is_none() => Err(CallError::EmptySlot.into()),
+            false => Err(Problem::NoRoute),
         }
     }
 
-    /// The route that a path has, of which there are as many as plugins.
-    fn route(&self, path: &str) -> Option<Route> {
+    /// The route that a path has, as its span names it.
+    fn route_name(&self, path: &str) -> Option<RouteName> {
         let (name, below) = split(path);
         if name.is_empty() && below.is_empty() {
-            return Some(Route("/".to_owned()));
+            return Some(RouteName("/".to_owned()));
         }
-        let slot = self.slots.get(name)?;
-        match slot.has_role(HttpHandler::NAME) {
-            Some(true) => Some(Route(format!("/{name}/*"))),
-            _ => is_end(below).then(|| Route(format!("/{name}/"))),
+        match self.table.find(name).ok()?.handler() {
+            Some(_) => Some(RouteName(format!("/{name}/*"))),
+            None => is_end(below).then(|| RouteName(format!("/{name}/"))),
         }
     }
 
@@ -115,83 +111,48 @@ impl Public {
             return Err(Problem::Method(INDEX_METHODS));
         }
         let mut text = format!("Tidegate {}\n", env!("CARGO_PKG_VERSION"));
-        for slot in self.slots.all() {
-            match slot.has_role(Processor::NAME) {
-                Some(true) => text += &format!("/{}/?param=TEXT\n", slot.name()),
-                Some(false) if slot.has_role(HttpHandler::NAME) == Some(true) => {
-                    text += &format!("/{}/…\n", slot.name())
-                }
-                Some(false) => {}
-                None => text += &format!("/{}/ (not loaded)\n", slot.name()),
+        for name in self.table.names() {
+            let Ok(route) = self.table.find(&name) else { continue };
+            text += &match route.kind() {
+                Some(Kind::Handler) => format!("/{name}/…\n"),
+                Some(Kind::Processors) => format!("/{name}/?param=TEXT\n"),
+                Some(Kind::Nothing) => String::new(),
+                None => format!("/{name}/ (not loaded)\n"),
             }
         }
         Ok(with_type(text, TEXT))
     }
 
-    /// `/NAME/` of a transform.
-    async fn transform<B: Buf>(
+    /// `/NAME/` of a route whose plugins process messages.
+    async fn process<B: Buf>(
         &self,
-        slot: &Arc<Slot>,
+        route: &FoundRoute,
         head: &Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Result<Response, Problem> {
-        check_method(slot, &head.parts.method)?;
-        let (message, _held) = self.message(slot, head, body).await?;
-        let room = self.room(slot)?;
-
-        let stage = PluginStage::<Processor>::new(Arc::clone(slot));
-        let flow = Flow { hop: &self.transform_hop, stage: &stage, sinks: &self.sinks };
-        let (passage, number) = flow.enter();
-        let passage = passage.of_client();
-        let Processed { by, result } = flow.process(message, number).await;
+        check_method(route, &head.parts.method)?;
+        let (message, _held) = self.message(route, head, body).await?;
+        let room = self.room(route.first(), route.output_bytes_max())?;
+        let Ran { met, number, result } = route.run(&self.table, message).await;
         let answer = match result {
-            Ok(outputs) => {
-                passage.out();
-                reply(flow, &head.parts.method, outputs, room)
-            }
-            Err(Failed { failure, input }) => {
-                passage.dropped(failure.reason);
-                if failure.fault.is_worth_a_letter() {
-                    let (by, detail) = (by.as_deref(), failure.detail.clone());
-                    self.dead_letters.write(NewLetter::of_call(slot.name(), number, by, failure.reason, detail, input));
-                }
+            Ok((outputs, passage)) => reply::reply(route, &head.parts.method, outputs, passage, room).await,
+            Err(failed) => {
+                let failure = failed.failure.clone();
+                self.keep(route, &met, number, failed);
                 Err(Problem::Failed(failure))
             }
         };
-        Ok(stamped(by, answer))
+        Ok(stamped(&met, answer))
     }
 
-    /// The message that a request stands for: of a GET its parameter, of a POST its body.
-    async fn message<B: Buf>(
-        &self,
-        slot: &Slot,
-        head: &Head,
-        body: impl Stream<Item = Result<B, warp::Error>>,
-    ) -> Result<(Message, Option<Held>), Problem> {
-        let mut pairs = query::pairs(head.query()).map_err(Problem::Malformed)?;
-        let (body, held) = if head.parts.method == Method::POST {
-            let InFlight { bytes, held } = self.body(slot, head, body).await?;
-            (bytes, Some(held))
-        } else {
-            (parameter(&mut pairs)?, None)
-        };
-
-        // Beside the pairs of the query there are three at most.
-        let mut metadata = Metadata::with_capacity(3 + pairs.len());
-        metadata.push(("tidegate.request-id".to_owned(), head.id.clone()));
-        if let Some(trace) = &head.trace {
-            metadata.push(("tidegate.traceparent".to_owned(), trace.as_str().to_owned()));
+    /// Keeps a message that a plugin broke down at.
+    fn keep(&self, route: &FoundRoute, met: &Met, number: u64, Failed { failure, input }: Failed) {
+        if !failure.fault.is_worth_a_letter() {
+            return;
         }
-        let headers = &head.parts.headers;
-        let content_type = headers.get(CONTENT_TYPE);
-        if let Some(content_type) = content_type.filter(|_| !is_of_connection(headers, &CONTENT_TYPE)) {
-            let text = content_type
-                .to_str()
-                .map_err(|_| Problem::Malformed("the content-type of the request is not plain ASCII".to_owned()))?;
-            metadata.push(("http.content-type".to_owned(), text.to_owned()));
-        }
-        metadata.extend(pairs.into_iter().map(|(name, value)| (format!("query.{name}"), value.into_owned())));
-        Ok((Message { metadata, frames: smallvec![body.into()], trace: head.span.clone() }, held))
+        let by = met.last().map(|by| &**by);
+        let letter = NewLetter::of_call(route.name(), number, by, failure.reason, failure.detail, input);
+        self.dead_letters.write(if route.slots().len() > 1 { letter.after(met.to_string()) } else { letter });
     }
 
     /// The body of a request, with its part of the budget.
@@ -206,47 +167,23 @@ impl Public {
         body::read_within(budget, &head.parts.headers, std::pin::pin!(body), bound, self.body_timeout).await
     }
 
-    /// Room for what a call may return.
-    fn room(&self, slot: &Slot) -> Result<Held, Problem> {
-        self.in_flight.reserve(Some(slot.room()), slot.output_bytes_max())
+    /// Room for what the calls of a request may return.
+    fn room(&self, slot: &Slot, bytes: usize) -> Result<Held, Problem> {
+        self.in_flight.reserve(Some(slot.room()), bytes)
     }
 }
 
-/// What becomes of what came out of a flow: a place in each sink, then an answer. A HEAD publishes nothing.
-fn reply(flow: Flow<'_>, method: &Method, outputs: Outputs, room: Held) -> Result<Response, Problem> {
-    let mut outputs = outputs.into_iter();
-    let Some(Output { mut message, .. }) = outputs.next() else {
-        let mut response = Response::default();
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        return Ok(response);
-    };
-    let content_type = message.metadata.iter().rfind(|(key, _)| key == "content-type");
-    let content_type = match content_type {
-        Some((_, text)) => HeaderValue::from_str(text).map_err(|_| Problem::ContentType)?,
-        None => TEXT,
-    };
-    // The answer and the sinks have the same bytes, however many.
-    let body = room.keep(message.frames.pop().unwrap_or_default());
-    if method != Method::HEAD {
-        message.frames.push(body.clone());
-        for message in std::iter::once(message).chain(outputs.map(|output| output.message)) {
-            flow.offer(&message).map_err(|_| Problem::QueueFull)?;
-        }
-    }
-    Ok(with_type(body, content_type))
-}
-
-/// Whether a slot takes such a request. An unknown route wins over a wrong method.
-fn check_method(slot: &Slot, method: &Method) -> Result<(), Problem> {
-    match slot.has_role(Processor::NAME) {
-        Some(false) => Err(Problem::NoRoute),
+/// Whether a route takes such a request. An unknown route wins over a wrong method.
+fn check_method(route: &FoundRoute, method: &Method) -> Result<(), Problem> {
+    match route.kind() {
+        Some(Kind::Nothing) => Err(Problem::NoRoute),
         _ if ![Method::GET, Method::HEAD, Method::POST].contains(method) => Err(Problem::Method(PLUGIN_METHODS)),
-        Some(true) => Ok(()),
+        Some(_) => Ok(()),
         None => Err(CallError::EmptySlot.into()),
     }
 }
 
-/// A path's first part, which names a plugin, and what stands below that.
+/// A path's first part, which names a route, and what stands below that.
 fn split(path: &str) -> (&str, &str) {
     let path = path.strip_prefix('/').unwrap_or(path);
     path.split_at(path.find('/').unwrap_or(path.len()))
@@ -257,26 +194,13 @@ fn is_end(below: &str) -> bool {
     below.is_empty() || below == "/"
 }
 
-/// Takes the one parameter out of a query's pairs.
-fn parameter(pairs: &mut Pairs<'_>) -> Result<Vec<u8>, Problem> {
-    let mut parameters = pairs.extract_if(.., |(name, _)| name == "param" || name == "Param");
-    let malformed = |detail: &str| Err(Problem::Malformed(detail.to_owned()));
-    match (parameters.next(), parameters.next()) {
-        (Some((_, value)), None) => Ok(value.into_owned().into_bytes()),
-        (Some(_), Some(_)) => malformed("the query has more than one param; send one"),
-        (None, _) => malformed("the query has no param; send ?param=TEXT, or a body with POST"),
-    }
-}
-
 /// The answer with who gave it: for the caller, and for the log.
-fn stamped(by: Option<Arc<ServedBy>>, answer: Result<Response, Problem>) -> Response {
+fn stamped(met: &Met, answer: Result<Response, Problem>) -> Response {
     let mut response = answer.unwrap_or_else(Problem::into_response);
-    if let Some(by) = by {
-        say_who(response.headers_mut(), &by);
-        // For the line about the request, where that is wanted.
-        if tracing::enabled!(tracing::Level::DEBUG) {
-            response.extensions_mut().insert(by);
-        }
+    say_met(response.headers_mut(), met);
+    // For the line about the request, where that is wanted.
+    if let Some(by) = met.last().filter(|_| tracing::enabled!(tracing::Level::DEBUG)) {
+        response.extensions_mut().insert(Arc::clone(by));
     }
     response
 }

@@ -41,8 +41,13 @@ impl Hop {
     /// As [`Self::enter`], with the number of the unit, from 1. It is for hops at which something depends on the
     /// number, and all units of such a hop enter by it: the numbers come from one counter, which all threads share.
     pub fn enter_numbered(&self) -> (Passage, u64) {
-        let number = self.number.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = self.next_number();
         (self.enter(), number)
+    }
+
+    /// The next number of this hop, for a unit that another one counts.
+    pub fn next_number(&self) -> u64 {
+        self.number.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// From now on a passage that is dropped without a verdict counts as abandoned by the host, whether or not a client

@@ -7,6 +7,8 @@ use serde::{Serialize, Serializer};
 pub enum Reason {
     /// The host gave it up unfinished: the grace period ended, or a part of the host.
     Abandoned,
+    /// What the plugin returned is no response of HTTP.
+    BadResponse,
     /// Who asked ended the connection before the answer.
     ClientGone,
     /// The client does not read its replies, and its queue is full.
@@ -82,6 +84,7 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Abandoned => "abandoned",
+            Self::BadResponse => "bad-response",
             Self::ClientGone => "client-gone",
             Self::ClientFull => "client-full",
             Self::CallFailed => "call-failed",

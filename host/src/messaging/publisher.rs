@@ -14,7 +14,7 @@ use super::socket::{self, BindError};
 use super::spans::describe;
 use crate::config;
 use crate::flow::bell::Bell;
-use crate::flow::mailbox::{Mailbox, PushError};
+use crate::flow::mailbox::{Mailbox, PushError, Room};
 use crate::ledger::{Hop, Reason};
 use crate::system::supervisor::Supervisor;
 use crate::traces::{Kind, Span, TraceContext};
@@ -63,6 +63,16 @@ struct Queue {
     bytes_max: usize,
     /// Set before the queue is closed: the time by which all messages in it have to be sent.
     deadline: OnceLock<Instant>,
+}
+
+impl Queue {
+    fn full(&self, error: PushError) -> QueueFull {
+        match error {
+            PushError::TooManyItems => QueueFull::Messages(self.messages_max),
+            PushError::TooManyBytes => QueueFull::Bytes(self.bytes_max),
+            PushError::Closed => QueueFull::Closed,
+        }
+    }
 }
 
 /// Closes the queue when the publisher's thread ends, however it does. So no message is accepted that nobody will
@@ -138,13 +148,31 @@ impl Publisher {
     /// As [`Self::publish`], with a span below that of what the message came by.
     fn publish_below(&self, trace: &TraceContext, topic: Bytes, body: Bytes) -> Result<(), QueueFull> {
         let bytes = topic.len() + body.len();
+        self.queue((trace, topic, body), |queue, message| queue.messages.push(bytes, message))
+    }
+
+    /// Takes a place in the queue for a message of so many bytes.
+    fn reserve_bytes(&self, bytes: usize) -> Result<Room, QueueFull> {
+        self.queue.messages.reserve(bytes).map_err(|error| self.queue.full(error))
+    }
+
+    /// As [`Self::publish_below`], in a place that was taken before.
+    fn publish_reserved(&self, room: Room, trace: &TraceContext, topic: Bytes, body: Bytes) -> Result<(), QueueFull> {
+        self.queue((trace, topic, body), |queue, message| queue.messages.push_reserved(room, message))
+    }
+
+    fn queue(
+        &self,
+        (trace, topic, body): (&TraceContext, Bytes, Bytes),
+        push: impl FnOnce(&Queue, &mut dyn FnMut() -> QueuedMessage) -> Result<(), PushError>,
+    ) -> Result<(), QueueFull> {
         let mut span = Self::span(trace, &topic, body.len());
-        let message = || QueuedMessage { topic, body, passage: self.hop.enter(), span: std::mem::take(&mut span) };
-        let queued = self.queue.messages.push(bytes, message).map_err(|error| match error {
-            PushError::TooManyItems => QueueFull::Messages(self.queue.messages_max),
-            PushError::TooManyBytes => QueueFull::Bytes(self.queue.bytes_max),
-            PushError::Closed => QueueFull::Closed,
-        });
+        let mut frames = Some((topic, body));
+        let mut message = || {
+            let (topic, body) = frames.take().unwrap_or_default();
+            QueuedMessage { topic, body, passage: self.hop.enter(), span: std::mem::take(&mut span) }
+        };
+        let queued = push(&self.queue, &mut message).map_err(|error| self.queue.full(error));
         if let Err(full) = &queued {
             span.fail(Reason::QueueFull.as_str(), &full.to_string());
         }

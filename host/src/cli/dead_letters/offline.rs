@@ -26,7 +26,10 @@ pub(super) fn call(
     let _log = log_filter.map(|filter| log::start(LogFormat::Text, Some(filter)));
     let read = config.map(Config::read).transpose().map_err(anyhow::Error::msg)?;
     let (config, _) = read.unwrap_or_default();
-    let Letter { by, route, seed, number, input, .. } = letter;
+    let Letter { by, met, route, seed, number, input, .. } = letter;
+    if let Some(met) = met {
+        bail!("the letter has what went into several plugins ({met}), and not into this one: replay it on a host");
+    }
     let number = CallNumber::Message(number);
     let name = by.as_ref().map_or(route, |by| by.plugin.clone());
     check_name(&name).map_err(anyhow::Error::msg)?;

@@ -76,13 +76,14 @@ fn raw_bytes(input: &Input) -> Vec<u8> {
 }
 
 fn whole(letter: &Letter) -> String {
-    let Letter { id, time, hop, route, reason, error, by, seed, number, input } = letter;
+    let Letter { id, time, hop, route, reason, error, by, met, seed, number, input } = letter;
     let mut text = field("id", id) + &field("time", time) + &field("hop", hop.as_str()) + &field("route", route);
     text += &(field("reason", reason) + &lines("error", error));
     if let Some(by) = by {
         text +=
             &(field("plugin", &format!("{}, generation {}", by.plugin, by.generation)) + &field("digest", &by.digest));
     }
+    text += &met.as_deref().map(|met| field("met", met)).unwrap_or_default();
     let fixed = if seed.fixed { "set by the user" } else { "of that run" };
     text += &format!("seed: {}, {fixed}\nnumber: {number}\n", seed.value);
     text + &contents(input)

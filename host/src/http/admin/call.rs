@@ -4,7 +4,7 @@ mod message;
 
 use super::json;
 use crate::config::IDENTITY_BYTES_MAX;
-use crate::flow::{self, Metadata, Outputs};
+use crate::flow::{self, Metadata, Outputs, ServedBy};
 use crate::http::answer::say_who;
 use crate::http::problem::Problem;
 use crate::plugin::{Answer, CallNumber, Contract, Processor, ReplyPolicy, Role, Slot, WholeResponse, WrittenRequest};
@@ -177,16 +177,28 @@ pub(super) fn with_generation<T>(
     Answer { by, result }: Answer<T>,
     output: impl FnOnce(T) -> Output,
 ) -> Result<Response, Problem> {
-    let mut response = match (&by, result) {
+    served(by.as_deref(), result.map_err(Problem::from), output)
+}
+
+/// As [`with_generation`], of a result that did not come from one call alone.
+///
+/// # Errors
+/// When the answer has a result of no plugin.
+pub(super) fn served<T>(
+    by: Option<&ServedBy>,
+    result: Result<T, Problem>,
+    output: impl FnOnce(T) -> Output,
+) -> Result<Response, Problem> {
+    let mut response = match (by, result) {
         (Some(by), Ok(returned)) => {
             let (plugin, generation, digest) = (&by.plugin, by.generation, &by.digest);
             json(&Returned { plugin, generation, digest, output: output(returned) })?
         }
         (None, Ok(_)) => return Err(Problem::Host),
-        (_, Err(error)) => Problem::from(error).into_response(),
+        (_, Err(problem)) => problem.into_response(),
     };
     if let Some(by) = by {
-        say_who(response.headers_mut(), &by);
+        say_who(response.headers_mut(), by);
     }
     Ok(response)
 }

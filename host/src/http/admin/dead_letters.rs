@@ -2,14 +2,14 @@
 
 mod choice;
 
-use super::call::{Output, with_generation};
+use super::call::{Output, served, with_generation};
 use super::{JSON, json, with_type};
 use crate::config::{ADMIN_LETTERS_BYTES_MAX, ADMIN_LETTERS_READS_MAX};
 use crate::dead_letters::{DeadLetters, Input, Letter, Mark, Marks, Replay, ReplayLock, letters, page};
-use crate::flow::{self, Outputs};
+use crate::flow;
 use crate::http::problem::Problem;
-use crate::ledger::Hop;
-use crate::plugin::{CallNumber, Processor, ReplyPolicy, Slot, Slots};
+use crate::http::route::{Ran, RouteTable};
+use crate::plugin::{CallNumber, ReplyPolicy, Slots};
 use choice::choice;
 use std::collections::HashSet;
 use std::io::{self, ErrorKind};
@@ -22,10 +22,8 @@ use warp::reply::Response;
 pub struct LetterParts {
     /// The file, and its writer.
     pub dead_letters: DeadLetters,
-    /// The hop of calls of transforms.
-    pub transform_hop: Arc<Hop>,
-    /// Where the messages of these go.
-    pub sinks: Vec<Arc<dyn flow::Sink>>,
+    /// The routes that messages go through again.
+    pub routes: Arc<RouteTable>,
 }
 
 /// The letters of the host.
@@ -104,11 +102,13 @@ impl Letters {
         if !before.is_empty() {
             return Err(Problem::NotReplayed(format!("{before}: ask with again=true if it is to be sent again")));
         }
-        let slot = self.slots.get(&letter.route).ok_or_else(|| Problem::NoPlugin(letter.route.clone()))?;
+        if self.parts.routes.find(&letter.route).is_err() {
+            return Err(Problem::NoPlugin(letter.route));
+        }
         self.mark(Replay::Begun, &id)
             .await
             .map_err(|cause| Problem::NotReplayed(format!("{id} cannot be marked, and was not sent: {cause}")))?;
-        let called = self.call(&slot, letter).await;
+        let called = self.call(letter).await;
         let succeeded = called.as_ref().is_ok_and(|response| response.status().is_success());
         let replay = if succeeded { Replay::Sent } else { Replay::Failed };
         if let Err(cause) = self.mark(replay, &id).await {
@@ -117,34 +117,24 @@ impl Letters {
         called
     }
 
-    async fn call(&self, slot: &Arc<Slot>, letter: Letter) -> Result<Response, Problem> {
-        let (id, is_request) = (letter.id, matches!(letter.input, Input::Request { .. }));
+    async fn call(&self, letter: Letter) -> Result<Response, Problem> {
+        let is_request = matches!(letter.input, Input::Request { .. });
         let Some(message) = letter.input.into_message() else { return Err(Problem::Host) };
         if is_request {
+            let slot = self.slots.get(&letter.route).ok_or(Problem::NoPlugin(letter.route))?;
             let (input, number) = (slot.input::<ReplyPolicy>(message), CallNumber::Message(letter.number));
-            return with_generation(slot.call::<ReplyPolicy>(input, &id, number).await, Output::replied);
+            return with_generation(slot.call::<ReplyPolicy>(input, &letter.id, number).await, Output::replied);
         }
-        let (passage, number) = self.parts.transform_hop.enter_numbered();
-        let passage = passage.of_client();
-        let input = slot.input::<Processor>(message);
-        let answer = slot.call::<Processor>(input, &id, CallNumber::Message(number)).await;
-        match &answer.result {
-            Err(error) => passage.dropped(error.reason()),
-            Ok(outputs) => {
-                passage.out();
-                self.publish(outputs)?;
+        let route = self.parts.routes.find(&letter.route)?;
+        let Ran { met, result, .. } = route.run(&self.parts.routes, message).await;
+        let outputs = match result {
+            Ok((outputs, passage)) => {
+                let messages: Vec<_> = outputs.iter().map(|output| output.message.clone()).collect();
+                route.send(&messages, passage).await.map(|()| outputs)
             }
-        }
-        with_generation(answer, |outputs| Output::processed(slot, outputs))
-    }
-
-    fn publish(&self, outputs: &Outputs) -> Result<(), Problem> {
-        for flow::Output { message, .. } in outputs {
-            for sink in &self.parts.sinks {
-                sink.offer(message).map_err(|_| Problem::QueueFull)?;
-            }
-        }
-        Ok(())
+            Err(flow::Failed { failure, .. }) => Err(Problem::Failed(failure)),
+        };
+        served(met.last().map(|by| &**by), outputs, |outputs| Output::processed(route.last(), outputs))
     }
 
     async fn mark(&self, replay: Replay, id: &str) -> Result<(), String> {

@@ -21,20 +21,20 @@ use warp::http::{HeaderMap, HeaderValue, Request, Uri};
 use warp::reply::Response;
 
 impl Public {
-    /// Any request for a handler: `path` is what stands below its mount.
+    /// Any request for a handler: `path` is what stands below its mount, which has the name of its route.
     ///
     /// # Errors
     /// When the body does not come whole, there is no room for it, or the call fails before its response begins.
     pub(super) async fn handler<B: Buf>(
         &self,
         slot: &Arc<Slot>,
-        path: &str,
+        (name, path): (&str, &str),
         head: &Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Result<Response, Problem> {
         let body = self.body(slot, head, body).await?;
-        let mut request = self.request(slot.name(), path, head, body)?;
-        let room = self.room(slot)?;
+        let mut request = self.request(name, path, head, body)?;
+        let room = self.room(slot, slot.output_bytes_max())?;
         let span = slot.span_of_call::<HttpHandler>(&head.id, &head.span);
         // What the handler asks of others is below its call.
         if let Some(traceparent) = span.context().traceparent().and_then(|text| HeaderValue::try_from(text).ok()) {
@@ -43,7 +43,8 @@ impl Public {
         let (call, number) = self.handler_hop.enter_numbered();
         let called = slot.handle(request, head.id.clone(), (call.of_client(), number), room, span);
         let Answer { by, result } = called.await;
-        Ok(stamped(by, result.map(response).map_err(Problem::from)))
+        let met = by.into_iter().collect();
+        Ok(stamped(&met, result.map(response).map_err(Problem::from)))
     }
 
     /// The request as the handler sees it.

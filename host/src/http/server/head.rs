@@ -34,4 +34,4 @@ impl Head {
 
 /// Marks an answer with the route that gave it, for the span of its request.
 #[derive(Clone)]
-pub(crate) struct Route(pub(crate) String);
+pub(crate) struct RouteName(pub(crate) String);

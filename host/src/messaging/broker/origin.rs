@@ -29,6 +29,7 @@ impl Origin {
             reason,
             error: format!("sending the reply: {error}"),
             by,
+            met: None,
             number: self.number,
             input: Input::Reply { identity_base64: frames.next().unwrap_or_default(), frames_base64: frames.collect() },
         }

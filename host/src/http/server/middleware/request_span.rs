@@ -1,7 +1,7 @@
 //! The span of a request, as the semantic conventions of OpenTelemetry for HTTP servers describe it.
 
 use super::ClientConnection;
-use crate::http::server::head::Route;
+use crate::http::server::head::RouteName;
 use crate::http::server::trace::Trace;
 use crate::traces::{Kind, Recording, Span, Tracer};
 use warp::http::request::Parts;
@@ -48,7 +48,7 @@ pub(super) fn answered<B>(span: &mut Span, method: &Method, response: &Response<
     let status = response.status();
     if let Some(span) = span.recording() {
         span.set("http.response.status_code", i64::from(status.as_u16()));
-        if let Some(Route(route)) = response.extensions().get() {
+        if let Some(RouteName(route)) = response.extensions().get() {
             span.set("http.route", route.clone());
             span.rename(format!("{} {route}", known(method).unwrap_or(OTHER)));
         }

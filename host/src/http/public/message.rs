@@ -1,0 +1,65 @@
+//! The message that a request is for its plugins.
+
+use super::Public;
+use crate::byte_budget::Held;
+use crate::flow::{Message, Metadata};
+use crate::http::problem::Problem;
+use crate::http::query::{self, Pairs};
+use crate::http::route::FoundRoute;
+use crate::http::server::body::InFlight;
+use crate::http::server::head::Head;
+use crate::plugin::handler_fields::is_of_connection;
+use bytes::Buf;
+use futures_util::Stream;
+use smallvec::smallvec;
+use warp::http::Method;
+use warp::http::header::CONTENT_TYPE;
+
+impl Public {
+    /// The message that a request stands for: of a GET its parameter, of a POST its body.
+    ///
+    /// # Errors
+    /// When the request is not of this shape, or its body does not come whole or has no room.
+    pub(super) async fn message<B: Buf>(
+        &self,
+        route: &FoundRoute,
+        head: &Head,
+        body: impl Stream<Item = Result<B, warp::Error>>,
+    ) -> Result<(Message, Option<Held>), Problem> {
+        let mut pairs = query::pairs(head.query()).map_err(Problem::Malformed)?;
+        let (body, held) = if head.parts.method == Method::POST {
+            let InFlight { bytes, held } = self.body(route.first(), head, body).await?;
+            (bytes, Some(held))
+        } else {
+            (parameter(&mut pairs)?, None)
+        };
+
+        // Beside the pairs of the query there are three at most.
+        let mut metadata = Metadata::with_capacity(3 + pairs.len());
+        metadata.push(("tidegate.request-id".to_owned(), head.id.clone()));
+        if let Some(trace) = &head.trace {
+            metadata.push(("tidegate.traceparent".to_owned(), trace.as_str().to_owned()));
+        }
+        let headers = &head.parts.headers;
+        let content_type = headers.get(CONTENT_TYPE);
+        if let Some(content_type) = content_type.filter(|_| !is_of_connection(headers, &CONTENT_TYPE)) {
+            let text = content_type
+                .to_str()
+                .map_err(|_| Problem::Malformed("the content-type of the request is not plain ASCII".to_owned()))?;
+            metadata.push(("http.content-type".to_owned(), text.to_owned()));
+        }
+        metadata.extend(pairs.into_iter().map(|(name, value)| (format!("query.{name}"), value.into_owned())));
+        Ok((Message { metadata, frames: smallvec![body.into()], trace: head.span.clone() }, held))
+    }
+}
+
+/// Takes the one parameter out of a query's pairs.
+fn parameter(pairs: &mut Pairs<'_>) -> Result<Vec<u8>, Problem> {
+    let mut parameters = pairs.extract_if(.., |(name, _)| name == "param" || name == "Param");
+    let malformed = |detail: &str| Err(Problem::Malformed(detail.to_owned()));
+    match (parameters.next(), parameters.next()) {
+        (Some((_, value)), None) => Ok(value.into_owned().into_bytes()),
+        (Some(_), Some(_)) => malformed("the query has more than one param; send one"),
+        (None, _) => malformed("the query has no param; send ?param=TEXT, or a body with POST"),
+    }
+}

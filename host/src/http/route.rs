@@ -1,0 +1,192 @@
+//! A route: the plugins that its messages go through, where what comes out goes, and what it allows; and the table of
+//! all routes.
+
+mod run;
+
+pub use run::Ran;
+
+use super::problem::Problem;
+use crate::config;
+use crate::flow::Sink;
+use crate::ledger::Hop;
+use crate::plugin::{CallError, HttpHandler, Processor, Role, Slot, Slots};
+use arc_swap::ArcSwap;
+use smallvec::{SmallVec, smallvec};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use warp::http::HeaderName;
+
+/// What is said of a route.
+#[derive(Clone, Default)]
+pub struct Route {
+    /// Its name; that of the plugin where this is empty.
+    pub name: String,
+    /// The plugins in order. A plugin without a route of its own is its route's only one, and is not named here.
+    pub through: Vec<Stop>,
+    /// Where what comes out goes: all of it to each of them.
+    pub sinks: Vec<Arc<dyn Sink>>,
+    /// Counts its messages, until all sinks have taken what came of them.
+    pub hop: Arc<Hop>,
+    /// What it allows.
+    pub options: RouteOptions,
+}
+
+/// A plugin on the way of a route.
+#[derive(Clone)]
+pub struct Stop {
+    /// Its name.
+    pub plugin: String,
+    /// Counts its calls, where the route has several plugins.
+    pub hop: Option<Arc<Hop>>,
+}
+
+/// What a route allows beside what all do.
+#[derive(Clone, Default)]
+pub struct RouteOptions {
+    /// The headers of a request that plugins see.
+    pub headers: Vec<HeaderName>,
+    /// The headers that plugins may set in a response.
+    pub response_headers: Vec<HeaderName>,
+}
+
+impl RouteOptions {
+    /// As configured. Names of headers that are none were refused with the configuration.
+    pub fn of(route: &config::Route) -> Self {
+        let names = |names: &[String]| names.iter().filter_map(|name| HeaderName::try_from(name).ok()).collect();
+        Self { headers: names(&route.headers), response_headers: names(&route.response_headers) }
+    }
+}
+
+/// All routes by name. Those of `[routes]` come before those that plugins have by themselves.
+pub struct RouteTable {
+    slots: Arc<Slots>,
+    configured: ArcSwap<BTreeMap<String, Arc<Route>>>,
+    /// Of a plugin without one of its own.
+    plain: Arc<Route>,
+    /// Numbers the calls of all routes, so that no two of them draw the same random numbers.
+    numbers: Arc<Hop>,
+}
+
+impl RouteTable {
+    /// Plugins without a route of their own have the `plain` one, whose hop numbers the calls of all.
+    pub fn new(slots: Arc<Slots>, plain: Route) -> Self {
+        let numbers = Arc::clone(&plain.hop);
+        Self { slots, configured: ArcSwap::default(), plain: Arc::new(plain), numbers }
+    }
+
+    /// Replaces those of `[routes]`. Requests in flight end on what they began with.
+    pub fn configure(&self, routes: Vec<Route>) {
+        let by_name = routes.into_iter().map(|route| (route.name.clone(), Arc::new(route))).collect();
+        self.configured.store(Arc::new(by_name));
+    }
+
+    /// The slots of the plugins.
+    pub fn slots(&self) -> &Arc<Slots> {
+        &self.slots
+    }
+
+    /// The route of this name, with what its plugins' slots are now.
+    ///
+    /// # Errors
+    /// When there is none, or one of its plugins was unloaded.
+    pub(crate) fn find(&self, name: &str) -> Result<FoundRoute, Problem> {
+        if let Some(route) = self.configured.load().get(name) {
+            let slots = route.through.iter().map(|stop| self.slots.get(&stop.plugin)).collect::<Option<_>>();
+            let slots = slots.ok_or(CallError::EmptySlot)?;
+            return Ok(FoundRoute { slots, route: Arc::clone(route) });
+        }
+        let slot = self.slots.get(name).ok_or(Problem::NoRoute)?;
+        Ok(FoundRoute { slots: smallvec![slot], route: Arc::clone(&self.plain) })
+    }
+
+    /// The names of all routes, in order, whatever their plugins are.
+    pub fn names(&self) -> Vec<String> {
+        let configured = self.configured.load();
+        let plain = self.slots.all();
+        let plain = plain.iter().map(|slot| slot.name()).filter(|name| !configured.contains_key(*name));
+        let mut names: Vec<_> = configured.keys().map(String::as_str).chain(plain).map(str::to_owned).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Whether plugins that serve HTTP are loaded for this route.
+    pub fn is_served(&self, name: &str) -> bool {
+        let kind = self.find(name).ok().and_then(|route| route.kind());
+        kind.is_some_and(|kind| kind != Kind::Nothing)
+    }
+}
+
+/// What the plugins of a route are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One handler.
+    Handler,
+    /// Each processes messages.
+    Processors,
+    /// At least one does neither, or is a handler among others: nothing is served.
+    Nothing,
+}
+
+/// A route as one request has found it.
+pub(crate) struct FoundRoute {
+    route: Arc<Route>,
+    /// At least one.
+    slots: SmallVec<[Arc<Slot>; 1]>,
+}
+
+impl FoundRoute {
+    pub(crate) fn name(&self) -> &str {
+        if self.route.name.is_empty() { self.first().name() } else { &self.route.name }
+    }
+
+    pub(crate) fn slots(&self) -> &[Arc<Slot>] {
+        &self.slots
+    }
+
+    pub(crate) fn options(&self) -> &RouteOptions {
+        &self.route.options
+    }
+
+    pub(crate) fn sinks(&self) -> &[Arc<dyn Sink>] {
+        &self.route.sinks
+    }
+
+    /// The first plugin, by whose share of the budget bodies are counted.
+    pub(crate) fn first(&self) -> &Arc<Slot> {
+        &self.slots[0]
+    }
+
+    /// The last plugin, which gives the answer.
+    pub(crate) fn last(&self) -> &Arc<Slot> {
+        &self.slots[self.slots.len() - 1]
+    }
+
+    /// The handler that is mounted here. A handler answers by itself, so it is alone.
+    pub(crate) fn handler(&self) -> Option<&Arc<Slot>> {
+        match &self.slots[..] {
+            [slot] if slot.has_role(HttpHandler::NAME) == Some(true) => Some(slot),
+            _ => None,
+        }
+    }
+
+    /// What its plugins are; none as long as one of them is not loaded.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        if self.handler().is_some() {
+            return Some(Kind::Handler);
+        }
+        let mut roles = self.slots.iter().map(|slot| slot.has_role(Processor::NAME));
+        let all = roles.try_fold(true, |all, has_role| has_role.map(|has_role| all && has_role))?;
+        Some(if all { Kind::Processors } else { Kind::Nothing })
+    }
+
+    /// The most bytes that are held at a time of what its plugins return: of a chain, what went into a stage beside what
+    /// came out of it.
+    pub(crate) fn output_bytes_max(&self) -> usize {
+        let largest = self.largest_output();
+        if self.slots.len() > 1 { largest.saturating_mul(2) } else { largest }
+    }
+
+    fn largest_output(&self) -> usize {
+        self.slots.iter().map(|slot| slot.output_bytes_max()).max().unwrap_or_default()
+    }
+}
