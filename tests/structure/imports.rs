@@ -48,8 +48,8 @@ const DIRECTIONS: [(&str, &[&str]); 49] = [
     ("http::admin::dead_letters", &["call"]),
     ("http::admin::metrics", &["accept"]),
     ("http::public", &["answer", "problem", "query", "route", "server"]),
-    ("http::route", &["problem"]),
-    ("http::server", &["problem"]),
+    ("http::route", &["problem", "server"]),
+    ("http::server", &["answer", "problem"]),
     (
         "http::server::middleware",
         &[

@@ -6,7 +6,7 @@ use crate::dead_letters::DeadLetters;
 use crate::flow::Sink;
 use crate::http::admin::{Check, Counts};
 use crate::http::route::RouteTable;
-use crate::http::{Admission, Middleware, Routes};
+use crate::http::{Admission, CorsLookup, Middleware, Routes};
 use crate::ledger::Ledger;
 use crate::messaging::Curve;
 use crate::plugin::Slots;
@@ -121,10 +121,15 @@ impl Builder {
     }
 
     /// What stands between a listener's connections and its routes.
-    pub(super) fn middleware(&self, routes: Routes, admission: Option<Admission>) -> Middleware {
+    pub(super) fn middleware(
+        &self,
+        routes: Routes,
+        admission: Option<Admission>,
+        cors: Option<CorsLookup>,
+    ) -> Middleware {
         let (request_ids, uri_bytes_max) = (Arc::clone(&self.request_ids), self.config.http.uri_bytes_max);
         // Who watches the host is not watched.
         let tracer = admission.as_ref().map(|_| self.tracer.clone()).unwrap_or_default();
-        Middleware { routes, request_ids, uri_bytes_max, admission, tracer }
+        Middleware { routes, request_ids, uri_bytes_max, admission, cors, tracer }
     }
 }

@@ -12,7 +12,9 @@ use crate::flow::Side;
 use crate::http::admin::{Admin, AdminParts, Guard, LetterParts, Observed};
 use crate::http::public::Public;
 use crate::http::route::RouteTable;
-use crate::http::{Admission, InFlightBudget, OverloadDetector, Server, ServerSettings, Timeouts, Tls, Token};
+use crate::http::{
+    Admission, CorsLookup, InFlightBudget, OverloadDetector, Server, ServerSettings, Timeouts, Tls, Token,
+};
 use crate::plugin::Slots;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,8 +77,10 @@ pub(super) async fn add_public(
             };
             let delay_ms_max = Some(http.queue_delay_ms_max).filter(|delay_ms_max| *delay_ms_max > 0);
             let overload = OverloadDetector::new(delay_ms_max.map(Duration::from_millis));
+            let cors = Arc::clone(&public.table);
+            let cors: CorsLookup = Arc::new(move |path| cors.cors(path));
             let admission = Admission::new(hop, overload, http.requests_max, token);
-            server.start(builder.middleware(public.routes(), Some(admission)), &builder.supervisor);
+            server.start(builder.middleware(public.routes(), Some(admission), Some(cors)), &builder.supervisor);
         });
     }
     Ok(())
@@ -120,7 +124,7 @@ pub(super) async fn add_admin(builder: &mut Builder, guard: Option<Guard>) -> Re
             readiness.keep_looking().await;
             Ok(())
         });
-        server.start(builder.middleware(admin.routes(), None), &builder.supervisor);
+        server.start(builder.middleware(admin.routes(), None, None), &builder.supervisor);
     });
     Ok(())
 }

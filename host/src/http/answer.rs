@@ -14,6 +14,17 @@ pub(super) fn with_type(body: impl Into<Bytes>, content_type: HeaderValue) -> Re
     response
 }
 
+/// The headers by which an answer says who gave it, and when to ask again.
+pub(super) const WHO_HEADERS: [&str; 7] = [
+    "tidegate-request",
+    "tidegate-plugin",
+    "tidegate-generation",
+    "tidegate-digest",
+    "tidegate-artifact",
+    "tidegate-through",
+    "retry-after",
+];
+
 /// Says which plugin gave the result.
 pub(super) fn say_who(headers: &mut HeaderMap, by: &ServedBy) {
     let mut say = |name: &'static str, value: Result<HeaderValue, InvalidHeaderValue>| {

@@ -15,7 +15,7 @@ mod server;
 
 pub use server::body::InFlightBudget;
 pub use server::connection_timeouts::Timeouts;
-pub use server::middleware::{Admission, Middleware, Routes};
+pub use server::middleware::{Admission, CorsLookup, Middleware, Routes};
 pub use server::overload::OverloadDetector;
 pub use server::tls::Tls;
 pub use server::token::{Token, read_token};

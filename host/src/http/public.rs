@@ -7,7 +7,7 @@ mod reply;
 
 use super::answer::{say_met, with_type};
 use super::problem::Problem;
-use super::route::{FoundRoute, Kind, Ran, RouteTable};
+use super::route::{FoundRoute, Kind, Ran, RouteTable, split};
 use super::server::body::{self, InFlight, InFlightBudget};
 use super::server::head::{Head, RouteName};
 use super::server::middleware::Routes;
@@ -25,7 +25,6 @@ use warp::Filter;
 use warp::http::{HeaderValue, Method};
 use warp::reply::Response;
 
-const PLUGIN_METHODS: &str = "GET, HEAD, POST";
 const INDEX_METHODS: &str = "GET, HEAD";
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
@@ -177,16 +176,12 @@ impl Public {
 fn check_method(route: &FoundRoute, method: &Method) -> Result<(), Problem> {
     match route.kind() {
         Some(Kind::Nothing) => Err(Problem::NoRoute),
-        _ if ![Method::GET, Method::HEAD, Method::POST].contains(method) => Err(Problem::Method(PLUGIN_METHODS)),
+        _ if !route.methods().split(", ").any(|taken| taken == method.as_str()) => {
+            Err(Problem::Method(route.methods()))
+        }
         Some(_) => Ok(()),
         None => Err(CallError::EmptySlot.into()),
     }
-}
-
-/// A path's first part, which names a route, and what stands below that.
-fn split(path: &str) -> (&str, &str) {
-    let path = path.strip_prefix('/').unwrap_or(path);
-    path.split_at(path.find('/').unwrap_or(path.len()))
 }
 
 /// Whether nothing stands below a mount.

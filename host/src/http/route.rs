@@ -6,6 +6,7 @@ mod run;
 pub use run::Ran;
 
 use super::problem::Problem;
+use super::server::middleware::CorsPolicy;
 use crate::config;
 use crate::flow::Sink;
 use crate::ledger::Hop;
@@ -15,6 +16,11 @@ use smallvec::{SmallVec, smallvec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use warp::http::HeaderName;
+
+/// What a route takes that was configured.
+const CONFIGURED_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
+/// What one takes that a plugin has by itself.
+const PLAIN_METHODS: &str = "GET, HEAD, POST";
 
 /// What is said of a route.
 #[derive(Clone, Default)]
@@ -47,13 +53,25 @@ pub struct RouteOptions {
     pub headers: Vec<HeaderName>,
     /// The headers that plugins may set in a response.
     pub response_headers: Vec<HeaderName>,
+    /// Takes bodies with a content coding.
+    pub decompress: bool,
+    /// Gives answers a content coding where the client accepts one.
+    pub compress: bool,
+    /// The pages of other origins that may read its answers.
+    pub cors: Option<Arc<CorsPolicy>>,
 }
 
 impl RouteOptions {
     /// As configured. Names of headers that are none were refused with the configuration.
-    pub fn of(route: &config::Route) -> Self {
+    pub fn of(route: &config::Route, has_token: bool) -> Self {
         let names = |names: &[String]| names.iter().filter_map(|name| HeaderName::try_from(name).ok()).collect();
-        Self { headers: names(&route.headers), response_headers: names(&route.response_headers) }
+        Self {
+            headers: names(&route.headers),
+            response_headers: names(&route.response_headers),
+            decompress: route.decompress,
+            compress: route.compress,
+            cors: CorsPolicy::of(route, CONFIGURED_METHODS, has_token).map(Arc::new),
+        }
     }
 }
 
@@ -97,6 +115,16 @@ impl RouteTable {
         }
         let slot = self.slots.get(name).ok_or(Problem::NoRoute)?;
         Ok(FoundRoute { slots: smallvec![slot], route: Arc::clone(&self.plain) })
+    }
+
+    /// What the route of a path allows to pages of other origins.
+    pub fn cors(&self, path: &str) -> Option<Arc<CorsPolicy>> {
+        let configured = self.configured.load();
+        // Who has configured no route pays for none.
+        if configured.is_empty() {
+            return None;
+        }
+        configured.get(split(path).0)?.options.cors.clone()
     }
 
     /// The names of all routes, in order, whatever their plugins are.
@@ -151,6 +179,11 @@ impl FoundRoute {
         &self.route.sinks
     }
 
+    /// The methods that it takes, where it is not a handler's.
+    pub(crate) fn methods(&self) -> &'static str {
+        if self.route.name.is_empty() { PLAIN_METHODS } else { CONFIGURED_METHODS }
+    }
+
     /// The first plugin, by whose share of the budget bodies are counted.
     pub(crate) fn first(&self) -> &Arc<Slot> {
         &self.slots[0]
@@ -189,4 +222,10 @@ impl FoundRoute {
     fn largest_output(&self) -> usize {
         self.slots.iter().map(|slot| slot.output_bytes_max()).max().unwrap_or_default()
     }
+}
+
+/// A path's first part, which names a route, and what stands below that.
+pub(crate) fn split(path: &str) -> (&str, &str) {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    path.split_at(path.find('/').unwrap_or(path.len()))
 }

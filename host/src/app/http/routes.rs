@@ -34,13 +34,14 @@ fn make(builder: &Builder) -> Arc<RouteTable> {
     let publish = [DEFAULT_SINK.to_owned()];
     let plain =
         Route { sinks: sinks(&builder.sinks, &publish, ""), hop: builder.ledger.hop(TRANSFORM), ..Route::default() };
+    let has_token = builder.config.http.token_file.is_some();
     let table = RouteTable::new(Arc::clone(&builder.slots), plain);
     let configured = builder.config.routes.iter().map(|(name, route)| Route {
         name: name.clone(),
         through: stops(name, route, &builder.ledger),
         sinks: sinks(&builder.sinks, route.to.as_deref().unwrap_or(&publish), name),
         hop: builder.ledger.hop(&hop_name(name)),
-        options: RouteOptions::of(route),
+        options: RouteOptions::of(route, has_token),
     });
     table.configure(configured.collect());
     Arc::new(table)

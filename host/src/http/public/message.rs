@@ -16,7 +16,7 @@ use warp::http::Method;
 use warp::http::header::CONTENT_TYPE;
 
 impl Public {
-    /// The message that a request stands for: of a GET its parameter, of a POST its body.
+    /// The message that a request stands for: of a GET its parameter, of a POST and the like its body.
     ///
     /// # Errors
     /// When the request is not of this shape, or its body does not come whole or has no room.
@@ -27,7 +27,7 @@ impl Public {
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Result<(Message, Option<Held>), Problem> {
         let mut pairs = query::pairs(head.query()).map_err(Problem::Malformed)?;
-        let (body, held) = if head.parts.method == Method::POST {
+        let (body, held) = if has_body(&head.parts.method) {
             let InFlight { bytes, held } = self.body(route.first(), head, body).await?;
             (bytes, Some(held))
         } else {
@@ -51,6 +51,10 @@ impl Public {
         metadata.extend(pairs.into_iter().map(|(name, value)| (format!("query.{name}"), value.into_owned())));
         Ok((Message { metadata, frames: smallvec![body.into()], trace: head.span.clone() }, held))
     }
+}
+
+fn has_body(method: &Method) -> bool {
+    [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method)
 }
 
 /// Takes the one parameter out of a query's pairs.

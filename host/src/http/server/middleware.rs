@@ -1,6 +1,9 @@
 //! Middleware: what every request of a surface meets before its route, and every answer after it.
 
+mod cors;
 mod request_span;
+
+pub use cors::{CorsLookup, CorsPolicy};
 
 use super::answer_body::AnswerBody;
 use super::connection_timeouts::{ConnectionTimeouts, RequestActivity};
@@ -17,6 +20,7 @@ use crate::http::problem::{OverBytes, Problem};
 use crate::ledger::Hop;
 use crate::request_id::RequestIds;
 use crate::traces::{Span, Tracer};
+use cors::CrossOrigin;
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
@@ -59,6 +63,8 @@ pub struct Middleware {
     pub uri_bytes_max: usize,
     /// Who is let in; without it everybody, as long as the system keeps up.
     pub admission: Option<Admission>,
+    /// Which pages of other origins may read what; without it none.
+    pub cors: Option<CorsLookup>,
     /// Begins a span for each request.
     pub tracer: Tracer,
 }
@@ -88,7 +94,12 @@ impl Admission {
 
     /// The permit that a request holds until its answer is taken. What costs least is asked first: a flood must not
     /// pay.
-    fn admit(&self, head: &Parts, statistics: &ServerStatistics) -> Result<OwnedSemaphorePermit, Problem> {
+    fn admit(
+        &self,
+        head: &Parts,
+        statistics: &ServerStatistics,
+        needs_token: bool,
+    ) -> Result<OwnedSemaphorePermit, Problem> {
         if self.overload.sheds(head.uri.path(), Instant::now()) {
             statistics.requests_shed.fetch_add(1, Ordering::Relaxed);
             return Err(Problem::Overloaded);
@@ -98,7 +109,7 @@ impl Admission {
             Problem::TooManyRequests(self.requests_max)
         })?;
         match &self.token {
-            Some(token) if !token.is_shown(&head.headers) => Err(Problem::NoToken),
+            Some(token) if needs_token && !token.is_shown(&head.headers) => Err(Problem::NoToken),
             _ => Ok(permit),
         }
     }
@@ -129,7 +140,11 @@ impl Middleware {
         let waits = parts.headers.contains_key(EXPECT);
         let (body, rest) = RequestBody::new(body);
 
-        let admitted = self.admit(&parts, client);
+        let policy = self.cors.as_ref().and_then(|cors| cors(parts.uri.path()));
+        let cross_origin = policy.map(|policy| CrossOrigin::new(policy, &parts));
+        let preflight = cross_origin.as_ref().filter(|cross_origin| cross_origin.is_preflight());
+
+        let admitted = self.admit(&parts, client, preflight.is_none());
         let mut span = match &admitted {
             // Whoever has too much to do writes nothing down of each that is turned away.
             Err(Problem::Overloaded | Problem::TooManyRequests(_)) => Span::default(),
@@ -137,6 +152,10 @@ impl Middleware {
         };
         let method = span.recording().map(|_| parts.method.clone());
         let (mut response, permit) = match admitted {
+            Ok((permit, _)) if let Some(preflight) = preflight => {
+                drop(body);
+                (preflight.answer(), permit)
+            }
             Ok((permit, authority)) => {
                 let mut request = Request::new(body);
                 // The head goes in whole, and once: a route reads there what it needs of it.
@@ -152,6 +171,9 @@ impl Middleware {
         };
 
         let headers = response.headers_mut();
+        if let Some(cross_origin) = cross_origin {
+            cross_origin.complete(headers);
+        }
         // HTTP/2 ends a stream without its connection.
         if client.timeouts.is_http1() && !rest.take_in(waits).await {
             client.timeouts.set_unread();
@@ -186,8 +208,11 @@ impl Middleware {
         &self,
         head: &Parts,
         client: &ClientConnection,
+        needs_token: bool,
     ) -> Result<(Option<OwnedSemaphorePermit>, Option<Authority>), Problem> {
-        let permit = self.admission.as_ref().map(|admission| admission.admit(head, &client.statistics)).transpose()?;
+        let admission = self.admission.as_ref();
+        let admit = |admission: &Admission| admission.admit(head, &client.statistics, needs_token);
+        let permit = admission.map(admit).transpose()?;
         // hyper counts those of HTTP/1.
         if head.headers.len() > client.refusals.headers_max {
             return Err(client.refusals.head_too_large());
