@@ -10,7 +10,7 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 49] = [
+const DIRECTIONS: [(&str, &[&str]); 50] = [
     ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system", "traces"]),
     ("cli", &["app", "clients", "dead_letters", "flow", "http", "ledger", "messaging", "oci", "plugin", "system"]),
     ("cli::dead_letters", &["compile_cache", "log", "output", "plugin"]),
@@ -47,7 +47,8 @@ const DIRECTIONS: [(&str, &[&str]); 49] = [
     ("http::admin", &["answer", "problem", "query", "route", "server"]),
     ("http::admin::dead_letters", &["call"]),
     ("http::admin::metrics", &["accept"]),
-    ("http::public", &["answer", "problem", "query", "route", "server"]),
+    ("http::coding", &["problem"]),
+    ("http::public", &["answer", "coding", "problem", "query", "route", "server"]),
     ("http::route", &["problem", "server"]),
     ("http::server", &["answer", "problem"]),
     (

@@ -89,6 +89,10 @@ pub const HTTP_REST_BYTES_MAX: u64 = 64 << 10;
 pub const HTTP_REST_MS_MAX: u64 = 100;
 /// Messages between two plugins of a route, or behind the last: each may return several for each message.
 pub const CHAIN_MESSAGES_MAX: usize = 1_000;
+/// Bodies that are given or freed of a content coding at the same time; more wait for their turn.
+pub const CODERS_MAX: usize = 16;
+/// An answer with fewer bytes gets no content coding: it would save less than it costs.
+pub const CODED_BYTES_MIN: usize = 1 << 10;
 /// A body that is whole and has no more bytes than these is bounded by the count of requests alone.
 pub const BODY_BYTES_UNCOUNTED: usize = 16 << 10;
 /// How much of what a client still sends after its last answer is read and thrown away before its connection is closed:

@@ -5,6 +5,7 @@
 
 pub mod admin;
 mod answer;
+mod coding;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod problem;

@@ -8,9 +8,12 @@ use crate::ledger::Reason;
 use crate::plugin::CallError;
 use bytes::Bytes;
 use std::sync::LazyLock;
-use warp::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use warp::http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
+
+/// The content codings that a body may have where a route takes any.
+const CODINGS: &str = "gzip, zstd";
 
 /// Why a request gets no answer of a plugin.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub(crate) enum Problem {
     HeadTooLarge { bytes_max: usize, headers_max: usize },
     /// The body has a transfer coding beside `chunked`.
     Coding,
+    /// The body has another content coding than those that the route takes.
+    ContentCoding(String),
     /// Requests wait for longer than `queue_delay_ms_max` as it is.
     Overloaded,
     /// As many requests as may be, `requests_max`, are being answered.
@@ -131,6 +136,7 @@ impl Problem {
             Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Coding => StatusCode::NOT_IMPLEMENTED,
+            Self::ContentCoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Failed(failure) => Self::status_of(failure.fault),
             Self::QueueFull(_)
             | Self::NotArrived(_)
@@ -172,6 +178,11 @@ impl Problem {
                 )
             }
             Self::Coding => "the body has another transfer-encoding than chunked; send it as it is".to_owned(),
+            Self::ContentCoding(coding) => format!(
+                "the body has the content-encoding `{}`, and this path takes one of {}; send it so, or as it is",
+                &coding[..coding.floor_char_boundary(REJECTED_TEXT_BYTES_MAX)],
+                CODINGS
+            ),
             Self::Overloaded => "more requests come in than can be answered soon; nothing was done for this one".to_owned(),
             Self::TooManyRequests(max) => format!("as many requests as may be are being answered: requests_max {max}"),
             Self::NoRoom(name, bytes_max) => format!(
@@ -264,6 +275,7 @@ impl Problem {
         }
         match self {
             Self::Method(allowed) => headers.insert(ALLOW, HeaderValue::from_static(allowed)),
+            Self::ContentCoding(_) => headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(CODINGS)),
             Self::NoToken | Self::NoAdminToken => headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             _ => None,
         };

@@ -1,6 +1,7 @@
 //! The public surface: `/NAME/` has the plugins of a route process a message, answers with what comes out and sends it
 //! on; or it is where a handler is mounted.
 
+mod compress;
 mod message;
 mod mount;
 mod reply;
@@ -22,6 +23,7 @@ use futures_util::Stream;
 use std::sync::Arc;
 use std::time::Duration;
 use warp::Filter;
+use warp::http::header::VARY;
 use warp::http::{HeaderValue, Method};
 use warp::reply::Response;
 
@@ -81,11 +83,27 @@ impl Public {
             return self.index(&head.parts.method);
         }
         let route = self.table.find(name)?;
+        let served = self.serve(&route, below, head, body).await;
+        if !route.options().compress {
+            return served;
+        }
+        let mut response = served.unwrap_or_else(Problem::into_response);
+        response.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
+        Ok(response)
+    }
+
+    async fn serve<B: Buf>(
+        &self,
+        route: &FoundRoute,
+        below: &str,
+        head: &Head,
+        body: impl Stream<Item = Result<B, warp::Error>>,
+    ) -> Result<Response, Problem> {
         if let Some(slot) = route.handler() {
-            return self.handler(slot, (route.name(), below), head, body).await;
+            return self.handler(route, slot, below, head, body).await;
         }
         match is_end(below) {
-            true => self.process(&route, head, body).await,
+            true => self.process(route, head, body).await,
             // It may be a handler's: who knows once it is loaded.
             false if route.first().roles().is_none() => Err(CallError::EmptySlot.into()),
             false => Err(Problem::NoRoute),
@@ -134,7 +152,7 @@ impl Public {
         let room = self.room(route.first(), route.output_bytes_max())?;
         let Ran { met, number, result } = route.run(&self.table, message).await;
         let answer = match result {
-            Ok((outputs, passage)) => reply::reply(route, &head.parts.method, outputs, passage, room).await,
+            Ok((outputs, passage)) => reply::reply(self, route, head, outputs, passage, room).await,
             Err(failed) => {
                 let failure = failed.failure.clone();
                 self.keep(route, &met, number, failed);

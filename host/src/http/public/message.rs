@@ -3,11 +3,13 @@
 use super::Public;
 use crate::byte_budget::Held;
 use crate::flow::{Message, Metadata};
+use crate::http::coding::{self, Coding};
 use crate::http::problem::Problem;
 use crate::http::query::{self, Pairs};
 use crate::http::route::FoundRoute;
 use crate::http::server::body::InFlight;
 use crate::http::server::head::Head;
+use crate::plugin::Slot;
 use crate::plugin::handler_fields::is_of_connection;
 use bytes::Buf;
 use futures_util::Stream;
@@ -28,7 +30,12 @@ impl Public {
     ) -> Result<(Message, Option<Held>), Problem> {
         let mut pairs = query::pairs(head.query()).map_err(Problem::Malformed)?;
         let (body, held) = if has_body(&head.parts.method) {
-            let InFlight { bytes, held } = self.body(route.first(), head, body).await?;
+            let coding = if route.options().decompress { Coding::of_request(&head.parts.headers)? } else { None };
+            let body = self.body(route.first(), head, body).await?;
+            let InFlight { bytes, held } = match coding {
+                Some(coding) => self.decoded(route.first(), coding, body).await?,
+                None => body,
+            };
             (bytes, Some(held))
         } else {
             (parameter(&mut pairs)?, None)
@@ -50,6 +57,16 @@ impl Public {
         }
         metadata.extend(pairs.into_iter().map(|(name, value)| (format!("query.{name}"), value.into_owned())));
         Ok((Message { metadata, frames: smallvec![body.into()], trace: head.span.clone() }, held))
+    }
+
+    /// A body without its coding, which is bounded as any body is.
+    async fn decoded(&self, slot: &Slot, coding: Coding, body: InFlight) -> Result<InFlight, Problem> {
+        let mut held = self.room(slot, 0)?;
+        let make_room = |bytes| if held.grow(bytes) { Ok(()) } else { Err(self.in_flight.no_room()) };
+        let bound = ("body_bytes_max", self.body_bytes_max);
+        let bytes = coding::decode(coding, &body.bytes, bound, make_room).await?;
+        held.settle(bytes.len());
+        Ok(InFlight { bytes, held })
     }
 }
 

@@ -5,7 +5,9 @@
 //! rest in `spin-path-info`.)
 
 use super::{Public, stamped};
+use crate::http::coding::Wanted;
 use crate::http::problem::Problem;
+use crate::http::route::FoundRoute;
 use crate::http::server::body::InFlight;
 use crate::http::server::head::Head;
 use crate::plugin::handler_fields::{self, AtMount};
@@ -27,13 +29,14 @@ impl Public {
     /// When the body does not come whole, there is no room for it, or the call fails before its response begins.
     pub(super) async fn handler<B: Buf>(
         &self,
+        route: &FoundRoute,
         slot: &Arc<Slot>,
-        (name, path): (&str, &str),
+        path: &str,
         head: &Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Result<Response, Problem> {
         let body = self.body(slot, head, body).await?;
-        let mut request = self.request(name, path, head, body)?;
+        let mut request = self.request(route.name(), path, head, body)?;
         let room = self.room(slot, slot.output_bytes_max())?;
         let span = slot.span_of_call::<HttpHandler>(&head.id, &head.span);
         // What the handler asks of others is below its call.
@@ -43,8 +46,11 @@ impl Public {
         let (call, number) = self.handler_hop.enter_numbered();
         let called = slot.handle(request, head.id.clone(), (call.of_client(), number), room, span);
         let Answer { by, result } = called.await;
-        let met = by.into_iter().collect();
-        Ok(stamped(&met, result.map(response).map_err(Problem::from)))
+        let response = match result {
+            Ok(response) => Ok(self.response(route, head, response).await),
+            Err(error) => Err(Problem::from(error)),
+        };
+        Ok(stamped(&by.into_iter().collect(), response))
     }
 
     /// The request as the handler sees it.
@@ -84,15 +90,20 @@ impl Public {
     fn scheme(&self) -> &'static str {
         if self.is_https { "https" } else { "http" }
     }
-}
 
-fn response((head, body): (Parts, ResponseBody)) -> Response {
-    let mut response = match body {
-        ResponseBody::Whole(body) => Response::new(body.into()),
-        ResponseBody::Streamed(pieces) => warp::reply::stream(pieces).into_response(),
-    };
-    *response.status_mut() = head.status;
-    *response.headers_mut() = head.headers;
-    handler_fields::for_client(response.headers_mut());
-    response
+    /// The handler's response. Only one that is whole is compressed: what is sent piece by piece goes on as it comes.
+    async fn response(&self, route: &FoundRoute, head: &Head, (mut parts, body): (Parts, ResponseBody)) -> Response {
+        handler_fields::for_client(&mut parts.headers);
+        let mut response = match body {
+            ResponseBody::Whole(body) => {
+                let wanted = if route.options().compress { Wanted::of(&head.parts.headers) } else { None };
+                let body = self.compressed(route, wanted, (parts.status, &mut parts.headers), body).await;
+                Response::new(body.into())
+            }
+            ResponseBody::Streamed(pieces) => warp::reply::stream(pieces).into_response(),
+        };
+        *response.status_mut() = parts.status;
+        *response.headers_mut() = parts.headers;
+        response
+    }
 }

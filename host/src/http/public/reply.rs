@@ -1,13 +1,17 @@
 //! What becomes of what came out of a route: a place in each sink for all of it, then an answer.
 
-use super::TEXT;
+use super::{Public, TEXT};
 use crate::byte_budget::Held;
 use crate::config::BODY_BYTES_UNCOUNTED;
 use crate::flow::{Message, Outputs};
-use crate::http::answer::with_type;
+use crate::http::coding::Wanted;
 use crate::http::problem::Problem;
 use crate::http::route::FoundRoute;
+use crate::http::server::head::Head;
 use crate::ledger::{Passage, Reason};
+use bytes::Bytes;
+use warp::http::header::CONTENT_TYPE;
+use warp::http::response::Parts;
 use warp::http::{HeaderValue, Method, StatusCode};
 use warp::reply::Response;
 
@@ -16,8 +20,9 @@ use warp::reply::Response;
 /// # Errors
 /// When the first message cannot be an answer, or not every sink takes every message.
 pub(super) async fn reply(
+    public: &Public,
     route: &FoundRoute,
-    method: &Method,
+    head: &Head,
     outputs: Outputs,
     passage: Passage,
     mut room: Held,
@@ -25,29 +30,35 @@ pub(super) async fn reply(
     let mut messages: Vec<Message> = outputs.into_iter().map(|output| output.message).collect();
     messages.iter_mut().for_each(|message| keep(message, &mut room));
     drop(room);
-    let response = match messages.first().map(response).unwrap_or_else(|| Ok(nothing())) {
-        Ok(response) => response,
+    let answer = match messages.first().map(answer).transpose() {
+        Ok(answer) => answer,
         Err(problem) => {
             passage.dropped(Reason::BadResponse);
             return Err(problem);
         }
     };
-    match *method == Method::HEAD {
+    match head.parts.method == Method::HEAD {
         true => passage.out(),
         false => route.send(&messages, passage).await?,
     }
-    Ok(response)
+    let Some((mut parts, body)) = answer else { return Ok(nothing()) };
+    drop(messages);
+    let wanted = if route.options().compress { Wanted::of(&head.parts.headers) } else { None };
+    let body = public.compressed(route, wanted, (parts.status, &mut parts.headers), body).await;
+    Ok(Response::from_parts(parts, body.into()))
 }
 
-/// The answer that a message is: its last frame, of the type that it names.
-fn response(message: &Message) -> Result<Response, Problem> {
+/// The answer that a message is: its last frame, of the type that it names. It has the same bytes as the sinks, however
+/// many.
+fn answer(message: &Message) -> Result<(Parts, Bytes), Problem> {
     let content_type = message.metadata.iter().rfind(|(key, _)| key == "content-type");
     let content_type = match content_type {
         Some((_, text)) => HeaderValue::from_str(text).map_err(|_| Problem::ContentType)?,
         None => TEXT,
     };
-    // The answer and the sinks have the same bytes, however many.
-    Ok(with_type(message.frames.last().cloned().unwrap_or_default(), content_type))
+    let (mut parts, ()) = warp::http::Response::new(()).into_parts();
+    parts.headers.insert(CONTENT_TYPE, content_type);
+    Ok((parts, message.frames.last().cloned().unwrap_or_default()))
 }
 
 fn nothing() -> Response {

@@ -116,7 +116,8 @@ impl InFlightBudget {
         self.budget.reserve_of(share, bytes).ok_or_else(|| self.no_room())
     }
 
-    fn no_room(&self) -> Problem {
+    /// Why a part of it was not given.
+    pub(crate) fn no_room(&self) -> Problem {
         Problem::NoRoom(self.name, self.bytes_max)
     }
 }
