@@ -95,6 +95,9 @@ impl FlowCore {
         let FlowStage { stage, hop } = &self.stages[index];
         let call = item.call.get_or_insert_with(|| {
             let (passage, number) = hop.enter_numbered();
+            if index == 0 {
+                item.number = number;
+            }
             StageCall { passage, number, bytes: message.bytes() }
         });
         Some(Call { item: id, index, stage: Arc::clone(stage), message, number: call.number })
@@ -106,7 +109,7 @@ impl FlowCore {
         let Processed { by, result } = processed;
         match result {
             Ok(outputs) => {
-                item.meet(by);
+                by.into_iter().for_each(|by| item.met.add(by));
                 self.gate.open();
                 let bytes = item.call.take().map_or(0, |call| {
                     call.passage.out();
@@ -121,12 +124,11 @@ impl FlowCore {
                 self.runnable.push_front(id);
             }
             Err(Failed { failure, input }) => {
-                item.meet(by.clone());
+                by.iter().cloned().for_each(|by| item.met.add(by));
                 self.gate.open();
-                let number = item.call.take().map_or(0, |call| {
+                if let Some(call) = item.call.take() {
                     call.passage.dropped(failure.reason);
-                    call.number
-                });
+                }
                 let stage = self.stages[index].stage.name();
                 match self.settings.on_error {
                     OnError::Pass => self.go_on(id, (index, input.bytes()), std::iter::once(input)),
@@ -137,7 +139,7 @@ impl FlowCore {
                     }
                     OnError::DeadLetter | OnError::Drop => {
                         let stage = stage.to_owned();
-                        self.fail(id, stage, number, by, failure, input);
+                        self.fail(id, stage, by, failure, input);
                     }
                 }
             }
@@ -165,7 +167,7 @@ impl FlowCore {
         if is_too_much && let Some(original) = item.original.take() {
             let failure = too_much(item.messages(), item.bytes, self.settings.in_flight_bytes_max);
             let (stage, by) = (self.stages[index].stage.name().to_owned(), item.met.last().cloned());
-            self.fail(id, stage, 0, by, failure, original);
+            self.fail(id, stage, by, failure, original);
         } else if item.work.is_empty() {
             item.verdict = Some(Ok(()));
             self.processed(id);
@@ -176,24 +178,16 @@ impl FlowCore {
     }
 
     /// Nothing of an item goes out.
-    fn fail(
-        &mut self,
-        id: usize,
-        stage: String,
-        number: u64,
-        by: Option<Arc<ServedBy>>,
-        failure: Failure,
-        input: Message,
-    ) {
+    fn fail(&mut self, id: usize, stage: String, by: Option<Arc<ServedBy>>, failure: Failure, input: Message) {
         let item = &mut self.items[id];
         item.verdict = Some(Err(failure.reason));
         item.work.clear();
         item.outputs.clear();
         self.bytes -= std::mem::take(&mut item.bytes);
         if self.settings.on_error == OnError::DeadLetter {
-            let original = item.original.take().filter(|original| *original != input);
-            let (flow, met) = (self.settings.name.clone(), item.met.to_vec());
-            self.lost.push_back(Lost { flow, stage, number, met, by, failure, input, original });
+            let input = item.original.take().unwrap_or(input);
+            let (flow, number, met) = (self.settings.name.clone(), item.number, std::mem::take(&mut item.met));
+            self.lost.push_back(Lost { flow, stage, number, met, by, failure, input });
         }
         self.processed(id);
     }

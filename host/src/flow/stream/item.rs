@@ -1,12 +1,10 @@
 //! One message on its way through a flow, with all that is made of it.
 
 use crate::flow::sink::Arrival;
-use crate::flow::{Entered, Message, ServedBy};
+use crate::flow::{Entered, Message, Met};
 use crate::ledger::{Passage, Reason};
 use bytes::Bytes;
-use smallvec::SmallVec;
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 /// A message that is in a flow.
 pub(super) struct Item {
@@ -26,8 +24,10 @@ pub(super) struct Item {
     pub(super) arrivals: Vec<Arrival>,
     /// The bytes of all that is in `work`, in the call, and in `outputs`.
     pub(super) bytes: usize,
+    /// Its number at the hop of the first stage.
+    pub(super) number: u64,
     /// The plugins that it has met.
-    pub(super) met: SmallVec<[Arc<ServedBy>; 2]>,
+    pub(super) met: Met,
     /// How it ended in the stages, once it has.
     pub(super) verdict: Option<Result<(), Reason>>,
     pub(super) passage: Passage,
@@ -60,16 +60,21 @@ impl Item {
                 None
             }
         };
-        let (call, sinks_done, arrivals, met) = Default::default();
-        Self { key, original, work, call, outputs, sinks_done, arrivals, bytes, met, verdict, passage, _entered: room }
-    }
-
-    /// Takes note of who processed it.
-    pub(super) fn meet(&mut self, by: Option<Arc<ServedBy>>) {
-        if let Some(by) = by
-            && self.met.last().is_none_or(|last| !Arc::ptr_eq(last, &by) && **last != *by)
-        {
-            self.met.push(by);
+        let (call, sinks_done, arrivals, number, met) = Default::default();
+        Self {
+            key,
+            original,
+            work,
+            call,
+            outputs,
+            sinks_done,
+            arrivals,
+            bytes,
+            number,
+            met,
+            verdict,
+            passage,
+            _entered: room,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a flow is made of, and what it hands to others.
 
 use crate::config::{OnError, Order};
-use crate::flow::{Failure, Inlet, Message, ServedBy, Sink, Stage};
+use crate::flow::{Failure, Inlet, Message, Met, ServedBy, Sink, Stage};
 use crate::ledger::Hop;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -56,18 +56,16 @@ pub struct Lost {
     pub flow: String,
     /// The name of the stage that failed.
     pub stage: String,
-    /// The number of the call that failed at the hop of the stage.
+    /// The number of the message at the hop of the first stage.
     pub number: u64,
-    /// The plugins that the message met, in order; the last one failed, if it was reached.
-    pub met: Vec<Arc<ServedBy>>,
+    /// The plugins that it met, in order.
+    pub met: Met,
     /// What failed it; none if no plugin was reached.
     pub by: Option<Arc<ServedBy>>,
     /// Why.
     pub failure: Failure,
-    /// What the stage got.
+    /// The message as it came in.
     pub input: Message,
-    /// What the flow got, if that was another message.
-    pub original: Option<Message>,
 }
 
 /// Takes what flows fail at.

@@ -4,8 +4,8 @@ use super::{Executor, FlowParts, FlowSettings, FlowStage, FlowSurface, Lost, Los
 use crate::config::{OnError, Order};
 use crate::flow::mailbox::{Mailbox, Room};
 use crate::flow::{
-    Command, Failed, Failure, Fault, Inlet, Message, OfferError, Output, Processed, Receipt, Sink, Stage, State,
-    Surface,
+    Command, Failed, Failure, Fault, Inlet, Message, OfferError, Output, Processed, Receipt, Reserved, Sink, Stage,
+    State, Surface,
 };
 use crate::ledger::{Hop, Reason};
 use futures_util::future::BoxFuture;
@@ -83,6 +83,10 @@ impl Sink for Queue {
     fn offer(&self, message: &Message) -> Result<Receipt, OfferError> {
         let pushed = self.0.push(message.bytes(), || message.clone());
         pushed.map(|()| Receipt::Placed).map_err(|error| OfferError::Full(format!("{error:?}")))
+    }
+
+    fn reserve<'a>(&'a self, _message: &'a Message) -> Result<Reserved<'a>, OfferError> {
+        unreachable!("a flow waits for one sink after the other")
     }
 
     fn await_room(&self, bytes: usize, waker: &Waker) -> bool {
