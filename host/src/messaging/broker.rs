@@ -83,7 +83,7 @@ impl Broker {
     /// # Errors
     /// When the endpoint cannot be bound.
     pub fn reserve(endpoint: &str) -> Result<Reservation, BindError> {
-        let failed = |cause| BindError { role: ROLE, endpoint: endpoint.to_owned(), cause };
+        let failed = |cause| BindError { act: "binding", role: ROLE.to_owned(), endpoint: endpoint.to_owned(), cause };
         Reservation::of(endpoint).map_err(failed)
     }
 
@@ -115,7 +115,7 @@ impl Broker {
         };
         let open = move || BrokerLoop::open(&settings, parts);
         let (broker_loop, endpoint) = socket::spawn_owner((supervisor, "broker"), open, BrokerLoop::run)
-            .map_err(|cause| BindError { role: ROLE, endpoint, cause })?;
+            .map_err(|cause| BindError { act: "binding", role: ROLE.to_owned(), endpoint, cause })?;
         Ok(Self { endpoint, control, statistics, broker_loop })
     }
 

@@ -102,7 +102,12 @@ impl Publisher {
     /// # Errors
     /// When it cannot be bound, or the system gives no thread or pipe.
     pub fn bind(settings: Settings, hop: Arc<Hop>, supervisor: &Supervisor) -> Result<Self, BindError> {
-        let failed = |cause| BindError { role: "PUB", endpoint: settings.messaging.publish.to_string(), cause };
+        let failed = |cause| BindError {
+            act: "binding",
+            role: "PUB".to_owned(),
+            endpoint: settings.messaging.publish.to_string(),
+            cause,
+        };
         let config::Messaging { queue_messages_max: messages_max, queue_bytes_max: bytes_max, .. } = settings.messaging;
         let messages = Mailbox::new(messages_max, bytes_max);
         let queue = Arc::new(Queue { messages, messages_max, bytes_max, deadline: OnceLock::new() });

@@ -1,5 +1,6 @@
 //! Operations on any socket, safe from the pitfalls of libzmq and of the zmq crate: own, bind, connect, poll.
 
+mod bind_place;
 pub(crate) mod endpoint;
 pub(crate) mod host_name;
 pub(crate) mod ipc;
@@ -10,29 +11,32 @@ mod refusals;
 mod reservation;
 pub(crate) mod statistics;
 
+pub(crate) use bind_place::BindPlace;
 pub(crate) use multipart::{
     Frames, Received, frames_bytes, receive, receive_from, receive_into, receive_now, send, send_frames,
 };
 pub use reservation::Reservation;
 pub use statistics::{PeerStatistics, SocketStatistics};
 
-use crate::config::{BACKLOG, PEER_TEXT_LOG_BYTES_MAX};
+use crate::config::PEER_TEXT_LOG_BYTES_MAX;
 use crate::system::fail_point::is_to_fail;
 use crate::system::supervisor::Supervisor;
-use host_name::{HostName, is_ipv6};
+use host_name::is_ipv6;
 use ipc::IpcAccess;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use zmq_sys::beyond;
 
-/// A socket could not be bound.
+/// A socket could not be bound or connected.
 #[derive(Debug, thiserror::Error)]
-#[error("binding {role} to {endpoint}: {cause}")]
+#[error("{act} {role} to {endpoint}: {cause}")]
 pub struct BindError {
-    /// The kind of socket: PUB, ROUTER.
-    pub role: &'static str,
-    /// Where it should have been bound.
+    /// `binding` or `connecting`.
+    pub act: &'static str,
+    /// The kind of socket, and its name if there may be several of the kind: `ROUTER`, `PULL jobs`.
+    pub role: String,
+    /// Where it should have been bound or connected.
     pub endpoint: String,
     /// Why it could not, as a fragment.
     pub cause: String,
@@ -75,15 +79,7 @@ pub(crate) fn spawn_owner<S, T: Send + 'static>(
 /// # Errors
 /// When the socket cannot be bound there; says why, as a fragment.
 pub(crate) fn bind(socket: &zmq::Socket, endpoint: &str) -> Result<String, String> {
-    ipc::check_length(endpoint)?;
-    ipc::refuse_foreign_file(endpoint)?;
-    socket.set_backlog(BACKLOG as i32).map_err(cause)?;
-    bind_by_name(socket, endpoint)?;
-    match socket.get_last_endpoint() {
-        Ok(Ok(real)) => Ok(real),
-        Ok(Err(_)) => Ok(endpoint.to_owned()),
-        Err(error) => Err(cause(error)),
-    }
+    BindPlace::look_up(endpoint)?.bind(socket)
 }
 
 /// As [`bind`]; an endpoint in the file system is made such that no others may connect than `access` says.
@@ -91,33 +87,7 @@ pub(crate) fn bind(socket: &zmq::Socket, endpoint: &str) -> Result<String, Strin
 /// # Errors
 /// Those of [`bind`]; and when the system does not give the file that group or mode.
 pub(crate) fn bind_guarded(socket: &zmq::Socket, endpoint: &str, access: IpcAccess) -> Result<String, String> {
-    ipc::bind_guarded(endpoint, access, || bind(socket, endpoint))
-}
-
-/// Binds to the first address of a host name that belongs to this machine. Anything else goes to libzmq as it is: an
-/// address, or the name of an interface.
-fn bind_by_name(socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
-    let bind = |endpoint: &str, ipv6| attach(socket, endpoint, ipv6, zmq::Socket::bind);
-    let Some(host) = HostName::look_up(endpoint) else { return bind(endpoint, is_ipv6(endpoint)) };
-    let mut failed = None;
-    for address in host.addresses().unwrap_or_default() {
-        match bind(&host_name::at(endpoint, *address), address.is_ipv6()) {
-            Ok(()) => return Ok(()),
-            Err(why) => {
-                let why_here = format!("its address {address}: {why}");
-                // If the address is in use, another one is no substitute: clients would not look there.
-                if why != cause(zmq::Error::EADDRNOTAVAIL) {
-                    return Err(why_here);
-                }
-                failed = failed.or(Some(why_here));
-            }
-        }
-    }
-    // An interface may have only IPv6 addresses.
-    if bind(endpoint, false).is_ok() || bind(endpoint, true).is_ok() {
-        return Ok(());
-    }
-    Err(host.addresses().err().or(failed).unwrap_or_default())
+    BindPlace::look_up(endpoint)?.bind_guarded(socket, access)
 }
 
 /// Connects a socket to an endpoint without a host name.

@@ -3,22 +3,35 @@
 use super::Curve;
 use super::authenticator::Authenticator;
 use crate::messaging::socket::monitor::Monitor;
+use std::sync::Arc;
 
 /// Belongs to the thread that owns the socket.
 pub(crate) struct AccessControl {
     curve: Curve,
-    /// Dropped with the socket's thread, before the context.
-    _authenticator: Authenticator,
+    /// Shared by the guarded sockets of a context. Dropped with their thread, before the context.
+    _authenticator: Arc<Authenticator>,
     removals: u64,
 }
 
 impl AccessControl {
-    /// Guards a socket that is not bound yet: libzmq must find the authenticator when the first clients connect.
+    /// Guards the only socket of a context that is guarded, which is not bound yet: libzmq must find the authenticator
+    /// when the first clients connect.
     ///
     /// # Errors
     /// When the authenticator cannot be started, or libzmq refuses an option of the socket.
     pub(crate) fn guard(curve: &Curve, context: &zmq::Context, socket: &mut zmq::Socket) -> Result<Self, String> {
-        let authenticator = curve.guard(context)?;
+        Self::guard_with(Arc::new(curve.guard(context)?), curve, socket)
+    }
+
+    /// As [`Self::guard`], for one of several sockets of a context, with the context's authenticator.
+    ///
+    /// # Errors
+    /// When libzmq refuses an option of the socket.
+    pub(crate) fn guard_with(
+        authenticator: Arc<Authenticator>,
+        curve: &Curve,
+        socket: &mut zmq::Socket,
+    ) -> Result<Self, String> {
         curve.protect(socket)?;
         Ok(Self { curve: curve.clone(), _authenticator: authenticator, removals: curve.keys().removals() })
     }

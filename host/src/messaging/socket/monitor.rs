@@ -18,8 +18,9 @@ use crate::config::{PEER_LOG_INTERVAL_MS, PEER_LOG_LINES_MAX};
 use crate::log_limit::LogLimit;
 use crate::messaging::socket;
 use std::collections::HashMap;
-use std::ffi::CStr;
+use std::ffi::CString;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use zmq_sys::beyond;
 
@@ -27,13 +28,13 @@ use zmq_sys::beyond;
 const INTERVAL: Duration = Duration::from_secs(1);
 const PEERS_PER_INTERVAL: u32 = 1_000;
 
-/// The endpoint of the monitor socket. It must be unique in a context, and each watched socket has a context of its
-/// own.
-const ENDPOINT: &CStr = c"inproc://monitor";
+/// What the endpoint of each monitor socket begins with. A number follows, because several watched sockets may share a
+/// context.
+const ENDPOINT: &str = "inproc://monitor-";
 
 /// The peers of one socket. Belongs to the thread that owns the socket.
 pub(crate) struct Monitor {
-    surface: &'static str,
+    surface: Arc<str>,
     events: zmq::Socket,
     statistics: Arc<SocketStatistics>,
     peers: HashMap<Descriptor, Peer>,
@@ -53,25 +54,27 @@ impl Monitor {
     pub(crate) fn attach(
         context: &zmq::Context,
         socket: &mut zmq::Socket,
-        surface: &'static str,
+        surface: &str,
         curve: bool,
         statistics: Arc<SocketStatistics>,
     ) -> Result<Self, String> {
         beyond::count_lost(socket.as_mut_ptr(), statistics.peer_queues.counts()).map_err(socket::raw_cause)?;
         let handshake_ms = socket.get_handshake_ivl().map_err(socket::cause)?;
-        beyond::monitor(socket.as_mut_ptr(), ENDPOINT, event::ALL).map_err(socket::raw_cause)?;
+        let endpoint = next_endpoint();
+        beyond::monitor(socket.as_mut_ptr(), &endpoint, event::ALL).map_err(socket::raw_cause)?;
         let events = context.socket(zmq::PAIR).map_err(socket::cause)?;
         // Without a bound: libzmq would block until there is room, and it sends depths from this very thread.
         events.set_rcvhwm(0).map_err(socket::cause)?;
         events.set_linger(0).map_err(socket::cause)?;
-        socket::connect(&events, &ENDPOINT.to_string_lossy())?;
+        socket::connect(&events, &endpoint.to_string_lossy())?;
+        let surface: Arc<str> = surface.into();
         Ok(Self {
+            refusals: Refusals::new(&surface, curve),
             surface,
             events,
             statistics,
             peers: HashMap::new(),
             by_endpoint: HashMap::new(),
-            refusals: Refusals::new(surface, curve),
             log_limit: LogLimit::new(PEER_LOG_LINES_MAX, Duration::from_millis(PEER_LOG_INTERVAL_MS)),
             handshake_timeout: Duration::from_millis(handshake_ms.unsigned_abs().into()),
             due: Instant::now() + INTERVAL,
@@ -138,7 +141,7 @@ impl Monitor {
             // There are no peers.
             Ok(()) | Err(zmq_sys::errno::EAGAIN) => {}
             Err(code) => {
-                tracing::warn!(surface = self.surface, cause = socket::raw_cause(code), "asking for queue depths");
+                tracing::warn!(surface = &*self.surface, cause = socket::raw_cause(code), "asking for queue depths");
             }
         }
     }
@@ -147,6 +150,12 @@ impl Monitor {
     pub(crate) fn select(&self, matches: impl Fn(&Peer) -> bool) -> Vec<Descriptor> {
         self.peers.iter().filter(|(_, peer)| matches(peer)).map(|(descriptor, _)| *descriptor).collect()
     }
+}
+
+fn next_endpoint() -> CString {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    CString::new(format!("{ENDPOINT}{number}")).unwrap_or_default()
 }
 
 #[cfg(test)]

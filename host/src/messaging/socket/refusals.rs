@@ -1,6 +1,7 @@
 //! Refused handshakes: why, what to do about it, and a log line for it.
 
 use crate::log_limit::LogLimit;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often a refusal is logged for each host and reason. A client whose handshake fails tries again ten times a
@@ -100,14 +101,14 @@ impl Refusal {
 
 /// Logs refused handshakes, at a limited rate.
 pub(super) struct Refusals {
-    surface: &'static str,
+    surface: Arc<str>,
     curve: bool,
     log_limit: LogLimit<(String, Refusal)>,
 }
 
 impl Refusals {
-    pub(super) fn new(surface: &'static str, curve: bool) -> Self {
-        Self { surface, curve, log_limit: LogLimit::new(1, REPEATED_AFTER) }
+    pub(super) fn new(surface: &Arc<str>, curve: bool) -> Self {
+        Self { surface: Arc::clone(surface), curve, log_limit: LogLimit::new(1, REPEATED_AFTER) }
     }
 
     /// Logs a refusal, unless the same one of the same host was logged a short while ago.
@@ -116,7 +117,7 @@ impl Refusals {
             return;
         }
         if let Some(repeats) = self.log_limit.admit((host(peer).to_owned(), refusal), now) {
-            let (surface, reason, advice) = (self.surface, refusal.as_str(), refusal.advice(self.curve));
+            let (surface, reason, advice) = (&*self.surface, refusal.as_str(), refusal.advice(self.curve));
             tracing::warn!(surface, peer, reason, repeats, "handshake refused: {advice}");
         }
     }

@@ -38,7 +38,7 @@ impl Monitor {
             Ok(true) => self.mark_ending(descriptor, why),
             // The peer has gone already.
             Ok(false) => {}
-            Err(error) => tracing::warn!(surface = self.surface, peer = %address, %error, "cutting off"),
+            Err(error) => tracing::warn!(surface = &*self.surface, peer = %address, %error, "cutting off"),
         }
     }
 
@@ -57,7 +57,7 @@ impl Monitor {
         let Some(peer) = self.peers.get_mut(&descriptor).filter(|peer| !peer.ending) else { return };
         peer.ending = true;
         self.statistics.cut_off.fetch_add(1, Ordering::Relaxed);
-        let (surface, address, key) = (self.surface, peer.address(), peer.key.as_deref());
+        let (surface, address, key) = (&*self.surface, peer.address(), peer.key.as_deref());
         if let Some(repeats) = self.log_limit.admit((refusals::host(address).to_owned(), why), Instant::now()) {
             let Peer { queue_messages, queue_bytes, .. } = *peer;
             tracing::warn!(surface, peer = %address, key, queue_messages, queue_bytes, repeats, "cut off: {why}");

@@ -5,6 +5,7 @@ use super::event::{self, Event};
 use super::peer::{Descriptor, Peer, address};
 use crate::messaging::socket;
 use crate::messaging::socket::refusals::Refusal;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use zmq_sys::accept;
@@ -32,7 +33,7 @@ impl Monitor {
                 self.refuse(Refusal::NoDescriptors, remote);
             }
             event::SUCCEEDED => {
-                tracing::debug!(surface = self.surface, peer = address(remote), "connected");
+                tracing::debug!(surface = &*self.surface, peer = address(remote), "connected");
                 self.update_by_endpoint(remote, |peer| peer.established = true);
             }
             event::DISCONNECTED => return self.disconnected(value as Descriptor, remote),
@@ -51,17 +52,17 @@ impl Monitor {
             }
             // This comes a moment after the event that the peer has gone. libzmq has counted the messages.
             event::LOST => {
-                let (surface, peer, messages) = (self.surface, address(remote), value);
+                let (surface, peer, messages) = (Arc::clone(&self.surface), address(remote), value);
                 let what = "thrown away: what was queued to a peer that has gone";
                 if let Some(repeats) = self.admit_line(peer, what) {
-                    tracing::warn!(surface, peer, messages, repeats, "{what}");
+                    tracing::warn!(surface = &*surface, peer, messages, repeats, "{what}");
                 }
             }
             event::TOO_LARGE => {
                 let (surface, peer, why) =
-                    (self.surface, address(remote), "it sent a larger message than a peer may send");
+                    (Arc::clone(&self.surface), address(remote), "it sent a larger message than a peer may send");
                 if let Some(repeats) = self.admit_line(peer, why) {
-                    tracing::warn!(surface, peer, repeats, "cut off: {why}");
+                    tracing::warn!(surface = &*surface, peer, repeats, "cut off: {why}");
                 }
                 self.statistics.cut_off.fetch_add(1, Ordering::Relaxed);
             }
