@@ -161,6 +161,10 @@ pub const PEER_TEXT_LOG_BYTES_MAX: usize = 100;
 pub const FLOW_OUTPUTS_MAX: usize = 10_000;
 /// Requests of one client that wait to be read; more wait in the client.
 pub const REQUESTS_PER_CLIENT_MAX: i32 = 1_000;
+/// Messages of one peer of a SUB, PULL or PAIR that wait in libzmq to be read; more wait at the peer.
+pub const READ_QUEUE_MESSAGES_MAX: usize = 1_000;
+/// Messages to one peer of a PUSH or PAIR that libzmq holds: they are lost with the peer. More wait in the socket's own queue.
+pub const PUSH_QUEUE_MESSAGES_MAX: usize = 100;
 /// Peers of a socket whose queues the metrics tell of one by one: those with the longest.
 pub const METRICS_PEERS_MAX: usize = 100;
 /// How long the last words of a run may take to be written, where nobody reads them.

@@ -77,6 +77,11 @@ impl Inlet {
         self.messages.await_room(bytes, waker)
     }
 
+    /// For its source: whether the flow has ended, so that there will be no room any more.
+    pub fn is_closed(&self) -> bool {
+        self.messages.is_closed()
+    }
+
     /// For the flow: lets nothing in, or lets messages in again.
     pub(crate) fn shut(&self, is_shut: bool) {
         let mut shut_out = self.shut_out();

@@ -141,6 +141,11 @@ impl<T> Mailbox<T> {
         is_over
     }
 
+    /// Whether it takes in nothing more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// How many items wait or are being worked on.
     pub(crate) fn len(&self) -> usize {
         self.taken_up.items.load(Ordering::Relaxed)

@@ -10,6 +10,7 @@ mod key_file;
 mod key_look;
 mod zap;
 
+pub(crate) use authenticator::Authenticator;
 pub use authorized_keys::AuthorizedKeys;
 pub use client_keys::ClientKeys;
 
@@ -17,7 +18,6 @@ use super::socket;
 use crate::flow::Statistics;
 use crate::system::file_watch::FileWatch;
 use crate::system::supervisor::Supervisor;
-use authenticator::Authenticator;
 use denials::Denials;
 use key::{KeyPair, warning_if_open_to_others};
 use std::collections::BTreeMap;

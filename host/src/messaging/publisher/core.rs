@@ -6,7 +6,6 @@
 //! until it is sent or given up, and the ones behind it wait.
 
 mod action;
-mod batching;
 mod renewal;
 mod retained;
 #[cfg(test)]
@@ -19,8 +18,8 @@ pub(super) use subscriptions::Excess;
 use crate::config::{self, OnFull};
 use crate::flow::mailbox::Room;
 use crate::ledger::Reason;
+use crate::messaging::batching::Batching;
 use crate::messaging::socket::monitor::Descriptor;
-use batching::Batching;
 use renewal::Renewal;
 use retained::{Retained, RetainedMessages};
 use std::collections::VecDeque;

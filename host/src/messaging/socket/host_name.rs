@@ -17,12 +17,7 @@ impl HostName {
     /// Resolves the host name in an endpoint, which can take seconds. None if the endpoint has an address, a wildcard
     /// or a path instead.
     pub(crate) fn look_up(endpoint: &str) -> Option<Self> {
-        let (place, _) = endpoint.strip_prefix("tcp://")?.rsplit_once(':')?;
-        // What is before a semicolon is the local address to connect from.
-        let name = place.rsplit(';').next().unwrap_or(place);
-        if name == "*" || name.starts_with('[') || name.parse::<IpAddr>().is_ok() {
-            return None;
-        }
+        let name = name_in(endpoint)?;
         let found = (name, 0).to_socket_addrs().map_err(|error| error.to_string()).map(|found| {
             let mut addresses: Vec<IpAddr> = Vec::new();
             for address in found.map(|address| address.ip()) {
@@ -34,6 +29,11 @@ impl HostName {
             addresses
         });
         Some(Self { name: name.to_owned(), found })
+    }
+
+    /// The host name in an endpoint, which was not resolved.
+    pub(crate) fn unresolved(endpoint: &str, why: String) -> Self {
+        Self { name: name_in(endpoint).unwrap_or_default().to_owned(), found: Err(why) }
     }
 
     /// Its addresses.
@@ -70,6 +70,15 @@ impl HostName {
             },
         )
     }
+}
+
+/// The host name in an endpoint; none if it has an address, a wildcard or a path instead.
+pub(crate) fn name_in(endpoint: &str) -> Option<&str> {
+    let (place, _) = endpoint.strip_prefix("tcp://")?.rsplit_once(':')?;
+    // What is before a semicolon is the local address to connect from.
+    let name = place.rsplit(';').next().unwrap_or(place);
+    let is_name = name != "*" && !name.starts_with('[') && name.parse::<IpAddr>().is_err();
+    is_name.then_some(name)
 }
 
 /// Whether a socket needs IPv6 switched on for an endpoint: for an IPv6 address, and for the wildcard, which stands for

@@ -32,6 +32,17 @@ const PEERS_PER_INTERVAL: u32 = 1_000;
 /// context.
 const ENDPOINT: &str = "inproc://monitor-";
 
+/// What became of a connection that was made from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outgoing {
+    /// It is open, and the handshake begins.
+    Connected,
+    /// It is not open, and libzmq will try again.
+    Retried,
+    /// It has ended. Depending on the cause, libzmq tries again, or never does.
+    Ended,
+}
+
 /// The peers of one socket. Belongs to the thread that owns the socket.
 pub(crate) struct Monitor {
     surface: Arc<str>,
@@ -39,6 +50,8 @@ pub(crate) struct Monitor {
     statistics: Arc<SocketStatistics>,
     peers: HashMap<Descriptor, Peer>,
     by_endpoint: HashMap<String, Descriptor>,
+    /// What became of connections that were made from here, with the endpoints that they go to.
+    outgoing: Vec<(String, Outgoing)>,
     refusals: Refusals,
     log_limit: LogLimit<(String, &'static str)>,
     handshake_timeout: Duration,
@@ -75,6 +88,7 @@ impl Monitor {
             statistics,
             peers: HashMap::new(),
             by_endpoint: HashMap::new(),
+            outgoing: Vec::new(),
             log_limit: LogLimit::new(PEER_LOG_LINES_MAX, Duration::from_millis(PEER_LOG_INTERVAL_MS)),
             handshake_timeout: Duration::from_millis(handshake_ms.unsigned_abs().into()),
             due: Instant::now() + INTERVAL,
@@ -83,6 +97,19 @@ impl Monitor {
 
     pub(crate) fn as_poll_item(&self) -> zmq::PollItem<'_> {
         self.events.as_poll_item(zmq::POLLIN)
+    }
+
+    /// The descriptor that is readable when libzmq has sent an event.
+    ///
+    /// # Errors
+    /// When libzmq does not say.
+    pub(crate) fn descriptor(&self) -> zmq::Result<Descriptor> {
+        self.events.get_fd()
+    }
+
+    /// What has become of connections that were made from here, since it was last asked for.
+    pub(crate) fn take_outgoing(&mut self) -> Vec<(String, Outgoing)> {
+        std::mem::take(&mut self.outgoing)
     }
 
     /// The peer behind a descriptor.

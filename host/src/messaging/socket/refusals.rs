@@ -97,6 +97,24 @@ impl Refusal {
             }
         }
     }
+
+    /// The same where the host's socket has connected to the peer.
+    fn advice_to_client(self) -> &'static str {
+        match self {
+            Self::Denied => "the peer does not let in the key of this host's curve.secret_key_file",
+            Self::WrongServerKey => "the peer has another key than the socket's server_key",
+            Self::OtherMechanism => {
+                "one side speaks CURVE and the other does not: set the socket's server_key, or leave it out"
+            }
+            Self::TimedOut => "it did not finish the handshake within messaging.handshake_timeout_ms",
+            Self::ClosedEarly => {
+                "it went away during the handshake: it may not let this host's key in, or speak CURVE where the socket does not"
+            }
+            Self::Protocol | Self::NoAuthenticator | Self::NoDescriptors => {
+                "what it sent is no ZMTP 3 handshake of a socket type that fits: is this the endpoint that is meant?"
+            }
+        }
+    }
 }
 
 /// Logs refused handshakes, at a limited rate.
@@ -112,12 +130,13 @@ impl Refusals {
     }
 
     /// Logs a refusal, unless the same one of the same host was logged a short while ago.
-    pub(super) fn log(&mut self, refusal: Refusal, peer: &str, now: Instant) {
-        if refusal == Refusal::Denied {
+    pub(super) fn log(&mut self, refusal: Refusal, peer: &str, is_outgoing: bool, now: Instant) {
+        if refusal == Refusal::Denied && !is_outgoing {
             return;
         }
         if let Some(repeats) = self.log_limit.admit((host(peer).to_owned(), refusal), now) {
-            let (surface, reason, advice) = (&*self.surface, refusal.as_str(), refusal.advice(self.curve));
+            let advice = if is_outgoing { refusal.advice_to_client() } else { refusal.advice(self.curve) };
+            let (surface, reason) = (&*self.surface, refusal.as_str());
             tracing::warn!(surface, peer, reason, repeats, "handshake refused: {advice}");
         }
     }

@@ -3,7 +3,9 @@
 use zmq_sys::beyond;
 
 /// The events that the monitor subscribes to.
-pub(super) const ALL: u64 = ACCEPTED
+pub(super) const ALL: u64 = CONNECTED
+    | RETRIED
+    | ACCEPTED
     | ACCEPT_FAILED
     | DISCONNECTED
     | FAILED_NO_DETAIL
@@ -13,6 +15,10 @@ pub(super) const ALL: u64 = ACCEPTED
     | DEPTHS
     | LOST
     | TOO_LARGE;
+/// The socket has connected to a peer; the descriptor of the connection.
+pub(super) const CONNECTED: u64 = zmq::SocketEvent::CONNECTED as u64;
+/// libzmq will try again to connect to a peer; when, in milliseconds.
+pub(super) const RETRIED: u64 = zmq::SocketEvent::CONNECT_RETRIED as u64;
 /// A connection was accepted; its descriptor.
 pub(super) const ACCEPTED: u64 = zmq::SocketEvent::ACCEPTED as u64;
 /// A connection was not accepted; an error number.

@@ -1,8 +1,8 @@
 //! What each event of libzmq changes: peers come and go, queues grow, handshakes are refused.
 
-use super::Monitor;
 use super::event::{self, Event};
 use super::peer::{Descriptor, Peer, address};
+use super::{Monitor, Outgoing};
 use crate::messaging::socket;
 use crate::messaging::socket::refusals::Refusal;
 use std::sync::Arc;
@@ -27,7 +27,12 @@ impl Monitor {
     fn take(&mut self, event: Event<'_>) -> Option<(Descriptor, Peer)> {
         let Event { kind, values: [value, bytes, full], remote } = event;
         match kind {
-            event::ACCEPTED => self.accepted(value as Descriptor, remote),
+            event::ACCEPTED => self.opened(value as Descriptor, remote, false),
+            event::CONNECTED => {
+                self.opened(value as Descriptor, remote, true);
+                self.outgoing.push((remote.to_owned(), Outgoing::Connected));
+            }
+            event::RETRIED => self.outgoing.push((remote.to_owned(), Outgoing::Retried)),
             // Other errors, such as that of a client that has gone already, need no handling.
             event::ACCEPT_FAILED if i32::try_from(value) == Ok(accept::NO_DESCRIPTORS) => {
                 self.refuse(Refusal::NoDescriptors, remote);
@@ -83,7 +88,7 @@ impl Monitor {
         None
     }
 
-    fn accepted(&mut self, descriptor: Descriptor, remote: &str) {
+    fn opened(&mut self, descriptor: Descriptor, remote: &str, is_outgoing: bool) {
         let peer = Peer {
             endpoint: remote.to_owned(),
             key: None,
@@ -93,6 +98,7 @@ impl Monitor {
             queue_messages: 0,
             queue_bytes: 0,
             is_full: false,
+            is_outgoing,
             accepted: Instant::now(),
             established: false,
             refused: false,
@@ -104,6 +110,9 @@ impl Monitor {
 
     fn disconnected(&mut self, descriptor: Descriptor, remote: &str) -> Option<(Descriptor, Peer)> {
         let peer = self.peers.remove(&descriptor)?;
+        if peer.is_outgoing {
+            self.outgoing.push((remote.to_owned(), Outgoing::Ended));
+        }
         // Peers over `ipc` all have the same endpoint, and another one may be registered under it already.
         if self.by_endpoint.get(remote) == Some(&descriptor) {
             self.by_endpoint.remove(remote);
@@ -111,14 +120,22 @@ impl Monitor {
         self.statistics.remove_peer(descriptor);
         if !peer.established && !peer.refused {
             // libzmq reports no failed handshake for what it took for a peer of ZMTP 1.
-            self.refuse(Refusal::Protocol, remote);
+            self.note_refusal(Refusal::Protocol, remote, peer.is_outgoing);
         }
         peer.established.then_some((descriptor, peer))
     }
 
     fn refuse(&mut self, refusal: Refusal, remote: &str) {
-        self.update_by_endpoint(remote, |peer| peer.refused = true);
+        let mut is_outgoing = false;
+        self.update_by_endpoint(remote, |peer| {
+            peer.refused = true;
+            is_outgoing = peer.is_outgoing;
+        });
+        self.note_refusal(refusal, remote, is_outgoing);
+    }
+
+    fn note_refusal(&mut self, refusal: Refusal, remote: &str, is_outgoing: bool) {
         self.statistics.count_refused_handshake(refusal.as_str());
-        self.refusals.log(refusal, address(remote), Instant::now());
+        self.refusals.log(refusal, address(remote), is_outgoing, Instant::now());
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Peer {
     pub(crate) queue_messages: u64,
     pub(super) queue_bytes: u64,
     pub(crate) is_full: bool,
+    /// It was connected to from here.
+    pub(super) is_outgoing: bool,
     pub(super) accepted: Instant,
     /// Its handshake is over.
     pub(super) established: bool,

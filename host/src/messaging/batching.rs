@@ -8,19 +8,19 @@ const WINDOW: Duration = Duration::from_millis(2);
 const MANY: usize = 8;
 
 /// Counts the messages of one window after the other.
-pub(super) struct Batching {
+pub(crate) struct Batching {
     began: Instant,
     messages: usize,
     many: bool,
 }
 
 impl Batching {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self { began: now, messages: 0, many: false }
     }
 
     /// Counts messages that have come, and returns whether many do.
-    pub(super) fn are_many(&mut self, messages: usize, now: Instant) -> bool {
+    pub(crate) fn are_many(&mut self, messages: usize, now: Instant) -> bool {
         self.messages += messages;
         let elapsed = now.saturating_duration_since(self.began);
         if elapsed >= WINDOW {
