@@ -1,6 +1,8 @@
 //! Operations on any socket, safe from the pitfalls of libzmq and of the zmq crate: own, bind, connect, poll.
 
 mod bind_place;
+mod connection;
+pub(crate) mod connections;
 pub(crate) mod endpoint;
 pub(crate) mod host_name;
 pub(crate) mod ipc;

@@ -4,7 +4,6 @@
 //! handle is a [`StreamSocket`]. Sockets are opened and ended while the others run.
 
 mod command;
-mod connection;
 mod doorbell;
 mod intake;
 mod opening;
@@ -121,8 +120,9 @@ impl Streams {
         }
         let state = Arc::new(self.state(&name.into(), &config, hops));
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let (room, queued) = (self.doorbell.waker(Call::Room(id)), self.doorbell.waker(Call::Queued(id)));
-        let opening = Opening { id, state: Arc::clone(&state), config, places, keys, inlets, room, queued };
+        let [room, queued, attend] =
+            [Call::Room(id), Call::Queued(id), Call::LookedUp(id)].map(|call| self.doorbell.waker(call));
+        let opening = Opening { id, state: Arc::clone(&state), config, places, keys, inlets, room, queued, attend };
         let (reply, opened) = mpsc::sync_channel(1);
         self.doorbell.command(Command::Open(Box::new(opening), reply));
         let endpoints = opened.recv().map_err(|mpsc::RecvError| failed("", "the streams have ended".to_owned()))??;

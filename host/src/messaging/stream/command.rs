@@ -4,7 +4,6 @@ use super::opening::Opening;
 use super::state::SocketId;
 use crate::flow::Inlet;
 use crate::messaging::socket::BindError;
-use crate::messaging::socket::host_name::HostName;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Instant;
@@ -18,8 +17,6 @@ pub(super) enum Command {
     SetInlets(SocketId, Vec<Arc<Inlet>>),
     /// Read the socket, or do not.
     Pause(SocketId, bool),
-    /// The host name of the connection with this index was looked up.
-    LookedUp(SocketId, usize, HostName),
     /// End the socket by this time, and drop the sender when it is closed.
     End(SocketId, Instant, oneshot::Sender<()>),
     /// End the loop. What is still open is closed without delay.

@@ -14,6 +14,8 @@ pub(super) enum Call {
     Room(SocketId),
     /// A message was queued to be sent, or the queue was closed.
     Queued(SocketId),
+    /// A name that it connects to was looked up.
+    LookedUp(SocketId),
 }
 
 /// Commands and calls that the loop has not taken yet. Each waker is woken once for each time that it was left

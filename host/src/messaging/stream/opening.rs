@@ -1,7 +1,6 @@
 //! The opening of a socket: what the caller has looked up, and what the loop's thread makes of it.
 
 use super::StreamSettings;
-use super::connection::Connection;
 use super::intake::{Intake, WithoutRoom};
 use super::owned_socket::{OwnedSocket, Parts};
 use super::receive::Bounds;
@@ -12,8 +11,10 @@ use crate::flow::Inlet;
 use crate::messaging::ClientKeys;
 use crate::messaging::curve::Authenticator;
 use crate::messaging::curve::access_control::AccessControl;
+use crate::messaging::socket::connections::Connections;
 use crate::messaging::socket::monitor::Monitor;
 use crate::messaging::socket::{self, BindError, BindPlace};
+use crate::system::supervisor::Supervisor;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -36,6 +37,8 @@ pub(super) struct Opening {
     pub(super) room: Waker,
     /// Woken when a message was queued to be sent.
     pub(super) queued: Waker,
+    /// Woken when a name was looked up.
+    pub(super) attend: Waker,
 }
 
 /// The word for a kind of socket in messages.
@@ -55,8 +58,7 @@ impl Opening {
         format!("{} {}", word(self.config.kind), self.state.name)
     }
 
-    /// Opens the socket. Also returns its endpoints, with real ports, and the names that are to be looked up, with the
-    /// indices of their connections.
+    /// Opens the socket. Also returns its endpoints, with real ports.
     ///
     /// # Errors
     /// When the socket cannot be made, guarded, watched, bound or connected; names it and the endpoint.
@@ -65,7 +67,8 @@ impl Opening {
         context: &zmq::Context,
         settings: &StreamSettings,
         authenticator: Option<&Arc<Authenticator>>,
-    ) -> Result<(OwnedSocket, Vec<String>, Vec<(usize, String)>), BindError> {
+        supervisor: &Supervisor,
+    ) -> Result<(OwnedSocket, Vec<String>), BindError> {
         let role = self.role();
         let failed =
             |act, endpoint: &str, cause| BindError { act, role: role.clone(), endpoint: endpoint.to_owned(), cause };
@@ -81,9 +84,12 @@ impl Opening {
             endpoints.push(real.map_err(|cause| failed("binding", endpoint, cause))?);
         }
         let now = Instant::now();
-        let connected = self.config.connect.iter().filter_map(|endpoint| endpoint.0.as_deref());
-        let connections: Vec<_> = connected.map(|endpoint| Connection::new(endpoint, now)).collect();
-        endpoints.extend(connections.iter().map(|connection| connection.endpoint().to_owned()));
+        let (names, waker) = (Arc::clone(&self.state.names), self.attend);
+        let mut connections = Connections::new(&self.config.connect, names, supervisor.clone(), waker);
+        endpoints.extend(connections.endpoints().map(str::to_owned));
+        // An endpoint that libzmq does not understand is told at once. A name is looked up first.
+        let connected = connections.connect(&socket, now);
+        connected.map_err(|(endpoint, cause)| failed("connecting", &endpoint, cause))?;
         let reads = self.state.reads.clone();
         let intake = reads.map(|hop| Intake::new(hop, without_room(&self.config), self.inlets, self.room));
         let (messaging, config) = (&settings.messaging, &self.config);
@@ -102,10 +108,7 @@ impl Opening {
             server_key: self.keys.map(|keys| keys.server),
             state: self.state,
         };
-        let mut owned = OwnedSocket::new(socket, parts);
-        // An endpoint that libzmq does not understand is told at once. A name is looked up first.
-        let lookups = owned.connect(now).map_err(|(endpoint, cause)| failed("connecting", &endpoint, cause))?;
-        Ok((owned, endpoints, lookups))
+        Ok((OwnedSocket::new(socket, parts), endpoints))
     }
 
     fn make(

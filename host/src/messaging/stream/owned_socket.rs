@@ -1,6 +1,5 @@
 //! A socket as the loop's thread owns it: reads, writes and looks after its peers, each for a bounded time.
 
-use super::connection::{Connection, Step};
 use super::intake::Intake;
 use super::outbox::{Outbox, Sent};
 use super::receive::{Bounds, Incoming, receive};
@@ -11,8 +10,7 @@ use crate::flow::{Inlet, Message, Metadata};
 use crate::ledger::Reason;
 use crate::log_limit::LogLimit;
 use crate::messaging::curve::access_control::AccessControl;
-use crate::messaging::socket;
-use crate::messaging::socket::host_name::HostName;
+use crate::messaging::socket::connections::Connections;
 use crate::messaging::socket::monitor::{Descriptor, Monitor};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,7 +26,7 @@ const BATCH_BYTES: usize = 1 << 20;
 pub(super) struct Parts {
     pub(super) monitor: Monitor,
     pub(super) access_control: Option<AccessControl>,
-    pub(super) connections: Vec<Connection>,
+    pub(super) connections: Connections,
     pub(super) intake: Option<Intake>,
     pub(super) queued: Waker,
     pub(super) sequence: Option<Sequence>,
@@ -53,7 +51,7 @@ pub(super) struct OwnedSocket {
     monitor: Monitor,
     access_control: Option<AccessControl>,
     socket: zmq::Socket,
-    connections: Vec<Connection>,
+    connections: Connections,
     intake: Option<Intake>,
     outbox: Option<Outbox>,
     sequence: Option<Sequence>,
@@ -236,11 +234,6 @@ impl OwnedSocket {
         now >= end.by || self.outbox.as_mut().is_none_or(Outbox::has_ended)
     }
 
-    /// By when it has to end, if it is to.
-    pub(super) fn ends_by(&self) -> Option<Instant> {
-        self.end.as_ref().map(|end| end.by)
-    }
-
     /// Closes it. libzmq sends what it was handed until the time for that is over.
     pub(super) fn close(self, now: Instant) {
         let Some(end) = &self.end else { return };
@@ -254,66 +247,33 @@ impl OwnedSocket {
     ///
     /// # Errors
     /// When the monitor's events cannot be received.
-    pub(super) fn receive_events(&mut self, now: Instant) -> zmq::Result<()> {
+    pub(super) fn receive_events(&mut self) -> zmq::Result<()> {
         for (descriptor, peer) in self.monitor.receive_events()? {
             if let Some(sequence) = &mut self.sequence {
                 sequence.gone(descriptor);
             }
             tracing::debug!(surface = &*self.state.name, peer = peer.address(), "peer gone");
         }
-        for (remote, what) in self.monitor.take_outgoing() {
-            for connection in &mut self.connections {
-                connection.take_in(&remote, what, now);
-            }
-        }
         Ok(())
     }
 
-    /// What is done once in a while: asks for queue depths, and cuts off peers whose key was removed.
+    /// What is done once in a while: asks for queue depths, connects where that is due, and cuts off peers whose key was
+    /// removed.
     ///
     /// # Errors
     /// When libzmq fails.
     pub(super) fn maintain(&mut self, now: Instant) -> zmq::Result<()> {
-        self.receive_events(now)?;
+        self.receive_events()?;
         self.monitor.poll_peers(&mut self.socket, now);
+        self.connections.maintain(&self.socket, &mut self.monitor, &self.state.name, now);
         if let Some(access_control) = &mut self.access_control {
             access_control.cut_off_removed_keys(&mut self.monitor);
         }
         Ok(())
     }
 
-    /// Connects where that is due. Returns the names that are to be looked up, with the indices of their connections.
-    ///
-    /// # Errors
-    /// When libzmq refuses an endpoint; with the endpoint and the cause.
-    pub(super) fn connect(&mut self, now: Instant) -> Result<Vec<(usize, String)>, (String, String)> {
-        let mut lookups = Vec::new();
-        for (index, connection) in self.connections.iter_mut().enumerate() {
-            match connection.next(now) {
-                Some(Step::LookUp(endpoint)) => lookups.push((index, endpoint)),
-                Some(Step::Connect(before, endpoint)) => {
-                    if let Some(before) = before {
-                        // It fails if libzmq has given the connection up.
-                        let _ = self.socket.disconnect(&before);
-                    }
-                    socket::connect(&self.socket, &endpoint).map_err(|cause| (endpoint, cause))?;
-                }
-                None => {}
-            }
-        }
-        Ok(lookups)
-    }
-
-    /// The name of a connection was looked up.
-    pub(super) fn looked_up(&mut self, index: usize, host: &HostName, now: Instant) {
-        let Some(connection) = self.connections.get_mut(index) else { return };
-        connection.looked_up(host, now);
-        let failure = connection.failure().map(str::to_owned);
-        self.state.note_name(connection.endpoint(), failure.as_deref());
-        if let Some(failure) = failure
-            && let Some(repeats) = self.log_limit.admit("a name", now)
-        {
-            tracing::warn!(surface = &*self.state.name, repeats, "{failure}; it is looked up again");
-        }
+    /// When [`Self::maintain`] or [`Self::has_ended`] has something to do, if nothing happens before.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.connections.due().into_iter().chain(self.end.as_ref().map(|end| end.by)).min()
     }
 }

@@ -3,10 +3,10 @@
 use super::sink::StreamSink;
 use crate::flow::Statistics;
 use crate::ledger::Hop;
+use crate::messaging::socket::connections::UnresolvedNames;
 use crate::messaging::socket::statistics::SocketStatistics;
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The number of a socket. It is never used again.
 pub(super) type SocketId = u64;
@@ -24,8 +24,8 @@ pub(super) struct SocketState {
     pub(super) is_paused: AtomicBool,
     /// A message is held until a flow has room for it.
     pub(super) holds: AtomicBool,
-    /// Why names that it connects to have no address, by endpoint.
-    unresolved: Mutex<BTreeMap<String, String>>,
+    /// Names that it connects to and that have no address.
+    pub(super) names: Arc<UnresolvedNames>,
 }
 
 /// What the numbers of messages told.
@@ -52,24 +52,8 @@ impl SocketState {
             gaps: counts_gaps.then(GapCounts::default),
             is_paused: AtomicBool::new(false),
             holds: AtomicBool::new(false),
-            unresolved: Mutex::default(),
+            names: Arc::default(),
         }
-    }
-
-    /// Notes why the name in an endpoint has no address, or that it has one.
-    pub(super) fn note_name(&self, endpoint: &str, failure: Option<&str>) {
-        match failure {
-            Some(failure) => drop(self.unresolved().insert(endpoint.to_owned(), failure.to_owned())),
-            None => drop(self.unresolved().remove(endpoint)),
-        }
-    }
-
-    /// The endpoints whose names have no address, with the reasons, in one line; none if there are none.
-    pub(super) fn names_without_address(&self) -> Option<String> {
-        let unresolved = self.unresolved();
-        let lines: Vec<_> =
-            unresolved.iter().map(|(endpoint, why)| format!("connecting to {endpoint}: {why}")).collect();
-        (!lines.is_empty()).then(|| lines.join("; "))
     }
 
     /// Adds the statistics of the socket.
@@ -100,9 +84,5 @@ impl SocketState {
             let says = "Whether a message is held until a flow has room, and no other is read";
             counted.gauge(("socket_held_messages", None, says), u64::from(self.holds.load(Ordering::Relaxed)));
         }
-    }
-
-    fn unresolved(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
-        self.unresolved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

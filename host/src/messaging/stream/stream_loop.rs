@@ -11,7 +11,6 @@ use crate::flow::bell::Bell;
 use crate::log_limit::LogLimit;
 use crate::messaging::batching::Batching;
 use crate::messaging::curve::Authenticator;
-use crate::messaging::socket::host_name::HostName;
 use crate::messaging::socket::{self, BindError};
 use crate::system::fail_point::is_to_fail;
 use crate::system::supervisor::Supervisor;
@@ -126,9 +125,6 @@ impl StreamLoop {
             }
             Command::SetInlets(id, inlets) => self.with(id, |socket| socket.set_inlets(inlets)),
             Command::Pause(id, is_paused) => self.with(id, |socket| socket.pause(is_paused)),
-            Command::LookedUp(id, index, host) => {
-                self.with(id, |socket| socket.looked_up(index, &host, Instant::now()));
-            }
             Command::End(id, by, closed) => self.with(id, |socket| socket.end(by, closed)),
             Command::Stop => {}
         }
@@ -140,6 +136,7 @@ impl StreamLoop {
         match call {
             Call::Room(id) => self.with(id, OwnedSocket::room),
             Call::Queued(id) => self.with(id, |_| {}),
+            Call::LookedUp(_) => self.sweep = Some(Instant::now()),
         }
     }
 
@@ -154,7 +151,8 @@ impl StreamLoop {
     fn open_socket(&mut self, opening: Opening) -> Result<Vec<String>, BindError> {
         let id = opening.id;
         let role = opening.role();
-        let (owned, endpoints, lookups) = opening.open(&self.context, &self.settings, self.authenticator.as_ref())?;
+        let (owned, endpoints) =
+            opening.open(&self.context, &self.settings, self.authenticator.as_ref(), &self.supervisor)?;
         if let Err(error) = self.register(id, &owned) {
             // libzmq gave a descriptor, so this is the system's bound on them.
             let endpoint = endpoints.first().cloned().unwrap_or_default();
@@ -162,7 +160,6 @@ impl StreamLoop {
         }
         self.sockets.insert(id, owned);
         self.ready.add(id);
-        lookups.into_iter().for_each(|(index, endpoint)| self.look_up(id, index, endpoint));
         Ok(endpoints)
     }
 
@@ -204,42 +201,12 @@ impl StreamLoop {
             if let Err(error) = socket.maintain(now) {
                 self.warn(error);
             }
-            self.connect(id, now);
             // What looking after it took in, its descriptor does not announce any more.
             self.ready.add(id);
             self.close_if_ended(id);
         }
-        let next = self.sockets.values().filter_map(OwnedSocket::ends_by).fold(now + SWEEP, Instant::min);
+        let next = self.sockets.values().filter_map(OwnedSocket::due).fold(now + SWEEP, Instant::min);
         self.sweep = (!self.sockets.is_empty()).then_some(next);
-    }
-
-    fn connect(&mut self, id: SocketId, now: Instant) {
-        let Some(socket) = self.sockets.get_mut(&id) else { return };
-        match socket.connect(now) {
-            Ok(lookups) => lookups.into_iter().for_each(|(index, endpoint)| self.look_up(id, index, endpoint)),
-            Err((endpoint, cause)) => {
-                if let Some(times) = self.log_limit.note(now) {
-                    tracing::warn!(endpoint, cause, times, "connecting");
-                }
-            }
-        }
-    }
-
-    /// Looks a name up on a thread of its own: it can take seconds, and no other name is to wait for it. A connection
-    /// has one look-up at a time.
-    fn look_up(&self, id: SocketId, index: usize, endpoint: String) {
-        let doorbell = Arc::clone(&self.doorbell);
-        let failed = (Arc::clone(&self.doorbell), endpoint.clone());
-        let run = move || {
-            if let Some(host) = HostName::look_up(&endpoint) {
-                doorbell.command(Command::LookedUp(id, index, host));
-            }
-            Ok(())
-        };
-        if let Err(error) = self.supervisor.thread("name look-up", run) {
-            let (doorbell, endpoint) = failed;
-            doorbell.command(Command::LookedUp(id, index, HostName::unresolved(&endpoint, error.to_string())));
-        }
     }
 
     fn close_if_ended(&mut self, id: SocketId) {
@@ -290,7 +257,7 @@ impl StreamLoop {
             self.ready.add(id);
             // Before its messages are read: a connection that is new may have the descriptor of one that has gone.
             if token == tokens(id)[1]
-                && let Err(error) = socket.receive_events(now)
+                && let Err(error) = socket.receive_events()
                 && let Some(times) = self.log_limit.note(now)
             {
                 tracing::warn!(%error, times, "looking at peers");

@@ -81,7 +81,7 @@ impl Surface for StreamSocket {
     fn health(&self) -> Health {
         let state = self.state();
         let paused = || self.is_paused().then(|| format!("the socket {} is paused", self.state.name));
-        Health { state, obstacle: self.state.names_without_address().or_else(paused) }
+        Health { state, obstacle: self.state.names.complaint().or_else(paused) }
     }
 
     fn statistics(&self, statistics: &mut Statistics) {

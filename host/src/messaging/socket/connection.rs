@@ -3,8 +3,8 @@
 //! libzmq looks a name up on the thread that connects, takes its first address alone, and gives a connection up for
 //! ever after a handshake that was refused or a message that was too large.
 
-use crate::messaging::socket::host_name::{self, HostName};
-use crate::messaging::socket::monitor::Outgoing;
+use super::host_name::{self, HostName};
+use super::monitor::Outgoing;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ const GIVEN_UP: Duration = Duration::from_secs(1);
 
 /// What is to be done for a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// Look up the name in this endpoint, on another thread, and report by [`Connection::looked_up`].
     LookUp(String),
     /// Disconnect from the first endpoint, if there is one, and connect to the second.
@@ -25,7 +25,7 @@ pub(super) enum Step {
 }
 
 /// Where the socket connects to, and where it does now.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     endpoint: String,
     has_name: bool,
     /// The addresses of the name that were not tried yet, the next one last.
@@ -39,7 +39,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// A connection that is to be made at once.
-    pub(super) fn new(endpoint: &str, now: Instant) -> Self {
+    pub(crate) fn new(endpoint: &str, now: Instant) -> Self {
         Self {
             endpoint: endpoint.to_owned(),
             has_name: host_name::name_in(endpoint).is_some(),
@@ -51,17 +51,17 @@ impl Connection {
     }
 
     /// Where it goes to, as configured.
-    pub(super) fn endpoint(&self) -> &str {
+    pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
     /// Why the name in the endpoint has no address.
-    pub(super) fn failure(&self) -> Option<&str> {
+    pub(crate) fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
     }
 
     /// What is to be done now, if anything is due.
-    pub(super) fn next(&mut self, now: Instant) -> Option<Step> {
+    pub(crate) fn next(&mut self, now: Instant) -> Option<Step> {
         self.due.take_if(|due| *due <= now)?;
         let endpoint = match self.untried.pop() {
             Some(address) => host_name::at(&self.endpoint, address),
@@ -74,12 +74,12 @@ impl Connection {
     }
 
     /// When [`Self::next`] has something to do; none if it has not.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         self.due
     }
 
     /// The name was looked up.
-    pub(super) fn looked_up(&mut self, host: &HostName, now: Instant) {
+    pub(crate) fn looked_up(&mut self, host: &HostName, now: Instant) {
         match host.addresses() {
             Ok(addresses) => {
                 self.untried = addresses.iter().rev().copied().collect();
@@ -90,7 +90,7 @@ impl Connection {
     }
 
     /// Takes in what became of the connection to a remote endpoint, if it is this one.
-    pub(super) fn take_in(&mut self, remote: &str, what: Outgoing, now: Instant) {
+    pub(crate) fn take_in(&mut self, remote: &str, what: Outgoing, now: Instant) {
         if self.connected.as_ref().is_none_or(|(_, own)| own != remote) {
             return;
         }
