@@ -84,6 +84,15 @@ impl Curve {
         self.keys().complaint()
     }
 
+    /// What a socket of the host needs to connect to one whose public key is in this file.
+    ///
+    /// # Errors
+    /// When the file has none; names it.
+    pub fn client_keys(&self, server_key: &Path) -> Result<ClientKeys, String> {
+        let server = key::public_key(&server_key.display().to_string())?;
+        Ok(ClientKeys { server, pair: self.pair.clone() })
+    }
+
     /// The host's public key, in Z85.
     pub fn public_key(&self) -> &str {
         &self.pair.public

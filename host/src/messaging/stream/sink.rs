@@ -1,7 +1,7 @@
 //! The sink of a socket that writes: a bounded queue to the loop that owns the socket.
 
 use crate::flow::mailbox::{Mailbox, PushError};
-use crate::flow::{Frames, Message, OfferError, Receipt, Sink};
+use crate::flow::{Frames, Message, OfferError, Receipt, Reserved, Sink};
 use crate::ledger::{Hop, Passage, Reason};
 use crate::log_limit::LogLimit;
 use crate::messaging::spans::describe;
@@ -43,6 +43,18 @@ impl StreamSink {
         &self.hop
     }
 
+    fn span(&self, message: &Message) -> Span {
+        let mut span = message.trace.child(Kind::Producer, || "send".into());
+        if let Some(span) = span.recording() {
+            describe(span, "send", self.name.to_string(), message.bytes());
+        }
+        span
+    }
+
+    fn queued(&self, message: &Message, span: Span) -> Queued {
+        Queued { frames: message.frames.clone(), passage: self.hop.enter(), span }
+    }
+
     fn full(&self, error: PushError) -> OfferError {
         let (name, messages_max, bytes_max) = (&self.name, self.messages_max, self.bytes_max);
         match error {
@@ -76,14 +88,9 @@ impl Sink for StreamSink {
             self.refuse_empty();
             return Ok(Receipt::Placed);
         }
-        let bytes = message.bytes();
-        let mut span = message.trace.child(Kind::Producer, || "send".into());
-        if let Some(span) = span.recording() {
-            describe(span, "send", self.name.to_string(), bytes);
-        }
-        let queued =
-            || Queued { frames: message.frames.clone(), passage: self.hop.enter(), span: std::mem::take(&mut span) };
-        match self.queue.push(bytes, queued) {
+        let mut span = self.span(message);
+        let queued = || self.queued(message, std::mem::take(&mut span));
+        match self.queue.push(message.bytes(), queued) {
             Ok(()) => Ok(Receipt::Placed),
             Err(error) => {
                 let full = self.full(error);
@@ -95,6 +102,18 @@ impl Sink for StreamSink {
                 Err(full)
             }
         }
+    }
+
+    fn reserve<'a>(&'a self, message: &'a Message) -> Result<Reserved<'a>, OfferError> {
+        // A message that may be dropped has a place always.
+        if self.drops || message.frames.is_empty() {
+            return Ok(Box::new(|| self.offer(message)));
+        }
+        let room = self.queue.reserve(message.bytes()).map_err(|error| self.full(error))?;
+        Ok(Box::new(move || {
+            let queued = || self.queued(message, self.span(message));
+            self.queue.push_reserved(room, queued).map(|()| Receipt::Placed).map_err(|error| self.full(error))
+        }))
     }
 
     fn await_room(&self, bytes: usize, waker: &Waker) -> bool {
