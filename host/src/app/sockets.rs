@@ -23,17 +23,20 @@ pub(super) fn add_publisher(builder: &mut Builder) -> Result<(), StartError> {
         return Ok(());
     }
     let settings = publisher::Settings {
-        name: PUBLISH,
+        name: PUBLISH.to_owned(),
+        bind: vec![messaging.publish.clone()],
+        connect: Vec::new(),
         messaging: messaging.clone(),
         publisher: publisher.clone(),
         ipc: ipc(messaging)?,
         curve: builder.curve.clone(),
+        keys: None,
     };
     let subscribers_min = publisher.subscribers_min;
     let publisher = Publisher::bind(settings, Arc::clone(&hop), &builder.supervisor).map_err(could_not_start)?;
     let publisher = Arc::new(publisher);
     builder.sinks.push(Arc::clone(&publisher) as Arc<dyn Sink>);
-    builder.surfaces.add(PUBLISH, Some(Arc::new(PublisherSurface::new(PUBLISH, publisher, hop, subscribers_min))));
+    builder.surfaces.add(PUBLISH, Some(Arc::new(PublisherSurface::new(publisher, hop, subscribers_min))));
     Ok(())
 }
 

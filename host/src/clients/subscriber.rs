@@ -251,19 +251,18 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let (log, rotated) = (directory.path().join("s.log"), directory.path().join("s.log.1"));
         let settings = publisher::Settings {
-            name: "publish",
-            messaging: config::Messaging {
-                publish: config::Endpoint(Some("tcp://127.0.0.1:*".to_owned())),
-                queue_messages_max: 1000,
-                ..config::Messaging::default()
-            },
+            name: "publish".to_owned(),
+            bind: vec![config::Endpoint(Some("tcp://127.0.0.1:*".to_owned()))],
+            connect: Vec::new(),
+            messaging: config::Messaging { queue_messages_max: 1000, ..config::Messaging::default() },
             publisher: config::Publisher { on_full: config::OnFull::Block, ..config::Publisher::default() },
             ipc: crate::messaging::socket::ipc::IpcAccess { mode: 0o700, group: None },
             curve: None,
+            keys: None,
         };
         let publisher = Publisher::bind(settings, Arc::default(), &Supervisor::default()).expect("a free port");
         let (subscriber, tally) = Subscriber::start(SubscriberSettings {
-            endpoints: vec![publisher.endpoint().to_owned()],
+            endpoints: publisher.endpoints().to_vec(),
             topics: vec!["kept".to_owned(), "also".to_owned()],
             exact: false,
             count: None,

@@ -2,44 +2,32 @@
 
 mod core;
 mod publish_loop;
+mod settings;
 mod sink;
 mod surface;
 
+pub use settings::Settings;
 pub use surface::PublisherSurface;
 
-use super::curve::Curve;
-use super::socket::ipc::IpcAccess;
+use super::socket::connections::UnresolvedNames;
 use super::socket::statistics::SocketStatistics;
 use super::socket::{self, BindError};
 use super::spans::describe;
 use crate::config;
+use crate::flow::Frames;
 use crate::flow::bell::Bell;
 use crate::flow::mailbox::{Mailbox, PushError, Room};
 use crate::ledger::{Hop, Reason};
+use crate::log_limit::LogLimit;
 use crate::system::supervisor::Supervisor;
 use crate::traces::{Kind, Span, TraceContext};
 use bytes::Bytes;
-use core::QueuedMessage;
-use publish_loop::PublishLoop;
+use core::{QueuedMessage, topic_of};
+use publish_loop::{OpenError, PublishLoop};
+use smallvec::smallvec;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-/// What the configuration says of the publisher, and what was made of it.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// What the surface is called.
-    pub name: &'static str,
-    /// Where it binds, and the bounds.
-    pub messaging: config::Messaging,
-    /// What happens to a message for which a subscriber has no room, and which messages are retained for later
-    /// subscribers.
-    pub publisher: config::Publisher,
-    /// Who may connect, where the endpoint is in the file system.
-    pub ipc: IpcAccess,
-    /// Admits only subscribers with an authorized key; without it every subscriber is admitted.
-    pub curve: Option<Curve>,
-}
 
 /// No place in the publish queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -88,11 +76,14 @@ impl Drop for ClosesWhenDropped {
 /// The handle of the thread that publishes.
 #[derive(Debug)]
 pub struct Publisher {
-    name: &'static str,
-    endpoint: String,
+    name: String,
+    endpoints: Vec<String>,
+    /// Names that it connects to and that have no address.
+    names: Arc<UnresolvedNames>,
     queue: Arc<Queue>,
     statistics: Arc<SocketStatistics>,
     hop: Arc<Hop>,
+    log_limit: Mutex<LogLimit>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -100,35 +91,47 @@ impl Publisher {
     /// Binds the socket and starts its thread.
     ///
     /// # Errors
-    /// When it cannot be bound, or the system gives no thread or pipe.
+    /// When it cannot be bound or connected, or the system gives no thread or pipe.
     pub fn bind(settings: Settings, hop: Arc<Hop>, supervisor: &Supervisor) -> Result<Self, BindError> {
-        let failed = |cause| BindError {
-            act: "binding",
-            role: "PUB".to_owned(),
-            endpoint: settings.messaging.publish.to_string(),
-            cause,
+        let first = settings.bind.iter().chain(&settings.connect).next();
+        // That of `[messaging]` is known by its kind alone.
+        let role = if settings.name == "publish" { "PUB".to_owned() } else { format!("PUB {}", settings.name) };
+        let first = first.map(ToString::to_string).unwrap_or_default();
+        let failed = |OpenError { place, cause }: OpenError| {
+            let (act, endpoint) = place.unwrap_or(("binding", first.clone()));
+            BindError { act, role: role.clone(), endpoint, cause }
         };
         let config::Messaging { queue_messages_max: messages_max, queue_bytes_max: bytes_max, .. } = settings.messaging;
         let messages = Mailbox::new(messages_max, bytes_max);
         let queue = Arc::new(Queue { messages, messages_max, bytes_max, deadline: OnceLock::new() });
-        let bell = Bell::new().map_err(|error| failed(format!("making a pipe: {error}")))?;
-        let statistics = Arc::new(SocketStatistics::after(&hop));
+        let bell = Bell::new().map_err(|error| failed(format!("making a pipe: {error}").into()))?;
+        let (statistics, names) = (Arc::new(SocketStatistics::after(&hop)), Arc::<UnresolvedNames>::default());
         let open = {
-            let (settings, queue, statistics) = (settings.clone(), Arc::clone(&queue), Arc::clone(&statistics));
-            move || PublishLoop::open(&settings, queue, bell, statistics)
+            let (settings, queue, supervisor) = (settings.clone(), Arc::clone(&queue), supervisor.clone());
+            let (statistics, names) = (Arc::clone(&statistics), Arc::clone(&names));
+            move || PublishLoop::open(&settings, queue, bell, statistics, names, supervisor)
         };
         let closing = ClosesWhenDropped(Arc::clone(&queue));
         let run = move |publish_loop: PublishLoop| {
             let _closing = closing;
             publish_loop.run()
         };
-        let (thread, endpoint) = socket::spawn_owner((supervisor, "publisher"), open, run).map_err(failed)?;
-        Ok(Self { name: settings.name, endpoint, queue, statistics, hop, thread: Mutex::new(Some(thread)) })
+        let (thread, endpoints) = socket::spawn_owner((supervisor, "publisher"), open, run).map_err(failed)?;
+        Ok(Self {
+            name: settings.name,
+            endpoints,
+            names,
+            queue,
+            statistics,
+            hop,
+            log_limit: Mutex::default(),
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
-    /// The endpoint with its real port.
-    pub fn endpoint(&self) -> &str {
-        &self.endpoint
+    /// Where it is bound, with real ports, and then where it connects to.
+    pub fn endpoints(&self) -> &[String] {
+        &self.endpoints
     }
 
     /// The statistics of the socket.
@@ -147,13 +150,15 @@ impl Publisher {
     /// # Errors
     /// When the queue has no room or is closed; then nothing was published or counted.
     pub fn publish(&self, topic: impl Into<Bytes>, body: impl Into<Bytes>) -> Result<(), QueueFull> {
-        self.publish_below(&TraceContext::default(), topic.into(), body.into())
+        let (topic, body) = (topic.into(), body.into());
+        let frames = if topic.is_empty() { smallvec![body] } else { smallvec![topic, body] };
+        self.publish_below(&TraceContext::default(), frames)
     }
 
-    /// As [`Self::publish`], with a span below that of what the message came by.
-    fn publish_below(&self, trace: &TraceContext, topic: Bytes, body: Bytes) -> Result<(), QueueFull> {
-        let bytes = topic.len() + body.len();
-        self.queue((trace, topic, body), |queue, message| queue.messages.push(bytes, message))
+    /// Queues a message of one frame or more, with a span below that of what it came by.
+    fn publish_below(&self, trace: &TraceContext, frames: Frames) -> Result<(), QueueFull> {
+        let bytes = frames.iter().map(Bytes::len).sum();
+        self.queue((trace, frames, bytes), |queue, message| queue.messages.push(bytes, message))
     }
 
     /// Takes a place in the queue for a message of so many bytes.
@@ -162,20 +167,21 @@ impl Publisher {
     }
 
     /// As [`Self::publish_below`], in a place that was taken before.
-    fn publish_reserved(&self, room: Room, trace: &TraceContext, topic: Bytes, body: Bytes) -> Result<(), QueueFull> {
-        self.queue((trace, topic, body), |queue, message| queue.messages.push_reserved(room, message))
+    fn publish_reserved(&self, room: Room, trace: &TraceContext, frames: Frames) -> Result<(), QueueFull> {
+        let bytes = frames.iter().map(Bytes::len).sum();
+        self.queue((trace, frames, bytes), |queue, message| queue.messages.push_reserved(room, message))
     }
 
     fn queue(
         &self,
-        (trace, topic, body): (&TraceContext, Bytes, Bytes),
+        (trace, frames, bytes): (&TraceContext, Frames, usize),
         push: impl FnOnce(&Queue, &mut dyn FnMut() -> QueuedMessage) -> Result<(), PushError>,
     ) -> Result<(), QueueFull> {
-        let mut span = Self::span(trace, &topic, body.len());
-        let mut frames = Some((topic, body));
+        let mut span = Self::span(trace, &frames, bytes);
+        let mut frames = Some(frames);
         let mut message = || {
-            let (topic, body) = frames.take().unwrap_or_default();
-            QueuedMessage { topic, body, passage: self.hop.enter(), span: std::mem::take(&mut span) }
+            let (frames, span) = (frames.take().unwrap_or_default(), std::mem::take(&mut span));
+            QueuedMessage { frames, passage: self.hop.enter(), span }
         };
         let queued = push(&self.queue, &mut message).map_err(|error| self.queue.full(error));
         if let Err(full) = &queued {
@@ -184,10 +190,11 @@ impl Publisher {
         queued
     }
 
-    fn span(trace: &TraceContext, topic: &[u8], body_bytes: usize) -> Span {
+    fn span(trace: &TraceContext, frames: &Frames, bytes: usize) -> Span {
         let mut span = trace.child(Kind::Producer, || "publish".into());
         if let Some(span) = span.recording() {
-            describe(span, "publish", String::from_utf8_lossy(topic).into_owned(), body_bytes);
+            let topic = topic_of(frames);
+            describe(span, "publish", String::from_utf8_lossy(topic).into_owned(), bytes - topic.len());
         }
         span
     }
@@ -206,15 +213,19 @@ impl Publisher {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::messaging::socket::ipc::IpcAccess;
 
     fn settings(endpoint: &str, queue_messages_max: usize) -> Settings {
         let publish = config::Endpoint(Some(endpoint.to_owned()));
         Settings {
-            name: "publish",
-            messaging: config::Messaging { publish, queue_messages_max, ..config::Messaging::default() },
+            name: "publish".to_owned(),
+            bind: vec![publish],
+            connect: Vec::new(),
+            messaging: config::Messaging { queue_messages_max, ..config::Messaging::default() },
             publisher: config::Publisher::default(),
             ipc: IpcAccess { mode: 0o700, group: None },
             curve: None,
+            keys: None,
         }
     }
 
@@ -228,7 +239,7 @@ mod tests {
         let socket = zmq::Context::new().socket(zmq::SUB).expect("socket");
         socket.set_subscribe(b"").expect("subscribe");
         socket.set_rcvtimeo(5000).expect("timeout");
-        socket.connect(publisher.endpoint()).expect("connect");
+        socket.connect(&publisher.endpoints()[0]).expect("connect");
         // The first message that comes through shows that the subscription is known.
         while socket.poll(zmq::POLLIN, 10).expect("poll") == 0 {
             publisher.publish(String::new(), b"hello".to_vec()).expect("a place");
@@ -283,8 +294,9 @@ mod tests {
     #[test]
     fn a_taken_endpoint_is_named() {
         let (first, hop) = publisher(10);
-        let error = Publisher::bind(settings(first.endpoint(), 10), hop, &Supervisor::default()).expect_err("in use");
-        assert_eq!(error.to_string(), format!("binding PUB to {}: address in use", first.endpoint()));
+        let error =
+            Publisher::bind(settings(&first.endpoints()[0], 10), hop, &Supervisor::default()).expect_err("in use");
+        assert_eq!(error.to_string(), format!("binding PUB to {}: address in use", &first.endpoints()[0]));
     }
 
     #[test]

@@ -51,11 +51,11 @@ pub struct BindError {
 ///
 /// # Errors
 /// When `open` fails or panics, or the system gives no thread; says why.
-pub(crate) fn spawn_owner<S, T: Send + 'static>(
+pub(crate) fn spawn_owner<S, T: Send + 'static, E: From<String> + Send + 'static>(
     (supervisor, part): (&Supervisor, &str),
-    open: impl FnOnce() -> Result<(S, T), String> + Send + 'static,
+    open: impl FnOnce() -> Result<(S, T), E> + Send + 'static,
     run: impl FnOnce(S) -> Result<(), String> + Send + 'static,
-) -> Result<(JoinHandle<()>, T), String> {
+) -> Result<(JoinHandle<()>, T), E> {
     let (opened, report) = mpsc::sync_channel(1);
     let body = move || match open() {
         Ok((socket, details)) => {
@@ -72,7 +72,7 @@ pub(crate) fn spawn_owner<S, T: Send + 'static>(
     match report.recv() {
         Ok(Ok(details)) => Ok((thread, details)),
         Ok(Err(cause)) => Err(cause),
-        Err(mpsc::RecvError) => Err("its thread panicked".to_owned()),
+        Err(mpsc::RecvError) => Err("its thread panicked".to_owned().into()),
     }
 }
 

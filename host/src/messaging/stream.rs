@@ -88,7 +88,7 @@ impl Streams {
         let messaging = settings.messaging.clone();
         let open = {
             let (doorbell, supervisor) = (Arc::clone(&doorbell), supervisor.clone());
-            move || Ok((StreamLoop::open(settings, (doorbell, bell), supervisor)?, ()))
+            move || StreamLoop::open(settings, (doorbell, bell), supervisor).map(|streams| (streams, ()))
         };
         let (thread, ()) = socket::spawn_owner((supervisor, stream_loop::NAME), open, StreamLoop::run)?;
         Ok(Self { doorbell, messaging, next_id: AtomicU64::new(0), thread: Mutex::new(Some(thread)) })

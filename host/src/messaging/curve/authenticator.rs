@@ -46,7 +46,7 @@ impl Authenticator {
             Ok((AuthenticatorLoop { socket, control: thread_control, guarding }, ()))
         };
         let (thread, ()) = socket::spawn_owner((supervisor, "zap"), open, AuthenticatorLoop::run)
-            .map_err(|cause| format!("starting ZAP at {ENDPOINT}: {cause}"))?;
+            .map_err(|cause: String| format!("starting ZAP at {ENDPOINT}: {cause}"))?;
         Ok(Self { control, thread: Some(thread) })
     }
 

@@ -12,7 +12,7 @@ mod retained;
 mod simulation;
 mod subscriptions;
 
-pub(super) use action::{Action, Outcome, QueuedMessage};
+pub(super) use action::{Action, Outcome, QueuedMessage, topic_of};
 pub(super) use subscriptions::Excess;
 
 use crate::config::{self, OnFull};
@@ -254,9 +254,9 @@ impl PublisherCore {
     fn settle(&mut self, end: Result<(), Reason>) {
         self.attempt = None;
         self.sent_since_listen += 1;
-        let Some((QueuedMessage { topic, body, passage, mut span }, _room)) = self.messages.pop_front() else { return };
+        let Some((QueuedMessage { frames, passage, mut span }, _room)) = self.messages.pop_front() else { return };
         if let Some(retained) = &mut self.retained {
-            retained.keep(Retained { topic: (&*topic).into(), body });
+            retained.keep(Retained { topic: topic_of(&frames).into(), frames });
         }
         match end {
             Ok(()) => {

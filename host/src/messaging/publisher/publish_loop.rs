@@ -2,7 +2,7 @@
 
 mod subscribers;
 
-use super::core::{Action, Outcome, PublisherCore};
+use super::core::{Action, Outcome, PublisherCore, topic_of};
 use super::{Queue, Settings};
 use crate::config::{
     self, AUTHORIZED_KEYS_LOOK_MS, OnFull, SUBSCRIPTION_BYTES_MAX, SUBSCRIPTION_CHANGES_BYTES_AT_ONCE,
@@ -11,8 +11,11 @@ use crate::config::{
 use crate::flow::bell::Bell;
 use crate::messaging::curve::access_control::AccessControl;
 use crate::messaging::socket;
+use crate::messaging::socket::connections::{Connections, UnresolvedNames};
 use crate::messaging::socket::monitor::{Descriptor, Monitor};
 use crate::messaging::socket::statistics::SocketStatistics;
+use crate::system::supervisor::Supervisor;
+use bytes::Bytes;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,12 +24,33 @@ use zmq_sys::beyond::{self, Switch};
 /// The longest sleep of the loop: libzmq's internal commands pile up while the socket is not used.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
+/// Why the socket was not opened.
+pub(super) struct OpenError {
+    /// What was done to which endpoint, if it was about one.
+    pub(super) place: Option<(&'static str, String)>,
+    pub(super) cause: String,
+}
+
+impl From<String> for OpenError {
+    fn from(cause: String) -> Self {
+        Self { place: None, cause }
+    }
+}
+
+impl OpenError {
+    fn at(act: &'static str, endpoint: &str, cause: String) -> Self {
+        Self { place: Some((act, endpoint.to_owned())), cause }
+    }
+}
+
 /// All that the publisher's thread owns.
 pub(super) struct PublishLoop {
+    name: String,
     // Dropped before the socket: closing the last socket of the context waits until what is queued has left.
     monitor: Monitor,
     access_control: Option<AccessControl>,
     socket: zmq::Socket,
+    connections: Connections,
     queue: Arc<Queue>,
     bell: Bell,
     statistics: Arc<SocketStatistics>,
@@ -34,16 +58,18 @@ pub(super) struct PublishLoop {
 }
 
 impl PublishLoop {
-    /// Opens the socket. Also returns the endpoint with its real port.
+    /// Opens the socket. Also returns its endpoints with their real ports.
     ///
     /// # Errors
-    /// When the socket cannot be made, guarded, watched or bound; says why.
+    /// When the socket cannot be made, guarded, watched, bound or connected; says why.
     pub(super) fn open(
         settings: &Settings,
         queue: Arc<Queue>,
         bell: Bell,
         statistics: Arc<SocketStatistics>,
-    ) -> Result<(Self, String), String> {
+        names: Arc<UnresolvedNames>,
+        supervisor: Supervisor,
+    ) -> Result<(Self, Vec<String>), OpenError> {
         let (messaging, publisher) = (&settings.messaging, &settings.publisher);
         let (heartbeat, handshake) = (messaging.heartbeat_ms, messaging.handshake_timeout_ms);
         let context = zmq::Context::new();
@@ -65,20 +91,44 @@ impl PublishLoop {
         for switch in switches {
             beyond::set_switch(socket.as_mut_ptr(), switch, true).map_err(socket::raw_cause)?;
         }
-        let access_control =
-            settings.curve.as_ref().map(|curve| AccessControl::guard(curve, &context, &mut socket)).transpose()?;
-        let monitor =
-            Monitor::attach(&context, &mut socket, settings.name, access_control.is_some(), Arc::clone(&statistics))?;
-        let endpoint = socket::bind_guarded(&socket, &messaging.publish.to_string(), settings.ipc)?;
+        if let Some(keys) = &settings.keys {
+            keys.apply(&socket)?;
+        }
+        let curve = settings.curve.as_ref().filter(|_| settings.keys.is_none());
+        let access_control = curve.map(|curve| AccessControl::guard(curve, &context, &mut socket)).transpose()?;
+        let speaks_curve = access_control.is_some() || settings.keys.is_some();
+        let monitor = Monitor::attach(&context, &mut socket, &settings.name, speaks_curve, Arc::clone(&statistics))?;
+        let mut endpoints = Vec::new();
+        for endpoint in settings.bind.iter().filter_map(|endpoint| endpoint.0.as_deref()) {
+            let real = socket::bind_guarded(&socket, endpoint, settings.ipc);
+            endpoints.push(real.map_err(|cause| OpenError::at("binding", endpoint, cause))?);
+        }
+        let mut connections = Connections::new(&settings.connect, names, supervisor, bell.waker().clone());
+        endpoints.extend(connections.endpoints().map(str::to_owned));
+        let connected = connections.connect(&socket, Instant::now());
+        connected.map_err(|(endpoint, cause)| OpenError::at("connecting", &endpoint, cause))?;
         // Over `ipc` a subscriber that has no room cannot be told from the others and cut off, and each message would
         // be tried in vain for a while.
         let on_full = match publisher.on_full {
-            OnFull::CutOff if endpoint.starts_with("ipc://") => OnFull::DropNewest,
+            OnFull::CutOff if endpoints.iter().any(|endpoint| endpoint.starts_with("ipc://")) => OnFull::DropNewest,
             on_full => on_full,
         };
         let sleep_max = access_control.as_ref().map_or(SLEEP_MAX, |_| Duration::from_millis(AUTHORIZED_KEYS_LOOK_MS));
         let core = PublisherCore::new(&config::Publisher { on_full, ..publisher.clone() }, sleep_max, Instant::now());
-        Ok((Self { monitor, access_control, socket, queue, bell, statistics, core }, endpoint))
+        Ok((
+            Self {
+                name: settings.name.clone(),
+                monitor,
+                access_control,
+                socket,
+                connections,
+                queue,
+                bell,
+                statistics,
+                core,
+            },
+            endpoints,
+        ))
     }
 
     /// Publishes until the queue is closed and empty.
@@ -97,15 +147,16 @@ impl PublishLoop {
                 Action::Receive => self.receive(),
                 Action::TakeMore => self.take_more(now),
                 Action::Send(message) => {
-                    let outcome = match send(&self.socket, &message.topic, &message.body) {
+                    let outcome = match socket::send(&self.socket, &message.frames, zmq::DONTWAIT) {
                         Ok(()) => {
-                            self.statistics.count_out(message.topic.len() + message.body.len());
+                            self.statistics.count_out(message.frames.iter().map(Bytes::len).sum());
                             Outcome::Out
                         }
                         Err(zmq::Error::EAGAIN) => Outcome::Full,
                         Err(zmq::Error::EHOSTUNREACH) => Outcome::NoSubscriber,
                         Err(error) => {
-                            tracing::warn!(%error, topic = socket::escape_for_log(&message.topic), "publishing failed");
+                            let topic = socket::escape_for_log(topic_of(&message.frames));
+                            tracing::warn!(%error, topic, "publishing failed");
                             Outcome::Failed
                         }
                     };
@@ -142,7 +193,8 @@ impl PublishLoop {
             self.socket.as_poll_item(zmq::POLLIN),
             self.monitor.as_poll_item(),
         ];
-        let wait = until.min(self.monitor.due()).saturating_duration_since(Instant::now());
+        let until = self.connections.due().into_iter().fold(until.min(self.monitor.due()), Instant::min);
+        let wait = until.saturating_duration_since(Instant::now());
         socket::poll(&mut items, Some(wait))?;
         if items[0].is_readable()
             && let Err(error) = self.bell.silence()
@@ -159,6 +211,7 @@ impl PublishLoop {
             tracing::warn!(%error, "looking at subscribers");
         }
         self.monitor.poll_peers(&mut self.socket, now);
+        self.connections.maintain(&self.socket, &mut self.monitor, &self.name, now);
         self.cut_off_removed_keys();
     }
 
@@ -187,11 +240,4 @@ impl PublishLoop {
         let any = full.iter().map(cut_off).fold(false, |any, ending| any | ending);
         self.core.cut_off(any);
     }
-}
-
-/// `[topic, body]`, or `[body]` without a topic.
-fn send(socket: &zmq::Socket, topic: &[u8], body: &[u8]) -> zmq::Result<()> {
-    let frames = [topic, body];
-    let message = if topic.is_empty() { &frames[1..] } else { &frames[..] };
-    socket::send(socket, message, zmq::DONTWAIT)
 }

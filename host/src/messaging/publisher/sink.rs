@@ -2,24 +2,32 @@
 
 use super::{Publisher, QueueFull};
 use crate::flow::{Message, OfferError, Receipt, Reserved, Sink};
-use bytes::Bytes;
+use crate::ledger::Reason;
+use std::sync::PoisonError;
 use std::task::Waker;
+use std::time::Instant;
 
 impl Sink for Publisher {
     fn name(&self) -> &str {
-        self.name
+        &self.name
     }
 
     fn offer(&self, message: &Message) -> Result<Receipt, OfferError> {
-        let (topic, body) = topic_and_body(message)?;
-        self.publish_below(&message.trace, topic, body).map(|()| Receipt::Placed).map_err(refused)
+        if message.frames.is_empty() {
+            self.refuse_empty();
+            return Ok(Receipt::Placed);
+        }
+        self.publish_below(&message.trace, message.frames.clone()).map(|()| Receipt::Placed).map_err(refused)
     }
 
     fn reserve<'a>(&'a self, message: &'a Message) -> Result<Reserved<'a>, OfferError> {
-        let (topic, body) = topic_and_body(message)?;
+        if message.frames.is_empty() {
+            return Ok(Box::new(|| self.offer(message)));
+        }
         let room = self.reserve_bytes(message.bytes()).map_err(refused)?;
         Ok(Box::new(move || {
-            self.publish_reserved(room, &message.trace, topic, body).map(|()| Receipt::Placed).map_err(refused)
+            let published = self.publish_reserved(room, &message.trace, message.frames.clone());
+            published.map(|()| Receipt::Placed).map_err(refused)
         }))
     }
 
@@ -28,14 +36,20 @@ impl Sink for Publisher {
     }
 }
 
-fn topic_and_body(message: &Message) -> Result<(Bytes, Bytes), OfferError> {
-    let failed = || OfferError::Full("a published message is a topic and a body".to_owned());
-    message.clone().into_topic_and_body().ok_or_else(failed)
-}
-
 fn refused(full: QueueFull) -> OfferError {
     match full {
         QueueFull::Closed => OfferError::Closed(full.to_string()),
         QueueFull::Messages(_) | QueueFull::Bytes(_) => OfferError::Full(full.to_string()),
+    }
+}
+
+impl Publisher {
+    /// Counts a message of no frames, which libzmq cannot send.
+    fn refuse_empty(&self) {
+        self.hop.refuse(Reason::NoFrames);
+        let mut log_limit = self.log_limit.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(times) = log_limit.note(Instant::now()) {
+            tracing::warn!(surface = self.name, times, "dropped: a message without frames");
+        }
     }
 }

@@ -9,27 +9,26 @@ use std::time::Instant;
 
 /// A publisher that runs, until it is told to end.
 pub struct PublisherSurface {
-    name: &'static str,
     publisher: Arc<Publisher>,
     hop: Arc<Hop>,
     subscribers_min: usize,
 }
 
 impl PublisherSurface {
-    /// `name` and `hop` are those that the publisher was bound with; with fewer subscribers than `subscribers_min` the
-    /// host is not ready.
-    pub fn new(name: &'static str, publisher: Arc<Publisher>, hop: Arc<Hop>, subscribers_min: usize) -> Self {
-        Self { name, publisher, hop, subscribers_min }
+    /// `hop` is the one that the publisher was bound with; with fewer subscribers than `subscribers_min` the host is not
+    /// ready.
+    pub fn new(publisher: Arc<Publisher>, hop: Arc<Hop>, subscribers_min: usize) -> Self {
+        Self { publisher, hop, subscribers_min }
     }
 }
 
 impl Surface for PublisherSurface {
     fn name(&self) -> &str {
-        self.name
+        &self.publisher.name
     }
 
     fn endpoint(&self) -> String {
-        self.publisher.endpoint().to_owned()
+        self.publisher.endpoints().join(" ")
     }
 
     fn side(&self) -> Side {
@@ -39,7 +38,8 @@ impl Surface for PublisherSurface {
     fn health(&self) -> Health {
         let (subscribers, subscribers_min) = (self.publisher.figures().subscriber_count(), self.subscribers_min);
         let obstacle = || format!("{subscribers} subscribers of subscribers_min {subscribers_min}");
-        Health { state: State::Running, obstacle: (subscribers < subscribers_min).then(obstacle) }
+        let few = (subscribers < subscribers_min).then(obstacle);
+        Health { state: State::Running, obstacle: few.or_else(|| self.publisher.names.complaint()) }
     }
 
     fn statistics(&self, statistics: &mut Statistics) {

@@ -1,8 +1,8 @@
 //! The actions that the publisher's core asks for, and the outcome of sending a message.
 
+use crate::flow::Frames;
 use crate::ledger::Passage;
 use crate::traces::Span;
-use bytes::Bytes;
 use std::time::{Duration, Instant};
 
 /// An action that the loop is to perform.
@@ -50,9 +50,17 @@ pub(crate) enum Outcome {
 /// A message that was accepted and is not yet handed to libzmq.
 #[derive(Debug)]
 pub(crate) struct QueuedMessage {
-    pub(crate) topic: Bytes,
-    pub(crate) body: Bytes,
+    /// One or more.
+    pub(crate) frames: Frames,
     pub(crate) passage: Passage,
     /// Ends when it is sent or dropped.
     pub(crate) span: Span,
+}
+
+/// The topic of a message: the first of several frames. A message of one frame is a body, and has none.
+pub(crate) fn topic_of(frames: &Frames) -> &[u8] {
+    match &frames[..] {
+        [topic, _, ..] => topic,
+        _ => &[],
+    }
 }

@@ -1,5 +1,6 @@
 //! The last message of each topic, kept for subscribers that come later.
 
+use crate::flow::Frames;
 use crate::messaging::socket::monitor::Descriptor;
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -9,18 +10,19 @@ use std::sync::Arc;
 /// One message as it was published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Retained {
+    /// The first of several frames; empty for a message of one.
     pub(crate) topic: Arc<[u8]>,
-    pub(crate) body: Bytes,
+    pub(crate) frames: Frames,
 }
 
 impl Retained {
     /// What a subscription is a prefix of: the topic, or the body of a message without one.
     fn first_frame(&self) -> &[u8] {
-        if self.topic.is_empty() { &self.body } else { &self.topic }
+        self.frames.first().map_or(&[], |frame| frame)
     }
 
     fn bytes(&self) -> usize {
-        self.topic.len() + self.body.len()
+        self.frames.iter().map(Bytes::len).sum()
     }
 }
 
@@ -119,10 +121,12 @@ impl RetainedMessages {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::Message;
     use proptest::prelude::*;
 
     fn message(topic: &str, body: &str) -> Retained {
-        Retained { topic: topic.as_bytes().into(), body: body.to_owned().into() }
+        let frames = Message::of_topic(topic.to_owned(), Vec::new(), body.to_owned()).frames;
+        Retained { topic: topic.as_bytes().into(), frames }
     }
 
     #[test]

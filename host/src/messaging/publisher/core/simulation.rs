@@ -4,8 +4,9 @@
 mod model;
 mod socket;
 
-use super::{Action, Outcome, PublisherCore, QueuedMessage};
+use super::{Action, Outcome, PublisherCore, QueuedMessage, topic_of};
 use crate::config::{self, OnFull};
+use crate::flow::Message;
 use crate::flow::mailbox::{Mailbox, PushError};
 use crate::flow::simulation::{Random, simulate};
 use crate::ledger::Hop;
@@ -80,8 +81,7 @@ impl<'a> World<'a> {
         body.resize(8 + self.random.below(bytes_max) as usize, 0);
         let bytes = topic.len() + body.len();
         let message = || QueuedMessage {
-            topic: topic.into(),
-            body: body.into(),
+            frames: Message::of_topic(topic, Vec::new(), body).frames,
             passage: self.hop.enter(),
             span: Span::default(),
         };
@@ -159,9 +159,10 @@ impl<'a> World<'a> {
                 self.core.renewed(now, Duration::from_micros(self.random.below(500)));
             }
             Action::Send(message) => {
-                let number = message.body.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-                let topic = str::from_utf8(&message.topic).expect("one of ours").to_owned();
-                let first_frame = if topic.is_empty() { &message.body } else { topic.as_bytes() };
+                let body = message.frames.last().expect("a body");
+                let number = body.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+                let topic = str::from_utf8(topic_of(&message.frames)).expect("one of ours").to_owned();
+                let first_frame = &message.frames[0];
                 let outcome = match self.random.one_in(500) {
                     true => Outcome::Failed,
                     false => self.socket.send(&topic, number, first_frame),
@@ -243,7 +244,7 @@ impl<'a> World<'a> {
             return assert!(!is_due, "what is kept of {kept:?} was not handed over");
         };
         let kept = std::str::from_utf8(&retained.topic).expect("one of ours");
-        let number = retained.body.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
+        let number = retained.frames.last().expect("a body").first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
         assert_eq!(number, self.model.latest(kept), "an older message of {kept:?} was handed over");
         assert!(peer.handed.insert(kept.into()) || !keeps_all, "{kept:?} was handed over again");
     }

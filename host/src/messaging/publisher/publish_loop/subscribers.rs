@@ -1,6 +1,6 @@
 //! How the publish loop receives changes of subscriptions, and cuts off subscribers that exceed their bounds.
 
-use super::{PublishLoop, send};
+use super::PublishLoop;
 use crate::config::SUBSCRIPTION_BYTES_MAX;
 use crate::messaging::publisher::core::Excess;
 use crate::messaging::socket;
@@ -137,7 +137,7 @@ impl PublishLoop {
         // subscriptions.
         let sent =
             beyond::set_switch(pointer, Switch::XpubManualLastValue, true).map_err(socket::raw_cause).and_then(|()| {
-                match send(&self.socket, &message.topic, &message.body) {
+                match socket::send(&self.socket, &message.frames, zmq::DONTWAIT) {
                     // The peer may have gone already.
                     Ok(()) | Err(zmq::Error::EHOSTUNREACH) => Ok(()),
                     Err(error) => Err(socket::cause(error)),
@@ -187,16 +187,17 @@ mod tests {
         gone.set_subscribe(b"ab").expect("one more");
         assert_eq!(socket.poll(zmq::POLLIN, TIMEOUT_MS.into()), Ok(1));
         drop(gone);
-        while send(&socket, b"gone", b"") != Err(EHOSTUNREACH) {
+        let send = |frames: [&[u8]; 2]| socket::send(&socket, &frames, zmq::DONTWAIT);
+        while send([b"gone", b""]) != Err(EHOSTUNREACH) {
             std::thread::yield_now();
         }
         assert_eq!(socket.recv_bytes(0).expect("its last word"), b"\x01ab");
         beyond::subscribe_last(pointer, b"ab", true).expect("nobody to subscribe");
         set(Switch::XpubManualLastValue, true);
-        assert_eq!(send(&socket, b"ab", b"for who has gone"), Err(EHOSTUNREACH));
+        assert_eq!(send([b"ab", b"for who has gone"]), Err(EHOSTUNREACH));
         set(Switch::XpubManualLastValue, false);
         set(Switch::XpubManual, true);
-        send(&socket, b"a", b"for the other").expect("room");
+        send([b"a", b"for the other"]).expect("room");
         assert_eq!(other.recv_multipart(0).expect("a message"), [&b"a"[..], b"for the other"]);
     }
 }
