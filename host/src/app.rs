@@ -1,6 +1,7 @@
 //! The host as a whole: configuration → everything loaded and bound → run → orderly end.
 
 mod builder;
+mod flows;
 mod http;
 mod notice;
 mod plugins;
@@ -22,6 +23,8 @@ use crate::system::supervisor::{Death, Supervisor};
 use crate::traces::{self, Traces};
 use anyhow::Context;
 use builder::Builder;
+use flows::Flows;
+use reload::Reload;
 pub use reload::Reread;
 use std::fmt::Display;
 use std::sync::Arc;
@@ -76,13 +79,14 @@ impl Ended {
 
 /// A host with all plugins loaded and all addresses bound, which serves.
 pub struct App {
-    config: Arc<Config>,
+    config: Config,
     ledger: Ledger,
     slots: Arc<Slots>,
     watch: Watch,
     surfaces: Surfaces,
     /// What requests of the HTTP surface go through.
     routes: Arc<RouteTable>,
+    flows: Arc<Flows>,
     dead_letters: DeadLetters,
     traces: Traces,
     supervisor: Supervisor,
@@ -150,6 +154,7 @@ impl App {
         http::add_public(&mut builder, token, tls).await?;
         http::add_admin(&mut builder, guard).await?;
         sockets::add_publisher(&mut builder)?;
+        let flows = flows::add(&mut builder).await?;
         let frontend = sockets::reserve_frontend(&builder.config, &sources).await?;
         plugins::load(&builder.slots, sources, scanned.is_some()).await?;
         let policy = plugins::choose_policy(&builder.slots, &builder.config.messaging)?;
@@ -159,10 +164,11 @@ impl App {
         builder.add_deaths();
 
         let watch = Watch::start(Arc::clone(&builder.slots), scanned, &builder.supervisor).map_err(could_not_start)?;
+        flows.check_plugins(&builder.config).map_err(StartError::Usage)?;
+        flows.apply(&builder.config).await.map_err(could_not_start)?;
         builder.start();
         let routes = http::table(&mut builder);
         let Builder { config, ledger, slots, surfaces, dead_letters, supervisor, draining, drain, .. } = builder;
-        let config = Arc::new(config);
         Ok(move |signals| Self {
             config,
             ledger,
@@ -170,6 +176,7 @@ impl App {
             watch,
             surfaces,
             routes,
+            flows,
             dead_letters,
             traces,
             supervisor,
@@ -186,10 +193,11 @@ impl App {
     }
 
     /// Serves until a signal, an order or the death of one of its parts, then ends in order. A SIGHUP has the
-    /// configuration `reread`, and compared with what is in force.
+    /// configuration `reread`, and its sockets and flows applied.
     pub async fn run(mut self, reread: Reread) -> Ended {
         self.surfaces.announce(&http::urls(&self.surfaces, &self.routes));
         let polls = poll(&self.slots, &self.supervisor);
+        let reload = Arc::new(Reload::new(self.config, reread, Arc::clone(&self.flows)));
 
         notice::ready();
         loop {
@@ -205,8 +213,8 @@ impl App {
             notice::reloading();
             self.watch.stir();
             tokio::spawn(reload::load_all(Arc::clone(&self.slots)));
-            let (config, reread) = (Arc::clone(&self.config), Arc::clone(&reread));
-            tokio::task::spawn_blocking(move || reload::compare(&config, &reread));
+            let reload = Arc::clone(&reload);
+            tokio::spawn(async move { reload.apply().await });
         }
 
         tracing::info!(grace_ms = self.grace.as_millis() as u64, "stopping: finishing what is in flight");
@@ -217,10 +225,13 @@ impl App {
         drop(self.watch);
         drop(polls);
         let mut abandoned = self.surfaces.end(Side::Source, deadline).await;
-        // What HTTP did not finish by now is cut off with the process.
+        abandoned += self.surfaces.end(Side::Flow, deadline).await;
+        // What HTTP and flows did not finish by now is cut off with the process.
         self.slots.close_hops();
         // Every message that was answered for has its place in a queue by now.
         abandoned += self.surfaces.end(Side::Sink, deadline).await;
+        let flows = Arc::clone(&self.flows);
+        let _ = tokio::task::spawn_blocking(move || flows.close()).await;
         // Last of the traffic: each part may have had something to write.
         let wait = deadline.saturating_duration_since(Instant::now()).max(FLUSH_MIN);
         let dead_letters = self.dead_letters;

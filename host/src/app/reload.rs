@@ -1,5 +1,7 @@
-//! SIGHUP: every plugin's source is looked at, and what the configuration says now is compared with what is in force.
+//! SIGHUP: every plugin's source is looked at, and what the configuration says now comes into force, as far as it can
+//! without a restart.
 
+use super::flows::{Changes, Flows};
 use super::notice;
 use crate::config::{Config, RELOAD_TOLD_MS_MAX};
 use crate::plugin::{Cause, Slots};
@@ -7,6 +9,7 @@ use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 use toml::{Table, Value};
 
@@ -27,20 +30,54 @@ pub(super) async fn load_all(slots: Arc<Slots>) {
     notice::ready();
 }
 
-/// Says in the log what of the configuration waits for a restart. Reads a file.
-pub(super) fn compare(in_force: &Config, reread: &Reread) {
-    let read = match reread() {
-        Ok(read) => read,
-        Err(error) => {
-            tracing::error!("the configuration is not taken, and what was in force still is: {}", error.trim_end());
-            return;
+/// The configuration in force, and how another one comes into force.
+pub(super) struct Reload {
+    in_force: Mutex<Config>,
+    reread: Reread,
+    flows: Arc<Flows>,
+}
+
+impl Reload {
+    pub(super) fn new(in_force: Config, reread: Reread, flows: Arc<Flows>) -> Self {
+        Self { in_force: Mutex::new(in_force), reread, flows }
+    }
+
+    /// Reads the configuration again, and has its sockets and flows run. Says in the log what was changed, and what of it
+    /// waits for a restart.
+    pub(super) async fn apply(&self) {
+        let mut in_force = self.in_force.lock().await;
+        let reread = Arc::clone(&self.reread);
+        let read = tokio::task::spawn_blocking(move || reread()).await;
+        let read = match read.unwrap_or_else(|panic| Err(panic.to_string())) {
+            Ok(read) => read,
+            Err(error) => return tell_refused(error.trim_end()),
+        };
+        match self.flows.apply(&read).await {
+            Ok(Changes { added, changed, removed }) => {
+                for (lists, what) in [(added, "added"), (changed, "changed"), (removed, "removed")] {
+                    for key in lists {
+                        tracing::info!(%key, "the configuration has changed here: {what}");
+                    }
+                }
+            }
+            Err(error) => return tell_refused(&error),
         }
-    };
-    let (before, now) = (values(in_force), values(&read));
+        compare(&in_force, &read);
+        (in_force.sockets, in_force.flows) = (read.sockets, read.flows);
+    }
+}
+
+fn tell_refused(error: &str) {
+    tracing::error!("the configuration is not taken, and what was in force still is: {error}");
+}
+
+/// Says in the log what of the configuration waits for a restart.
+fn compare(in_force: &Config, read: &Config) {
+    let (before, now) = (values(in_force), values(read));
     if before == now {
         tracing::info!("the configuration is the one in force");
     }
-    let keys: BTreeSet<_> = before.keys().chain(now.keys()).collect();
+    let keys: BTreeSet<_> = before.keys().chain(now.keys()).filter(|key| !is_live(key)).collect();
     for key in keys {
         let (was, is) = (before.get(key), now.get(key));
         if was == is {
@@ -59,6 +96,11 @@ pub(super) fn compare(in_force: &Config, reread: &Reread) {
             );
         }
     }
+}
+
+/// Whether a change of a key needs no restart.
+fn is_live(key: &str) -> bool {
+    key.starts_with("sockets.") || key.starts_with("flows.")
 }
 
 /// What is said of each key, whose name is that of its tables and its own, with dots between.

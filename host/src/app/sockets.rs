@@ -28,7 +28,7 @@ pub(super) fn add_publisher(builder: &mut Builder) -> Result<(), StartError> {
         connect: Vec::new(),
         messaging: messaging.clone(),
         publisher: publisher.clone(),
-        ipc: ipc(messaging)?,
+        ipc: ipc(messaging).map_err(StartError::Usage)?,
         curve: builder.curve.clone(),
         keys: None,
     };
@@ -70,7 +70,7 @@ pub(super) fn add_broker(
         messaging: messaging.clone(),
         broker: broker.clone(),
         output_bytes_max,
-        ipc: ipc(messaging)?,
+        ipc: ipc(messaging).map_err(StartError::Usage)?,
         curve: builder.curve.clone(),
     };
     let hops = broker::Hops {
@@ -127,9 +127,13 @@ fn warn_of_room(messaging: &config::Messaging, policy: &str, output_bytes_max: u
     }
 }
 
-fn ipc(messaging: &config::Messaging) -> Result<IpcAccess, StartError> {
+/// Who may connect to sockets in the file system.
+///
+/// # Errors
+/// When there is no such group; names it.
+pub(super) fn ipc(messaging: &config::Messaging) -> Result<IpcAccess, String> {
     let group = messaging.ipc_group.as_deref().map(group_number).transpose();
-    let group = group.map_err(|cause| StartError::Usage(format!("messaging.ipc_group: {cause}")))?;
+    let group = group.map_err(|cause| format!("messaging.ipc_group: {cause}"))?;
     Ok(IpcAccess { mode: messaging.ipc_mode.0, group })
 }
 

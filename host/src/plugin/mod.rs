@@ -54,6 +54,6 @@ pub use slot::condemned::{Condemnation, CondemnedBy};
 pub use slot::history::{RefusedGeneration, RollbackError, RolledBack};
 pub use slot::slots::{Slots, UnloadError, UnloadReport};
 pub use slot::status::{Previous, SlotState, SlotStatus};
-pub use slot::{Cause, Loaded, PluginStage, PutError, Slot};
+pub use slot::{Cause, Loaded, NamedStage, PluginStage, PutError, Slot};
 pub use watch::Watch;
 pub use watch::poll::poll;

@@ -10,12 +10,14 @@ pub(crate) mod status;
 
 mod handling;
 mod loading;
+mod named_stage;
 mod replacement;
 mod rollback;
 mod stage;
 mod traced;
 
 pub use loading::{Cause, Loaded, PutError};
+pub use named_stage::NamedStage;
 pub use stage::PluginStage;
 
 use super::call::{Answer, CallError, CallNumber, Ending};

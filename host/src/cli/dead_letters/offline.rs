@@ -9,7 +9,7 @@ use crate::dead_letters::{By, Input, Letter};
 use crate::plugin::{CallNumber, Cause, Engine, Processor, ReplyPolicy, Role, Seed, Setup, Slots, Source, own_program};
 use crate::system::output::note;
 use crate::system::supervisor::Supervisor;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use std::path::Path;
 
 /// Calls the component as the letter's plugin was called; `config` has the limits and settings of that plugin.

@@ -20,6 +20,10 @@ pub struct Flow {
     /// Messages that are processed at the same time, or wait to leave.
     #[serde(default = "in_flight_max", deserialize_with = "number::<_, _, 1, 100_000>")]
     pub in_flight_max: usize,
+    /// Their bytes, with those of what is made of them; where there are as many, no message is taken in. In a flow of several
+    /// plugins one message may not become more.
+    #[serde(default = "in_flight_bytes_max", deserialize_with = "number::<_, _, 1, 1_099_511_627_776>")]
+    pub in_flight_bytes_max: usize,
     /// What becomes of a message that a plugin fails at.
     #[serde(default)]
     pub on_error: OnError,
@@ -27,6 +31,10 @@ pub struct Flow {
 
 fn in_flight_max() -> usize {
     64
+}
+
+fn in_flight_bytes_max() -> usize {
+    64 << 20
 }
 
 /// In which order the messages of a flow leave.

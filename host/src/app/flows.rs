@@ -1,0 +1,180 @@
+//! The sockets and flows of a host: what the configuration says of them is opened, started, changed and ended here, all
+//! of that while the others go on.
+
+mod change;
+mod executor;
+mod lost;
+mod opening;
+
+use super::builder::Builder;
+use super::{StartError, could_not_start};
+use crate::config::{self, Config};
+use crate::flow::{self, FlowParts, FlowSettings, FlowStage, FlowSurface, Inlet, Sink, Stage, Surface};
+use crate::ledger::Ledger;
+use crate::messaging::Curve;
+use crate::messaging::stream::{StreamSocket, Streams};
+use crate::plugin::{NamedStage, Processor, Slots};
+use crate::system::supervisor::Supervisor;
+pub(super) use change::Changes;
+use executor::TokioExecutor;
+use lost::Letters;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, OnceCell};
+
+/// What runs, and what it is made with.
+pub(super) struct Flows {
+    slots: Arc<Slots>,
+    ledger: Ledger,
+    letters: Letters,
+    supervisor: Supervisor,
+    surfaces: flow::Surfaces,
+    curve: Option<Curve>,
+    /// The sinks that are none of `[sockets]`.
+    others: Vec<Arc<dyn Sink>>,
+    /// How long a flow that is changed or removed may take to finish what it has taken in.
+    grace: Duration,
+    /// The thread of the sockets, once there is one.
+    streams: OnceCell<Arc<Streams>>,
+    running: Mutex<Running>,
+}
+
+#[derive(Default)]
+struct Running {
+    sockets: BTreeMap<String, OpenSocket>,
+    flows: BTreeMap<String, OpenFlow>,
+}
+
+/// A socket, with what it was opened for.
+struct OpenSocket {
+    config: config::Socket,
+    surface: Arc<dyn Surface>,
+    /// Its handle, if flows may read it.
+    stream: Option<Arc<StreamSocket>>,
+    /// Where flows write, if they may.
+    sink: Option<Arc<dyn Sink>>,
+}
+
+/// A flow, with what it was started for.
+struct OpenFlow {
+    config: config::Flow,
+    surface: Arc<FlowSurface>,
+    inlets: Inlets,
+}
+
+/// The inlets of a flow, each with the socket that fills it.
+type Inlets = Vec<(String, Arc<Inlet>)>;
+
+/// Opens the sockets that flows and routes name. The flows start once their plugins are loaded.
+pub(super) async fn add(builder: &mut Builder) -> Result<Arc<Flows>, StartError> {
+    let flows = Flows {
+        slots: Arc::clone(&builder.slots),
+        ledger: builder.ledger.clone(),
+        letters: Letters(builder.dead_letters.clone()),
+        supervisor: builder.supervisor.clone(),
+        surfaces: builder.surfaces.registry(),
+        curve: builder.curve.clone(),
+        others: builder.sinks.clone(),
+        grace: Duration::from_millis(builder.config.shutdown.grace_ms),
+        streams: OnceCell::new(),
+        running: Mutex::default(),
+    };
+    flows.open(&builder.config).await.map_err(could_not_start)?;
+    builder.sinks = flows.sinks().await;
+    Ok(Arc::new(flows))
+}
+
+impl Flows {
+    /// Opens the sockets that flows and routes name, each bound before any is read.
+    ///
+    /// # Errors
+    /// When one cannot be opened; names it.
+    pub(super) async fn open(&self, config: &Config) -> Result<(), String> {
+        let mut running = self.running.lock().await;
+        for (name, socket) in used(config) {
+            let opened = self.open_socket(config, name, socket).await?;
+            running.sockets.insert(name.clone(), opened);
+        }
+        Ok(())
+    }
+
+    /// Where messages can go to.
+    pub(super) async fn sinks(&self) -> Vec<Arc<dyn Sink>> {
+        let running = self.running.lock().await;
+        let sockets = running.sockets.values().filter_map(|socket| socket.sink.clone());
+        self.others.iter().cloned().chain(sockets).collect()
+    }
+
+    /// Starts a flow, which takes from its inlets what its sockets have put there.
+    fn start(&self, running: &Running, name: &str, config: &config::Flow, inlets: Inlets) -> OpenFlow {
+        let hop = self.ledger.hop(&hop_name(name));
+        let stage = |plugin: &String| FlowStage {
+            stage: Arc::new(NamedStage::<Processor>::new(plugin, Arc::clone(&self.slots))) as Arc<dyn Stage>,
+            hop: self.ledger.hop(&format!("{}.{plugin}", hop_name(name))),
+        };
+        let sinks = config.to.iter().filter_map(|name| self.sink(running, name));
+        let parts = FlowParts {
+            settings: FlowSettings {
+                name: name.to_owned(),
+                order: config.order,
+                on_error: config.on_error,
+                in_flight_max: config.in_flight_max,
+                in_flight_bytes_max: config.in_flight_bytes_max,
+            },
+            hop,
+            inlets: inlets.iter().map(|(_, inlet)| Arc::clone(inlet)).collect(),
+            stages: config.through.iter().map(stage).collect(),
+            sinks: sinks.collect(),
+            lost: Arc::new(self.letters.clone()),
+            executor: Arc::new(TokioExecutor(tokio::runtime::Handle::current())),
+        };
+        let part = hop_name(name);
+        let surface = Arc::new(FlowSurface::start(parts, |task| {
+            let task = self.supervisor.task(&part, task);
+            async move {
+                // The supervisor has reported a panic.
+                let _ = task.await;
+            }
+        }));
+        self.surfaces.add(Arc::clone(&surface) as Arc<dyn Surface>);
+        OpenFlow { config: config.clone(), surface, inlets }
+    }
+
+    fn sink(&self, running: &Running, name: &str) -> Option<Arc<dyn Sink>> {
+        let other = || self.others.iter().find(|sink| sink.name() == name).cloned();
+        running.sockets.get(name).map_or_else(other, |socket| socket.sink.clone())
+    }
+
+    /// The inlets of a flow, empty.
+    fn inlets(&self, config: &Config, name: &str, flow: &config::Flow) -> Inlets {
+        let hop = self.ledger.hop(&hop_name(name));
+        let inlet = |socket: &String| {
+            let bounds = config.inlet_bounds_of(socket);
+            let inlet = Inlet::new(socket, Arc::clone(&hop), bounds.messages_max, bounds.bytes_max);
+            (socket.clone(), Arc::new(inlet))
+        };
+        flow.from.iter().map(inlet).collect()
+    }
+
+    /// Closes what is left when all sockets have ended. Blocks.
+    pub(super) fn close(&self) {
+        if let Some(streams) = self.streams.get() {
+            streams.close();
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.grace
+    }
+}
+
+/// The sockets that flows and routes name.
+fn used(config: &Config) -> BTreeMap<&String, &config::Socket> {
+    let unused = config.unused_sockets();
+    config.sockets.iter().filter(|(name, _)| !unused.contains(&name.as_str())).collect()
+}
+
+fn hop_name(flow: &str) -> String {
+    format!("flows.{flow}")
+}
