@@ -58,3 +58,27 @@ fn a_socket_that_nobody_names_stays_closed_and_is_told_of() {
     host.process.wait_for_line(&["WARN", "sockets.spare: no flow and no route names it, so it stays closed"]);
     assert_eq!(host.stop(), 0);
 }
+
+#[test]
+fn what_is_printed_shows_what_is_written_short_and_means_the_same() {
+    let config = "[messaging]\npolicy = \"echo\"\n[sockets.spare]\ntype = \"pull\"\nbind = [\"tcp://127.0.0.1:*\"]\n\
+                  [flows.spare]\nfrom = [\"spare\"]\nto = [\"publish\"]\n[routes.downcase]\nto = []\n";
+    let print = |config: &str| {
+        let setup = Setup::new().committed("echo").committed("upcase").config(config).with(&["--print-config"]);
+        let mut process = Process::start(&mut setup.command());
+        assert_eq!(process.wait().code(), Some(0), "{}", process.stderr());
+        // The folder differs from setup to setup.
+        process.stdout().replace(&setup.path().display().to_string(), "")
+    };
+    let printed = print(config);
+    for section in [
+        "# [sockets.publish]\n# type = \"pub\"\n# bind = [\"tcp://127.0.0.1:*\"]\n# on_full = \"cut-off\"\n",
+        "# [flows.frontend]\n# from = [\"frontend\"]\n# through = [\"echo\"]\n# to = [\"frontend\"]\n",
+        "# [routes.upcase] # if the plugin answers HTTP\n# through = [\"upcase\"]\n# to = [\"publish\"]\n",
+        "# [routes.downcase]\n# through = [\"downcase\"]\n# to = []\n",
+        "\n[sockets.spare]\ntype = \"pull\"\n",
+    ] {
+        assert!(printed.contains(section), "{section} is not in\n{printed}");
+    }
+    assert_eq!(print(&printed), printed);
+}

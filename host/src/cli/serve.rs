@@ -184,7 +184,8 @@ impl Serve {
 fn print(config: &Config) -> ExitCode {
     let failed = |error: String| fail(exit_code::FAILURE, &error);
     match config.to_toml() {
-        Ok(text) => output::print(text).map_or_else(|error| failed(error.to_string()), |()| ExitCode::SUCCESS),
+        Ok(text) => output::print(text + &config.implied_streams())
+            .map_or_else(|error| failed(error.to_string()), |()| ExitCode::SUCCESS),
         Err(error) => failed(format!("writing the configuration: {error}")),
     }
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod flow;
+mod implied;
 mod in_force;
 mod route;
 mod socket;

@@ -13,7 +13,7 @@ const PREFACE: &str = "
 ## Configuration
 
 A TOML file, given by `--config`; every key may be left out. `tidegate --print-config` writes all of them with what is in force, and
-a key or value that is wrong is refused with its line. Over any bound the whole call, request or load fails: nothing is clamped.
+a key or value that is wrong, or does not fit with the others, is refused with its line. Over any bound the whole call, request or load fails: nothing is clamped.
 ";
 
 /// A section of each kind that has a name, with nothing in it but what has to be there.
