@@ -97,7 +97,7 @@ impl Given {
         let body = match (inputs.pop(), inputs.is_empty()) {
             (Some(body), true) => body,
             (Some(_), false) => {
-                bail!("a processor takes one body: give one INPUT, --frame TEXT for each frame, or say --policy")
+                bail!("a processor takes one input: give one, --frame TEXT for each of several frames, or say --policy")
             }
             (None, _) => parameter(&mut pairs)?,
         };
@@ -232,7 +232,7 @@ mod tests {
         for (arguments, words) in [
             (&["--param", "a=1"][..], "nothing to call it with"),
             (&["--param", "param=1", "--param", "Param=2"], "more than one"),
-            (&["a", "b"], "one body"),
+            (&["a", "b"], "one input"),
         ] {
             let error = given(arguments).message().unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
