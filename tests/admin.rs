@@ -103,7 +103,7 @@ fn a_refused_component_changes_nothing_and_is_told_by_its_stage() {
     let host = host();
     for (component, stage, reason) in [
         (b"garbage".to_vec(), "compile", "neither a WebAssembly component nor its text form"),
-        (fixtures::wrong_world(), "type-check", "exports neither tidegate:plugin/transform"),
+        (fixtures::wrong_world(), "type-check", "exports neither tidegate:plugin/processor"),
         (fixtures::importing_unknown(), "type-check", "evil:host/files"),
         (bytes("echo"), "type-check", "lacks the role transform"),
         (fixtures::starting("(unreachable)"), "probe", "the plugin trapped"),
@@ -223,7 +223,7 @@ fn a_call_returns_what_the_plugin_does_and_publishes_nothing() {
         ("downcase", r#"{"role": "reply-policy", "message": {}}"#, 400, "role"),
         ("echo", r#"{"request": {"frames": []}}"#, 400, "at least one"),
         ("echo", r#"{"request": {"frames": ["a"], "identity_base64": ""}}"#, 400, "1 to 255 bytes"),
-        ("echo", r#"{"message": {"body": "a"}}"#, 404, "no transform role"),
+        ("echo", r#"{"message": {"body": "a"}}"#, 404, "no processor role"),
         ("nobody", r#"{"message": {}}"#, 404, "no plugin is named nobody"),
     ] {
         problem(&host, "POST", &format!("/plugins/{name}/call"), Some(call.as_bytes()), status, detail);

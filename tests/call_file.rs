@@ -95,7 +95,7 @@ fn a_reply_policy_is_called_with_frames() {
     assert_eq!(json["replies"], serde_json::json!([{"delay_ms": 0, "frames_base64": ["/w=="]}]));
     assert_eq!(json["memory_bytes"], 65536);
     assert!(json["call_ms"].as_f64() > Some(0.0) && json["load_ms"].as_f64() > Some(0.0), "{json}");
-    call(&echo, &["a", "--role", "transform"]).failed(&["echo.wasm has no transform role"]);
+    call(&echo, &["a", "--role", "transform"]).failed(&["echo.wasm has no processor role"]);
     call(&echo, &["a", "--param", "b=c"]).failed(&["no query"]);
 }
 

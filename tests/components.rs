@@ -8,14 +8,13 @@ const GUESTS: [&str; 4] = ["downcase", "upcase", "random-replies", "echo"];
 
 #[test]
 fn components_are_built_from_the_sources_beside_them() {
-    for guest in GUESTS {
-        let built_from = embedded_digest(&bytes(guest));
-        let sources = source_digest(&root().join("plugins").join(guest)).unwrap();
-        assert_eq!(
-            built_from,
-            Some(sources),
-            "plugins/{guest}.wasm is stale: run `tidegate plugin build plugins/{guest}`"
-        );
+    let guests = GUESTS.map(|guest| (format!("plugins/{guest}.wasm"), format!("plugins/{guest}")));
+    let processor = ("tests/fixtures/contract-0.2.0.wasm".to_owned(), "tests/guests/processor".to_owned());
+    for (component, folder) in guests.into_iter().chain([processor]) {
+        let built_from = embedded_digest(&std::fs::read(root().join(&component)).unwrap());
+        let sources = source_digest(&root().join(&folder)).unwrap();
+        let stale = format!("{component} is stale: run `tidegate plugin build {folder} -o {component}`");
+        assert_eq!(built_from, Some(sources), "{stale}");
     }
 }
 
@@ -81,7 +80,10 @@ fn a_check_refuses_what_the_host_would_refuse() {
         (wat::parse_str("(module)").unwrap(), "compile: a core module"),
         (fixtures::wrong_world(), "type-check: exports neither"),
         (fixtures::importing_unknown(), "evil:host/files"),
-        (fixtures::other_version(), "in version `9.9.9`, and this host speaks 0.1.0: upgrade the host"),
+        (
+            fixtures::other_version(),
+            "in version `9.9.9`, and this host speaks the contract in 0.1.0 and 0.2.0: upgrade the host",
+        ),
         (fixtures::starting("(unreachable)"), "probe: the plugin trapped"),
     ] {
         std::fs::write(&path, content).unwrap();

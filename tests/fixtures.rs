@@ -8,6 +8,7 @@ mod nondeterminism;
 mod policies;
 mod refused;
 mod state;
+mod versions;
 
 pub use answers::*;
 pub use costs::*;
@@ -16,6 +17,7 @@ pub use nondeterminism::*;
 pub use policies::*;
 pub use refused::*;
 pub use state::*;
+pub use versions::*;
 
 use crate::harness::root;
 use std::sync::LazyLock;

@@ -8,6 +8,7 @@ mod client;
 mod fixtures;
 mod harness;
 mod process;
+mod processor;
 mod raw_http;
 mod raw_peer;
 

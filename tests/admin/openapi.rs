@@ -44,6 +44,7 @@ fn host() -> Host {
         ("fail", fixtures::erring(true, "no")),
         ("wait", fixtures::waiting()),
         ("h", std::fs::read(root().join("tests/fixtures/handler.wasm")).unwrap()),
+        ("p", fixtures::processor()),
     ] {
         std::fs::write(plugins.join(format!("{name}.wasm")), component).unwrap();
     }
@@ -97,6 +98,11 @@ fn every_answer_is_as_documented() {
         ("post /plugins/{name}/call", "echo", Some(br#"{"request": {"frames_base64": ["/w=="]}}"#), 200),
         ("post /plugins/{name}/call", "h", Some(br#"{"http_request": {"path": "/echo", "body": "a"}}"#), 200),
         ("post /plugins/{name}/call", "h", Some(br#"{"http_request": {"path": "/echo", "body_base64": "/w=="}}"#), 200),
+        ("get /plugins/{name}", "p", None, 200),
+        ("post /plugins/{name}/call", "p", Some(br#"{"message": {"frames": ["t", "split:a,b"]}}"#), 200),
+        ("post /plugins/{name}/call", "p", Some(br#"{"message": {"frames_base64": ["/w=="]}}"#), 200),
+        ("post /plugins/{name}/call", "p", Some(br#"{"request": {"frames": ["metadata"]}}"#), 200),
+        ("post /plugins/{name}/call", "p", Some(br#"{"message": {"frames": ["a"], "body": "b"}}"#), 400),
         ("post /plugins/{name}/call", "x", Some(b"{}"), 400),
         ("post /plugins/{name}/call", "nobody", Some(call), 404),
         ("post /plugins/{name}/call", "echo", Some(call), 404),

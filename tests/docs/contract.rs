@@ -14,7 +14,8 @@ const PREFACE: &str = "<!-- Made from wit/ by tests/docs/contract.rs: `TIDEGATE_
 # The contract
 
 What a plugin exports and what it may import. The source is [`wit/`](../wit/), with earlier versions in folders below; a
-version that was published never changes, and its components load for ever. A component exports one of the roles or several, and a host finds out which. [Rust](rust.md), [Python](python.md),
+version that was published never changes, and its components load for ever. A component exports one of the roles or
+several, and a host finds out which. [Rust](rust.md), [Python](python.md),
 [JavaScript](javascript.md) and [C](c.md) each have a page about how their toolchain takes it.
 ";
 

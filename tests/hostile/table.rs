@@ -194,8 +194,8 @@ pub fn refusals() -> Vec<Row> {
         ("name-over", Refused("compile", "string"), text(&format!("(component (import \"{}\" (func)))", "a".repeat(100_001)))),
         ("name-forged", Refused("compile", "FORGED"), text("(component (import \"a\\0aFORGED line\" (func)))")),
         // Roles and imports of the wrong type.
-        ("role-missing", Refused("type-check", "exports neither tidegate:plugin/transform@0.1.0 nor"), fixtures::wrong_world()),
-        ("role-of-another-version", Refused("type-check", "in version `9.9.9`, and this host speaks 0.1.0"), fixtures::other_version()),
+        ("role-missing", Refused("type-check", "exports neither tidegate:plugin/processor@0.2.0 nor tidegate:plugin/transform@0.1.0 nor"), fixtures::wrong_world()),
+        ("role-of-another-version", Refused("type-check", "in version `9.9.9`, and this host speaks the contract in 0.1.0 and 0.2.0"), fixtures::other_version()),
         ("role-empty", Refused("type-check", "transform"), text("(component (instance (export \"tidegate:plugin/transform@0.1.0\")))")),
         ("role-imported", Refused("type-check", "tidegate:plugin/transform@0.1.0"), text("(component (import \"tidegate:plugin/transform@0.1.0\" (instance $i)) (export \"tidegate:plugin/transform@0.1.0\" (instance $i)))")),
         ("role-a-component", Refused("compile", "exporting a component from the root"), text("(component (component $c) (export \"tidegate:plugin/transform@0.1.0\" (component $c)))")),

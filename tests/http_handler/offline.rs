@@ -229,8 +229,8 @@ fn a_call_of_a_file_that_fails_says_why() {
         (&["--param", "a=b"], 1, "has its query in --path"),
         (&["--frame", "a", "--role", "http-handler"], 1, "no frames"),
         (&["a", "b"], 1, "one INPUT"),
-        (&["a", "--role", "transform"], 1, "handler.wasm has no transform role"),
-        (&["--path", "/", "--role", "transform"], 1, "handler.wasm has no transform role"),
+        (&["a", "--role", "transform"], 1, "handler.wasm has no processor role"),
+        (&["--path", "/", "--role", "transform"], 1, "handler.wasm has no processor role"),
     ] {
         let refused = call(arguments);
         assert_eq!(refused.code, Some(code), "{arguments:?}: {}", refused.stderr);

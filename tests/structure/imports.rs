@@ -80,7 +80,7 @@ const DIRECTIONS: [(&str, &[&str]); 50] = [
     ("messaging::publisher::publish_loop", &["core"]),
     ("messaging::socket::monitor", &["refusals", "statistics"]),
     ("plugin", &["byte_budget", "dead_letters", "flow", "ledger", "log_limit", "oci", "system", "traces"]),
-    ("plugin::load", &["call", "handler_request", "roles", "run"]),
+    ("plugin::load", &["call", "handler_request", "role", "roles", "run"]),
     ("plugin::load::compiler", &["reset"]),
     ("plugin::load::examples", &["busy_retry"]),
     ("plugin::roles", &["call", "handler_fields", "handler_request", "role", "run"]),

@@ -66,7 +66,7 @@ fn bad_files_change_nothing_and_are_complained_of_once() {
         (b"garbage".to_vec(), "neither a WebAssembly component nor its text form"),
         (Vec::new(), "the file is empty"),
         (core_module, "a core module, not a component"),
-        (fixtures::wrong_world(), "exports neither tidegate:plugin/transform"),
+        (fixtures::wrong_world(), "exports neither tidegate:plugin/processor"),
         (fixtures::importing_unknown(), "evil:host/files"),
         (fixtures::starting("(unreachable)"), "probe: the plugin trapped"),
         (fixtures::starting("(loop (br 0))"), "probe: the call ran longer than call_deadline_ms 1000"),

@@ -35,8 +35,7 @@ pub use load::file::{component_names, custom_section, custom_sections, write_at_
 pub(crate) use load::reset::fuzzing as reset_fuzzing;
 pub use load::sources::{Source, scan, source_of};
 pub use load::{LoadError, digest, hex};
-pub use role::RoleName;
-pub use roles::contract::Contract;
+pub use role::{Contract, RoleName};
 pub use roles::http_handler::HttpHandler;
 pub use roles::loaded::Plugin;
 pub use roles::processor::Processor;

@@ -22,9 +22,8 @@ pub use stage::PluginStage;
 
 use super::call::{Answer, CallError, CallNumber, Ending};
 use super::load::origin::ComponentOrigin;
-use super::role::RoleName;
+use super::role::{Contract, RoleName};
 use super::roles::FUNCTIONS;
-use super::roles::contract::Contract;
 use super::roles::role::Role;
 use super::roles::stage_role::{Input, StageRole};
 use super::run::plugin_state::{PluginState, shortened};

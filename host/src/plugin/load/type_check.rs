@@ -2,8 +2,8 @@
 //! ones that the contract offers.
 
 use super::LoadError;
+use crate::plugin::role::Contract;
 use crate::plugin::roles::FUNCTIONS;
-use crate::plugin::roles::contract::Contract;
 use crate::plugin::roles::http_handler::HttpHandler;
 use crate::plugin::roles::processor::Processor;
 use crate::plugin::roles::role::{FunctionKind, InterfaceVersion, Role};

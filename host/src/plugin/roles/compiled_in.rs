@@ -3,9 +3,7 @@
 //!
 //! A plugin of one of these names is loaded as ever and then never instantiated. All around the call stays what it is.
 
-use super::processor::Processor;
-use super::reply_policy::ReplyPolicy;
-use super::role::Role;
+use super::contract::{v0_1_0, v0_2_0};
 use super::stage_role::Input;
 use crate::flow::{Frames, Message, Output, Outputs};
 use crate::plugin::call::CallError;
@@ -19,7 +17,10 @@ mod downcase;
 mod echo;
 
 /// What the plugin of this name makes of a message; none if it is not compiled in.
-pub(super) fn process(name: &str, input: &<Processor as Role>::In) -> Option<Result<Outputs, CallError>> {
+pub(super) fn process(
+    name: &str,
+    input: &Input<v0_1_0::Message, v0_2_0::Message>,
+) -> Option<Result<Outputs, CallError>> {
     let answered = |body: &[u8]| downcase::answer(body).map_err(CallError::Rejected).map(Bytes::from);
     let process = || {
         let frames = match input {
@@ -38,7 +39,10 @@ pub(super) fn process(name: &str, input: &<Processor as Role>::In) -> Option<Res
 }
 
 /// What the plugin of this name replies to a request; none if it is not compiled in.
-pub(super) fn replies(name: &str, input: &<ReplyPolicy as Role>::In) -> Option<Result<Outputs, CallError>> {
+pub(super) fn replies(
+    name: &str,
+    input: &Input<v0_1_0::Request, v0_2_0::Request>,
+) -> Option<Result<Outputs, CallError>> {
     let replies = || {
         let frames = match input {
             Input::V0_1_0(request) => &request.frames,

@@ -3,6 +3,7 @@
 //! Each version has a file of its own below, with the types of its functions and what the host makes of them. A
 //! published version never changes, so that file serves the components built against it for ever.
 
+mod bounds;
 pub(super) mod v0_1_0;
 pub(super) mod v0_2_0;
 
@@ -11,28 +12,6 @@ use super::role::{Function, RoleCall};
 use super::warm::NewInstance;
 use crate::plugin::call::CallError;
 use wasmtime::component::{ComponentType, Lift, Lower, TypedFunc};
-
-/// A version of the contract that the host speaks, in the order in which they were published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Contract {
-    /// Messages have a topic and a body.
-    V0_1_0,
-    /// Messages have frames.
-    V0_2_0,
-}
-
-impl Contract {
-    /// All that there are, the oldest first.
-    pub const ALL: [Self; 2] = [Self::V0_1_0, Self::V0_2_0];
-
-    /// As the name of the package has it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::V0_1_0 => "0.1.0",
-            Self::V0_2_0 => "0.2.0",
-        }
-    }
-}
 
 /// Why a plugin did not do what it was asked, which is the same in all versions.
 #[derive(ComponentType, Lift)]

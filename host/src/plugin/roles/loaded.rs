@@ -1,13 +1,12 @@
 //! A plugin: a component that has passed every stage of loading, and how its roles are called.
 
-use super::contract::Contract;
 use super::instances::IdleInstances;
 use super::role::{FunctionKind, Role, RoleCall};
 use super::sandbox::Sandbox;
 use super::stage_role::{Input, StageRole};
 use crate::flow::Message;
 use crate::plugin::call::{CallError, CallNumber};
-use crate::plugin::role::RoleName;
+use crate::plugin::role::{Contract, RoleName};
 use crate::plugin::run::guest::Guest;
 use crate::plugin::run::isolation::Isolation;
 use std::sync::Arc;

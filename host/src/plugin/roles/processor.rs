@@ -1,12 +1,11 @@
 //! The role `processor`: one message in, any number of messages out. A `transform` of version 0.1.0 serves it as well.
 
-use super::contract::{Contract, v0_1_0, v0_2_0};
+use super::contract::{v0_1_0, v0_2_0};
 use super::role::{Role, RoleCall};
 use super::stage_role::{Input, StageRole};
-use crate::config::Limits;
 use crate::flow::Outputs;
 use crate::plugin::call::CallError;
-use crate::plugin::role::RoleName;
+use crate::plugin::role::{Contract, RoleName};
 
 /// The role of messages, however they come in.
 pub enum Processor {}
@@ -16,7 +15,7 @@ impl Role for Processor {
     /// None at all if the plugin filtered the message.
     type Out = Outputs;
 
-    const NAME: RoleName = RoleName("processor");
+    const NAME: RoleName = RoleName::PROCESSOR;
     const IS_AWAITED: bool = true;
 
     async fn call(call: RoleCall<'_>, input: Self::In) -> Result<Outputs, CallError> {
@@ -35,18 +34,4 @@ impl Role for Processor {
 impl StageRole for Processor {
     type V0_1_0 = v0_1_0::Message;
     type V0_2_0 = v0_2_0::Message;
-}
-
-/// Holds returned messages to the bounds, by the number of frames of each.
-///
-/// # Errors
-/// When there are too many, or one has no frames.
-pub(super) fn check_bounds(frames: impl ExactSizeIterator<Item = usize>, limits: &Limits) -> Result<(), CallError> {
-    if frames.len() > limits.messages_max {
-        return Err(CallError::TooManyMessages { count: frames.len(), max: limits.messages_max });
-    }
-    match frames.enumerate().find(|(_, frames)| *frames == 0) {
-        Some((index, _)) => Err(CallError::NoFrames { what: "message", index }),
-        None => Ok(()),
-    }
 }

@@ -1,12 +1,11 @@
 //! The role `reply-policy`: one request of a broker client in, any number of replies out.
 
-use super::contract::{Contract, v0_1_0, v0_2_0};
+use super::contract::{v0_1_0, v0_2_0};
 use super::role::{Role, RoleCall};
 use super::stage_role::{Input, StageRole};
-use crate::config::Limits;
 use crate::flow::Outputs;
 use crate::plugin::call::CallError;
-use crate::plugin::role::RoleName;
+use crate::plugin::role::{Contract, RoleName};
 
 /// The role of requests that come in at the broker. The first frame of such a message is the identity of its sender.
 pub enum ReplyPolicy {}
@@ -15,7 +14,7 @@ impl Role for ReplyPolicy {
     type In = Input<v0_1_0::Request, v0_2_0::Request>;
     type Out = Outputs;
 
-    const NAME: RoleName = RoleName("reply-policy");
+    const NAME: RoleName = RoleName::REPLY_POLICY;
     const IS_AWAITED: bool = false;
 
     async fn call(call: RoleCall<'_>, input: Self::In) -> Result<Outputs, CallError> {
@@ -34,26 +33,4 @@ impl Role for ReplyPolicy {
 impl StageRole for ReplyPolicy {
     type V0_1_0 = v0_1_0::Request;
     type V0_2_0 = v0_2_0::Request;
-}
-
-/// Holds replies to the bounds, by the delay in milliseconds and the number of frames of each.
-///
-/// # Errors
-/// When there are too many, or one waits too long or has no frames.
-pub(super) fn check_bounds(
-    replies: impl ExactSizeIterator<Item = (u32, usize)>,
-    limits: &Limits,
-) -> Result<(), CallError> {
-    if replies.len() > limits.replies_max {
-        return Err(CallError::TooManyReplies { count: replies.len(), max: limits.replies_max });
-    }
-    for (index, (delay_ms, frames)) in replies.enumerate() {
-        if delay_ms > limits.delay_ms_max {
-            return Err(CallError::DelayTooLong { index, delay_ms, max: limits.delay_ms_max });
-        }
-        if frames == 0 {
-            return Err(CallError::NoFrames { what: "reply", index });
-        }
-    }
-    Ok(())
 }

@@ -1,10 +1,9 @@
 //! A role: what a call of it takes and returns, how the call is made, and by which functions of a component.
 
-use super::contract::Contract;
 use super::instances::IdleInstances;
 use super::sandbox::Sandbox;
 use crate::plugin::call::CallError;
-use crate::plugin::role::RoleName;
+use crate::plugin::role::{Contract, RoleName};
 use crate::plugin::run::deterministic_random::CallSeed;
 use crate::plugin::run::guest::Guest;
 use std::fmt;

@@ -1,10 +1,10 @@
 //! A role in which a plugin makes messages of a message, as a stage of a flow does, in whichever version of the
 //! contract it was built against.
 
-use super::contract::Contract;
 use super::role::Role;
 use crate::flow::{Message, Metadata, Outputs};
 use crate::plugin::call::{CallError, request_id};
+use crate::plugin::role::Contract;
 use std::sync::Arc;
 
 /// A role in which a plugin makes messages of a message.

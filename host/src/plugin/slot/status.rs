@@ -3,8 +3,7 @@
 use super::condemned::{Condemnation, CondemnedBy};
 use super::history::{HistoryView, RefusedGeneration, RolledBack};
 use crate::config::{Limits, Place};
-use crate::plugin::role::RoleName;
-use crate::plugin::roles::contract::Contract;
+use crate::plugin::role::{Contract, RoleName};
 use crate::plugin::run::isolation::Isolation;
 use crate::plugin::run::plugin_state::PluginState;
 use serde::Serialize;

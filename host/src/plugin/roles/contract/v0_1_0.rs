@@ -1,12 +1,11 @@
 //! Version 0.1.0 of the contract: messages have a topic and a body, and a transform gives one for one.
 
-use super::{Contract, Error, call};
+use super::bounds::check_replies;
+use super::{Error, call};
 use crate::flow::{self, Metadata, Output, Outputs};
 use crate::plugin::call::CallError;
-use crate::plugin::role::RoleName;
-use crate::plugin::roles::processor::Processor;
-use crate::plugin::roles::reply_policy::{ReplyPolicy, check_bounds};
-use crate::plugin::roles::role::{Export, Function, InterfaceVersion, Role, RoleCall};
+use crate::plugin::role::{Contract, RoleName};
+use crate::plugin::roles::role::{Export, Function, InterfaceVersion, RoleCall};
 use crate::plugin::roles::stage_role::{Shape, Unfit};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -47,7 +46,7 @@ impl Function for Transform {
     type Params = (Arc<Message>,);
     type Results = (Result<Option<Message>, Error>,);
 
-    const ROLE: RoleName = Processor::NAME;
+    const ROLE: RoleName = RoleName::PROCESSOR;
     const NAME: RoleName = RoleName("transform");
     const EXPORT: Export = export("tidegate:plugin/transform", "transform");
 }
@@ -59,8 +58,8 @@ impl Function for Replies {
     type Params = (Arc<Request>,);
     type Results = (Result<Vec<Reply>, Error>,);
 
-    const ROLE: RoleName = ReplyPolicy::NAME;
-    const NAME: RoleName = ReplyPolicy::NAME;
+    const ROLE: RoleName = RoleName::REPLY_POLICY;
+    const NAME: RoleName = RoleName::REPLY_POLICY;
     const EXPORT: Export = export("tidegate:plugin/reply-policy", "replies");
 }
 
@@ -87,7 +86,7 @@ pub(in crate::plugin::roles) async fn replies(
 ) -> Result<Outputs, CallError> {
     let limits = role_call.sandbox.limits();
     let replies = call::<Replies, _, Vec<Reply>>(role_call, request).await?;
-    check_bounds(replies.iter().map(|reply| (reply.delay_ms, reply.frames.len())), limits)?;
+    check_replies(replies.iter().map(|reply| (reply.delay_ms, reply.frames.len())), limits)?;
     let output = |Reply { delay_ms, frames }| {
         let message = flow::Message { frames: frames.into(), ..flow::Message::default() };
         Output { after: Duration::from_millis(u64::from(delay_ms)), message }

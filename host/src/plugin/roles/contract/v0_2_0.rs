@@ -1,12 +1,11 @@
 //! Version 0.2.0 of the contract: messages have frames, and a processor gives any number of them for one.
 
-use super::{Contract, Error, call};
+use super::bounds::{check_messages, check_replies};
+use super::{Error, call};
 use crate::flow::{self, Metadata, Output, Outputs};
 use crate::plugin::call::CallError;
-use crate::plugin::role::RoleName;
-use crate::plugin::roles::processor::{self, Processor};
-use crate::plugin::roles::reply_policy::{self, ReplyPolicy};
-use crate::plugin::roles::role::{Export, Function, InterfaceVersion, Role, RoleCall};
+use crate::plugin::role::{Contract, RoleName};
+use crate::plugin::roles::role::{Export, Function, InterfaceVersion, RoleCall};
 use crate::plugin::roles::stage_role::Shape;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -45,8 +44,8 @@ impl Function for Process {
     type Params = (Arc<Message>,);
     type Results = (Result<Vec<Message>, Error>,);
 
-    const ROLE: RoleName = Processor::NAME;
-    const NAME: RoleName = Processor::NAME;
+    const ROLE: RoleName = RoleName::PROCESSOR;
+    const NAME: RoleName = RoleName::PROCESSOR;
     const EXPORT: Export = export("tidegate:plugin/processor", "process");
 }
 
@@ -57,8 +56,8 @@ impl Function for Replies {
     type Params = (Arc<Request>,);
     type Results = (Result<Vec<Reply>, Error>,);
 
-    const ROLE: RoleName = ReplyPolicy::NAME;
-    const NAME: RoleName = ReplyPolicy::NAME;
+    const ROLE: RoleName = RoleName::REPLY_POLICY;
+    const NAME: RoleName = RoleName::REPLY_POLICY;
     const EXPORT: Export = export("tidegate:plugin/reply-policy", "replies");
 }
 
@@ -74,7 +73,7 @@ pub(in crate::plugin::roles) async fn process(
 ) -> Result<Outputs, CallError> {
     let limits = role_call.sandbox.limits();
     let messages = call::<Process, _, Vec<Message>>(role_call, message).await?;
-    processor::check_bounds(messages.iter().map(|message| message.frames.len()), limits)?;
+    check_messages(messages.iter().map(|message| message.frames.len()), limits)?;
     let output = |message: Message| Output { after: Duration::ZERO, message: message.into_message() };
     Ok(messages.into_iter().map(output).collect())
 }
@@ -87,7 +86,7 @@ pub(in crate::plugin::roles) async fn replies(
 ) -> Result<Outputs, CallError> {
     let limits = role_call.sandbox.limits();
     let replies = call::<Replies, _, Vec<Reply>>(role_call, request).await?;
-    reply_policy::check_bounds(replies.iter().map(|reply| (reply.delay_ms, reply.message.frames.len())), limits)?;
+    check_replies(replies.iter().map(|reply| (reply.delay_ms, reply.message.frames.len())), limits)?;
     let output = |Reply { delay_ms, message }| Output {
         after: Duration::from_millis(u64::from(delay_ms)),
         message: message.into_message(),
