@@ -24,12 +24,18 @@ use std::sync::LazyLock;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{PackageId, Resolve, UnresolvedPackageGroup};
 
-/// All versions of the contract, and the worlds below.
-static CONTRACT: LazyLock<(Resolve, PackageId)> = LazyLock::new(|| {
+/// All versions of the contract.
+pub fn contract() -> Resolve {
     let mut resolve = Resolve::default();
     resolve.push_dir(root().join("wit")).expect("wit/ is well-formed");
     let earlier = UnresolvedPackageGroup::parse_dir(root().join("wit/0.1.0")).expect("wit/0.1.0/ is well-formed");
     resolve.push_group(earlier).expect("wit/0.1.0/ needs only what wit/ has");
+    resolve
+}
+
+/// All versions of the contract, and the worlds below.
+static CONTRACT: LazyLock<(Resolve, PackageId)> = LazyLock::new(|| {
+    let mut resolve = contract();
     let package = resolve.push_str("worlds.wit", WORLDS).expect("the worlds of the tests");
     (resolve, package)
 });

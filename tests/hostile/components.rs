@@ -12,8 +12,7 @@ pub use recursion::*;
 pub use size::*;
 pub use values::*;
 
-use crate::fixtures::{REPLIES, TRANSFORM, reply_policy, transform};
-use crate::harness::root;
+use crate::fixtures::{REPLIES, TRANSFORM, contract, reply_policy, transform};
 use std::sync::LazyLock;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{PackageId, Resolve};
@@ -32,8 +31,7 @@ const WORLDS: &str = r"package tidegate:hostile;
     world policy { include runtime; include tidegate:plugin/reply-policy-plugin@0.1.0; }";
 
 static CONTRACT: LazyLock<(Resolve, PackageId)> = LazyLock::new(|| {
-    let mut resolve = Resolve::default();
-    resolve.push_dir(root().join("wit")).expect("wit/ is well-formed");
+    let mut resolve = contract();
     let package = resolve.push_source("hostile.wit", WORLDS).expect("the worlds are well-formed");
     (resolve, package)
 });

@@ -96,7 +96,7 @@ fn encode(name: &str, bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
     let names_its_world = custom_sections(&bytes).any(|(section, _)| section.starts_with(WORLD_SECTION));
     ensure!(
         names_its_world,
-        "{name} implements no world: call wit_bindgen::generate!({{ path: \"../../wit\", world: \"transform-plugin\", \
+        "{name} implements no world: call wit_bindgen::generate!({{ path: \"../../wit\", world: \"processor-plugin\", \
          generate_all }}) (or reply-policy-plugin), and export!() your type"
     );
     if let Some(import) = wasi_import(&bytes) {
