@@ -112,3 +112,69 @@ fn as_libzmq_writes(endpoint: &str) -> String {
     let peer = place.rsplit(';').next().unwrap_or(place);
     peer.parse::<SocketAddr>().map_or_else(|_| format!("tcp://{peer}"), |address| format!("tcp://{address}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(connection: &mut Connection, now: Instant) -> (Option<String>, String) {
+        match connection.next(now) {
+            Some(Step::Connect(before, endpoint)) => (before, endpoint),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_address_is_connected_to_and_left_to_libzmq_unless_that_gives_up() {
+        let now = Instant::now();
+        for (endpoint, remote) in [
+            ("tcp://127.0.0.1:5555", "tcp://127.0.0.1:5555"),
+            ("tcp://[0:0::1]:5555", "tcp://[::1]:5555"),
+            ("tcp://127.0.0.9:0;127.0.0.1:5555", "tcp://127.0.0.1:5555"),
+            ("ipc:///run/x", "ipc:///run/x"),
+        ] {
+            let mut connection = Connection::new(endpoint, now);
+            assert_eq!(step(&mut connection, now), (None, endpoint.to_owned()));
+            assert_eq!((connection.next(now), connection.due()), (None, None));
+            connection.take_in("tcp://127.0.0.1:1", Outgoing::Ended, now);
+            assert_eq!(connection.due(), None, "that is another one");
+            connection.take_in(remote, Outgoing::Ended, now);
+            connection.take_in(remote, Outgoing::Retried, now);
+            assert_eq!(connection.due(), None, "libzmq tries again");
+            connection.take_in(remote, Outgoing::Ended, now);
+            assert_eq!(connection.next(now), None);
+            assert_eq!(step(&mut connection, now + GIVEN_UP), (Some(endpoint.to_owned()), endpoint.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_addresses_of_a_name_are_tried_in_turn_and_then_it_is_looked_up_again() {
+        let now = Instant::now();
+        let mut connection = Connection::new("tcp://localhost:5555", now);
+        let look_up = Some(Step::LookUp("tcp://localhost:5555".to_owned()));
+        assert_eq!(connection.next(now), look_up);
+        assert_eq!(connection.next(now), None, "one look-up at a time");
+        connection.looked_up(&HostName::unresolved("tcp://localhost:5555", "no network".to_owned()), now);
+        assert!(connection.failure().is_some_and(|why| why.contains("localhost") && why.contains("no network")));
+        assert_eq!((connection.next(now), connection.next(now + LOOK_UP_AGAIN)), (None, look_up.clone()));
+
+        let host = HostName::look_up("tcp://localhost:5555").expect("a name");
+        let addresses = host.addresses().expect("it is known").len();
+        connection.looked_up(&host, now);
+        assert_eq!(connection.failure(), None);
+        let mut now = now;
+        for _ in 0..addresses {
+            let (_, endpoint) = step(&mut connection, now);
+            let remote = as_libzmq_writes(&endpoint);
+            for _ in 0..3 {
+                connection.take_in(&remote, Outgoing::Retried, now);
+            }
+            assert_eq!(connection.due(), Some(now + NEXT_ADDRESS));
+            connection.take_in(&remote, Outgoing::Connected, now);
+            assert_eq!(connection.due(), None, "it answers after all");
+            connection.take_in(&remote, Outgoing::Retried, now);
+            now += NEXT_ADDRESS;
+        }
+        assert_eq!(connection.next(now), look_up);
+    }
+}

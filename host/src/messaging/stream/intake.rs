@@ -1,6 +1,9 @@
 //! How messages of one socket come into flows, without I/O: whether the socket may be read, and the one message for
 //! which a flow has no room.
 
+#[cfg(test)]
+mod simulation;
+
 use crate::flow::{Inlet, Message};
 use crate::ledger::{Hop, Passage};
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! The streams with real sockets as their peers.
 
+mod changes;
+mod hostile;
 mod reading;
 mod writing;
 
