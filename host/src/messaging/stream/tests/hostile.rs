@@ -25,7 +25,8 @@ fn garbage_half_a_handshake_and_a_flood_of_connections_hurt_nobody() {
     beside_an_honest_peer(messaging, |_, socket| {
         let address = socket.endpoints()[0].strip_prefix("tcp://").expect("an address").to_owned();
         let connect = || TcpStream::connect(&address).expect("a connection");
-        let _half = connect().write_all(b"\xff\0\0\0\0\0\0\0\x01\x7f\x03");
+        let mut half = connect();
+        half.write_all(b"\xff\0\0\0\0\0\0\0\x01\x7f\x03").expect("a connection");
         for _ in 0..200 {
             // It may have been cut off already.
             let _ = connect().write_all(&[b'x'; 1_000]);
@@ -47,7 +48,7 @@ fn a_message_that_is_too_large_is_counted_or_ends_its_connection() {
     let messaging = Messaging { frame_bytes_max: 1_000, frames_max: 3, ..Messaging::default() };
     beside_an_honest_peer(messaging, |fixture, socket| {
         let peer = connected_peer(zmq::PUSH, socket);
-        peer.send_multipart([b"1", b"2", b"3", b"4"], 0).expect("room");
+        peer.send_multipart(["1", "2", "3", "4"], 0).expect("room");
         wait_until("it is counted", || fixture.reads.figures().dropped(Reason::TooLarge) == 1);
         peer.send(vec![0; 100_000], 0).expect("room");
         wait_until("it is cut off", || socket.figures().cut_off.load(Ordering::Relaxed) > 0);
