@@ -10,7 +10,7 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 50] = [
+const DIRECTIONS: [(&str, &[&str]); 51] = [
     ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system", "traces"]),
     ("cli", &["app", "clients", "dead_letters", "flow", "http", "ledger", "messaging", "oci", "plugin", "system"]),
     ("cli::dead_letters", &["compile_cache", "log", "output", "plugin"]),
@@ -75,10 +75,11 @@ const DIRECTIONS: [(&str, &[&str]); 50] = [
     ("messaging::broker::core::simulation", &["action", "call", "reply", "state"]),
     ("messaging::curve", &["socket"]),
     ("messaging::curve::authorized_keys", &["key_file", "key_look"]),
-    ("messaging::publisher", &["curve", "socket", "spans"]),
+    ("messaging::publisher", &["batching", "curve", "socket", "spans", "stream"]),
     ("messaging::publisher::core::simulation", &["action"]),
-    ("messaging::publisher::publish_loop", &["core"]),
+    ("messaging::publisher::publish_loop", &["core", "settings"]),
     ("messaging::socket::monitor", &["refusals", "statistics"]),
+    ("messaging::stream", &["batching", "curve", "socket", "spans"]),
     ("plugin", &["byte_budget", "dead_letters", "flow", "ledger", "log_limit", "oci", "system", "traces"]),
     ("plugin::load", &["call", "handler_request", "role", "roles", "run"]),
     ("plugin::load::compiler", &["reset"]),
