@@ -48,7 +48,7 @@ fn host() -> Host {
     ] {
         std::fs::write(plugins.join(format!("{name}.wasm")), component).unwrap();
     }
-    setup.start()
+    setup.with(&["--policy=echo"]).start()
 }
 
 #[test]

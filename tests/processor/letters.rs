@@ -8,15 +8,15 @@ use std::path::Path;
 
 const FILE: &str = "dead-letters.jsonl";
 
-/// A letter of a message of three frames, of which the second is no text.
+/// A letter of a message of two frames, of which the first is no text, as no topic of a transform is.
 fn letter(id: &str, last: &str) -> String {
     use base64::Engine;
-    let [first, last] = ["t", last].map(|frame| base64::prelude::BASE64_STANDARD.encode(frame));
+    let last = base64::prelude::BASE64_STANDARD.encode(last);
     let metadata = json!([["tidegate.request-id", id], ["k", "v"]]);
     let letter = json!({
         "id": id, "time": "2026-01-02T03:04:05.678Z", "hop": "processor", "route": "p", "reason": "trapped",
         "error": "the plugin trapped", "seed": {"value": 7, "fixed": true}, "number": 3,
-        "frames": {"metadata": metadata, "frames_base64": [first, "/w==", last]},
+        "frames": {"metadata": metadata, "frames_base64": ["/w==", last]},
     });
     format!("{letter}\n")
 }
@@ -38,13 +38,11 @@ fn a_letter_of_any_frames_is_shown_and_replayed_offline_and_through_a_host() {
     let (_, shown, stderr) = dead_letters(&path, &["show", "split"]);
     let contents = "hop: processor\n";
     assert!(
-        shown.contains(contents)
-            && shown.ends_with("metadata: k=v\nframe 0: t\nframe 1 (base64): /w==\nframe 2: split:a,b\n"),
+        shown.contains(contents) && shown.ends_with("metadata: k=v\nframe 0 (base64): /w==\nframe 1: split:a,b\n"),
         "{shown}{stderr}"
     );
     let (code, replayed, stderr) = dead_letters(&path, &["replay", "split", "--component", &component]);
-    let frames =
-        |index: usize, last: &str| format!("message {index}:\nframe 0: t\nframe 1 (base64): /w==\nframe 2: {last}\n");
+    let frames = |index: usize, last: &str| format!("message {index}:\nframe 0 (base64): /w==\nframe 1: {last}\n");
     let told = format!("messages: 2\n{}{}", frames(0, "a"), frames(1, "b"));
     assert!(code == Some(0) && replayed.ends_with(&told), "{replayed}{stderr}");
     let (code, replayed, stderr) = dead_letters(&path, &["replay", "broken", "--component", &component]);
@@ -55,7 +53,7 @@ fn a_letter_of_any_frames_is_shown_and_replayed_offline_and_through_a_host() {
     // HTTP has no such message.
     let (code, _, stderr) = dead_letters(&path, &["replay", "split", "--send"]);
     assert!(
-        code == Some(1) && stderr.contains("HTTP has no message of its 3 frames") && stderr.contains("--admin"),
+        code == Some(1) && stderr.contains("HTTP has no message of its 2 frames") && stderr.contains("--admin"),
         "{stderr}"
     );
     let admin = host.surface("admin").trim_start_matches("http://");
@@ -63,7 +61,7 @@ fn a_letter_of_any_frames_is_shown_and_replayed_offline_and_through_a_host() {
     let replayed: Value = serde_json::from_str(&replayed).unwrap_or_else(|_| panic!("{replayed}{stderr}"));
     assert_eq!((code, &replayed["role"]), (Some(0), &json!("processor")));
     for last in ["a", "b"] {
-        assert_eq!(socket.recv_multipart(0).unwrap(), [b"t", &b"\xff"[..], last.as_bytes()]);
+        assert_eq!(socket.recv_multipart(0).unwrap(), [&b"\xff"[..], last.as_bytes()]);
     }
     let (code, _, _) = dead_letters(&path, &["replay", "broken", "--admin", admin]);
     assert_eq!(code, Some(1));

@@ -10,7 +10,7 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 51] = [
+const DIRECTIONS: [(&str, &[&str]); 52] = [
     ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system", "traces"]),
     ("cli", &["app", "clients", "dead_letters", "flow", "http", "ledger", "messaging", "oci", "plugin", "system"]),
     ("cli::dead_letters", &["compile_cache", "log", "output", "plugin"]),
@@ -85,6 +85,7 @@ const DIRECTIONS: [(&str, &[&str]); 51] = [
     ("plugin::load::compiler", &["reset"]),
     ("plugin::load::examples", &["busy_retry"]),
     ("plugin::roles", &["call", "handler_fields", "handler_request", "role", "run"]),
+    ("plugin::roles::contract", &["instances", "role", "stage_role", "warm"]),
     ("plugin::run", &["call", "role"]),
     ("plugin::run::guest", &["deterministic_random", "instance_permit", "meter", "plugin_state"]),
     ("plugin::slot", &["call", "load", "role", "roles", "run"]),
