@@ -53,9 +53,13 @@ impl Chain<'_> {
             return Passed { met: by.into_iter().collect(), result };
         }
         let (input, mut met) = (message.clone(), Met::default());
+        let of_host = input.host_pairs();
         let mut outputs: Outputs = smallvec![Output { after: Duration::ZERO, message }];
         for (index, link) in self.links.iter().enumerate() {
             let number = (index == 0).then_some(number);
+            if index > 0 {
+                outputs.iter_mut().for_each(|output| output.message.keep_host_pairs(&of_host));
+            }
             match self.pass(link, outputs, number, &mut met).await {
                 Ok(made) => outputs = made,
                 Err(failure) => return Passed { met, result: Err(Failed { failure, input }) },

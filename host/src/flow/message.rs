@@ -4,6 +4,9 @@ use crate::traces::TraceContext;
 use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
 
+/// How the keys of pairs begin that only the host sets.
+const OF_HOST: &str = "tidegate.";
+
 /// Pairs of key and value, in order; a key may occur more than once.
 pub type Metadata = Vec<(String, String)>;
 
@@ -40,6 +43,18 @@ impl Message {
         }
     }
 
+    /// Has it say of the host's own what another message said, instead of what it says: a plugin that returns it must not
+    /// speak for the host to the next one.
+    pub fn keep_host_pairs(&mut self, pairs: &[(String, String)]) {
+        self.metadata.retain(|(key, _)| !key.starts_with(OF_HOST));
+        self.metadata.splice(0..0, pairs.iter().cloned());
+    }
+
+    /// What its metadata has of the host's own.
+    pub fn host_pairs(&self) -> Metadata {
+        self.metadata.iter().filter(|(key, _)| key.starts_with(OF_HOST)).cloned().collect()
+    }
+
     /// The bytes of its frames.
     pub fn bytes(&self) -> usize {
         self.frames.iter().map(Bytes::len).sum()
@@ -49,6 +64,16 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plugin_does_not_speak_for_the_host() {
+        let pairs = |keys: &[&str]| keys.iter().map(|&key| (key.to_owned(), "1".to_owned())).collect::<Vec<_>>();
+        let before = Message::of_topic("", pairs(&["tidegate.peer", "query.a"]), "");
+        let mut after = Message::of_topic("", pairs(&["tidegate.curve-key", "own", "tidegate.peer"]), "");
+        after.metadata[2].1 = "2".to_owned();
+        after.keep_host_pairs(&before.host_pairs());
+        assert_eq!(after.metadata, pairs(&["tidegate.peer", "own"]));
+    }
 
     #[test]
     fn a_topic_is_the_first_of_two_frames() {

@@ -5,8 +5,7 @@ use super::sink::{Arrival, OfferError, Receipt, Sink};
 use std::sync::Arc;
 
 /// A sink did not take a message.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{sink}: {error}")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlaceError {
     /// The name of the sink.
     pub sink: String,

@@ -47,6 +47,8 @@ pub(crate) enum Problem {
     Failed(Failure),
     /// The plugin returned a `content-type` that no header can carry.
     ContentType,
+    /// The plugin returned a status or a header that no response may have.
+    BadResponse,
     /// The queue of the sink of this name is full.
     QueueFull(String),
     /// A sink lost a message that it had taken.
@@ -146,7 +148,7 @@ impl Problem {
             | Self::TooManyUploads
             | Self::LettersBusy
             | Self::TooBusy(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ContentType => StatusCode::BAD_GATEWAY,
+            Self::ContentType | Self::BadResponse => StatusCode::BAD_GATEWAY,
         }
     }
 
@@ -192,6 +194,7 @@ impl Problem {
                 public_detail[..public_detail.floor_char_boundary(REJECTED_TEXT_BYTES_MAX)].to_owned()
             }
             Self::ContentType => "the plugin returned a content-type that is no header value".to_owned(),
+            Self::BadResponse => "what the plugin returned is no response; the host's log says why".to_owned(),
             Self::QueueFull(sink) => format!("the {sink} queue is full; nothing was published"),
             Self::NotArrived(reason) => format!(
                 "what came of the request did not arrive everywhere: {}; some of it may have",

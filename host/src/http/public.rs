@@ -5,6 +5,7 @@ mod compress;
 mod message;
 mod mount;
 mod reply;
+mod response;
 
 use super::answer::{say_met, with_type};
 use super::problem::Problem;
@@ -15,7 +16,7 @@ use super::server::middleware::Routes;
 use crate::byte_budget::Held;
 use crate::config::Network;
 use crate::dead_letters::{DeadLetters, NewLetter};
-use crate::flow::{Failed, Met};
+use crate::flow::{Failed, Met, Metadata};
 use crate::ledger::Hop;
 use crate::plugin::{CallError, Slot};
 use bytes::Buf;
@@ -150,9 +151,10 @@ impl Public {
         check_method(route, &head.parts.method)?;
         let (message, _held) = self.message(route, head, body).await?;
         let room = self.room(route.first(), route.output_bytes_max())?;
+        let asked = if route.options().headers.is_empty() { Metadata::new() } else { message.metadata.clone() };
         let Ran { met, number, result } = route.run(&self.table, message).await;
         let answer = match result {
-            Ok((outputs, passage)) => reply::reply(self, route, head, outputs, passage, room).await,
+            Ok((outputs, passage)) => reply::reply(self, route, (head, &asked), outputs, passage, room).await,
             Err(failed) => {
                 let failure = failed.failure.clone();
                 self.keep(route, &met, number, failed);

@@ -10,7 +10,7 @@ use super::server::middleware::CorsPolicy;
 use crate::config;
 use crate::flow::Sink;
 use crate::ledger::Hop;
-use crate::plugin::{CallError, HttpHandler, Processor, Role, Slot, Slots};
+use crate::plugin::{CallError, Contract, HttpHandler, Processor, Role, Slot, Slots};
 use arc_swap::ArcSwap;
 use smallvec::{SmallVec, smallvec};
 use std::collections::BTreeMap;
@@ -181,7 +181,10 @@ impl FoundRoute {
 
     /// The methods that it takes, where it is not a handler's.
     pub(crate) fn methods(&self) -> &'static str {
-        if self.route.name.is_empty() { PLAIN_METHODS } else { CONFIGURED_METHODS }
+        match self.route.name.is_empty() && !speaks_http(self.first()) {
+            true => PLAIN_METHODS,
+            false => CONFIGURED_METHODS,
+        }
     }
 
     /// The first plugin, by whose share of the budget bodies are counted.
@@ -189,7 +192,7 @@ impl FoundRoute {
         &self.slots[0]
     }
 
-    /// The last plugin, which gives the answer.
+    /// The last plugin, which gives the response.
     pub(crate) fn last(&self) -> &Arc<Slot> {
         &self.slots[self.slots.len() - 1]
     }
@@ -228,4 +231,9 @@ impl FoundRoute {
 pub(crate) fn split(path: &str) -> (&str, &str) {
     let path = path.strip_prefix('/').unwrap_or(path);
     path.split_at(path.find('/').unwrap_or(path.len()))
+}
+
+/// Whether a plugin knows what the contract has had of HTTP since version 0.2.0.
+pub(crate) fn speaks_http(slot: &Slot) -> bool {
+    slot.contract_of(Processor::NAME).is_some_and(|contract| contract != Contract::V0_1_0)
 }

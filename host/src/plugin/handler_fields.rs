@@ -75,12 +75,7 @@ pub(crate) struct AtMount<'a> {
 pub(crate) fn for_handler(headers: &mut HeaderMap, request: &AtMount<'_>) {
     let AtMount { name, path, target, scheme, authority, from, trusted, request_id } = request;
     strip_connection(headers);
-    strip(headers, |field| {
-        let spelt = field.replace('_', "-");
-        let of_gateway = begins(&spelt, &OF_GATEWAY_FAMILIES) || OF_GATEWAY.contains(&spelt.as_str());
-        // No gateway writes underscores, and one that sets a field may pass such a spelling of it on from a client.
-        begins(&spelt, &OF_HOST) || of_gateway && (!trusted || spelt != field)
-    });
+    strip(headers, |field| is_told_by_others(field, *trusted));
 
     let mut say = |field: HeaderName, text: String| match HeaderValue::try_from(text) {
         Ok(value) => _ = headers.insert(field, value),
@@ -119,6 +114,21 @@ pub(crate) fn for_handler(headers: &mut HeaderMap, request: &AtMount<'_>) {
     {
         headers.insert(FORWARDED_HOST, value);
     }
+}
+
+/// Whether a client cannot say this itself: what only the host says, or a gateway, unless the client is one that is
+/// `trusted`.
+fn is_told_by_others(field: &str, trusted: bool) -> bool {
+    let spelt = field.replace('_', "-");
+    let of_gateway = begins(&spelt, &OF_GATEWAY_FAMILIES) || OF_GATEWAY.contains(&spelt.as_str());
+    // No gateway writes underscores, and one that sets a field may pass such a spelling of it on from a client.
+    begins(&spelt, &OF_HOST) || of_gateway && (!trusted || spelt != field)
+}
+
+/// Whether a field of a request passes to a plugin that asks for it.
+pub(crate) fn passes(headers: &HeaderMap, field: &HeaderName, trusted: bool) -> bool {
+    let name = field.as_str();
+    !OF_CONNECTION.contains(&name) && !is_of_connection(headers, field) && !is_told_by_others(name, trusted)
 }
 
 /// Takes out of a handler's response what is about the connection, which is the host's, and what only the host says.

@@ -17,8 +17,10 @@ pub(super) fn hops(routes: &BTreeMap<String, config::Route>, ledger: &Ledger) ->
     routes
         .iter()
         .flat_map(|(name, route)| {
+            // First in the report too.
+            let hop = ledger.hop(&hop_name(name));
             let stops = stops(name, route, ledger).into_iter().filter_map(|stop| stop.hop);
-            std::iter::once(ledger.hop(&hop_name(name))).chain(stops)
+            std::iter::once(hop).chain(stops)
         })
         .collect()
 }

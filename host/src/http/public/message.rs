@@ -6,16 +6,17 @@ use crate::flow::{Message, Metadata};
 use crate::http::coding::{self, Coding};
 use crate::http::problem::Problem;
 use crate::http::query::{self, Pairs};
-use crate::http::route::FoundRoute;
+use crate::http::route::{FoundRoute, speaks_http};
 use crate::http::server::body::InFlight;
 use crate::http::server::head::Head;
 use crate::plugin::Slot;
-use crate::plugin::handler_fields::is_of_connection;
+use crate::plugin::handler_fields::{is_of_connection, passes};
 use bytes::Buf;
 use futures_util::Stream;
 use smallvec::smallvec;
-use warp::http::Method;
-use warp::http::header::CONTENT_TYPE;
+use std::net::SocketAddr;
+use warp::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use warp::http::{HeaderName, HeaderValue, Method};
 
 impl Public {
     /// The message that a request stands for: of a GET its parameter, of a POST and the like its body.
@@ -38,11 +39,11 @@ impl Public {
             };
             (bytes, Some(held))
         } else {
-            (parameter(&mut pairs)?, None)
+            (parameter(&mut pairs, speaks_http(route.first()))?, None)
         };
 
-        // Beside the pairs of the query there are three at most.
-        let mut metadata = Metadata::with_capacity(3 + pairs.len());
+        // Beside the pairs of the query there are three at most, and three more for those that know them.
+        let mut metadata = Metadata::with_capacity(6 + route.options().headers.len() + pairs.len());
         metadata.push(("tidegate.request-id".to_owned(), head.id.clone()));
         if let Some(trace) = &head.trace {
             metadata.push(("tidegate.traceparent".to_owned(), trace.as_str().to_owned()));
@@ -50,13 +51,36 @@ impl Public {
         let headers = &head.parts.headers;
         let content_type = headers.get(CONTENT_TYPE);
         if let Some(content_type) = content_type.filter(|_| !is_of_connection(headers, &CONTENT_TYPE)) {
-            let text = content_type
-                .to_str()
-                .map_err(|_| Problem::Malformed("the content-type of the request is not plain ASCII".to_owned()))?;
-            metadata.push(("http.content-type".to_owned(), text.to_owned()));
+            metadata.push(("http.content-type".to_owned(), text(&CONTENT_TYPE, content_type)?));
+        }
+        if speaks_http(route.first()) {
+            let peer = SocketAddr::new(head.from.ip().to_canonical(), head.from.port());
+            metadata.push(("tidegate.peer".to_owned(), peer.to_string()));
+            metadata.push(("http.method".to_owned(), head.parts.method.as_str().to_owned()));
+            metadata.push(("http.path".to_owned(), head.path().to_owned()));
+            self.add_headers(route, head, &mut metadata)?;
         }
         metadata.extend(pairs.into_iter().map(|(name, value)| (format!("query.{name}"), value.into_owned())));
         Ok((Message { metadata, frames: smallvec![body.into()], trace: head.span.clone() }, held))
+    }
+
+    /// Adds the headers that the route lists, as far as the client may say them.
+    fn add_headers(&self, route: &FoundRoute, head: &Head, metadata: &mut Metadata) -> Result<(), Problem> {
+        let headers = &head.parts.headers;
+        let trusted = self.trusts(head);
+        for name in &route.options().headers {
+            // The token opens this surface: no plugin needs to know it.
+            let is_token = self.has_token && name == AUTHORIZATION;
+            // The body has none any more.
+            let is_undone = route.options().decompress && (name == CONTENT_ENCODING || name == CONTENT_LENGTH);
+            if is_token || is_undone || !passes(headers, name, trusted) {
+                continue;
+            }
+            for value in headers.get_all(name) {
+                metadata.push((format!("http.header.{name}"), text(name, value)?));
+            }
+        }
+        Ok(())
     }
 
     /// A body without its coding, which is bounded as any body is.
@@ -70,17 +94,23 @@ impl Public {
     }
 }
 
+fn text(name: &HeaderName, value: &HeaderValue) -> Result<String, Problem> {
+    let text = value.to_str().map(str::to_owned);
+    text.map_err(|_| Problem::Malformed(format!("the {name} of the request is not plain ASCII")))
+}
+
 fn has_body(method: &Method) -> bool {
     [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method)
 }
 
-/// Takes the one parameter out of a query's pairs.
-fn parameter(pairs: &mut Pairs<'_>) -> Result<Vec<u8>, Problem> {
+/// Takes the one parameter out of a query's pairs. A processor, which sees the whole query, may go without.
+fn parameter(pairs: &mut Pairs<'_>, may_lack: bool) -> Result<Vec<u8>, Problem> {
     let mut parameters = pairs.extract_if(.., |(name, _)| name == "param" || name == "Param");
     let malformed = |detail: &str| Err(Problem::Malformed(detail.to_owned()));
     match (parameters.next(), parameters.next()) {
         (Some((_, value)), None) => Ok(value.into_owned().into_bytes()),
         (Some(_), Some(_)) => malformed("the query has more than one param; send one"),
+        (None, _) if may_lack => Ok(Vec::new()),
         (None, _) => malformed("the query has no param; send ?param=TEXT, or a body with POST"),
     }
 }

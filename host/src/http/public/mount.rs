@@ -80,11 +80,16 @@ impl Public {
             // It opens this surface: no plugin needs to know it.
             headers.remove(AUTHORIZATION);
         }
-        let trusted = self.trusted_gateways.iter().any(|gateway| gateway.contains(head.from.ip()));
+        let trusted = self.trusts(head);
         let (scheme, authority, from) = (self.scheme(), head.authority.as_ref(), head.from);
         let request = AtMount { name, path, target, scheme, authority, from, trusted, request_id: &head.id };
         handler_fields::for_handler(&mut headers, &request);
         headers
+    }
+
+    /// Whether a request comes from a gateway whose word is passed on.
+    pub(super) fn trusts(&self, head: &Head) -> bool {
+        self.trusted_gateways.iter().any(|gateway| gateway.contains(head.from.ip()))
     }
 
     fn scheme(&self) -> &'static str {

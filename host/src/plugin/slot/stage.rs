@@ -1,9 +1,11 @@
 //! A plugin as a stage of a flow, in one of its roles.
 
 use super::{Slot, traced};
+use crate::config::LOG_LINE_BYTES_MAX;
 use crate::flow::{Failed, Failure, Message, Outputs, Processed, Stage};
 use crate::plugin::call::{Answer, CallError, CallNumber, request_id};
 use crate::plugin::roles::stage_role::StageRole;
+use crate::plugin::run::plugin_state::shortened;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::marker::PhantomData;
@@ -53,6 +55,16 @@ impl<R: StageRole> Stage for PluginStage<R> {
             };
             Processed { by, result }
         })
+    }
+}
+
+impl Slot {
+    /// Logs what is wrong with what a call returned, which shows only to who makes a response of it.
+    pub(crate) fn log_no_response(&self, error: &str, request_id: &str) {
+        if self.plugin_state.admit_failure() {
+            let error = shortened(error, LOG_LINE_BYTES_MAX);
+            tracing::warn!(plugin = self.name(), request_id, ?error, "what the plugin returned is no response");
+        }
     }
 }
 

@@ -15,8 +15,6 @@ use warp::reply::Response;
 /// How long a browser may keep the answer to a preflight, in seconds: a change of the configuration shows after that.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-const ALL: &str = "*";
-
 /// What a route allows to pages of other origins.
 #[derive(Clone, Debug)]
 pub struct CorsPolicy {
@@ -44,17 +42,9 @@ impl CorsPolicy {
         Some(Self { origins: route.cors.clone(), methods, request_headers, exposed })
     }
 
-    /// The value of `access-control-allow-origin` for a page of this origin; none if it may read nothing.
-    fn allows(&self, origin: &HeaderValue) -> Option<HeaderValue> {
-        let is_listed = |listed: &String| listed.as_bytes() == origin.as_bytes();
-        match self.origins.iter().any(is_listed) {
-            true => Some(origin.clone()),
-            false => self.is_for_all().then(|| HeaderValue::from_static(ALL)),
-        }
-    }
-
-    fn is_for_all(&self) -> bool {
-        self.origins.iter().any(|origin| origin == ALL)
+    /// Whether a page of this origin may read answers.
+    fn allows(&self, origin: &HeaderValue) -> bool {
+        self.origins.iter().any(|listed| listed.as_bytes() == origin.as_bytes())
     }
 }
 
@@ -72,7 +62,7 @@ impl CrossOrigin {
         let origin = head.headers.get(ORIGIN);
         let asks = head.method == Method::OPTIONS && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
         let preflight = (asks && origin.is_some()).then(|| asked(&head.headers));
-        let allowed = origin.and_then(|origin| policy.allows(origin));
+        let allowed = origin.filter(|origin| policy.allows(origin)).cloned();
         Self { policy, allowed, preflight }
     }
 
@@ -113,9 +103,7 @@ impl CrossOrigin {
         // Also to who names no origin: a cache may hand the answer on to somebody who does.
         headers.append(VARY, HeaderValue::from_static("origin"));
         let Some(origin) = allowed else { return };
-        if origin != ALL {
-            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-        }
+        headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         if let Some(exposed) = policy.exposed.clone().filter(|_| preflight.is_none()) {
             headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         }
@@ -185,15 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn only_an_exact_origin_gets_credentials() {
+    fn an_answer_names_the_one_origin_that_asked() {
         let asks = |cors: &[&str]| asked_by(&route(cors), false, &[("origin", "https://b")], Method::GET).0;
         let response = asks(&["https://a", "https://b"]);
         assert_eq!(header(&response, "access-control-allow-origin"), Some("https://b"));
         assert_eq!(header(&response, "access-control-allow-credentials"), Some("true"));
         assert!(header(&response, "access-control-expose-headers").is_some_and(|names| names.contains("tidegate-")));
-        let response = asks(&["*"]);
-        assert_eq!(header(&response, "access-control-allow-origin"), Some("*"));
-        assert_eq!(header(&response, "access-control-allow-credentials"), None);
+        let response = asks(&["https://a"]);
+        assert_eq!((header(&response, "vary"), response.headers().len()), (Some("origin"), 1));
         let (response, is_preflight) = asked_by(&route(&["https://b"]), false, &[], Method::OPTIONS);
         assert!(!is_preflight, "an OPTIONS of its own");
         assert_eq!((header(&response, "vary"), response.headers().len()), (Some("origin"), 1));
