@@ -68,6 +68,7 @@ mod reset;
 #[cfg(target_os = "linux")]
 mod retired;
 mod rollback;
+mod routes;
 mod sandbox;
 mod ship;
 mod shutdown;

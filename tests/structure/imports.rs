@@ -10,8 +10,9 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 52] = [
+const DIRECTIONS: [(&str, &[&str]); 53] = [
     ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system", "traces"]),
+    ("app::http", &["builder", "surfaces"]),
     ("cli", &["app", "clients", "dead_letters", "flow", "http", "ledger", "messaging", "oci", "plugin", "system"]),
     ("cli::dead_letters", &["compile_cache", "log", "output", "plugin"]),
     ("cli::ledger", &["output", "plugin"]),
