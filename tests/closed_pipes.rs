@@ -100,6 +100,7 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
         ("plugin unload", &["echo", &admin]),
         ("plugin push", &[&downcase, "localhost:1/x:1"]),
         ("plugin pull", &["localhost:1/x:1"]),
+        ("flow test", &["nowhere.toml"]),
         ("dead-letters list", &[]),
         ("dead-letters list", &["--json"]),
         ("dead-letters list", &["--file=nowhere"]),
@@ -160,7 +161,7 @@ fn no_command_dies_of_output_that_goes_nowhere() {
 fn every_command_is_among_them() {
     let host = host();
     let tried: Vec<_> = commands(&host).iter().map(|(words, _)| (*words).to_owned()).collect();
-    let all = [&[] as &[&str], &["plugin"], &["dead-letters"]].map(listed).concat();
+    let all = [&[] as &[&str], &["plugin"], &["flow"], &["dead-letters"]].map(listed).concat();
     assert!(all.len() > 15, "{all:?}");
     let missing: Vec<_> = all.iter().filter(|name| !tried.iter().any(|words| words.starts_with(*name))).collect();
     assert_eq!(missing, ["subscribe", "plugin dev"]);

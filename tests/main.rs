@@ -35,6 +35,7 @@ mod envelopes;
 mod environment;
 mod examples;
 mod flow_configuration;
+mod flow_test;
 mod flows;
 mod half_closed;
 mod handshakes;

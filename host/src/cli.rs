@@ -3,6 +3,7 @@
 mod compile_cache;
 mod completions;
 mod dead_letters;
+mod flow;
 mod health;
 mod keygen;
 mod keys;
@@ -45,6 +46,9 @@ enum Command {
     /// Build and check plugins, and swap those of a running host
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    /// Try the flows of a configuration
+    #[command(subcommand)]
+    Flow(flow::Flow),
     /// See what was lost, and try it again
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
@@ -148,6 +152,7 @@ impl Cli {
             Some(Command::Request(args)) => request::run(args),
             Some(Command::Keygen(args)) => keygen::run(args),
             Some(Command::Plugin(plugin)) => plugin.run(),
+            Some(Command::Flow(flow)) => flow.run(),
             Some(Command::DeadLetters(dead_letters)) => dead_letters.run(),
             Some(Command::Ledger(ledger)) => ledger.run(),
             Some(Command::Health(args)) => health::run(args),

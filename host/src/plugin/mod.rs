@@ -29,7 +29,8 @@ pub use load::candidate::Candidate;
 pub use load::compiler::child::{Flags as CompilerFlags, run as run_compiler};
 pub use load::compiler::{SUBCOMMAND as COMPILER_SUBCOMMAND, own_program};
 pub use load::engine::{Engine, Setup};
-pub use load::examples::{Examples, Outcome, SECTION as EXAMPLES_SECTION, no_network};
+pub(crate) use load::examples::difference;
+pub use load::examples::{Content, Examples, Outcome, SECTION as EXAMPLES_SECTION, no_network};
 pub use load::file::{component_names, custom_section, custom_sections, write_at_once};
 #[cfg(fuzzing)]
 pub(crate) use load::reset::fuzzing as reset_fuzzing;

@@ -2,7 +2,7 @@
 //!
 //! They stand in the guest crate's `examples.toml`; `plugin build` puts the file into a custom section as it is.
 
-mod difference;
+pub(crate) mod difference;
 mod http_handler;
 mod processor;
 mod reply_policy;
@@ -72,7 +72,14 @@ trait Exemplary {
 /// Text, or any bytes as `{ base64 = "…" }`.
 #[derive(Clone, Deserialize)]
 #[serde(try_from = "Written")]
-struct Content(Vec<u8>);
+pub struct Content(Vec<u8>);
+
+impl Content {
+    /// Its bytes, whichever way it was written.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(untagged)]

@@ -1,0 +1,110 @@
+//! What stands around a flow that is tried: sinks that keep what they get, and stages that keep what fails.
+
+use crate::flow::{
+    Executor, Failed, Failure, Fault, Lost, LostMessages, Message, OfferError, Processed, Receipt, Reserved, Sink,
+    Stage,
+};
+use futures_util::future::BoxFuture;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// A sink that has room for everything: what goes in is bounded by the file, and what comes of it by the flow.
+pub(super) struct KeepingSink {
+    name: String,
+    kept: Mutex<Vec<Message>>,
+}
+
+impl KeepingSink {
+    pub(super) fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), kept: Mutex::default() }
+    }
+
+    /// What it got, in order.
+    pub(super) fn take(&self) -> Vec<Message> {
+        std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Sink for KeepingSink {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn offer(&self, message: &Message) -> Result<Receipt, OfferError> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(message.clone());
+        Ok(Receipt::Placed)
+    }
+
+    fn reserve<'a>(&'a self, message: &'a Message) -> Result<Reserved<'a>, OfferError> {
+        Ok(Box::new(|| self.offer(message)))
+    }
+
+    fn await_room(&self, _bytes: usize, _waker: &Waker) -> bool {
+        true
+    }
+}
+
+/// The failures of all stages of a flow.
+#[derive(Default)]
+pub(super) struct Failures {
+    kept: Mutex<Vec<(String, Failure)>>,
+    /// Notified of each.
+    pub(super) any: Notify,
+}
+
+impl Failures {
+    /// By the names of the stages, in order.
+    pub(super) fn take(&self) -> Vec<(String, Failure)> {
+        std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A stage whose failures are kept, which the flow may pass by or drop without a word.
+pub(super) struct ObservedStage {
+    pub(super) stage: Arc<dyn Stage>,
+    pub(super) failures: Arc<Failures>,
+}
+
+impl Stage for ObservedStage {
+    fn name(&self) -> &str {
+        self.stage.name()
+    }
+
+    fn process(&self, message: Message, number: u64) -> BoxFuture<'static, Processed> {
+        let (name, failures) = (self.stage.name().to_owned(), Arc::clone(&self.failures));
+        let processing = self.stage.process(message, number);
+        Box::pin(async move {
+            let processed = processing.await;
+            // A busy machine says nothing of the plugin, and the flow tries again.
+            if let Err(Failed { failure, .. }) = &processed.result
+                && failure.fault != Fault::Busy
+            {
+                failures.kept.lock().unwrap_or_else(PoisonError::into_inner).push((name, failure.clone()));
+                failures.any.notify_one();
+            }
+            processed
+        })
+    }
+}
+
+/// Nobody writes letters of examples.
+pub(super) struct NoLetters;
+
+impl LostMessages for NoLetters {
+    fn write(&self, _lost: Lost) {}
+}
+
+/// The runtime of the command.
+pub(super) struct ThisRuntime;
+
+impl Executor for ThisRuntime {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        tokio::spawn(task);
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(time))
+    }
+}
