@@ -8,12 +8,12 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
-PATIENCE_SECONDS = 60
+from waiting import wait_for
+
 LISTENING = re.compile(r"Listening on.*?(127\.0\.0\.1:\d+)")
 METRIC = re.compile(r"\btidegate_[a-z0-9_]+")
 
@@ -23,17 +23,6 @@ def expressions(dashboard: dict) -> list[str]:
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
     queries += [annotation["expr"] for annotation in dashboard["annotations"]["list"]]
     return [query.replace("$instance", ".*").replace("$__rate_interval", "1m") for query in queries]
-
-
-def wait_for(what: str, condition):
-    """What the condition gives once it gives something."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.1)
-    sys.exit(f"waited in vain for {what}")
 
 
 def ask(server: str, query: str) -> list:

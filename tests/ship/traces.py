@@ -9,11 +9,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from pathlib import Path
 
-PATIENCE_SECONDS = 60
+from waiting import wait_for
+
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
@@ -22,17 +22,6 @@ def free_address() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{free.getsockname()[1]}"
-
-
-def wait_for(what: str, log: Path, condition):
-    """Returns what the condition gives once it gives something."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.1)
-    sys.exit(f"waited in vain for {what}; the collector wrote:\n{log.read_text()}")
 
 
 def listens(address: str) -> bool:
@@ -80,7 +69,7 @@ def main() -> None:
             command += ["--pid-file", Path(work, "rotel.pid"), "--log-file", log]
             with log.open("w") as into:
                 running.append(subprocess.Popen(command, cwd=work, stdout=into, stderr=into, env=environment))
-            wait_for("the collector to listen", log, lambda: listens(address))
+            wait_for("the collector to listen", lambda: listens(address), log)
 
             command = [tidegate, "--plugin", plugin, "--http", "127.0.0.1:0", "--admin", "none", "--publish"]
             command += ["tcp://127.0.0.1:*", "--frontend", "none", "--otel-endpoint", f"http://{address}"]
@@ -90,7 +79,7 @@ def main() -> None:
             url = f"{surfaces['http']}/{plugin.stem}/?param=x"
             request = urllib.request.Request(url, headers={"traceparent": f"00-{TRACE}-{CALLER}-01"})
             urllib.request.urlopen(request, timeout=10).read()
-            check(wait_for("spans", log, lambda: spans(log.read_text())))
+            check(wait_for("spans", lambda: spans(log.read_text()), log))
         finally:
             for process in reversed(running):
                 process.terminate()
