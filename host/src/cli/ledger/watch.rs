@@ -70,6 +70,7 @@ fn shown(difference: &Value, json: bool) -> String {
     if !redraws(std::io::stdout()) {
         return lines(difference, &time);
     }
+    // A pseudo-terminal that nobody has sized has no size.
     let size = terminal_size_of(std::io::stdout());
     let size = size.map_or((80, 24), |(Width(columns), Height(rows))| (columns.into(), rows.into()));
     HOME.to_owned() + &fitted(&format!("{time}  Ctrl-C ends\n{}", rates(difference)), size)
@@ -77,8 +78,6 @@ fn shown(difference: &Value, json: bool) -> String {
 
 /// As much of the text as a terminal of so many columns and rows shows without a line that is broken or scrolled away.
 fn fitted(text: &str, (columns, rows): (usize, usize)) -> String {
-    // A pseudo-terminal that nobody has sized says 0.
-    let (columns, rows) = (if columns == 0 { 80 } else { columns }, if rows == 0 { 24 } else { rows });
     let lines = text.lines().take(rows.saturating_sub(1).max(1));
     lines.map(|line| line.chars().take(columns).chain(['\n']).collect::<String>()).collect()
 }
@@ -90,7 +89,6 @@ mod tests {
     #[test]
     fn a_small_terminal_shows_the_beginning_of_the_first_lines() {
         assert_eq!(fitted("abcdef\ngh\nij\n", (4, 3)), "abcd\ngh\n");
-        assert_eq!(fitted("abc\n", (0, 0)), "abc\n");
         assert_eq!(fitted("abc\ndef\n", (2, 1)), "ab\n");
     }
 }
