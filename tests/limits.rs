@@ -42,9 +42,9 @@ fn limits_are_per_plugin() {
     let host = Setup::new()
         .plugin("short", &fixtures::waiting())
         .plugin("small", &fixtures::growing())
-        .plugin("wide", &fixtures::gigabyte())
+        .plugin("wide", &fixtures::repeating_ten_mebibytes(2))
         .plugin("tight", &fixtures::answering("", None))
-        .config("[limits]\ncall_deadline_ms = 60000\n[plugins.short.limits]\ncall_deadline_ms = 50\n[plugins.wide.limits]\noutput_bytes_max = 1200000000")
+        .config("[limits]\ncall_deadline_ms = 60000\n[plugins.short.limits]\ncall_deadline_ms = 50\n[plugins.wide.limits]\noutput_bytes_max = 24000000")
         .config("[plugins.tight.limits]\noutput_bytes_max = 100\n[plugins.small.limits]\nmemory_bytes_max = 4194304")
         .start();
     let started = Instant::now();

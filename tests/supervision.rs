@@ -51,7 +51,7 @@ fn host(late_ms: u32) -> (Host, Raw, zmq::Socket) {
 /// Has a part die, looks at what is told of it, and gives what is then let go of.
 fn dies(part: &str, how: &str, cause: &str, stir: impl Fn(&Host)) {
     // Nobody waits for the requests of a listener that has died; the broker waits for a reply that falls due.
-    let (mut host, request, dealer) = host(if part == "http" { 4_000 } else { 500 });
+    let (mut host, request, dealer) = host(if part == "http" { 2_000 } else { 500 });
     fs::write(host.directory.path().join("fail").join(part), how).unwrap();
     stir(&host);
     host.process.wait_for_line(&["a part of the host has died", part, cause]);

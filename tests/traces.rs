@@ -15,7 +15,8 @@ const CALLER: &str = "00f067aa0ba902b7";
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const NOT_RECORDED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
-/// Without a pause or a rollback, since tests fail on purpose.
+/// Without a pause or a rollback, since tests fail on purpose. What a host has to tell it tells every second, and at its end:
+/// a test that has asked all it wants to ask ends the host.
 fn setup(collector: &Collector, config: &str) -> Setup {
     let endpoint = &collector.endpoint;
     Setup::new().config(&format!("[rollback]\nfailures = 0\n[otel]\nendpoint = '{endpoint}'\n{config}"))
@@ -37,6 +38,7 @@ fn a_request_its_call_and_its_message_are_below_the_callers_span() {
     let collector = Collector::start(Answering::Well);
     let host = setup(&collector, "").committed("downcase").start();
     let answer = ask(&host, "/downcase/?param=SECRET", TRACEPARENT);
+    assert_eq!(host.stop(), 0);
     let spans = collector.wait_for_spans(3);
 
     let request = named(&spans, "GET /downcase/");
@@ -77,7 +79,6 @@ fn a_request_its_call_and_its_message_are_below_the_callers_span() {
     assert!(spans.iter().all(|span| span.end_time_unix_nano >= span.start_time_unix_nano), "{spans:#?}");
     assert_eq!(collector.resource("service.name").as_deref(), Some("tidegate"));
     assert_eq!(collector.resource("service.version").as_deref(), Some(env!("CARGO_PKG_VERSION")));
-    assert_eq!(host.stop(), 0);
 }
 
 #[test]
@@ -114,6 +115,7 @@ fn a_failure_is_told_where_it_is_one() {
     }
     let odd = host.request("BREW", "/trap/", None);
     assert_eq!(odd.status, 405);
+    assert_eq!(host.stop(), 0);
     let spans = collector.wait_for_spans(6);
 
     let request = named(&spans, "GET /trap/");
@@ -132,7 +134,6 @@ fn a_failure_is_told_where_it_is_one() {
     named(&spans, "GET").assert_tells(&[("http.route", ""), ("url.path", "/nobody/")]);
     named(&spans, "HTTP /trap/")
         .assert_tells(&[("http.request.method", "_OTHER"), ("http.request.method_original", "BREW")]);
-    assert_eq!(host.stop(), 0);
 }
 
 #[test]
@@ -146,6 +147,7 @@ fn a_brokers_request_its_call_and_its_replies_are_one_trace() {
     for _ in 0..2 {
         socket.recv_multipart(0).unwrap();
     }
+    assert_eq!(host.stop(), 0);
     let spans = collector.wait_for_spans(4);
     let request = named(&spans, "process frontend");
     assert_eq!((request.kind(), request.parent_span_id.len()), (SpanKind::Consumer, 0));
@@ -163,7 +165,6 @@ fn a_brokers_request_its_call_and_its_replies_are_one_trace() {
         assert!(until_sent_ms >= waited_ms - 10, "{reply:#?}");
     }
     assert!(spans.iter().all(|span| !span.has_failed()), "{spans:#?}");
-    assert_eq!(host.stop(), 0);
 }
 
 #[test]
@@ -189,12 +190,12 @@ fn an_answer_that_breaks_off_has_failed() {
     let mut raw = Raw::connect(&host, "http");
     raw.send("GET /h/late-trap HTTP/1.1\r\nhost: x\r\n\r\n");
     raw.rest();
+    assert_eq!(host.stop(), 0);
     let spans = collector.wait_for_spans(2);
     let (request, call) = (named(&spans, "GET /h/*"), named(&spans, "http-handler h"));
     assert!(request.has_failed() && call.has_failed(), "{spans:#?}");
     request.assert_tells(&[("http.response.status_code", "200"), ("error.type", "answer-cut-short")]);
     call.assert_tells(&[("error.type", "trapped"), ("tidegate.plugin.role", "http-handler")]);
-    assert_eq!(host.stop(), 0);
 }
 
 #[test]
@@ -223,17 +224,14 @@ fn a_plugin_is_told_of_the_span_of_its_call() {
     let handler = std::fs::read(root().join("tests/fixtures/handler.wasm")).unwrap();
     let host = setup(&collector, "").plugin("second", &fixtures::telling_pair(1)).plugin("h", &handler).start();
     // One of the caller's, and one that begins here.
-    for traceparent in [TRACEPARENT, ""] {
-        let answer = ask(&host, "/second/?param=x", traceparent);
-        let spans = collector.wait_for_spans(3);
-        assert_eq!(answer.text(), named(&spans, "transform second").traceparent());
-        collector.forget();
-    }
+    let answers = [TRACEPARENT, ""].map(|traceparent| ask(&host, "/second/?param=x", traceparent));
     let answer = ask(&host, "/h/echo", TRACEPARENT);
-    let spans = collector.wait_for_spans(2);
+    assert_eq!(host.stop(), 0);
+    let spans = collector.wait_for_spans(8);
+    let calls: Vec<_> = spans.iter().filter(|span| span.name == "transform second").map(Told::traceparent).collect();
+    assert_eq!(calls, answers.each_ref().map(Answer::text));
     assert!(answer.text().contains(&named(&spans, "http-handler h").traceparent()), "{}", answer.text());
     named(&spans, "GET /h/*").assert_tells(&[("url.path", "/h/echo")]);
-    assert_eq!(host.stop(), 0);
 }
 
 #[test]

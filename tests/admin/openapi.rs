@@ -30,9 +30,8 @@ const NOT_PROVOKED: [&str; 12] = [
 
 /// A host with one plugin for each way in which a call ends, and one that does not load.
 fn host() -> Host {
-    let setup = Setup::new().config(
-        "[plugins.wait.limits]\ncall_deadline_ms = 2000\ncalls_max = 1\n[plugins.tight.limits]\ncomponent_bytes_max = 100",
-    );
+    let setup =
+        Setup::new().config("[plugins.wait.limits]\ncalls_max = 1\n[plugins.tight.limits]\ncomponent_bytes_max = 100");
     let plugins = setup.path().join("plugins");
     std::fs::create_dir(&plugins).unwrap();
     for (name, component) in [

@@ -9,6 +9,8 @@ use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
 
+const REFUSED: &str = "tidegate_socket_handshakes_refused_total";
+
 #[test]
 fn the_right_keys_carry_both_kinds_of_traffic() {
     let guarded = Guarded::new(&[("echo", &echo()), ("downcase", &crate::harness::bytes("downcase"))]);
@@ -78,7 +80,7 @@ fn whoever_lacks_the_right_keys_gets_nothing_through() {
     let _stays = plain_greeting(&guarded.host);
     process.wait_for_line(&["handshake refused", "surface=\"frontend\"", "peer=\"127.0.0.1:", "speaks no CURVE"]);
     for reason in ["denied", "wrong-server-key", "other-mechanism"] {
-        let name = format!("tidegate_socket_handshakes_refused_total{{socket=\"frontend\",reason=\"{reason}\"}}");
+        let name = format!("{REFUSED}{{socket=\"frontend\",reason=\"{reason}\"}}");
         // The authenticator logs a refusal before the socket counts it.
         wait_for(&name, || guarded.host.admin("/metrics").text().contains(&name).then_some(()));
     }
@@ -97,26 +99,41 @@ fn a_refused_client_says_so_once_and_why() {
     let guarded = Guarded::new(&[("echo", &echo())]);
     let stranger = Pair::new(guarded.host.directory.path().join("stranger"));
     let (server, secret) = (guarded.server.public.as_str(), guarded.client.file("secret.key"));
-    for (subcommand, surface) in [("subscribe", "publish"), ("request", "frontend")] {
-        for (keys, words) in [
-            (
-                &["--server-key", server, "--key", &secret][..],
-                &["refused this client's key", &guarded.client.public][..],
-            ),
-            (
-                &["--server-key", &stranger.public, "--key", &secret],
-                &["closed the connection", "--server-key may not be"],
-            ),
-            (&[], &["lets in nobody without keys", "--server-key"]),
-        ] {
-            let process = guarded.run(subcommand, surface, keys);
-            process.wait_for_line(&[&["connecting to tcp://127.0.0.1:"], words].concat());
-            // Meanwhile the client tries again several times.
-            std::thread::sleep(std::time::Duration::from_millis(1500));
-            let stderr = process.stderr();
-            let lines: BTreeSet<&str> = stderr.lines().collect();
-            assert_eq!(lines.len(), stderr.lines().count(), "{stderr}");
-        }
+    let refused = [
+        (
+            "denied",
+            &["--server-key", server, "--key", &secret][..],
+            &["refused this client's key", &guarded.client.public][..],
+        ),
+        (
+            "wrong-server-key",
+            &["--server-key", &stranger.public, "--key", &secret],
+            &["closed the connection", "--server-key may not be"],
+        ),
+        ("other-mechanism", &[], &["lets in nobody without keys", "--server-key"]),
+    ];
+    let commands = [("subscribe", "publish"), ("request", "frontend")];
+    let clients: Vec<_> = commands
+        .iter()
+        .flat_map(|(subcommand, surface)| {
+            refused.map(|(reason, keys, words)| (*subcommand, *surface, reason, keys, words))
+        })
+        .map(|(subcommand, surface, reason, keys, words)| {
+            (guarded.run(subcommand, surface, keys), surface, reason, words)
+        })
+        .collect();
+    for (process, surface, reason, words) in &clients {
+        process.wait_for_line(&[&["connecting to tcp://127.0.0.1:"], *words].concat());
+        // Meanwhile the client tries again, and again.
+        wait_for("three refusals", || {
+            let metrics = guarded.host.admin("/metrics");
+            let series = format!("{REFUSED}{{socket=\"{surface}\",reason=\"{reason}\"}} ");
+            let count = metrics.text().lines().find_map(|line| line.strip_prefix(&series)?.parse::<u32>().ok());
+            (count >= Some(3)).then_some(())
+        });
+        let stderr = process.stderr();
+        let lines: BTreeSet<&str> = stderr.lines().collect();
+        assert_eq!(lines.len(), stderr.lines().count(), "{stderr}");
     }
     assert_eq!(guarded.host.stop(), 0);
 }
