@@ -153,7 +153,7 @@ fn a_policy_that_begins_to_spin_holds_back_nobody_else() {
     let host = Setup::new()
         .plugin("spin", &fixtures::spinning_policy())
         .with(&["--workers=2"])
-        .config("[limits]\ncall_deadline_ms = 5000")
+        .config("[limits]\ncall_deadline_ms = 3000")
         .start();
     let (spinning, quick) = (dealer(&host), dealer(&host));
     for known in [0, 200] {

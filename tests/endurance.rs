@@ -31,8 +31,7 @@ const READ_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How long the load lasts. The promise is made for 600 seconds.
 fn time() -> Duration {
-    let seconds =
-        std::env::var("TIDEGATE_ENDURE_SECONDS").map_or(15, |text| text.parse().expect("a number of seconds"));
+    let seconds = std::env::var("TIDEGATE_ENDURE_SECONDS").map_or(8, |text| text.parse().expect("a number of seconds"));
     Duration::from_secs(seconds)
 }
 

@@ -114,7 +114,7 @@ fn swapped_out(process: u32) -> u64 {
 fn no_mark_outlives_a_call_that_was_swapped_out() {
     let directory = tempfile::tempdir().unwrap();
     let Some(_swap) = Swap::new(directory.path()) else { return };
-    let host = host(3_000_000_000, "", 60_000);
+    let host = host(1_500_000_000, "", 60_000);
     host.process.wait_for_line_up_to(LONG_PATIENCE, &["memory may be swapped out"]);
     for plugin in PLUGINS.into_iter().cycle().take(4) {
         std::thread::scope(|scope| {
