@@ -9,6 +9,7 @@ const ends = (signed, bits) => (signed ? [-(2n ** (bits - 1n)), 2n ** (bits - 1n
 const INTEGERS = Object.fromEntries(
   [8n, 16n, 32n, 64n].flatMap((bits) => [[`u${bits}`, ends(false, bits)], [`s${bits}`, ends(true, bits)]]),
 );
+const NUMBERS = [...Object.keys(INTEGERS), 'f32', 'f64'];
 /** Frames of this file and of the runtime. */
 const NOT_ITS_OWN = /@build\/entry\/|\/initializer\.js:/;
 const CAUSES_MAX = 8;
@@ -43,7 +44,8 @@ function check(value, [kind, ...parts], where) {
       if (Array.isArray(value)) return check(value, ['list', ['u8']], where);
       return need(ArrayBuffer.isView(value) || value instanceof ArrayBuffer, where, 'Uint8Array', value);
     case 'list':
-      if (ArrayBuffer.isView(value)) return undefined;
+      // Of numbers alone: the runtime would take those of a view for what the list is of.
+      if (ArrayBuffer.isView(value) && NUMBERS.includes(parts[0][0])) return undefined;
       need(Array.isArray(value), where, 'Array', value);
       return value.forEach((element, index) => check(element, parts[0], `${where}[${index}]`));
     case 'tuple':
