@@ -13,7 +13,7 @@ const FILES: [(&str, &[&str]); 5] = [
     ("c", &["app.c", "Makefile"]),
 ];
 const OF_ALL: [&str; 5] =
-    ["README.md", ".gitignore", "examples.toml", "wit/world.wit", "wit/deps/tidegate/transform.wit"];
+    ["README.md", ".gitignore", "examples.toml", "wit/world.wit", "wit/deps/tidegate/processor.wit"];
 
 /// Exit code, stdout and stderr of `plugin new` in a directory, without a terminal.
 fn new(directory: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -25,7 +25,7 @@ fn new(directory: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
 fn one_command_makes_a_whole_folder_in_each_language_and_role() {
     let directory = tempfile::tempdir().unwrap();
     for (language, files) in FILES {
-        for role in ["transform", "reply-policy"] {
+        for role in ["processor", "reply-policy"] {
             let name = format!("{language}-{role}");
             let (code, stdout, stderr) = new(directory.path(), &[&name, "--lang", language, "--role", role]);
             assert_eq!(code, Some(0), "{stderr}");
@@ -37,7 +37,7 @@ fn one_command_makes_a_whole_folder_in_each_language_and_role() {
             }
             let read = |file: &str| std::fs::read_to_string(directory.path().join(&name).join(file)).unwrap();
             assert!(read("README.md").contains(&name) && read("README.md").lines().count() <= 10);
-            assert!(read("wit/world.wit").contains(&format!("tidegate:plugin/{role}-plugin@")), "{name}");
+            assert!(read("wit/world.wit").contains(&format!("tidegate:plugin/{role}-plugin@0.2.0;")), "{name}");
             assert!(read("examples.toml").contains(&format!("[[{role}]]")), "{name}");
         }
     }
@@ -59,6 +59,16 @@ fn a_handler_of_the_standard_is_made_in_rust() {
     assert_eq!(code, Some(1));
     assert!(stderr.contains("--role http-handler is for --lang rust"), "{stderr}");
     assert!(!directory.path().join("other").exists());
+}
+
+/// The role of the version before is nothing to begin with, and what is in its place is said.
+#[test]
+fn a_transform_is_not_made_any_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, stdout, stderr) = new(directory.path(), &["old", "--lang=c", "--role=transform"]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert!(["version 0.1.0", "take --role processor"].iter().all(|words| stderr.contains(words)), "{stderr}");
+    assert!(!directory.path().join("old").exists());
 }
 
 #[test]
@@ -103,7 +113,7 @@ fn nothing_is_overwritten_unasked() {
     assert_eq!(std::fs::read_to_string(&notes).unwrap(), "kept");
 
     assert_eq!(new(directory.path(), &["mine", "--lang", "python", "--force"]).0, Some(0));
-    assert!(std::fs::read_to_string(&source).unwrap().contains("class Transform"));
+    assert!(std::fs::read_to_string(&source).unwrap().contains("class Processor"));
 }
 
 /// util-linux's `script` makes the terminal.

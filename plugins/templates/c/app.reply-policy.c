@@ -33,12 +33,13 @@ static plugin_list_list_u8_t copy(const plugin_list_list_u8_t *frames) {
 
 /** True: `returned` holds the replies. False: `failed` says why there are none. */
 bool exports_tidegate_plugin_reply_policy_replies(request *asked, list_reply *returned, error *failed) {
+    const plugin_list_list_u8_t *frames = &asked->message.frames;
     bool says_something = false;
-    for (size_t i = 0; i < asked->frames.len; i++) says_something |= asked->frames.ptr[i].len > 0;
+    for (size_t i = 0; i < frames->len; i++) says_something |= frames->ptr[i].len > 0;
     if (says_something) {
         returned->len = sizeof delays_ms / sizeof *delays_ms;
         returned->ptr = allocate(returned->len * sizeof(reply));
-        for (size_t i = 0; i < returned->len; i++) returned->ptr[i] = (reply){delays_ms[i], copy(&asked->frames)};
+        for (size_t i = 0; i < returned->len; i++) returned->ptr[i] = (reply){delays_ms[i], {.frames = copy(frames)}};
     } else {
         failed->tag = TIDEGATE_PLUGIN_TYPES_ERROR_REJECTED;
         plugin_string_dup(&failed->val.rejected, "say something");

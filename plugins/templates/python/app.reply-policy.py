@@ -3,12 +3,14 @@
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.exports.reply_policy import Reply, Request
-from wit_world.imports.types import Error_Rejected
+from wit_world.imports.types import Error_Rejected, Message
 
 
 class ReplyPolicy(exports.ReplyPolicy):
     def replies(self, request: Request) -> list[Reply]:
-        if not any(request.frames):
+        frames = request.message.frames
+        if not any(frames):
             raise Err(Error_Rejected("say something"))
         # At once, and again 100 ms later.
-        return [Reply(delay_ms=0, frames=request.frames), Reply(delay_ms=100, frames=request.frames)]
+        message = Message(metadata=[], frames=frames)
+        return [Reply(delay_ms=0, message=message), Reply(delay_ms=100, message=message)]

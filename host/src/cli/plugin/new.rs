@@ -18,7 +18,7 @@ pub(in crate::cli) struct New {
     #[arg(long)]
     lang: Language,
     /// What it serves
-    #[arg(long, default_value = "transform")]
+    #[arg(long, default_value = "processor")]
     role: Role,
     /// The folder to make [default: NAME]
     #[arg(long, value_name = "DIR")]
@@ -42,10 +42,13 @@ enum Language {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Role {
-    Transform,
+    Processor,
     ReplyPolicy,
     /// Of wasi:http; in Rust alone
     HttpHandler,
+    /// Of version 0.1.0 of the contract, which nothing new is written for
+    #[value(hide = true)]
+    Transform,
 }
 
 impl New {
@@ -55,6 +58,11 @@ impl New {
         ensure!(
             lang != Language::Rust || !name.starts_with(|letter: char| letter.is_ascii_digit()),
             "no crate may be named `{name}`, with a digit first: put a letter before it"
+        );
+        ensure!(
+            role != Role::Transform,
+            "--role transform is of version 0.1.0 of the contract, whose components still load: take --role processor, which \
+             gives any number of messages for one"
         );
         ensure!(
             lang == Language::Rust || role != Role::HttpHandler,

@@ -4,7 +4,7 @@
 mod memory;
 mod panic_text;
 
-use exports::tidegate::plugin::reply_policy::{Error, Guest, Reply, Request};
+use exports::tidegate::plugin::reply_policy::{Error, Guest, Message, Reply, Request};
 
 wit_bindgen::generate!({ path: "wit", generate_all });
 
@@ -15,11 +15,12 @@ export!(Plugin);
 impl Guest for Plugin {
     fn replies(request: Request) -> Result<Vec<Reply>, Error> {
         panic_text::install();
-        if request.frames.iter().all(Vec::is_empty) {
+        let frames = request.message.frames;
+        if frames.iter().all(Vec::is_empty) {
             return Err(Error::Rejected("say something".to_owned()));
         }
         // At once, and again 100 ms later.
-        let reply = |delay_ms| Reply { delay_ms, frames: request.frames.clone() };
+        let reply = |delay_ms| Reply { delay_ms, message: Message { metadata: Vec::new(), frames: frames.clone() } };
         Ok(vec![reply(0), reply(100)])
     }
 }

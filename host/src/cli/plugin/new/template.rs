@@ -28,10 +28,10 @@ macro_rules! contract {
 }
 
 const CONTRACT: [(&str, &str); 9] = contract! {
-    "0.1.0/types.wit" => "wit/deps/tidegate/types.wit",
-    "0.1.0/transform.wit" => "wit/deps/tidegate/transform.wit",
-    "0.1.0/reply-policy.wit" => "wit/deps/tidegate/reply-policy.wit",
-    "0.1.0/worlds.wit" => "wit/deps/tidegate/worlds.wit",
+    "types.wit" => "wit/deps/tidegate/types.wit",
+    "processor.wit" => "wit/deps/tidegate/processor.wit",
+    "reply-policy.wit" => "wit/deps/tidegate/reply-policy.wit",
+    "worlds.wit" => "wit/deps/tidegate/worlds.wit",
     "deps/clocks.wit" => "wit/deps/clocks.wit",
     "deps/config.wit" => "wit/deps/config.wit",
     "deps/io.wit" => "wit/deps/io.wit",
@@ -58,8 +58,8 @@ pub(super) fn built_name(language: Language, name: &str, dir: &Path) -> Option<S
 }
 
 fn of_role(role: Role) -> [(&'static str, &'static str); 2] {
-    let (examples, world) = if role == Role::Transform {
-        (template!("examples.transform.toml"), template!("world.transform.wit"))
+    let (examples, world) = if role == Role::Processor {
+        (template!("examples.processor.toml"), template!("world.processor.wit"))
     } else {
         (template!("examples.reply-policy.toml"), template!("world.reply-policy.wit"))
     };
@@ -79,15 +79,15 @@ fn of_handler() -> Vec<(&'static str, &'static str)> {
 }
 
 fn of_language(language: Language, role: Role) -> Vec<(&'static str, &'static str)> {
-    let is_transform = role == Role::Transform;
-    let either = |transform, reply_policy| if is_transform { transform } else { reply_policy };
+    let is_processor = role == Role::Processor;
+    let either = |processor, reply_policy| if is_processor { processor } else { reply_policy };
     match language {
         Language::Rust => vec![
             ("README.md", template!("rust/README.md")),
             (".gitignore", template!("rust/gitignore")),
             ("Cargo.toml", template!("rust/Cargo.toml")),
             ("build.rs", template!("rust/build.rs")),
-            ("src/lib.rs", either(template!("rust/src/lib.transform.rs"), template!("rust/src/lib.reply-policy.rs"))),
+            ("src/lib.rs", either(template!("rust/src/lib.processor.rs"), template!("rust/src/lib.reply-policy.rs"))),
             ("src/memory.rs", template!("rust/src/memory.rs")),
             ("src/panic_text.rs", template!("rust/src/panic_text.rs")),
             // The one that our own guests have.
@@ -98,7 +98,7 @@ fn of_language(language: Language, role: Role) -> Vec<(&'static str, &'static st
             (".gitignore", template!("python/gitignore")),
             ("requirements.txt", template!("python/requirements.txt")),
             ("pyproject.toml", template!("python/pyproject.toml")),
-            ("app.py", either(template!("python/app.transform.py"), template!("python/app.reply-policy.py"))),
+            ("app.py", either(template!("python/app.processor.py"), template!("python/app.reply-policy.py"))),
         ],
         Language::JavaScript => vec![
             ("README.md", template!("javascript/README.md")),
@@ -106,7 +106,7 @@ fn of_language(language: Language, role: Role) -> Vec<(&'static str, &'static st
             ("package.json", template!("javascript/package.json")),
             ("package-lock.json", template!("javascript/package-lock.json")),
             ("jsconfig.json", template!("javascript/jsconfig.json")),
-            ("app.js", either(template!("javascript/app.transform.js"), template!("javascript/app.reply-policy.js"))),
+            ("app.js", either(template!("javascript/app.processor.js"), template!("javascript/app.reply-policy.js"))),
         ],
         Language::TypeScript => vec![
             ("README.md", template!("typescript/README.md")),
@@ -114,13 +114,13 @@ fn of_language(language: Language, role: Role) -> Vec<(&'static str, &'static st
             ("package.json", template!("typescript/package.json")),
             ("package-lock.json", template!("typescript/package-lock.json")),
             ("tsconfig.json", template!("typescript/tsconfig.json")),
-            ("app.ts", either(template!("typescript/app.transform.ts"), template!("typescript/app.reply-policy.ts"))),
+            ("app.ts", either(template!("typescript/app.processor.ts"), template!("typescript/app.reply-policy.ts"))),
         ],
         Language::C => vec![
             ("README.md", template!("c/README.md")),
             (".gitignore", template!("c/gitignore")),
             ("Makefile", template!("c/Makefile")),
-            ("app.c", either(template!("c/app.transform.c"), template!("c/app.reply-policy.c"))),
+            ("app.c", either(template!("c/app.processor.c"), template!("c/app.reply-policy.c"))),
         ],
     }
 }
@@ -138,6 +138,6 @@ mod tests {
             let names = names.map(|name| name.to_string_lossy().into_owned());
             names.filter(|name| name.ends_with(".wit")).count()
         };
-        assert_eq!(in_directory(&wit.join("0.1.0")) + in_directory(&wit.join("deps")), CONTRACT.len());
+        assert_eq!(in_directory(&wit) + in_directory(&wit.join("deps")), CONTRACT.len());
     }
 }

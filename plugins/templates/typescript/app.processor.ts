@@ -1,0 +1,14 @@
+/** The plugin my-plugin: one message in, any number of messages out. */
+
+import type { Error as Refusal, Message } from 'tidegate:plugin/processor@0.2.0';
+
+export const processor = {
+  process({ frames }: Message): Message[] {
+    // The body comes last; by HTTP it is all there is.
+    const before = frames.slice(0, -1);
+    const text = new TextDecoder().decode(frames.at(-1));
+    if (text === '') throw { tag: 'rejected', val: 'say something' } satisfies Refusal;
+    const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    return lines.map((line) => ({ metadata: [], frames: [...before, new TextEncoder().encode(`you said ${line}`)] }));
+  },
+};
