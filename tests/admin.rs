@@ -54,7 +54,7 @@ fn a_put_answers_when_the_new_generation_serves() {
 
     let status = host.status("x");
     assert_eq!((&status["name"], &status["state"], &status["generation"]), (&json!("x"), &json!("serving"), &json!(2)));
-    assert_eq!((&status["roles"], &status["imports"]), (&json!(["transform"]), &json!([])));
+    assert_eq!((&status["roles"], &status["imports"]), (&json!(["processor"]), &json!([])));
     assert_eq!(status["source"], host.plugin_path("x").display().to_string());
     assert_eq!(status["size_bytes"], bytes("upcase").len());
     assert_eq!(status["previous"][0]["generation"], 1);
@@ -105,7 +105,7 @@ fn a_refused_component_changes_nothing_and_is_told_by_its_stage() {
         (b"garbage".to_vec(), "compile", "neither a WebAssembly component nor its text form"),
         (fixtures::wrong_world(), "type-check", "exports neither tidegate:plugin/processor"),
         (fixtures::importing_unknown(), "type-check", "evil:host/files"),
-        (bytes("echo"), "type-check", "lacks the role transform"),
+        (bytes("echo"), "type-check", "lacks the role processor"),
         (fixtures::starting("(unreachable)"), "probe", "the plugin trapped"),
     ] {
         let refusal = problem(&host, "PUT", "/plugins/x?persist=true", Some(&component), 422, reason);
@@ -203,8 +203,8 @@ fn a_call_returns_what_the_plugin_does_and_publishes_nothing() {
         answer.json()
     };
     let returned = call("downcase", json!({"message": {"topic": "t", "metadata": [["a", "b"]], "body": "AbC"}}));
-    assert_eq!((&returned["role"], &returned["generation"]), (&json!("transform"), &json!(1)));
-    assert_eq!(returned["message"]["body"], DOWN);
+    assert_eq!((&returned["role"], &returned["generation"]), (&json!("processor"), &json!(1)));
+    assert_eq!(returned["messages"], json!([{"metadata": [], "frames": ["t", DOWN]}]));
     let returned = call("typed", json!({"role": "transform", "message": {"body_base64": "//4="}}));
     let message = json!({"topic": "weather", "metadata": [["content-type", "a/b"]], "body_base64": "//4="});
     assert_eq!(returned["message"], message);

@@ -1,10 +1,12 @@
 //! The committed components: current, small, without imports, and described correctly by `plugin check`.
 
 use crate::fixtures;
-use crate::harness::{Process, bytes, component, root, tidegate};
+use crate::harness::{PATIENCE, Process, bytes, component, root, tidegate};
 use tidegate::cli::plugin::{embedded_digest, source_digest};
 
 const GUESTS: [&str; 4] = ["downcase", "upcase", "random-replies", "echo"];
+const TRANSFORM_0_1_0: &str = "6c1baf9199aed88446f1cfb044a198b4198ac9aafc70a3201d0c1af1ac38d509";
+const POLICY_0_1_0: &str = "283bb547e35f21210a842168b85be01152e2ebc362bac3155651ea1e5c31b976";
 
 #[test]
 fn components_are_built_from_the_sources_beside_them() {
@@ -51,8 +53,8 @@ fn check(arguments: &[&str]) -> (Option<i32>, String, String) {
 #[test]
 fn a_check_tells_what_a_component_is() {
     for (guest, role, imports) in [
-        ("downcase", "transform", "none"),
-        ("upcase", "transform", "none"),
+        ("downcase", "processor", "none"),
+        ("upcase", "processor", "none"),
         ("echo", "reply-policy", "none"),
         ("random-replies", "reply-policy", "wasi:random/random@0.2.12"),
     ] {
@@ -64,7 +66,7 @@ fn a_check_tells_what_a_component_is() {
         }
         let (_, json, _) = check(&[&path, "--json"]);
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-        assert_eq!((&json["name"], &json["contract"]), (&guest.into(), &"0.1.0".into()));
+        assert_eq!((&json["name"], &json["contract"]), (&guest.into(), &"0.2.0".into()));
         assert_eq!(json["roles"], serde_json::json!([role]));
     }
 }
@@ -118,11 +120,31 @@ fn a_build_says_what_is_missing() {
     build(&["the one world of", "guest/wit"]);
 }
 
-/// A component that was built against the published version 0.1.0 of the contract must load for ever.
+/// What was built against the published version 0.1.0 of the contract must load for ever: these files never change.
 #[test]
-fn a_component_of_every_published_contract_version_loads() {
-    let path = root().join("tests/fixtures/contract-0.1.0.wasm");
-    let host = crate::harness::Setup::new().plugin("old", &std::fs::read(path).unwrap()).start();
+fn the_components_of_every_published_contract_version_serve() {
+    let kept = |name: &str| std::fs::read(root().join(format!("tests/fixtures/{name}.wasm"))).unwrap();
+    let (transform, policy) = (kept("contract-0.1.0"), kept("contract-0.1.0-reply-policy"));
+    let directory = tempfile::tempdir().unwrap();
+    // No plugin has a dot in its name.
+    let path = directory.path().join("old.wasm");
+    for (component, role, digest) in
+        [(&transform, "transform", TRANSFORM_0_1_0), (&policy, "reply-policy", POLICY_0_1_0)]
+    {
+        std::fs::write(&path, component).unwrap();
+        let (code, json, stderr) = check(&[&path.display().to_string(), "--json"]);
+        assert_eq!(code, Some(0), "{stderr}");
+        let told: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((&told["contract"], &told["digest"]), (&"0.1.0".into(), &digest.into()), "{role}");
+        assert_eq!(told["roles"], serde_json::json!([role]));
+    }
+    let setup = crate::harness::Setup::new().plugin("old", &transform);
+    let host = setup.plugin("policy", &policy).start();
     assert_eq!(host.get("/old/?param=HeLLo").text(), "lower case of HeLLo is hello");
+    let socket = zmq::Context::new().socket(zmq::DEALER).unwrap();
+    socket.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
+    socket.connect(host.surface("frontend")).unwrap();
+    socket.send_multipart(["one", "", "three"], 0).unwrap();
+    assert_eq!(socket.recv_multipart(0).unwrap(), [&b"one"[..], b"", b"three"]);
     assert_eq!(host.stop(), 0);
 }

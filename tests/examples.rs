@@ -4,10 +4,10 @@ use crate::fixtures::custom_section;
 use crate::harness::{Process, Setup, bytes, component, tidegate};
 
 const MISSING: &str = r#"
-[[transform]]
+[[processor]]
 name = "whispers"
-input.body = "HeLLo"
-expect.body = "psst: hello"
+input.frames = ["HeLLo"]
+expect.messages = [{ frames = ["psst: hello"] }]
 "#;
 
 /// The component downcase with these examples instead of its own.
@@ -60,7 +60,7 @@ fn the_command_tells_of_each_example() {
     let downcase = component("downcase").display().to_string();
     let (code, stdout, stderr) = run(&[&downcase]);
     assert_eq!(code, Some(0), "{stderr}");
-    assert!(stdout.contains("ok      mixed case") && stdout.ends_with("4 passed, 0 failed\n"), "{stdout}");
+    assert!(stdout.contains("ok      mixed case") && stdout.ends_with("5 passed, 0 failed\n"), "{stdout}");
 
     let own = directory.path().join("own.toml");
     let second = "[[transform]]\ninput.body = { base64 = '/w==' }\nexpect = { error = 'rejected', error_contains = 'not UTF-8' }";
@@ -69,7 +69,7 @@ fn the_command_tells_of_each_example() {
     assert_eq!(code, Some(1));
     // The marks are below the letters that the other text lacks.
     let difference = r#"FAILED  whispers
-   body differs at byte 0
+   frame 0 of message 0 differs at byte 0
    expected "psst: hello"
              ^  ^^
    got      "lower case of HeLLo is hello"

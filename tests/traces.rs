@@ -55,12 +55,12 @@ fn a_request_its_call_and_its_message_are_below_the_callers_span() {
         ("tidegate.request.id", answer.header("tidegate-request")),
         ("error.type", ""),
     ]);
-    let call = named(&spans, "transform downcase");
+    let call = named(&spans, "processor downcase");
     assert_parent(call, request);
     assert_eq!(call.kind(), SpanKind::Internal);
     call.assert_tells(&[
         ("tidegate.plugin.name", "downcase"),
-        ("tidegate.plugin.role", "transform"),
+        ("tidegate.plugin.role", "processor"),
         ("tidegate.plugin.generation", "1"),
         ("tidegate.plugin.digest", answer.header("tidegate-digest")),
         ("tidegate.request.id", answer.header("tidegate-request")),

@@ -14,7 +14,7 @@ mod program;
 
 const ABOUT: [&str; 4] = [
     "downcase, ASCII text in both cases in, `lower case of X is x` out: a message that is owned by the caller either way",
-    "native: plugins/downcase/src/logic.rs compiled in; tidegate: Slot::transform, as the host calls it, with ledger, bounds and deadline",
+    "native: plugins/downcase/src/logic.rs compiled in; tidegate: Slot::call, as the host calls it, with ledger, bounds and deadline",
     "component: the component call alone, no host around it; extism: a plugin made of the same logic, compiled once",
     "reused: one instance for all calls (of tidegate, javascript and python: for 1,000); fresh: one of its own for each call; \
      default: one that is reset after each call",

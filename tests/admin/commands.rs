@@ -95,14 +95,14 @@ fn a_plugin_is_tried_from_the_command_line() {
         .plugin("reject", &fixtures::erring(false, "five digits please"))
         .start();
     let tried = output(&host, &["call", "downcase", "AbC"]);
-    assert_eq!(tried, format!("by: downcase, generation 1\nbody: {DOWN}\n"));
+    assert_eq!(tried, format!("by: downcase, generation 1\nmessages: 1\nmessage 0:\nframe 0: {DOWN}\n"));
     let tried = output(&host, &["call", "typed", "\u{1b}[2J"]);
     assert_eq!(tried, "by: typed, generation 1\ntopic: weather\nmetadata: content-type=a/b\nbody: \\u{1b}[2J\n");
     assert_eq!(output(&host, &["call", "filter", "a"]), "by: filter, generation 1\nfiltered: there is no message\n");
     let table = "by: echo, generation 1\nDELAY MS  FRAMES\n0         one | two\n";
     assert_eq!(output(&host, &["call", "echo", "one", "two"]), table);
     assert_eq!(output(&host, &["call", "echo", "one", "two", "--policy"]), table);
-    assert_eq!(json_output(&host, &["call", "downcase", "AbC", "--role=transform"])["message"]["body"], DOWN);
+    assert_eq!(json_output(&host, &["call", "downcase", "AbC", "--role=processor"])["messages"][0]["frames"][0], DOWN);
     refused(&host, &["call", "reject", "1"], &["error: five digits please"]);
     refused(&host, &["call", "downcase", "a", "b"], &["one input", "--policy"]);
     refused(&host, &["call", "downcase", "a", "--policy"], &["no reply-policy role"]);

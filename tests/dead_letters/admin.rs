@@ -67,7 +67,7 @@ fn the_commands_need_no_file() {
     mend(&host, &bytes("downcase"));
     let (code, process) = run(&["replay", first]);
     assert_eq!(code, 0, "{}", process.stderr());
-    assert!(process.stdout().ends_with("\nbody: lower case of Number1 is number1\n"), "{}", process.stdout());
+    assert!(process.stdout().ends_with("\nframe 0: lower case of Number1 is number1\n"), "{}", process.stdout());
     let (code, process) = run(&["replay", "--all", "--rate=1000", "--json"]);
     assert_eq!((code, &json(&process)["sent"]), (0, &2.into()), "{}", process.stderr());
     assert_eq!(json(&run(&["list", "--json"]).1), serde_json::json!([]));
@@ -105,7 +105,7 @@ fn what_comes_of_a_message_is_published_and_counted_and_of_a_request_answered() 
     let published = loop {
         let answer = replay(&message, "?again=true");
         assert_eq!(answer.status, 200, "{}", answer.text());
-        assert_eq!(answer.json()["message"]["body"], "lower case of HeLLo is hello");
+        assert_eq!(answer.json()["messages"][0]["frames"][0], "lower case of HeLLo is hello");
         replays += 1;
         subscriber.set_rcvtimeo(100).unwrap();
         if let Ok(published) = subscriber.recv_bytes(0) {

@@ -41,7 +41,7 @@ def spans(text: str) -> dict[str, dict[str, str]]:
 
 def check(found: dict[str, dict[str, str]]) -> None:
     """The tree of a request, below the caller's span."""
-    request, call, message = (found[name] for name in ("GET /downcase/", "transform downcase", "publish"))
+    request, call, message = (found[name] for name in ("GET /downcase/", "processor downcase", "publish"))
     for span, kind, parent in (
         (request, "SERVER", CALLER),
         (call, "INTERNAL", request["ID"]),

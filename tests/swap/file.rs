@@ -70,7 +70,7 @@ fn bad_files_change_nothing_and_are_complained_of_once() {
         (fixtures::importing_unknown(), "evil:host/files"),
         (fixtures::starting("(unreachable)"), "probe: the plugin trapped"),
         (fixtures::starting("(loop (br 0))"), "probe: the call ran longer than call_deadline_ms 1000"),
-        (bytes("echo"), "lacks the role transform"),
+        (bytes("echo"), "lacks the role processor"),
     ] {
         rename_over(&path, &content);
         host.process.wait_for_line_up_to(LONG_PATIENCE, &[reason]);

@@ -7,12 +7,12 @@ use wasmtime::{
 };
 
 wasmtime::component::bindgen!({
-    path: "../wit/0.1.0",
-    inline: "package tidegate:benches; world transform-role { export tidegate:plugin/transform@0.1.0; }",
-    world: "tidegate:benches/transform-role",
+    path: "../wit",
+    inline: "package tidegate:benches; world processor-role { export tidegate:plugin/processor@0.2.0; }",
+    world: "tidegate:benches/processor-role",
 });
 
-use exports::tidegate::plugin::transform::Message;
+use exports::tidegate::plugin::processor::Message;
 
 const MEMORY_BYTES_MAX: usize = 64 << 20;
 const TABLE_ELEMENTS_MAX: usize = 10_000;
@@ -22,13 +22,13 @@ const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
 /// The compiled component.
 pub struct Alone {
     engine: Engine,
-    role: TransformRolePre<StoreLimits>,
+    role: ProcessorRolePre<StoreLimits>,
 }
 
 /// An instance of it.
 pub struct Instance {
     store: Store<StoreLimits>,
-    role: TransformRole,
+    role: ProcessorRole,
 }
 
 impl Alone {
@@ -42,7 +42,7 @@ impl Alone {
         config.epoch_interruption(true).allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         let engine = Engine::new(&config)?;
         let component = Component::from_file(&engine, component)?;
-        let role = TransformRolePre::new(Linker::new(&engine).instantiate_pre(&component)?)?;
+        let role = ProcessorRolePre::new(Linker::new(&engine).instantiate_pre(&component)?)?;
         Ok(Self { engine, role })
     }
 
@@ -58,9 +58,10 @@ impl Alone {
 
 impl Instance {
     pub fn call(&mut self, body: Vec<u8>) -> Result<Vec<u8>> {
-        let input = Message { topic: String::new(), metadata: Vec::new(), body };
-        let output = self.role.tidegate_plugin_transform().call_transform(&mut self.store, &input)?;
+        let input = Message { metadata: Vec::new(), frames: vec![body] };
+        let output = self.role.tidegate_plugin_processor().call_process(&mut self.store, &input)?;
         let output = output.map_err(|error| wasmtime::format_err!("{error:?}"))?;
-        output.map(|output| output.body).ok_or_else(|| wasmtime::format_err!("the message was filtered"))
+        let answer = output.into_iter().next().and_then(|mut message| message.frames.pop());
+        answer.ok_or_else(|| wasmtime::format_err!("the message was filtered"))
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::logic;
 use arena as _;
-use exports::tidegate::plugin::reply_policy::{Error, Guest, Reply, Request};
+use exports::tidegate::plugin::reply_policy::{Error, Guest, Message, Reply, Request};
 
-wit_bindgen::generate!({ path: "../../wit/0.1.0", world: "reply-policy-plugin", generate_all });
+wit_bindgen::generate!({ path: "../../wit", world: "reply-policy-plugin", generate_all });
 
 struct Plugin;
 
@@ -12,7 +12,7 @@ export!(Plugin);
 
 impl Guest for Plugin {
     fn replies(request: Request) -> Result<Vec<Reply>, Error> {
-        let (delay_ms, frames) = logic::reply(request.frames);
-        Ok(vec![Reply { delay_ms, frames }])
+        let (delay_ms, frames) = logic::reply(request.message.frames);
+        Ok(vec![Reply { delay_ms, message: Message { metadata: Vec::new(), frames } }])
     }
 }

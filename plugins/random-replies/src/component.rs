@@ -2,10 +2,10 @@
 
 use crate::logic;
 use arena as _;
-use exports::tidegate::plugin::reply_policy::{Error, Guest, Reply, Request};
+use exports::tidegate::plugin::reply_policy::{Error, Guest, Message, Reply, Request};
 use wasi::random::random::get_random_bytes;
 
-wit_bindgen::generate!({ path: "../../wit/0.1.0", world: "reply-policy-plugin", generate_all });
+wit_bindgen::generate!({ path: "../../wit", world: "reply-policy-plugin", generate_all });
 
 struct Plugin;
 
@@ -19,6 +19,7 @@ impl Guest for Plugin {
                 break delays_ms;
             }
         };
-        Ok(delays_ms.into_iter().map(|delay_ms| Reply { delay_ms, frames: request.frames.clone() }).collect())
+        let copy = || Message { metadata: Vec::new(), frames: request.message.frames.clone() };
+        Ok(delays_ms.into_iter().map(|delay_ms| Reply { delay_ms, message: copy() }).collect())
     }
 }

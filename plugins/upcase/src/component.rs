@@ -1,19 +1,23 @@
-//! The component around the logic: the role `transform` of the contract.
+//! The component around the logic: the role `processor` of the contract.
 
 use crate::logic;
 use arena as _;
-use exports::tidegate::plugin::transform::{Error, Guest, Message};
+use exports::tidegate::plugin::processor::{Error, Guest, Message};
 
-wit_bindgen::generate!({ path: "../../wit/0.1.0", world: "transform-plugin", generate_all });
+wit_bindgen::generate!({ path: "../../wit", world: "processor-plugin", generate_all });
 
 struct Plugin;
 
 export!(Plugin);
 
 impl Guest for Plugin {
-    fn transform(input: Message) -> Result<Option<Message>, Error> {
-        let body = logic::answer(&input.body).map_err(Error::Rejected)?;
+    fn process(input: Message) -> Result<Vec<Message>, Error> {
+        // The body comes last, and what is before it stays: a topic, where the message has one.
+        let mut frames = input.frames;
+        if let Some(body) = frames.last_mut() {
+            *body = logic::answer(body).map_err(Error::Rejected)?;
+        }
         // No metadata: nothing of a request is echoed into the headers of its answer.
-        Ok(Some(Message { topic: String::new(), metadata: Vec::new(), body }))
+        Ok(vec![Message { metadata: Vec::new(), frames }])
     }
 }
