@@ -29,24 +29,27 @@ def deeper(word):
     return {}[word]
 
 
-class Transform(exports.Transform):
-    def transform(self, input):
-        match input.body.decode():
+class Processor(exports.Processor):
+    def process(self, input):
+        match input.frames[-1].decode():
 CASES
 '''
 # What the plugin does, and what has to be told of it; LINE is where that stands.
 PYTHON_CASES = {
-    "exception": ("return input.body.nope", ["/0/app.py\", line LINE", "input.body.nope", "no attribute 'nope'"]),
+    "exception": ("return input.frames.nope", ["/0/app.py\", line LINE", "input.frames.nope", "no attribute 'nope'"]),
     "called": ("return deeper('x')", ["/0/app.py\", line LINE", "in deeper", "KeyError: 'x'"]),
     "exit": ("raise SystemExit(3)", ["/0/app.py\", line LINE", "ended with SystemExit(3)"]),
-    "text": ("return Message('', [], 'text')", ["Message.body needs bytes, got str 'text'"]),
-    "topic": ("return Message(None, [], b'')", ["Message.topic needs str, got NoneType None"]),
-    "pairs": ("return Message('', {'a': 'b'}, b'')", ["Message.metadata needs list, got dict"]),
-    "pair": ("return Message('', [['a', 'b']], b'')", ["Message.metadata[0] needs tuple, got list"]),
-    "value": ("return Message('', [('a', 1)], b'')", ["Message.metadata[0][1] needs str, got int 1"]),
-    "half": ("return Message('\\ud800', [], b'')", ["Message.topic needs text without single surrogates"]),
-    "record": ("return 'text'", ["transform() needs Message (topic, metadata, body), got str 'text'"]),
-    "error": ("raise Err('text')", ["error of transform() needs Error_Rejected or Error_Failed, got str 'text'"]),
+    "text": ("return [Message([], [b'', 'text'])]", ["process()[0] → Message.frames[1] needs bytes, got str 'text'"]),
+    "second": ("return [Message([], [b'']), Message([], ['x'])]", ["process()[1] → Message.frames[0] needs bytes"]),
+    "frames": ("return [Message([], b'text')]", ["Message.frames needs list, got bytes b'text'"]),
+    "pairs": ("return [Message({'a': 'b'}, [b''])]", ["Message.metadata needs list, got dict"]),
+    "pair": ("return [Message([['a', 'b']], [b''])]", ["Message.metadata[0] needs tuple, got list"]),
+    "value": ("return [Message([('a', 1)], [b''])]", ["Message.metadata[0][1] needs str, got int 1"]),
+    "half": ("return [Message([('a', '\\ud800')], [b''])]", ["Message.metadata[0][1] needs text without single surrogates"]),
+    "single": ("return Message([], [b''])", ["process() needs list, got Message"]),
+    "none": ("return None", ["process() needs list, got NoneType None"]),
+    "record": ("return ['text']", ["process()[0] needs Message (metadata, frames), got str 'text'"]),
+    "error": ("raise Err('text')", ["error of process() needs Error_Rejected or Error_Failed, got str 'text'"]),
     "reason": ("raise Err(Error_Rejected(5))", ["Error_Rejected.value needs str, got int 5"]),
 }
 
@@ -57,38 +60,48 @@ function deeper(word) {
   return word.nope.further;
 }
 
-export const transform = {
-  transform({ body }) {
-    switch (new TextDecoder().decode(body)) {
+export const processor = {
+  process({ frames }) {
+    switch (new TextDecoder().decode(frames.at(-1))) {
 CASES
     }
   },
 };
 """
 JAVASCRIPT_CASES = {
-    "exception": ("throw new RangeError('too far')", ["RangeError: too far", "transform@FILE:LINE"]),
-    "called": ("return deeper('x')", ["TypeError: ", "deeper@FILE:4", "transform@FILE:LINE"]),
-    "later": ("return Promise.reject(new Error('later'))", ["Error: later", "transform@FILE:LINE"]),
+    "exception": ("throw new RangeError('too far')", ["RangeError: too far", "process@FILE:LINE"]),
+    "called": ("return deeper('x')", ["TypeError: ", "deeper@FILE:4", "process@FILE:LINE"]),
+    "later": ("return Promise.reject(new Error('later'))", ["Error: later", "process@FILE:LINE"]),
     "cause": (
         "throw new Error('outer', { cause: new Error('inner') })",
-        ["Error: outer", "transform@FILE:LINE", "caused by Error: inner"],
+        ["Error: outer", "process@FILE:LINE", "caused by Error: inner"],
     ),
     "thrown": ("throw 'a text'", ['thrown: "a text", which is no Error']),
     "nothing": ("throw undefined", ["thrown: undefined, which is no Error"]),
-    "text": ("return { topic: '', metadata: [], body: 'text' }", ['Message.body needs Uint8Array, got "text"']),
-    "topic": ("return { metadata: [], body }", ["Message.topic needs string, got undefined"]),
-    "pairs": ("return { topic: '', metadata: { a: 1 }, body }", ["Message.metadata needs Array, got Object"]),
-    "pair": ("return { topic: '', metadata: ['a'], body }", ["Message.metadata[0] needs Array of 2"]),
-    "value": ("return { topic: '', metadata: [['a', 1]], body }", ["Message.metadata[0][1] needs string, got 1"]),
-    "byte": ("return { topic: '', metadata: [], body: [256] }", ["Message.body[0] needs whole number from 0 to 255"]),
-    "record": ("return 'text'", ["transform() needs Message { topic, metadata, body }, got \"text\""]),
+    "text": (
+        "return [{ metadata: [], frames: [written(''), 'text'] }]",
+        ['process()[0] → Message.frames[1] needs Uint8Array, got "text"'],
+    ),
+    "second": (
+        "return [{ metadata: [], frames }, { metadata: [], frames: ['x'] }]",
+        ["process()[1] → Message.frames[0] needs Uint8Array"],
+    ),
+    "frames": ("return [{ metadata: [], frames: written('text') }]", ["Message.frames needs Array, got Uint8Array"]),
+    "missing": ("return [{ metadata: [] }]", ["Message.frames needs Array, got undefined"]),
+    "pairs": ("return [{ metadata: { a: 1 }, frames }]", ["Message.metadata needs Array, got Object"]),
+    "pair": ("return [{ metadata: ['a'], frames }]", ["Message.metadata[0] needs Array of 2"]),
+    "value": ("return [{ metadata: [['a', 1]], frames }]", ["Message.metadata[0][1] needs string, got 1"]),
+    "byte": ("return [{ metadata: [], frames: [[256]] }]", ["Message.frames[0][0] needs whole number from 0 to 255"]),
+    "single": ("return { metadata: [], frames }", ["process() needs Array, got Object"]),
+    "undefined": ("return undefined", ["process() needs Array, got undefined"]),
+    "record": ("return ['text']", ["process()[0] needs Message { metadata, frames }, got \"text\""]),
     "error": ("throw { tag: 'nope' }", ["Error.tag needs 'rejected' or 'failed', got \"nope\""]),
     "reason": ("throw { tag: 'rejected', val: 5 }", ["Error.val needs string, got 5"]),
 }
 # What is right, and stays so.
 RIGHT = {
-    "python": ("return Message('', [], b'right')", "right"),
-    "javascript": ("return { topic: '', metadata: [], body: written('right') }", "right"),
+    "python": ("return [Message([], [b'right'])]", "right"),
+    "javascript": ("return [{ metadata: [], frames: [written('right')] }]", "right"),
 }
 
 
@@ -130,7 +143,7 @@ def builds_once(plugin):
     assert plugin.component.read_bytes() == first
     # A new example is no reason to run them either, and goes in.
     examples = plugin.folder / "examples.toml"
-    examples.write_text(examples.read_text() + '\n[[transform]]\nname = "one more"\ninput.body = "x"\n[transform.expect]\n')
+    examples.write_text(examples.read_text() + '\n[[processor]]\nname = "one more"\ninput.frames = ["x"]\n[processor.expect]\n')
     assert "already" in plugin.build()[1]
     assert "ok      one more" in succeeds("test", str(plugin.component))[0]
 
@@ -167,7 +180,7 @@ def types_are_those_of_the_world(plugin):
         print("skipped: no plugin in TypeScript came first, whose compiler checks this")
         return
     assert checks_types(plugin) == (0, ""), checks_types(plugin)
-    wrong = {"python": ('b"you said "', '"you said "'), "javascript": ("topic: ''", "topic: 1")}
+    wrong = {"python": ('b"you said "', '"you said "'), "javascript": ("metadata: []", "metadata: 1")}
     before, after = wrong.get(plugin.language, wrong["javascript"])
     plugin.source.write_text(plugin.template.replace(before, after))
     code, told = checks_types(plugin)
@@ -184,7 +197,7 @@ def types_follow_the_world(plugin):
     before = world.read_text()
     types = lambda: [path for path in (plugin.folder / "bindings").rglob("*") if re.search("reply.policy", path.name)]
     assert not types()
-    world.write_text(before.replace("}", "    include tidegate:plugin/reply-policy-plugin@0.1.0;\n}"))
+    world.write_text(before.replace("}", "    include tidegate:plugin/reply-policy-plugin@0.2.0;\n}"))
     code, _, told = tidegate("build", str(plugin.folder))
     assert code != 0 and re.search("ReplyPolicy|replyPolicy|reply-policy", told), told
     assert types()
@@ -207,7 +220,7 @@ def guest(plugin):
     if plugin.language == "typescript":
         # The compiler leaves such lines out, so that its lines are others.
         text = "interface Unused {\n  a: string;\n}\n\n" + text.replace("(word)", "(word: any)")
-        text = text.replace("{ body }", "{ body }: { body: Uint8Array }").replace("(text) =>", "(text: string) =>")
+        text = text.replace("{ frames }) {", "{ frames }: { frames: Uint8Array[] }): any {").replace("(text) =>", "(text: string) =>")
         text = text.replace("throw undefined", "throw undefined as any")
     return text, cases
 
@@ -219,7 +232,7 @@ def errors_are_told(plugin):
     plugin.build()
     examples = plugin.folder.parent / "errors.toml"
     names = [*cases, "right"]
-    examples.write_text("".join(f'[[transform]]\nname = "{name}"\ninput.body = "{name}"\nexpect.body = "right"\n' for name in names))
+    examples.write_text("".join(f'[[processor]]\nname = "{name}"\ninput.frames = ["{name}"]\nexpect.messages = [{{ frames = ["right"] }}]\n' for name in names))
     code, told, _ = tidegate("test", str(plugin.component), "--examples", str(examples))
     assert code == 1 and told.endswith(f"1 passed, {len(cases)} failed\n"), told
     blocks = dict(re.findall(r"FAILED  (\S+)\n((?: .*\n|\n)+)", told))

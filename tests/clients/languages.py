@@ -39,9 +39,9 @@ failures = 0
 {SETTINGS}
 """
 
-# The body for a transform, the status, and the answer (of an error, a part of its text); and a text that must not be in
+# The body for a processor, the status, and the answer (of an error, a part of its text); and a text that must not be in
 # the answer, but in the log.
-TRANSFORMS = [
+MESSAGES = [
     ("downcase:MiXeD", 200, "lower case of MiXeD is mixed", None),
     ("downcase:ÄÖ Ω", 200, "lower case of ÄÖ Ω is äö ω", None),
     ("downcase:", 200, "lower case of  is ", None),
@@ -56,6 +56,8 @@ TRANSFORMS = [
     ("loop", 504, "call_deadline_ms", None),
     ("memory", 502, "memory_bytes_max", None),
     (f"big:{2 * OUTPUT_BYTES_MAX}", 502, "output_bytes_max", None),
+    ("frames", 502, "frames", None),
+    ("split:first,second", 200, "first", None),
 ]
 
 # The same for a reply policy: the first of two frames, the status, and the delays of the replies, whose frames are
@@ -184,6 +186,12 @@ class Host:
         """What the guest makes of a message: status and body."""
         return self.send(f"{self.http}/{language}/", body.encode())
 
+    def messages(self, language, frames, metadata):
+        """What becomes of a message of these frames: the status, and the messages or the problem."""
+        call = json.dumps({"message": {"frames": frames, "metadata": metadata}}).encode()
+        status, answer = self.send(f"{self.admin}/plugins/{language}/call", call)
+        return status, json.loads(answer)
+
     def replies(self, language, frames):
         """What the guest answers a request of the broker with, or the problem."""
         call = json.dumps({"request": {"frames": frames}}).encode()
@@ -234,9 +242,9 @@ class Neighbour(threading.Thread):
                 self.wrong.append(answer)
 
 
-def transforms(host, language):
+def messages(host, language):
     """Each message of the table gets its answer; what is for the log alone is there, and nowhere else."""
-    for body, status, answer, logged in TRANSFORMS:
+    for body, status, answer, logged in MESSAGES:
         started = time.monotonic()
         found = host.ask(language, body)
         took_s = time.monotonic() - started
@@ -251,6 +259,22 @@ def transforms(host, language):
         if logged:
             assert logged not in text, text
             host.lines_with(language, logged, 1)
+
+
+def several_messages(host, language):
+    """A message may become none, one or many, in order, each with the frames and the metadata that the guest gave it."""
+    pairs = [["colour", "gr\u00fcn"], ["colour", ""]]
+    for body, metadata, expected in [
+        ("filter", [], []),
+        ("downcase:A", [], ["lower case of A is a"]),
+        ("split:one,,three", pairs, ["one", "", "three"]),
+    ]:
+        status, answer = host.messages(language, ["topic", body], pairs)
+        found = answer.get("messages")
+        assert status == 200 and [message["frames"] for message in found] == [["topic", text] for text in expected], answer
+        # The host adds pairs of its own to what comes in.
+        kept = [[pair for pair in message["metadata"] if not pair[0].startswith("tidegate.")] for message in found]
+        assert kept == [metadata] * len(expected), answer
 
 
 def own_error_first(host, language):
@@ -322,7 +346,8 @@ def standard_streams(host, language):
 
 
 CHECKS = [
-    transforms,
+    messages,
+    several_messages,
     own_error_first,
     replies,
     random_replies,

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef exports_tidegate_plugin_transform_message_t message;
-typedef exports_tidegate_plugin_transform_option_message_t option_message;
+typedef exports_tidegate_plugin_processor_message_t message;
+typedef exports_tidegate_plugin_processor_list_message_t list_message;
 typedef exports_tidegate_plugin_reply_policy_request_t request;
 typedef exports_tidegate_plugin_reply_policy_list_reply_t list_reply;
 typedef exports_tidegate_plugin_reply_policy_reply_t reply;
@@ -175,19 +175,66 @@ static void refuse(outcome why, bytes text, error *failed) {
     failed->val.rejected = (plugin_string_t){text.ptr, text.len};
 }
 
-bool exports_tidegate_plugin_transform_transform(message *input, option_message *returned, error *failed) {
-    bytes text;
-    outcome what = answer(input->body, &text);
+/** A copy of the frames, since each message is freed with its own. */
+static plugin_list_list_u8_t copy(const plugin_list_list_u8_t *frames) {
+    plugin_list_list_u8_t copied = {allocate(frames->len * sizeof *frames->ptr), frames->len};
+    for (size_t i = 0; i < frames->len; i++) {
+        size_t len = frames->ptr[i].len;
+        copied.ptr[i] = (bytes){memcpy(allocate(len), frames->ptr[i].ptr, len), len};
+    }
+    return copied;
+}
+
+static plugin_string_t copy_text(plugin_string_t text) {
+    return (plugin_string_t){memcpy(allocate(text.len), text.ptr, text.len), text.len};
+}
+
+static plugin_list_tuple2_string_string_t copy_pairs(const plugin_list_tuple2_string_string_t *pairs) {
+    plugin_list_tuple2_string_string_t copied = {allocate(pairs->len * sizeof *pairs->ptr), pairs->len};
+    for (size_t i = 0; i < pairs->len; i++) {
+        copied.ptr[i].f0 = copy_text(pairs->ptr[i].f0);
+        copied.ptr[i].f1 = copy_text(pairs->ptr[i].f1);
+    }
+    return copied;
+}
+
+/** One more message: the frames that came in, with another body. */
+static void add(list_message *messages, const message *input, bool with_metadata, bytes body) {
+    message added = {.frames = copy(&input->frames)};
+    added.frames.ptr[added.frames.len - 1] = body;
+    if (with_metadata) added.metadata = copy_pairs(&input->metadata);
+    messages->ptr = realloc(messages->ptr, (messages->len + 1) * sizeof added);
+    if (messages->ptr == NULL) abort();
+    messages->ptr[messages->len++] = added;
+}
+
+/** A message for each part of a text with commas. */
+static void split(list_message *messages, const message *input, bytes text) {
+    for (size_t from = 0, to; from <= text.len; from = to + 1) {
+        for (to = from; to < text.len && text.ptr[to] != ',';) to++;
+        add(messages, input, true, (bytes){memcpy(allocate(to - from), text.ptr + from, to - from), to - from});
+    }
+}
+
+bool exports_tidegate_plugin_processor_process(message *input, list_message *returned, error *failed) {
+    static const char splits[] = "split:";
+    const size_t splits_len = sizeof splits - 1;
+    bytes said = input->frames.ptr[input->frames.len - 1], text;
+    *returned = (list_message){NULL, 0};
+    if (said.len >= splits_len && memcmp(said.ptr, splits, splits_len) == 0) {
+        split(returned, input, (bytes){said.ptr + splits_len, said.len - splits_len});
+        return true;
+    }
+    if (said.len == 6 && memcmp(said.ptr, "frames", 6) == 0) {
+        *returned = (list_message){memset(allocate(sizeof(message)), 0, sizeof(message)), 1};
+        return true;
+    }
+    outcome what = answer(said, &text);
     if (what == REJECTED || what == FAILED) {
         refuse(what, text, failed);
         return false;
     }
-    memset(returned, 0, sizeof *returned);
-    returned->is_some = what == ANSWERED;
-    if (returned->is_some) {
-        returned->val.topic = input->topic;
-        returned->val.body = text;
-    }
+    if (what == ANSWERED) add(returned, input, false, text);
     return true;
 }
 
@@ -199,21 +246,11 @@ static size_t random_delays_ms(uint32_t delays_ms[4]) {
     return random.ptr[0] % 5;
 }
 
-/** A copy, since each reply is freed with its frames. */
-static plugin_list_list_u8_t copy(const plugin_list_list_u8_t *frames) {
-    plugin_list_list_u8_t copied = {allocate(frames->len * sizeof *frames->ptr), frames->len};
-    for (size_t i = 0; i < frames->len; i++) {
-        size_t len = frames->ptr[i].len;
-        copied.ptr[i] = (bytes){memcpy(allocate(len), frames->ptr[i].ptr, len), len};
-    }
-    return copied;
-}
-
 bool exports_tidegate_plugin_reply_policy_replies(request *asked, list_reply *returned, error *failed) {
-    bytes said = asked->frames.ptr[0], text;
+    bytes said = asked->message.frames.ptr[0], text;
     size_t len = said.len;
     uint32_t delays_ms[4] = {0, 100};
-    plugin_list_list_u8_t frames = asked->frames;
+    plugin_list_list_u8_t frames = asked->message.frames;
     const uint8_t *colon = memchr(said.ptr, ':', said.len);
     if (colon) len = (size_t)(colon - said.ptr);
     *returned = (list_reply){NULL, 0};
@@ -234,6 +271,6 @@ bool exports_tidegate_plugin_reply_policy_replies(request *asked, list_reply *re
         }
     }
     returned->ptr = allocate(returned->len * sizeof(reply));
-    for (size_t i = 0; i < returned->len; i++) returned->ptr[i] = (reply){delays_ms[i], copy(&frames)};
+    for (size_t i = 0; i < returned->len; i++) returned->ptr[i] = (reply){delays_ms[i], {.frames = copy(&frames)}};
     return true;
 }

@@ -74,19 +74,24 @@ function read(bytes) {
   return new TextDecoder().decode(bytes).match(/^([^:]*):?(.*)$/s).slice(1);
 }
 
-export const transform = {
-  transform({ topic, body }) {
-    const [word, text] = read(body);
+const written = (text) => new TextEncoder().encode(text);
+
+export const processor = {
+  process({ metadata, frames }) {
+    const before = frames.slice(0, -1);
+    const [word, text] = read(frames.at(-1));
+    if (word === 'split') return text.split(',').map((part) => ({ metadata, frames: [...before, written(part)] }));
+    if (word === 'frames') return [{ metadata: [], frames: [] }];
     const answer = words[word](text);
-    return answer === undefined ? undefined : { topic, metadata: [], body: new TextEncoder().encode(answer) };
+    return answer === undefined ? [] : [{ metadata: [], frames: [...before, written(answer)] }];
   },
 };
 
 export const replyPolicy = {
-  replies({ frames }) {
+  replies({ message: { frames } }) {
     const [word, text] = read(frames[0]);
-    if (word === 'nothing') return [{ delayMs: 0, frames: [] }];
-    if (word in delaysMs) return delaysMs[word]().map((delayMs) => ({ delayMs, frames }));
+    if (word === 'nothing') return [{ delayMs: 0, message: { metadata: [], frames: [] } }];
+    if (word in delaysMs) return delaysMs[word]().map((delayMs) => ({ delayMs, message: { metadata: [], frames } }));
     words[word](text);
     return [];
   },

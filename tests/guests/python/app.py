@@ -97,19 +97,25 @@ DELAYS_MS = {
 }
 
 
-class Transform(exports.Transform):
-    def transform(self, input):
-        word, _, text = input.body.decode().partition(":")
+class Processor(exports.Processor):
+    def process(self, input):
+        *before, body = input.frames
+        word, _, text = body.decode().partition(":")
+        if word == "split":
+            return [types.Message(input.metadata, [*before, part.encode()]) for part in text.split(",")]
+        if word == "frames":
+            return [types.Message([], [])]
         answer = WORDS[word](text)
-        return None if answer is None else types.Message(input.topic, [], answer.encode())
+        return [] if answer is None else [types.Message([], [*before, answer.encode()])]
 
 
 class ReplyPolicy(exports.ReplyPolicy):
     def replies(self, request):
-        word, _, text = request.frames[0].decode().partition(":")
+        word, _, text = request.message.frames[0].decode().partition(":")
         if word == "nothing":
-            return [Reply(0, [])]
+            return [Reply(0, types.Message([], []))]
         if word in DELAYS_MS:
-            return [Reply(delay_ms, request.frames) for delay_ms in DELAYS_MS[word]()]
+            message = types.Message([], request.message.frames)
+            return [Reply(delay_ms, message) for delay_ms in DELAYS_MS[word]()]
         WORDS[word](text)
         return []

@@ -3,7 +3,7 @@
 #[cfg(target_arch = "wasm32")]
 mod memory;
 
-use exports::tidegate::plugin::{reply_policy, transform};
+use exports::tidegate::plugin::{processor, reply_policy};
 use std::cell::Cell;
 use std::fmt::Debug;
 use std::net::{TcpStream, ToSocketAddrs};
@@ -24,30 +24,37 @@ thread_local! {
     static CALLS: Cell<u32> = const { Cell::new(0) };
 }
 
-impl transform::Guest for Plugin {
-    fn transform(input: Message) -> Result<Option<Message>, Error> {
+impl processor::Guest for Plugin {
+    fn process(input: Message) -> Result<Vec<Message>, Error> {
         log_panics();
-        let text = String::from_utf8_lossy(&input.body);
+        let (body, before) = input.frames.split_last().expect("a message has at least one frame");
+        let with = |metadata, body: &str| Message { metadata, frames: [before, &[body.as_bytes().to_vec()]].concat() };
+        let text = String::from_utf8_lossy(body);
         let (word, text) = text.split_once(':').unwrap_or((&text, ""));
-        let Some(answer) = answer(word, text)? else { return Ok(None) };
-        Ok(Some(Message { topic: input.topic, metadata: Vec::new(), body: answer.into_bytes() }))
+        match word {
+            "split" => return Ok(text.split(',').map(|part| with(input.metadata.clone(), part)).collect()),
+            "frames" => return Ok(vec![Message { metadata: Vec::new(), frames: Vec::new() }]),
+            _ => {}
+        }
+        Ok(answer(word, text)?.map(|answer| with(Vec::new(), &answer)).into_iter().collect())
     }
 }
 
 impl reply_policy::Guest for Plugin {
     fn replies(request: reply_policy::Request) -> Result<Vec<reply_policy::Reply>, Error> {
         log_panics();
-        let frames = request.frames;
+        let frames = request.message.frames;
+        let with = |frames| Message { metadata: Vec::new(), frames };
         let first = String::from_utf8_lossy(&frames[0]);
         let (word, text) = first.split_once(':').unwrap_or((&first, ""));
         let delays_ms = match word {
             "none" => Vec::new(),
             "twice" => vec![0, 100],
             "random" => random_delays_ms(),
-            "nothing" => return Ok(vec![reply_policy::Reply { delay_ms: 0, frames: Vec::new() }]),
+            "nothing" => return Ok(vec![reply_policy::Reply { delay_ms: 0, message: with(Vec::new()) }]),
             _ => return answer(word, text).map(|_| Vec::new()),
         };
-        let reply = |delay_ms| reply_policy::Reply { delay_ms, frames: frames.clone() };
+        let reply = |delay_ms| reply_policy::Reply { delay_ms, message: with(frames.clone()) };
         Ok(delays_ms.into_iter().map(reply).collect())
     }
 }
