@@ -4,9 +4,10 @@ use crate::harness::root;
 
 /// Where a reader meets them first.
 const PAGES: [&str; 4] = ["README.md", "docs/tutorial.md", "docs/operating.md", "docs/authoring.md"];
-const WORDS: [&str; 12] = [
+const WORDS: [&str; 13] = [
     "plugin",
     "role",
+    "processor",
     "transform",
     "policy",
     "http-handler",
