@@ -125,6 +125,7 @@ impl Flows {
             hop,
             inlets: inlets.iter().map(|(_, inlet)| Arc::clone(inlet)).collect(),
             stages: config.through.iter().map(stage).collect(),
+            numbers: self.ledger.hop("transform"),
             sinks: sinks.collect(),
             lost: Arc::new(self.letters.clone()),
             executor: Arc::new(TokioExecutor(tokio::runtime::Handle::current())),

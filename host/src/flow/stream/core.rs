@@ -8,7 +8,7 @@ use super::parts::{FlowSettings, FlowStage, Lost};
 use crate::config::{FLOW_OUTPUTS_MAX, OnError};
 use crate::flow::sink::Arrival;
 use crate::flow::{Entered, Failed, Failure, Fault, Message, OfferError, Processed, Receipt, ServedBy, Sink, Stage};
-use crate::ledger::Reason;
+use crate::ledger::{Hop, Reason};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -34,6 +34,7 @@ pub(super) enum Delivery {
 pub(super) struct FlowCore {
     settings: FlowSettings,
     stages: Vec<FlowStage>,
+    numbers: Arc<Hop>,
     sinks: Vec<Arc<dyn Sink>>,
     items: Slab<Item>,
     lanes: Lanes,
@@ -51,11 +52,16 @@ pub(super) struct FlowCore {
 }
 
 impl FlowCore {
-    pub(super) fn new(settings: FlowSettings, stages: Vec<FlowStage>, sinks: Vec<Arc<dyn Sink>>) -> Self {
+    pub(super) fn new(
+        settings: FlowSettings,
+        stages: Vec<FlowStage>,
+        numbers: Arc<Hop>,
+        sinks: Vec<Arc<dyn Sink>>,
+    ) -> Self {
         let (items, runnable, leaving, arriving, bytes, stopped, lost) = Default::default();
         let lanes = Lanes::new(settings.order);
         let gate = BusyGate::new();
-        Self { settings, stages, sinks, items, lanes, runnable, leaving, arriving, bytes, gate, stopped, lost }
+        Self { settings, stages, numbers, sinks, items, lanes, runnable, leaving, arriving, bytes, gate, stopped, lost }
     }
 
     /// Whether it has room for one more message.
@@ -94,7 +100,7 @@ impl FlowCore {
         let (index, message) = item.work.pop()?;
         let FlowStage { stage, hop } = &self.stages[index];
         let call = item.call.get_or_insert_with(|| {
-            let (passage, number) = hop.enter_numbered();
+            let (passage, number) = (hop.enter(), self.numbers.next_number());
             if index == 0 {
                 item.number = number;
             }
@@ -154,9 +160,15 @@ impl FlowCore {
         messages: impl DoubleEndedIterator<Item = Message>,
     ) {
         let (item, mut made) = (&mut self.items[id], 0);
+        // A plugin must not speak for the host to the next one.
+        let of_host = item.original.as_ref().map(Message::host_pairs).unwrap_or_default();
         let messages = messages.inspect(|message| made += message.bytes());
         if index + 1 < self.stages.len() {
-            item.work.extend(messages.rev().map(|message| (index + 1, message)));
+            let next = |mut message: Message| {
+                message.keep_host_pairs(&of_host);
+                (index + 1, message)
+            };
+            item.work.extend(messages.rev().map(next));
         } else {
             item.outputs.extend(messages);
         }

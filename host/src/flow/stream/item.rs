@@ -24,7 +24,7 @@ pub(super) struct Item {
     pub(super) arrivals: Vec<Arrival>,
     /// The bytes of all that is in `work`, in the call, and in `outputs`.
     pub(super) bytes: usize,
-    /// Its number at the hop of the first stage.
+    /// The number of its call of the first stage.
     pub(super) number: u64,
     /// The plugins that it has met.
     pub(super) met: Met,
@@ -39,7 +39,7 @@ pub(super) struct Item {
 pub(super) struct StageCall {
     /// Counts it at the hop of the stage.
     pub(super) passage: Passage,
-    /// Its number there.
+    /// Its number among all calls.
     pub(super) number: u64,
     /// The bytes of its input.
     pub(super) bytes: usize,

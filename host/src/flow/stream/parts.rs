@@ -17,6 +17,8 @@ pub struct FlowParts {
     pub inlets: Vec<Arc<Inlet>>,
     /// What each goes through, in order.
     pub stages: Vec<FlowStage>,
+    /// Numbers the calls, of which no two in a host may have the same: what a plugin draws depends on it.
+    pub numbers: Arc<Hop>,
     /// Where each goes to.
     pub sinks: Vec<Arc<dyn Sink>>,
     /// Takes those that a stage fails at.
@@ -56,7 +58,7 @@ pub struct Lost {
     pub flow: String,
     /// The name of the stage that failed.
     pub stage: String,
-    /// The number of the message at the hop of the first stage.
+    /// The number of the call of the first stage.
     pub number: u64,
     /// The plugins that it met, in order.
     pub met: Met,

@@ -60,7 +60,7 @@ impl<'a> World<'a> {
         let as_sinks = sinks.iter().map(|sink| Arc::clone(sink) as Arc<dyn Sink>).collect();
         let hop = Arc::<Hop>::default();
         Self {
-            core: FlowCore::new(settings, flow_stages.collect(), as_sinks),
+            core: FlowCore::new(settings, flow_stages.collect(), Arc::default(), as_sinks),
             inlet: Inlet::new("in", Arc::clone(&hop), 4, usize::MAX),
             stages,
             order,
@@ -280,7 +280,7 @@ fn a_message_that_becomes_too_much_fails() {
         in_flight_bytes_max: 100,
     };
     let stage = FlowStage { stage: Arc::new(Named("grow".to_owned())), hop: Arc::clone(&stage_hop) };
-    let mut core = FlowCore::new(settings, vec![stage.clone(), stage], Vec::new());
+    let mut core = FlowCore::new(settings, vec![stage.clone(), stage], Arc::default(), Vec::new());
     let inlet = Inlet::new("in", Arc::clone(&hop), 4, usize::MAX);
     inlet.offer(Message::of_topic("", Vec::new(), "x")).unwrap();
     let Poll::Ready(Some(entered)) = inlet.poll_take(&mut Context::from_waker(Waker::noop())) else { unreachable!() };

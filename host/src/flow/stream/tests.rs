@@ -137,6 +137,7 @@ impl Running {
             hop: Arc::clone(&hop),
             inlets: vec![Arc::clone(&inlet)],
             stages: vec![FlowStage { stage: Arc::clone(&stage) as Arc<dyn Stage>, hop: Arc::default() }],
+            numbers: Arc::default(),
             sinks: vec![Arc::clone(&queue) as Arc<dyn Sink>],
             lost: Arc::clone(&letters) as Arc<dyn LostMessages>,
             executor: Arc::new(Tokio),

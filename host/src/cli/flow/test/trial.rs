@@ -36,11 +36,12 @@ pub(super) async fn try_on(config: &Config, slots: &Slots, example: &Example) ->
             on_error: flow.on_error,
             // One at a time: what comes out depends on the example alone.
             in_flight_max: 1,
-            in_flight_bytes_max: config.messaging.queue_bytes_max,
+            in_flight_bytes_max: flow.in_flight_bytes_max,
         },
         hop: Arc::clone(&hop),
         inlets: inlets.values().cloned().collect(),
         stages: stages.collect(),
+        numbers: Arc::default(),
         sinks: sinks.iter().map(|sink| Arc::clone(sink) as Arc<dyn Sink>).collect(),
         lost: Arc::new(NoLetters) as Arc<dyn LostMessages>,
         executor: Arc::new(ThisRuntime) as Arc<dyn Executor>,
