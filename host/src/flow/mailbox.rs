@@ -132,7 +132,12 @@ impl<T> Mailbox<T> {
     /// the places are free, or the mailbox is closed. Returns whether that is so already; then nobody is woken.
     pub(crate) fn await_room(&self, bytes: usize, waker: &Waker) -> bool {
         let taken_up = &self.taken_up;
-        taken_up.producers().push(Producer { bytes, waker: waker.clone() });
+        let mut producers = taken_up.producers();
+        match producers.iter_mut().find(|producer| producer.waker.will_wake(waker)) {
+            Some(known) => known.bytes = bytes,
+            None => producers.push(Producer { bytes, waker: waker.clone() }),
+        }
+        drop(producers);
         taken_up.is_awaited.store(true, Ordering::SeqCst);
         let is_over = self.lock().closed || taken_up.has_ample_room(bytes);
         if is_over {
