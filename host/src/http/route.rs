@@ -164,7 +164,7 @@ pub(crate) struct FoundRoute {
 
 impl FoundRoute {
     pub(crate) fn name(&self) -> &str {
-        if self.route.name.is_empty() { self.first().name() } else { &self.route.name }
+        if self.is_configured() { &self.route.name } else { self.first().name() }
     }
 
     pub(crate) fn slots(&self) -> &[Arc<Slot>] {
@@ -181,10 +181,12 @@ impl FoundRoute {
 
     /// The methods that it takes, where it is not a handler's.
     pub(crate) fn methods(&self) -> &'static str {
-        match self.route.name.is_empty() && !speaks_http(self.first()) {
-            true => PLAIN_METHODS,
-            false => CONFIGURED_METHODS,
-        }
+        if self.is_configured() { CONFIGURED_METHODS } else { PLAIN_METHODS }
+    }
+
+    /// Whether the configuration says anything of it. Otherwise it is the route that each plugin has by itself.
+    pub(crate) fn is_configured(&self) -> bool {
+        !self.route.name.is_empty()
     }
 
     /// The first plugin, by whose share of the budget bodies are counted.

@@ -39,7 +39,8 @@ impl Public {
             };
             (bytes, Some(held))
         } else {
-            (parameter(&mut pairs, speaks_http(route.first()))?, None)
+            let may_lack = route.is_configured() && speaks_http(route.first());
+            (parameter(&mut pairs, may_lack)?, None)
         };
 
         // Beside the pairs of the query there are three at most, and three more for those that know them.
@@ -103,7 +104,7 @@ fn has_body(method: &Method) -> bool {
     [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method)
 }
 
-/// Takes the one parameter out of a query's pairs. A processor, which sees the whole query, may go without.
+/// Takes the one parameter out of a query's pairs.
 fn parameter(pairs: &mut Pairs<'_>, may_lack: bool) -> Result<Vec<u8>, Problem> {
     let mut parameters = pairs.extract_if(.., |(name, _)| name == "param" || name == "Param");
     let malformed = |detail: &str| Err(Problem::Malformed(detail.to_owned()));
