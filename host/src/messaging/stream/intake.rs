@@ -105,10 +105,14 @@ impl Intake {
         self.is_paused = is_paused;
     }
 
-    /// Nothing is read any more. A message that is held is abandoned.
+    /// Nothing is read any more.
     pub(super) fn end(&mut self) {
-        self.held = None;
-        self.inlets.clear();
+        self.is_paused = true;
+    }
+
+    /// Whether no flow can take the message any more that is held, if one is.
+    pub(super) fn has_ended(&self) -> bool {
+        self.held.as_ref().is_none_or(|held| held.missing.iter().all(|inlet| inlet.is_closed()))
     }
 
     /// Hands a message to each flow that has room for it.

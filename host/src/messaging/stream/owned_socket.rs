@@ -219,7 +219,7 @@ impl OwnedSocket {
         }
     }
 
-    /// Reads nothing any more, and sends what is queued by this time.
+    /// Reads nothing any more, and hands over what is held and sends what is queued by this time.
     pub(super) fn end(&mut self, by: Instant, closed: oneshot::Sender<()>) {
         self.change_intake(Intake::end);
         if let Some(outbox) = &self.outbox {
@@ -228,10 +228,12 @@ impl OwnedSocket {
         self.end = Some(End { by, _closed: closed });
     }
 
-    /// Whether it was to end, and may be dropped: all was sent, or its time is over.
+    /// Whether it was to end, and may be dropped: all was handed over and sent, or its time is over.
     pub(super) fn has_ended(&mut self, now: Instant) -> bool {
         let Some(end) = &self.end else { return false };
-        now >= end.by || self.outbox.as_mut().is_none_or(Outbox::has_ended)
+        let is_done =
+            self.intake.as_ref().is_none_or(Intake::has_ended) && self.outbox.as_mut().is_none_or(Outbox::has_ended);
+        now >= end.by || is_done
     }
 
     /// Closes it. libzmq sends what it was handed until the time for that is over.
