@@ -97,7 +97,7 @@ pub(super) fn add_broker(
 /// Adds what is counted of keys, and what they have to be before the host is ready; without keys says who is let in.
 pub(super) fn add_curve(builder: &mut Builder) {
     let Some(curve) = builder.curve.clone() else {
-        warn_if_exposed(&builder.surfaces.all());
+        warn_if_exposed(&builder.config, &builder.surfaces.all());
         return;
     };
     let counted = curve.clone();
@@ -138,8 +138,12 @@ pub(super) fn ipc(messaging: &config::Messaging) -> Result<IpcAccess, String> {
 }
 
 /// Says once that others can read and ask without being asked who they are.
-fn warn_if_exposed(surfaces: &[Arc<dyn Surface>]) {
-    let endpoints = surfaces.iter().map(|surface| (surface.name(), surface.endpoint()));
+fn warn_if_exposed(config: &Config, surfaces: &[Arc<dyn Surface>]) {
+    // A socket that connects is reached by nobody, and its endpoints are those of others.
+    let connects =
+        |surface: &&Arc<dyn Surface>| config.sockets.get(surface.name()).is_some_and(|socket| socket.bind.is_empty());
+    let endpoints = surfaces.iter().filter(|surface| !connects(surface));
+    let endpoints = endpoints.map(|surface| (surface.name(), surface.endpoint()));
     let exposed = endpoints.filter(|(_, endpoint)| is_exposed(endpoint));
     let exposed: Vec<_> = exposed.map(|(name, endpoint)| format!("{name} {endpoint}")).collect();
     if !exposed.is_empty() {
