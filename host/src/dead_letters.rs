@@ -72,7 +72,7 @@ struct LetterQueue {
 /// What waits to be written.
 #[derive(Debug)]
 enum Queued {
-    Letter { letter: NewLetter, time: jiff::Timestamp, passage: Passage },
+    Letter { letter: Box<NewLetter>, time: jiff::Timestamp, passage: Passage },
     Mark { mark: Mark, written: oneshot::Sender<Result<(), String>> },
 }
 
@@ -113,7 +113,8 @@ impl DeadLetters {
     pub fn write(&self, letter: NewLetter) {
         let Some(queue) = &self.0 else { return };
         let bytes = letter.bytes();
-        let queued = || Queued::Letter { letter, time: jiff::Timestamp::now(), passage: queue.hop.enter() };
+        let queued =
+            || Queued::Letter { letter: Box::new(letter), time: jiff::Timestamp::now(), passage: queue.hop.enter() };
         let taken = match bytes > queue.queue_bytes_max {
             true => Err(PushError::TooManyBytes),
             false => queue.lines.push(bytes, queued),
@@ -178,7 +179,7 @@ impl LetterQueue {
             }
             match queued {
                 Queued::Letter { letter, time, passage } => {
-                    match file.append(&Letter::new(letter, time, self.seed).into_line()) {
+                    match file.append(&Letter::new(*letter, time, self.seed).into_line()) {
                         Ok(()) => passage.out(),
                         Err(error) => {
                             passage.dropped(error.reason());

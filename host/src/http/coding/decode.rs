@@ -50,14 +50,14 @@ fn broken(coding: Coding, error: &io::Error) -> Problem {
 }
 
 enum Decoder<M: FnMut(usize) -> Result<(), Problem>> {
-    Gzip(MultiGzDecoder<Bounded<M>>),
+    Gzip(Box<MultiGzDecoder<Bounded<M>>>),
     Zstd(zstd::stream::write::Decoder<'static, Bounded<M>>),
 }
 
 impl<M: FnMut(usize) -> Result<(), Problem>> Decoder<M> {
     fn new(coding: Coding, bounded: Bounded<M>) -> io::Result<Self> {
         Ok(match coding {
-            Coding::Gzip => Self::Gzip(MultiGzDecoder::new(bounded)),
+            Coding::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(bounded))),
             Coding::Zstd => {
                 let mut decoder = zstd::stream::write::Decoder::new(bounded)?;
                 decoder.window_log_max(WINDOW_LOG_MAX)?;

@@ -171,7 +171,7 @@ impl BrokerLoop {
                     self.core.sent(sent);
                 }
                 Action::CutOff(identity) => self.frontend.cut_off(&identity),
-                Action::WriteDeadLetter(letter) => self.dead_letters.write(letter),
+                Action::WriteDeadLetter(letter) => self.dead_letters.write(*letter),
             }
         }
     }

@@ -182,7 +182,7 @@ impl BrokerCore {
                 let (reason, input) = (failure.reason, Input::request(input));
                 let letter =
                     NewLetter::of_call(&self.policy, request.number, by.as_deref(), reason, failure.detail, input);
-                self.actions.push_back(Action::WriteDeadLetter(letter));
+                self.actions.push_back(Action::WriteDeadLetter(Box::new(letter)));
                 request.span.fail(reason.as_str(), &failure.public_detail);
                 request.passage.dropped(reason);
             }
@@ -262,7 +262,7 @@ impl BrokerCore {
     }
 
     fn give_up(&mut self, reply: QueuedReply, reason: Reason, cause: String) {
-        self.actions.push_back(Action::WriteDeadLetter(reply.give_up(reason, cause)));
+        self.actions.push_back(Action::WriteDeadLetter(Box::new(reply.give_up(reason, cause))));
     }
 
     /// What keeps requests from being read although the broker runs.

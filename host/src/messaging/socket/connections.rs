@@ -13,12 +13,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+/// A name that was looked up, with the index of the connection that it is for.
+type LookedUp = (usize, HostName);
+
 /// Belongs to the thread that owns the socket.
 pub(crate) struct Connections {
     all: Vec<Connection>,
     names: Arc<UnresolvedNames>,
-    /// What was looked up, with the index of the connection. A connection has one look-up at a time.
-    looked_up: (Sender<(usize, HostName)>, Receiver<(usize, HostName)>),
+    /// What was looked up. A connection has one look-up at a time.
+    looked_up: (Sender<LookedUp>, Receiver<LookedUp>),
     supervisor: Supervisor,
     /// Woken when a name was looked up.
     waker: Waker,

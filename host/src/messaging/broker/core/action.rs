@@ -16,7 +16,7 @@ pub(crate) enum Action<'a> {
     /// End the connection of the client with this identity, which does not read its replies.
     CutOff(Vec<u8>),
     /// Write a dead letter.
-    WriteDeadLetter(NewLetter),
+    WriteDeadLetter(Box<NewLetter>),
 }
 
 /// The result of sending a reply.
