@@ -43,9 +43,9 @@ out.archive = [[\"upper case of lower case of AbC is abc is LOWER CASE OF ABC IS
 
 [[example]]
 flow = \"shout\"
-in.more = [[\"a\", \"b\", \"c\"], [\"A\"]]
+in.more = [[{ base64 = \"/w==\" }], [\"A\"]]
 out.archive = [[\"upper case of lower case of A is a is LOWER CASE OF A IS A\"]]
-fails = [{ plugin = \"downcase\", reason = \"rejected\", contains = \"frames\", then = \"dead-letter\" }]
+fails = [{ plugin = \"downcase\", reason = \"rejected\", contains = \"UTF-8\", then = \"dead-letter\" }]
 ";
 
 /// Runs the command in a folder with these files.

@@ -102,8 +102,8 @@ to = ['done']
 fn what_a_plugin_fails_at_is_a_dead_letter_and_the_others_go_on_in_order() {
     let host = Setup::new()
         .plugin("check", &fixtures::trapping_on(b'!'))
-        .config(QUEUE)
         .config("rollback.failures = 0")
+        .config(QUEUE)
         .start();
     let (jobs, done) = (peer(&host, zmq::PUSH, "jobs"), peer(&host, zmq::PULL, "done"));
     for number in 0..100 {
@@ -177,18 +177,26 @@ fn a_stage_is_swapped_between_two_messages() {
     let config = QUEUE.replace("check", "case");
     let host = Setup::new().plugin("case", &bytes("downcase")).config(&config).start();
     let (jobs, done) = (peer(&host, zmq::PUSH, "jobs"), peer(&host, zmq::PULL, "done"));
-    let (sent, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (sent, received, is_over) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
     const SWAPS: usize = 20;
     std::thread::scope(|scope| {
-        let (sent, is_over) = (&sent, &is_over);
-        scope.spawn(move || {
+        let (sent, received, is_over) = (&sent, &received, &is_over);
+        let sender = scope.spawn(move || {
             while !is_over.load(Ordering::Relaxed) {
-                send(&jobs, &[&format!("A{}", sent.load(Ordering::Relaxed))]);
-                sent.fetch_add(1, Ordering::Relaxed);
+                let number = sent.load(Ordering::Relaxed);
+                // More would wait in the system's buffers for most of the test.
+                if number < received.load(Ordering::Relaxed) + 500 {
+                    send(&jobs, &[&format!("A{number}")]);
+                    sent.fetch_add(1, Ordering::Relaxed);
+                } else {
+                    std::thread::yield_now();
+                }
             }
             send(&jobs, &["Over"]);
+            // Closed at once, it would throw away what it has not sent.
+            jobs
         });
-        scope.spawn(move || {
+        let receiver = scope.spawn(move || {
             for number in 0..usize::MAX {
                 let [text] = &receive(&done)[..] else { panic!("one frame") };
                 if text.contains("Over") {
@@ -198,6 +206,7 @@ fn a_stage_is_swapped_between_two_messages() {
                 let cases = [("lower", "a"), ("upper", "A")]
                     .map(|(case, letter)| format!("{case} case of A{number} is {letter}{number}"));
                 assert!(cases.contains(text), "{text}");
+                received.fetch_add(1, Ordering::Relaxed);
             }
         });
         for swap in 0..SWAPS {
@@ -207,6 +216,8 @@ fn a_stage_is_swapped_between_two_messages() {
             wait_for("messages between two swaps", || (sent.load(Ordering::Relaxed) > before + 100).then_some(()));
         }
         is_over.store(true, Ordering::Relaxed);
+        let _jobs = sender.join().unwrap();
+        receiver.join().unwrap();
     });
     wait_for_hop(&host, "flows.work", &json!({"dropped": {}, "in_flight": 0}));
     assert_eq!(host.status("case")["generation"], SWAPS + 1);

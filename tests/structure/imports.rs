@@ -10,8 +10,9 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 54] = [
+const DIRECTIONS: [(&str, &[&str]); 56] = [
     ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system", "traces"]),
+    ("app::flows", &["builder", "sockets"]),
     ("app::http", &["builder", "surfaces"]),
     ("cli", &["app", "clients", "dead_letters", "flow", "http", "ledger", "messaging", "oci", "plugin", "system"]),
     ("cli::dead_letters", &["compile_cache", "log", "output", "plugin"]),
@@ -31,6 +32,10 @@ const DIRECTIONS: [(&str, &[&str]); 54] = [
     ("config::streams::check", &["flow", "in_force", "route", "socket"]),
     ("dead_letters", &["append", "flow", "ledger", "log_limit", "system"]),
     ("flow", &["ledger", "traces"]),
+    (
+        "flow::stream",
+        &["call_time_estimate", "inlet", "mailbox", "message", "met", "sink", "stage", "statistics", "surface"],
+    ),
     (
         "http",
         &[
