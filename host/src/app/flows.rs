@@ -71,7 +71,7 @@ pub(super) async fn add(builder: &mut Builder) -> Result<Arc<Flows>, StartError>
     let flows = Flows {
         slots: Arc::clone(&builder.slots),
         ledger: builder.ledger.clone(),
-        letters: Letters(builder.dead_letters.clone()),
+        letters: Letters { letters: builder.dead_letters.clone(), ids: Arc::clone(&builder.request_ids) },
         supervisor: builder.supervisor.clone(),
         surfaces: builder.surfaces.registry(),
         curve: builder.curve.clone(),

@@ -2,10 +2,16 @@
 
 use crate::dead_letters::{DeadLetters, NewLetter};
 use crate::flow::{Fault, Lost, LostMessages};
+use crate::request_id::RequestIds;
+use std::sync::Arc;
 
 /// Writes a letter for each.
 #[derive(Clone)]
-pub(super) struct Letters(pub(super) DeadLetters);
+pub(super) struct Letters {
+    pub(super) letters: DeadLetters,
+    /// A message of a socket is no request, and has no name before there is a letter to be named.
+    pub(super) ids: Arc<RequestIds>,
+}
 
 impl LostMessages for Letters {
     fn write(&self, lost: Lost) {
@@ -17,6 +23,7 @@ impl LostMessages for Letters {
         }
         let route = format!("flows.{flow}");
         let letter = NewLetter::of_call(&route, number, by.as_deref(), failure.reason, failure.detail, input);
-        self.0.write(if met.len() > 1 { letter.after(met.to_string()) } else { letter });
+        let letter = NewLetter { id: self.ids.next(None), ..letter };
+        self.letters.write(if met.len() > 1 { letter.after(met.to_string()) } else { letter });
     }
 }
