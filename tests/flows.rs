@@ -1,6 +1,7 @@
 //! Flows: messages of any ZeroMQ socket go through plugins to any other, in order, and none disappears without a count.
 
 mod failing;
+mod peers;
 
 use crate::fixtures;
 use crate::harness::{Host, PATIENCE, Setup, bytes, wait_for};
