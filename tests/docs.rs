@@ -6,6 +6,7 @@ mod libzmq;
 mod links;
 mod outputs;
 mod readme;
+mod recipes;
 // The metrics of the process are those of Linux.
 #[cfg(target_os = "linux")]
 mod reference;

@@ -76,6 +76,13 @@ impl Setup {
         setup
     }
 
+    /// As [`Setup::new`], but with what the configuration says; the admin surface alone is on a free port.
+    pub fn configured() -> Self {
+        let mut setup = Self::new();
+        setup.arguments.retain(|argument| argument.starts_with("--admin"));
+        setup
+    }
+
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
