@@ -26,9 +26,9 @@ fn a_peer_that_goes_while_its_queue_is_full_does_not_end_the_process() {
         let mut peer = RawPeer::connect(&endpoint, "DEALER", b"");
         let mut other = RawPeer::connect(&endpoint, "DEALER", b"");
         peer.write(&what.repeat(SENT)).unwrap();
-        // By the second heartbeat libzmq has read as much as its queue has room for.
+        // By the second heartbeat of another one libzmq has read as much as its queue has room for.
         for _ in 0..2 {
-            peer.receive_ping().unwrap();
+            other.receive_ping().unwrap();
         }
         drop(peer);
         for _ in 0..10 {
@@ -45,16 +45,43 @@ fn a_peer_that_is_not_read_from_is_not_taken_for_dead() {
     const SENT: usize = 10;
     let (socket, endpoint) = unread_frontend(Duration::from_secs(1));
     let mut peer = RawPeer::connect(&endpoint, "DEALER", b"");
+    let mut other = RawPeer::connect(&endpoint, "DEALER", b"");
     peer.write(&frame(0, b"x").repeat(SENT)).unwrap();
-    // For longer than the timeout, the peer's answers wait behind messages that the queue has no room for.
+    // For longer than the timeout, what the peer says waits behind messages that the queue has no room for.
     for _ in 0..100 {
-        peer.receive_ping().unwrap();
+        other.receive_ping().unwrap();
     }
     for _ in 0..SENT {
         assert_eq!(socket.recv_multipart(0).unwrap()[1], b"x");
     }
     peer.write(&frame(0, b"y")).unwrap();
     assert_eq!(socket.recv_multipart(0).unwrap()[1], b"y");
+}
+
+/// An unpatched libzmq sends a heartbeat to a peer that has gone, whose system answers with a reset: the rest is lost.
+#[test]
+fn what_a_peer_sent_before_it_went_is_read_however_long_that_takes() {
+    const SENT: usize = 2_000;
+    let (socket, endpoint) = unread_frontend(LONG_PATIENCE);
+    let mut other = RawPeer::connect(&endpoint, "DEALER", b"");
+    let peer = zmq::Context::new().socket(zmq::DEALER).unwrap();
+    peer.set_sndhwm(0).unwrap();
+    peer.connect(&endpoint).unwrap();
+    for number in 0..SENT {
+        peer.send(&format!("{number} {}", "x".repeat(1_000)), 0).unwrap();
+    }
+    // It closes once its system has everything.
+    peer.set_linger(-1).unwrap();
+    let closing = std::thread::spawn(move || drop(peer));
+    for number in 0..SENT {
+        let message = socket.recv_multipart(0).unwrap();
+        assert!(message[1].starts_with(format!("{number} ").as_bytes()));
+        // Several heartbeats are due while there is something to be read.
+        if number % 200 == 0 {
+            other.receive_ping().unwrap();
+        }
+    }
+    closing.join().unwrap();
 }
 
 /// An unpatched libzmq answers with the memory behind the command.
