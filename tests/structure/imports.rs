@@ -34,7 +34,7 @@ const DIRECTIONS: [(&str, &[&str]); 56] = [
     ("flow", &["ledger", "traces"]),
     (
         "flow::stream",
-        &["call_time_estimate", "inlet", "mailbox", "message", "met", "sink", "stage", "statistics", "surface"],
+        &["call_time_estimate", "inlet", "mailbox", "message", "met", "simulation", "sink", "stage", "statistics", "surface"],
     ),
     (
         "http",
