@@ -51,9 +51,13 @@ impl Ledger {
         hop
     }
 
-    /// Adds a socket to the report, under this name. Messages that go out of `hop` go to the socket.
+    /// Adds a socket to the report, under this name. Messages that go out of `hop` go to the socket. One that is opened
+    /// again goes on with its counts.
     pub fn name_socket(&self, name: &str, hop: &Hop) {
-        self.lock().sockets.push((name.into(), hop.peer_queues().clone()));
+        let (sockets, queues) = (&mut self.lock().sockets, hop.peer_queues());
+        if !sockets.iter().any(|(known, counted)| **known == *name && counted.is(queues)) {
+            sockets.push((name.into(), queues.clone()));
+        }
     }
 
     /// The hops with their names.

@@ -27,5 +27,5 @@ pub use sink::{Arrival, OfferError, Receipt, Reserved, Sink};
 pub use stage::{Failed, Failure, Fault, Output, Outputs, Processed, ServedBy, Stage};
 pub use statistics::{Counted, Described, Family, Kind, Labels, Statistics, Unit};
 pub use stream::{Executor, FlowParts, FlowSettings, FlowStage, FlowSurface, Lost, LostMessages};
-pub use surface::{Command, Health, Side, State, Status, Surface};
+pub use surface::{Command, FlowPath, Health, Side, State, Status, Surface};
 pub use surfaces::Surfaces;

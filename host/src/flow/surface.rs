@@ -4,6 +4,7 @@ use super::statistics::Statistics;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,6 +18,11 @@ pub trait Surface: Send + Sync {
 
     /// On which side of the host it is, which decides when it ends.
     fn side(&self) -> Side;
+
+    /// What a flow leads from, through and to; none for what is no flow.
+    fn path(&self) -> Option<&FlowPath> {
+        None
+    }
 
     /// How it is now.
     fn health(&self) -> Health {
@@ -61,6 +67,25 @@ pub enum Side {
 impl Side {
     /// All sides, in the order in which they end.
     pub const ALL: [Self; 4] = [Self::Source, Self::Flow, Self::Sink, Self::Control];
+}
+
+/// The way of messages through a flow, by names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FlowPath {
+    /// The sockets that they come from.
+    pub from: Vec<String>,
+    /// The plugins that each goes through, in order.
+    pub through: Vec<String>,
+    /// The sockets that each goes to.
+    pub to: Vec<String>,
+}
+
+impl fmt::Display for FlowPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, through, to } = self;
+        write!(f, "{}", from.join(", "))?;
+        through.iter().chain([&to.join(", ")]).try_for_each(|step| write!(f, " → {step}"))
+    }
 }
 
 /// What a surface does with messages.

@@ -8,14 +8,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub struct Surfaces(Arc<RwLock<Vec<Arc<dyn Surface>>>>);
 
 impl Surfaces {
-    /// Adds one behind the others; its name is no other's.
+    /// Adds one behind the others; its name is no other's, but for a moment while it takes that one's place.
     pub fn add(&self, surface: Arc<dyn Surface>) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).push(surface);
     }
 
-    /// Takes one off the list, by its name.
-    pub fn remove(&self, name: &str) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|surface| surface.name() != name);
+    /// Takes one off the list. Another of its name, which is to take its place, stays.
+    pub fn remove(&self, gone: &Arc<dyn Surface>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|surface| !Arc::ptr_eq(surface, gone));
     }
 
     /// All there are now.

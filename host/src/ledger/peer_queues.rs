@@ -32,6 +32,11 @@ impl PeerQueues {
         PeerQueueCounts { cut_off: self.cut_off(), unread: self.unread() }
     }
 
+    /// Whether both count the same.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.counts, &other.counts)
+    }
+
     /// Both counters, in this order, for libzmq to count in.
     pub fn counts(&self) -> Arc<[AtomicU64; 2]> {
         Arc::clone(&self.counts)

@@ -18,6 +18,7 @@ pub(crate) use multipart::{
     Frames, Received, frames_bytes, receive, receive_from, receive_into, receive_now, send, send_frames,
 };
 pub use reservation::Reservation;
+pub(crate) use reservation::is_left;
 pub use statistics::{PeerStatistics, SocketStatistics};
 
 use crate::config::PEER_TEXT_LOG_BYTES_MAX;

@@ -3,7 +3,7 @@
 use super::control::FlowControl;
 use super::parts::FlowParts;
 use super::runner::FlowRunner;
-use crate::flow::{Command, Health, Inlet, Side, State, Statistics, Status, Surface};
+use crate::flow::{Command, FlowPath, Health, Inlet, Side, State, Statistics, Status, Surface};
 use crate::ledger::{Hop, Reason};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -15,7 +15,7 @@ use std::time::Instant;
 /// The handle of a flow that runs.
 pub struct FlowSurface {
     name: String,
-    route: String,
+    path: FlowPath,
     hop: Arc<Hop>,
     inlets: Vec<Arc<Inlet>>,
     in_flight_max: usize,
@@ -31,16 +31,16 @@ impl FlowSurface {
     {
         let control = Arc::new(FlowControl::new());
         let FlowParts { settings, hop, inlets, stages, sinks, .. } = &parts;
-        let sources: Vec<_> = inlets.iter().map(|inlet| inlet.source()).collect();
-        let sinks: Vec<_> = sinks.iter().map(|sink| sink.name()).collect();
-        let (sources, sinks) = (sources.join(", "), sinks.join(", "));
-        let stages = stages.iter().map(|stage| stage.stage.name());
-        let route: Vec<_> = [&*sources].into_iter().chain(stages).chain([&*sinks]).collect();
-        let (name, route, in_flight_max) = (settings.name.clone(), route.join(" → "), settings.in_flight_max);
+        let path = FlowPath {
+            from: inlets.iter().map(|inlet| inlet.source().to_owned()).collect(),
+            through: stages.iter().map(|stage| stage.stage.name().to_owned()).collect(),
+            to: sinks.iter().map(|sink| sink.name().to_owned()).collect(),
+        };
+        let (name, in_flight_max) = (settings.name.clone(), settings.in_flight_max);
         let (hop, inlets) = (Arc::clone(hop), inlets.clone());
         let runner = FlowRunner::new(parts, Arc::clone(&control));
         let ended = start(Box::pin(runner)).boxed().shared();
-        Self { name, route, hop, inlets, in_flight_max, control, ended }
+        Self { name, path, hop, inlets, in_flight_max, control, ended }
     }
 }
 
@@ -50,11 +50,15 @@ impl Surface for FlowSurface {
     }
 
     fn endpoint(&self) -> String {
-        self.route.clone()
+        self.path.to_string()
     }
 
     fn side(&self) -> Side {
         Side::Flow
+    }
+
+    fn path(&self) -> Option<&FlowPath> {
+        Some(&self.path)
     }
 
     fn health(&self) -> Health {

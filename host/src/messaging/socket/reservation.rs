@@ -27,6 +27,13 @@ impl Reservation {
     }
 }
 
+/// Whether nobody listens at an endpoint any more: libzmq closes a socket in its own time.
+pub(crate) fn is_left(endpoint: &str) -> bool {
+    let is_taken = |error: Error| error.kind() == ErrorKind::AddrInUse;
+    ipc::refuse_foreign_file(endpoint).is_ok()
+        && !address_of(endpoint).map(bound).is_some_and(|bound| bound.is_err_and(is_taken))
+}
+
 /// Where libzmq will bind; none where that is known only then.
 fn address_of(endpoint: &str) -> Option<SocketAddr> {
     let (host, port) = endpoint.strip_prefix("tcp://")?.rsplit_once(':')?;
@@ -73,6 +80,7 @@ mod tests {
         let router = zmq::Context::new().socket(zmq::ROUTER).unwrap();
         assert_eq!(bind(&router, &endpoint).as_deref(), Ok(&*endpoint));
         assert_eq!(Reservation::of(&endpoint).expect_err("it is bound"), "address in use");
+        assert!(!is_left(&endpoint) && is_left("tcp://127.0.0.1:*") && is_left("ipc:///nowhere/x"));
     }
 
     #[tokio::test]
