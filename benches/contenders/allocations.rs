@@ -80,9 +80,9 @@ fn host(runtime: &Runtime, component: &Path, publish: bool) -> Result<SocketAddr
     config.plugins = BTreeMap::from([("reused".to_owned(), Plugin { reuse: u32::MAX, ..Plugin::default() })]);
     let source = |name: &str| Source { name: name.to_owned(), place: component.to_owned().into() };
     let named = ["downcase", "reused", "default"].map(source).to_vec();
-    let app = runtime.block_on(App::build(config, named, || [("", 0); 2]));
+    let app = runtime.block_on(App::build(config, named, Arc::new(|| Ok(Config::default())), || [("", 0); 2]));
     let app = app.map_err(|error| anyhow::anyhow!("the host does not start: {error:?}"))?;
-    runtime.spawn(app.run(Arc::new(|| Ok(Config::default()))));
+    runtime.spawn(app.run());
     if publish {
         // The subscriber is connected long before the warm-up is over.
         std::thread::spawn(move || subscribe(&publish_endpoint));

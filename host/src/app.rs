@@ -12,7 +12,7 @@ mod surfaces;
 use crate::config::{self, Config};
 use crate::dead_letters::{self, DeadLetters};
 use crate::flow::Side;
-use crate::http::admin::Guard;
+use crate::http::admin::{Guard, Reconfigure};
 use crate::http::route::RouteTable;
 use crate::ledger::{Ledger, Reason, Report};
 use crate::messaging::{Curve, accept_below};
@@ -24,6 +24,7 @@ use crate::traces::{self, Traces};
 use anyhow::Context;
 use builder::Builder;
 use flows::Flows;
+use http::RoutesInForce;
 use reload::Reload;
 pub use reload::Reread;
 use std::fmt::Display;
@@ -79,7 +80,7 @@ impl Ended {
 
 /// A host with all plugins loaded and all addresses bound, which serves.
 pub struct App {
-    config: Config,
+    reload: Arc<Reload>,
     ledger: Ledger,
     slots: Arc<Slots>,
     watch: Watch,
@@ -101,10 +102,11 @@ impl App {
     /// everything is known to fit together.
     ///
     /// `named` are the plugins of the command line; with those of the configuration they replace the scan of
-    /// `./plugins`. `lines_lost` reads how many lines of the log were lost, by reason.
+    /// `./plugins`. A SIGHUP has the configuration `reread`. `lines_lost` reads how many lines of the log were lost, by reason.
     pub async fn build(
         config: Config,
         named: Vec<Source>,
+        reread: Reread,
         lines_lost: impl Fn() -> [(&'static str, u64); 2] + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
         // First of all: a signal during a slow load must already end in order.
@@ -112,7 +114,7 @@ impl App {
         let assembled = tokio::select! {
             biased;
             exit_code = signals.stop() => return Err(StartError::Interrupted(exit_code)),
-            assembled = Self::assemble(config, named, lines_lost) => assembled,
+            assembled = Self::assemble(config, named, reread, lines_lost) => assembled,
         };
         match assembled {
             Ok(assemble) => Ok(assemble(signals)),
@@ -128,6 +130,7 @@ impl App {
     async fn assemble(
         config: Config,
         named: Vec<Source>,
+        reread: Reread,
         lines_lost: impl Fn() -> [(&'static str, u64); 2] + Send + Sync + 'static,
     ) -> Result<impl FnOnce(Signals) -> Self, StartError> {
         sockets::warn_of_unused(&config);
@@ -164,13 +167,16 @@ impl App {
         builder.add_deaths();
 
         let watch = Watch::start(Arc::clone(&builder.slots), scanned, &builder.supervisor).map_err(could_not_start)?;
-        flows.check_plugins(&builder.config).map_err(StartError::Usage)?;
-        flows.apply(&builder.config).await.map_err(could_not_start)?;
-        builder.start();
+        flows.check_plugins(&builder.config, builder.config.flows.keys()).map_err(StartError::Usage)?;
         let routes = http::table(&mut builder);
-        let Builder { config, ledger, slots, surfaces, dead_letters, supervisor, draining, drain, .. } = builder;
+        let in_force = RoutesInForce::new(&builder, Arc::clone(&routes));
+        flows.apply(&builder.config, &builder.config, &in_force).await.map_err(could_not_start)?;
+        let (config, draining) = (builder.config.clone(), Arc::clone(&builder.draining));
+        let reload = Arc::new(Reload::new(config, reread, Arc::clone(&flows), in_force, draining));
+        builder.start(&(Arc::clone(&reload) as Arc<dyn Reconfigure>));
+        let Builder { ledger, slots, surfaces, dead_letters, supervisor, draining, drain, .. } = builder;
         Ok(move |signals| Self {
-            config,
+            reload,
             ledger,
             slots,
             watch,
@@ -192,12 +198,10 @@ impl App {
         Arc::clone(&self.slots)
     }
 
-    /// Serves until a signal, an order or the death of one of its parts, then ends in order. A SIGHUP has the
-    /// configuration `reread`, and its sockets and flows applied.
-    pub async fn run(mut self, reread: Reread) -> Ended {
+    /// Serves until a signal, an order or the death of one of its parts, then ends in order.
+    pub async fn run(mut self) -> Ended {
         self.surfaces.announce(&http::urls(&self.surfaces, &self.routes));
         let polls = poll(&self.slots, &self.supervisor);
-        let reload = Arc::new(Reload::new(self.config, reread, Arc::clone(&self.flows)));
 
         notice::ready();
         loop {
@@ -213,8 +217,8 @@ impl App {
             notice::reloading();
             self.watch.stir();
             tokio::spawn(reload::load_all(Arc::clone(&self.slots)));
-            let reload = Arc::clone(&reload);
-            tokio::spawn(async move { reload.apply().await });
+            let reload = Arc::clone(&self.reload);
+            tokio::spawn(async move { reload.reread().await });
         }
 
         tracing::info!(grace_ms = self.grace.as_millis() as u64, "stopping: finishing what is in flight");
@@ -224,6 +228,8 @@ impl App {
         self.draining.store(true, Ordering::Relaxed);
         drop(self.watch);
         drop(polls);
+        // What would open a socket now, or start a flow, would end them for nobody.
+        self.reload.settle(self.grace / 2).await;
         let mut abandoned = self.surfaces.end(Side::Source, deadline).await;
         abandoned += self.surfaces.end(Side::Flow, deadline).await;
         // What HTTP and flows did not finish by now is cut off with the process.

@@ -166,16 +166,23 @@ impl Config {
     /// # Errors
     /// Names the file, and for a wrong key or value the line and what is allowed.
     pub fn read(path: &Path) -> Result<(Self, Document), String> {
-        let document = Document::read(path)?;
-        Ok((Self::parse(&document)?, document))
+        Self::of(Document::read(path)?)
     }
 
-    fn parse(document: &Document) -> Result<Self, String> {
+    /// As [`Self::read`], of a text that stands in no file.
+    ///
+    /// # Errors
+    /// Names for a wrong key or value the line and what is allowed.
+    pub fn parse(text: String) -> Result<(Self, Document), String> {
+        Self::of(Document::of(text))
+    }
+
+    fn of(document: Document) -> Result<(Self, Document), String> {
         let config: Self = toml::from_str(document.text()).map_err(|error| document.error(error))?;
         for name in config.plugins.keys() {
             check_name(name).map_err(|error| document.describe(&Mistake::of("plugins", name, error)))?;
         }
-        Ok(config)
+        Ok((config, document))
     }
 
     /// Whether all that is said of sockets, flows and routes fits together, with what flags and variables say laid over the
@@ -265,7 +272,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Config, String> {
-        Config::parse(&Document::of(text))
+        Config::parse(text.to_owned()).map(|(config, _)| config)
     }
 
     #[test]

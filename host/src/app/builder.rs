@@ -4,7 +4,7 @@ use super::surfaces::Surfaces;
 use crate::config::Config;
 use crate::dead_letters::DeadLetters;
 use crate::flow::Sink;
-use crate::http::admin::{Check, Counts};
+use crate::http::admin::{Check, Counts, Reconfigure};
 use crate::http::route::RouteTable;
 use crate::http::{Admission, CorsLookup, Middleware, Routes};
 use crate::ledger::Ledger;
@@ -48,7 +48,7 @@ pub(super) struct Builder {
 }
 
 /// Starts a surface.
-type Start = Box<dyn FnOnce(&mut Builder) + Send>;
+type Start = Box<dyn FnOnce(&mut Builder, &Arc<dyn Reconfigure>) + Send>;
 
 impl Builder {
     /// With all lists empty.
@@ -109,14 +109,14 @@ impl Builder {
     }
 
     /// Has something done once everything is bound and all lists are complete.
-    pub(super) fn at_start(&mut self, start: impl FnOnce(&mut Self) + Send + 'static) {
+    pub(super) fn at_start(&mut self, start: impl FnOnce(&mut Self, &Arc<dyn Reconfigure>) + Send + 'static) {
         self.starts.push(Box::new(start));
     }
 
-    /// Does what waits for that.
-    pub(super) fn start(&mut self) {
+    /// Does what waits for that, with what has other configurations come into force.
+    pub(super) fn start(&mut self, reconfigure: &Arc<dyn Reconfigure>) {
         for start in std::mem::take(&mut self.starts) {
-            start(self);
+            start(self, reconfigure);
         }
     }
 

@@ -101,9 +101,11 @@ impl Flows {
 
     /// Where messages can go to.
     pub(super) async fn sinks(&self) -> Vec<Arc<dyn Sink>> {
-        let running = self.running.lock().await;
-        let sockets = running.sockets.values().filter_map(|socket| socket.sink.clone());
-        self.others.iter().cloned().chain(sockets).collect()
+        self.sinks_of(self.running.lock().await.sockets.values())
+    }
+
+    fn sinks_of<'a>(&self, sockets: impl Iterator<Item = &'a OpenSocket>) -> Vec<Arc<dyn Sink>> {
+        self.others.iter().cloned().chain(sockets.filter_map(|socket| socket.sink.clone())).collect()
     }
 
     /// Starts a flow, which takes from its inlets what its sockets have put there.

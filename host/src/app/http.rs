@@ -2,7 +2,7 @@
 
 mod routes;
 
-pub(super) use routes::table;
+pub(super) use routes::{RoutesInForce, table};
 
 use super::builder::Builder;
 use super::surfaces::Surfaces;
@@ -49,8 +49,9 @@ pub(super) async fn add_public(
     tls: Option<Tls>,
 ) -> Result<(), StartError> {
     let [hop, transform_hop, handler_hop] = [PUBLIC, TRANSFORM, "handler"].map(|name| builder.ledger.hop(name));
-    let mut hops = vec![Arc::clone(&hop), transform_hop, Arc::clone(&handler_hop)];
-    hops.extend(routes::hops(&builder.config.routes, &builder.ledger));
+    routes::make_hops(&builder.config.routes, &builder.ledger);
+    let (of_all, ledger) = ([Arc::clone(&hop), transform_hop, Arc::clone(&handler_hop)], builder.ledger.clone());
+    let hops = Box::new(move || of_all.iter().cloned().chain(routes::hops(&ledger)).collect());
     let address = builder.config.http.address.0;
     let settings = settings(&builder.config.http, builder.shares.http_max, true);
     let bind = async |address| Server::bind((PUBLIC, Side::Source), address, settings, tls, hops).await;
@@ -60,7 +61,7 @@ pub(super) async fn add_public(
     };
     builder.surfaces.add(PUBLIC, server.clone());
     if let Some(server) = server {
-        builder.at_start(move |builder| {
+        builder.at_start(move |builder, _| {
             let routes = table(builder);
             warn_of_room(&builder.config, &builder.slots);
             let http = &builder.config.http;
@@ -100,10 +101,10 @@ pub(super) async fn add_admin(builder: &mut Builder, guard: Option<Guard>) -> Re
         builder.surfaces.add(ADMIN, None::<Arc<Server>>);
         return Ok(());
     };
-    let server = Server::bind((ADMIN, Side::Control), address, settings, None, Vec::new()).await;
+    let server = Server::bind((ADMIN, Side::Control), address, settings, None, Box::new(Vec::new)).await;
     let server = server.map_err(could_not_start)?;
     builder.surfaces.add(ADMIN, Some(Arc::clone(&server)));
-    builder.at_start(move |builder| {
+    builder.at_start(move |builder, reconfigure| {
         // What was lost is sent again by them.
         let routes = table(builder);
         let admin = Admin::new(AdminParts {
@@ -118,6 +119,7 @@ pub(super) async fn add_admin(builder: &mut Builder, guard: Option<Guard>) -> Re
             },
             drain: Arc::clone(&builder.drain),
             letters: LetterParts { dead_letters: builder.dead_letters.clone(), routes },
+            reconfigure: Arc::clone(reconfigure),
         });
         let readiness = admin.readiness();
         builder.supervisor.task("readiness", async move {

@@ -1,17 +1,21 @@
-//! SIGHUP: every plugin's source is looked at, and what the configuration says now comes into force, as far as it can
-//! without a restart.
+//! Another configuration comes into force while the host runs, as far as it can without a restart: at a SIGHUP that of the
+//! file, by the admin surface what it is sent.
+
+mod difference;
 
 use super::flows::{Changes, Flows};
-use super::notice;
-use crate::config::{Config, RELOAD_TOLD_MS_MAX};
+use super::http::RoutesInForce;
+use super::{notice, sockets};
+use crate::config::{self, Config, Document, RELOAD_TOLD_MS_MAX};
+use crate::http::admin::{Applied, Reconfigure};
 use crate::plugin::{Cause, Slots};
-use futures_util::future::join_all;
-use std::collections::{BTreeMap, BTreeSet};
+use difference::{Waiting, waiting};
+use futures_util::future::{BoxFuture, join_all};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
-use toml::{Table, Value};
 
 /// How long a reload may take before the service manager is told that it is over, whatever goes on.
 const RELOAD_TOLD_MAX: Duration = Duration::from_millis(RELOAD_TOLD_MS_MAX);
@@ -35,88 +39,110 @@ pub(super) struct Reload {
     in_force: Mutex<Config>,
     reread: Reread,
     flows: Arc<Flows>,
+    routes: RoutesInForce,
+    /// Set when the host begins to end.
+    draining: Arc<AtomicBool>,
 }
 
 impl Reload {
-    pub(super) fn new(in_force: Config, reread: Reread, flows: Arc<Flows>) -> Self {
-        Self { in_force: Mutex::new(in_force), reread, flows }
+    pub(super) fn new(
+        in_force: Config,
+        reread: Reread,
+        flows: Arc<Flows>,
+        routes: RoutesInForce,
+        draining: Arc<AtomicBool>,
+    ) -> Self {
+        Self { in_force: Mutex::new(in_force), reread, flows, routes, draining }
     }
 
-    /// Reads the configuration again, and has its sockets and flows run. Says in the log what was changed, and what of it
-    /// waits for a restart.
-    pub(super) async fn apply(&self) {
+    /// Reads the configuration again, and has what it says come into force. Says in the log what was changed, and what of
+    /// it waits for a restart.
+    pub(super) async fn reread(&self) {
         let mut in_force = self.in_force.lock().await;
         let reread = Arc::clone(&self.reread);
         let read = tokio::task::spawn_blocking(move || reread()).await;
-        let read = match read.unwrap_or_else(|panic| Err(panic.to_string())) {
-            Ok(read) => read,
-            Err(error) => return tell_refused(error.trim_end()),
-        };
-        match self.flows.apply(&read).await {
-            Ok(Changes { added, changed, removed }) => {
-                for (lists, what) in [(added, "added"), (changed, "changed"), (removed, "removed")] {
-                    for key in lists {
-                        tracing::info!(%key, "the configuration has changed here: {what}");
-                    }
-                }
+        let outcome = match read.unwrap_or_else(|panic| Err(panic.to_string())) {
+            Ok(read) => {
+                let waiting = waiting(&in_force, &read);
+                let wanted = with_streams_of(&in_force, read);
+                self.apply(&mut in_force, wanted, &Document::default(), waiting).await
             }
-            Err(error) => return tell_refused(&error),
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(applied) if applied == Applied::default() => {
+                tracing::info!("the configuration is the one in force");
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let error = error.trim_end();
+                tracing::error!("the configuration is not taken, and what was in force still is: {error}");
+            }
         }
-        compare(&in_force, &read);
-        (in_force.sockets, in_force.flows) = (read.sockets, read.flows);
+    }
+
+    /// Has the sockets, flows and routes of a configuration run.
+    ///
+    /// # Errors
+    /// When it does not fit together, or cannot run; then nothing has changed.
+    async fn apply(
+        &self,
+        in_force: &mut Config,
+        wanted: Config,
+        document: &Document,
+        waiting: Vec<Waiting>,
+    ) -> Result<Applied, String> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err("the host is ending, and changes nothing any more".to_owned());
+        }
+        wanted.check(document)?;
+        let mut changes = self.flows.apply(in_force, &wanted, &self.routes).await?;
+        changes.add_routes(&in_force.routes, &wanted.routes);
+        *in_force = wanted;
+        if !changes.is_empty() {
+            sockets::warn_of_unused(in_force);
+        }
+        let Changes { added, changed, removed } = changes;
+        for (keys, what) in [(&added, "added"), (&changed, "changed"), (&removed, "removed")] {
+            for key in keys {
+                tracing::info!(%key, "the configuration has changed here: {what}");
+            }
+        }
+        waiting.iter().for_each(Waiting::tell);
+        let restart = waiting.into_iter().map(|waiting| waiting.key).collect();
+        Ok(Applied { added, changed, removed, restart })
+    }
+
+    /// Waits, but not for longer than this, until nothing is being applied. Once the host has begun to end nothing will be.
+    pub(super) async fn settle(&self, wait_max: Duration) {
+        let _ = timeout(wait_max, self.in_force.lock()).await;
     }
 }
 
-fn tell_refused(error: &str) {
-    tracing::error!("the configuration is not taken, and what was in force still is: {error}");
-}
-
-/// Says in the log what of the configuration waits for a restart.
-fn compare(in_force: &Config, read: &Config) {
-    let (before, now) = (values(in_force), values(read));
-    if before == now {
-        tracing::info!("the configuration is the one in force");
+impl Reconfigure for Reload {
+    fn replace(self: Arc<Self>, toml: String) -> BoxFuture<'static, Result<Applied, String>> {
+        Box::pin(async move {
+            let (sent, document) = Config::parse(toml)?;
+            let mut in_force = self.in_force.lock().await;
+            let mut waiting = waiting(&in_force, &sent);
+            // What is left out says nothing about what is to be.
+            waiting.retain(|waiting| document.says(&waiting.key));
+            let wanted = with_streams_of(&in_force, sent);
+            self.apply(&mut in_force, wanted, &document, waiting).await
+        })
     }
-    let keys: BTreeSet<_> = before.keys().chain(now.keys()).filter(|key| !is_live(key)).collect();
-    for key in keys {
-        let (was, is) = (before.get(key), now.get(key));
-        if was == is {
-            continue;
-        }
-        // What guests are set up with may be secret.
-        if key.contains(".settings.") {
-            tracing::warn!(%key, "the configuration has changed here, which takes effect at the next start");
-        } else {
-            let text = |value: Option<&Value>| value.map_or_else(|| "unset".to_owned(), Value::to_string);
-            tracing::warn!(
-                %key,
-                in_force = text(was),
-                configured = text(is),
-                "the configuration has changed here, which takes effect at the next start"
-            );
-        }
+
+    fn put_flow(self: Arc<Self>, name: String, flow: config::Flow) -> BoxFuture<'static, Result<Applied, String>> {
+        Box::pin(async move {
+            let mut in_force = self.in_force.lock().await;
+            let mut wanted = in_force.clone();
+            wanted.flows.insert(name, flow);
+            self.apply(&mut in_force, wanted, &Document::default(), Vec::new()).await
+        })
     }
 }
 
-/// Whether a change of a key needs no restart.
-fn is_live(key: &str) -> bool {
-    key.starts_with("sockets.") || key.starts_with("flows.")
-}
-
-/// What is said of each key, whose name is that of its tables and its own, with dots between.
-fn values(config: &Config) -> BTreeMap<String, Value> {
-    let mut values = BTreeMap::new();
-    // What every host prints with --print-config can be read.
-    let table = config.to_toml().ok().and_then(|text| text.parse().ok()).unwrap_or_default();
-    collect("", table, &mut values);
-    values
-}
-
-fn collect(prefix: &str, table: Table, values: &mut BTreeMap<String, Value>) {
-    for (name, value) in table {
-        match value {
-            Value::Table(table) => collect(&format!("{prefix}{name}."), table, values),
-            value => drop(values.insert(format!("{prefix}{name}"), value)),
-        }
-    }
+/// What is in force, with the sockets, flows and routes of another configuration.
+fn with_streams_of(in_force: &Config, other: Config) -> Config {
+    Config { sockets: other.sockets, flows: other.flows, routes: other.routes, ..in_force.clone() }
 }

@@ -115,8 +115,8 @@ impl Serve {
         };
         let lines_lost = log.lines_lost();
         let ended = runtime.block_on(async {
-            let app = App::build(config, named, lines_lost).await?;
-            Ok(app.run(reread).await)
+            let app = App::build(config, named, reread, lines_lost).await?;
+            Ok(app.run().await)
         });
         // What the grace period did not end (a compiler at work, say) ends with the process; calls that are given up
         // end at their next tick, and are counted then.

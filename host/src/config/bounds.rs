@@ -115,6 +115,10 @@ pub const ADMIN_UPLOADS_MAX: usize = 8;
 pub const ADMIN_CALL_BYTES_MAX: usize = 16 << 20;
 /// What all calls that are made through the admin surface may take and return at the same time.
 pub const ADMIN_CALLS_BYTES_MAX: usize = 256 << 20;
+/// The sockets, flows and routes that the admin surface is sent.
+pub const ADMIN_FLOWS_BYTES_MAX: usize = 1 << 20;
+/// For a flow to do what the admin surface was asked for before that answers how the flow does.
+pub const FLOW_COMMAND_MS_MAX: u64 = 1_000;
 /// How often the host looks whether it is ready while nobody asks.
 pub const READINESS_LOOK_MS: u64 = 1_000;
 /// Marks of the ledger that differences can be asked for since, and what they take of memory.

@@ -63,18 +63,25 @@ impl Document {
     }
 
     /// A text that stands in no file.
-    #[cfg(any(test, fuzzing))]
-    pub(in crate::config) fn of(text: &str) -> Self {
-        Self { path: PathBuf::new(), text: text.to_owned() }
+    pub(in crate::config) fn of(text: String) -> Self {
+        Self { path: PathBuf::new(), text }
     }
 
     pub(in crate::config) fn text(&self) -> &str {
         &self.text
     }
 
-    /// An error with the name of the file before it.
+    /// An error with the name of the file before it, if it stands in one.
     pub(in crate::config) fn error(&self, error: impl fmt::Display) -> String {
-        format!("configuration {}: {error}", self.path.display())
+        match self.path.as_os_str().is_empty() {
+            true => format!("configuration: {error}"),
+            false => format!("configuration {}: {error}", self.path.display()),
+        }
+    }
+
+    /// Whether it says something of a key, which is given with the names of its tables before it.
+    pub fn says(&self, key: &str) -> bool {
+        DeTable::parse(&self.text).is_ok_and(|document| says(document.get_ref(), key))
     }
 
     /// The mistake with the line that it is in, as the parser shows those that it finds. What was said by a flag is in no
@@ -101,6 +108,12 @@ impl Document {
             "^".repeat(marked)
         )
     }
+}
+
+/// Whether a table, or one below it, has a value of this name. Names of settings may have dots in them.
+fn says(table: &DeTable<'_>, key: &str) -> bool {
+    let below = |(name, rest): (&str, &str)| Some(says(table.get(name)?.get_ref().as_table()?, rest));
+    table.contains_key(key) || key.split_once('.').and_then(below).unwrap_or_default()
 }
 
 /// Where the value stands that a mistake is in; where its section begins, if the key is not there.
@@ -137,6 +150,9 @@ mod tests {
         ] {
             assert_eq!(document.describe(&mistake), format!("configuration x.toml: error at {shown}"));
         }
+        let said = ["seed", "flows", "flows.é", "flows.é.to"].map(|key| document.says(key));
+        let unsaid = ["see", "seed.x", "flows.é.order", "flows.to"].map(|key| document.says(key));
+        assert_eq!((said, unsaid), ([true; 4], [false; 4]));
         let elsewhere = Mistake::of("sockets", "a", "is wrong".to_owned());
         assert_eq!(document.describe(&elsewhere), "[sockets.a]: is wrong");
     }

@@ -1,5 +1,5 @@
 //! The admin surface: whether the host lives and is ready, what it counts, and its plugins to look at, swap, roll back,
-//! try and unload.
+//! try and unload; its flows to look at, pause and change.
 //!
 //! `openapi.json` beside this file describes it; a test holds the two against each other.
 
@@ -7,6 +7,7 @@ mod accept;
 mod broker;
 mod call;
 mod dead_letters;
+mod flows;
 mod guard;
 mod ledger;
 mod metrics;
@@ -15,6 +16,7 @@ mod readiness;
 mod route;
 
 pub use dead_letters::LetterParts;
+pub use flows::{Applied, Reconfigure};
 pub use guard::Guard;
 pub use metrics::{Counts, Observed};
 pub use readiness::{Check, Readiness};
@@ -60,6 +62,7 @@ pub struct Admin {
     metrics: Arc<Metrics>,
     surfaces: Surfaces,
     drain: Arc<Notify>,
+    reconfigure: Arc<dyn Reconfigure>,
     uploads: Arc<Semaphore>,
     calls: AtomicU64,
     in_flight: InFlightBudget,
@@ -81,6 +84,8 @@ pub struct AdminParts {
     pub drain: Arc<Notify>,
     /// The dead letters, and what makes their calls again.
     pub letters: LetterParts,
+    /// What has other sockets, flows and routes run.
+    pub reconfigure: Arc<dyn Reconfigure>,
 }
 
 /// What serves after a swap, or after there was nothing to swap.
@@ -96,7 +101,7 @@ struct Swap<'a> {
 impl Admin {
     /// A surface that serves nothing yet.
     pub fn new(parts: AdminParts) -> Self {
-        let AdminParts { slots, guard, draining, checks, observed, drain, letters } = parts;
+        let AdminParts { slots, guard, draining, checks, observed, drain, letters, reconfigure } = parts;
         let (ledger, surfaces) = (observed.ledger.clone(), observed.surfaces.clone());
         let readiness = Arc::new(Readiness::new(draining, Arc::clone(&slots), surfaces.clone(), checks));
         Self {
@@ -109,6 +114,7 @@ impl Admin {
             ledger,
             surfaces,
             drain,
+            reconfigure,
             uploads: Arc::new(Semaphore::new(ADMIN_UPLOADS_MAX)),
             calls: AtomicU64::new(1),
             in_flight: InFlightBudget::new("the bound of all calls,", ADMIN_CALLS_BYTES_MAX),
@@ -171,6 +177,17 @@ impl Admin {
                 answer.await.unwrap_or(Err(Problem::Host))
             }
             Route::Broker(command) => broker::answer(&self.surfaces, command),
+            Route::Flows => json(&flows::all(&self.surfaces, &self.ledger)),
+            Route::Flow(name) => json(&flows::one(&self.surfaces, &self.ledger, name)?),
+            Route::Command { flow, command } => flows::command(&self.surfaces, &self.ledger, flow, command).await,
+            Route::PutFlows => {
+                let text = flows::text(&parts.headers, body).await?;
+                flows::applied(Arc::clone(&self.reconfigure).replace(text)).await
+            }
+            Route::PutFlow(name) => {
+                let flow = flows::read(&parts.headers, &flows::text(&parts.headers, body).await?)?;
+                flows::applied(Arc::clone(&self.reconfigure).put_flow(name, flow)).await
+            }
             Route::Drain => {
                 self.drain.notify_one();
                 let mut response = with_type("draining\n", TEXT);

@@ -63,6 +63,10 @@ pub(crate) enum Problem {
     NoAdminRoute,
     /// The host has no broker.
     NoBroker,
+    /// There is no flow of this name.
+    NoFlow(String),
+    /// The sockets, flows and routes do not fit together, or cannot run; what ran before does still.
+    NotReconfigured(String),
     /// The host writes no dead letters.
     NoLetters,
     /// There is no dead letter of a request of this name.
@@ -123,6 +127,7 @@ impl Problem {
             Self::NoRoute
             | Self::NoAdminRoute
             | Self::NoBroker
+            | Self::NoFlow(_)
             | Self::NoLetters
             | Self::NoLetter(_)
             | Self::NoPlugin(_) => StatusCode::NOT_FOUND,
@@ -130,7 +135,7 @@ impl Problem {
                 StatusCode::CONFLICT
             }
             Self::UnknownMark(_) => StatusCode::GONE,
-            Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Refused(_) | Self::NotReconfigured(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotPersisted(_) | Self::Host => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -213,6 +218,8 @@ impl Problem {
             Self::NoBroker => {
                 "this host has no frontend: start it with --frontend and a plugin that has the reply-policy role".to_owned()
             }
+            Self::NoFlow(name) => format!("no flow is named {name}; GET /flows lists them"),
+            Self::NotReconfigured(text) => text[..text.floor_char_boundary(REFUSED_TEXT_BYTES_MAX)].into(),
             Self::NoLetters => "this host writes no dead letters: set dead_letters.file".to_owned(),
             Self::NoLetter(id) => format!("no dead letter has the id {id}; GET /dead-letters lists them"),
             Self::LettersBusy => {

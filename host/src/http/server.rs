@@ -66,6 +66,9 @@ pub struct ServerSettings {
     pub timeouts: Timeouts,
 }
 
+/// Gives the hops through which the requests of a surface go, each within the one before it.
+pub type HopList = Box<dyn Fn() -> Vec<Arc<Hop>> + Send + Sync>;
+
 /// A bound listener, which serves once it was told what.
 pub struct Server {
     name: &'static str,
@@ -75,8 +78,7 @@ pub struct Server {
     settings: ServerSettings,
     tls: Option<Arc<Tls>>,
     statistics: Arc<ServerStatistics>,
-    /// Through which its requests go, each within the one before it.
-    hops: Vec<Arc<Hop>>,
+    hops: HopList,
     stopping: CancellationToken,
     /// When what is left is cut off, once it stops.
     deadline: OnceLock<Instant>,
@@ -94,7 +96,7 @@ impl Server {
         address: SocketAddr,
         settings: ServerSettings,
         tls: Option<Tls>,
-        hops: Vec<Arc<Hop>>,
+        hops: HopList,
     ) -> Result<Arc<Self>, String> {
         let failed = |error: std::io::Error| {
             let cause = match error.kind() {
@@ -200,8 +202,9 @@ impl Surface for Server {
             if let Some(serving) = serving {
                 let _ = serving.await;
             }
-            self.hops.iter().for_each(|hop| hop.close());
-            let given_up = self.hops.iter().map(|hop| {
+            let hops = (self.hops)();
+            hops.iter().for_each(|hop| hop.close());
+            let given_up = hops.iter().map(|hop| {
                 let counts = hop.figures();
                 counts.in_flight + counts.dropped(Reason::Abandoned)
             });

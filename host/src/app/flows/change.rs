@@ -2,14 +2,21 @@
 //! before an old one is closed, and a flow that goes finishes what it has taken in.
 
 use super::{Flows, OpenSocket, Running};
+use crate::app::http::RoutesInForce;
 use crate::config::{self, Config};
 use crate::flow::{Inlet, Surface};
-use serde::Serialize;
+use crate::messaging::socket::is_left;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+/// For so long a socket that was closed is waited for to be gone from where it was bound.
+const LEFT_WAIT_MAX: Duration = Duration::from_secs(2);
+const LEFT_LOOK: Duration = Duration::from_millis(5);
 
 /// What was changed, by name.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default)]
 pub(in crate::app) struct Changes {
     /// Flows and sockets that were not there before.
     pub(in crate::app) added: Vec<String>,
@@ -17,6 +24,33 @@ pub(in crate::app) struct Changes {
     pub(in crate::app) changed: Vec<String>,
     /// Those that are there no more.
     pub(in crate::app) removed: Vec<String>,
+}
+
+impl Changes {
+    pub(in crate::app) fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+    }
+
+    /// Adds what differs between the routes before and now.
+    pub(in crate::app) fn add_routes(
+        &mut self,
+        before: &BTreeMap<String, config::Route>,
+        now: &BTreeMap<String, config::Route>,
+    ) {
+        let names: BTreeSet<_> = before.keys().chain(now.keys()).collect();
+        for name in names.into_iter().filter(|name| before.get(*name) != now.get(*name)) {
+            self.add("routes", name, before.contains_key(name), now.contains_key(name));
+        }
+    }
+
+    fn add(&mut self, section: &str, name: &str, was: bool, is: bool) {
+        let list = match (was, is) {
+            (true, true) => &mut self.changed,
+            (true, false) => &mut self.removed,
+            (false, _) => &mut self.added,
+        };
+        list.push(format!("{section}.{name}"));
+    }
 }
 
 /// The difference between what runs and what is to run.
@@ -28,30 +62,42 @@ struct Difference {
 }
 
 impl Flows {
-    /// Has the sockets and flows of a configuration run, which was checked by itself.
+    /// Has the sockets and flows of a configuration run, which was checked by itself, in place of those `in_force`. `routes`
+    /// get the sockets that there are then.
     ///
     /// # Errors
     /// When a plugin is not loaded, or a socket cannot be opened; then what ran before does still. Names what it is.
-    pub(in crate::app) async fn apply(&self, config: &Config) -> Result<Changes, String> {
-        self.check_plugins(config)?;
+    pub(in crate::app) async fn apply(
+        &self,
+        in_force: &Config,
+        config: &Config,
+        routes: &RoutesInForce,
+    ) -> Result<Changes, String> {
         let mut running = self.running.lock().await;
         let difference = Difference::between(&running, config);
+        self.check_plugins(config, &difference.flows_coming)?;
         let before = running.config();
-        match self.change(&mut running, config, &difference).await {
+        match self.change(&mut running, config, &difference, routes).await {
             Ok(()) => Ok(difference.report()),
             Err(error) => {
                 // What was ended to make way begins again.
-                let back = Config { sockets: before.0, flows: before.1, ..config.clone() };
+                let back = Config { sockets: before.0, flows: before.1, ..in_force.clone() };
                 let difference = Difference::between(&running, &back);
-                if let Err(second) = self.change(&mut running, &back, &difference).await {
-                    tracing::error!("going back to the sockets and flows that ran before: {second}");
+                match self.change(&mut running, &back, &difference, routes).await {
+                    Ok(()) => Err(error),
+                    Err(second) => Err(format!("{error}; and going back to what ran before: {second}")),
                 }
-                Err(error)
             }
         }
     }
 
-    async fn change(&self, running: &mut Running, config: &Config, difference: &Difference) -> Result<(), String> {
+    async fn change(
+        &self,
+        running: &mut Running,
+        config: &Config,
+        difference: &Difference,
+        routes: &RoutesInForce,
+    ) -> Result<(), String> {
         let Difference { sockets_going, sockets_coming, flows_going, flows_coming } = difference;
         let held: BTreeSet<_> =
             sockets_going.iter().filter_map(|name| running.sockets.get(name)).flat_map(places).collect();
@@ -59,13 +105,18 @@ impl Flows {
         let (later, at_once): (Vec<_>, Vec<_>) = sockets_coming.iter().partition(waits);
         let mut opened = BTreeMap::new();
         for name in at_once {
-            match self.open_socket(config, name, &config.sockets[name]).await {
+            match self.open_live(config, name).await {
                 Ok(socket) => drop(opened.insert(name.clone(), socket)),
                 Err(error) => {
                     self.end_sockets(opened.into_values()).await;
                     return Err(error);
                 }
             }
+        }
+        if later.is_empty() {
+            // Requests go to the new sockets before the old ones close.
+            let staying = running.sockets.iter().filter(|(name, _)| !sockets_going.contains(*name));
+            routes.configure(&config.routes, &self.sinks_of(staying.map(|(_, socket)| socket).chain(opened.values())));
         }
         // What comes in from now on is for the new flow of a name, which begins once the old one has ended.
         let mut inlets = BTreeMap::new();
@@ -76,14 +127,14 @@ impl Flows {
         connect(running, &inlets);
         for flow in gone {
             let abandoned = Arc::clone(&flow.surface).end(self.deadline()).await;
-            self.surfaces.remove(flow.surface.name());
+            self.surfaces.remove(&(Arc::clone(&flow.surface) as Arc<dyn Surface>));
             tracing::info!(flow = flow.surface.name(), abandoned, "flow ended");
         }
         let gone: Vec<_> = sockets_going.iter().filter_map(|name| running.sockets.remove(name)).collect();
         self.end_sockets(gone).await;
         running.sockets.extend(opened);
         for name in later {
-            let socket = self.open_socket(config, name, &config.sockets[name]).await?;
+            let socket = self.open_live(config, name).await?;
             running.sockets.insert(name.clone(), socket);
         }
         connect(running, &inlets);
@@ -91,28 +142,47 @@ impl Flows {
             let flow = self.start(running, &name, &config.flows[&name], inlets);
             running.flows.insert(name, flow);
         }
+        routes.configure(&config.routes, &self.sinks_of(running.sockets.values()));
         Ok(())
+    }
+
+    /// Opens a socket while the host runs, and says where it is.
+    async fn open_live(&self, config: &Config, name: &str) -> Result<OpenSocket, String> {
+        let socket = &config.sockets[name];
+        let opened = self.open_socket(config, name, socket).await;
+        match &opened {
+            Ok(opened) => tracing::info!(socket = name, endpoint = opened.surface.endpoint(), "socket opened"),
+            // Some of its places it may have had.
+            Err(_) if socket.bind.len() > 1 => await_left(socket.bind.iter().map(ToString::to_string)).await,
+            Err(_) => {}
+        }
+        opened
     }
 
     async fn end_sockets(&self, sockets: impl IntoIterator<Item = OpenSocket>) {
         for socket in sockets {
-            let name = socket.surface.name().to_owned();
-            let abandoned = socket.surface.end(self.deadline()).await;
-            self.surfaces.remove(&name);
-            tracing::info!(socket = name, abandoned, "socket closed");
+            let abandoned = Arc::clone(&socket.surface).end(self.deadline()).await;
+            self.surfaces.remove(&socket.surface);
+            let endpoint = socket.surface.endpoint();
+            await_left(endpoint.split(' ').take(socket.config.bind.len()).map(str::to_owned)).await;
+            tracing::info!(socket = socket.surface.name(), abandoned, "socket closed");
         }
     }
 
-    /// That flows go through plugins that there are.
+    /// That these flows go through plugins that there are.
     ///
     /// # Errors
     /// When one does not; names it, and the remedy.
-    pub(in crate::app) fn check_plugins(&self, config: &Config) -> Result<(), String> {
-        for (name, flow) in &config.flows {
+    pub(in crate::app) fn check_plugins<'a>(
+        &self,
+        config: &Config,
+        flows: impl IntoIterator<Item = &'a String>,
+    ) -> Result<(), String> {
+        for (name, flow) in flows.into_iter().filter_map(|name| config.flows.get_key_value(name)) {
             if let Some(plugin) = flow.through.iter().find(|plugin| self.slots.get(plugin).is_none()) {
                 return Err(format!(
                     "flows.{name}.through: no plugin `{plugin}` is loaded: name it with --plugin, or in \
-                     [plugins.{plugin}]"
+                     [plugins.{plugin}]; a host that runs takes it by `tidegate plugin load`"
                 ));
             }
         }
@@ -132,6 +202,18 @@ fn connect(running: &Running, coming: &BTreeMap<String, super::Inlets>) {
             stream.set_inlets(by_socket.remove(name.as_str()).unwrap_or_default());
         }
     }
+}
+
+/// Waits until sockets that were closed are gone from these endpoints, so that another may be bound there.
+async fn await_left(endpoints: impl Iterator<Item = String>) {
+    let left = async {
+        for endpoint in endpoints {
+            while !is_left(&endpoint) {
+                sleep(LEFT_LOOK).await;
+            }
+        }
+    };
+    let _ = timeout(LEFT_WAIT_MAX, left).await;
 }
 
 /// Where a socket is bound, as the configuration says it.
@@ -171,16 +253,11 @@ impl Difference {
 
     fn report(&self) -> Changes {
         let mut changes = Changes::default();
-        for (kind, going, coming) in
+        for (section, going, coming) in
             [("sockets", &self.sockets_going, &self.sockets_coming), ("flows", &self.flows_going, &self.flows_coming)]
         {
             for name in going.union(coming) {
-                let list = match (going.contains(name), coming.contains(name)) {
-                    (true, true) => &mut changes.changed,
-                    (true, false) => &mut changes.removed,
-                    (false, _) => &mut changes.added,
-                };
-                list.push(format!("{kind}.{name}"));
+                changes.add(section, name, going.contains(name), coming.contains(name));
             }
         }
         changes

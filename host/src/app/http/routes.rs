@@ -12,17 +12,20 @@ use std::sync::Arc;
 /// Where what comes out of a route goes that does not say so.
 const DEFAULT_SINK: &str = "publish";
 
-/// The hops of `[routes]`.
-pub(super) fn hops(routes: &BTreeMap<String, config::Route>, ledger: &Ledger) -> Vec<Arc<Hop>> {
-    routes
-        .iter()
-        .flat_map(|(name, route)| {
-            // First in the report too.
-            let hop = ledger.hop(&hop_name(name));
-            let stops = stops(name, route, ledger).into_iter().filter_map(|stop| stop.hop);
-            std::iter::once(hop).chain(stops)
-        })
-        .collect()
+/// What the names of all hops of `[routes]` begin with.
+const HOPS: &str = "routes.";
+
+/// Makes the hops of `[routes]`, that of each before those of its plugins, so that the report has them in this order.
+pub(super) fn make_hops(routes: &BTreeMap<String, config::Route>, ledger: &Ledger) {
+    for (name, route) in routes {
+        ledger.hop(&hop_name(name));
+        stops(name, route, ledger);
+    }
+}
+
+/// The hops of all routes that there are or were.
+pub(super) fn hops(ledger: &Ledger) -> impl Iterator<Item = Arc<Hop>> {
+    ledger.hops().into_iter().filter(|(name, _)| name.starts_with(HOPS)).map(|(_, hop)| hop)
 }
 
 /// All routes: those of `[routes]`, and one for each plugin that has none there. They are made at the first call, when all
@@ -36,21 +39,41 @@ fn make(builder: &Builder) -> Arc<RouteTable> {
     let publish = [DEFAULT_SINK.to_owned()];
     let plain =
         Route { sinks: sinks(&builder.sinks, &publish, ""), hop: builder.ledger.hop(TRANSFORM), ..Route::default() };
-    let has_token = builder.config.http.token_file.is_some();
-    let table = RouteTable::new(Arc::clone(&builder.slots), plain);
-    let configured = builder.config.routes.iter().map(|(name, route)| Route {
-        name: name.clone(),
-        through: stops(name, route, &builder.ledger),
-        sinks: sinks(&builder.sinks, route.to.as_deref().unwrap_or(&publish), name),
-        hop: builder.ledger.hop(&hop_name(name)),
-        options: RouteOptions::of(route, has_token),
-    });
-    table.configure(configured.collect());
-    Arc::new(table)
+    let table = Arc::new(RouteTable::new(Arc::clone(&builder.slots), plain));
+    RoutesInForce::new(builder, Arc::clone(&table)).configure(&builder.config.routes, &builder.sinks);
+    table
+}
+
+/// The routes of `[routes]`, which may become others while the host runs.
+pub(in crate::app) struct RoutesInForce {
+    table: Arc<RouteTable>,
+    ledger: Ledger,
+    has_token: bool,
+}
+
+impl RoutesInForce {
+    /// Those in a table.
+    pub(in crate::app) fn new(builder: &Builder, table: Arc<RouteTable>) -> Self {
+        let has_token = builder.config.http.token_file.is_some();
+        Self { table, ledger: builder.ledger.clone(), has_token }
+    }
+
+    /// Replaces all of them. What comes out of them goes to those of `sinks` that they name.
+    pub(in crate::app) fn configure(&self, routes: &BTreeMap<String, config::Route>, sinks: &[Arc<dyn Sink>]) {
+        let publish = [DEFAULT_SINK.to_owned()];
+        let configured = routes.iter().map(|(name, route)| Route {
+            name: name.clone(),
+            through: stops(name, route, &self.ledger),
+            sinks: self::sinks(sinks, route.to.as_deref().unwrap_or(&publish), name),
+            hop: self.ledger.hop(&hop_name(name)),
+            options: RouteOptions::of(route, self.has_token),
+        });
+        self.table.configure(configured.collect());
+    }
 }
 
 fn hop_name(route: &str) -> String {
-    format!("routes.{route}")
+    format!("{HOPS}{route}")
 }
 
 fn stops(name: &str, route: &config::Route, ledger: &Ledger) -> Vec<Stop> {

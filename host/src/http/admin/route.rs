@@ -21,6 +21,11 @@ pub(super) enum Route {
     Replay(String),
     Metrics,
     Broker(Option<Command>),
+    Flows,
+    Flow(String),
+    Command { flow: String, command: Command },
+    PutFlows,
+    PutFlow(String),
     Drain,
     List,
     Show(Arc<Slot>),
@@ -57,6 +62,20 @@ impl Admin {
             ["metrics"] => get(Route::Metrics),
             ["broker"] => get(Route::Broker(None)),
             ["broker", command] => post(Route::Broker(Some(Command::named(command).ok_or(Problem::NoAdminRoute)?))),
+            ["flows"] => match head.parts.method {
+                Method::GET | Method::HEAD => Ok(Route::Flows),
+                Method::PUT => Ok(Route::PutFlows),
+                _ => Err(Problem::Method("GET, HEAD, PUT")),
+            },
+            ["flows", name] => match head.parts.method {
+                Method::GET | Method::HEAD => Ok(Route::Flow(decoded(name)?)),
+                Method::PUT => Ok(Route::PutFlow(decoded(name)?)),
+                _ => Err(Problem::Method("GET, HEAD, PUT")),
+            },
+            ["flows", name, command] => {
+                let command = Command::named(command).ok_or(Problem::NoAdminRoute)?;
+                post(Route::Command { flow: decoded(name)?, command })
+            }
             ["drain"] => post(Route::Drain),
             ["plugins"] => get(Route::List),
             ["plugins", name] => match head.parts.method {

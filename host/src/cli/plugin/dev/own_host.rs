@@ -64,13 +64,13 @@ impl OwnHost {
         let log = log::start(format, log_filter);
         let lines_lost = log.lines_lost();
         let named = std::iter::once(plugin).chain(named).collect();
-        let app = App::build(config, named, lines_lost).await.map_err(|error| match error {
+        let app = App::build(config, named, reread, lines_lost).await.map_err(|error| match error {
             StartError::Usage(text) => anyhow!("{text}"),
             StartError::CouldNotStart(error) => error,
             StartError::Interrupted(_) => anyhow!("a signal ended its start"),
         })?;
         let slots = app.slots();
-        let mut run = Box::pin(app.run(reread));
+        let mut run = Box::pin(app.run());
         // Its first step says where it is, which is to stand above what is said of the plugin.
         if let Some(ended) = run.as_mut().now_or_never() {
             over.cancel();

@@ -5,7 +5,7 @@ use crate::config::{Config, Document};
 /// What is wrong with a configuration; nothing if nothing is.
 fn mistake(text: &str) -> Option<String> {
     let config: Config = toml::from_str(text).unwrap_or_else(|error| panic!("{error}"));
-    config.check(&Document::of(text)).err()
+    config.check(&Document::of(text.to_owned())).err()
 }
 
 /// Sockets for flows between them; the next line is the seventh.
