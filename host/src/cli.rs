@@ -46,7 +46,7 @@ enum Command {
     /// Build and check plugins, and swap those of a running host
     #[command(subcommand)]
     Plugin(plugin::Plugin),
-    /// Try the flows of a configuration
+    /// Try the flows of a configuration, and see and change those of a running host
     #[command(subcommand)]
     Flow(flow::Flow),
     /// See what was lost, and try it again

@@ -10,13 +10,14 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 56] = [
+const DIRECTIONS: [(&str, &[&str]); 57] = [
     ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system", "traces"]),
-    ("app::flows", &["builder", "sockets"]),
+    ("app::flows", &["builder", "http", "sockets"]),
     ("app::http", &["builder", "surfaces"]),
+    ("app::reload", &["flows", "http", "notice", "sockets"]),
     ("cli", &["app", "clients", "dead_letters", "flow", "http", "ledger", "messaging", "oci", "plugin", "system"]),
     ("cli::dead_letters", &["compile_cache", "log", "output", "plugin"]),
-    ("cli::flow", &["compile_cache"]),
+    ("cli::flow", &["compile_cache", "output", "plugin"]),
     ("cli::ledger", &["output", "plugin"]),
     ("cli::plugin", &["compile_cache", "log", "output", "serve"]),
     ("cli::plugin::build", &["sources"]),

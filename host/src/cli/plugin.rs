@@ -14,7 +14,7 @@ mod sources;
 mod test;
 mod workbench;
 
-pub(super) use admin::{Admin, text};
+pub(super) use admin::{Admin, flow_names, items, text};
 pub(super) use call::shown_call;
 pub use sources::{embedded_digest, source_digest};
 

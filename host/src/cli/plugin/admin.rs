@@ -6,6 +6,8 @@ pub(super) mod names;
 pub(super) mod rollback;
 pub(super) mod unload;
 
+pub(in crate::cli) use names::flow_names;
+
 use crate::cli::output::render::printable;
 use crate::config::Address;
 use crate::http::read_token;
@@ -144,7 +146,7 @@ pub(in crate::cli) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 }
 
 /// The items under a key.
-pub(super) fn items<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+pub(in crate::cli) fn items<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 

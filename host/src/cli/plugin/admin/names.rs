@@ -1,4 +1,4 @@
-//! The names of a running host's plugins, for a shell that completes a command line.
+//! The names of a running host's plugins and flows, for a shell that completes a command line.
 
 use super::{Admin, text};
 use crate::config::Address;
@@ -14,15 +14,25 @@ const ANSWER_WAIT: Duration = Duration::from_millis(400);
 /// Where a host is asked if nothing else is said.
 const ADMIN: &str = "127.0.0.1:5001";
 
-/// The names, if a host answers soon; else none.
+/// The names of plugins, if a host answers soon; else none.
 pub(in crate::cli::plugin) fn plugin_names() -> Vec<CompletionCandidate> {
+    names("/plugins")
+}
+
+/// The names of flows, if a host answers soon; else none.
+pub(in crate::cli) fn flow_names() -> Vec<CompletionCandidate> {
+    names("/flows")
+}
+
+/// The names of what is listed at this path.
+fn names(path: &'static str) -> Vec<CompletionCandidate> {
     let words: Vec<OsString> = std::env::args_os().collect();
     let (send, names) = mpsc::sync_channel(1);
-    thread::spawn(move || send.send(ask(&words)));
+    thread::spawn(move || send.send(ask(&words, path)));
     names.recv_timeout(ANSWER_WAIT).unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
 }
 
-/// The names, and the components that are there as files.
+/// The names of plugins, and the components that are there as files.
 pub(in crate::cli::plugin) fn names_and_components(current: &OsStr) -> Vec<CompletionCandidate> {
     let is_component = |path: &Path| path.extension().is_some_and(|extension| extension == "wasm");
     let typed = current.to_string_lossy();
@@ -31,13 +41,13 @@ pub(in crate::cli::plugin) fn names_and_components(current: &OsStr) -> Vec<Compl
 }
 
 /// Asks the host that the command line so far names, else the environment, else the one at the usual address.
-fn ask(words: &[OsString]) -> Vec<String> {
+fn ask(words: &[OsString], path: &str) -> Vec<String> {
     let said = |flag, variable| flag_of(words, flag).or_else(|| std::env::var(variable).ok());
     let address = said("--admin", "TIDEGATE_ADMIN").unwrap_or_else(|| ADMIN.to_owned());
     let Ok(address) = address.parse::<Address>() else { return Vec::new() };
     let token_file = said("--token-file", "TIDEGATE_ADMIN_TOKEN_FILE").map(PathBuf::from);
-    let plugins = Admin::at(address, token_file).look("/plugins").unwrap_or_default();
-    plugins.as_array().into_iter().flatten().map(|plugin| text(plugin, "name").to_owned()).collect()
+    let listed = Admin::at(address, token_file).look(path).unwrap_or_default();
+    listed.as_array().into_iter().flatten().map(|listed| text(listed, "name").to_owned()).collect()
 }
 
 /// The value of a flag among words that may not yet be a whole command line. Bash takes `:` and `=` for words too.
