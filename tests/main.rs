@@ -34,6 +34,7 @@ mod envelopes;
 #[cfg(target_os = "linux")]
 mod environment;
 mod examples;
+mod flow_admin;
 mod flow_configuration;
 mod flow_test;
 mod flows;

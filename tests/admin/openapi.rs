@@ -13,7 +13,7 @@ const METHODS: [&str; 6] = ["get", "put", "post", "delete", "patch", "options"];
 
 /// Answers that are documented, but would take a wait of 30 seconds, a broken host, a registry or a disk that stalls, or
 /// letters of 64 MiB.
-const NOT_PROVOKED: [&str; 12] = [
+const NOT_PROVOKED: [&str; 14] = [
     "get /dead-letters 503",
     "get /dead-letters/{id} 409",
     "get /dead-letters/{id} 503",
@@ -24,9 +24,14 @@ const NOT_PROVOKED: [&str; 12] = [
     "post /plugins/{name}/load 409",
     "post /plugins/{name}/load 500",
     "post /plugins/{name}/load 503",
+    "put /flows 408",
+    "put /flows/{name} 408",
     "put /plugins/{name} 408",
     "put /plugins/{name} 409",
 ];
+
+const FLOWS: &[u8] =
+    b"[sockets.in]\ntype = 'pull'\nbind = ['tcp://127.0.0.1:*']\n[flows.f]\nfrom = ['in']\nto = ['publish']";
 
 /// A host with one plugin for each way in which a call ends, and one that does not load.
 fn host() -> Host {
@@ -64,6 +69,22 @@ fn every_answer_is_as_documented() {
         ("post /broker/pause", "", None, 200),
         ("post /broker/drain", "", None, 200),
         ("post /broker/resume", "", None, 200),
+        ("get /flows", "", None, 200),
+        ("put /flows", "", Some(FLOWS), 200),
+        ("put /flows", "", Some(b"[flows.f]\nfrom = ['nowhere']\nto = ['publish']"), 422),
+        ("put /flows", "", Some(&vec![b' '; (1 << 20) + 1]), 413),
+        ("get /flows", "", None, 200),
+        ("get /flows/{name}", "f", None, 200),
+        ("get /flows/{name}", "nobody", None, 404),
+        ("post /flows/{name}/pause", "f", None, 200),
+        ("post /flows/{name}/drain", "f", None, 200),
+        ("post /flows/{name}/resume", "f", None, 200),
+        ("post /flows/{name}/pause", "nobody", None, 404),
+        ("post /flows/{name}/drain", "nobody", None, 404),
+        ("post /flows/{name}/resume", "nobody", None, 404),
+        ("put /flows/{name}", "f", Some(b"from = ['in']\nto = ['publish']\nin_flight_max = 1"), 200),
+        ("put /flows/{name}", "f", Some(b"from = ['in']"), 422),
+        ("put /flows/{name}", "f", Some(&vec![b' '; (1 << 20) + 1]), 413),
         ("get /ledger", "", None, 200),
         ("get /ledger", "?since=soon", None, 400),
         ("get /ledger", "?since=1-1", None, 410),

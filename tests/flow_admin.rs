@@ -1,0 +1,426 @@
+//! Flows of a running host are looked at, held up and changed, while others beside them lose nothing.
+
+use crate::fixtures;
+use crate::harness::{Answer, Client, Host, PATIENCE, Process, Setup, tidegate, wait_for};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// One flow between two sockets in the host's directory, and a plugin that passes messages on.
+fn one_flow(directory: &Path) -> String {
+    format!(
+        "{}{}{}",
+        socket(directory, "jobs", "pull"),
+        socket(directory, "done", "push"),
+        flow("work", "jobs", "done")
+    )
+}
+
+fn socket(directory: &Path, name: &str, kind: &str) -> String {
+    format!("[sockets.{name}]\ntype = '{kind}'\nbind = ['{}']\nqueue_messages_max = 100\n", endpoint(directory, name))
+}
+
+fn endpoint(directory: &Path, socket: &str) -> String {
+    format!("ipc://{}/{socket}", directory.display())
+}
+
+fn flow(name: &str, from: &str, to: &str) -> String {
+    format!("[flows.{name}]\nfrom = ['{from}']\nthrough = ['check']\nto = ['{to}']\n")
+}
+
+fn start(config: impl Fn(&Path) -> String) -> Host {
+    let setup = Setup::new().plugin("check", &fixtures::trapping_on(b'!')).committed("upcase");
+    let config = config(setup.path());
+    setup.config(&config).start()
+}
+
+fn peer(host: &Host, kind: zmq::SocketType, socket: &str) -> zmq::Socket {
+    let peer = zmq::Context::new().socket(kind).unwrap();
+    peer.set_linger(0).unwrap();
+    peer.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
+    peer.set_sndtimeo(PATIENCE.as_millis() as i32).unwrap();
+    peer.connect(&endpoint(host.directory.path(), socket)).unwrap();
+    peer
+}
+
+fn text(peer: &zmq::Socket) -> String {
+    String::from_utf8(peer.recv_bytes(0).expect("a message")).unwrap()
+}
+
+/// Runs `tidegate flow` against the host: exit code, stdout, stderr.
+fn run(host: &Host, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = tidegate();
+    command.arg("flow").args(arguments).env("TIDEGATE_ADMIN", host.surface("admin").trim_start_matches("http://"));
+    let mut process = Process::start(command.current_dir(host.directory.path()));
+    let code = process.wait().code().expect("an exit code");
+    (code, process.stdout(), process.stderr())
+}
+
+#[track_caller]
+fn output(host: &Host, arguments: &[&str]) -> String {
+    let (code, stdout, stderr) = run(host, arguments);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{arguments:?}");
+    stdout
+}
+
+fn put(host: &Host, path: &str, body: &str) -> Answer {
+    host.admin_request("PUT", path, Some(body.as_bytes()))
+}
+
+/// Has the host run this, and says what was changed.
+#[track_caller]
+fn apply(host: &Host, config: &str) -> Value {
+    let answer = put(host, "/flows", config);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()
+}
+
+fn changes(added: &[&str], changed: &[&str], removed: &[&str]) -> Value {
+    json!({"added": added, "changed": changed, "removed": removed, "restart": []})
+}
+
+#[track_caller]
+fn wait_for_hop(host: &Host, hop: &str, expected: &Value) {
+    wait_for(&format!("{hop} to be {expected}, and not {}", host.ledger()["hops"][hop]), || {
+        let counts = &host.ledger()["hops"][hop];
+        expected.as_object().unwrap().iter().all(|(key, value)| counts[key] == *value).then_some(())
+    });
+}
+
+#[test]
+fn a_flow_is_listed_and_its_figures_are_those_of_the_ledger() {
+    let host = start(one_flow);
+    let (jobs, done) = (peer(&host, zmq::PUSH, "jobs"), peer(&host, zmq::PULL, "done"));
+    for body in ["a", "!b", "c"] {
+        jobs.send(body, 0).unwrap();
+    }
+    assert_eq!([text(&done), text(&done)], ["a", "c"]);
+    wait_for_hop(&host, "flows.work", &json!({"in": 3, "out": 2, "in_flight": 0}));
+    let counts = json!({"in": 3, "out": 2, "in_flight": 0, "dropped": {"trapped": 1}});
+    let shown = json!({
+        "name": "work", "from": ["jobs"], "through": ["check"], "to": ["done"], "state": "running", "obstacle": null,
+        "in_flight": 0, "in_flight_max": 64, "waiting": 0, "counts": counts,
+    });
+    assert_eq!(host.admin("/flows/work").json(), shown);
+    let listed = output(&host, &["list", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&listed).unwrap(), json!([shown]));
+    let listed = output(&host, &["list"]);
+    let rows: Vec<Vec<_>> = listed.lines().map(|line| line.split("  ").map(str::trim).collect()).collect();
+    let cells = |row: usize| rows[row].iter().filter(|cell| !cell.is_empty()).copied().collect::<Vec<_>>();
+    assert_eq!(cells(1), ["work", "running", "jobs", "check", "done", "3", "2", "1", "0", "0"], "{listed}");
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_paused_flow_holds_its_senders_up_and_loses_nothing() {
+    let host = start(one_flow);
+    let (jobs, done) = (peer(&host, zmq::PUSH, "jobs"), peer(&host, zmq::PULL, "done"));
+    assert_eq!(output(&host, &["pause", "work"]), "work is paused: 0 in flight, 0 waiting\n");
+    for number in 0..1_000 {
+        jobs.send(&number.to_string(), 0).unwrap();
+    }
+    // The one that was read before it was known that nobody takes it.
+    wait_for_hop(&host, "sockets.jobs", &json!({"in": 1, "in_flight": 1}));
+    assert!(host.readiness().contains(&"the flow work: paused".to_owned()), "{:?}", host.readiness());
+    assert!(output(&host, &["list"]).ends_with("the flow work: paused\n"));
+    assert_eq!(host.ledger()["hops"]["flows.work"]["in"], 0);
+    assert_eq!(output(&host, &["resume", "work"]).split(':').next(), Some("work is running"));
+    for number in 0..1_000 {
+        assert_eq!(text(&done), number.to_string());
+    }
+    wait_for_hop(&host, "flows.work", &json!({"in": 1_000, "out": 1_000, "dropped": {}}));
+    assert_eq!(host.admin("/readyz").status, 200);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_flow_is_drained_when_what_it_had_taken_in_has_left() {
+    let host = start(|directory| one_flow(directory).replace("queue_messages_max = 100", "queue_messages_max = 1"));
+    let jobs = peer(&host, zmq::PUSH, "jobs");
+    for number in 0..100 {
+        jobs.send(&number.to_string(), 0).unwrap();
+    }
+    // Nobody takes what is pushed.
+    wait_for("messages in flight", || (host.admin("/flows/work").json()["in_flight"].as_u64()? > 0).then_some(()));
+    assert_eq!(output(&host, &["drain", "work"]).split(':').next(), Some("work is draining"));
+    let done = peer(&host, zmq::PULL, "done");
+    wait_for("the drain", || (host.admin("/flows/work").json()["state"] == "drained").then_some(()));
+    let counts = host.admin("/flows/work").json()["counts"].clone();
+    assert!(counts["in"].as_u64().unwrap() < 100 && counts["in"] == counts["out"], "{counts}");
+    output(&host, &["resume", "work"]);
+    for number in 0..100 {
+        assert_eq!(text(&done), number.to_string());
+    }
+    assert_eq!(host.stop(), 0);
+}
+
+/// Sets a flag when it is dropped, whatever happened before.
+struct SetAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Sends numbered messages and counts those that come back in order, while `change` is called.
+fn under_load(host: &Host, change: impl FnOnce(&AtomicU64)) {
+    let (jobs, done) = (peer(host, zmq::PUSH, "jobs"), peer(host, zmq::PULL, "done"));
+    let (sent, arrived, is_over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let (sent, arrived, is_over) = (&sent, &arrived, &is_over);
+        let sender = scope.spawn(move || {
+            while !is_over.load(Ordering::Relaxed) {
+                // More would wait in buffers for longer than a test does.
+                if sent.load(Ordering::Relaxed) > arrived.load(Ordering::Relaxed) + 300 {
+                    std::thread::yield_now();
+                    continue;
+                }
+                jobs.send(&sent.load(Ordering::Relaxed).to_string(), 0).expect("room");
+                sent.fetch_add(1, Ordering::Relaxed);
+            }
+            jobs.send("over", 0).expect("room");
+            jobs
+        });
+        let receiver = scope.spawn(move || {
+            let _over = SetAtEnd(is_over);
+            for number in 0..u64::MAX {
+                let body = text(&done);
+                if body == "over" {
+                    assert_eq!(number, sent.load(Ordering::Relaxed));
+                    return;
+                }
+                assert_eq!(body, number.to_string());
+                arrived.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let over = SetAtEnd(is_over);
+        change(arrived);
+        drop(over);
+        receiver.join().unwrap();
+        // One that goes takes with it what has not left yet.
+        drop(sender.join().unwrap());
+    });
+    wait_for_hop(host, "flows.work", &json!({"dropped": {}, "in_flight": 0}));
+}
+
+fn wait_for_more(arrived: &AtomicU64) {
+    let before = arrived.load(Ordering::Relaxed);
+    wait_for("messages of the other flow", || (arrived.load(Ordering::Relaxed) > before + 20).then_some(()));
+}
+
+#[test]
+fn flows_come_change_and_go_beside_one_under_load() {
+    let host = start(one_flow);
+    let directory = host.directory.path();
+    let alone = one_flow(directory);
+    let more = alone.clone() + &socket(directory, "in", "pull") + &socket(directory, "out", "push");
+    let both = more + &flow("new", "in", "out");
+    let changed = both.replace(&flow("new", "in", "out"), &flow("new", "in", "out").replace("check", "upcase"));
+    assert_ne!(changed, both);
+    under_load(&host, |arrived| {
+        for _ in 0..10 {
+            let keys = ["sockets.in", "sockets.out", "flows.new"];
+            assert_eq!(apply(&host, &both), changes(&keys, &[], &[]));
+            let (sender, receiver) = (peer(&host, zmq::PUSH, "in"), peer(&host, zmq::PULL, "out"));
+            sender.send("a", 0).unwrap();
+            assert_eq!(text(&receiver), "a");
+            assert_eq!(apply(&host, &changed), changes(&[], &["flows.new"], &[]));
+            sender.send("a", 0).unwrap();
+            assert_eq!(text(&receiver), "upper case of a is A");
+            assert_eq!(apply(&host, &changed), changes(&[], &[], &[]));
+            wait_for_more(arrived);
+            assert_eq!(apply(&host, &alone), changes(&[], &[], &keys));
+            assert_eq!(host.admin("/flows/new").status, 404);
+            wait_for_more(arrived);
+        }
+    });
+    let sockets = host.ledger()["sockets"].clone();
+    assert!(sockets.get("in").is_some(), "what has gone stays counted: {sockets}");
+    assert_eq!(host.stop(), 0);
+}
+
+/// What the flow before had taken in leaves before what the flow after takes in.
+#[test]
+fn a_flow_under_load_is_changed_and_loses_nothing() {
+    let host = start(one_flow);
+    under_load(&host, |arrived| {
+        for round in 0..20 {
+            let through = if round % 2 == 0 { "[]" } else { "['check']" };
+            let body = format!("from = ['jobs']\nthrough = {through}\nto = ['done']\n");
+            let answer = put(&host, "/flows/work", &body);
+            assert_eq!((answer.status, answer.json()), (200, changes(&[], &["flows.work"], &[])));
+            wait_for_more(arrived);
+        }
+    });
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_mistake_changes_nothing_and_is_told_of() {
+    let host = start(one_flow);
+    let directory = host.directory.path();
+    let (jobs, done) = (peer(&host, zmq::PUSH, "jobs"), peer(&host, zmq::PULL, "done"));
+    let before = host.admin("/flows").json();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let (whole, new) = (one_flow(directory), socket(directory, "new", "pull"));
+    let busy = new.replace(&endpoint(directory, "new"), &format!("tcp://127.0.0.1:{port}"));
+    for (config, words) in [
+        (whole.replace("check", "nobody"), ["flows.work.through", "`nobody`", "--plugin"]),
+        (whole.replace("to = ['done']", "to = ['doen']"), ["line 12", "flows.work.to[0]", "done"]),
+        (whole.replace("type = 'pull'", "type = 'pul'"), ["line 2", "unknown variant `pul`", "`pull`"]),
+        (format!("{whole}{busy}{}", flow("x", "new", "done")), ["new", &port.to_string(), "in use"]),
+        (format!("{whole}{}", flow("x", "jobs", "done")), ["jobs", "flows.work", "flows.x"]),
+        (format!("{whole}[http]\nadress = 'none'\n"), ["line 14", "adress", "expected"]),
+        ("[".to_owned(), ["line 1", "column", "["]),
+    ] {
+        let file = directory.join("next.toml");
+        std::fs::write(&file, &config).unwrap();
+        let (code, stdout, stderr) = run(&host, &["apply", "next.toml"]);
+        assert_eq!((code, stdout.as_str()), (1, ""), "{config}");
+        let answer = put(&host, "/flows", &config);
+        assert_eq!(answer.status, 422, "{}", answer.text());
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        for word in words {
+            assert!(stderr.contains(word) && detail.contains(word), "{word:?} is not in: {stderr}{detail}");
+        }
+    }
+    for (body, word) in [
+        ("from = ['jobs']\nto = 1", "line 2"),
+        ("from = ['jobs']\nthrough = ['nobody']\nto = ['done']", "`nobody`"),
+        ("from = ['nowhere']\nto = ['done']", "flows.work.from[0]"),
+    ] {
+        let answer = put(&host, "/flows/work", body);
+        assert_eq!(answer.status, 422, "{}", answer.text());
+        assert!(answer.text().contains(word), "{word:?} is not in: {}", answer.text());
+    }
+    assert_eq!(put(&host, "/flows/a%20b", "from = ['jobs']\nto = ['done']").status, 422);
+    assert_eq!(host.admin_request("PUT", "/flows", Some(b"\xff")).status, 400);
+    assert_eq!(host.admin("/flows").json(), before);
+    jobs.send("still", 0).unwrap();
+    assert_eq!(text(&done), "still");
+    assert_eq!(host.stop(), 0);
+}
+
+/// The one that holds the port has to go first; it is back when the one that is to come cannot be.
+#[test]
+fn what_made_way_for_a_socket_that_cannot_be_bound_runs_again() {
+    let host = start(one_flow);
+    let directory = host.directory.path();
+    let config = one_flow(directory).replacen(
+        &format!("['{}']", endpoint(directory, "jobs")),
+        &format!("['{}', 'ipc:///nowhere/at/all']", endpoint(directory, "jobs")),
+        1,
+    );
+    let answer = put(&host, "/flows", &config);
+    assert_eq!(answer.status, 422, "{}", answer.text());
+    assert!(answer.text().contains("/nowhere/at/all"), "{}", answer.text());
+    let (jobs, done) = (peer(&host, zmq::PUSH, "jobs"), peer(&host, zmq::PULL, "done"));
+    jobs.send("again", 0).unwrap();
+    assert_eq!(text(&done), "again");
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn one_flow_is_added_as_toml_or_json() {
+    let host = start(|directory| one_flow(directory).replace("'pull'", "'sub'"));
+    let second = json!({"from": ["jobs"], "through": ["upcase"], "to": ["publish"]}).to_string();
+    let client = Client::at(host.surface("admin"));
+    let headers = [("content-type", "application/json; charset=utf-8")];
+    let answer = client.request_with("PUT", "/flows/second", &headers, Some(second.as_bytes())).unwrap();
+    assert_eq!((answer.status, answer.json()), (200, changes(&["flows.second"], &[], &[])));
+    let answer = put(&host, "/flows/third", "from = ['jobs']\nto = ['publish']\n");
+    assert_eq!((answer.status, answer.json()), (200, changes(&["flows.third"], &[], &[])));
+    let paths: Vec<_> =
+        host.admin("/flows").json().as_array().unwrap().iter().map(|flow| flow["through"].clone()).collect();
+    assert_eq!(paths, [json!(["check"]), json!(["upcase"]), json!([])]);
+    assert_eq!(host.stop(), 0);
+}
+
+/// Requests that go through a route go to the sockets that there are.
+#[test]
+fn routes_change_with_the_sockets_that_they_write() {
+    let host = start(one_flow);
+    let directory = host.directory.path();
+    let (config, out) = (one_flow(directory), socket(directory, "out", "push"));
+    let route = "[routes.loud]\nthrough = ['upcase']\nto = ['out']\n";
+    assert_eq!(host.get("/loud/?param=a").status, 404);
+    let added = apply(&host, &format!("{config}{out}{route}"));
+    assert_eq!(added, changes(&["sockets.out", "routes.loud"], &[], &[]));
+    for socket in [out.clone(), out.replace("100", "50"), out.replace(&endpoint(directory, "out"), "tcp://127.0.0.1:*")]
+    {
+        apply(&host, &format!("{config}{socket}{route}"));
+        let endpoint = match socket.contains("tcp") {
+            true => {
+                let log = host.process.stderr();
+                let line = log.lines().rfind(|line| line.contains("socket opened")).unwrap();
+                line.split_whitespace().find_map(|word| word.strip_prefix("endpoint=")).unwrap().replace('"', "")
+            }
+            false => endpoint(directory, "out"),
+        };
+        let receiver = zmq::Context::new().socket(zmq::PULL).unwrap();
+        receiver.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
+        receiver.connect(&endpoint).unwrap();
+        assert_eq!(host.get("/loud/?param=a").text(), "upper case of a is A");
+        assert_eq!(text(&receiver), "upper case of a is A");
+    }
+    assert_eq!(apply(&host, &config), changes(&[], &[], &["sockets.out", "routes.loud"]));
+    assert_eq!(host.get("/loud/?param=a").status, 404);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_key_that_waits_for_a_restart_is_named() {
+    let host = start(one_flow);
+    let config = one_flow(host.directory.path());
+    let file = host.directory.path().join("next.toml");
+    let config = config + "[http]\nrequests_max = 7\n[plugins.check.settings]\n'a.b' = 'a-secret'\n[routes.check]\n";
+    std::fs::write(&file, &config).unwrap();
+    let restart = json!(["http.requests_max", "plugins.check.settings.a.b"]);
+    let answer = apply(&host, &config);
+    assert_eq!((&answer["restart"], &answer["added"]), (&restart, &json!(["routes.check"])));
+    let shown = "http.requests_max waits for a restart\nplugins.check.settings.a.b waits for a restart\n";
+    assert_eq!(output(&host, &["apply", "next.toml"]), shown);
+    host.process.wait_for_line(&[
+        "WARN",
+        "takes effect at the next start",
+        "key=http.requests_max",
+        "configured=\"7\"",
+    ]);
+    assert!(!host.process.stderr().contains("a-secret"));
+    assert_eq!(output(&host, &["apply", "tidegate.toml"]), "routes.check removed\n");
+    assert_eq!(output(&host, &["apply", "tidegate.toml"]), "nothing has changed\n");
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_sighup_does_the_same() {
+    let host = start(one_flow);
+    let directory = host.directory.path();
+    let file = directory.join("tidegate.toml");
+    let sockets = socket(directory, "in", "pull") + &socket(directory, "out", "push");
+    let config = one_flow(directory) + &sockets + &flow("new", "in", "out") + "[routes.loud]\nthrough = ['upcase']\n";
+    under_load(&host, |arrived| {
+        std::fs::write(&file, &config).unwrap();
+        host.process.signal("HUP");
+        for key in ["sockets.in", "sockets.out", "flows.new", "routes.loud"] {
+            host.process.wait_for_line(&["INFO", &format!("key={key}"), "the configuration has changed here: added"]);
+        }
+        let (sender, receiver) = (peer(&host, zmq::PUSH, "in"), peer(&host, zmq::PULL, "out"));
+        sender.send("a", 0).unwrap();
+        assert_eq!(text(&receiver), "a");
+        assert_eq!(host.get("/loud/?param=a").status, 200);
+        std::fs::write(&file, config.replace("to = ['out']", "to = ['nowhere']")).unwrap();
+        host.process.signal("HUP");
+        host.process.wait_for_line(&["ERROR", "the configuration is not taken", "line"]);
+        wait_for_more(arrived);
+        // What was only sent is in force until the file is read again.
+        apply(&host, &one_flow(directory));
+        assert_eq!(host.admin("/flows/new").status, 404);
+        std::fs::write(&file, &config).unwrap();
+        host.process.signal("HUP");
+        wait_for("the flow of the file", || (host.admin("/flows/new").status == 200).then_some(()));
+    });
+    assert_eq!(host.stop(), 0);
+}
