@@ -35,7 +35,18 @@ const DIRECTIONS: [(&str, &[&str]); 57] = [
     ("flow", &["ledger", "traces"]),
     (
         "flow::stream",
-        &["call_time_estimate", "inlet", "mailbox", "message", "met", "simulation", "sink", "stage", "statistics", "surface"],
+        &[
+            "call_time_estimate",
+            "inlet",
+            "mailbox",
+            "message",
+            "met",
+            "simulation",
+            "sink",
+            "stage",
+            "statistics",
+            "surface",
+        ],
     ),
     (
         "http",
