@@ -6,8 +6,8 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 /// What is mended of libzmq. Each begins with why.
-const PATCHES: [&str; 9] =
-    ["strlcpy", "timers", "queues", "xpub", "router", "peers", "accept", "subscriptions", "heartbeats"];
+const PATCHES: [&str; 10] =
+    ["strlcpy", "timers", "queues", "xpub", "router", "peers", "accept", "subscriptions", "heartbeats", "monitor"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
