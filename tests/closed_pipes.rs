@@ -57,10 +57,12 @@ fn listed(command: &[&str]) -> Vec<String> {
     names.map(|name| [command, &[name]].concat().join(" ")).collect()
 }
 
-/// A host with a plugin, a policy and a dead letter.
+/// A host with a plugin, a policy, a flow and a dead letter.
 fn host() -> Host {
     let setup = Setup::new().committed("downcase").committed("echo").plugin("bad", &fixtures::trapping());
-    let host = setup.config("[rollback]\nfailures = 0").start();
+    let relay = "[rollback]\nfailures = 0\n[sockets.in]\ntype = 'pull'\nbind = ['tcp://127.0.0.1:*']\n\
+                 [flows.relay]\nfrom = ['in']\nto = ['publish']";
+    let host = setup.config(relay).start();
     assert_eq!(host.get("/bad/?param=A").status, 502);
     wait_for("the dead letter", || (letters(&host).lines().count() == 1).then_some(()));
     host
@@ -101,6 +103,12 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
         ("plugin push", &[&downcase, "localhost:1/x:1"]),
         ("plugin pull", &["localhost:1/x:1"]),
         ("flow test", &["nowhere.toml"]),
+        ("flow list", &[&admin]),
+        ("flow list", &[&admin, "--json"]),
+        ("flow pause", &["relay", &admin]),
+        ("flow resume", &["relay", &admin]),
+        ("flow drain", &["relay", &admin]),
+        ("flow apply", &["nowhere.toml", &admin]),
         ("dead-letters list", &[]),
         ("dead-letters list", &["--json"]),
         ("dead-letters list", &["--file=nowhere"]),

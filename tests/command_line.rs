@@ -113,7 +113,7 @@ fn bounds_settings_and_hosts_of_a_plugin_are_flags_too() {
         "--setting=greet.greeting=from=a flag",
         "--setting=terse.greeting=abc",
         "--limit=output_bytes_max=2",
-        "--limit=downcase.output_bytes_max=100",
+        "--limit=downcase.output_bytes_max=1000",
         "--limit=greet.output_bytes_max=100",
     ];
     let host = setup.with(&flags).start();

@@ -147,7 +147,7 @@ fn memory_and_what_serves_are_told_by_generation() {
 
     let digest = host.status("x")["digest"].as_str().unwrap().to_owned();
     let info = format!(
-        "tidegate_plugin_generation_info{{plugin=\"x\",generation=\"2\",digest=\"{digest}\",contract=\"0.1.0\"}}"
+        "tidegate_plugin_generation_info{{plugin=\"x\",generation=\"2\",digest=\"{digest}\",contract=\"0.2.0\"}}"
     );
     let metrics = metrics(&host);
     assert_eq!(metrics.value(&info), 1.0);

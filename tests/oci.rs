@@ -101,7 +101,7 @@ fn a_component_is_pushed_and_pulled_as_the_layout_says() {
     let config = registry.client().request("GET", &format!("/blobs/{config}"), None).unwrap().json();
     assert_eq!((&config["os"], &config["architecture"]), (&json!("wasip2"), &json!("wasm")));
     assert_eq!(config["layerDigests"], json!([layer["digest"]]));
-    assert_eq!(config["component"]["exports"], json!(["tidegate:plugin/transform@0.1.0"]));
+    assert_eq!(config["component"]["exports"], json!(["tidegate:plugin/processor@0.2.0"]));
 
     let directory = tempfile::tempdir().unwrap();
     let (file, text) = path(directory.path(), "pulled.wasm");
