@@ -61,10 +61,10 @@ class Run:
                 lines += ["bind = ['tcp://127.0.0.1:*']", f"curve = {'true' if curve == 'server' else 'false'}"]
             if kind == "pub":
                 lines += ["on_full = 'block'"]
-        lines += ["[flows.relay]", "from = ['in']", "through = ['echo']", "to = ['out']"]
+        lines += ["[flows.relay]", "from = ['in']", "through = ['downcase']", "to = ['out']"]
         (directory / "tidegate.toml").write_text("\n".join(lines) + "\n")
         self.log = (directory / "log").open("w+")
-        command = [BINARY, "--config=tidegate.toml", f"--plugin={PLUGINS}/echo.wasm"]
+        command = [BINARY, "--config=tidegate.toml", f"--plugin={PLUGINS}/downcase.wasm"]
         self.process = subprocess.Popen(
             command, cwd=directory, stdout=subprocess.PIPE, stderr=self.log, text=True
         )
@@ -111,9 +111,8 @@ class Run:
             self.sender.send_multipart([b"begin", b"%d" % number])
             if self.receiver.poll(poll_ms):
                 break
-        begun = self.receiver.recv_multipart()
-        while begun != [b"begin", b"%d" % number]:
-            begun = self.receiver.recv_multipart()
+        while self.receiver.recv_multipart() != answer([b"begin", b"%d" % number]):
+            pass
         return number + 1
 
     def end(self):
@@ -121,6 +120,11 @@ class Run:
         code = self.process.wait(timeout=60)
         assert code == 0, f"exit code {code}: {self.stderr()}"
         self.context.destroy(linger=0)
+
+
+def answer(sent):
+    """What the plugin makes of a message: its last frame is another one."""
+    return [*sent[:-1], b"lower case of %s is %s" % (sent[-1], sent[-1].lower())]
 
 
 def frames(number):
@@ -141,7 +145,7 @@ def check(reads, writes, curve):
             sending.start()
             for number in range(MESSAGES):
                 got = run.receiver.recv_multipart()
-                assert got == frames(number), f"{got} in place of {frames(number)}: {run.ledger()}"
+                assert got == answer(frames(number)), f"{got} in place of that of {number}: {run.ledger()}"
             sending.join()
             assert not run.receiver.poll(50), "there is one too many"
             ledger = run.ledger()
