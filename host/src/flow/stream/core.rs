@@ -1,13 +1,16 @@
 //! The core of a flow: messages in, calls and offers out, in their order and within bounds. It does no I/O, so that a
 //! simulation can drive it.
 
+mod leaving;
+
+pub(super) use leaving::Delivery;
+
 use super::busy::BusyGate;
 use super::item::{Item, StageCall};
 use super::lanes::Lanes;
 use super::parts::{FlowSettings, FlowStage, Lost};
 use crate::config::{FLOW_OUTPUTS_MAX, OnError};
-use crate::flow::sink::Arrival;
-use crate::flow::{Entered, Failed, Failure, Fault, Message, OfferError, Processed, Receipt, ServedBy, Sink, Stage};
+use crate::flow::{Entered, Failed, Failure, Fault, Message, Processed, ServedBy, Sink, Stage};
 use crate::ledger::{Hop, Reason};
 use slab::Slab;
 use std::collections::VecDeque;
@@ -21,13 +24,6 @@ pub(super) struct Call {
     pub(super) stage: Arc<dyn Stage>,
     pub(super) message: Message,
     pub(super) number: u64,
-}
-
-/// Whether all that may leave has left.
-pub(super) enum Delivery {
-    Done,
-    /// A sink has no room for a message of so many bytes.
-    Blocked(Arc<dyn Sink>, usize),
 }
 
 /// The state of one flow.
@@ -211,73 +207,6 @@ impl FlowCore {
         }
     }
 
-    /// Offers what may leave to the sinks.
-    pub(super) fn deliver(&mut self) -> Delivery {
-        while let Some(&id) = self.leaving.front() {
-            let item = &mut self.items[id];
-            while let Some(message) = item.outputs.front() {
-                let Some(sink) = self.sinks.get(item.sinks_done) else {
-                    item.outputs.pop_front();
-                    item.sinks_done = 0;
-                    continue;
-                };
-                match sink.offer(message) {
-                    Ok(Receipt::Placed) => item.sinks_done += 1,
-                    Ok(Receipt::Pending(arrival)) => {
-                        item.arrivals.push(arrival);
-                        item.sinks_done += 1;
-                    }
-                    Err(OfferError::Full(_)) => return Delivery::Blocked(Arc::clone(sink), message.bytes()),
-                    Err(OfferError::Closed(_)) => {
-                        item.verdict = Some(Err(Reason::Abandoned));
-                        item.outputs.clear();
-                    }
-                }
-            }
-            self.leaving.pop_front();
-            self.leave(id);
-        }
-        Delivery::Done
-    }
-
-    /// An item was offered to all sinks, and makes way for the next of its lane.
-    fn leave(&mut self, id: usize) {
-        let item = &mut self.items[id];
-        let next = self.lanes.leave(&item.key);
-        self.bytes -= std::mem::take(&mut item.bytes);
-        if item.arrivals.is_empty() {
-            self.settle(id);
-        } else {
-            self.arriving.push(id);
-        }
-        if let Some(next) = next.filter(|next| self.items[*next].verdict.is_some()) {
-            self.leaving.push_back(next);
-        }
-    }
-
-    /// Counts the end of an item.
-    fn settle(&mut self, id: usize) {
-        let item = self.items.remove(id);
-        match item.verdict {
-            Some(Ok(())) => item.passage.out(),
-            Some(Err(reason)) => item.passage.dropped(reason),
-            None => {}
-        }
-    }
-
-    /// The items that left by sinks which confirm it later, with what they wait for. Their end is reported by
-    /// [`Self::arrived`].
-    pub(super) fn take_arriving(&mut self) -> Vec<(usize, Vec<Arrival>)> {
-        let ids = std::mem::take(&mut self.arriving).into_iter();
-        ids.map(|id| (id, std::mem::take(&mut self.items[id].arrivals))).collect()
-    }
-
-    /// What an item has become has arrived, or not.
-    pub(super) fn arrived(&mut self, id: usize, result: Result<(), Reason>) {
-        self.items[id].verdict = Some(result);
-        self.settle(id);
-    }
-
     /// A message that it failed at.
     pub(super) fn next_lost(&mut self) -> Option<Lost> {
         self.lost.pop_front()
@@ -324,9 +253,9 @@ impl FlowCore {
     pub(super) fn check(&self) {
         let bytes: usize = self.items.iter().map(|(_, item)| item.bytes).sum();
         assert_eq!(self.bytes, bytes);
-        for (id, item) in &self.items {
-            let waits = self.runnable.contains(&id) || self.leaving.contains(&id);
-            assert_eq!(self.runnable.contains(&id), !item.work.is_empty() && item.verdict.is_none() && waits);
+        for id in &self.runnable {
+            assert!(!self.items[*id].work.is_empty() && self.items[*id].verdict.is_none());
         }
+        assert!(self.leaving.iter().all(|id| self.items[*id].verdict.is_some()));
     }
 }
