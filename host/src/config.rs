@@ -30,7 +30,7 @@ pub use otel::{CollectorEndpoint, Otel};
 pub use place::Place;
 pub use plugin::{Grant, Instances, Isolation, Plugin};
 pub use reference::{Reference, Version};
-pub use streams::{CurveRole, Flow, OnError, Order, QueueBounds, Route, Socket, SocketType};
+pub use streams::{CONNECTION_HEADERS, CurveRole, Flow, OnError, Order, QueueBounds, Route, Socket, SocketType};
 
 use document::Mistake;
 use limits::{milliseconds, number};

@@ -10,5 +10,5 @@ mod socket;
 pub(in crate::config) use check::check;
 pub use flow::{Flow, OnError, Order};
 pub use in_force::{CurveRole, QueueBounds};
-pub use route::Route;
+pub use route::{CONNECTION_HEADERS, Route};
 pub use socket::{Socket, SocketType};

@@ -1,23 +1,11 @@
 //! Which header fields pass between a client and a handler: none that are about one connection, and none that only the
 //! host or a gateway before it can know, unless they come from a gateway that is trusted.
 
+use crate::config::CONNECTION_HEADERS;
 use hyper::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::uri::Authority;
 use std::net::SocketAddr;
 
-/// What is about one connection (RFC 9110, 7.6.1), whether `Connection` names it or not.
-const OF_CONNECTION: [&str; 10] = [
-    "connection",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 /// What only this host says.
 const OF_HOST: [&str; 2] = ["tidegate-", "spin-"];
 /// What gateways and content networks say of a client, by the beginning of the name …
@@ -128,7 +116,7 @@ fn is_told_by_others(field: &str, trusted: bool) -> bool {
 /// Whether a field of a request passes to a plugin that asks for it.
 pub(crate) fn passes(headers: &HeaderMap, field: &HeaderName, trusted: bool) -> bool {
     let name = field.as_str();
-    !OF_CONNECTION.contains(&name) && !is_of_connection(headers, field) && !is_told_by_others(name, trusted)
+    !CONNECTION_HEADERS.contains(&name) && !is_of_connection(headers, field) && !is_told_by_others(name, trusted)
 }
 
 /// Takes out of a handler's response what is about the connection, which is the host's, and what only the host says.
@@ -149,7 +137,7 @@ fn options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 
 fn strip_connection(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = options(headers).filter_map(|option| option.parse().ok()).collect();
-    for field in named.into_iter().chain(OF_CONNECTION.map(HeaderName::from_static)) {
+    for field in named.into_iter().chain(CONNECTION_HEADERS.map(HeaderName::from_static)) {
         headers.remove(field);
     }
 }

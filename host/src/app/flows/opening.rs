@@ -1,6 +1,7 @@
 //! How the sockets of `[sockets]` are opened.
 
 use super::{Flows, OpenSocket};
+use crate::app::sockets;
 use crate::config::{self, Config, CurveRole, SocketType};
 use crate::flow::{Sink, Surface};
 use crate::messaging::publisher::{self, PublisherSurface};
@@ -86,7 +87,7 @@ impl Flows {
 
     /// What all sockets have in common.
     fn common(&self, config: &Config) -> Result<StreamSettings, String> {
-        let ipc = super::super::sockets::ipc(&config.messaging)?;
+        let ipc = sockets::ipc(&config.messaging)?;
         Ok(StreamSettings { messaging: config.messaging.clone(), ipc, curve: self.curve.clone() })
     }
 

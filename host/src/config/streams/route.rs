@@ -2,6 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The headers that are about one connection (RFC 9110, 7.6.1), whether `Connection` names them or not.
+pub const CONNECTION_HEADERS: [&str; 10] = [
+    "connection",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// `[routes.NAME]`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]

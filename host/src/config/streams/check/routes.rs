@@ -1,25 +1,13 @@
 //! One route of the HTTP surface: its plugins and sockets, the headers that pass, and the origins that may read it.
 
 use super::names;
-use crate::config::Config;
 use crate::config::document::Mistake;
 use crate::config::streams::Route;
+use crate::config::{CONNECTION_HEADERS, Config};
 
 const TABLE: &str = "routes";
-/// Headers of one connection, and those that say how a message is framed: they are the host's alone.
-const OF_THE_CONNECTION: [&str; 11] = [
-    "connection",
-    "content-length",
-    "host",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
+/// Headers that say how a message is framed and whom it is for: like those of one connection they are the host's alone.
+const FRAMING_HEADERS: [&str; 2] = ["content-length", "host"];
 
 /// Whether a route makes sense.
 pub(super) fn check(config: &Config, name: &str, route: &Route) -> Result<(), Mistake> {
@@ -51,7 +39,7 @@ fn check_header(name: &str) -> Result<(), String> {
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Err(format!("`{name}` has upper-case letters: write `{}`", name.to_ascii_lowercase()));
     }
-    if OF_THE_CONNECTION.contains(&name) {
+    if CONNECTION_HEADERS.contains(&name) || FRAMING_HEADERS.contains(&name) {
         return Err(format!("`{name}` is of the connection, which is the host's alone: leave it out"));
     }
     Ok(())
