@@ -1,7 +1,8 @@
 //! Flows of a running host are looked at, held up and changed, while others beside them lose nothing.
 
 use crate::fixtures;
-use crate::harness::{Answer, Client, Host, PATIENCE, Process, Setup, tidegate, wait_for};
+use crate::flows::unconnected;
+use crate::harness::{Answer, Client, Host, PATIENCE, Setup, wait_for};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,32 +36,13 @@ fn start(config: impl Fn(&Path) -> String) -> Host {
 }
 
 fn peer(host: &Host, kind: zmq::SocketType, socket: &str) -> zmq::Socket {
-    let peer = zmq::Context::new().socket(kind).unwrap();
-    peer.set_linger(0).unwrap();
-    peer.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
-    peer.set_sndtimeo(PATIENCE.as_millis() as i32).unwrap();
+    let peer = unconnected(kind);
     peer.connect(&endpoint(host.directory.path(), socket)).unwrap();
     peer
 }
 
 fn text(peer: &zmq::Socket) -> String {
     String::from_utf8(peer.recv_bytes(0).expect("a message")).unwrap()
-}
-
-/// Runs `tidegate flow` against the host: exit code, stdout, stderr.
-fn run(host: &Host, arguments: &[&str]) -> (i32, String, String) {
-    let mut command = tidegate();
-    command.arg("flow").args(arguments).env("TIDEGATE_ADMIN", host.surface("admin").trim_start_matches("http://"));
-    let mut process = Process::start(command.current_dir(host.directory.path()));
-    let code = process.wait().code().expect("an exit code");
-    (code, process.stdout(), process.stderr())
-}
-
-#[track_caller]
-fn output(host: &Host, arguments: &[&str]) -> String {
-    let (code, stdout, stderr) = run(host, arguments);
-    assert_eq!((code, stderr.as_str()), (0, ""), "{arguments:?}");
-    stdout
 }
 
 fn put(host: &Host, path: &str, body: &str) -> Answer {
@@ -79,14 +61,6 @@ fn changes(added: &[&str], changed: &[&str], removed: &[&str]) -> Value {
     json!({"added": added, "changed": changed, "removed": removed, "restart": []})
 }
 
-#[track_caller]
-fn wait_for_hop(host: &Host, hop: &str, expected: &Value) {
-    wait_for(&format!("{hop} to be {expected}, and not {}", host.ledger()["hops"][hop]), || {
-        let counts = &host.ledger()["hops"][hop];
-        expected.as_object().unwrap().iter().all(|(key, value)| counts[key] == *value).then_some(())
-    });
-}
-
 #[test]
 fn a_flow_is_listed_and_its_figures_are_those_of_the_ledger() {
     let host = start(one_flow);
@@ -95,16 +69,16 @@ fn a_flow_is_listed_and_its_figures_are_those_of_the_ledger() {
         jobs.send(body, 0).unwrap();
     }
     assert_eq!([text(&done), text(&done)], ["a", "c"]);
-    wait_for_hop(&host, "flows.work", &json!({"in": 3, "out": 2, "in_flight": 0}));
+    host.wait_for_hop("flows.work", &json!({"in": 3, "out": 2, "in_flight": 0}));
     let counts = json!({"in": 3, "out": 2, "in_flight": 0, "dropped": {"trapped": 1}});
     let shown = json!({
         "name": "work", "from": ["jobs"], "through": ["check"], "to": ["done"], "state": "running", "obstacle": null,
         "in_flight": 0, "in_flight_max": 64, "waiting": 0, "counts": counts,
     });
     assert_eq!(host.admin("/flows/work").json(), shown);
-    let listed = output(&host, &["list", "--json"]);
+    let listed = host.output("flow", &["list", "--json"]);
     assert_eq!(serde_json::from_str::<Value>(&listed).unwrap(), json!([shown]));
-    let listed = output(&host, &["list"]);
+    let listed = host.output("flow", &["list"]);
     let rows: Vec<Vec<_>> = listed.lines().map(|line| line.split("  ").map(str::trim).collect()).collect();
     let cells = |row: usize| rows[row].iter().filter(|cell| !cell.is_empty()).copied().collect::<Vec<_>>();
     assert_eq!(cells(1), ["work", "running", "jobs", "check", "done", "3", "2", "1", "0", "0"], "{listed}");
@@ -115,20 +89,20 @@ fn a_flow_is_listed_and_its_figures_are_those_of_the_ledger() {
 fn a_paused_flow_holds_its_senders_up_and_loses_nothing() {
     let host = start(one_flow);
     let (jobs, done) = (peer(&host, zmq::PUSH, "jobs"), peer(&host, zmq::PULL, "done"));
-    assert_eq!(output(&host, &["pause", "work"]), "work is paused: 0 in flight, 0 waiting\n");
+    assert_eq!(host.output("flow", &["pause", "work"]), "work is paused: 0 in flight, 0 waiting\n");
     for number in 0..1_000 {
         jobs.send(&number.to_string(), 0).unwrap();
     }
     // The one that was read before it was known that nobody takes it.
-    wait_for_hop(&host, "sockets.jobs", &json!({"in": 1, "in_flight": 1}));
+    host.wait_for_hop("sockets.jobs", &json!({"in": 1, "in_flight": 1}));
     assert!(host.readiness().contains(&"the flow work: paused".to_owned()), "{:?}", host.readiness());
-    assert!(output(&host, &["list"]).ends_with("the flow work: paused\n"));
+    assert!(host.output("flow", &["list"]).ends_with("the flow work: paused\n"));
     assert_eq!(host.ledger()["hops"]["flows.work"]["in"], 0);
-    assert_eq!(output(&host, &["resume", "work"]).split(':').next(), Some("work is running"));
+    assert_eq!(host.output("flow", &["resume", "work"]).split(':').next(), Some("work is running"));
     for number in 0..1_000 {
         assert_eq!(text(&done), number.to_string());
     }
-    wait_for_hop(&host, "flows.work", &json!({"in": 1_000, "out": 1_000, "dropped": {}}));
+    host.wait_for_hop("flows.work", &json!({"in": 1_000, "out": 1_000, "dropped": {}}));
     assert_eq!(host.admin("/readyz").status, 200);
     assert_eq!(host.stop(), 0);
 }
@@ -142,12 +116,12 @@ fn a_flow_is_drained_when_what_it_had_taken_in_has_left() {
     }
     // Nobody takes what is pushed.
     wait_for("messages in flight", || (host.admin("/flows/work").json()["in_flight"].as_u64()? > 0).then_some(()));
-    assert_eq!(output(&host, &["drain", "work"]).split(':').next(), Some("work is draining"));
+    assert_eq!(host.output("flow", &["drain", "work"]).split(':').next(), Some("work is draining"));
     let done = peer(&host, zmq::PULL, "done");
     wait_for("the drain", || (host.admin("/flows/work").json()["state"] == "drained").then_some(()));
     let counts = host.admin("/flows/work").json()["counts"].clone();
     assert!(counts["in"].as_u64().unwrap() < 100 && counts["in"] == counts["out"], "{counts}");
-    output(&host, &["resume", "work"]);
+    host.output("flow", &["resume", "work"]);
     for number in 0..100 {
         assert_eq!(text(&done), number.to_string());
     }
@@ -201,7 +175,7 @@ fn under_load(host: &Host, change: impl FnOnce(&AtomicU64)) {
         // One that goes takes with it what has not left yet.
         drop(sender.join().unwrap());
     });
-    wait_for_hop(host, "flows.work", &json!({"dropped": {}, "in_flight": 0}));
+    host.wait_for_hop("flows.work", &json!({"dropped": {}, "in_flight": 0}));
 }
 
 fn wait_for_more(arrived: &AtomicU64) {
@@ -277,7 +251,7 @@ fn a_mistake_changes_nothing_and_is_told_of() {
     ] {
         let file = directory.join("next.toml");
         std::fs::write(&file, &config).unwrap();
-        let (code, stdout, stderr) = run(&host, &["apply", "next.toml"]);
+        let (code, stdout, stderr) = host.run("flow", &["apply", "next.toml"]);
         assert_eq!((code, stdout.as_str()), (1, ""), "{config}");
         let answer = put(&host, "/flows", &config);
         assert_eq!(answer.status, 422, "{}", answer.text());
@@ -381,7 +355,7 @@ fn a_key_that_waits_for_a_restart_is_named() {
     let answer = apply(&host, &config);
     assert_eq!((&answer["restart"], &answer["added"]), (&restart, &json!(["routes.check"])));
     let shown = "http.requests_max waits for a restart\nplugins.check.settings.a.b waits for a restart\n";
-    assert_eq!(output(&host, &["apply", "next.toml"]), shown);
+    assert_eq!(host.output("flow", &["apply", "next.toml"]), shown);
     host.process.wait_for_line(&[
         "WARN",
         "takes effect at the next start",
@@ -389,8 +363,8 @@ fn a_key_that_waits_for_a_restart_is_named() {
         "configured=\"7\"",
     ]);
     assert!(!host.process.stderr().contains("a-secret"));
-    assert_eq!(output(&host, &["apply", "tidegate.toml"]), "routes.check removed\n");
-    assert_eq!(output(&host, &["apply", "tidegate.toml"]), "nothing has changed\n");
+    assert_eq!(host.output("flow", &["apply", "tidegate.toml"]), "routes.check removed\n");
+    assert_eq!(host.output("flow", &["apply", "tidegate.toml"]), "nothing has changed\n");
     assert_eq!(host.stop(), 0);
 }
 

@@ -5,7 +5,7 @@ mod peers;
 
 use crate::fixtures;
 use crate::harness::{Host, PATIENCE, Setup, bytes, wait_for};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// A peer of a host's socket, which is connected to it.
@@ -15,7 +15,8 @@ fn peer(host: &Host, kind: zmq::SocketType, socket: &str) -> zmq::Socket {
     peer
 }
 
-fn unconnected(kind: zmq::SocketType) -> zmq::Socket {
+/// A peer that waits for as long as a test may take.
+pub fn unconnected(kind: zmq::SocketType) -> zmq::Socket {
     let peer = zmq::Context::new().socket(kind).unwrap();
     peer.set_linger(0).unwrap();
     peer.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
@@ -33,14 +34,6 @@ fn send(peer: &zmq::Socket, frames: &[&str]) {
 fn receive(peer: &zmq::Socket) -> Vec<String> {
     let frames = peer.recv_multipart(0).expect("a message");
     frames.into_iter().map(|frame| String::from_utf8(frame).unwrap()).collect()
-}
-
-/// The counts of a hop, once they are these.
-fn wait_for_hop(host: &Host, hop: &str, expected: &Value) {
-    wait_for(&format!("{hop} to be {expected}, and not {}", host.ledger()["hops"][hop]), || {
-        let counts = &host.ledger()["hops"][hop];
-        expected.as_object().unwrap().iter().all(|(key, value)| counts[key] == *value).then_some(())
-    });
 }
 
 const RELAY: &str = "\
@@ -115,8 +108,8 @@ fn what_a_plugin_fails_at_is_a_dead_letter_and_the_others_go_on_in_order() {
     for number in (0..100).filter(|number| number % 10 != 3) {
         assert_eq!(receive(&done), [number.to_string()]);
     }
-    wait_for_hop(&host, "flows.work", &json!({"in": 100, "out": 90, "dropped": {"trapped": 10}, "in_flight": 0}));
-    wait_for_hop(&host, "dead-letter", &json!({"in": 10, "out": 10}));
+    host.wait_for_hop("flows.work", &json!({"in": 100, "out": 90, "dropped": {"trapped": 10}, "in_flight": 0}));
+    host.wait_for_hop("dead-letter", &json!({"in": 10, "out": 10}));
     let letters = host.admin("/dead-letters");
     assert_eq!(letters.text().matches("flows.work").count(), 10, "{}", letters.text());
     assert_eq!(host.stop(), 0);
@@ -145,7 +138,7 @@ fn a_sink_without_room_stops_the_source() {
     for number in 0..sent {
         assert!(receive(&done)[0].starts_with(&format!("{number} ")));
     }
-    wait_for_hop(&host, "flows.work", &json!({"in": sent, "out": sent, "in_flight": 0}));
+    host.wait_for_hop("flows.work", &json!({"in": sent, "out": sent, "in_flight": 0}));
     assert_eq!(host.stop(), 0);
 }
 
@@ -160,7 +153,7 @@ fn what_a_subscriber_has_no_room_for_is_counted() {
     for number in 0..COUNT {
         send(&jobs, &[&number.to_string()]);
     }
-    wait_for_hop(&host, "sockets.jobs", &json!({"in": COUNT, "out": COUNT}));
+    host.wait_for_hop("sockets.jobs", &json!({"in": COUNT, "out": COUNT}));
     let flow = &host.ledger()["hops"]["flows.work"];
     let dropped = flow["dropped"]["flow-full"].as_u64().expect("some are dropped");
     assert_eq!(flow["in"], COUNT);
@@ -170,7 +163,7 @@ fn what_a_subscriber_has_no_room_for_is_counted() {
         let number: u64 = receive(&done)[0].parse().unwrap();
         assert!(last.replace(number).is_none_or(|last| last < number), "they stay in order");
     }
-    wait_for_hop(&host, "flows.work", &json!({"out": COUNT - dropped, "in_flight": 0}));
+    host.wait_for_hop("flows.work", &json!({"out": COUNT - dropped, "in_flight": 0}));
     assert_eq!(host.stop(), 0);
 }
 
@@ -222,7 +215,7 @@ fn a_stage_is_swapped_between_two_messages() {
         let _jobs = sender.join().unwrap();
         receiver.join().unwrap();
     });
-    wait_for_hop(&host, "flows.work", &json!({"dropped": {}, "in_flight": 0}));
+    host.wait_for_hop("flows.work", &json!({"dropped": {}, "in_flight": 0}));
     assert_eq!(host.status("case")["generation"], SWAPS + 1);
     assert_eq!(host.stop(), 0);
 }

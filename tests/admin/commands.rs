@@ -2,36 +2,20 @@
 
 use super::served;
 use crate::fixtures;
-use crate::harness::{DOWN, Host, Process, Setup, UP, bytes, component, tidegate};
+use crate::harness::{DOWN, Host, Setup, UP, bytes, component, tidegate};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::process::Stdio;
 
-/// Runs `tidegate plugin` against the host: exit code, stdout, stderr.
-fn run(host: &Host, arguments: &[&str]) -> (i32, String, String) {
-    let mut command = tidegate();
-    command.arg("plugin").args(arguments).env("TIDEGATE_ADMIN", host.surface("admin").trim_start_matches("http://"));
-    let mut process = Process::start(command.current_dir(host.directory.path()));
-    let code = process.wait().code().expect("an exit code");
-    (code, process.stdout(), process.stderr())
-}
-
-#[track_caller]
-fn output(host: &Host, arguments: &[&str]) -> String {
-    let (code, stdout, stderr) = run(host, arguments);
-    assert_eq!((code, stderr.as_str()), (0, ""), "{arguments:?}");
-    stdout
-}
-
 #[track_caller]
 fn json_output(host: &Host, arguments: &[&str]) -> Value {
-    serde_json::from_str(&output(host, &[arguments, &["--json"]].concat())).expect("JSON")
+    serde_json::from_str(&host.output("plugin", &[arguments, &["--json"]].concat())).expect("JSON")
 }
 
 /// Asserts that the command exits with 1 and that its stderr contains these words.
 #[track_caller]
 fn refused(host: &Host, arguments: &[&str], words: &[&str]) -> String {
-    let (code, stdout, stderr) = run(host, arguments);
+    let (code, stdout, stderr) = host.run("plugin", arguments);
     assert_eq!(code, 1, "{arguments:?}: {stdout}{stderr}");
     for word in words {
         assert!(stderr.contains(word), "{word:?} is not in: {stderr}");
@@ -43,15 +27,15 @@ fn refused(host: &Host, arguments: &[&str], words: &[&str]) -> String {
 fn plugins_are_swapped_from_the_command_line() {
     let host = super::host();
     let up = component("upcase").display().to_string();
-    let swapped = output(&host, &["load", "x", &up]);
+    let swapped = host.output("plugin", &["load", "x", &up]);
     assert!(
         swapped.starts_with("x serves: generation 2, digest ") && swapped.ends_with(", not persisted\n"),
         "{swapped}"
     );
     assert_eq!(served(&host), (2, UP.to_owned()));
-    assert!(output(&host, &["load", "x", &up]).starts_with("x is unchanged and serves: generation 2"));
+    assert!(host.output("plugin", &["load", "x", &up]).starts_with("x is unchanged and serves: generation 2"));
 
-    let rolled_back = output(&host, &["rollback", "x"]);
+    let rolled_back = host.output("plugin", &["rollback", "x"]);
     assert!(rolled_back.starts_with("x serves: generation 3, digest "), "{rolled_back}");
     assert_eq!(served(&host), (3, DOWN.to_owned()));
     refused(&host, &["rollback", "x"], &["error: ", "go back to"]);
@@ -60,7 +44,7 @@ fn plugins_are_swapped_from_the_command_line() {
     assert_eq!((&persisted["generation"], &persisted["persisted"]), (&json!(4), &json!(true)));
     assert_eq!(std::fs::read(host.plugin_path("x")).unwrap(), bytes("upcase"));
     json_output(&host, &["rollback", "x"]);
-    let looked = output(&host, &["load", "x"]);
+    let looked = host.output("plugin", &["load", "x"]);
     assert!(looked.contains("generation 6") && looked.contains("the next start loads it too"), "{looked}");
     assert_eq!(host.stop(), 0);
 }
@@ -70,7 +54,7 @@ fn a_list_is_a_table_or_json() {
     let host = Setup::new().committed("downcase").committed("echo").start();
     std::fs::write(host.directory.path().join("bad.wasm"), b"garbage").unwrap();
     refused(&host, &["load", "downcase", "bad.wasm"], &["plugin downcase is refused: compile: neither"]);
-    let table = output(&host, &["list"]);
+    let table = host.output("plugin", &["list"]);
     let lines: Vec<&str> = table.lines().collect();
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let heads = ["NAME", "STATE", "GENERATION", "DIGEST", "ROLES", "INSTANCES", "CALLS", "FAILURES", "SOURCE"];
@@ -94,14 +78,17 @@ fn a_plugin_is_tried_from_the_command_line() {
         .plugin("typed", &fixtures::answering("weather", Some("a/b")))
         .plugin("reject", &fixtures::erring(false, "five digits please"))
         .start();
-    let tried = output(&host, &["call", "downcase", "AbC"]);
+    let tried = host.output("plugin", &["call", "downcase", "AbC"]);
     assert_eq!(tried, format!("by: downcase, generation 1\nmessages: 1\nmessage 0:\nframe 0: {DOWN}\n"));
-    let tried = output(&host, &["call", "typed", "\u{1b}[2J"]);
+    let tried = host.output("plugin", &["call", "typed", "\u{1b}[2J"]);
     assert_eq!(tried, "by: typed, generation 1\ntopic: weather\nmetadata: content-type=a/b\nbody: \\u{1b}[2J\n");
-    assert_eq!(output(&host, &["call", "filter", "a"]), "by: filter, generation 1\nfiltered: there is no message\n");
+    assert_eq!(
+        host.output("plugin", &["call", "filter", "a"]),
+        "by: filter, generation 1\nfiltered: there is no message\n"
+    );
     let table = "by: echo, generation 1\nDELAY MS  FRAMES\n0         one | two\n";
-    assert_eq!(output(&host, &["call", "echo", "one", "two"]), table);
-    assert_eq!(output(&host, &["call", "echo", "one", "two", "--policy"]), table);
+    assert_eq!(host.output("plugin", &["call", "echo", "one", "two"]), table);
+    assert_eq!(host.output("plugin", &["call", "echo", "one", "two", "--policy"]), table);
     assert_eq!(json_output(&host, &["call", "downcase", "AbC", "--role=processor"])["messages"][0]["frames"][0], DOWN);
     refused(&host, &["call", "reject", "1"], &["error: five digits please"]);
     refused(&host, &["call", "downcase", "a", "b"], &["one input", "--policy"]);
@@ -143,6 +130,6 @@ fn a_token_is_read_from_its_file() {
     refused(&host, &["list"], &["admin.token_file", "--token-file"]);
     refused(&host, &["list", "--token-file=other"], &["admin.token_file"]);
     refused(&host, &["list", "--token-file=nowhere"], &["token file nowhere", "No such file"]);
-    assert!(output(&host, &["list", "--token-file=token"]).contains("downcase"));
+    assert!(host.output("plugin", &["list", "--token-file=token"]).contains("downcase"));
     assert_eq!(host.stop(), 0);
 }

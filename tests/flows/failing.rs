@@ -1,6 +1,6 @@
 //! What becomes of a message that a plugin fails at: what the flow's `on_error` says, with every message counted.
 
-use super::{QUEUE, peer, receive, send, wait_for_hop};
+use super::{QUEUE, peer, receive, send};
 use crate::fixtures;
 use crate::harness::{Host, Setup, wait_for};
 use serde_json::{Value, json};
@@ -30,9 +30,9 @@ fn with_pass_it_goes_on_as_it_was() {
     for body in ["0", "!1", "2"] {
         assert_eq!(receive(&done), [body]);
     }
-    wait_for_hop(&host, "flows.work", &json!({"in": 3, "out": 3, "dropped": {}, "in_flight": 0}));
-    wait_for_hop(&host, "flows.work.check", &json!({"in": 3, "out": 2, "dropped": {"trapped": 1}}));
-    wait_for_hop(&host, "dead-letter", &json!({"in": 0}));
+    host.wait_for_hop("flows.work", &json!({"in": 3, "out": 3, "dropped": {}, "in_flight": 0}));
+    host.wait_for_hop("flows.work.check", &json!({"in": 3, "out": 2, "dropped": {"trapped": 1}}));
+    host.wait_for_hop("dead-letter", &json!({"in": 0}));
     assert_eq!(host.stop(), 0);
 }
 
@@ -45,8 +45,8 @@ fn with_drop_it_is_counted_and_written_nowhere() {
     for body in ["0", "2"] {
         assert_eq!(receive(&done), [body]);
     }
-    wait_for_hop(&host, "flows.work", &json!({"in": 3, "out": 2, "dropped": {"trapped": 1}, "in_flight": 0}));
-    wait_for_hop(&host, "dead-letter", &json!({"in": 0}));
+    host.wait_for_hop("flows.work", &json!({"in": 3, "out": 2, "dropped": {"trapped": 1}, "in_flight": 0}));
+    host.wait_for_hop("dead-letter", &json!({"in": 0}));
     assert_eq!(host.stop(), 0);
 }
 
@@ -61,8 +61,8 @@ fn with_stop_the_flow_pauses_and_says_where() {
         host.readiness().into_iter().find(|line| line.contains("the flow work: it stopped at a message"))
     });
     assert!(obstacle.contains("check"), "{obstacle}");
-    wait_for_hop(&host, "flows.work", &json!({"in": 3, "out": 1, "dropped": {}, "in_flight": 2}));
-    wait_for_hop(&host, "dead-letter", &json!({"in": 0}));
+    host.wait_for_hop("flows.work", &json!({"in": 3, "out": 1, "dropped": {}, "in_flight": 2}));
+    host.wait_for_hop("dead-letter", &json!({"in": 0}));
     assert_eq!(done.poll(zmq::POLLIN, 0), Ok(0), "nothing goes past it");
     let (_, stderr) = host.stop_and_tell();
     let hop = stderr.lines().find(|line| line.starts_with("flows.work ")).expect("the last word of the ledger");
@@ -90,11 +90,11 @@ fn a_letter_of_a_chain_tells_what_the_message_met() {
     assert_eq!((&message["topic"], &message["body_base64"]), (&"topic".into(), &"YWJj".into()), "{letter}");
     for plugin in ["upcase", "downcase"] {
         let hop = format!("flows.work.{plugin}");
-        wait_for_hop(&host, &hop, &json!({"in": 1, "out": 1, "dropped": {}, "in_flight": 0}));
+        host.wait_for_hop(&hop, &json!({"in": 1, "out": 1, "dropped": {}, "in_flight": 0}));
     }
     let lost = json!({"in": 1, "out": 0, "dropped": {"trapped": 1}, "in_flight": 0});
-    wait_for_hop(&host, "flows.work.check", &lost);
-    wait_for_hop(&host, "flows.work", &lost);
+    host.wait_for_hop("flows.work.check", &lost);
+    host.wait_for_hop("flows.work", &lost);
     assert_eq!(host.stop(), 0);
 }
 

@@ -1,6 +1,6 @@
 //! Peers of flows that are killed, that send too much or nothing, or that know no ZMTP.
 
-use super::{QUEUE, RELAY, peer, receive, send, unconnected, wait_for_hop};
+use super::{QUEUE, RELAY, peer, receive, send, unconnected};
 use crate::fixtures;
 use crate::harness::{Host, Setup, wait_for};
 use crate::raw_peer::{RawPeer, frame, greeting, ready};
@@ -66,8 +66,8 @@ fn a_killed_receiver_is_followed_by_the_next_one() {
         arrived += 1;
     }
     assert!(arrived <= began && began <= FIRST, "{arrived} arrived at the first, and from {began} on at the second");
-    wait_for_hop(&host, "flows.work", &json!({"in": ALL, "out": ALL, "dropped": {}, "in_flight": 0}));
-    wait_for_hop(&host, "sockets.done", &json!({"in": ALL, "in_flight": 0}));
+    host.wait_for_hop("flows.work", &json!({"in": ALL, "out": ALL, "dropped": {}, "in_flight": 0}));
+    host.wait_for_hop("sockets.done", &json!({"in": ALL, "in_flight": 0}));
     let done = &host.ledger()["hops"]["sockets.done"];
     let cut_off = done["dropped"].get("cut-off").map_or(0, |count| count.as_u64().unwrap());
     assert_eq!(done["out"].as_u64().unwrap() + cut_off, ALL, "{done}");
@@ -105,7 +105,7 @@ fn a_message_has_any_size_up_to_its_bound() {
     }
     let all = json!({"in": 7, "out": 7, "dropped": {}, "in_flight": 0});
     for hop in ["sockets.jobs", "flows.work", "sockets.done"] {
-        wait_for_hop(&host, hop, &all);
+        host.wait_for_hop(hop, &all);
     }
     assert_eq!(host.stop(), 0);
 }
@@ -134,7 +134,7 @@ fn bytes_that_are_no_zmtp_reach_no_flow() {
     send(&publisher, &["EUR", "HeLLo"]);
     let figures = json!({"in": 1, "out": 1, "dropped": {}, "in_flight": 0});
     for hop in ["sockets.in", "flows.clean", "flows.clean.downcase"] {
-        wait_for_hop(&host, hop, &figures);
+        host.wait_for_hop(hop, &figures);
     }
     assert_eq!(host.stop(), 0);
 }

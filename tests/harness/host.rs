@@ -1,6 +1,6 @@
 //! A host that runs: its surfaces, its answers, its ledger and its end.
 
-use super::{Answer, Client, Process, assert_balanced};
+use super::{Answer, Client, Process, assert_balanced, tidegate, wait_for};
 use crate::balance::assert_even;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -77,6 +77,32 @@ impl Host {
         let answer = answer.expect("the admin surface answers");
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()
+    }
+
+    /// Waits until the counts of a hop are these; others may be any.
+    #[track_caller]
+    pub fn wait_for_hop(&self, hop: &str, expected: &serde_json::Value) {
+        wait_for(&format!("{hop} to be {expected}, and not {}", self.ledger()["hops"][hop]), || {
+            let counts = &self.ledger()["hops"][hop];
+            expected.as_object().unwrap().iter().all(|(key, value)| counts[key] == *value).then_some(())
+        });
+    }
+
+    /// Runs a command of this group, such as `plugin`, against the admin surface: exit code, stdout, stderr.
+    pub fn run(&self, group: &str, arguments: &[&str]) -> (i32, String, String) {
+        let mut command = tidegate();
+        command.arg(group).args(arguments).env("TIDEGATE_ADMIN", self.surface("admin").trim_start_matches("http://"));
+        let mut process = Process::start(command.current_dir(self.directory.path()));
+        let code = process.wait().code().expect("an exit code");
+        (code, process.stdout(), process.stderr())
+    }
+
+    /// As [`Host::run`], for a command that succeeds and has nothing to say beside its stdout.
+    #[track_caller]
+    pub fn output(&self, group: &str, arguments: &[&str]) -> String {
+        let (code, stdout, stderr) = self.run(group, arguments);
+        assert_eq!((code, stderr.as_str()), (0, ""), "{arguments:?}");
+        stdout
     }
 
     /// Stops the host with SIGTERM and returns its exit code; the final ledger must balance.
