@@ -101,7 +101,8 @@ impl Public {
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Result<Response, Problem> {
         if let Some(slot) = route.handler() {
-            return self.handler(route, slot, below, head, body).await;
+            // Boxed, as whatever most requests do without: the future of each would be larger.
+            return Box::pin(self.handler(route, slot, below, head, body)).await;
         }
         match is_end(below) {
             true => self.process(route, head, body).await,

@@ -4,21 +4,34 @@ use super::Public;
 use crate::config::CODED_BYTES_MIN;
 use crate::http::coding::{self, Wanted};
 use crate::http::route::FoundRoute;
+use crate::http::server::head::Head;
 use bytes::Bytes;
 use warp::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG};
 use warp::http::{HeaderMap, HeaderValue, StatusCode};
 
 impl Public {
-    /// The body of an answer with this status and these headers, in the coding that the client wants, if that is of use
-    /// and there is room for it beside the body.
+    /// The body of an answer with this status and these headers, in the coding that the client wants, if its route has
+    /// any, that is of use, and there is room for it beside the body.
     pub(super) async fn compressed(
         &self,
         route: &FoundRoute,
-        wanted: Option<Wanted>,
+        head: &Head,
         (status, headers): (StatusCode, &mut HeaderMap),
         body: Bytes,
     ) -> Bytes {
-        let Some(Wanted { coding, always }) = wanted.filter(|_| may_be_coded(status, headers)) else { return body };
+        let wanted = if route.options().compress { Wanted::of(&head.parts.headers) } else { None };
+        let Some(wanted) = wanted.filter(|_| may_be_coded(status, headers)) else { return body };
+        // Boxed: otherwise the future of every answer would be as large.
+        Box::pin(self.coded(route, wanted, headers, body)).await
+    }
+
+    async fn coded(
+        &self,
+        route: &FoundRoute,
+        Wanted { coding, always }: Wanted,
+        headers: &mut HeaderMap,
+        body: Bytes,
+    ) -> Bytes {
         let is_worth_it = body.len() >= CODED_BYTES_MIN && !is_coded_type(headers);
         let bytes_max = if always { body.len() + body.len() / 100 + 1_000 } else { body.len().saturating_sub(1) };
         if body.is_empty() || !(always || is_worth_it) {

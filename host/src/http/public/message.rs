@@ -34,7 +34,7 @@ impl Public {
             let coding = if route.options().decompress { Coding::of_request(&head.parts.headers)? } else { None };
             let body = self.body(route.first(), head, body).await?;
             let InFlight { bytes, held } = match coding {
-                Some(coding) => self.decoded(route.first(), coding, body).await?,
+                Some(coding) => Box::pin(self.decoded(route.first(), coding, body)).await?,
                 None => body,
             };
             (bytes, Some(held))

@@ -5,7 +5,6 @@
 //! rest in `spin-path-info`.)
 
 use super::{Public, stamped};
-use crate::http::coding::Wanted;
 use crate::http::problem::Problem;
 use crate::http::route::FoundRoute;
 use crate::http::server::body::InFlight;
@@ -101,8 +100,7 @@ impl Public {
         handler_fields::for_client(&mut parts.headers);
         let mut response = match body {
             ResponseBody::Whole(body) => {
-                let wanted = if route.options().compress { Wanted::of(&head.parts.headers) } else { None };
-                let body = self.compressed(route, wanted, (parts.status, &mut parts.headers), body).await;
+                let body = self.compressed(route, head, (parts.status, &mut parts.headers), body).await;
                 Response::new(body.into())
             }
             ResponseBody::Streamed(pieces) => warp::reply::stream(pieces).into_response(),

@@ -5,7 +5,6 @@ use super::response::{NoResponse, response};
 use crate::byte_budget::Held;
 use crate::config::BODY_BYTES_UNCOUNTED;
 use crate::flow::{Message, Metadata, Outputs};
-use crate::http::coding::Wanted;
 use crate::http::problem::Problem;
 use crate::http::route::FoundRoute;
 use crate::http::server::head::Head;
@@ -50,8 +49,7 @@ pub(super) async fn reply(
     }
     let Some((mut parts, body)) = answer else { return Ok(nothing()) };
     drop(messages);
-    let wanted = if route.options().compress { Wanted::of(&head.parts.headers) } else { None };
-    let body = public.compressed(route, wanted, (parts.status, &mut parts.headers), body).await;
+    let body = public.compressed(route, head, (parts.status, &mut parts.headers), body).await;
     Ok(Response::from_parts(parts, body.into()))
 }
 
