@@ -67,7 +67,7 @@ fn marks(fields: &str, read: &str, write: &str) -> Vec<u8> {
 
 #[test]
 fn memory_is_as_it_was() {
-    for address in [0, 4, 8, 1000, 65528] {
+    for address in [0, 4, 8, 240, 252, 256, 1000, 32_764, 65_276, 65_280, 65_532] {
         let place = format!("(i32.const {address})");
         assert_left_nothing(&marks(
             r#"(memory 1) (data (i32.const 4) "ab") (data (i32.const 5) "xyz")"#,
