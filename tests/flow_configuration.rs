@@ -1,6 +1,6 @@
 //! What is configured of sockets, flows and routes is checked as a whole, before anything binds.
 
-use crate::harness::{Process, Setup};
+use crate::harness::{Process, Setup, root};
 
 /// Sockets and flows with one mistake: `to` names a socket that is not there.
 const MISTAKEN: &str = "\
@@ -81,4 +81,37 @@ fn what_is_printed_shows_what_is_written_short_and_means_the_same() {
         assert!(printed.contains(section), "{section} is not in\n{printed}");
     }
     assert_eq!(print(&printed), printed);
+}
+
+/// What a plugin can do is known once it is loaded, and before anybody is served.
+#[test]
+fn a_plugin_that_processes_no_messages_is_refused_by_name() {
+    const SOCKETS: &str = "[sockets.in]\ntype = 'pull'\nbind = ['tcp://127.0.0.1:*']\n[sockets.out]\ntype = 'push'\n\
+                           bind = ['tcp://127.0.0.1:*']\n";
+    let handler = std::fs::read(root().join("tests/fixtures/handler.wasm")).unwrap();
+    let flow = |through: &str| format!("{SOCKETS}[flows.x]\nfrom = ['in']\nthrough = {through}\nto = ['out']\n");
+    let route = |through: &str| format!("[routes.x]\nthrough = {through}\n");
+    let setup_for = |config: &str| {
+        Setup::new().committed("downcase").committed("random-replies").plugin("h", &handler).config(config)
+    };
+    for (config, key, words) in [
+        (flow("['downcase', 'random-replies']"), "flows.x.through", "`random-replies` has the role reply-policy"),
+        (flow("['h']"), "flows.x.through", "`h` has the role http-handler"),
+        (flow("['nobody']"), "flows.x.through", "no plugin `nobody` is loaded"),
+        (route("['random-replies']"), "routes.x.through", "`random-replies` has the role reply-policy"),
+        (route("['downcase', 'h']"), "routes.x.through", "`h` has the role http-handler"),
+        (route("['nobody']"), "routes.x.through", "no plugin `nobody` is loaded"),
+        ("[routes.nobody]\ncompress = true".to_owned(), "routes.nobody", "no plugin `nobody` is loaded"),
+    ] {
+        let setup = setup_for(&config);
+        let mut process = Process::start(&mut setup.command());
+        assert_eq!(process.wait().code(), Some(2), "{}", process.stderr());
+        let stderr = process.stderr();
+        assert!(stderr.contains(&format!("{key}: ")) && stderr.contains(words), "{config}: {stderr}");
+    }
+    let host = setup_for(&route("['h']")).start();
+    let answer = host.admin_request("PUT", "/flows", Some(flow("['h']").as_bytes()));
+    assert_eq!(answer.status, 422, "{}", answer.text());
+    assert!(answer.text().contains("flows.x.through: plugin `h` has the role http-handler"), "{}", answer.text());
+    assert_eq!(host.stop(), 0);
 }

@@ -8,6 +8,7 @@ mod plugins;
 mod reload;
 mod sockets;
 mod surfaces;
+mod through;
 
 use crate::config::{self, Config};
 use crate::dead_letters::{self, DeadLetters};
@@ -167,12 +168,13 @@ impl App {
         builder.add_deaths();
 
         let watch = Watch::start(Arc::clone(&builder.slots), scanned, &builder.supervisor).map_err(could_not_start)?;
-        flows.check_plugins(&builder.config, builder.config.flows.keys()).map_err(StartError::Usage)?;
+        through::check(&builder.slots, &builder.config, None).map_err(StartError::Usage)?;
         let routes = http::table(&mut builder);
         let in_force = RoutesInForce::new(&builder, Arc::clone(&routes));
         flows.apply(&builder.config, &builder.config, &in_force).await.map_err(could_not_start)?;
         let (config, draining) = (builder.config.clone(), Arc::clone(&builder.draining));
-        let reload = Arc::new(Reload::new(config, reread, Arc::clone(&flows), in_force, draining));
+        let reload =
+            Arc::new(Reload::new(config, reread, Arc::clone(&builder.slots), Arc::clone(&flows), in_force, draining));
         builder.start(&(Arc::clone(&reload) as Arc<dyn Reconfigure>));
         let Builder { ledger, slots, surfaces, dead_letters, supervisor, draining, drain, .. } = builder;
         Ok(move |signals| Self {

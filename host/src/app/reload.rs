@@ -5,7 +5,7 @@ mod difference;
 
 use super::flows::{Changes, Flows};
 use super::http::RoutesInForce;
-use super::{notice, sockets};
+use super::{notice, sockets, through};
 use crate::config::{self, Config, Document, RELOAD_TOLD_MS_MAX};
 use crate::http::admin::{Applied, Reconfigure};
 use crate::plugin::{Cause, Slots};
@@ -38,6 +38,7 @@ pub(super) async fn load_all(slots: Arc<Slots>) {
 pub(super) struct Reload {
     in_force: Mutex<Config>,
     reread: Reread,
+    slots: Arc<Slots>,
     flows: Arc<Flows>,
     routes: RoutesInForce,
     /// Set when the host begins to end.
@@ -48,11 +49,12 @@ impl Reload {
     pub(super) fn new(
         in_force: Config,
         reread: Reread,
+        slots: Arc<Slots>,
         flows: Arc<Flows>,
         routes: RoutesInForce,
         draining: Arc<AtomicBool>,
     ) -> Self {
-        Self { in_force: Mutex::new(in_force), reread, flows, routes, draining }
+        Self { in_force: Mutex::new(in_force), reread, slots, flows, routes, draining }
     }
 
     /// Reads the configuration again, and has what it says come into force. Says in the log what was changed, and what of
@@ -96,6 +98,7 @@ impl Reload {
             return Err("the host is ending, and changes nothing any more".to_owned());
         }
         wanted.check(document)?;
+        through::check(&self.slots, &wanted, Some(in_force))?;
         let mut changes = self.flows.apply(in_force, &wanted, &self.routes).await?;
         changes.add_routes(&in_force.routes, &wanted.routes);
         *in_force = wanted;

@@ -66,7 +66,7 @@ impl Flows {
     /// get the sockets that there are then.
     ///
     /// # Errors
-    /// When a plugin is not loaded, or a socket cannot be opened; then what ran before does still. Names what it is.
+    /// When a socket cannot be opened; then what ran before does still. Names what it is.
     pub(in crate::app) async fn apply(
         &self,
         in_force: &Config,
@@ -75,7 +75,6 @@ impl Flows {
     ) -> Result<Changes, String> {
         let mut running = self.running.lock().await;
         let difference = Difference::between(&running, config);
-        self.check_plugins(config, &difference.flows_coming)?;
         let before = running.config();
         match self.change(&mut running, config, &difference, routes).await {
             Ok(()) => Ok(difference.report()),
@@ -167,26 +166,6 @@ impl Flows {
             await_left(endpoint.split(' ').take(socket.config.bind.len()).map(str::to_owned)).await;
             tracing::info!(socket = socket.surface.name(), abandoned, "socket closed");
         }
-    }
-
-    /// That these flows go through plugins that there are.
-    ///
-    /// # Errors
-    /// When one does not; names it, and the remedy.
-    pub(in crate::app) fn check_plugins<'a>(
-        &self,
-        config: &Config,
-        flows: impl IntoIterator<Item = &'a String>,
-    ) -> Result<(), String> {
-        for (name, flow) in flows.into_iter().filter_map(|name| config.flows.get_key_value(name)) {
-            if let Some(plugin) = flow.through.iter().find(|plugin| self.slots.get(plugin).is_none()) {
-                return Err(format!(
-                    "flows.{name}.through: no plugin `{plugin}` is loaded: name it with --plugin, or in \
-                     [plugins.{plugin}]; a host that runs takes it by `tidegate plugin load`"
-                ));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -1,0 +1,57 @@
+//! Whether the plugins that flows and routes go through are there, and can do what they are named for.
+
+use crate::config::{Config, Flow, Route};
+use crate::plugin::{HttpHandler, Processor, Role, Slots};
+
+/// Looks at the flows and routes of a configuration that are none of those `in_force`, where there are any.
+///
+/// # Errors
+/// When one goes through a plugin that is not loaded, or does not process messages. Names it, and the remedy.
+pub(super) fn check(slots: &Slots, config: &Config, in_force: Option<&Config>) -> Result<(), String> {
+    let is_new_flow = |name: &str, flow: &Flow| in_force.is_none_or(|config| config.flows.get(name) != Some(flow));
+    for (name, flow) in config.flows.iter().filter(|(name, flow)| is_new_flow(name, flow)) {
+        flow.through.iter().try_for_each(|plugin| check_processor(slots, &format!("flows.{name}.through"), plugin))?;
+    }
+    let is_new_route = |name: &str, route: &Route| in_force.is_none_or(|config| config.routes.get(name) != Some(route));
+    for (name, route) in config.routes.iter().filter(|(name, route)| is_new_route(name, route)) {
+        match &route.through[..] {
+            [] => check_alone(slots, &format!("routes.{name}"), name)?,
+            [plugin] => check_alone(slots, &format!("routes.{name}.through"), plugin)?,
+            several => {
+                several
+                    .iter()
+                    .try_for_each(|plugin| check_processor(slots, &format!("routes.{name}.through"), plugin))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The only plugin of a route may be a handler.
+fn check_alone(slots: &Slots, key: &str, plugin: &str) -> Result<(), String> {
+    if slots.get(plugin).is_some_and(|slot| slot.has_role(HttpHandler::NAME) == Some(true)) {
+        return Ok(());
+    }
+    check_processor(slots, key, plugin)
+}
+
+/// What an empty slot will serve is not known: it is found out when a message comes.
+fn check_processor(slots: &Slots, key: &str, plugin: &str) -> Result<(), String> {
+    let Some(slot) = slots.get(plugin) else {
+        return Err(format!(
+            "{key}: no plugin `{plugin}` is loaded: name it with --plugin, or in [plugins.{plugin}]; a host that runs \
+             takes it by `tidegate plugin load`"
+        ));
+    };
+    match slot.roles() {
+        Some(roles) if slot.has_role(Processor::NAME) == Some(false) => {
+            let roles: Vec<_> = roles.iter().map(|role| role.as_str()).collect();
+            Err(format!(
+                "{key}: plugin `{plugin}` has the role {} and processes no messages: name one with the role {}",
+                roles.join(" and "),
+                Processor::NAME
+            ))
+        }
+        _ => Ok(()),
+    }
+}
