@@ -10,7 +10,7 @@ use super::server::middleware::CorsPolicy;
 use crate::config;
 use crate::flow::Sink;
 use crate::ledger::Hop;
-use crate::plugin::{CallError, Contract, HttpHandler, Processor, Role, Slot, Slots};
+use crate::plugin::{CallError, Contract, HttpHandler, Plugin, Processor, Role, Slot, Slots};
 use arc_swap::ArcSwap;
 use smallvec::{SmallVec, smallvec};
 use std::collections::BTreeMap;
@@ -111,10 +111,10 @@ impl RouteTable {
         if let Some(route) = self.configured.load().get(name) {
             let slots = route.through.iter().map(|stop| self.slots.get(&stop.plugin)).collect::<Option<_>>();
             let slots = slots.ok_or(CallError::EmptySlot)?;
-            return Ok(FoundRoute { slots, route: Arc::clone(route) });
+            return Ok(FoundRoute::new(Arc::clone(route), slots));
         }
         let slot = self.slots.get(name).ok_or(Problem::NoRoute)?;
-        Ok(FoundRoute { slots: smallvec![slot], route: Arc::clone(&self.plain) })
+        Ok(FoundRoute::new(Arc::clone(&self.plain), smallvec![slot]))
     }
 
     /// What the route of a path allows to pages of other origins.
@@ -155,14 +155,33 @@ pub(crate) enum Kind {
     Nothing,
 }
 
+impl Kind {
+    fn of(slots: &[Arc<Slot>]) -> Option<Self> {
+        let alone = slots.len() == 1;
+        let of_plugin = |plugin: &Plugin| match plugin.has_role(Processor::NAME) {
+            _ if alone && plugin.has_role(HttpHandler::NAME) => Self::Handler,
+            true => Self::Processors,
+            false => Self::Nothing,
+        };
+        let mut kinds = slots.iter().map(|slot| slot.read(of_plugin));
+        kinds.try_fold(Self::Processors, |all, kind| kind.map(|kind| if kind == Self::Processors { all } else { kind }))
+    }
+}
+
 /// A route as one request has found it.
 pub(crate) struct FoundRoute {
     route: Arc<Route>,
     /// At least one.
     slots: SmallVec<[Arc<Slot>; 1]>,
+    kind: Option<Kind>,
 }
 
 impl FoundRoute {
+    fn new(route: Arc<Route>, slots: SmallVec<[Arc<Slot>; 1]>) -> Self {
+        let kind = Kind::of(&slots);
+        Self { route, slots, kind }
+    }
+
     pub(crate) fn name(&self) -> &str {
         if self.is_configured() { &self.route.name } else { self.first().name() }
     }
@@ -202,19 +221,14 @@ impl FoundRoute {
     /// The handler that is mounted here. A handler answers by itself, so it is alone.
     pub(crate) fn handler(&self) -> Option<&Arc<Slot>> {
         match &self.slots[..] {
-            [slot] if slot.has_role(HttpHandler::NAME) == Some(true) => Some(slot),
+            [slot] if self.kind == Some(Kind::Handler) => Some(slot),
             _ => None,
         }
     }
 
-    /// What its plugins are; none as long as one of them is not loaded.
+    /// What its plugins were when it was found; none if one of them was not loaded.
     pub(crate) fn kind(&self) -> Option<Kind> {
-        if self.handler().is_some() {
-            return Some(Kind::Handler);
-        }
-        let mut roles = self.slots.iter().map(|slot| slot.has_role(Processor::NAME));
-        let all = roles.try_fold(true, |all, has_role| has_role.map(|has_role| all && has_role))?;
-        Some(if all { Kind::Processors } else { Kind::Nothing })
+        self.kind
     }
 
     /// The most bytes that are held at a time of what its plugins return: of a chain, what went into a stage beside what

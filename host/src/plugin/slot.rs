@@ -24,6 +24,7 @@ use super::call::{Answer, CallError, CallNumber, Ending};
 use super::load::origin::ComponentOrigin;
 use super::role::{Contract, RoleName};
 use super::roles::FUNCTIONS;
+use super::roles::loaded::Plugin;
 use super::roles::role::Role;
 use super::roles::stage_role::{Input, StageRole};
 use super::run::plugin_state::{PluginState, shortened};
@@ -85,14 +86,19 @@ impl Slot {
         }
     }
 
+    /// What is read from the serving generation; none if the slot is empty.
+    pub fn read<T>(&self, read: impl FnOnce(&Plugin) -> T) -> Option<T> {
+        self.history.read(read)
+    }
+
     /// What the serving generation can do; none if the slot is empty.
     pub fn roles(&self) -> Option<Vec<RoleName>> {
-        self.history.serving().map(|generation| generation.plugin.roles().collect())
+        self.read(|plugin| plugin.roles().collect())
     }
 
     /// Whether the serving generation has this role; none if the slot is empty.
     pub fn has_role(&self, role: RoleName) -> Option<bool> {
-        self.history.has_role(role)
+        self.read(|plugin| plugin.has_role(role))
     }
 
     /// Whether it serves nothing because its bytes are condemned, and had this role before.
@@ -106,12 +112,12 @@ impl Slot {
     /// What the version of the contract calls a role that the serving generation was built against; none if it does not
     /// serve it.
     pub fn name_of_role(&self, role: RoleName) -> Option<RoleName> {
-        self.history.serving()?.plugin.name_of_role(role)
+        self.read(|plugin| plugin.name_of_role(role))?
     }
 
     /// The version of the contract in which the serving generation has a role.
     pub fn contract_of(&self, role: RoleName) -> Option<Contract> {
-        self.history.contract_of(role)
+        self.read(|plugin| plugin.contract_of(role))?
     }
 
     /// What a call takes for a message, in the shape that the serving generation takes it in.

@@ -30,6 +30,7 @@ impl Public {
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Result<(Message, Option<Held>), Problem> {
         let mut pairs = query::pairs(head.query()).map_err(Problem::Malformed)?;
+        let speaks_http = speaks_http(route.first());
         let (body, held) = if has_body(&head.parts.method) {
             let coding = if route.options().decompress { Coding::of_request(&head.parts.headers)? } else { None };
             let body = self.body(route.first(), head, body).await?;
@@ -39,7 +40,7 @@ impl Public {
             };
             (bytes, Some(held))
         } else {
-            let may_lack = route.is_configured() && speaks_http(route.first());
+            let may_lack = route.is_configured() && speaks_http;
             (parameter(&mut pairs, may_lack)?, None)
         };
 
@@ -54,7 +55,7 @@ impl Public {
         if let Some(content_type) = content_type.filter(|_| !is_of_connection(headers, &CONTENT_TYPE)) {
             metadata.push(("http.content-type".to_owned(), text(&CONTENT_TYPE, content_type)?));
         }
-        if speaks_http(route.first()) {
+        if speaks_http {
             let peer = SocketAddr::new(head.from.ip().to_canonical(), head.from.port());
             metadata.push(("tidegate.peer".to_owned(), peer.to_string()));
             metadata.push(("http.method".to_owned(), head.parts.method.as_str().to_owned()));

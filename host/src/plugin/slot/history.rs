@@ -12,7 +12,6 @@ use crate::config::{PREVIOUS_GENERATIONS_MAX, REFUSED_TEXT_BYTES_MAX, Rollback};
 use crate::flow::ServedBy;
 use crate::plugin::load::LoadError;
 use crate::plugin::load::turn::Turn;
-use crate::plugin::role::{Contract, RoleName};
 use crate::plugin::roles::instances::IdleInstances;
 use crate::plugin::roles::loaded::Plugin;
 use crate::plugin::run::plugin_state::shortened;
@@ -102,14 +101,9 @@ impl History {
         self.serving.load_full()
     }
 
-    /// Whether it has this role; none if none serves.
-    pub(super) fn has_role(&self, role: RoleName) -> Option<bool> {
-        self.serving.load().as_ref().map(|generation| generation.plugin.has_role(role))
-    }
-
-    /// The version of the contract in which what serves has this role.
-    pub(super) fn contract_of(&self, role: RoleName) -> Option<Contract> {
-        self.serving.load().as_ref()?.plugin.contract_of(role)
+    /// What is read from the plugin that serves now; none if none does.
+    pub(super) fn read<T>(&self, read: impl FnOnce(&Plugin) -> T) -> Option<T> {
+        self.serving.load().as_ref().map(|generation| read(&generation.plugin))
     }
 
     /// Whether something that was asked for later has taken effect.
