@@ -8,6 +8,7 @@ mod document;
 pub(crate) mod fuzzing;
 mod http;
 mod limits;
+mod live;
 mod log;
 mod messaging;
 mod oci;

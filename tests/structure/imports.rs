@@ -14,7 +14,7 @@ const DIRECTIONS: [(&str, &[&str]); 59] = [
     ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system", "traces"]),
     ("app::flows", &["builder", "http", "sockets"]),
     ("app::http", &["builder", "surfaces"]),
-    ("app::reload", &["flows", "http", "notice", "sockets"]),
+    ("app::reload", &["flows", "http", "notice", "sockets", "through"]),
     ("cli", &["app", "clients", "dead_letters", "flow", "http", "ledger", "messaging", "oci", "plugin", "system"]),
     ("cli::dead_letters", &["compile_cache", "log", "output", "plugin"]),
     ("cli::flow", &["compile_cache", "output", "plugin"]),

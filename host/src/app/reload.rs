@@ -6,7 +6,7 @@ mod difference;
 use super::flows::{Changes, Flows};
 use super::http::RoutesInForce;
 use super::{notice, sockets, through};
-use crate::config::{self, Config, Document, RELOAD_TOLD_MS_MAX};
+use crate::config::{self, Config, Document, Limits, RELOAD_TOLD_MS_MAX};
 use crate::http::admin::{Applied, Reconfigure};
 use crate::plugin::{Cause, Slots};
 use difference::{Waiting, waiting};
@@ -37,6 +37,8 @@ pub(super) async fn load_all(slots: Arc<Slots>) {
 /// The configuration in force, and how another one comes into force.
 pub(super) struct Reload {
     in_force: Mutex<Config>,
+    /// What the instances of all plugins fit into.
+    largest: Limits,
     reread: Reread,
     slots: Arc<Slots>,
     flows: Arc<Flows>,
@@ -54,7 +56,8 @@ impl Reload {
         routes: RoutesInForce,
         draining: Arc<AtomicBool>,
     ) -> Self {
-        Self { in_force: Mutex::new(in_force), reread, slots, flows, routes, draining }
+        let (largest, in_force) = (in_force.limits_largest(), Mutex::new(in_force));
+        Self { in_force, largest, reread, slots, flows, routes, draining }
     }
 
     /// Reads the configuration again, and has what it says come into force. Says in the log what was changed, and what of
@@ -65,8 +68,8 @@ impl Reload {
         let read = tokio::task::spawn_blocking(move || reread()).await;
         let outcome = match read.unwrap_or_else(|panic| Err(panic.to_string())) {
             Ok(read) => {
-                let waiting = waiting(&in_force, &read);
-                let wanted = with_streams_of(&in_force, read);
+                let wanted = in_force.with_live_part_of(&read, &self.largest);
+                let waiting = waiting(&wanted, &read);
                 self.apply(&mut in_force, wanted, &Document::default(), waiting).await
             }
             Err(error) => Err(error),
@@ -83,7 +86,7 @@ impl Reload {
         }
     }
 
-    /// Has the sockets, flows and routes of a configuration run.
+    /// Has what is live of a configuration come into force.
     ///
     /// # Errors
     /// When it does not fit together, or cannot run; then nothing has changed.
@@ -101,6 +104,7 @@ impl Reload {
         through::check(&self.slots, &wanted, Some(in_force))?;
         let mut changes = self.flows.apply(in_force, &wanted, &self.routes).await?;
         changes.add_routes(&in_force.routes, &wanted.routes);
+        changes.changed.extend(self.slots.configure(wanted.clone()));
         *in_force = wanted;
         if !changes.is_empty() {
             sockets::warn_of_unused(in_force);
@@ -125,12 +129,13 @@ impl Reload {
 impl Reconfigure for Reload {
     fn replace(self: Arc<Self>, toml: String) -> BoxFuture<'static, Result<Applied, String>> {
         Box::pin(async move {
-            let (sent, document) = Config::parse(toml)?;
+            let (mut sent, document) = Config::parse(toml)?;
             let mut in_force = self.in_force.lock().await;
-            let mut waiting = waiting(&in_force, &sent);
             // What is left out says nothing about what is to be.
+            sent.fill_limits(&in_force, |key| document.says(key));
+            let wanted = in_force.with_live_part_of(&sent, &self.largest);
+            let mut waiting = waiting(&wanted, &sent);
             waiting.retain(|waiting| document.says(&waiting.key));
-            let wanted = with_streams_of(&in_force, sent);
             self.apply(&mut in_force, wanted, &document, waiting).await
         })
     }
@@ -143,9 +148,4 @@ impl Reconfigure for Reload {
             self.apply(&mut in_force, wanted, &Document::default(), Vec::new()).await
         })
     }
-}
-
-/// What is in force, with the sockets, flows and routes of another configuration.
-fn with_streams_of(in_force: &Config, other: Config) -> Config {
-    Config { sockets: other.sockets, flows: other.flows, routes: other.routes, ..in_force.clone() }
 }

@@ -30,7 +30,7 @@ macro_rules! limits {
         pub struct LimitsLayer {
             $(
                 #[serde(deserialize_with = $check, skip_serializing_if = "Option::is_none")]
-                $name: Option<$type>,
+                pub(super) $name: Option<$type>,
             )*
         }
 

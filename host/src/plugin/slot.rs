@@ -27,11 +27,11 @@ use super::roles::FUNCTIONS;
 use super::roles::loaded::Plugin;
 use super::roles::role::Role;
 use super::roles::stage_role::{Input, StageRole};
-use super::run::plugin_state::{PluginState, shortened};
+use super::run::plugin_state::{CallPermit, PluginState, shortened};
 use crate::byte_budget::BudgetShare;
 use crate::config::{LOG_LINE_BYTES_MAX, Place, Rollback};
 use crate::flow::{Fault, Message, ServedBy};
-use crate::ledger::{HopCounts, Passage, Reason};
+use crate::ledger::{Hop, HopCounts, Passage, Reason};
 use condemned::Condemned;
 use health::{Trial, Verdict};
 use history::{Generation, History, Newcomer};
@@ -43,13 +43,15 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// The cell of one plugin name.
 pub struct Slot {
     origin: ComponentOrigin,
-    plugin_state: Arc<PluginState>,
     history: History,
+    /// Of all generations, under whatever bounds.
+    hop: Arc<Hop>,
+    latency: Histogram,
+    room: BudgetShare,
     condemned: Arc<Condemned>,
     kept: Kept,
     loading: Loading,
@@ -64,13 +66,15 @@ impl Slot {
         last_generation: u64,
         (condemned, kept): (Arc<Condemned>, Kept),
     ) -> Self {
-        let history = History::new(plugin_state.name.clone(), rollback, last_generation, Arc::clone(&condemned));
-        Self { origin, plugin_state, history, condemned, kept, loading: Loading::default() }
+        let (hop, latency, room) =
+            (Arc::clone(&plugin_state.hop), plugin_state.latency.clone(), plugin_state.room.clone());
+        let history = History::new(plugin_state, rollback, last_generation, Arc::clone(&condemned));
+        Self { origin, history, hop, latency, room, condemned, kept, loading: Loading::default() }
     }
 
     /// The plugin's name.
     pub fn name(&self) -> &str {
-        &self.plugin_state.name
+        &self.history.name
     }
 
     /// Where the plugin is loaded from.
@@ -127,7 +131,7 @@ impl Slot {
 
     /// What the admin surface reports of it.
     pub fn status(&self) -> SlotStatus {
-        SlotStatus::of(self.source(), &self.plugin_state, self.history.view())
+        SlotStatus::of(self.source(), &self.plugin_state(), self.history.view())
     }
 
     /// What is the matter with it, in a line; none if it serves as it should.
@@ -146,29 +150,29 @@ impl Slot {
         self.history.was_forgotten()
     }
 
-    /// What all generations of the name share.
-    pub(super) fn plugin_state(&self) -> &Arc<PluginState> {
-        &self.plugin_state
+    /// What all generations of the name share, with the bounds and settings in force.
+    pub(super) fn plugin_state(&self) -> Arc<PluginState> {
+        Arc::clone(&self.history.plugin_state())
     }
 
     /// What one call of it may return.
     pub fn output_bytes_max(&self) -> usize {
-        self.plugin_state.limits.output_bytes_max
+        self.history.plugin_state().limits.output_bytes_max
     }
 
     /// What its requests, calls and answers have of the room that all bodies of HTTP share.
     pub(crate) fn room(&self) -> &BudgetShare {
-        &self.plugin_state.room
+        &self.room
     }
 
     /// What became of its calls, of all generations.
     pub fn counts(&self) -> HopCounts {
-        self.plugin_state.hop.figures()
+        self.hop.figures()
     }
 
     /// How long the calls took that were admitted, in seconds.
     pub fn latency(&self) -> &Histogram {
-        &self.plugin_state.latency
+        &self.latency
     }
 
     /// Calls a role of the generation that serves now. `request_id` is for the log, and `number` says which call it is.
@@ -186,7 +190,7 @@ impl Slot {
         request_id: &str,
         number: CallNumber,
     ) -> Result<R::Out, CallError> {
-        let mut passage = self.plugin_state.hop.enter();
+        let mut passage = self.hop.enter();
         if R::IS_AWAITED {
             passage = passage.of_client();
         }
@@ -210,10 +214,9 @@ impl Slot {
     }
 
     /// Whether one more call may begin.
-    fn admit(&self, serving: &Generation) -> Result<(Trial, OwnedSemaphorePermit), CallError> {
-        let permit = Arc::clone(&self.plugin_state.calls)
-            .try_acquire_owned()
-            .map_err(|_| CallError::TooManyCalls(self.plugin_state.limits.calls_max))?;
+    fn admit(&self, serving: &Generation) -> Result<(Trial, CallPermit), CallError> {
+        let plugin_state = &serving.plugin.sandbox.plugin_state;
+        let permit = plugin_state.admit_call().ok_or(CallError::TooManyCalls(plugin_state.limits.calls_max))?;
         let trial = serving.health.admit().map_err(CallError::Paused)?;
         Ok((trial, permit))
     }
@@ -221,7 +224,7 @@ impl Slot {
     async fn timed<T>(&self, call: impl Future<Output = T>) -> T {
         let began = Instant::now();
         let output = call.await;
-        self.plugin_state.latency.observe(began.elapsed().as_secs_f64());
+        self.latency.observe(began.elapsed().as_secs_f64());
         output
     }
 
@@ -268,7 +271,7 @@ impl Slot {
         let callers = matches!(error.fault(), Fault::Sender | Fault::Recipient);
         let is_wanted = match callers {
             true => tracing::enabled!(tracing::Level::DEBUG),
-            false => self.plugin_state.admit_failure(),
+            false => self.history.plugin_state().admit_failure(),
         };
         if !is_wanted {
             return;

@@ -31,20 +31,15 @@ impl Waiting {
     }
 }
 
-/// What of a configuration waits for a restart, in the order of the keys.
+/// What a configuration has otherwise than the one in force, which is what waits for a restart; in the order of the keys.
 pub(super) fn waiting(in_force: &Config, configured: &Config) -> Vec<Waiting> {
     let (mut before, mut now) = (values(in_force), values(configured));
-    let keys: BTreeSet<_> = before.keys().chain(now.keys()).filter(|key| !is_live(key)).cloned().collect();
+    let keys: BTreeSet<_> = before.keys().chain(now.keys()).cloned().collect();
     let differing = keys.into_iter().filter_map(|key| {
         let (in_force, configured) = (before.remove(&key), now.remove(&key));
         (in_force != configured).then_some(Waiting { key, in_force, configured })
     });
     differing.collect()
-}
-
-/// Whether a change of a key needs no restart.
-fn is_live(key: &str) -> bool {
-    ["sockets.", "flows.", "routes."].iter().any(|section| key.starts_with(section))
 }
 
 /// What is said of each key, whose name is that of its tables and its own, with dots between.

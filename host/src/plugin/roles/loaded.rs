@@ -9,6 +9,7 @@ use crate::plugin::call::{CallError, CallNumber};
 use crate::plugin::role::{Contract, RoleName};
 use crate::plugin::run::guest::Guest;
 use crate::plugin::run::isolation::Isolation;
+use crate::plugin::run::plugin_state::PluginState;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::Store;
@@ -16,6 +17,7 @@ use wasmtime::component::{ComponentExportIndex, Instance};
 use wasmtime::error::Context;
 
 /// A component that has passed every stage.
+#[derive(Clone)]
 pub struct Plugin {
     /// The digest of the artifact that it was pulled as, if it comes from a registry.
     pub artifact: Option<Arc<str>>,
@@ -35,6 +37,21 @@ pub struct Plugin {
 }
 
 impl Plugin {
+    /// The same compiled component under other bounds and settings.
+    pub(crate) fn configured(&self, plugin_state: Arc<PluginState>) -> Self {
+        let Sandbox { digest, isolation, component, runtime, .. } = &*self.sandbox;
+        Self {
+            sandbox: Arc::new(Sandbox {
+                digest: Arc::clone(digest),
+                isolation: isolation.clone(),
+                component: component.clone(),
+                plugin_state,
+                runtime: runtime.clone(),
+            }),
+            ..self.clone()
+        }
+    }
+
     /// SHA-256 of the component, in hexadecimal.
     pub fn digest(&self) -> &Arc<str> {
         &self.sandbox.digest

@@ -28,6 +28,11 @@ impl CpuShare {
         Self { percent, paid, owes: Arc::default(), long: Arc::default(), used: Arc::default() }
     }
 
+    /// Another share of the same, which goes on with what was used so far.
+    pub(crate) fn of(&self, percent: u32) -> Self {
+        Self { percent, ..self.clone() }
+    }
+
     /// The processor's time that long calls have used so far, with the rests that a share of less than a core makes of
     /// it.
     pub(super) fn used(&self) -> Duration {

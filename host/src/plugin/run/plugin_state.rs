@@ -8,7 +8,7 @@ use crate::log_limit::LogLimit;
 use crate::plugin::call::CallNumber;
 use prometheus_client::metrics::histogram::Histogram;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -20,7 +20,9 @@ const LATENCY_BUCKETS_SECONDS: [f64; 19] = [
     0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// What belongs to a name rather than to a generation: a swap must not double what may run, or forget what happened.
+/// What belongs to a name rather than to a generation: a swap must not double what may run, or forget what happened. A
+/// clone with other bounds and settings shares all counts with it.
+#[derive(Clone)]
 pub(crate) struct PluginState {
     pub(crate) name: String,
     pub(crate) limits: Limits,
@@ -36,10 +38,11 @@ pub(crate) struct PluginState {
     /// Whether no host has loaded it, so that nothing that its guests do may reach others.
     is_offline: bool,
     /// The host that a request was last sent to in a call without a network.
-    refused_request: Mutex<Option<String>>,
+    refused_request: Arc<Mutex<Option<String>>>,
     /// Permits for such requests.
     pub(crate) outbound_permits: Arc<Semaphore>,
-    pub(crate) calls: Arc<Semaphore>,
+    /// Calls that run.
+    calls: Arc<AtomicUsize>,
     /// Its share of what the bodies of HTTP may take.
     pub(crate) room: BudgetShare,
     /// Where every call is counted: of all generations, those that were refused and trials included.
@@ -48,11 +51,11 @@ pub(crate) struct PluginState {
     pub(crate) latency: Histogram,
     pub(crate) cpu: CpuShare,
     /// Instances that were made: for calls, probes and examples.
-    pub(crate) instances_made: AtomicU64,
-    log_limit: Mutex<LogLimit>,
-    failure_log_limit: Mutex<LogLimit>,
-    lines_dropped: AtomicU64,
-    pub(crate) denied: Denied,
+    pub(crate) instances_made: Arc<AtomicU64>,
+    log_limit: Arc<Mutex<LogLimit>>,
+    failure_log_limit: Arc<Mutex<LogLimit>>,
+    lines_dropped: Arc<AtomicU64>,
+    pub(crate) denied: Arc<Denied>,
 }
 
 /// Attempts of guests at what they may not do, as far as they reach the host.
@@ -85,7 +88,6 @@ impl PluginState {
         instances: config::Instances,
         outbound: Vec<Grant>,
     ) -> Self {
-        let log_limit = || Mutex::new(LogLimit::new(limits.log_lines_per_second_max.into(), Duration::from_secs(1)));
         Self {
             name,
             settings: Arc::new(WasiConfigVariables::from_iter(settings)),
@@ -94,20 +96,39 @@ impl PluginState {
             warm: instances.warm,
             outbound,
             is_offline: false,
-            refused_request: Mutex::default(),
+            refused_request: Arc::default(),
             outbound_permits: Arc::new(Semaphore::new(OUTBOUND_REQUESTS_MAX)),
-            calls: Arc::new(Semaphore::new(limits.calls_max)),
+            calls: Arc::default(),
             room: BudgetShare::default(),
             hop: Arc::default(),
             latency: Histogram::new(LATENCY_BUCKETS_SECONDS),
             cpu: CpuShare::new(limits.cpu_percent_max),
-            instances_made: AtomicU64::new(0),
-            log_limit: log_limit(),
-            failure_log_limit: log_limit(),
-            lines_dropped: AtomicU64::new(0),
-            denied: Denied::default(),
+            instances_made: Arc::default(),
+            log_limit: log_limit(&limits),
+            failure_log_limit: log_limit(&limits),
+            lines_dropped: Arc::default(),
+            denied: Arc::default(),
             limits,
         }
+    }
+
+    /// With other bounds and settings, and the same counts.
+    pub(crate) fn configured(&self, limits: Limits, settings: BTreeMap<String, String>) -> Self {
+        Self {
+            settings: Arc::new(WasiConfigVariables::from_iter(settings)),
+            cpu: self.cpu.of(limits.cpu_percent_max),
+            log_limit: log_limit(&limits),
+            failure_log_limit: log_limit(&limits),
+            limits,
+            ..self.clone()
+        }
+    }
+
+    /// Whether one more call may run; none if as many do as may.
+    pub(crate) fn admit_call(&self) -> Option<CallPermit> {
+        let permit = CallPermit(Arc::clone(&self.calls));
+        // One too many is given back as it is dropped.
+        (self.calls.fetch_add(1, Ordering::Relaxed) < self.limits.calls_max).then_some(permit)
     }
 
     /// Of a component that no host has loaded.
@@ -187,6 +208,19 @@ impl PluginState {
             }
         }
     }
+}
+
+/// Held for as long as a call runs.
+pub(crate) struct CallPermit(Arc<AtomicUsize>);
+
+impl Drop for CallPermit {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn log_limit(limits: &Limits) -> Arc<Mutex<LogLimit>> {
+    Arc::new(Mutex::new(LogLimit::new(limits.log_lines_per_second_max.into(), Duration::from_secs(1))))
 }
 
 /// The text, cut at a character's boundary if it is longer than `bytes_max`.

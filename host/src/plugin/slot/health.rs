@@ -55,6 +55,11 @@ impl PluginHealth {
         }
     }
 
+    /// Whether it is off probation.
+    pub(super) fn is_proven(&self) -> bool {
+        self.calls.load(Ordering::Relaxed) >= self.rules.window
+    }
+
     /// Whether a call may begin; if not, how long the pause still is. At the end of a pause one call may, as a trial.
     ///
     /// # Errors
@@ -81,7 +86,7 @@ impl PluginHealth {
         if self.rules.failures == 0 || says_nothing {
             return Verdict::Well;
         }
-        let on_probation = self.calls.load(Ordering::Relaxed) < self.rules.window;
+        let on_probation = !self.is_proven();
         if on_probation {
             self.calls.fetch_add(1, Ordering::Relaxed);
         }

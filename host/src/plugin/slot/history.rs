@@ -1,5 +1,6 @@
 //! The history of one slot: which generation serves, which ones it can go back to, and what was refused and why.
 
+mod configuring;
 mod rollback;
 
 pub(super) use rollback::Newcomer;
@@ -14,8 +15,8 @@ use crate::plugin::load::LoadError;
 use crate::plugin::load::turn::Turn;
 use crate::plugin::roles::instances::IdleInstances;
 use crate::plugin::roles::loaded::Plugin;
-use crate::plugin::run::plugin_state::shortened;
-use arc_swap::ArcSwapOption;
+use crate::plugin::run::plugin_state::{PluginState, shortened};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -50,8 +51,10 @@ pub struct RefusedGeneration {
 
 /// What serves and what did. Whoever calls the plugin reads `serving` and waits for nobody.
 pub(super) struct History {
-    name: String,
+    pub(super) name: String,
     rules: Rollback,
+    /// What every new generation has.
+    plugin_state: ArcSwap<PluginState>,
     serving: ArcSwapOption<Generation>,
     past: Mutex<PastGenerations>,
     /// Locked after `past`, where both are.
@@ -91,9 +94,20 @@ pub(super) struct HistoryView {
 
 impl History {
     /// Of a slot whose name had `last_generation` generations before.
-    pub(super) fn new(name: String, rules: Rollback, last_generation: u64, condemned: Arc<Condemned>) -> Self {
+    pub(super) fn new(
+        plugin_state: Arc<PluginState>,
+        rules: Rollback,
+        last_generation: u64,
+        condemned: Arc<Condemned>,
+    ) -> Self {
         let past = Mutex::new(PastGenerations { last_generation, ..PastGenerations::default() });
-        Self { name, rules, serving: ArcSwapOption::empty(), past, condemned }
+        let (name, plugin_state) = (plugin_state.name.clone(), ArcSwap::new(plugin_state));
+        Self { name, rules, plugin_state, serving: ArcSwapOption::empty(), past, condemned }
+    }
+
+    /// The bounds and settings of the name, and its counts.
+    pub(super) fn plugin_state(&self) -> Guard<Arc<PluginState>> {
+        self.plugin_state.load()
     }
 
     /// The generation that serves now.
@@ -231,6 +245,9 @@ impl History {
         plugin: Arc<Plugin>,
         proven: bool,
     ) -> (Arc<ServedBy>, Option<Arc<Generation>>) {
+        let plugin_state = self.plugin_state.load();
+        let is_current = Arc::ptr_eq(&plugin.sandbox.plugin_state, &plugin_state);
+        let plugin = if is_current { plugin } else { Arc::new(plugin.configured(Arc::clone(&plugin_state))) };
         past.last_generation += 1;
         let served_by = Arc::new(ServedBy {
             plugin: self.name.clone(),

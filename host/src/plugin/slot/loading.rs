@@ -85,7 +85,7 @@ impl Slot {
     /// When the source cannot be fetched, or the component is refused.
     pub(super) async fn load(&self, engine: &Engine, cause: Cause) -> Result<Option<Loaded>, LoadError> {
         let (asked, loading) = (cause == Cause::Asked, &self.loading);
-        let bytes_max = self.plugin_state.limits.component_bytes_max;
+        let bytes_max = self.plugin_state().limits.component_bytes_max;
         self.condemned.recall().await;
         let mut turn = Turn::next();
         let _guard: MutexGuard<()>;
@@ -267,7 +267,7 @@ impl Slot {
         if let Some(condemned) = self.condemned.get(&candidate.digest).filter(|_| !asked) {
             return Err(LoadError::Probation(condemned.refusal()));
         }
-        let plugin = engine.load(&self.plugin_state, candidate, asked).await?;
+        let plugin = engine.load(&self.plugin_state(), candidate, asked).await?;
         self.history.swap(turn, plugin, asked)
     }
 }

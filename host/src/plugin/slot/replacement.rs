@@ -26,7 +26,7 @@ impl Slot {
         let Some(replacement) = self.condemned.replacement_of(digest) else {
             return Err(nothing("it is not known what served before".to_owned()));
         };
-        let bytes_max = self.plugin_state.limits.component_bytes_max;
+        let bytes_max = self.plugin_state().limits.component_bytes_max;
         let candidate = match self.kept.get(&replacement, bytes_max).await {
             Some(bytes) => Candidate::new(Arc::new(bytes)).await?,
             None => return Err(nothing(format!("what served before, {replacement}, is not in the cache"))),

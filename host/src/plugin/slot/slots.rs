@@ -1,6 +1,7 @@
 //! All slots by name. A name that ever served stays until it is unloaded: a deleted file keeps its last generation
 //! serving.
 
+mod configuring;
 mod load_log;
 mod unloading;
 
@@ -32,7 +33,7 @@ use unloading::{UnlistedSlots, Unloaded};
 /// All slots, and what loads into them.
 pub struct Slots {
     engine: Engine,
-    config: Config,
+    config: ArcSwap<Config>,
     registries: Arc<Registries>,
     oci_cache: Option<Arc<OciCache>>,
     kept: Kept,
@@ -57,6 +58,7 @@ impl Slots {
         let oci_cache = engine.cache.as_deref().zip(copies);
         let oci_cache = oci_cache.map(|(cache, copies)| Arc::new(OciCache::below(cache, copies)));
         let (by_name, policy, unlisted) = Default::default();
+        let config = ArcSwap::from_pointee(config);
         Self { engine, config, registries, oci_cache, kept, records, scans, by_name, policy, unlisted }
     }
 
@@ -79,11 +81,10 @@ impl Slots {
     /// What became of the calls of each plugin, by name; of those too that were unloaded.
     pub fn counts(&self) -> Vec<(String, HopCounts)> {
         let unlisted = self.unlisted();
-        let loaded = self.all();
-        let mut states: BTreeMap<&str, &PluginState> =
-            unlisted.unloaded.iter().map(|(name, unloaded)| (name.as_str(), &*unloaded.plugin_state)).collect();
-        states.extend(loaded.iter().map(|slot| (slot.name(), &**slot.plugin_state())));
-        states.into_iter().map(|(name, plugin_state)| (name.to_owned(), plugin_state.hop.figures())).collect()
+        let unloaded = unlisted.unloaded.iter().map(|(name, unloaded)| (name, unloaded.plugin_state.hop.figures()));
+        let mut counts: BTreeMap<_, _> = unloaded.map(|(name, counts)| (name.clone(), counts)).collect();
+        counts.extend(self.all().iter().map(|slot| (slot.name().to_owned(), slot.counts())));
+        counts.into_iter().collect()
     }
 
     /// The host ends: calls that are dropped from now on count as given up by the host, not by the caller.
@@ -155,7 +156,7 @@ impl Slots {
     /// How often it is looked whether a slot's tag has moved; none where it cannot, or nobody wants to know.
     pub(crate) fn poll_interval(&self, slot: &Slot) -> Option<Duration> {
         let is_tag = matches!(slot.source(), Place::Registry(reference) if reference.is_tag());
-        self.config.poll_of(slot.name()).filter(|_| is_tag)
+        self.config.load().poll_of(slot.name()).filter(|_| is_tag)
     }
 
     /// As [`Slots::load`], for a look that nobody asked for: what is wrong with a registry is logged once, and that it
@@ -186,7 +187,7 @@ impl Slots {
 
     /// How large a component of this name may be, whether there is a plugin of that name or not.
     pub fn component_bytes_max(&self, name: &str) -> u64 {
-        self.config.limits_of(name).component_bytes_max
+        self.config.load().limits_of(name).component_bytes_max
     }
 
     /// As [`Slots::load`], again and again while the machine is too busy for it: that says nothing of the component,
@@ -278,20 +279,22 @@ impl Slots {
 
     fn empty(&self, source: Source, before: Option<&Unloaded>) -> Arc<Slot> {
         let Source { name, place } = source;
+        let config = self.config.load();
         let (plugin_state, last_generation, condemned) = match before {
             Some(Unloaded { plugin_state, last_generation, condemned, .. }) => {
-                (Arc::clone(plugin_state), *last_generation, Arc::clone(condemned))
+                let plugin_state = plugin_state.configured(config.limits_of(&name), config.settings_of(&name));
+                (Arc::new(plugin_state), *last_generation, Arc::clone(condemned))
             }
             None => {
-                let (limits, settings) = (self.config.limits_of(&name), self.config.settings_of(&name));
-                let (instances, outbound) = (self.config.instances_of(&name), self.config.outbound_of(&name));
+                let (limits, settings) = (config.limits_of(&name), config.settings_of(&name));
+                let (instances, outbound) = (config.instances_of(&name), config.outbound_of(&name));
                 let condemned = Condemned::new(self.records.as_ref(), &name, &whereabouts(&place));
                 (Arc::new(PluginState::new(name, limits, settings, instances, outbound)), 0, condemned)
             }
         };
         let origin = ComponentOrigin::new(place, Arc::clone(&self.registries), self.oci_cache.clone());
         let memory = (condemned, self.kept.clone());
-        Arc::new(Slot::new(origin, plugin_state, self.config.rollback, last_generation, memory))
+        Arc::new(Slot::new(origin, plugin_state, config.rollback, last_generation, memory))
     }
 
     fn unlisted(&self) -> MutexGuard<'_, UnlistedSlots> {

@@ -61,7 +61,7 @@ impl<R: StageRole> Stage for PluginStage<R> {
 impl Slot {
     /// Logs what is wrong with what a call returned, which shows only to who makes a response of it.
     pub(crate) fn log_no_response(&self, error: &str, request_id: &str) {
-        if self.plugin_state.admit_failure() {
+        if self.plugin_state().admit_failure() {
             let error = shortened(error, LOG_LINE_BYTES_MAX);
             tracing::warn!(plugin = self.name(), request_id, ?error, "what the plugin returned is no response");
         }

@@ -121,7 +121,7 @@ impl Slots {
         self.kept.release(name);
         // Of what never served and was never asked, there is nothing to keep.
         if !empty || last_generation > 0 || slot.counts().entered > 0 {
-            let (place, plugin_state) = (slot.source().clone(), Arc::clone(slot.plugin_state()));
+            let (place, plugin_state) = (slot.source().clone(), slot.plugin_state());
             let (turn, condemned) = (Turn::next(), Arc::clone(&slot.condemned));
             let unloaded = Unloaded { turn, place, plugin_state, last_generation, condemned, file };
             unlisted.unloaded.insert(name.to_owned(), unloaded);

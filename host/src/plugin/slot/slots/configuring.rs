@@ -1,0 +1,48 @@
+//! Other limits and settings come into force while plugins serve, without a load.
+
+use super::Slots;
+use crate::config::{Config, Limits};
+use crate::flow::ServedBy;
+use crate::plugin::slot::Slot;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Weak};
+
+impl Slots {
+    /// Has the limits and settings of another configuration come into force. Returns the keys of those that are others now.
+    pub fn configure(&self, config: Config) -> Vec<String> {
+        // Whoever makes a slot meanwhile has the lock too.
+        let unlisted = self.unlisted();
+        let before = self.config.swap(Arc::new(config));
+        let now = self.config.load();
+        let arriving = unlisted.arriving.values().filter_map(Weak::upgrade);
+        let slots: Vec<_> = self.all().into_iter().chain(arriving).collect();
+        let configured = before.plugins.keys().chain(now.plugins.keys()).map(String::as_str);
+        // Of those too that are not there yet.
+        let names: BTreeSet<_> = slots.iter().map(|slot| slot.name()).chain(configured).collect();
+        let mut keys = Vec::new();
+        for name in names {
+            let (limits, settings) = (now.limits_of(name), now.settings_of(name));
+            let changed = [
+                (limits != before.limits_of(name)).then(|| format!("plugins.{name}.limits")),
+                (settings != before.settings_of(name)).then(|| format!("plugins.{name}.settings")),
+            ];
+            if changed.iter().any(Option::is_some) {
+                let named = slots.iter().filter(|slot| slot.name() == name);
+                named.for_each(|slot| slot.configure(limits.clone(), settings.clone()));
+                keys.extend(changed.into_iter().flatten());
+            }
+        }
+        keys
+    }
+}
+
+impl Slot {
+    /// Has other bounds and settings come into force, without a look at the component.
+    fn configure(&self, limits: Limits, settings: BTreeMap<String, String>) {
+        let plugin_state = self.history.plugin_state().configured(limits, settings);
+        if let Some(served_by) = self.history.configure(Arc::new(plugin_state)) {
+            let ServedBy { plugin, generation, digest, .. } = &*served_by;
+            tracing::info!(plugin, generation, digest, "serves under other limits or settings");
+        }
+    }
+}
