@@ -13,8 +13,8 @@ wit_bindgen::generate!({
 });
 
 use arena as _;
-use exports::tidegate::plugin::processor::Guest as Processor;
 use arena as _;
+use exports::tidegate::plugin::processor::Guest as Processor;
 use exports::tidegate::plugin::reply_policy::{Guest as ReplyPolicy, Reply, Request};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tidegate::plugin::types::{Error, Message};
