@@ -6,8 +6,8 @@ use core::mem::MaybeUninit;
 use talc::base::{Talc, binning::Binning};
 use talc::source::Source;
 
-/// With the stack and the data of a small guest, this fits into the one page that an instance begins with.
-const ARENA_BYTES: usize = 32 * 1024;
+/// With what is handed out before it, the stack and the data of a small guest, this fits into the one page that an instance begins with.
+const ARENA_BYTES: usize = 24 * 1024;
 const PAGE_BYTES: usize = 64 * 1024;
 /// What the allocator may add to an allocation: its tag, and the alignment of both ends of a heap.
 const OVERHEAD_BYTES: usize = 64;
