@@ -138,3 +138,29 @@ fn bytes_that_are_no_zmtp_reach_no_flow() {
     }
     assert_eq!(host.stop(), 0);
 }
+
+/// Whoever has enough to do reads nothing more, the questions of heartbeats among it.
+#[test]
+fn a_receiver_that_does_not_read_for_long_is_not_taken_for_dead() {
+    const ALL: u64 = 20_000;
+    let config = format!("messaging.heartbeat_ms = 100\n{QUEUE}");
+    let host = Setup::new().plugin("check", &fixtures::trapping_on(b'!')).config(&config).start();
+    let (jobs, receiver) = (peer(&host, zmq::PUSH, "jobs"), unconnected(zmq::PULL));
+    receiver.set_rcvhwm(1).unwrap();
+    receiver.connect(host.surface("done")).unwrap();
+    let mut other = RawPeer::connect(host.surface("jobs"), "PUSH", b"");
+    let sending = std::thread::spawn(move || {
+        send_numbers(&jobs, 0..ALL);
+        jobs
+    });
+    // More is sent than all queues and buffers take, so that one which reads nothing could tell by nothing that it lives.
+    for _ in 0..15 {
+        other.receive_ping().unwrap();
+    }
+    for expected in 0..ALL {
+        assert_eq!(number(&receiver), expected);
+    }
+    let _jobs = sending.join().unwrap();
+    host.wait_for_hop("sockets.done", &json!({"in": ALL, "out": ALL, "dropped": {}, "in_flight": 0}));
+    assert_eq!(host.stop(), 0);
+}

@@ -50,7 +50,8 @@ pub struct Messaging {
     #[serde(deserialize_with = "number::<_, _, 1, 1_099_511_627_776>")]
     pub peer_queue_bytes_max: usize,
     /// After so long a silent connection is asked whether it is still there, and ended if it has not answered in three
-    /// times as long; 0 for never.
+    /// times as long; 0 for never. Of a PUSH or PAIR the peer's system is asked, since a peer that has enough to do may read
+    /// nothing for longer.
     #[serde(deserialize_with = "milliseconds::<_, _, 0, 600_000>")]
     pub heartbeat_ms: u64,
     /// How long a peer may take for its ZMTP handshake, or its connection is ended.

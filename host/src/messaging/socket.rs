@@ -172,6 +172,22 @@ pub(crate) fn set_timeouts(socket: &zmq::Socket, heartbeat: Duration, handshake:
     socket.set_handshake_ivl(ms(handshake))
 }
 
+/// Has the system ask on a silent connection every `silence` whether the peer's system is still there, and end it where three
+/// questions were not answered; zero for never.
+///
+/// # Errors
+/// When libzmq refuses one of the options.
+pub(crate) fn keep_alive(socket: &zmq::Socket, silence: Duration) -> zmq::Result<()> {
+    if silence.is_zero() {
+        return Ok(());
+    }
+    let seconds = i32::try_from(silence.as_millis().div_ceil(1_000)).unwrap_or(i32::MAX);
+    socket.set_tcp_keepalive(1)?;
+    socket.set_tcp_keepalive_idle(seconds)?;
+    socket.set_tcp_keepalive_intvl(seconds)?;
+    socket.set_tcp_keepalive_cnt(3)
+}
+
 /// Waits until an item is ready or `timeout` has passed; without a timeout it waits for ever. It may also end early, on
 /// a signal.
 ///

@@ -141,7 +141,14 @@ impl Opening {
             socket.set_reconnect_ivl(RECONNECT_MS)?;
             socket.set_reconnect_ivl_max(RECONNECT_MS_MAX)?;
             let ms = Duration::from_millis;
-            socket::set_timeouts(&socket, ms(messaging.heartbeat_ms), ms(messaging.handshake_timeout_ms))?;
+            let (silence, handshake) = (ms(messaging.heartbeat_ms), ms(messaging.handshake_timeout_ms));
+            if self.state.sink.is_some() {
+                // A worker that has enough to do reads nothing, so its libzmq answers no heartbeat; its system does.
+                socket::set_timeouts(&socket, Duration::ZERO, handshake)?;
+                socket::keep_alive(&socket, silence)?;
+            } else {
+                socket::set_timeouts(&socket, silence, handshake)?;
+            }
             socket.set_linger(0)?;
             if kind == zmq::SUB {
                 let everything = [String::new()];
