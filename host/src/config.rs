@@ -8,7 +8,6 @@ mod document;
 pub(crate) mod fuzzing;
 mod http;
 mod limits;
-mod live;
 mod log;
 mod messaging;
 mod oci;

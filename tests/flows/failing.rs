@@ -114,3 +114,29 @@ fn every_letter_has_an_id_of_its_own() {
     }
     assert_eq!(host.stop(), 0);
 }
+
+/// Whatever the flow fails at once more is a letter of its own.
+#[test]
+fn a_letter_of_a_flow_goes_into_it_again() {
+    let (host, jobs, done) = start("dead-letter");
+    send(&jobs, &["a", "!1"]);
+    let id = letters(&host, 1)[0]["id"].as_str().unwrap().to_owned();
+    let (code, _, stderr) = host.run("dead-letters", &["replay", &id, "--send"]);
+    assert!(code == 1 && stderr.contains("the flow work failed at it") && stderr.contains("--admin"), "{stderr}");
+
+    std::fs::write(host.plugin_path("check"), fixtures::trapping_on(b'?')).unwrap();
+    host.process.wait_for_line(&["loaded", "plugin=\"check\"", "generation=2"]);
+    let address = host.surface("admin").trim_start_matches("http://").to_owned();
+    let replay = |id: &str| host.run("dead-letters", &["replay", id, "--admin", &address]);
+    assert_eq!(host.admin_request("POST", "/flows/work/pause", None).status, 200);
+    let (code, _, stderr) = replay(&id);
+    assert!(code == 1 && stderr.contains("the flow work takes nothing in now"), "{stderr}");
+    assert_eq!(host.admin_request("POST", "/flows/work/resume", None).status, 200);
+    let (code, stdout, stderr) = replay(&id);
+    assert_eq!((code, stdout.as_str()), (0, "taken in again by the flow work\n"), "{stderr}");
+    assert_eq!(receive(&done), ["!1"]);
+    host.wait_for_hop("flows.work", &json!({"in": 2, "out": 1, "dropped": {"trapped": 1}, "in_flight": 0}));
+    let again = host.admin_request("POST", &format!("/dead-letters/{id}/replay"), None);
+    assert!(again.status == 409 && again.text().contains("a replay has sent this letter"), "{}", again.text());
+    assert_eq!(host.stop(), 0);
+}

@@ -66,7 +66,7 @@ const DIRECTIONS: [(&str, &[&str]); 59] = [
         ],
     ),
     ("http::admin", &["answer", "problem", "query", "route", "server"]),
-    ("http::admin::dead_letters", &["call"]),
+    ("http::admin::dead_letters", &["call", "flows"]),
     ("http::admin::metrics", &["accept"]),
     ("http::coding", &["problem"]),
     ("http::public", &["answer", "coding", "problem", "query", "route", "server"]),

@@ -118,7 +118,11 @@ pub(super) async fn add_admin(builder: &mut Builder, guard: Option<Guard>) -> Re
                 others: std::mem::take(&mut builder.counts),
             },
             drain: Arc::clone(&builder.drain),
-            letters: LetterParts { dead_letters: builder.dead_letters.clone(), routes },
+            letters: LetterParts {
+                dead_letters: builder.dead_letters.clone(),
+                routes,
+                surfaces: builder.surfaces.registry(),
+            },
             reconfigure: Arc::clone(reconfigure),
         });
         let readiness = admin.readiness();

@@ -1,5 +1,6 @@
 //! One plugin: where it comes from, what its instances are, its bounds and settings.
 
+mod live;
 mod outbound;
 
 pub use outbound::Grant;

@@ -1,5 +1,6 @@
 //! A surface: something bound or connected by which messages come in or go out.
 
+use super::message::Message;
 use super::statistics::Statistics;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
@@ -43,6 +44,14 @@ pub trait Surface: Send + Sync {
     /// When it has ended, or takes no commands.
     fn command(&self, _command: Command) -> Result<(), String> {
         Err(format!("{} takes no commands", self.name()))
+    }
+
+    /// Takes in a message that comes by no socket, behind those that wait.
+    ///
+    /// # Errors
+    /// When it takes none in, or has no room now; gives the message back.
+    fn take_in(&self, message: Message) -> Result<(), Message> {
+        Err(message)
     }
 
     /// Takes in no more messages, finishes by `deadline` those that it has taken in, and closes. Returns how many it

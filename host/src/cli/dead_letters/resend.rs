@@ -30,6 +30,11 @@ pub(super) struct Destination {
 
 impl Destination {
     fn send(&self, letter: &Letter) -> Result<Answered, SendError> {
+        if let Some(flow) = letter.route.strip_prefix("flows.") {
+            return Err(SendError::Unfit(anyhow!(
+                "the flow {flow} failed at it: replay it through the admin surface, with --admin"
+            )));
+        }
         match &letter.input {
             Input::Message { metadata, body_base64, .. } => {
                 send::post(&self.http, self.token_file.as_deref(), &letter.route, metadata, &body_base64.0)

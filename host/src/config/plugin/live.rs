@@ -1,6 +1,7 @@
 //! What of a configuration can come into force while a host runs.
 
-use super::{Config, Limits, LimitsLayer, Plugin};
+use super::Plugin;
+use crate::config::{Config, Limits, LimitsLayer};
 use std::collections::BTreeSet;
 
 impl Config {

@@ -3,7 +3,7 @@
 use super::control::FlowControl;
 use super::parts::FlowParts;
 use super::runner::FlowRunner;
-use crate::flow::{Command, FlowPath, Health, Inlet, Side, State, Statistics, Status, Surface};
+use crate::flow::{Command, FlowPath, Health, Inlet, Message, Side, State, Statistics, Status, Surface};
 use crate::ledger::{Hop, Reason};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -90,6 +90,13 @@ impl Surface for FlowSurface {
     fn command(&self, command: Command) -> Result<(), String> {
         self.control.command(command);
         Ok(())
+    }
+
+    fn take_in(&self, message: Message) -> Result<(), Message> {
+        match self.inlets.first() {
+            Some(inlet) => inlet.offer(message),
+            None => Err(message),
+        }
     }
 
     fn end(self: Arc<Self>, deadline: Instant) -> BoxFuture<'static, u64> {

@@ -3,10 +3,11 @@
 mod choice;
 
 use super::call::{Output, served, with_generation};
+use super::flows;
 use super::{JSON, json, with_type};
 use crate::config::{ADMIN_LETTERS_BYTES_MAX, ADMIN_LETTERS_READS_MAX};
 use crate::dead_letters::{DeadLetters, Input, Letter, Mark, Marks, Replay, ReplayLock, letters, page};
-use crate::flow;
+use crate::flow::{self, Surface, Surfaces};
 use crate::http::problem::Problem;
 use crate::http::route::{Ran, RouteTable};
 use crate::plugin::{CallNumber, ReplyPolicy, Slots};
@@ -24,7 +25,12 @@ pub struct LetterParts {
     pub dead_letters: DeadLetters,
     /// The routes that messages go through again.
     pub routes: Arc<RouteTable>,
+    /// The flows among them.
+    pub surfaces: Surfaces,
 }
+
+/// What the letters of flows say of their route, before the name.
+const FLOWS: &str = "flows.";
 
 /// The letters of the host.
 pub(super) struct Letters {
@@ -102,19 +108,32 @@ impl Letters {
         if !before.is_empty() {
             return Err(Problem::NotReplayed(format!("{before}: ask with again=true if it is to be sent again")));
         }
-        if self.parts.routes.find(&letter.route).is_err() {
+        let flow = self.flow(&letter.route)?;
+        if flow.is_none() && self.parts.routes.find(&letter.route).is_err() {
             return Err(Problem::NoPlugin(letter.route));
         }
         self.mark(Replay::Begun, &id)
             .await
             .map_err(|cause| Problem::NotReplayed(format!("{id} cannot be marked, and was not sent: {cause}")))?;
-        let called = self.call(letter).await;
+        let called = match flow {
+            Some(flow) => take_in(&*flow, letter),
+            None => self.call(letter).await,
+        };
         let succeeded = called.as_ref().is_ok_and(|response| response.status().is_success());
         let replay = if succeeded { Replay::Sent } else { Replay::Failed };
         if let Err(cause) = self.mark(replay, &id).await {
             tracing::warn!(id, cause, "a letter was replayed, and is not marked so");
         }
         called
+    }
+
+    /// The flow that a letter is of; none if it is of a route.
+    ///
+    /// # Errors
+    /// When there is no such flow any more.
+    fn flow(&self, route: &str) -> Result<Option<Arc<dyn Surface>>, Problem> {
+        let Some(name) = route.strip_prefix(FLOWS) else { return Ok(None) };
+        flows::find(&self.parts.surfaces, name).map(Some).ok_or_else(|| Problem::NoFlow(name.to_owned()))
     }
 
     async fn call(&self, letter: Letter) -> Result<Response, Problem> {
@@ -208,6 +227,18 @@ impl Letters {
             return Ok(Turn(self, id.to_owned()));
         }
         Err(Problem::NotReplayed(format!("{id} is being replayed by somebody else")))
+    }
+}
+
+/// Has the flow that failed at a message take it in again. What comes of it then shows in the flow.
+fn take_in(flow: &dyn Surface, letter: Letter) -> Result<Response, Problem> {
+    let Some(message) = letter.input.into_message() else { return Err(Problem::Host) };
+    let name = flow.name();
+    match flow.take_in(message) {
+        Ok(()) => json(&serde_json::json!({ "flow": name })),
+        Err(_) => Err(Problem::NotReplayed(format!(
+            "the flow {name} takes nothing in now, since it is paused, has no room, or ends: try again later"
+        ))),
     }
 }
 

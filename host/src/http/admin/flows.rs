@@ -137,7 +137,8 @@ pub(super) async fn applied(applying: BoxFuture<'static, Result<Applied, String>
     json(&applied.map_err(Problem::NotReconfigured)?)
 }
 
-fn find(surfaces: &Surfaces, name: &str) -> Option<Arc<dyn Surface>> {
+/// The flow of this name.
+pub(super) fn find(surfaces: &Surfaces, name: &str) -> Option<Arc<dyn Surface>> {
     surfaces.all().into_iter().find(|surface| surface.path().is_some() && surface.name() == name)
 }
 

@@ -70,6 +70,9 @@ fn role_of(name: &str, has_frames: bool, admin: &Admin) -> anyhow::Result<Role> 
 
 /// A message as its fields, one a line, several numbered; replies as a table.
 pub(in crate::cli) fn show(returned: &Value) -> String {
+    if let Some(flow) = returned.get("flow").and_then(Value::as_str) {
+        return format!("taken in again by the flow {flow}\n");
+    }
     let (plugin, generation) = (text(returned, "plugin"), &returned["generation"]);
     let by = format!("by: {plugin}, generation {generation}\n");
     if text(returned, "role") == "reply-policy" {
