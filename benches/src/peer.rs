@@ -3,12 +3,15 @@
 mod collector;
 mod dealers;
 mod feeder;
+mod numbered;
 mod process;
 mod proxy;
+mod publisher;
 
 pub use collector::Collector;
 pub use dealers::{Dealers, Exchanged};
-pub use feeder::{Feeder, MESSAGE_BYTES};
+pub use feeder::Feeder;
+pub use numbered::MESSAGE_BYTES;
 pub use process::Process;
 pub use proxy::Proxy;
 
