@@ -2,7 +2,7 @@
 
 use crate::options::Options;
 use crate::report::Report;
-use crate::{broker, call, host, http, ledger, path, publish, scale, start, swap};
+use crate::{broker, call, host, http, ledger, path, publish, scale, start, stream, swap};
 use anyhow::{Result, ensure};
 
 /// The function that a subcommand runs.
@@ -13,6 +13,7 @@ const COMPARISONS: &[(&str, Comparison)] = &[
     ("http", http::run),
     ("broker", broker::run),
     ("publish", publish::run),
+    ("stream", |options| stream::run(&stream::Options::of(options.clone()))),
     ("call", |options| call::run(&call::Call { options: options.clone(), guests: None })),
     ("ledger", ledger::run),
     ("path", path::run),

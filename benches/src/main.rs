@@ -27,6 +27,7 @@ mod report;
 mod row;
 mod scale;
 mod start;
+mod stream;
 mod swap;
 mod tap;
 mod traffic;
@@ -71,6 +72,8 @@ enum Comparison {
     Broker(Options),
     /// PUB to SUB, and `subscribe` writing its log, against libzmq alone
     Publish(Options),
+    /// Flows between sockets, against pyzmq, libzmq's proxy, and the logic compiled in
+    Stream(stream::Options),
     #[command(hide = true, subcommand)]
     Peer(peer::Peer),
     /// Makes HTTP load
@@ -99,6 +102,7 @@ fn main() -> ExitCode {
         Comparison::Idle(idle) => idle.run().map(|()| true),
         Comparison::Broker(options) => tell(&options, broker::run(&options)),
         Comparison::Publish(options) => tell(&options, publish::run(&options)),
+        Comparison::Stream(options) => tell(&options.common, stream::run(&options)),
         Comparison::Peer(peer) => peer::run(&peer).map(|()| true),
         Comparison::Load(arguments) => load::run(&arguments).map(|()| true),
         Comparison::Tap(arguments) => tap::run(&arguments).map(|()| true),

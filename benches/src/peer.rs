@@ -2,18 +2,26 @@
 
 mod collector;
 mod dealers;
+mod ends;
 mod feeder;
+mod flood;
+mod forwarder;
 mod numbered;
 mod process;
 mod proxy;
 mod publisher;
+mod steady;
 
 pub use collector::Collector;
 pub use dealers::{Dealers, Exchanged};
+pub use ends::Pattern;
 pub use feeder::Feeder;
+pub use flood::{Flood, Flooded};
+pub use forwarder::Forwarder;
 pub use numbered::MESSAGE_BYTES;
 pub use process::Process;
 pub use proxy::Proxy;
+pub use steady::{Arrived, Steady};
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -26,6 +34,9 @@ pub enum Peer {
     Dealers(Dealers),
     Feeder(Feeder),
     Collector(Collector),
+    Flood(Flood),
+    Steady(Steady),
+    Forwarder(Forwarder),
 }
 
 /// Runs the peer, which reports on stdout, line by line.
@@ -35,6 +46,9 @@ pub fn run(peer: &Peer) -> Result<()> {
         Peer::Dealers(dealers) => dealers.run(),
         Peer::Feeder(feeder) => feeder.run(),
         Peer::Collector(collector) => collector.run(),
+        Peer::Flood(flood) => flood.run(),
+        Peer::Steady(steady) => steady.run(),
+        Peer::Forwarder(forwarder) => forwarder.run(),
     }
 }
 

@@ -213,7 +213,7 @@ fn joined<T>(ended: thread::Result<Result<T>>) -> Result<T> {
 }
 
 /// Sets the thread's timer slack: by default Linux lets a thread sleep 50 µs longer, which would add to every latency.
-fn wake_up_on_time() {
+pub fn wake_up_on_time() {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
 }
