@@ -65,7 +65,7 @@ impl Options {
     /// How long memory is looked at, after a warm-up.
     fn memory_time(&self) -> Duration {
         match self.minutes {
-            None if self.common.quick => Duration::from_secs(2),
+            None if self.common.quick => Duration::from_secs(1),
             minutes => Duration::from_secs(60 * minutes.unwrap_or(MINUTES)),
         }
     }

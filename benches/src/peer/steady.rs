@@ -11,7 +11,8 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const WARM_UP: Duration = Duration::from_secs(1);
+/// How much of a second passes before latencies count.
+const WARM_UP_SECONDS: f64 = 0.5;
 /// If no message arrives for this long, one was lost.
 const PATIENCE_MS: i32 = 20_000;
 
@@ -41,7 +42,7 @@ impl Steady {
         let Ends { sender, receiver } = Ends::bind(Pattern::Push, Pattern::Push)?;
         receiver.set_rcvtimeo(PATIENCE_MS)?;
         let interval = Duration::from_secs(1) / self.rate;
-        let unmeasured = WARM_UP.as_secs() * u64::from(self.rate);
+        let unmeasured = (WARM_UP_SECONDS * f64::from(self.rate)) as u64;
         let whole = unmeasured + self.seconds * u64::from(self.rate);
         let clock = Arc::new(OnceLock::new());
         let began = Arc::clone(&clock);

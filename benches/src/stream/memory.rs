@@ -18,7 +18,7 @@ const PATTERNS: [Pattern; 2] = [Pattern::Push, Pattern::Publish];
 /// The bytes of each queue, which are full before as many messages are there.
 const QUEUE_BYTES_MAX: u64 = 16 << 20;
 const KEYS: &str = "queue_bytes_max = 16_777_216\nqueue_messages_max = 1_000_000\n";
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(500);
 const GROWTH_RATIO_MAX: f64 = 1.02;
 const MIB: f64 = 1048576.0;
 
