@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const WARM_UP: Duration = Duration::from_millis(500);
+const WARM_UP: Duration = Duration::from_millis(300);
 /// If no message arrives for this long, none will.
 const PATIENCE_MS: i32 = 20_000;
 

@@ -19,6 +19,8 @@ pub struct Between {
 pub enum Kind {
     /// A flow of this host.
     Host(PathBuf),
+    /// A flow of this host that has no stages.
+    Empty(PathBuf),
     /// libzmq's own proxy, which has no stages.
     Forwarder,
     /// This Python, a process for each stage.
@@ -41,6 +43,7 @@ impl Between {
         let mut directory = None;
         match &self.kind {
             Kind::Host(binary) => return Ok(Running::Host(flows::start(binary, pattern, stages, 1, ends)?)),
+            Kind::Empty(binary) => return Ok(Running::Host(flows::start(binary, pattern, 0, 1, ends)?)),
             Kind::Forwarder => processes.push(Process::peer(Forwarder::arguments(&ends.from, &ends.to))?),
             Kind::Python(python) => {
                 let between = tempfile::tempdir().context("making a directory")?;

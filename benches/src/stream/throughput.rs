@@ -8,8 +8,10 @@ use crate::python;
 use crate::report::{Report, Table};
 use crate::row::Target;
 use anyhow::{Context, Result, ensure};
+use std::time::Duration;
 
 const TIDEGATE: &str = "tidegate";
+const EMPTY: &str = "tidegate, without a stage";
 const COMPILED_IN: &str = "logic compiled in";
 const FORWARDER: &str = "zmq_proxy, XSUB to XPUB";
 const PYZMQ: &str = "pyzmq, one process";
@@ -36,6 +38,7 @@ pub fn relay(options: &Options, hosts: &Hosts, report: &mut Report) -> Result<()
         Some(binary) => contenders.push(Between { name: COMPILED_IN, kind: Kind::Host(binary.clone()) }),
         None => report.skipped.push(format!("{COMPILED_IN}: name its binary with --compiled-in")),
     }
+    contenders.push(Between { name: EMPTY, kind: Kind::Empty(hosts.host.clone()) });
     contenders.push(Between { name: FORWARDER, kind: Kind::Forwarder });
     contenders.extend(in_python(PYZMQ, options, report));
     let course = Course { name: "SUB, a stage, PUB", pattern: Pattern::Publish, stages: 1 };
@@ -97,7 +100,7 @@ impl Course {
         ])
     }
 
-    fn once(&self, contender: &Between, seconds: u64) -> Result<(Flooded, std::time::Duration)> {
+    fn once(&self, contender: &Between, seconds: u64) -> Result<(Flooded, Duration)> {
         let mut ends = Ends::start(Flood::arguments(self.pattern, Some(seconds)))?;
         let running = contender.start(self.pattern, self.stages, &ends)?;
         let (flooded, cpu): (Flooded, _) = ends.measure(|| running.processor_time())?;
