@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+/// The key of the pair that names the socket by which a message came in.
+const SOCKET_KEY: &str = "tidegate.socket";
+
 /// A message that entered a flow.
 #[derive(Debug)]
 pub struct Entered {
@@ -111,10 +114,16 @@ impl Inlet {
         self.shut(false);
     }
 
-    /// For the flow: the next message; none when the inlet is closed and empty.
+    /// For the flow: the next message, which names its source; none when the inlet is closed and empty.
     pub(crate) fn poll_take(&self, context: &mut Context<'_>) -> Poll<Option<Entered>> {
         let taken = self.messages.poll_take(context);
-        taken.map(|taken| taken.map(|((message, passage), room)| Entered { message, passage, room }))
+        taken.map(|taken| {
+            let ((mut message, passage), room) = taken?;
+            // Not before: what waits takes less memory so, and who takes it is who frees it.
+            message.metadata.reserve_exact(1);
+            message.metadata.push((SOCKET_KEY.to_owned(), self.source.clone()));
+            Some(Entered { message, passage, room })
+        })
     }
 }
 
@@ -134,7 +143,8 @@ mod tests {
         let Poll::Ready(Some(Entered { message: taken, passage, room })) = inlet.poll_take(&mut context) else {
             panic!("one is in it")
         };
-        assert_eq!((taken, inlet.len()), (message("a"), 1));
+        let named = Message { metadata: vec![(SOCKET_KEY.to_owned(), "ticks".to_owned())], ..message("a") };
+        assert_eq!((taken, inlet.len()), (named, 1));
         let counts = hop.figures();
         assert_eq!((counts.entered, counts.in_flight, counts.dropped(Reason::FlowFull)), (2, 1, 1));
         drop(room);

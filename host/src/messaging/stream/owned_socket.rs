@@ -155,11 +155,8 @@ impl OwnedSocket {
             let numbered = sequence.take_in(descriptor.unwrap_or(-1), &frames);
             self.note_number(numbered);
         }
-        let mut metadata = Metadata::with_capacity(2);
-        metadata.push(("tidegate.socket".to_owned(), self.state.name.to_string()));
-        if let Some(key) = key.or_else(|| self.server_key.clone()) {
-            metadata.push(("tidegate.curve-key".to_owned(), key));
-        }
+        let key = key.or_else(|| self.server_key.clone());
+        let metadata = Metadata::from_iter(key.map(|key| ("tidegate.curve-key".to_owned(), key)));
         if let Some(intake) = &mut self.intake {
             intake.take(Message { metadata, frames, ..Message::default() });
             self.state.holds.store(intake.holds(), Ordering::Relaxed);

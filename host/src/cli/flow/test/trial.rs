@@ -14,9 +14,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The key under which a plugin finds the socket that a message came from.
-const SOCKET: &str = "tidegate.socket";
-
 /// # Errors
 /// How what came out differs from what is promised, in lines for people to read.
 pub(super) async fn try_on(config: &Config, slots: &Slots, example: &Example) -> Result<(), String> {
@@ -49,10 +46,9 @@ pub(super) async fn try_on(config: &Config, slots: &Slots, example: &Example) ->
     // One source after the other, as their names are ordered: the flow itself takes from each in turn.
     for (source, messages) in &example.inputs {
         for frames in messages {
-            let metadata = vec![(SOCKET.to_owned(), source.clone())];
             let frames = frames.iter().map(|frame| Bytes::copy_from_slice(frame.bytes())).collect();
             // There is room for each.
-            let _ = inlets[source].offer(Message { metadata, frames, ..Message::default() });
+            let _ = inlets[source].offer(Message { frames, ..Message::default() });
         }
     }
     run(parts, &failures, flow.on_error).await?;

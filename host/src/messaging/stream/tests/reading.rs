@@ -24,7 +24,7 @@ fn expect_many(fixture: &Fixture, inlet: &Inlet) {
     for number in 0..MANY {
         let message = take(inlet);
         assert_eq!(plain(&message.frames), numbered(number));
-        assert_eq!(message.metadata, [("tidegate.socket".to_owned(), "the-socket".to_owned())]);
+        assert_eq!(message.metadata, [("tidegate.socket".to_owned(), "source".to_owned())]);
     }
     wait_until("all are counted", || fixture.reads.figures().out == MANY);
     fixture.check();
