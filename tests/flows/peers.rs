@@ -6,6 +6,7 @@ use crate::harness::{Host, Setup, wait_for};
 use crate::raw_peer::{RawPeer, frame, greeting, ready};
 use serde_json::json;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Another host, which takes what this one pushes and pushes it on, and a reader of that.
 fn worker(host: &Host) -> (Host, zmq::Socket) {
@@ -75,8 +76,53 @@ fn a_killed_receiver_is_followed_by_the_next_one() {
     assert_eq!((second.stop(), host.stop()), (0, 0));
 }
 
+/// What had come in whole goes on, in order and counted, and nothing of what had not.
+#[test]
+fn what_a_killed_sender_had_sent_arrives() {
+    let mut host = Setup::new().plugin("check", &fixtures::trapping_on(b'!')).config(QUEUE).start();
+    let jobs = peer(&host, zmq::PUSH, "jobs");
+    let (worker, reader) = worker(&host);
+    jobs.set_sndtimeo(10).unwrap();
+    let (is_over, mut arrived) = (AtomicBool::new(false), 0);
+    std::thread::scope(|scope| {
+        let is_over = &is_over;
+        scope.spawn(move || {
+            let mut number = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                if jobs.send(&format!("{number} {}", "x".repeat(1_000)), 0).is_ok() {
+                    number += 1;
+                }
+            }
+        });
+        // In the middle: more has come through than any queue holds, and more is to come.
+        while arrived < 2_000 {
+            assert_eq!(number(&reader), arrived);
+            arrived += 1;
+        }
+        host.process.signal("KILL");
+        host.process.wait();
+        is_over.store(true, Ordering::Relaxed);
+    });
+    wait_for("the end of the connection, and all that came by it", || {
+        while reader.poll(zmq::POLLIN, 0) == Ok(1) {
+            assert_eq!(number(&reader), arrived);
+            arrived += 1;
+        }
+        let is_alone = metric(&worker, "peers", "in") == 0;
+        (is_alone && worker.ledger()["hops"]["sockets.out"]["out"] == arrived).then_some(())
+    });
+    for hop in ["sockets.in", "flows.take", "sockets.out"] {
+        worker.wait_for_hop(hop, &json!({"in": arrived, "out": arrived, "dropped": {}, "in_flight": 0}));
+    }
+    assert_eq!(worker.stop(), 0);
+}
+
 fn cut_off(host: &Host, socket: &str) -> u64 {
-    let name = format!("tidegate_socket_peers_cut_off_total{{socket=\"{socket}\"}} ");
+    metric(host, "peers_cut_off_total", socket)
+}
+
+fn metric(host: &Host, name: &str, socket: &str) -> u64 {
+    let name = format!("tidegate_socket_{name}{{socket=\"{socket}\"}} ");
     let text = host.admin("/metrics").text().to_owned();
     let count = text.lines().find_map(|line| line.strip_prefix(&name)).unwrap_or_else(|| panic!("no {name}:\n{text}"));
     count.parse().unwrap()
