@@ -10,41 +10,33 @@ use crate::plugin::{HttpHandler, Processor, Role, Slots};
 pub(super) fn check(slots: &Slots, config: &Config, in_force: Option<&Config>) -> Result<(), String> {
     let is_new_flow = |name: &str, flow: &Flow| in_force.is_none_or(|config| config.flows.get(name) != Some(flow));
     for (name, flow) in config.flows.iter().filter(|(name, flow)| is_new_flow(name, flow)) {
-        flow.through.iter().try_for_each(|plugin| check_processor(slots, &format!("flows.{name}.through"), plugin))?;
+        flow.through
+            .iter()
+            .try_for_each(|plugin| check_plugin(slots, &format!("flows.{name}.through"), plugin, false))?;
     }
     let is_new_route = |name: &str, route: &Route| in_force.is_none_or(|config| config.routes.get(name) != Some(route));
     for (name, route) in config.routes.iter().filter(|(name, route)| is_new_route(name, route)) {
-        match &route.through[..] {
-            [] => check_alone(slots, &format!("routes.{name}"), name)?,
-            [plugin] => check_alone(slots, &format!("routes.{name}.through"), plugin)?,
-            several => {
-                several
-                    .iter()
-                    .try_for_each(|plugin| check_processor(slots, &format!("routes.{name}.through"), plugin))?;
-            }
-        }
+        let (key, plugins) = match &route.through[..] {
+            [] => (format!("routes.{name}"), std::slice::from_ref(name)),
+            through => (format!("routes.{name}.through"), through),
+        };
+        // The only plugin of a route may be a handler.
+        plugins.iter().try_for_each(|plugin| check_plugin(slots, &key, plugin, plugins.len() == 1))?;
     }
     Ok(())
 }
 
-/// The only plugin of a route may be a handler.
-fn check_alone(slots: &Slots, key: &str, plugin: &str) -> Result<(), String> {
-    if slots.get(plugin).is_some_and(|slot| slot.has_role(HttpHandler::NAME) == Some(true)) {
-        return Ok(());
-    }
-    check_processor(slots, key, plugin)
-}
-
 /// What an empty slot will serve is not known: it is found out when a message comes.
-fn check_processor(slots: &Slots, key: &str, plugin: &str) -> Result<(), String> {
+fn check_plugin(slots: &Slots, key: &str, plugin: &str, may_be_handler: bool) -> Result<(), String> {
     let Some(slot) = slots.get(plugin) else {
         return Err(format!(
             "{key}: no plugin `{plugin}` is loaded: name it with --plugin, or in [plugins.{plugin}]; a host that runs \
              takes it by `tidegate plugin load`"
         ));
     };
+    let lacks = |role| slot.has_role(role) == Some(false);
     match slot.roles() {
-        Some(roles) if slot.has_role(Processor::NAME) == Some(false) => {
+        Some(roles) if lacks(Processor::NAME) && (!may_be_handler || lacks(HttpHandler::NAME)) => {
             let roles: Vec<_> = roles.iter().map(|role| role.as_str()).collect();
             Err(format!(
                 "{key}: plugin `{plugin}` has the role {} and processes no messages: name one with the role {}",
