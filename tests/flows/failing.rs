@@ -128,10 +128,10 @@ fn a_letter_of_a_flow_goes_into_it_again() {
     host.process.wait_for_line(&["loaded", "plugin=\"check\"", "generation=2"]);
     let address = host.surface("admin").trim_start_matches("http://").to_owned();
     let replay = |id: &str| host.run("dead-letters", &["replay", id, "--admin", &address]);
-    assert_eq!(host.admin_request("POST", "/flows/work/pause", None).status, 200);
+    host.output("flow", &["pause", "work"]);
     let (code, _, stderr) = replay(&id);
     assert!(code == 1 && stderr.contains("the flow work takes nothing in now"), "{stderr}");
-    assert_eq!(host.admin_request("POST", "/flows/work/resume", None).status, 200);
+    host.output("flow", &["resume", "work"]);
     let (code, stdout, stderr) = replay(&id);
     assert_eq!((code, stdout.as_str()), (0, "taken in again by the flow work\n"), "{stderr}");
     assert_eq!(receive(&done), ["!1"]);
