@@ -1,13 +1,15 @@
 //! A dead letter: which message was lost, why, and what a replay needs.
 
-use crate::flow::{Message, ServedBy};
-use crate::ledger::Reason;
-use base64::Engine;
-use base64::display::Base64Display;
-use base64::prelude::BASE64_STANDARD;
-use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+mod input;
 
+pub use input::{Base64, Input};
+
+use crate::flow::ServedBy;
+use crate::ledger::Reason;
+use serde::{Deserialize, Serialize};
+
+/// What the route of a message that a flow failed at begins with, before the name of the flow.
+const FLOWS: &str = "flows.";
 /// About how much a letter takes in memory beside its contents.
 const LETTER_BYTES: usize = 512;
 
@@ -99,25 +101,6 @@ pub struct LetterSeed {
     pub fixed: bool,
 }
 
-/// What was lost, with all its bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum Input {
-    /// What a processor was called with, a topic and a body at most.
-    Message { topic: String, metadata: Vec<(String, String)>, body_base64: Base64 },
-    /// What a processor was called with that is not a topic and a body.
-    Frames { metadata: Vec<(String, String)>, frames_base64: Vec<Base64> },
-    /// What a reply policy was called with.
-    Request { identity_base64: Base64, metadata: Vec<(String, String)>, frames_base64: Vec<Base64> },
-    /// What a client was to get: the frames after its identity, a delimiter included.
-    Reply { identity_base64: Base64, frames_base64: Vec<Base64> },
-}
-
-/// Bytes that JSON has as base64.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Base64(pub Vec<u8>);
-
 impl NewLetter {
     /// For a call that failed: `route` is the name of the slot that was called, `number` the message's at its hop.
     pub fn of_call(
@@ -130,6 +113,18 @@ impl NewLetter {
     ) -> Self {
         let (input, by) = (input.into(), by.map(Into::into));
         Self { id: input.request_id().to_owned(), route: route.to_owned(), reason, error, by, met: None, number, input }
+    }
+
+    /// For a message that a flow failed at.
+    pub fn of_flow(
+        flow: &str,
+        number: u64,
+        by: Option<impl Into<By>>,
+        reason: Reason,
+        error: String,
+        input: impl Into<Input>,
+    ) -> Self {
+        Self::of_call(&format!("{FLOWS}{flow}"), number, by, reason, error, input)
     }
 
     /// For a message that was on its way through several plugins, and met these.
@@ -149,78 +144,6 @@ impl From<&ServedBy> for By {
     }
 }
 
-impl From<Message> for Input {
-    fn from(Message { metadata, frames, .. }: Message) -> Self {
-        // An empty topic means none, so that one that is a frame is kept as such.
-        let topic = match &frames[..] {
-            [_] => Some(String::new()),
-            [topic, _] => std::str::from_utf8(topic).ok().filter(|topic| !topic.is_empty()).map(str::to_owned),
-            _ => None,
-        };
-        let mut frames = frames.into_iter().map(|frame| Base64(frame.into()));
-        match topic {
-            Some(topic) => Self::Message { topic, metadata, body_base64: frames.next_back().unwrap_or_default() },
-            None => Self::Frames { metadata, frames_base64: frames.collect() },
-        }
-    }
-}
-
-impl Input {
-    /// A request as a policy is asked: the identity of its sender, and what is behind its envelope.
-    pub fn request(Message { metadata, frames, .. }: Message) -> Self {
-        let mut frames = frames.into_iter().map(|frame| Base64(frame.into()));
-        Self::Request { identity_base64: frames.next().unwrap_or_default(), metadata, frames_base64: frames.collect() }
-    }
-
-    /// The message that a processor was called with, or a policy, whose messages begin with the identity of the sender;
-    /// none of a reply, which was no input of a call.
-    pub fn into_message(self) -> Option<Message> {
-        let (metadata, frames): (_, Vec<Base64>) = match self {
-            Self::Message { topic, metadata, body_base64: Base64(body) } => {
-                return Some(Message::of_topic(topic, metadata, body));
-            }
-            Self::Frames { metadata, frames_base64 } => (metadata, frames_base64),
-            Self::Request { identity_base64, metadata, frames_base64 } => {
-                (metadata, std::iter::once(identity_base64).chain(frames_base64).collect())
-            }
-            Self::Reply { .. } => return None,
-        };
-        let frames = frames.into_iter().map(|Base64(frame)| Bytes::from(frame)).collect();
-        Some(Message { metadata, frames, ..Message::default() })
-    }
-
-    fn stage(&self) -> LetterHop {
-        match self {
-            Self::Message { .. } => LetterHop::Transform,
-            Self::Frames { .. } => LetterHop::Processor,
-            Self::Request { .. } => LetterHop::Policy,
-            Self::Reply { .. } => LetterHop::Reply,
-        }
-    }
-
-    fn request_id(&self) -> &str {
-        let metadata = match self {
-            Self::Message { metadata, .. } | Self::Frames { metadata, .. } | Self::Request { metadata, .. } => metadata,
-            Self::Reply { .. } => return "",
-        };
-        metadata.iter().find(|(key, _)| key == "tidegate.request-id").map_or("", |(_, id)| id)
-    }
-
-    fn bytes(&self) -> usize {
-        let pairs =
-            |pairs: &[(String, String)]| pairs.iter().map(|(key, value)| key.len() + value.len() + 48).sum::<usize>();
-        let frames = |frames: &[Base64]| frames.iter().map(|frame| frame.0.len() + 24).sum::<usize>();
-        match self {
-            Self::Message { topic, metadata, body_base64 } => topic.len() + pairs(metadata) + body_base64.0.len(),
-            Self::Frames { metadata, frames_base64 } => pairs(metadata) + frames(frames_base64),
-            Self::Request { identity_base64, metadata, frames_base64 } => {
-                identity_base64.0.len() + pairs(metadata) + frames(frames_base64)
-            }
-            Self::Reply { identity_base64, frames_base64 } => identity_base64.0.len() + frames(frames_base64),
-        }
-    }
-}
-
 impl Letter {
     /// About how much it takes in memory.
     pub fn bytes(&self) -> usize {
@@ -229,13 +152,18 @@ impl Letter {
 
     pub(super) fn new(letter: NewLetter, time: jiff::Timestamp, seed: LetterSeed) -> Self {
         let NewLetter { id, route, reason, error, by, met, number, input } = letter;
-        let (time, hop, reason) = (format!("{time:.3}"), input.stage(), reason.as_str().to_owned());
+        let (time, hop, reason) = (format!("{time:.3}"), LetterHop::of(&input), reason.as_str().to_owned());
         Self { id, time, hop, route, reason, error, by, met, seed, number, input }
     }
 
     /// Whether there is a call that can be made again: a reply has none.
     pub fn is_call(&self) -> bool {
         !matches!(self.input, Input::Reply { .. })
+    }
+
+    /// The flow that failed at it; none if it was for a route or a plugin.
+    pub fn flow(&self) -> Option<&str> {
+        self.route.strip_prefix(FLOWS)
     }
 
     /// The line of the file, with its end.
@@ -248,6 +176,15 @@ impl Letter {
 }
 
 impl LetterHop {
+    fn of(input: &Input) -> Self {
+        match input {
+            Input::Message { .. } => Self::Transform,
+            Input::Frames { .. } => Self::Processor,
+            Input::Request { .. } => Self::Policy,
+            Input::Reply { .. } => Self::Reply,
+        }
+    }
+
     /// As it stands in the file.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -259,22 +196,11 @@ impl LetterHop {
     }
 }
 
-impl Serialize for Base64 {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Base64Display::new(&self.0, &BASE64_STANDARD))
-    }
-}
-
-impl<'de> Deserialize<'de> for Base64 {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        BASE64_STANDARD.decode(text).map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::Message;
+    use bytes::Bytes;
     use proptest::collection::vec;
     use proptest::prelude::*;
 

@@ -21,8 +21,7 @@ impl LostMessages for Letters {
         if failure.fault == Fault::Sender {
             tracing::debug!(flow, plugin = stage, reason, "a message of a flow was refused: {}", failure.detail);
         }
-        let route = format!("flows.{flow}");
-        let letter = NewLetter::of_call(&route, number, by.as_deref(), failure.reason, failure.detail, input);
+        let letter = NewLetter::of_flow(&flow, number, by.as_deref(), failure.reason, failure.detail, input);
         let letter = NewLetter { id: self.ids.next(None), ..letter };
         self.letters.write(if met.len() > 1 { letter.after(met.to_string()) } else { letter });
     }

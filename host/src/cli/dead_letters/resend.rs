@@ -30,7 +30,7 @@ pub(super) struct Destination {
 
 impl Destination {
     fn send(&self, letter: &Letter) -> Result<Answered, SendError> {
-        if let Some(flow) = letter.route.strip_prefix("flows.") {
+        if let Some(flow) = letter.flow() {
             return Err(SendError::Unfit(anyhow!(
                 "the flow {flow} failed at it: replay it through the admin surface, with --admin"
             )));

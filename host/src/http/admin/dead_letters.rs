@@ -25,12 +25,9 @@ pub struct LetterParts {
     pub dead_letters: DeadLetters,
     /// The routes that messages go through again.
     pub routes: Arc<RouteTable>,
-    /// The flows among them.
+    /// Of which the flows take messages in again.
     pub surfaces: Surfaces,
 }
-
-/// What the letters of flows say of their route, before the name.
-const FLOWS: &str = "flows.";
 
 /// The letters of the host.
 pub(super) struct Letters {
@@ -108,7 +105,7 @@ impl Letters {
         if !before.is_empty() {
             return Err(Problem::NotReplayed(format!("{before}: ask with again=true if it is to be sent again")));
         }
-        let flow = self.flow(&letter.route)?;
+        let flow = self.flow(&letter)?;
         if flow.is_none() && self.parts.routes.find(&letter.route).is_err() {
             return Err(Problem::NoPlugin(letter.route));
         }
@@ -131,8 +128,8 @@ impl Letters {
     ///
     /// # Errors
     /// When there is no such flow any more.
-    fn flow(&self, route: &str) -> Result<Option<Arc<dyn Surface>>, Problem> {
-        let Some(name) = route.strip_prefix(FLOWS) else { return Ok(None) };
+    fn flow(&self, letter: &Letter) -> Result<Option<Arc<dyn Surface>>, Problem> {
+        let Some(name) = letter.flow() else { return Ok(None) };
         flows::find(&self.parts.surfaces, name).map(Some).ok_or_else(|| Problem::NoFlow(name.to_owned()))
     }
 
