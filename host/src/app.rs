@@ -1,10 +1,13 @@
 //! The host as a whole: configuration → everything loaded and bound → run → orderly end.
 
 mod builder;
+mod events;
 mod flows;
+mod frontend;
 mod http;
 mod notice;
 mod plugins;
+mod pools;
 mod reload;
 mod sockets;
 mod surfaces;
@@ -12,7 +15,7 @@ mod through;
 
 use crate::config::{self, Config};
 use crate::dead_letters::{self, DeadLetters};
-use crate::flow::Side;
+use crate::flow::{Side, Taps};
 use crate::http::admin::{Guard, Reconfigure};
 use crate::http::route::RouteTable;
 use crate::ledger::{Ledger, Reason, Report};
@@ -89,6 +92,7 @@ pub struct App {
     /// What requests of the HTTP surface go through.
     routes: Arc<RouteTable>,
     flows: Arc<Flows>,
+    taps: Taps,
     dead_letters: DeadLetters,
     traces: Traces,
     supervisor: Supervisor,
@@ -155,13 +159,14 @@ impl App {
         let mut builder = Builder::new(config, slots, curve, ledger, dead_letters, supervisor, shares);
         // A line for each capability, in the order of the lines at the start.
         let traces = add_traces(&mut builder)?;
+        events::add_sink(&mut builder);
         http::add_public(&mut builder, token, tls).await?;
         http::add_admin(&mut builder, guard).await?;
         sockets::add_publisher(&mut builder)?;
         let flows = flows::add(&mut builder).await?;
         let frontend = sockets::reserve_frontend(&builder.config, &sources).await?;
         plugins::load(&builder.slots, sources, scanned.is_some()).await?;
-        let policy = plugins::choose_policy(&builder.slots, &builder.config.messaging)?;
+        let policy = plugins::choose_policy(&builder.slots, &builder.config)?;
         sockets::add_broker(&mut builder, policy, frontend)?;
         sockets::add_curve(&mut builder);
         builder.add_lost_lines(lines_lost);
@@ -176,7 +181,7 @@ impl App {
         let reload =
             Arc::new(Reload::new(config, reread, Arc::clone(&builder.slots), Arc::clone(&flows), in_force, draining));
         builder.start(&(Arc::clone(&reload) as Arc<dyn Reconfigure>));
-        let Builder { ledger, slots, surfaces, dead_letters, supervisor, draining, drain, .. } = builder;
+        let Builder { ledger, slots, surfaces, taps, dead_letters, supervisor, draining, drain, .. } = builder;
         Ok(move |signals| Self {
             reload,
             ledger,
@@ -185,6 +190,7 @@ impl App {
             surfaces,
             routes,
             flows,
+            taps,
             dead_letters,
             traces,
             supervisor,
@@ -249,6 +255,8 @@ impl App {
         let slots = Arc::clone(&self.slots);
         // What was condemned a moment ago must not come back with the next start.
         let _ = timeout(FLUSH_MIN, tokio::task::spawn_blocking(move || slots.write_condemned())).await;
+        // Who watches has seen the last message by now.
+        self.taps.end();
         self.surfaces.end(Side::Control, Instant::now()).await;
 
         Ended { abandoned, deaths: self.supervisor.deaths(), ledger: self.ledger, slots: self.slots }

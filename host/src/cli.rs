@@ -1,21 +1,22 @@
 //! The command line: with no subcommand it runs the host.
 
+mod clients;
 mod compile_cache;
 mod completions;
 mod dead_letters;
 mod flow;
 mod health;
 mod keygen;
-mod keys;
 mod ledger;
 mod log;
 mod man;
 mod output;
 pub mod plugin;
-mod request;
 mod serve;
-mod subscribe;
+mod top;
+mod workers;
 
+use self::clients::{request, subscribe, worker};
 use crate::plugin::{COMPILER_SUBCOMMAND, CompilerFlags, run_compiler};
 use crate::system::output::{note, unless_unread};
 use crate::system::{environment, exit_code};
@@ -41,6 +42,8 @@ enum Command {
     Subscribe(subscribe::Args),
     /// Send requests to a frontend and print the replies
     Request(request::Args),
+    /// Make a program a worker of a host's pool
+    Worker(worker::Args),
     /// Make a CURVE key pair, for a host or for a client
     Keygen(keygen::Args),
     /// Build and check plugins, and swap those of a running host
@@ -49,11 +52,16 @@ enum Command {
     /// Try the flows of a configuration, and see and change those of a running host
     #[command(subcommand)]
     Flow(flow::Flow),
+    /// See who works in the pools of a running host, and let one go
+    #[command(subcommand)]
+    Workers(workers::Workers),
     /// See what was lost, and try it again
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
     /// Show what a running host has counted
     Ledger(ledger::Ledger),
+    /// Watch a running host: its plugins, hops, flows, workers and peers
+    Top(top::Top),
     /// Ask a running host whether it is ready
     Health(health::Args),
     /// Write the completions of a shell
@@ -150,11 +158,14 @@ impl Cli {
             None => Ok(self.serve.run()),
             Some(Command::Subscribe(args)) => subscribe::run(args),
             Some(Command::Request(args)) => request::run(args),
+            Some(Command::Worker(args)) => worker::run(args),
             Some(Command::Keygen(args)) => keygen::run(args),
             Some(Command::Plugin(plugin)) => plugin.run(),
             Some(Command::Flow(flow)) => flow.run(),
+            Some(Command::Workers(workers)) => workers.run(),
             Some(Command::DeadLetters(dead_letters)) => dead_letters.run(),
             Some(Command::Ledger(ledger)) => ledger.run(),
+            Some(Command::Top(top)) => top.run(),
             Some(Command::Health(args)) => health::run(args),
             Some(Command::Completions(args)) => completions::run(args),
             Some(Command::Man(args)) => man::run(args),

@@ -21,7 +21,7 @@ pub use address::{Address, Endpoint, check_endpoint};
 pub use bounds::*;
 pub use dead_letters::DeadLetters;
 pub use document::Document;
-pub use http::{Http, Network};
+pub use http::{Admin, EVENTS, Events, Http, Network, OnSlow, Tail};
 pub use limits::{Limits, LimitsLayer, timeout};
 pub use log::{Log, LogFormat};
 pub use messaging::{Broker, Curve, EnvelopeKind, IpcMode, Messaging, OnFull, Publisher};
@@ -30,7 +30,10 @@ pub use otel::{CollectorEndpoint, Otel};
 pub use place::Place;
 pub use plugin::{Grant, Instances, Isolation, Plugin};
 pub use reference::{Reference, Version};
-pub use streams::{CONNECTION_HEADERS, CurveRole, Flow, OnError, Order, QueueBounds, Route, Socket, SocketType};
+pub use streams::{
+    CONNECTION_HEADERS, CurveRole, Flow, OnError, Order, QueueBounds, Retry, Route, Socket, SocketType, WorkerCodec,
+    WorkerPool, WorkerProtocol, pool_of, step_of,
+};
 
 use document::Mistake;
 use limits::{milliseconds, number};
@@ -45,6 +48,8 @@ use std::time::Duration;
 pub struct Config {
     /// The HTTP surface.
     pub http: Http,
+    /// The messages that browsers follow.
+    pub events: Events,
     /// The admin surface.
     pub admin: Admin,
     /// When a plugin that fails is taken out of service.
@@ -78,27 +83,12 @@ pub struct Config {
     pub plugins: BTreeMap<String, Plugin>,
     /// ZeroMQ sockets beside the two of `[messaging]`, by name.
     pub sockets: BTreeMap<String, Socket>,
-    /// Flows of messages from sockets, through plugins, to sockets.
+    /// Pools of workers, by name.
+    pub workers: BTreeMap<String, WorkerPool>,
+    /// Flows of messages from sockets, through plugins and workers, to sockets.
     pub flows: BTreeMap<String, Flow>,
     /// What is said of routes of the HTTP surface.
     pub routes: BTreeMap<String, Route>,
-}
-
-/// `[admin]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Admin {
-    /// Where it listens; another address than a loopback one needs a token.
-    pub address: Address,
-    /// A file that holds the token which callers must send as `Authorization: Bearer`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub token_file: Option<PathBuf>,
-}
-
-impl Default for Admin {
-    fn default() -> Self {
-        Self { address: local(5001), token_file: None }
-    }
 }
 
 /// `[rollback]`
@@ -244,13 +234,17 @@ impl Config {
 pub const PUBLISH: &str = "publish";
 /// What the ROUTER socket of `[messaging]` is called.
 pub const FRONTEND: &str = "frontend";
+/// Where events are served, of the public HTTP surface.
+pub const EVENTS_PATH: &str = "/events";
 
-/// Whether a plugin may have this name, which is its route: `[a-z0-9][a-z0-9_-]*`.
+/// Whether a plugin may have this name, which is its route: `[a-z0-9][a-z0-9_-]*`, but `events`.
 ///
 /// # Errors
 /// Quotes a name that does not match, and says how to give another one.
 pub fn check_name(name: &str) -> Result<(), String> {
-    if is_name(name) {
+    if name == EVENTS {
+        Err(format!("plugin name `{name}` is that of a part of the host: rename the file, or say NAME=PATH"))
+    } else if is_name(name) {
         Ok(())
     } else {
         Err(format!("plugin name `{name}` does not match [a-z0-9][a-z0-9_-]*: rename the file, or say NAME=PATH"))
@@ -261,10 +255,6 @@ pub fn check_name(name: &str) -> Result<(), String> {
 fn is_name(name: &str) -> bool {
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     name.bytes().next().is_some_and(letter) && name.bytes().all(|byte| letter(byte) || byte == b'_' || byte == b'-')
-}
-
-fn local(port: u16) -> Address {
-    Address(Some((std::net::Ipv4Addr::LOCALHOST, port).into()))
 }
 
 #[cfg(test)]

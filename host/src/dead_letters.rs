@@ -14,7 +14,7 @@ mod summary;
 
 pub use filter::{DealtWith, Filter, Since};
 pub use letter::{Base64, By, Input, Letter, LetterSeed, NewLetter};
-pub use listing::{Cursor, Marks, Page, letters, list, page};
+pub use listing::{Cursor, Marks, Order, Page, letters, list, page};
 pub use mark::{Mark, Replay};
 pub use reader::Broken;
 pub use replay_lock::ReplayLock;

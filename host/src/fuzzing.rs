@@ -3,7 +3,8 @@
 
 pub use crate::clients::fuzzing::line;
 pub use crate::config::fuzzing::config;
-pub use crate::http::fuzzing::query;
+pub use crate::http::fuzzing::{query, zws};
 pub use crate::messaging::fuzzing::frames;
+pub use crate::messaging::workers::answer;
 pub use crate::plugin::fuzzing::{Loader, cache};
 pub use crate::plugin::reset_fuzzing::reset;

@@ -12,10 +12,10 @@
 //!                       └────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Read on from `main.rs`: it parses ([`cli`]), builds ([`app`]) and runs. Imports point one way:
-//! `main → cli → app → {http, messaging} → plugin`; [`config`], [`flow`], [`ledger`], [`dead_letters`], [`request_id`],
-//! [`system`] and [`traces`] are leaves; [`oci`], which [`plugin`] alone and [`cli`] ask, needs but [`config`]; and [`clients`] are what [`cli`]
-//! alone runs. `tests/structure.rs` holds that, within each folder too.
+//! Read on from `main.rs`: it parses ([`cli`]), builds ([`app`]) and runs. Imports point one way: `main → cli → app →
+//! {http, messaging} → plugin`; [`config`], [`flow`], [`ledger`], [`dead_letters`], [`merge_patch`], [`request_id`],
+//! [`system`] and [`traces`] are leaves; [`oci`], which [`plugin`] alone and [`cli`] ask, needs but [`config`]; and
+//! [`clients`] are what [`cli`] alone runs. `tests/structure.rs` holds that, within each folder too.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
@@ -32,6 +32,7 @@ pub mod fuzzing;
 pub mod http;
 pub mod ledger;
 mod log_limit;
+pub mod merge_patch;
 pub mod messaging;
 pub mod oci;
 pub mod plugin;

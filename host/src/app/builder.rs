@@ -1,12 +1,16 @@
 //! The builder of a host: what each of its capabilities may need, and the lists that each adds to.
 
+use super::pools::Pools;
 use super::surfaces::Surfaces;
 use crate::config::Config;
 use crate::dead_letters::DeadLetters;
-use crate::flow::Sink;
+use crate::flow::{Sink, Taps};
 use crate::http::admin::{Check, Counts, Reconfigure};
+use crate::http::events::Hub;
 use crate::http::route::RouteTable;
-use crate::http::{Admission, CorsLookup, Middleware, Routes};
+use crate::http::{
+    Admission, CorsLookup, InFlightBudget, IncomingBounds, Middleware, Origins, Routes, Upgrades, WebSockets,
+};
 use crate::ledger::Ledger;
 use crate::messaging::Curve;
 use crate::plugin::Slots;
@@ -16,6 +20,7 @@ use crate::system::supervisor::{Death, Supervisor};
 use crate::traces::Tracer;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// A capability takes from it what it needs, and adds its surfaces, sinks, checks and counts.
@@ -27,6 +32,8 @@ pub(super) struct Builder {
     pub(super) dead_letters: DeadLetters,
     pub(super) request_ids: Arc<RequestIds>,
     pub(super) supervisor: Supervisor,
+    /// Where whoever watches sees messages go by.
+    pub(super) taps: Taps,
     /// Begins spans; without a collector none.
     pub(super) tracer: Tracer,
     /// How many descriptors each side of the host may have.
@@ -36,8 +43,16 @@ pub(super) struct Builder {
     /// Notified when the host is asked to end.
     pub(super) drain: Arc<Notify>,
     pub(super) surfaces: Surfaces,
+    /// Where messages for pools of workers go.
+    pub(super) pools: Pools,
     /// Where messages go that come in by HTTP.
     pub(super) sinks: Vec<Arc<dyn Sink>>,
+    /// The events, if there are any.
+    pub(super) events: Option<Arc<Hub>>,
+    /// What bodies and what comes in by WebSockets may take together.
+    pub(super) in_flight: InFlightBudget,
+    /// The paths that have WebSockets.
+    pub(super) websockets: Arc<WebSockets>,
     /// What requests go through, once it was asked for.
     pub(super) routes: Option<Arc<RouteTable>>,
     /// What has to be so, beside the surfaces, before the host is ready.
@@ -61,8 +76,13 @@ impl Builder {
         supervisor: Supervisor,
         shares: Shares,
     ) -> Self {
-        let (request_ids, tracer, draining, drain) = Default::default();
-        let (surfaces, sinks, routes, checks, counts, starts) = Default::default();
+        let origins = Origins::new(&config.events.origins, config.http.tls_cert.is_some());
+        let in_flight = InFlightBudget::new("in_flight_bytes_max", config.http.in_flight_bytes_max);
+        let time_max = Duration::from_millis(config.http.body_timeout_ms);
+        let incoming = IncomingBounds { in_flight: in_flight.clone(), time_max };
+        let websockets = WebSockets::new(origins, config.http.websockets_max, incoming);
+        let (request_ids, taps, tracer, draining, drain) = Default::default();
+        let (surfaces, pools, sinks, events, routes, checks, counts, starts) = Default::default();
         Self {
             config,
             slots,
@@ -71,12 +91,17 @@ impl Builder {
             dead_letters,
             request_ids,
             supervisor,
+            taps,
             tracer,
             shares,
             draining,
             drain,
             surfaces,
+            pools,
             sinks,
+            events,
+            in_flight,
+            websockets,
             routes,
             checks,
             counts,
@@ -130,6 +155,8 @@ impl Builder {
         let (request_ids, uri_bytes_max) = (Arc::clone(&self.request_ids), self.config.http.uri_bytes_max);
         // Who watches the host is not watched.
         let tracer = admission.as_ref().map(|_| self.tracer.clone()).unwrap_or_default();
-        Middleware { routes, request_ids, uri_bytes_max, admission, cors, tracer }
+        let websockets = Arc::clone(&self.websockets) as Arc<dyn Upgrades>;
+        let upgrades = admission.as_ref().map(|_| websockets);
+        Middleware { routes, request_ids, uri_bytes_max, admission, cors, upgrades, tracer }
     }
 }

@@ -1,23 +1,29 @@
-//! The sockets and flows of a host: what the configuration says of them is opened, started, changed and ended here, all
+//! The sockets, pools and flows of a host: what the configuration says of them is opened, started, changed and ended here, all
 //! of that while the others go on.
 
 mod change;
+mod difference;
 mod executor;
+mod left;
 mod lost;
 mod opening;
+mod pools;
 
 use super::builder::Builder;
+use super::pools::Pools;
 use super::{StartError, could_not_start};
 use crate::config::{self, Config};
-use crate::flow::{self, FlowParts, FlowSettings, FlowStage, FlowSurface, Inlet, Sink, Stage, Surface};
+use crate::flow::{self, FlowParts, FlowSettings, FlowStage, FlowSurface, Inlet, Sink, Surface, Taps};
+use crate::http::{WebSockets, ZwsSocket};
 use crate::ledger::Ledger;
 use crate::messaging::Curve;
 use crate::messaging::stream::{StreamSocket, Streams};
-use crate::plugin::{NamedStage, Processor, Slots};
+use crate::plugin::Slots;
 use crate::system::supervisor::Supervisor;
-pub(super) use change::Changes;
+pub(super) use difference::Changes;
 use executor::TokioExecutor;
 use lost::Letters;
+use pools::OpenPool;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,9 +34,13 @@ pub(super) struct Flows {
     slots: Arc<Slots>,
     ledger: Ledger,
     letters: Letters,
+    taps: Taps,
     supervisor: Supervisor,
     surfaces: flow::Surfaces,
     curve: Option<Curve>,
+    websockets: Arc<WebSockets>,
+    /// Where messages for pools go.
+    pools: Pools,
     /// The sinks that are none of `[sockets]`.
     others: Vec<Arc<dyn Sink>>,
     /// How long a flow that is changed or removed may take to finish what it has taken in.
@@ -43,6 +53,7 @@ pub(super) struct Flows {
 #[derive(Default)]
 struct Running {
     sockets: BTreeMap<String, OpenSocket>,
+    pools: BTreeMap<String, OpenPool>,
     flows: BTreeMap<String, OpenFlow>,
 }
 
@@ -51,9 +62,25 @@ struct OpenSocket {
     config: config::Socket,
     surface: Arc<dyn Surface>,
     /// Its handle, if flows may read it.
-    stream: Option<Arc<StreamSocket>>,
+    source: Option<Source>,
     /// Where flows write, if they may.
     sink: Option<Arc<dyn Sink>>,
+}
+
+/// A socket that flows may read.
+enum Source {
+    Stream(Arc<StreamSocket>),
+    WebSocket(Arc<ZwsSocket>),
+}
+
+impl Source {
+    /// From now on these flows read it.
+    fn set_inlets(&self, inlets: Vec<Arc<Inlet>>) {
+        match self {
+            Self::Stream(socket) => socket.set_inlets(inlets),
+            Self::WebSocket(socket) => socket.set_inlets(inlets),
+        }
+    }
 }
 
 /// A flow, with what it was started for.
@@ -66,15 +93,18 @@ struct OpenFlow {
 /// The inlets of a flow, each with the socket that fills it.
 type Inlets = Vec<(String, Arc<Inlet>)>;
 
-/// Opens the sockets that flows and routes name. The flows start once their plugins are loaded.
+/// Opens the sockets and pools that flows and routes name. The flows start once their plugins are loaded.
 pub(super) async fn add(builder: &mut Builder) -> Result<Arc<Flows>, StartError> {
     let flows = Flows {
         slots: Arc::clone(&builder.slots),
         ledger: builder.ledger.clone(),
         letters: Letters { letters: builder.dead_letters.clone(), ids: Arc::clone(&builder.request_ids) },
+        taps: builder.taps.clone(),
         supervisor: builder.supervisor.clone(),
         surfaces: builder.surfaces.registry(),
         curve: builder.curve.clone(),
+        websockets: Arc::clone(&builder.websockets),
+        pools: builder.pools.clone(),
         others: builder.sinks.clone(),
         grace: Duration::from_millis(builder.config.shutdown.grace_ms),
         streams: OnceCell::new(),
@@ -86,7 +116,7 @@ pub(super) async fn add(builder: &mut Builder) -> Result<Arc<Flows>, StartError>
 }
 
 impl Flows {
-    /// Opens the sockets that flows and routes name, each bound before any is read.
+    /// Opens the sockets and pools that flows and routes name, each bound before any is read.
     ///
     /// # Errors
     /// When one cannot be opened; names it.
@@ -95,6 +125,11 @@ impl Flows {
         for (name, socket) in used(config) {
             let opened = self.open_socket(config, name, socket).await?;
             running.sockets.insert(name.clone(), opened);
+        }
+        for name in pools::used(config).into_keys() {
+            let opened = self.open_pool(config, name).await?;
+            self.serve_pool(name, &opened);
+            running.pools.insert(name.clone(), opened);
         }
         Ok(())
     }
@@ -109,13 +144,15 @@ impl Flows {
     }
 
     /// Starts a flow, which takes from its inlets what its sockets have put there.
-    fn start(&self, running: &Running, name: &str, config: &config::Flow, inlets: Inlets) -> OpenFlow {
+    fn start(&self, running: &Running, name: &str, all: &Config, inlets: Inlets) -> OpenFlow {
+        let config = &all.flows[name];
         let hop = self.ledger.hop(&hop_name(name));
-        let stage = |plugin: &String| FlowStage {
-            stage: Arc::new(NamedStage::<Processor>::new(plugin, Arc::clone(&self.slots))) as Arc<dyn Stage>,
-            hop: self.ledger.hop(&format!("{}.{plugin}", hop_name(name))),
+        let stage = |step: &String| FlowStage {
+            stage: self.pools.stage_of(step, config.idempotent, &self.slots),
+            hop: self.ledger.hop(&format!("{}.{step}", hop_name(name))),
         };
-        let sinks = config.to.iter().filter_map(|name| self.sink(running, name));
+        let to = all.sinks_named(config.to.iter().map(String::as_str));
+        let sinks = to.into_iter().filter_map(|name| self.sink(running, name));
         let parts = FlowParts {
             settings: FlowSettings {
                 name: name.to_owned(),
@@ -130,6 +167,7 @@ impl Flows {
             numbers: self.ledger.hop("transform"),
             sinks: sinks.collect(),
             lost: Arc::new(self.letters.clone()),
+            taps: self.taps.clone(),
             executor: Arc::new(TokioExecutor(tokio::runtime::Handle::current())),
         };
         let part = hop_name(name);

@@ -5,21 +5,23 @@ mod routes;
 pub(super) use routes::{RoutesInForce, table};
 
 use super::builder::Builder;
+use super::events;
 use super::surfaces::Surfaces;
 use super::{StartError, could_not_start};
 use crate::config::{self, Config, Limits};
 use crate::flow::Side;
 use crate::http::admin::{Admin, AdminParts, Guard, LetterParts, Observed};
+use crate::http::events::PATH;
 use crate::http::public::Public;
 use crate::http::route::RouteTable;
 use crate::http::{
-    Admission, CorsLookup, InFlightBudget, OverloadDetector, Server, ServerSettings, Timeouts, Tls, Token,
+    Admission, CorsLookup, CorsPolicy, OverloadDetector, Server, ServerSettings, Timeouts, Tls, Token, Upgrades,
 };
 use crate::plugin::Slots;
 use std::sync::Arc;
 use std::time::Duration;
 
-const PUBLIC: &str = "http";
+pub(super) const PUBLIC: &str = "http";
 const TRANSFORM: &str = "transform";
 const ADMIN: &str = "admin";
 
@@ -61,30 +63,41 @@ pub(super) async fn add_public(
     };
     builder.surfaces.add(PUBLIC, server.clone());
     if let Some(server) = server {
+        events::add_surface(builder, &server);
         builder.at_start(move |builder, _| {
             let routes = table(builder);
             warn_of_room(&builder.config, &builder.slots);
             let http = &builder.config.http;
             let public = Public {
                 table: routes,
+                events: builder.events.clone(),
                 handler_hop,
                 dead_letters: builder.dead_letters.clone(),
                 body_bytes_max: http.body_bytes_max,
                 body_timeout: Duration::from_millis(http.body_timeout_ms),
-                in_flight: InFlightBudget::new("in_flight_bytes_max", http.in_flight_bytes_max),
+                in_flight: builder.in_flight.clone(),
                 is_https: http.tls_cert.is_some(),
                 has_token: http.token_file.is_some(),
                 trusted_gateways: http.trusted_gateways.clone(),
             };
             let delay_ms_max = Some(http.queue_delay_ms_max).filter(|delay_ms_max| *delay_ms_max > 0);
             let overload = OverloadDetector::new(delay_ms_max.map(Duration::from_millis));
-            let cors = Arc::clone(&public.table);
-            let cors: CorsLookup = Arc::new(move |path| cors.cors(path));
+            let cors = cors(builder, &public.table);
             let admission = Admission::new(hop, overload, http.requests_max, token);
+            let websockets = Arc::clone(&builder.websockets);
+            let admission =
+                admission.with_token_in_query(Arc::new(move |head| head.uri.path() == PATH || websockets.takes(head)));
             server.start(builder.middleware(public.routes(), Some(admission), Some(cors)), &builder.supervisor);
         });
     }
     Ok(())
+}
+
+/// Which pages of other origins may read what.
+fn cors(builder: &Builder, routes: &Arc<RouteTable>) -> CorsLookup {
+    let (config, routes) = (&builder.config, Arc::clone(routes));
+    let events = CorsPolicy::of_events(&config.events, config.http.token_file.is_some()).map(Arc::new);
+    Arc::new(move |path| if path == PATH { events.clone() } else { routes.cors(path) })
 }
 
 /// The URLs of the routes that something serves.
@@ -123,7 +136,10 @@ pub(super) async fn add_admin(builder: &mut Builder, guard: Option<Guard>) -> Re
                 routes,
                 surfaces: builder.surfaces.registry(),
             },
+            tail: (builder.taps.clone(), builder.config.admin.tail),
             reconfigure: Arc::clone(reconfigure),
+            frontend_flow: builder.config.frontend_flow().map(|(name, flow)| (name.clone(), flow.through.clone())),
+            ending: server.ending(),
         });
         let readiness = admin.readiness();
         builder.supervisor.task("readiness", async move {

@@ -107,10 +107,11 @@ async fn exports(file: &Path, bytes_max: u64) -> Vec<String> {
     component_names(&bytes).map(|(_, exports)| exports).unwrap_or_default()
 }
 
-/// The slot that answers the broker's requests, if there is a frontend: the one named; else `random-replies`, else the
-/// only reply policy.
-pub(super) fn choose_policy(slots: &Slots, messaging: &config::Messaging) -> Result<Option<Arc<Slot>>, StartError> {
-    if messaging.frontend.0.is_none() {
+/// The slot that answers the broker's requests, if there is a frontend and no flow answers it: the one named; else
+/// `random-replies`, else the only reply policy.
+pub(super) fn choose_policy(slots: &Slots, config: &Config) -> Result<Option<Arc<Slot>>, StartError> {
+    let messaging = &config.messaging;
+    if messaging.frontend.0.is_none() || config.frontend_flow().is_some() {
         return Ok(None);
     }
     let policy = policy_of(slots, messaging.policy.as_deref())?;

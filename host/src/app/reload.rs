@@ -144,7 +144,15 @@ impl Reconfigure for Reload {
         Box::pin(async move {
             let mut in_force = self.in_force.lock().await;
             let mut wanted = in_force.clone();
-            wanted.flows.insert(name, flow);
+            let before = wanted.flows.insert(name.clone(), flow);
+            if before != wanted.flows.get(&name).cloned()
+                && before.iter().chain(wanted.flows.get(&name)).any(config::Flow::is_of_frontend)
+            {
+                return Err(format!(
+                    "flows.{name}: what answers the frontend changes with a restart alone: write it into the configuration \
+                     file, and start the host again"
+                ));
+            }
             self.apply(&mut in_force, wanted, &Document::default(), Vec::new()).await
         })
     }

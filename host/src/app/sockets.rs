@@ -1,6 +1,7 @@
 //! The ZeroMQ side of a host: its sockets as configured, and what is told of them.
 
 use super::builder::Builder;
+use super::frontend::Answering;
 use super::{StartError, could_not_start, plugins};
 use crate::config::{self, Config, FRONTEND, PUBLISH};
 use crate::flow::{Sink, Surface};
@@ -10,7 +11,7 @@ use crate::messaging::publisher::PublisherSurface;
 use crate::messaging::socket::endpoint::is_exposed;
 use crate::messaging::socket::ipc::{IpcAccess, group_number};
 use crate::messaging::{Broker, Publisher, Reservation, broker, publisher};
-use crate::plugin::{PluginStage, ReplyPolicy, Slot, Source};
+use crate::plugin::{Slot, Source};
 use std::sync::Arc;
 
 /// Binds the PUB socket, if it has an endpoint, as a sink of all that comes in.
@@ -40,17 +41,17 @@ pub(super) fn add_publisher(builder: &mut Builder) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Takes the port of the ROUTER socket, if there is likely to be a plugin that answers there. Until that is loaded nobody
+/// Takes the port of the ROUTER socket, if there is a flow or likely to be a plugin that answers there. Until that is loaded nobody
 /// may connect: without one there is no frontend, and requests would be lost.
 pub(super) async fn reserve_frontend(config: &Config, sources: &[Source]) -> Result<Option<Reservation>, StartError> {
     let Some(endpoint) = &config.messaging.frontend.0 else { return Ok(None) };
-    if !plugins::has_likely_policy(config, sources).await {
+    if config.frontend_flow().is_none() && !plugins::has_likely_policy(config, sources).await {
         return Ok(None);
     }
     Broker::reserve(endpoint).map(Some).map_err(could_not_start)
 }
 
-/// Binds the ROUTER socket, if there is a plugin that answers what comes in by it, at the port that was taken for it.
+/// Binds the ROUTER socket, if a flow or the `policy` answers what comes in by it, at the port that was taken for it.
 pub(super) fn add_broker(
     builder: &mut Builder,
     policy: Option<Arc<Slot>>,
@@ -58,13 +59,14 @@ pub(super) fn add_broker(
 ) -> Result<(), StartError> {
     let [policy_hop, schedule, reply] = ["policy", "schedule", "reply"].map(|name| builder.ledger.hop(name));
     builder.ledger.name_socket(FRONTEND, &reply);
-    let Some(policy) = policy else {
+    let Some(answering) = Answering::of(builder, policy) else {
         builder.surfaces.add(FRONTEND, None::<Arc<BrokerSurface>>);
         return Ok(());
     };
     let Config { messaging, broker, .. } = &builder.config;
-    let output_bytes_max = builder.config.limits_of(policy.name()).output_bytes_max;
-    warn_of_room(messaging, policy.name(), output_bytes_max);
+    let messaging = &config::Messaging { workers: answering.calls_max, ..messaging.clone() };
+    answering.warn_of_room(messaging);
+    let Answering { stage, output_bytes_max, .. } = answering;
     let settings = broker::Settings {
         name: FRONTEND,
         messaging: messaging.clone(),
@@ -79,11 +81,12 @@ pub(super) fn add_broker(
         reply,
         dead_letters: builder.dead_letters.clone(),
         tracer: builder.tracer.clone(),
+        taps: builder.taps.clone(),
     };
     drop(taken);
     let broker = Broker::start(
         settings,
-        Arc::new(PluginStage::<ReplyPolicy>::new(policy)),
+        stage,
         tokio::runtime::Handle::current(),
         hops.clone(),
         Arc::clone(&builder.request_ids),
@@ -105,7 +108,7 @@ pub(super) fn add_curve(builder: &mut Builder) {
     builder.counts.push(Box::new(move |statistics| counted.add_to(statistics)));
 }
 
-/// Says which sockets are configured and stay closed, since nobody reads or writes them.
+/// Says which sockets and pools are configured and stay closed, since nobody needs them.
 pub(super) fn warn_of_unused(config: &Config) {
     for name in config.unused_sockets() {
         tracing::warn!(
@@ -113,16 +116,10 @@ pub(super) fn warn_of_unused(config: &Config) {
              leave it out"
         );
     }
-}
-
-/// Says where the policy may run more calls than there is room for.
-fn warn_of_room(messaging: &config::Messaging, policy: &str, output_bytes_max: usize) {
-    let (workers, bytes_max) = (messaging.workers, messaging.queue_bytes_max);
-    if output_bytes_max.saturating_mul(workers) > bytes_max {
-        let calls = (bytes_max / output_bytes_max.max(1)).max(1);
+    for name in config.unused_pools() {
         tracing::warn!(
-            "frontend: {workers} workers may return {output_bytes_max} bytes each, and messaging.queue_bytes_max \
-             {bytes_max} has room for {calls}: no more calls run at a time; raise it, or lower output_bytes_max of {policy}"
+            "workers.{name}: no flow and no route goes through it, so it stays closed; name it in the `through` of one, or \
+             leave it out"
         );
     }
 }

@@ -1,6 +1,6 @@
-//! Whether the plugins that flows and routes go through are there, and can do what they are named for.
+//! Whether the plugins that flows and routes go through, pools of workers aside, are there, and can do what they are named for.
 
-use crate::config::{Config, Flow, Route};
+use crate::config::{Config, Flow, Route, pool_of};
 use crate::plugin::{HttpHandler, Processor, Role, Slots};
 
 /// Looks at the flows and routes of a configuration that are none of those `in_force`, where there are any.
@@ -12,6 +12,7 @@ pub(super) fn check(slots: &Slots, config: &Config, in_force: Option<&Config>) -
     for (name, flow) in config.flows.iter().filter(|(name, flow)| is_new_flow(name, flow)) {
         flow.through
             .iter()
+            .filter(|step| pool_of(step).is_none())
             .try_for_each(|plugin| check_plugin(slots, &format!("flows.{name}.through"), plugin, false))?;
     }
     let is_new_route = |name: &str, route: &Route| in_force.is_none_or(|config| config.routes.get(name) != Some(route));
@@ -21,7 +22,9 @@ pub(super) fn check(slots: &Slots, config: &Config, in_force: Option<&Config>) -
             through => (format!("routes.{name}.through"), through),
         };
         // The only plugin of a route may be a handler.
-        plugins.iter().try_for_each(|plugin| check_plugin(slots, &key, plugin, plugins.len() == 1))?;
+        let is_alone = plugins.len() == 1;
+        let mut plugins = plugins.iter().filter(|step| pool_of(step).is_none());
+        plugins.try_for_each(|plugin| check_plugin(slots, &key, plugin, is_alone))?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `tidegate flow`: what whoever writes flows needs, and whoever runs a host.
 
 mod apply;
+mod call;
 mod command;
 mod list;
 mod test;
@@ -15,6 +16,11 @@ pub(super) enum Flow {
     /// Each flow runs with its own plugins in sandboxes of this process, without a host and without sockets: what the
     /// examples say goes in, and what comes out is compared. Exit code 0 if all examples passed; else 1.
     Test(test::Test),
+    /// Try a flow, or a route, of a running host on one message
+    ///
+    /// All its steps process the message, each plugin with its log lines and its time; nothing goes to a sink, and no dead
+    /// letter is written. A pool of workers on the way gets the message as any other.
+    Call(Box<call::Call>),
     /// Show the flows of a running host
     List(list::List),
     /// Have a flow of a running host take in nothing until it is resumed
@@ -38,6 +44,7 @@ impl Flow {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Test(test) => test.run(),
+            Self::Call(call) => call.run(),
             Self::List(list) => list.run(),
             Self::Pause(named) => named.run("pause"),
             Self::Resume(named) => named.run("resume"),

@@ -14,8 +14,8 @@ mod sources;
 mod test;
 mod workbench;
 
-pub(super) use admin::{Admin, flow_names, items, text};
-pub(super) use call::shown_call;
+pub(super) use admin::{Admin, TOKEN_FILE, flow_names, items, text};
+pub(super) use call::{Given, call_of_steps, shown_call, shown_log};
 pub use sources::{embedded_digest, source_digest};
 
 use clap::Subcommand;
@@ -43,6 +43,16 @@ pub(super) enum Plugin {
     Load(admin::load::Load),
     /// Have a running host go back to what served before
     Rollback(admin::rollback::Rollback),
+    /// Have a running host call a plugin no more until it is resumed
+    ///
+    /// Requests of HTTP are answered 503 meanwhile, flows wait, and requests of the frontend are dropped if it is their policy:
+    /// the host is not ready then. It ends with `plugin resume`, with another generation (a load or a rollback), and with the
+    /// host.
+    Pause(admin::pause::Pause),
+    /// Have a running host call a plugin again
+    ///
+    /// Whoever paused it: the operator, or the host because it kept failing.
+    Resume(admin::pause::Pause),
     /// Have a running host serve a plugin no more
     ///
     /// Its route is gone, and calls that run end on it. Its file is not removed: it is left alone until it changes, it
@@ -71,6 +81,8 @@ impl Plugin {
             Self::List(list) => list.run(),
             Self::Load(load) => load.run(),
             Self::Rollback(rollback) => rollback.run(),
+            Self::Pause(pause) => pause.run("pause"),
+            Self::Resume(resume) => resume.run("resume"),
             Self::Unload(unload) => unload.run(),
             Self::Call(call) => call.run(),
             Self::Push(push) => push.run(),

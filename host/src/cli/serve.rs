@@ -41,6 +41,9 @@ pub(super) struct Serve {
     /// Where the PUB socket binds, or none [default: tcp://127.0.0.1:4444]
     #[arg(long, value_name = "ENDPOINT", env = "TIDEGATE_PUBLISH")]
     publish: Option<Endpoint>,
+    /// Serve what is published to browsers too, at /events
+    #[arg(long, env = "TIDEGATE_EVENTS", value_parser = BoolishValueParser::new())]
+    events: bool,
     /// Where the broker's ROUTER socket binds, or none [default: tcp://127.0.0.1:5570]
     #[arg(long, value_name = "ENDPOINT", env = "TIDEGATE_FRONTEND")]
     frontend: Option<Endpoint>,
@@ -152,6 +155,7 @@ impl Serve {
         let http = &mut config.http;
         http.address = self.http.unwrap_or(http.address);
         config.admin.address = self.admin.unwrap_or(config.admin.address);
+        config.events.enabled |= self.events;
         config.cache.directory = self.cache.or(config.cache.directory.take());
         config.seed = self.seed.or(config.seed);
         config.log.format = self.log_format.unwrap_or(config.log.format);

@@ -1,5 +1,5 @@
-//! The ZeroMQ clients behind the subcommands `subscribe`, `request` and `dead-letters replay`. The host itself uses
-//! none of them.
+//! The ZeroMQ clients behind the subcommands `subscribe`, `request`, `worker` and `dead-letters replay`. The host
+//! itself uses none of them.
 
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
@@ -9,3 +9,4 @@ mod log_file;
 pub mod requester;
 pub mod resend;
 pub mod subscriber;
+pub mod worker;

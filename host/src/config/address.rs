@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 /// The word that switches a surface off.
 const NONE: &str = "none";
+/// Before the path of a socket that WebSockets reach.
+pub(in crate::config) const WEBSOCKET: &str = "ws:";
 
 /// Where an HTTP surface listens; none switches it off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -42,9 +44,27 @@ impl FromStr for Endpoint {
         if text == NONE {
             return Ok(Self(None));
         }
-        check_endpoint(text)?;
+        match text.strip_prefix(WEBSOCKET) {
+            Some(path) => check_path(text, path)?,
+            None => check_endpoint(text)?,
+        }
         Ok(Self(Some(text.to_owned())))
     }
+}
+
+impl Endpoint {
+    /// The path of the public HTTP surface that it is, as `ws:/in` says; none for places of ZeroMQ.
+    pub fn websocket_path(&self) -> Option<&str> {
+        self.0.as_deref()?.strip_prefix(WEBSOCKET)
+    }
+}
+
+/// Whether requests can be for such a path.
+fn check_path(text: &str, path: &str) -> Result<(), String> {
+    let is_sound = path.starts_with('/')
+        && !path.starts_with("//")
+        && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte));
+    if is_sound { Ok(()) } else { Err(format!("`{text}` is not a path of the HTTP surface such as ws:/in")) }
 }
 
 /// Whether libzmq can understand an endpoint: `tcp://HOST:PORT`, `tcp://HOST:*` (any free port) or `ipc://PATH`.
@@ -106,7 +126,7 @@ mod tests {
         for text in ["127.0.0.1:0", "[::1]:5000", "none"] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
-        for text in ["tcp://127.0.0.1:*", "tcp://*:5570", "tcp://[::1]:4444", "ipc:///tmp/x", "none"] {
+        for text in ["tcp://127.0.0.1:*", "tcp://*:5570", "tcp://[::1]:4444", "ipc:///tmp/x", "ws:/in", "none"] {
             assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
         }
     }
@@ -114,7 +134,20 @@ mod tests {
     #[test]
     fn what_cannot_be_bound_is_named() {
         assert!("127.0.0.1".parse::<Address>().unwrap_err().contains("`127.0.0.1`"));
-        for text in ["", "127.0.0.1:4444", "tcp://127.0.0.1", "tcp://:1", "tcp://h:65536", "ipc://", "inproc://x"] {
+        for text in [
+            "",
+            "127.0.0.1:4444",
+            "tcp://127.0.0.1",
+            "tcp://:1",
+            "tcp://h:65536",
+            "ipc://",
+            "inproc://x",
+            "ws:",
+            "ws:in",
+            "ws://h:1/in",
+            "ws:/a?b",
+            "ws:/a b",
+        ] {
             assert!(text.parse::<Endpoint>().unwrap_err().contains(&format!("`{text}`")));
         }
     }

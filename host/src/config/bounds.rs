@@ -52,6 +52,10 @@ pub const RESOURCES_MAX: usize = 1_000;
 pub const HANDLER_FIELDS_BYTES_MAX: usize = 128 << 10;
 /// The headers of a request that somebody writes to try a handler, which no connection bounds.
 pub const HANDLER_REQUEST_FIELDS_MAX: usize = 100;
+/// The headers of an answer of a worker.
+pub const WORKER_HEADERS_MAX: usize = 100;
+/// Their bytes, or those of the frame that has them.
+pub const WORKER_HEADERS_BYTES_MAX: usize = 128 << 10;
 /// How much a handler may write of a body at once.
 pub const HANDLER_PIECE_BYTES_MAX: usize = 64 << 10;
 /// How often it may write before the host has taken in any of it.
@@ -87,6 +91,20 @@ pub const HTTP_FAREWELL_MS: u64 = 1_000;
 pub const HTTP_REST_BYTES_MAX: u64 = 64 << 10;
 /// How long an answer waits for such a rest.
 pub const HTTP_REST_MS_MAX: u64 = 100;
+/// How often a WebSocket that is read is asked whether its client is still there.
+pub const WEBSOCKET_PING_MS: u64 = 20_000;
+/// So often in a row a client that says nothing at all may leave that unanswered.
+pub const WEBSOCKET_PINGS_UNANSWERED_MAX: u32 = 2;
+/// Pings that a client may send in [`WEBSOCKET_PING_MS`], each of which is answered.
+pub const WEBSOCKET_PINGS_MAX: u32 = 1_000;
+/// What each WebSocket has for reading, and what is gathered before it is written.
+pub const WEBSOCKET_BUFFER_BYTES: usize = 16 << 10;
+/// For the handshake of ZWS, once a WebSocket is open.
+pub const WEBSOCKET_HANDSHAKE_MS: u64 = 5_000;
+/// How long what a WebSocket has brought waits for a flow once its client has gone.
+pub const WEBSOCKET_LEFT_MS: u64 = 5_000;
+/// Messages of one WebSocket that are gathered before they are written, while more wait.
+pub const WEBSOCKET_MESSAGES_AT_ONCE: usize = 64;
 /// Messages between two plugins of a route, or behind the last: each may return several for each message.
 pub const CHAIN_MESSAGES_MAX: usize = 1_000;
 /// Bodies that are given or freed of a content coding at the same time; more wait for their turn.
@@ -109,6 +127,18 @@ pub const REFUSED_TEXT_BYTES_MAX: usize = 16 << 10;
 /// Connections of a surface that may wait to be accepted; the system bounds it further. With the hundred or so that libraries
 /// ask for, clients that come all at once are made to try again, a second later each time.
 pub const BACKLOG: u32 = 4_096;
+/// Things that happened to a plugin which are remembered, the last ones, and what each says of its reason in bytes.
+pub const TIMELINE_ENTRIES_MAX: usize = 32;
+/// The latter.
+pub const TIMELINE_TEXT_BYTES_MAX: usize = 1 << 10;
+/// Callers that may watch what changes in a host at the same time.
+pub const ADMIN_WATCHERS_MAX: usize = 16;
+/// How often they are told.
+pub const ADMIN_CHANGES_MS: u64 = 1_000;
+/// How far back the figures of the last seconds go.
+pub const ADMIN_WINDOW_MS: u64 = 10_000;
+/// Peers of one surface, and workers of one pool, that the admin surface tells of one by one.
+pub const ADMIN_PEERS_MAX: usize = 200;
 /// Components that the admin surface takes in at the same time; each is held in memory.
 pub const ADMIN_UPLOADS_MAX: usize = 8;
 /// The body of a call that is made through the admin surface.
@@ -119,6 +149,8 @@ pub const ADMIN_CALLS_BYTES_MAX: usize = 256 << 20;
 pub const ADMIN_FLOWS_BYTES_MAX: usize = 1 << 20;
 /// For a flow to do what the admin surface was asked for before that answers how the flow does.
 pub const FLOW_COMMAND_MS_MAX: u64 = 1_000;
+/// For a pool of workers to say how it does.
+pub const POOL_ANSWER_MS_MAX: u64 = 1_000;
 /// How often the host looks whether it is ready while nobody asks.
 pub const READINESS_LOOK_MS: u64 = 1_000;
 /// Marks of the ledger that differences can be asked for since, and what they take of memory.
@@ -131,6 +163,46 @@ pub const ADMIN_LETTERS_MAX: usize = 1_000;
 pub const ADMIN_LETTERS_BYTES_MAX: usize = 64 << 20;
 /// Calls of the admin surface that read the files of dead letters at the same time.
 pub const ADMIN_LETTERS_READS_MAX: usize = 2;
+/// Lines of a guest's log that are told with the answer to a call that tries it.
+pub const CALL_LOG_LINES_MAX: usize = 100;
+/// The same in bytes.
+pub const CALL_LOG_BYTES_MAX: usize = 64 << 10;
+/// Calls of a route's or a flow's steps that are told of one by one where it is tried.
+pub const CALL_STEPS_MAX: usize = 100;
+/// An example that is made of a call.
+pub const CALL_EXAMPLE_BYTES_MAX: usize = 64 << 10;
+/// The examples that a plugin's component is to carry too.
+pub const ADD_EXAMPLES_BYTES_MAX: usize = 1 << 20;
+/// The name that one of them is given.
+pub const EXAMPLE_NAME_BYTES_MAX: usize = 256;
+/// Live tails of the admin surface at the same time.
+pub const TAILS_MAX: usize = 8;
+/// Messages a second that a tail shows, where its caller does not say how many.
+pub const TAIL_RATE: u32 = 20;
+/// And how many its caller may ask for.
+pub const TAIL_RATE_MAX: u32 = 1_000;
+/// A topic, or a text, that a tail is asked to look for.
+pub const TAIL_FILTER_BYTES_MAX: usize = 256;
+/// Messages that wait until a tail's caller has read those before them; more are skipped.
+pub const TAIL_QUEUE_MESSAGES_MAX: usize = 256;
+/// The same in bytes.
+pub const TAIL_QUEUE_BYTES_MAX: usize = 4 << 20;
+/// How much of a topic a tail shows.
+pub const TAIL_TOPIC_BYTES_MAX: usize = 256;
+/// Frames of a message that a tail shows.
+pub const TAIL_FRAMES_MAX: usize = 16;
+/// How much of each it shows.
+pub const TAIL_FRAME_BYTES_MAX: usize = 1 << 10;
+/// Pairs of a message's metadata that a tail shows.
+pub const TAIL_PAIRS_MAX: usize = 32;
+/// How much of a key and of a value it shows.
+pub const TAIL_VALUE_BYTES_MAX: usize = 256;
+/// Names of sinks that a tail shows.
+pub const TAIL_SINKS_MAX: usize = 16;
+/// How often a tail says that messages were skipped.
+pub const TAIL_SKIPPED_MS: u64 = 1_000;
+/// How often a tail of which there is nothing to show says that it is still there.
+pub const TAIL_HEARTBEAT_MS: u64 = 15_000;
 /// A shorter token could be guessed.
 pub const TOKEN_BYTES_MIN: usize = 16;
 /// A topic that anybody may subscribe to.

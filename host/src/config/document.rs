@@ -17,7 +17,8 @@ pub struct Document {
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::config) struct Mistake {
     table: &'static str,
-    name: String,
+    /// Of the section; none of a table that has no others in it.
+    name: Option<String>,
     key: Option<&'static str>,
     index: Option<usize>,
     what: String,
@@ -26,7 +27,12 @@ pub(in crate::config) struct Mistake {
 impl Mistake {
     /// In the section `[TABLE.NAME]`.
     pub(in crate::config) fn of(table: &'static str, name: &str, what: String) -> Self {
-        Self { table, name: name.to_owned(), key: None, index: None, what }
+        Self { name: Some(name.to_owned()), ..Self::within(table, what) }
+    }
+
+    /// In the section `[TABLE]`.
+    pub(in crate::config) fn within(table: &'static str, what: String) -> Self {
+        Self { table, name: None, key: None, index: None, what }
     }
 
     /// At one key of the section.
@@ -43,10 +49,11 @@ impl Mistake {
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { table, name, key, index, what } = self;
+        let section = [Some(*table), name.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(".");
         match (key, index) {
-            (None, _) => write!(f, "[{table}.{name}]: {what}"),
-            (Some(key), None) => write!(f, "{table}.{name}.{key}: {what}"),
-            (Some(key), Some(index)) => write!(f, "{table}.{name}.{key}[{index}]: {what}"),
+            (None, _) => write!(f, "[{section}]: {what}"),
+            (Some(key), None) => write!(f, "{section}.{key}: {what}"),
+            (Some(key), Some(index)) => write!(f, "{section}.{key}[{index}]: {what}"),
         }
     }
 }
@@ -118,8 +125,10 @@ fn says(table: &DeTable<'_>, key: &str) -> bool {
 
 /// Where the value stands that a mistake is in; where its section begins, if the key is not there.
 fn find(document: &DeTable<'_>, mistake: &Mistake) -> Option<Range<usize>> {
-    let (_, sections) = document.get_key_value(mistake.table)?;
-    let (header, section) = sections.get_ref().as_table()?.get_key_value(mistake.name.as_str())?;
+    let (mut header, mut section) = document.get_key_value(mistake.table)?;
+    if let Some(name) = &mistake.name {
+        (header, section) = section.get_ref().as_table()?.get_key_value(name.as_str())?;
+    }
     let value = mistake.key.and_then(|key| section.get_ref().as_table()?.get(key));
     let entry = value.zip(mistake.index).and_then(|(value, index)| value.get_ref().as_array()?.get(index));
     Some(entry.or(value).map_or_else(|| header.span(), Spanned::span))

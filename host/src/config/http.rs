@@ -1,11 +1,15 @@
-//! The public HTTP surface: where it is, who may use it, and what its clients may take of it.
+//! The HTTP surfaces: where they are, who may use them, and what clients of the public one may take of it.
 
+mod admin;
+mod events;
 mod network;
 
+pub use admin::{Admin, Tail};
+pub use events::{EVENTS, Events, OnSlow};
 pub use network::Network;
 
+use super::Address;
 use super::limits::{milliseconds, number};
-use super::{Address, local};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -46,12 +50,16 @@ pub struct Http {
     #[serde(deserialize_with = "number::<_, _, 1, 1_000_000>")]
     pub requests_max: usize,
     /// Bodies of requests and answers over 16 KiB that are held at the same time, until the answers are taken. What a call may
-    /// return is reserved when it begins, and a plugin gets two thirds of what the others leave; more is answered 503.
+    /// return is reserved when it begins, and a plugin gets two thirds of what the others leave; more is answered 503. What
+    /// comes by WebSocket counts too.
     #[serde(deserialize_with = "number::<_, _, 1, 1_099_511_627_776>")]
     pub in_flight_bytes_max: usize,
     /// Requests at the same time on one HTTP/2 connection; more are refused.
     #[serde(deserialize_with = "number::<_, _, 1, 10_000>")]
     pub streams_max: u32,
+    /// WebSockets at the same time, each of which is one of the connections too; more are answered 503.
+    #[serde(deserialize_with = "number::<_, _, 1, 1_000_000>")]
+    pub websockets_max: usize,
     /// For the TLS handshake of a connection, which is cut off then.
     #[serde(deserialize_with = "milliseconds::<_, _, 1, 3_600_000>")]
     pub handshake_timeout_ms: u64,
@@ -59,7 +67,7 @@ pub struct Http {
     /// first byte.
     #[serde(deserialize_with = "milliseconds::<_, _, 1, 3_600_000>")]
     pub head_timeout_ms: u64,
-    /// For the body of a request to come whole, or it is answered 408.
+    /// For the body of a request to come whole, or it is answered 408; and for a message of a WebSocket.
     #[serde(deserialize_with = "milliseconds::<_, _, 1, 3_600_000>")]
     pub body_timeout_ms: u64,
     /// For a client to take in each 64 KiB of an answer, or it is cut off.
@@ -90,6 +98,7 @@ impl Default for Http {
             requests_max: 1_000,
             in_flight_bytes_max: 2 << 30,
             streams_max: 100,
+            websockets_max: 1_000,
             handshake_timeout_ms: 10_000,
             head_timeout_ms: 10_000,
             body_timeout_ms: 30_000,
@@ -98,4 +107,9 @@ impl Default for Http {
             queue_delay_ms_max: 20,
         }
     }
+}
+
+/// A port of this machine alone.
+fn local(port: u16) -> Address {
+    Address(Some((std::net::Ipv4Addr::LOCALHOST, port).into()))
 }

@@ -1,6 +1,12 @@
 //! A chain: several stages in a row, for somebody who waits for what comes out of the last one.
 
-use super::message::Message;
+mod replies;
+mod streaming;
+
+pub use replies::ReplyChain;
+pub use streaming::{OwnedChain, OwnedLink, PassedOn};
+
+use super::message::{Message, Metadata};
 use super::met::Met;
 use super::stage::{Failed, Failure, Fault, Output, Outputs, Processed, Stage};
 use crate::ledger::{Hop, Passage, Reason};
@@ -16,6 +22,8 @@ pub struct Chain<'a> {
     pub numbers: &'a Hop,
     /// What may come out of all calls of a stage together.
     pub bounds: ChainBounds,
+    /// Whether a client waits, who may go.
+    pub is_awaited: bool,
 }
 
 /// A stage of a chain.
@@ -38,7 +46,7 @@ pub struct ChainBounds {
 /// The result of a chain.
 #[derive(Debug)]
 pub struct Passed {
-    /// The plugins that were called.
+    /// What was called.
     pub met: Met,
     /// What came out of the last stage; if one failed, why, with what went into the chain.
     pub result: Result<Outputs, Failed>,
@@ -50,7 +58,9 @@ impl Chain<'_> {
         // Of a chain of one there is nothing to keep, and nothing to add to the bounds of the one call.
         if let [Link { stage, hop: None }] = self.links {
             let Processed { by, result } = stage.process(message, number).await;
-            return Passed { met: by.into_iter().collect(), result };
+            let mut met = Met::default();
+            met.note(*stage, by);
+            return Passed { met, result };
         }
         // Boxed: otherwise the future of a chain of one, which most are, would be as large.
         Box::pin(self.pass_all(message, number)).await
@@ -58,41 +68,50 @@ impl Chain<'_> {
 
     async fn pass_all(&self, message: Message, number: u64) -> Passed {
         let (input, mut met) = (message.clone(), Met::default());
-        let of_host = input.host_pairs();
-        let mut outputs: Outputs = smallvec![Output { after: Duration::ZERO, message }];
-        for (index, link) in self.links.iter().enumerate() {
-            let number = (index == 0).then_some(number);
-            if index > 0 {
-                outputs.iter_mut().for_each(|output| output.message.keep_host_pairs(&of_host));
-            }
-            match self.pass(link, outputs, number, &mut met).await {
-                Ok(made) => outputs = made,
-                Err(failure) => return Passed { met, result: Err(Failed { failure, input }) },
-            }
+        let result = self.pass_on(0, at_once(message), Some(number), &mut met).await;
+        Passed { met, result: result.map_err(|failure| Failed { failure, input }) }
+    }
+
+    /// Has the stages from this index on process messages, each what came out of the one before it. The first call has this
+    /// number, if it has one already.
+    async fn pass_on(
+        &self,
+        from: usize,
+        mut messages: Outputs,
+        mut number: Option<u64>,
+        met: &mut Met,
+    ) -> Result<Outputs, Failure> {
+        for index in from..self.links.len() {
+            messages = self.pass(index, messages, number.take(), met).await?;
         }
-        Passed { met, result: Ok(outputs) }
+        Ok(messages)
     }
 
     /// Has one stage process what came out of the one before it.
     async fn pass(
         &self,
-        link: &Link<'_>,
+        index: usize,
         inputs: Outputs,
         mut number: Option<u64>,
         met: &mut Met,
     ) -> Result<Outputs, Failure> {
+        let link = &self.links[index];
         let (mut made, mut bytes, mut after) = (Outputs::new(), 0_usize, Duration::ZERO);
         for input in inputs {
             // The delay of a message that yields nothing is added to that of the next one.
             after += input.after;
-            let passage = link.hop.map(|hop| hop.enter().of_client());
+            let of_host = self.host_pairs_behind(index, &input.message);
+            let passage = self.enter(link.hop);
             let number = number.take().unwrap_or_else(|| self.numbers.next_number());
             let Processed { by, result } = link.stage.process(input.message, number).await;
-            by.into_iter().for_each(|by| met.add(by));
-            let outputs = match result {
+            met.note(link.stage, by);
+            let mut outputs = match result {
                 Ok(outputs) => outputs,
                 Err(Failed { failure, .. }) => return Err(dropped(passage, failure)),
             };
+            if let Some(of_host) = of_host {
+                outputs.iter_mut().for_each(|output| output.message.keep_host_pairs(&of_host));
+            }
             bytes += outputs.iter().map(|output| output.message.bytes()).sum::<usize>();
             if let Some(over) = self.bounds.exceeded_by(made.len() + outputs.len(), bytes) {
                 return Err(dropped(passage, too_much(link.stage.name(), &over)));
@@ -105,6 +124,22 @@ impl Chain<'_> {
         }
         Ok(made)
     }
+
+    /// What the next stage is to be told by the host, whatever a plugin says: what this one was told. None if no stage comes
+    /// next, or this one is the host's.
+    fn host_pairs_behind(&self, index: usize, input: &Message) -> Option<Metadata> {
+        let has_next = index + 1 < self.links.len();
+        (has_next && !self.links[index].stage.is_of_host()).then(|| input.host_pairs())
+    }
+
+    fn enter(&self, hop: Option<&Hop>) -> Option<Passage> {
+        let passage = hop?.enter();
+        Some(if self.is_awaited { passage.of_client() } else { passage })
+    }
+}
+
+fn at_once(message: Message) -> Outputs {
+    smallvec![Output { after: Duration::ZERO, message }]
 }
 
 impl ChainBounds {
@@ -185,7 +220,8 @@ mod tests {
         let links: Vec<_> = (0..stages).map(|_| Link { stage: &stage, hop: (stages > 1).then_some(&*hop) }).collect();
         let numbers = Hop::default();
         let first = numbers.next_number();
-        let passed = Chain { links: &links, numbers: &numbers, bounds }.process(message(frames), first).await;
+        let passed =
+            Chain { links: &links, numbers: &numbers, bounds, is_awaited: true }.process(message(frames), first).await;
         drop(links);
         (passed, hop, stage.0.into_inner().unwrap())
     }

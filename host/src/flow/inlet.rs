@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// The key of the pair that names the socket by which a message came in.
-const SOCKET_KEY: &str = "tidegate.socket";
+pub const SOCKET_KEY: &str = "tidegate.socket";
 
 /// A message that entered a flow.
 #[derive(Debug)]

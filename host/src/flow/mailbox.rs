@@ -118,6 +118,11 @@ impl<T> Mailbox<T> {
         self.taken_up.items()
     }
 
+    /// Their bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.taken_up.bytes()
+    }
+
     /// For the consumer: appends all items that wait to `into`. Returns whether more may come.
     pub(crate) fn take_all(&self, into: &mut VecDeque<(T, Room)>) -> bool {
         let mut state = self.lock();

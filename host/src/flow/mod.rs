@@ -17,15 +17,21 @@ mod statistics;
 mod stream;
 mod surface;
 mod surfaces;
+mod taps;
 
-pub use chain::{Chain, ChainBounds, Link, Passed};
-pub use inlet::{Entered, Inlet};
+pub use chain::{Chain, ChainBounds, Link, OwnedChain, OwnedLink, Passed, PassedOn, ReplyChain};
+pub use inlet::{Entered, Inlet, SOCKET_KEY};
 pub use message::{Frames, Message, Metadata};
 pub use met::Met;
 pub use placement::{PlaceError, place};
 pub use sink::{Arrival, OfferError, Receipt, Reserved, Sink};
-pub use stage::{Failed, Failure, Fault, Output, Outputs, Processed, ServedBy, Stage};
+pub use stage::{Failed, Failure, Fault, Further, Output, Outputs, Processed, ServedBy, Stage, Streamed};
 pub use statistics::{Counted, Described, Family, Kind, Labels, Statistics, Unit};
 pub use stream::{Executor, FlowParts, FlowSettings, FlowStage, FlowSurface, Lost, LostMessages};
-pub use surface::{Command, FlowPath, Health, Side, State, Status, Surface};
+pub(crate) use surface::identity_text;
+pub use surface::{
+    Client, Command, FlowPath, Health, PeerList, PeerStatus, Pool, PoolStatus, Side, State, Status, Surface,
+    WorkerState, WorkerStatus,
+};
 pub use surfaces::Surfaces;
+pub use taps::{Choice, Passing, Place, Point, Seen, SeenFrame, Taps, Watch};

@@ -3,6 +3,7 @@
 use super::message::Message;
 use crate::ledger::Reason;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +14,31 @@ pub trait Stage: Send + Sync {
     /// Its name in the log and in dead letters.
     fn name(&self) -> &str;
 
+    /// Whether it is a part of the host, which no plugin is: what it says under the host's own keys is the host's word.
+    fn is_of_host(&self) -> bool {
+        false
+    }
+
     /// Processes a message, which has this `number` at its hop, into any number of messages.
     fn process(&self, message: Message, number: u64) -> BoxFuture<'static, Processed>;
+
+    /// As [`Self::process`], for who passes on what comes out of it before all of it has. By default all comes at once.
+    fn stream(&self, message: Message, number: u64) -> BoxFuture<'static, Streamed> {
+        let processing = self.process(message, number);
+        Box::pin(async { Streamed { first: processing.await, further: None } })
+    }
 }
+
+/// The result of processing a message, of which more may come.
+pub struct Streamed {
+    /// What has come out of it so far, or the failure.
+    pub first: Processed,
+    /// What comes out of it later; none if that was all.
+    pub further: Option<Further>,
+}
+
+/// What comes out of a stage later, in the order in which it is to leave; after a failure nothing comes.
+pub type Further = BoxStream<'static, Result<Output, Failed>>;
 
 /// The result of processing a message.
 #[derive(Debug)]

@@ -1,6 +1,17 @@
 //! A surface: something bound or connected by which messages come in or go out.
 
+mod client;
+mod identity;
+mod peers;
+mod pool;
+
+pub use client::Client;
+pub(crate) use identity::identity_text;
+pub use peers::{PeerList, PeerStatus};
+pub use pool::{Pool, PoolStatus, WorkerState, WorkerStatus};
+
 use super::message::Message;
+use super::stage::Stage;
 use super::statistics::Statistics;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
@@ -22,6 +33,21 @@ pub trait Surface: Send + Sync {
 
     /// What a flow leads from, through and to; none for what is no flow.
     fn path(&self) -> Option<&FlowPath> {
+        None
+    }
+
+    /// The stages of what has a [path](Surface::path), in order.
+    fn stages(&self) -> &[Arc<dyn Stage>] {
+        &[]
+    }
+
+    /// The workers of a surface that is a pool of them; none for others.
+    fn pool(&self) -> Option<&dyn Pool> {
+        None
+    }
+
+    /// Who is connected to it, of very many those that the most is queued to; none for what has no peers.
+    fn peers(&self) -> Option<PeerList> {
         None
     }
 
@@ -61,7 +87,8 @@ pub trait Surface: Send + Sync {
 
 /// The side of the host that a surface is on. Sources end before sinks, so that messages in flight can go out; the
 /// control side ends last, so that the operator sees both end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Side {
     /// Messages come in by it. Ends first.
     Source,

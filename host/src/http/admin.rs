@@ -1,5 +1,5 @@
 //! The admin surface: whether the host lives and is ready, what it counts, and its plugins to look at, swap, roll back,
-//! try and unload; its flows to look at, pause and change.
+//! try and unload; its flows to look at, pause and change; its workers to look at and to let go.
 //!
 //! `openapi.json` beside this file describes it; a test holds the two against each other.
 
@@ -10,10 +10,13 @@ mod dead_letters;
 mod flows;
 mod guard;
 mod ledger;
+mod live;
 mod metrics;
+mod plugins;
 mod query;
 mod readiness;
 mod route;
+mod workers;
 
 pub use dead_letters::LetterParts;
 pub use flows::{Applied, Reconfigure};
@@ -22,25 +25,29 @@ pub use metrics::{Counts, Observed};
 pub use readiness::{Check, Readiness};
 
 use self::dead_letters::Letters;
+use self::live::{Sampler, Tails, Watched, peers, sse};
 use self::metrics::Metrics;
 use self::route::Route;
 use super::answer::with_type;
-use super::problem::{Problem, RefusedComponent};
-use super::server::body::{self, InFlight, InFlightBudget};
+use super::page;
+use super::problem::Problem;
+use super::route::RouteTable;
+use super::server::body::{self, InFlightBudget};
 use super::server::head::Head;
 use super::server::middleware::Routes;
-use crate::config::{ADMIN_BODY_MS_MAX, ADMIN_CALL_BYTES_MAX, ADMIN_CALLS_BYTES_MAX, ADMIN_UPLOADS_MAX};
-use crate::flow::{ServedBy, Surfaces};
+use crate::config::{ADMIN_BODY_MS_MAX, ADMIN_CALLS_BYTES_MAX, ADMIN_UPLOADS_MAX, Tail};
+use crate::flow::{Surfaces, Taps};
 use crate::ledger::{Ledger, Report, Snapshots};
-use crate::plugin::{CallNumber, Cause, LoadError, Loaded, PutError, RollbackError, Slot, Slots, UnloadError};
+use crate::plugin::Slots;
 use bytes::Buf;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use serde::Serialize;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
 use warp::Filter;
 use warp::http::header::CACHE_CONTROL;
 use warp::http::{HeaderValue, StatusCode};
@@ -60,11 +67,15 @@ pub struct Admin {
     snapshots: Snapshots,
     letters: Arc<Letters>,
     metrics: Arc<Metrics>,
+    sampler: Arc<Sampler>,
     surfaces: Surfaces,
+    routes: Arc<RouteTable>,
+    tails: Tails,
     drain: Arc<Notify>,
     reconfigure: Arc<dyn Reconfigure>,
     uploads: Arc<Semaphore>,
-    calls: AtomicU64,
+    /// The number of the next trial.
+    calls: Arc<AtomicU64>,
     in_flight: InFlightBudget,
 }
 
@@ -84,27 +95,47 @@ pub struct AdminParts {
     pub drain: Arc<Notify>,
     /// The dead letters, and what makes their calls again.
     pub letters: LetterParts,
+    /// Where messages go by, and how much of them is shown.
+    pub tail: (Taps, Tail),
     /// What has other sockets, flows and routes run.
     pub reconfigure: Arc<dyn Reconfigure>,
-}
-
-/// What serves after a swap, or after there was nothing to swap.
-#[derive(Serialize)]
-struct Swap<'a> {
-    plugin: &'a str,
-    generation: u64,
-    digest: &'a str,
-    changed: bool,
-    persisted: bool,
+    /// The flow that answers the frontend, if one does: its name, and its steps.
+    pub frontend_flow: Option<(String, Vec<String>)>,
+    /// The surface ends, and all answers that go on with it.
+    pub ending: CancellationToken,
 }
 
 impl Admin {
     /// A surface that serves nothing yet.
     pub fn new(parts: AdminParts) -> Self {
-        let AdminParts { slots, guard, draining, checks, observed, drain, letters, reconfigure } = parts;
+        let AdminParts {
+            slots,
+            guard,
+            draining,
+            checks,
+            observed,
+            drain,
+            letters,
+            tail,
+            reconfigure,
+            frontend_flow,
+            ending,
+        } = parts;
         let (ledger, surfaces) = (observed.ledger.clone(), observed.surfaces.clone());
         let readiness = Arc::new(Readiness::new(draining, Arc::clone(&slots), surfaces.clone(), checks));
+        let watched = Watched {
+            slots: Arc::clone(&slots),
+            surfaces: surfaces.clone(),
+            ledger: ledger.clone(),
+            routes: Arc::clone(&letters.routes),
+            readiness: Arc::clone(&readiness),
+            frontend_flow,
+            started: format!("{:.0}", jiff::Timestamp::now()),
+        };
         Self {
+            sampler: Sampler::new(watched, ending),
+            routes: Arc::clone(&letters.routes),
+            tails: Tails { taps: tail.0, shows: tail.1 },
             metrics: Arc::new(Metrics::new(Arc::clone(&slots), observed)),
             letters: Arc::new(Letters::new(letters, Arc::clone(&slots))),
             snapshots: Snapshots::default(),
@@ -116,7 +147,7 @@ impl Admin {
             drain,
             reconfigure,
             uploads: Arc::new(Semaphore::new(ADMIN_UPLOADS_MAX)),
-            calls: AtomicU64::new(1),
+            calls: Arc::new(AtomicU64::new(1)),
             in_flight: InFlightBudget::new("the bound of all calls,", ADMIN_CALLS_BYTES_MAX),
         }
     }
@@ -154,14 +185,19 @@ impl Admin {
         head: &Head,
         body: Pin<&mut impl Stream<Item = Result<B, warp::Error>>>,
     ) -> Result<Response, Problem> {
-        let Head { parts, id, .. } = head;
+        let Head { parts, .. } = head;
         match route {
+            Route::Page => Ok(page::index()),
+            Route::PageFile(name) => page::file(&name).ok_or(Problem::NoAdminRoute),
             Route::Live => Ok(with_type("live\n", TEXT)),
             Route::Ready => Ok(self.readiness.answer(&parts.headers)),
             Route::OpenApi => Ok(with_type(OPENAPI, JSON)),
             Route::Ledger => {
                 ledger::answer(&self.snapshots, Report::new(&self.ledger, self.slots.counts()), head.query())
             }
+            Route::Overview => json(&self.sampler.overview().await?),
+            Route::Changes => sse::answer(&parts.method, || Ok(self.sampler.changes()?.boxed())),
+            Route::Peers => json(&peers(&self.surfaces.all())),
             Route::Letters => self.letters.list(head.query()).await,
             Route::Letter(id) => self.letters.show(id).await,
             Route::Replay(id) => {
@@ -170,6 +206,7 @@ impl Admin {
                 let replay = tokio::spawn(async move { letters.replay(id, &query).await });
                 replay.await.unwrap_or(Err(Problem::Host))
             }
+            Route::TryLetter { id, permit } => self.try_letter(&id, permit, head, body).await,
             Route::Metrics => {
                 // A thousand plugins are a megabyte, which is no work for a thread that carries traffic.
                 let (metrics, headers) = (Arc::clone(&self.metrics), parts.headers.clone());
@@ -188,6 +225,9 @@ impl Admin {
                 let flow = flows::read(&parts.headers, &flows::text(&parts.headers, body).await?)?;
                 flows::applied(Arc::clone(&self.reconfigure).put_flow(name, flow)).await
             }
+            Route::Workers => workers::all(&self.surfaces).await,
+            Route::DrainWorker { pool, worker } => workers::drain(&self.surfaces, &pool, &worker).await,
+            Route::Tail => self.tails.answer(&parts.method, head.query(), &self.routes, &self.ledger),
             Route::Drain => {
                 self.drain.notify_one();
                 let mut response = with_type("draining\n", TEXT);
@@ -201,82 +241,17 @@ impl Admin {
                 let bytes = body::read(&parts.headers, body, ("component_bytes_max", bound), BODY_TIMEOUT).await?;
                 self.put(name, bytes, persist, permit).await
             }
-            Route::Unload(name) => match self.slots.unload(&name).await {
-                Ok(gone) => json(&gone),
-                Err(UnloadError::Unknown) => Err(Problem::NoPlugin(name)),
-                Err(error @ UnloadError::Policy) => Err(Problem::NotUnloaded(format!("{name} stays: {error}"))),
-            },
-            Route::Rollback { slot, wanted, persist } => {
-                let served_by = slot.rollback(wanted, persist).await.map_err(not_rolled_back)?;
-                swap(&served_by, true, persist || slot.is_in_source(&served_by.digest))
-            }
+            Route::Unload(name) => self.unload(name).await,
+            Route::Rollback { slot, wanted, persist } => plugins::roll_back(&slot, wanted, persist).await,
             Route::Load(slot) => self.load(slot).await,
-            Route::Call(slot) => {
-                let bound = ("the bound of a call,", ADMIN_CALL_BYTES_MAX);
-                let InFlight { bytes, held: _held } =
-                    body::read_within((&self.in_flight, None), &parts.headers, body, bound, BODY_TIMEOUT).await?;
-                let _room = self.in_flight.reserve(None, slot.output_bytes_max())?;
-                let number = self.calls.fetch_add(1, Ordering::Relaxed);
-                call::answer(&slot, &bytes, id.clone(), CallNumber::Trial(number)).await
-            }
+            Route::Hold(slot) => plugins::hold(&slot),
+            Route::Resume(slot) => plugins::resume(&slot),
+            Route::AddExamples { slot, name } => self.add_examples(slot, name, head, body).await,
+            Route::Call(slot) => self.call(&slot, head, body).await,
+            Route::TrySteps(name) => self.call_route(name, head, body).await,
+            Route::TryFlow(name) => self.call_flow(name, head, body).await,
         }
     }
-
-    /// Loads what was sent, to the end even if the caller goes away meanwhile.
-    async fn put(
-        &self,
-        name: String,
-        bytes: Vec<u8>,
-        persist: bool,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<Response, Problem> {
-        let slots = Arc::clone(&self.slots);
-        let plugin = name.clone();
-        let work = tokio::spawn(async move {
-            let _permit = permit;
-            slots.put(&name, bytes, persist).await
-        });
-        match work.await.map_err(|_| Problem::Host)? {
-            Ok(Loaded { served_by, changed, .. }) => swap(&served_by, changed, persist),
-            Err(PutError::Name(text)) => Err(Problem::Malformed(text)),
-            Err(PutError::Load(error)) => Err(refused(plugin, &error)),
-            Err(PutError::Persist(text)) => Err(Problem::NotPersisted(text)),
-        }
-    }
-
-    /// Loads the source, to the end even if the caller goes away meanwhile.
-    async fn load(&self, slot: Arc<Slot>) -> Result<Response, Problem> {
-        let slots = Arc::clone(&self.slots);
-        let plugin = slot.name().to_owned();
-        let work = tokio::spawn(async move { slots.load(&slot, Cause::Asked).await });
-        match work.await.map_err(|_| Problem::Host)? {
-            Ok(Some(Loaded { served_by, changed, .. })) => swap(&served_by, changed, true),
-            // Only what nobody asked for is left alone.
-            Ok(None) => Err(Problem::Host),
-            Err(error) => Err(refused(plugin, &error)),
-        }
-    }
-}
-
-fn not_rolled_back(error: RollbackError) -> Problem {
-    match error {
-        RollbackError::NotPersisted(_) => Problem::NotPersisted(error.to_string()),
-        _ => Problem::NotRolledBack(error.to_string()),
-    }
-}
-
-fn refused(plugin: String, error: &LoadError) -> Problem {
-    match error {
-        LoadError::Superseded => Problem::Superseded(format!("{plugin} is not loaded: {error}")),
-        LoadError::Busy { .. } => Problem::TooBusy(format!("{plugin} is not loaded: {error}")),
-        _ => Problem::Refused(RefusedComponent { plugin, stage: error.stage(), reason: error.to_string() }),
-    }
-}
-
-/// `persisted`: whether the next start loads again what serves.
-fn swap(served_by: &ServedBy, changed: bool, persisted: bool) -> Result<Response, Problem> {
-    let ServedBy { plugin, generation, digest, .. } = served_by;
-    json(&Swap { plugin, generation: *generation, digest, changed, persisted })
 }
 
 fn json(value: &impl Serialize) -> Result<Response, Problem> {

@@ -40,11 +40,12 @@ pub(super) fn say_who(headers: &mut HeaderMap, by: &ServedBy) {
     }
 }
 
-/// Says which plugins were called: the last one as [`say_who`] does, and of several all of them.
+/// Says what was called: the last one as [`say_who`] does, if it is a plugin, and of several or others all of them.
 pub(super) fn say_met(headers: &mut HeaderMap, met: &Met) {
-    let Some(last) = met.last() else { return };
-    say_who(headers, last);
-    if met.len() > 1
+    if let Some(last) = met.last() {
+        say_who(headers, last);
+    }
+    if !met.is_said_by_last()
         && let Ok(all) = HeaderValue::try_from(met.joined(", "))
     {
         headers.insert("tidegate-through", all);

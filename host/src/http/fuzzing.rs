@@ -1,6 +1,7 @@
-//! Fuzzing of the query: every piece is a pair, and pairs that are written again read the same.
+//! Fuzzing of the query: every piece is a pair, and pairs that are written again read the same. And of ZWS.
 
 use super::query;
+pub use super::websocket::fuzzing::zws;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Reads the query of a request.

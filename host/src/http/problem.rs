@@ -1,14 +1,18 @@
 //! Errors as callers see them: the one mapping from what went wrong to a status, and its body as RFC 9457 has it.
 
-use crate::config::{
-    ADMIN_LETTERS_READS_MAX, ADMIN_UPLOADS_MAX, LEDGER_MARKS_MAX, REFUSED_TEXT_BYTES_MAX, REJECTED_TEXT_BYTES_MAX,
-};
-use crate::flow::{Failure, Fault};
+mod detail;
+mod status;
+
+use crate::flow::Failure;
 use crate::ledger::Reason;
 use crate::plugin::CallError;
 use bytes::Bytes;
+use serde::Serialize;
+use serde_json::{Value, json};
 use std::sync::LazyLock;
-use warp::http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use warp::http::header::{
+    ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+};
 use warp::http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
@@ -41,8 +45,12 @@ pub(crate) enum Problem {
     Overloaded,
     /// As many requests as may be, `requests_max`, are being answered.
     TooManyRequests(usize),
+    /// As many streams of events as may be, `events.streams_max`, are open.
+    TooManyStreams(usize),
     /// The bodies that are held have no more room within the bound of this name, such as `in_flight_bytes_max`.
     NoRoom(&'static str, usize),
+    /// What came out has no more room within that bound.
+    NoRoomForAnswer(&'static str, usize),
     /// Nothing came out of what the request was for.
     Failed(Failure),
     /// The plugin returned a `content-type` that no header can carry.
@@ -53,6 +61,14 @@ pub(crate) enum Problem {
     QueueFull(String),
     /// A sink lost a message that it had taken.
     NotArrived(Reason),
+    /// As many WebSockets as may be, `websockets_max`, are open.
+    TooManyWebSockets(usize),
+    /// The request for a WebSocket came by HTTP/2.
+    WebSocketVersion,
+    /// The request for a WebSocket is for another version of the protocol, or for none.
+    NoWebSocketVersion13,
+    /// The request for a WebSocket comes from the page of an origin that is not let in.
+    ForeignOrigin,
     /// The caller did not show the token of `http.token_file`.
     NoToken,
     /// The caller did not show the token of `admin.token_file`.
@@ -65,8 +81,20 @@ pub(crate) enum Problem {
     NoBroker,
     /// There is no flow of this name.
     NoFlow(String),
+    /// There is no pool of workers of this name.
+    NoPool(String),
+    /// The pool has no worker of this number.
+    NoWorker { pool: String, worker: String },
+    /// The pool does not say how it does.
+    PoolSilent { name: String, cause: String },
     /// The sockets, flows and routes do not fit together, or cannot run; what ran before does still.
     NotReconfigured(String),
+    /// Nothing is shown of the messages that go by.
+    TailOff,
+    /// There is no route of this name.
+    NoRouteNamed(String),
+    /// As many watch messages go by as may.
+    TooManyTails,
     /// The host writes no dead letters.
     NoLetters,
     /// There is no dead letter of a request of this name.
@@ -83,6 +111,10 @@ pub(crate) enum Problem {
     Refused(RefusedComponent),
     /// The plugin has no earlier generation, or not the one that is asked for.
     NotRolledBack(String),
+    /// There is no file whose component could carry further examples.
+    NoExamples(String),
+    /// There is nothing to pause.
+    NotHeld(String),
     /// What was asked for later took effect before the component was loaded.
     Superseded(String),
     /// The host has too much to do to load a component.
@@ -91,6 +123,8 @@ pub(crate) enum Problem {
     NotUnloaded(String),
     /// As many components as may be are being taken in.
     TooManyUploads,
+    /// As many callers as may watch what changes.
+    TooManyWatchers,
     /// The component serves, but could not be written to its source.
     NotPersisted(String),
     /// The host failed at what it was asked for.
@@ -103,7 +137,7 @@ impl From<CallError> for Problem {
     }
 }
 
-/// Marks an answer for whoever counts those that say [`Problem::NoRoom`].
+/// Marks an answer for whoever counts those that say [`Problem::NoRoom`], or that there is none for what came out.
 #[derive(Clone)]
 pub(super) struct OverBytes;
 
@@ -119,131 +153,6 @@ pub(crate) struct RefusedComponent {
 }
 
 impl Problem {
-    fn status(&self) -> StatusCode {
-        match self {
-            Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::NoToken | Self::NoAdminToken => StatusCode::UNAUTHORIZED,
-            Self::Foreign(_) => StatusCode::FORBIDDEN,
-            Self::NoRoute
-            | Self::NoAdminRoute
-            | Self::NoBroker
-            | Self::NoFlow(_)
-            | Self::NoLetters
-            | Self::NoLetter(_)
-            | Self::NoPlugin(_) => StatusCode::NOT_FOUND,
-            Self::NotRolledBack(_) | Self::Superseded(_) | Self::NotUnloaded(_) | Self::NotReplayed(_) => {
-                StatusCode::CONFLICT
-            }
-            Self::UnknownMark(_) => StatusCode::GONE,
-            Self::Refused(_) | Self::NotReconfigured(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotPersisted(_) | Self::Host => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyTooLarge(..) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
-            Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::Coding => StatusCode::NOT_IMPLEMENTED,
-            Self::ContentCoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Failed(failure) => Self::status_of(failure.fault),
-            Self::QueueFull(_)
-            | Self::NotArrived(_)
-            | Self::Overloaded
-            | Self::TooManyRequests(_)
-            | Self::NoRoom(..)
-            | Self::TooManyUploads
-            | Self::LettersBusy
-            | Self::TooBusy(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ContentType | Self::BadResponse => StatusCode::BAD_GATEWAY,
-        }
-    }
-
-    fn status_of(fault: Fault) -> StatusCode {
-        match fault {
-            Fault::Recipient => StatusCode::NOT_FOUND,
-            Fault::Sender => StatusCode::UNPROCESSABLE_ENTITY,
-            Fault::Late => StatusCode::GATEWAY_TIMEOUT,
-            Fault::Busy => StatusCode::SERVICE_UNAVAILABLE,
-            Fault::Host => StatusCode::INTERNAL_SERVER_ERROR,
-            Fault::Stage => StatusCode::BAD_GATEWAY,
-        }
-    }
-
-    /// The host's own sentence. What a plugin says of its own fault is for the log alone.
-    fn detail(&self) -> String {
-        match self {
-            Self::Malformed(detail) => detail.clone(),
-            Self::NoRoute => "no plugin serves this path; GET / lists the routes".to_owned(),
-            Self::Method(allowed) => format!("this path takes {allowed}"),
-            Self::BodyTooLarge(name, bytes_max) => format!("the body is larger than {name} {bytes_max}"),
-            Self::BodyTimeout => "the body did not arrive in time".to_owned(),
-            Self::UriTooLong(bytes_max) => {
-                format!("path and query are longer than uri_bytes_max {bytes_max}; send long text as the body of a POST")
-            }
-            Self::HeadTooLarge { bytes_max, headers_max } => {
-                format!(
-                    "request line and headers are longer than head_bytes_max {bytes_max}, or more than headers_max {headers_max}"
-                )
-            }
-            Self::Coding => "the body has another transfer-encoding than chunked; send it as it is".to_owned(),
-            Self::ContentCoding(coding) => format!(
-                "the body has the content-encoding `{}`, and this path takes one of {}; send it so, or as it is",
-                &coding[..coding.floor_char_boundary(REJECTED_TEXT_BYTES_MAX)],
-                CODINGS
-            ),
-            Self::Overloaded => "more requests come in than can be answered soon; nothing was done for this one".to_owned(),
-            Self::TooManyRequests(max) => format!("as many requests as may be are being answered: requests_max {max}"),
-            Self::NoRoom(name, bytes_max) => format!(
-                "the bodies of requests and answers have no more room within {name} {bytes_max}; nothing was done for this one"
-            ),
-            Self::Failed(Failure { public_detail, .. }) => {
-                public_detail[..public_detail.floor_char_boundary(REJECTED_TEXT_BYTES_MAX)].to_owned()
-            }
-            Self::ContentType => "the plugin returned a content-type that is no header value".to_owned(),
-            Self::BadResponse => "what the plugin returned is no response; the host's log says why".to_owned(),
-            Self::QueueFull(sink) => format!("the {sink} queue is full; nothing was published"),
-            Self::NotArrived(reason) => format!(
-                "what came of the request did not arrive everywhere: {}; some of it may have",
-                reason.as_str()
-            ),
-            Self::NoToken => "send `Authorization: Bearer TOKEN` with the token of http.token_file".to_owned(),
-            Self::NoAdminToken => {
-                "send `Authorization: Bearer TOKEN` with the token of admin.token_file; `tidegate plugin` reads it with \
-                 --token-file FILE"
-                    .to_owned()
-            }
-            Self::Foreign(sign) => {
-                format!("{sign}: call from this machine as localhost or 127.0.0.1, or set admin.token_file and send its token")
-            }
-            Self::NoAdminRoute => "nothing is served at this path; GET /openapi.json describes what is".to_owned(),
-            Self::NoBroker => {
-                "this host has no frontend: start it with --frontend and a plugin that has the reply-policy role".to_owned()
-            }
-            Self::NoFlow(name) => format!("no flow is named {name}; GET /flows lists them"),
-            Self::NotReconfigured(text) => text[..text.floor_char_boundary(REFUSED_TEXT_BYTES_MAX)].into(),
-            Self::NoLetters => "this host writes no dead letters: set dead_letters.file".to_owned(),
-            Self::NoLetter(id) => format!("no dead letter has the id {id}; GET /dead-letters lists them"),
-            Self::LettersBusy => {
-                format!("{ADMIN_LETTERS_READS_MAX} callers read the dead letters already; ask again later")
-            }
-            Self::UnknownMark(mark) => format!(
-                "the mark {mark} is not known: the host was started anew, or more than {LEDGER_MARKS_MAX} answers have had \
-                 marks since; begin again with the mark of GET /ledger"
-            ),
-            Self::NoPlugin(name) => format!("no plugin is named {name}; GET /plugins lists them"),
-            Self::Refused(refusal) => refusal.reason[..refusal.reason.floor_char_boundary(REFUSED_TEXT_BYTES_MAX)].into(),
-            Self::NotRolledBack(text)
-            | Self::Superseded(text)
-            | Self::TooBusy(text)
-            | Self::NotUnloaded(text)
-            | Self::NotReplayed(text) => text.clone(),
-            Self::TooManyUploads => {
-                format!("{ADMIN_UPLOADS_MAX} components are being loaded already; send this one again later")
-            }
-            Self::NotPersisted(text) => format!("the component serves until the host ends, but is not persisted: {text}"),
-            Self::Host => "the host failed; its log says how".to_owned(),
-        }
-    }
-
     /// When a 503 is worth another try: at least a second, so that nobody hammers.
     fn retry_after_seconds(&self) -> u64 {
         match self {
@@ -254,8 +163,12 @@ impl Problem {
 
     /// The body of the answer.
     pub(super) fn body(&self) -> Bytes {
+        self.members().to_string().into()
+    }
+
+    fn members(&self) -> Value {
         let status = self.status();
-        let mut body = serde_json::json!({
+        let mut body = json!({
             "type": "about:blank",
             "title": status.canonical_reason().unwrap_or_default(),
             "status": status.as_u16(),
@@ -265,7 +178,17 @@ impl Problem {
             body["plugin"] = plugin.as_str().into();
             body["stage"] = (*stage).into();
         }
-        body.to_string().into()
+        body
+    }
+
+    /// With further members in its body, which must not be the own ones of a problem.
+    pub(super) fn into_response_with(self, further: &impl Serialize) -> Response {
+        let mut members = self.members();
+        if let (Value::Object(members), Ok(Value::Object(further))) = (&mut members, serde_json::to_value(further)) {
+            members.extend(further);
+        }
+        let (parts, _) = self.into_response().into_parts();
+        Response::from_parts(parts, Bytes::from(members.to_string()).into())
     }
 
     pub(super) fn into_response(self) -> Response {
@@ -285,11 +208,15 @@ impl Problem {
         }
         match self {
             Self::Method(allowed) => headers.insert(ALLOW, HeaderValue::from_static(allowed)),
+            Self::NoWebSocketVersion13 => {
+                headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+                headers.insert(UPGRADE, HeaderValue::from_static("websocket"))
+            }
             Self::ContentCoding(_) => headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(CODINGS)),
             Self::NoToken | Self::NoAdminToken => headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             _ => None,
         };
-        if matches!(self, Self::NoRoom(..)) {
+        if matches!(self, Self::NoRoom(..) | Self::NoRoomForAnswer(..)) {
             response.extensions_mut().insert(OverBytes);
         }
         response

@@ -1,24 +1,26 @@
-//! The public surface: `/NAME/` has the plugins of a route process a message, answers with what comes out and sends it
+//! The public surface: `/NAME/` has the steps of a route process a message, answers with what comes out and sends it
 //! on; or it is where a handler is mounted.
 
 mod compress;
 mod message;
 mod mount;
+mod parts;
 mod reply;
 mod response;
 
 use super::answer::{say_met, with_type};
+use super::events::{self, Hub};
 use super::problem::Problem;
 use super::route::{FoundRoute, Kind, Ran, RouteTable, split};
 use super::server::body::{self, InFlight, InFlightBudget};
 use super::server::head::{Head, RouteName};
 use super::server::middleware::Routes;
-use crate::byte_budget::Held;
+use crate::byte_budget::{BudgetShare, Held};
 use crate::config::Network;
 use crate::dead_letters::{DeadLetters, NewLetter};
 use crate::flow::{Failed, Met, Metadata};
 use crate::ledger::Hop;
-use crate::plugin::{CallError, Slot};
+use crate::plugin::CallError;
 use bytes::Buf;
 use futures_util::Stream;
 use std::sync::Arc;
@@ -35,6 +37,8 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub struct Public {
     /// The routes.
     pub table: Arc<RouteTable>,
+    /// The events, if there are any.
+    pub events: Option<Arc<Hub>>,
     /// The hop of calls of handlers.
     pub handler_hop: Arc<Hop>,
     /// Takes the messages whose call broke down.
@@ -83,6 +87,9 @@ impl Public {
         if name.is_empty() && below.is_empty() {
             return self.index(&head.parts.method);
         }
+        if let Some(hub) = self.events(head.path()) {
+            return events::answer(hub, head);
+        }
         let route = self.table.find(name)?;
         let served = self.serve(&route, below, head, body).await;
         if !route.options().compress {
@@ -107,7 +114,7 @@ impl Public {
         match is_end(below) {
             true => self.process(route, head, body).await,
             // It may be a handler's: who knows once it is loaded.
-            false if route.first().roles().is_none() => Err(CallError::EmptySlot.into()),
+            false if route.first().is_empty() => Err(CallError::EmptySlot.into()),
             false => Err(Problem::NoRoute),
         }
     }
@@ -118,10 +125,18 @@ impl Public {
         if name.is_empty() && below.is_empty() {
             return Some(RouteName("/".to_owned()));
         }
+        if self.events(path).is_some() {
+            return Some(RouteName(events::PATH.to_owned()));
+        }
         match self.table.find(name).ok()?.handler() {
             Some(_) => Some(RouteName(format!("/{name}/*"))),
             None => is_end(below).then(|| RouteName(format!("/{name}/"))),
         }
+    }
+
+    /// The events, if they are at this path.
+    fn events(&self, path: &str) -> Option<&Arc<Hub>> {
+        self.events.as_ref().filter(|_| path == events::PATH)
     }
 
     /// `GET /`: name, version, routes.
@@ -130,6 +145,9 @@ impl Public {
             return Err(Problem::Method(INDEX_METHODS));
         }
         let mut text = format!("Tidegate {}\n", env!("CARGO_PKG_VERSION"));
+        if self.events.is_some() {
+            text += "/events?topic=TOPIC\n";
+        }
         for name in self.table.names() {
             let Ok(route) = self.table.find(&name) else { continue };
             text += &match route.kind() {
@@ -151,7 +169,11 @@ impl Public {
     ) -> Result<Response, Problem> {
         check_method(route, &head.parts.method)?;
         let (message, _held) = self.message(route, head, body).await?;
-        let room = self.room(route.first(), route.output_bytes_max())?;
+        if route.has_host_stage() {
+            // Boxed: the future of every other request would be as large.
+            return Ok(Box::pin(self.answer_in_parts(route, head, message)).await);
+        }
+        let room = self.room(route.first().share(), route.output_bytes_max())?;
         let asked = if route.options().headers.is_empty() { Metadata::new() } else { message.metadata.clone() };
         let Ran { met, number, result } = route.run(&self.table, message).await;
         let answer = match result {
@@ -165,32 +187,36 @@ impl Public {
         Ok(stamped(&met, answer))
     }
 
-    /// Keeps a message that a plugin broke down at.
-    fn keep(&self, route: &FoundRoute, met: &Met, number: u64, Failed { failure, input }: Failed) {
-        if !failure.fault.is_worth_a_letter() {
-            return;
+    /// Keeps a message that a step of the route broke down at.
+    fn keep(&self, route: &FoundRoute, met: &Met, number: u64, failed: Failed) {
+        if failed.failure.fault.is_worth_a_letter() {
+            self.dead_letters.write(letter(route, met, number, failed));
         }
-        let by = met.last().map(|by| &**by);
-        let letter = NewLetter::of_call(route.name(), number, by, failure.reason, failure.detail, input);
-        self.dead_letters.write(if route.slots().len() > 1 { letter.after(met.to_string()) } else { letter });
     }
 
     /// The body of a request, with its part of the budget.
     async fn body<B: Buf>(
         &self,
-        slot: &Slot,
+        share: &BudgetShare,
         head: &Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Result<InFlight, Problem> {
         let bound = ("body_bytes_max", self.body_bytes_max);
-        let budget = (&self.in_flight, Some(slot.room()));
+        let budget = (&self.in_flight, Some(share));
         body::read_within(budget, &head.parts.headers, std::pin::pin!(body), bound, self.body_timeout).await
     }
 
     /// Room for what the calls of a request may return.
-    fn room(&self, slot: &Slot, bytes: usize) -> Result<Held, Problem> {
-        self.in_flight.reserve(Some(slot.room()), bytes)
+    fn room(&self, share: &BudgetShare, bytes: usize) -> Result<Held, Problem> {
+        self.in_flight.reserve(Some(share), bytes)
     }
+}
+
+/// The letter of a message that a step of a route failed at.
+fn letter(route: &FoundRoute, met: &Met, number: u64, Failed { failure, input }: Failed) -> NewLetter {
+    let by = met.last().map(|by| &**by);
+    let letter = NewLetter::of_call(route.name(), number, by, failure.reason, failure.detail, input);
+    if route.steps().len() > 1 || !met.is_said_by_last() { letter.after(met.to_string()) } else { letter }
 }
 
 /// Whether a route takes such a request. An unknown route wins over a wrong method.

@@ -1,16 +1,21 @@
-//! A route: the plugins that its messages go through, where what comes out goes, and what it allows; and the table of
-//! all routes.
+//! A route: the plugins and other stages that its messages go through, where what comes out goes, and what it allows; and
+//! the table of all routes.
 
+mod path;
 mod run;
+mod step;
 
-pub use run::Ran;
+pub use path::{RoutePath, StepPath, hop_name, step_hop_name};
+pub use run::{Begun, Ran};
+pub(crate) use step::FoundStep;
+pub use step::{HostStage, Step, Stop};
 
 use super::problem::Problem;
 use super::server::middleware::CorsPolicy;
 use crate::config;
-use crate::flow::Sink;
+use crate::flow::{Sink, Taps};
 use crate::ledger::Hop;
-use crate::plugin::{CallError, Contract, HttpHandler, Plugin, Processor, Role, Slot, Slots};
+use crate::plugin::{CallError, Slot, Slots};
 use arc_swap::ArcSwap;
 use smallvec::{SmallVec, smallvec};
 use std::collections::BTreeMap;
@@ -27,23 +32,16 @@ const PLAIN_METHODS: &str = "GET, HEAD, POST";
 pub struct Route {
     /// Its name; that of the plugin where this is empty.
     pub name: String,
-    /// The plugins in order. A plugin without a route of its own is its route's only one, and is not named here.
+    /// Its steps in order. A plugin without a route of its own is its route's only one, and is not named here.
     pub through: Vec<Stop>,
     /// Where what comes out goes: all of it to each of them.
     pub sinks: Vec<Arc<dyn Sink>>,
     /// Counts its messages, until all sinks have taken what came of them.
     pub hop: Arc<Hop>,
+    /// Where whoever watches sees what comes in and goes out.
+    pub taps: Taps,
     /// What it allows.
     pub options: RouteOptions,
-}
-
-/// A plugin on the way of a route.
-#[derive(Clone)]
-pub struct Stop {
-    /// Its name.
-    pub plugin: String,
-    /// Counts its calls, where the route has several plugins.
-    pub hop: Option<Arc<Hop>>,
 }
 
 /// What a route allows beside what all do.
@@ -109,12 +107,20 @@ impl RouteTable {
     /// When there is none, or one of its plugins was unloaded.
     pub(crate) fn find(&self, name: &str) -> Result<FoundRoute, Problem> {
         if let Some(route) = self.configured.load().get(name) {
-            let slots = route.through.iter().map(|stop| self.slots.get(&stop.plugin)).collect::<Option<_>>();
-            let slots = slots.ok_or(CallError::EmptySlot)?;
-            return Ok(FoundRoute::new(Arc::clone(route), slots));
+            let steps = route.through.iter().map(|stop| self.step(&stop.step)).collect::<Option<_>>();
+            let steps = steps.ok_or(CallError::EmptySlot)?;
+            return Ok(FoundRoute::new(Arc::clone(route), steps));
         }
         let slot = self.slots.get(name).ok_or(Problem::NoRoute)?;
-        Ok(FoundRoute::new(Arc::clone(&self.plain), smallvec![slot]))
+        Ok(FoundRoute::new(Arc::clone(&self.plain), smallvec![FoundStep::Plugin(slot)]))
+    }
+
+    /// None if its plugin was unloaded.
+    fn step(&self, step: &Step) -> Option<FoundStep> {
+        match step {
+            Step::Plugin(name) => self.slots.get(name).map(FoundStep::Plugin),
+            Step::OfHost(stage) => Some(FoundStep::OfHost(Arc::clone(stage))),
+        }
     }
 
     /// What the route of a path allows to pages of other origins.
@@ -144,50 +150,50 @@ impl RouteTable {
     }
 }
 
-/// What the plugins of a route are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the steps of a route are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
     /// One handler.
     Handler,
-    /// Each processes messages.
+    /// Each processes messages, as stages of the host's own do.
     Processors,
     /// At least one does neither, or is a handler among others: nothing is served.
     Nothing,
 }
 
 impl Kind {
-    fn of(slots: &[Arc<Slot>]) -> Option<Self> {
-        let alone = slots.len() == 1;
-        let of_plugin = |plugin: &Plugin| match plugin.has_role(Processor::NAME) {
-            _ if alone && plugin.has_role(HttpHandler::NAME) => Self::Handler,
-            true => Self::Processors,
-            false => Self::Nothing,
-        };
-        let mut kinds = slots.iter().map(|slot| slot.read(of_plugin));
+    fn of(steps: &[FoundStep]) -> Option<Self> {
+        let alone = steps.len() == 1;
+        let mut kinds = steps.iter().map(|step| step.kind(alone));
         kinds.try_fold(Self::Processors, |all, kind| kind.map(|kind| if kind == Self::Processors { all } else { kind }))
     }
 }
 
 /// A route as one request has found it.
+#[derive(Clone)]
 pub(crate) struct FoundRoute {
     route: Arc<Route>,
     /// At least one.
-    slots: SmallVec<[Arc<Slot>; 1]>,
+    steps: SmallVec<[FoundStep; 1]>,
     kind: Option<Kind>,
 }
 
 impl FoundRoute {
-    fn new(route: Arc<Route>, slots: SmallVec<[Arc<Slot>; 1]>) -> Self {
-        let kind = Kind::of(&slots);
-        Self { route, slots, kind }
+    fn new(route: Arc<Route>, steps: SmallVec<[FoundStep; 1]>) -> Self {
+        let kind = Kind::of(&steps);
+        Self { route, steps, kind }
     }
 
     pub(crate) fn name(&self) -> &str {
-        if self.is_configured() { &self.route.name } else { self.first().name() }
+        match &self.steps[..] {
+            [FoundStep::Plugin(slot)] if !self.is_configured() => slot.name(),
+            _ => &self.route.name,
+        }
     }
 
-    pub(crate) fn slots(&self) -> &[Arc<Slot>] {
-        &self.slots
+    pub(crate) fn steps(&self) -> &[FoundStep] {
+        &self.steps
     }
 
     pub(crate) fn options(&self) -> &RouteOptions {
@@ -196,6 +202,11 @@ impl FoundRoute {
 
     pub(crate) fn sinks(&self) -> &[Arc<dyn Sink>] {
         &self.route.sinks
+    }
+
+    /// Whether a step is none of a plugin, which may take long and give its answer in parts.
+    pub(crate) fn has_host_stage(&self) -> bool {
+        self.steps.iter().any(|step| step.slot().is_none())
     }
 
     /// The methods that it takes, where it is not a handler's.
@@ -208,25 +219,25 @@ impl FoundRoute {
         !self.route.name.is_empty()
     }
 
-    /// The first plugin, by whose share of the budget bodies are counted.
-    pub(crate) fn first(&self) -> &Arc<Slot> {
-        &self.slots[0]
+    /// The first step, by whose share of the budget bodies are counted.
+    pub(crate) fn first(&self) -> &FoundStep {
+        &self.steps[0]
     }
 
-    /// The last plugin, which gives the response.
-    pub(crate) fn last(&self) -> &Arc<Slot> {
-        &self.slots[self.slots.len() - 1]
+    /// The last step, which gives the response.
+    pub(crate) fn last(&self) -> &FoundStep {
+        &self.steps[self.steps.len() - 1]
     }
 
     /// The handler that is mounted here. A handler answers by itself, so it is alone.
     pub(crate) fn handler(&self) -> Option<&Arc<Slot>> {
-        match &self.slots[..] {
-            [slot] if self.kind == Some(Kind::Handler) => Some(slot),
+        match &self.steps[..] {
+            [FoundStep::Plugin(slot)] if self.kind == Some(Kind::Handler) => Some(slot),
             _ => None,
         }
     }
 
-    /// What its plugins were when it was found; none if one of them was not loaded.
+    /// What its steps were when it was found; none if a plugin of them was not loaded.
     pub(crate) fn kind(&self) -> Option<Kind> {
         self.kind
     }
@@ -235,11 +246,11 @@ impl FoundRoute {
     /// came out of it.
     pub(crate) fn output_bytes_max(&self) -> usize {
         let largest = self.largest_output();
-        if self.slots.len() > 1 { largest.saturating_mul(2) } else { largest }
+        if self.steps.len() > 1 { largest.saturating_mul(2) } else { largest }
     }
 
     fn largest_output(&self) -> usize {
-        self.slots.iter().map(|slot| slot.output_bytes_max()).max().unwrap_or_default()
+        self.steps.iter().map(FoundStep::output_bytes_max).max().unwrap_or_default()
     }
 }
 
@@ -247,9 +258,4 @@ impl FoundRoute {
 pub(crate) fn split(path: &str) -> (&str, &str) {
     let path = path.strip_prefix('/').unwrap_or(path);
     path.split_at(path.find('/').unwrap_or(path.len()))
-}
-
-/// Whether a plugin knows what the contract has had of HTTP since version 0.2.0.
-pub(crate) fn speaks_http(slot: &Slot) -> bool {
-    slot.contract_of(Processor::NAME).is_some_and(|contract| contract != Contract::V0_1_0)
 }

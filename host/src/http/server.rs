@@ -83,6 +83,8 @@ pub struct Server {
     /// When what is left is cut off, once it stops.
     deadline: OnceLock<Instant>,
     serving: Mutex<Option<JoinHandle<()>>>,
+    /// The connections that go on for what they follow once the surface has ended.
+    followers: TaskTracker,
 }
 
 impl Server {
@@ -119,7 +121,18 @@ impl Server {
             stopping: CancellationToken::new(),
             deadline: OnceLock::new(),
             serving: Mutex::default(),
+            followers: TaskTracker::new(),
         }))
+    }
+
+    /// Cancelled when the surface is told to end.
+    pub fn ending(&self) -> CancellationToken {
+        self.stopping.clone()
+    }
+
+    /// The connections that have nothing but streams when the surface ends: whoever ends those is to wait for them.
+    pub fn followers(&self) -> TaskTracker {
+        self.followers.clone()
     }
 
     /// Starts to serve, until the surface is told to end.
@@ -146,6 +159,7 @@ impl Server {
             uri_bytes_max: middleware.uri_bytes_max,
             statistics: Arc::clone(statistics),
         };
+        let tasks = TaskTracker::new();
         let connections = Arc::new(Connections {
             middleware: Arc::new(middleware),
             tls: tls.clone(),
@@ -157,9 +171,10 @@ impl Server {
             stopping: stopping.clone(),
             permits: Arc::new(Semaphore::new(settings.connections_max)),
             evicts_idle: !settings.for_strangers,
+            tasks: tasks.clone(),
+            followers: self.followers.clone(),
         });
-        let tasks = TaskTracker::new();
-        let accepting = accept_all(self.name, &listener, *settings, &connections, &tasks);
+        let accepting = accept_all(self.name, &listener, *settings, &connections);
         let watching = tls.as_ref().map(|tls| tls.watch(statistics, &supervisor)).transpose()?;
         let ended = tokio::select! {
             () = stopping.cancelled() => Ok(()),
@@ -228,13 +243,7 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Accepts connections for ever, each into a task of its own.
-async fn accept_all(
-    surface: &str,
-    listener: &TcpListener,
-    settings: ServerSettings,
-    connections: &Arc<Connections>,
-    tasks: &TaskTracker,
-) {
+async fn accept_all(surface: &str, listener: &TcpListener, settings: ServerSettings, connections: &Arc<Connections>) {
     let mut log_limit = LogLimit::default();
     loop {
         if is_to_fail(surface) {
@@ -250,10 +259,8 @@ async fn accept_all(
                 // Answers are small and each is complete: waiting to fill a packet only delays them.
                 let _ = stream.set_nodelay(true);
                 let connections = Arc::clone(connections);
-                tasks.spawn(async move {
-                    connections.serve(stream, from).await;
-                    drop(permit);
-                });
+                let tracked = connections.tasks.token();
+                tokio::spawn(async move { connections.serve(stream, from, permit, tracked).await });
                 continue;
             }
             Err(error) => {

@@ -58,7 +58,14 @@ impl Hop {
 
     /// Counts one unit that came in and was dropped on the spot.
     pub fn refuse(&self, reason: Reason) {
-        self.enter().dropped(reason);
+        self.refuse_many(reason, 1);
+    }
+
+    /// Counts so many units that came in and were dropped on the spot.
+    pub fn refuse_many(&self, reason: Reason, count: u64) {
+        let mut counts = self.shard().lock();
+        counts.entered += count;
+        *counts.dropped.entry(reason).or_default() += count;
     }
 
     /// Counts one unit that came in and went out on the spot.
@@ -168,13 +175,16 @@ mod tests {
         hop.enter().dropped(Reason::TooLarge);
         drop(hop.enter());
         hop.refuse(Reason::QueueFull);
+        hop.refuse_many(Reason::SubscriberFull, 3);
         hop.pass();
         let inside = hop.enter();
 
         let counts = hop.figures();
-        assert_eq!((counts.entered, counts.out, counts.in_flight), (6, 2, 1));
-        for reason in [Reason::TooLarge, Reason::Abandoned, Reason::QueueFull] {
-            assert_eq!(counts.dropped(reason), 1, "{reason:?}");
+        assert_eq!((counts.entered, counts.out, counts.in_flight), (9, 2, 1));
+        for (reason, count) in
+            [(Reason::TooLarge, 1), (Reason::Abandoned, 1), (Reason::QueueFull, 1), (Reason::SubscriberFull, 3)]
+        {
+            assert_eq!(counts.dropped(reason), count, "{reason:?}");
         }
         assert!(counts.balanced());
         inside.out();

@@ -27,6 +27,8 @@ pub enum Reason {
     FlowFull,
     /// The client's key was taken off the list of those that are let in.
     KeyRemoved,
+    /// A worker answered after the deadline, or whoever asked had gone.
+    Late,
     /// As many dead letters as may wait to be written.
     LettersFull,
     /// An envelope with nothing in it, as a ROUTER sends it to find out who is there.
@@ -37,6 +39,8 @@ pub enum Reason {
     NoResponse,
     /// Nobody subscribes to the message's topic.
     NoSubscriber,
+    /// No worker was free in time.
+    NoWorker,
     /// The collector of traces is away, too slow, or refused the span.
     NotTaken,
     /// The plugin wanted more memory than it may have.
@@ -49,7 +53,7 @@ pub enum Reason {
     OverTable,
     /// The host's own code panicked over it.
     Panicked,
-    /// The plugin kept failing, and rests.
+    /// The plugin rests since it kept failing, or is paused as its operator asked.
     Paused,
     /// The queue was full.
     QueueFull,
@@ -73,8 +77,12 @@ pub enum Reason {
     TooManyWaiting,
     /// The plugin trapped.
     Trapped,
+    /// A worker answered what it had not been asked.
+    Unexpected,
     /// The client that the reply is for is no longer connected.
     Unroutable,
+    /// The worker that had the message died, went silent or was cut off.
+    WorkerLost,
     /// The file took no dead letter: its disk is full, say.
     WriteFailed,
 }
@@ -94,11 +102,13 @@ impl Reason {
             Self::Failed => "failed",
             Self::FlowFull => "flow-full",
             Self::KeyRemoved => "key-removed",
+            Self::Late => "late",
             Self::LettersFull => "letters-full",
             Self::NoBody => "no-body",
             Self::NoFrames => "no-frames",
             Self::NoResponse => "no-response",
             Self::NoSubscriber => "no-subscriber",
+            Self::NoWorker => "no-worker",
             Self::NotTaken => "not-taken",
             Self::OverMemory => "over-memory",
             Self::OverOutput => "over-output",
@@ -117,7 +127,9 @@ impl Reason {
             Self::TooManyReplies => "too-many-replies",
             Self::TooManyWaiting => "too-many-waiting",
             Self::Trapped => "trapped",
+            Self::Unexpected => "unexpected",
             Self::Unroutable => "unroutable",
+            Self::WorkerLost => "worker-lost",
             Self::WriteFailed => "write-failed",
         }
     }

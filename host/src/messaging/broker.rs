@@ -9,6 +9,7 @@ mod origin;
 mod policy;
 mod running_calls;
 mod surface;
+mod tap;
 
 pub use control::BrokerControl;
 pub use surface::BrokerSurface;
@@ -20,7 +21,7 @@ use super::socket::statistics::SocketStatistics;
 use super::socket::{self, BindError, Reservation};
 use crate::config;
 use crate::dead_letters::DeadLetters;
-use crate::flow::Stage;
+use crate::flow::{Stage, Taps};
 use crate::ledger::Hop;
 use crate::request_id::RequestIds;
 use crate::system::supervisor::Supervisor;
@@ -30,6 +31,7 @@ use policy::Policy;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
+use tap::Tap;
 use tokio::runtime::Handle;
 
 /// How many threads of a broker are busy under load: the loop, and the I/O thread of libzmq.
@@ -64,6 +66,8 @@ pub struct Hops {
     pub dead_letters: DeadLetters,
     /// Begins a span for each request.
     pub tracer: Tracer,
+    /// Where whoever watches sees requests and replies.
+    pub taps: Taps,
 }
 
 /// The handle of the broker's thread.
@@ -103,11 +107,12 @@ impl Broker {
         let control = Arc::new(BrokerControl::new(settings.messaging.workers));
         let statistics = Arc::new(SocketStatistics::after(&hops.reply));
         let processors = thread::available_parallelism().map_or(1, usize::from);
-        let dead_letters = hops.dead_letters.clone();
+        let (dead_letters, tap) = (hops.dead_letters.clone(), Tap::new(policy.name(), hops.taps.clone()));
         let core = BrokerCore::new(&settings, policy.name(), processors > BUSY_THREADS, hops, Instant::now());
         let parts = Parts {
             core,
-            policy: Policy { stage: policy, request_ids },
+            policy: Policy { stage: policy, request_ids, tap: tap.clone() },
+            tap,
             runtime,
             control: Arc::clone(&control),
             statistics: Arc::clone(&statistics),

@@ -14,7 +14,7 @@ pub(crate) fn request_id(metadata: &Metadata) -> &str {
 
 /// Identifies a call among all that a host makes. The guest's randomness is derived from it, so no two calls draw the
 /// same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CallNumber {
     /// For the message with this number at its hop, from 1.
     Message(u64),
@@ -100,6 +100,9 @@ pub enum CallError {
     /// The plugin failed too often, and rests for this long.
     #[error("the plugin is paused, since it kept failing; it is tried again in {} ms", .0.as_millis())]
     Paused(Duration),
+    /// The operator has paused the plugin.
+    #[error("the plugin is paused, as its operator asked; it is called again once that is over")]
+    Held,
 }
 
 impl CallError {
@@ -123,7 +126,7 @@ impl CallError {
             Self::NoFrames { .. } => Reason::NoFrames,
             Self::NoResponse => Reason::NoResponse,
             Self::Panicked => Reason::Panicked,
-            Self::Paused(_) => Reason::Paused,
+            Self::Paused(_) | Self::Held => Reason::Paused,
         }
     }
 
@@ -134,9 +137,12 @@ impl CallError {
             Self::Rejected(_) => Fault::Sender,
             Self::DeadlineExceeded(_) => Fault::Late,
             Self::Panicked => Fault::Host,
-            Self::EmptySlot | Self::TooManyCalls(_) | Self::NoRoom(_) | Self::Starved(_) | Self::Paused(_) => {
-                Fault::Busy
-            }
+            Self::EmptySlot
+            | Self::TooManyCalls(_)
+            | Self::NoRoom(_)
+            | Self::Starved(_)
+            | Self::Paused(_)
+            | Self::Held => Fault::Busy,
             Self::Failed(_)
             | Self::Trapped(_)
             | Self::OverMemory(_)

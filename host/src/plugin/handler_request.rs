@@ -24,7 +24,7 @@ pub struct HandlerRequest {
 }
 
 /// A request as people write it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct WrittenRequest {
     /// GET if it is left out, or with a body POST.
     pub method: Option<String>,

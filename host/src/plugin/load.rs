@@ -156,7 +156,7 @@ impl Engine {
         examples: Option<Examples>,
         asked: bool,
     ) -> Result<Arc<Plugin>, LoadError> {
-        let Candidate { bytes, digest, artifact } = candidate;
+        let Candidate { bytes, digest, artifact, .. } = candidate;
         let max = plugin_state.limits.component_bytes_max;
         if bytes.len() as u64 > max {
             return Err(LoadError::Read(format!("the component is larger than component_bytes_max {max}")));

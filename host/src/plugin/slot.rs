@@ -9,6 +9,7 @@ pub(crate) mod slots;
 pub(crate) mod status;
 
 mod handling;
+mod held;
 mod loading;
 mod named_stage;
 mod replacement;
@@ -16,6 +17,7 @@ mod rollback;
 mod stage;
 mod traced;
 
+pub use held::NothingLoaded;
 pub use loading::{Cause, Loaded, PutError};
 pub use named_stage::NamedStage;
 pub use stage::PluginStage;
@@ -27,17 +29,18 @@ use super::roles::FUNCTIONS;
 use super::roles::loaded::Plugin;
 use super::roles::role::Role;
 use super::roles::stage_role::{Input, StageRole};
+use super::run::call_durations::{CallDurations, DurationCounts};
+use super::run::call_log::KeptLog;
 use super::run::plugin_state::{CallPermit, PluginState, shortened};
 use crate::byte_budget::BudgetShare;
 use crate::config::{LOG_LINE_BYTES_MAX, Place, Rollback};
 use crate::flow::{Fault, Message, ServedBy};
 use crate::ledger::{Hop, HopCounts, Passage, Reason};
 use condemned::Condemned;
-use health::{Trial, Verdict};
-use history::{Generation, History, Newcomer};
+use health::{Refusal, Trial, Verdict};
+use history::{Generation, History, Newcomer, TimelineEntry};
 use kept::Kept;
 use loading::Loading;
-use prometheus_client::metrics::histogram::Histogram;
 use status::SlotStatus;
 use std::future::Future;
 use std::path::Path;
@@ -50,7 +53,7 @@ pub struct Slot {
     history: History,
     /// Of all generations, under whatever bounds.
     hop: Arc<Hop>,
-    latency: Histogram,
+    durations: Arc<CallDurations>,
     room: BudgetShare,
     condemned: Arc<Condemned>,
     kept: Kept,
@@ -66,10 +69,10 @@ impl Slot {
         last_generation: u64,
         (condemned, kept): (Arc<Condemned>, Kept),
     ) -> Self {
-        let (hop, latency, room) =
-            (Arc::clone(&plugin_state.hop), plugin_state.latency.clone(), plugin_state.room.clone());
+        let (hop, durations, room) =
+            (Arc::clone(&plugin_state.hop), Arc::clone(&plugin_state.durations), plugin_state.room.clone());
         let history = History::new(plugin_state, rollback, last_generation, Arc::clone(&condemned));
-        Self { origin, history, hop, latency, room, condemned, kept, loading: Loading::default() }
+        Self { origin, history, hop, durations, room, condemned, kept, loading: Loading::default() }
     }
 
     /// The plugin's name.
@@ -134,6 +137,11 @@ impl Slot {
         SlotStatus::of(self.source(), &self.plugin_state(), self.history.view())
     }
 
+    /// The last things that happened to it, the oldest first.
+    pub fn timeline(&self) -> Vec<TimelineEntry> {
+        self.history.timeline()
+    }
+
     /// What is the matter with it, in a line; none if it serves as it should.
     pub fn complaint(&self) -> Option<String> {
         status::complaint(self.name(), &self.history.view())
@@ -170,9 +178,14 @@ impl Slot {
         self.hop.figures()
     }
 
-    /// How long the calls took that were admitted, in seconds.
-    pub fn latency(&self) -> &Histogram {
-        &self.latency
+    /// How long the calls took that were admitted, of all generations.
+    pub fn durations(&self) -> DurationCounts {
+        self.durations.read()
+    }
+
+    /// Keeps what guests write to the log in the call of this number.
+    pub fn keep_log(&self, number: CallNumber) -> KeptLog {
+        self.history.plugin_state().call_logs.keep(number)
     }
 
     /// Calls a role of the generation that serves now. `request_id` is for the log, and `number` says which call it is.
@@ -199,10 +212,10 @@ impl Slot {
             return Err(CallError::EmptySlot);
         };
         let counted = serving.counts.begin();
-        let (result, trial) = match self.admit(serving) {
+        let (result, trial) = match self.admit(serving, number) {
             Ok((trial, permit)) => {
                 let call = serving.plugin.call::<R>(input, number, Arc::clone(&serving.idle), permit);
-                (self.timed(call).await, Some(trial))
+                (self.timed(call).await, trial)
             }
             Err(error) => (Err(error), None),
         };
@@ -213,18 +226,26 @@ impl Slot {
         result
     }
 
-    /// Whether one more call may begin.
-    fn admit(&self, serving: &Generation) -> Result<(Trial, CallPermit), CallError> {
+    /// Whether one more call may begin. None for its health where somebody tries the plugin out: an input that was made up
+    /// takes nothing out of service, and brings nothing back.
+    fn admit(&self, serving: &Generation, number: CallNumber) -> Result<(Option<Trial>, CallPermit), CallError> {
         let plugin_state = &serving.plugin.sandbox.plugin_state;
         let permit = plugin_state.admit_call().ok_or(CallError::TooManyCalls(plugin_state.limits.calls_max))?;
-        let trial = serving.health.admit().map_err(CallError::Paused)?;
+        let admitted = match number {
+            CallNumber::Trial(_) => serving.health.refusal().map_or(Ok(None), Err),
+            CallNumber::Message(_) | CallNumber::Load(_) => serving.health.admit().map(Some),
+        };
+        let trial = admitted.map_err(|refusal| match refusal {
+            Refusal::Rests(rest) => CallError::Paused(rest),
+            Refusal::Held => CallError::Held,
+        })?;
         Ok((trial, permit))
     }
 
     async fn timed<T>(&self, call: impl Future<Output = T>) -> T {
         let began = Instant::now();
         let output = call.await;
-        self.latency.observe(began.elapsed().as_secs_f64());
+        self.durations.observe(began.elapsed());
         output
     }
 
@@ -248,6 +269,10 @@ impl Slot {
             let ending = error.map_or(Ending::Well, CallError::ending);
             let may_go_on = match serving.health.ended(ending, trial) {
                 Verdict::Well => true,
+                Verdict::Recovered => {
+                    self.history.resumed(&serving.served_by);
+                    true
+                }
                 Verdict::Unfit => match self.history.roll_back_newcomer(serving) {
                     Some(newcomer) => {
                         if newcomer == Newcomer::Condemned {
@@ -289,7 +314,7 @@ impl Slot {
 
     fn pause(&self, serving: &Generation, trial: Trial) {
         if let Some(length) = serving.health.pause(trial) {
-            self.history.paused();
+            self.history.paused(&serving.served_by);
             let ServedBy { plugin, generation, .. } = &*serving.served_by;
             let pause_ms = length.as_millis() as u64;
             tracing::error!(

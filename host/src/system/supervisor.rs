@@ -83,8 +83,9 @@ impl Supervisor {
             Ok(Err(cause)) => cause,
             Err(panic) => format!("it panicked: {}", text(&*panic)),
         };
+        // Whoever reads the line and asks `/readyz` must find it there.
+        self.lock().push(Death { part: part.to_owned(), cause: cause.clone() });
         tracing::error!(part, cause, "a part of the host has died, and the host ends");
-        self.lock().push(Death { part: part.to_owned(), cause });
         self.0.count.send_modify(|count| *count += 1);
     }
 

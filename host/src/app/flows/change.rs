@@ -1,68 +1,18 @@
 //! What changes when another configuration is to be in force: what is the same notices nothing, a new socket is bound
 //! before an old one is closed, and a flow that goes finishes what it has taken in.
 
+use super::difference::{Changes, Difference};
+use super::left::await_left;
+use super::pools::OpenPool;
 use super::{Flows, OpenSocket, Running};
 use crate::app::http::RoutesInForce;
-use crate::config::{self, Config};
+use crate::config::{Config, Endpoint};
 use crate::flow::{Inlet, Surface};
-use crate::messaging::socket::is_left;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::{sleep, timeout};
-
-/// For so long a socket that was closed is waited for to be gone from where it was bound.
-const LEFT_WAIT_MAX: Duration = Duration::from_secs(2);
-const LEFT_LOOK: Duration = Duration::from_millis(5);
-
-/// What was changed, by name.
-#[derive(Debug, Default)]
-pub(in crate::app) struct Changes {
-    /// Flows and sockets that were not there before.
-    pub(in crate::app) added: Vec<String>,
-    /// Those that are another now.
-    pub(in crate::app) changed: Vec<String>,
-    /// Those that are there no more.
-    pub(in crate::app) removed: Vec<String>,
-}
-
-impl Changes {
-    pub(in crate::app) fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
-    }
-
-    /// Adds what differs between the routes before and now.
-    pub(in crate::app) fn add_routes(
-        &mut self,
-        before: &BTreeMap<String, config::Route>,
-        now: &BTreeMap<String, config::Route>,
-    ) {
-        let names: BTreeSet<_> = before.keys().chain(now.keys()).collect();
-        for name in names.into_iter().filter(|name| before.get(*name) != now.get(*name)) {
-            self.add("routes", name, before.contains_key(name), now.contains_key(name));
-        }
-    }
-
-    fn add(&mut self, section: &str, name: &str, was: bool, is: bool) {
-        let list = match (was, is) {
-            (true, true) => &mut self.changed,
-            (true, false) => &mut self.removed,
-            (false, _) => &mut self.added,
-        };
-        list.push(format!("{section}.{name}"));
-    }
-}
-
-/// The difference between what runs and what is to run.
-struct Difference {
-    sockets_going: BTreeSet<String>,
-    sockets_coming: BTreeSet<String>,
-    flows_going: BTreeSet<String>,
-    flows_coming: BTreeSet<String>,
-}
 
 impl Flows {
-    /// Has the sockets and flows of a configuration run, which was checked by itself, in place of those `in_force`. `routes`
+    /// Has the sockets, pools and flows of a configuration run, which was checked by itself, in place of those `in_force`. `routes`
     /// get the sockets that there are then.
     ///
     /// # Errors
@@ -75,12 +25,11 @@ impl Flows {
     ) -> Result<Changes, String> {
         let mut running = self.running.lock().await;
         let difference = Difference::between(&running, config);
-        let before = running.config();
+        let back = running.config(in_force);
         match self.change(&mut running, config, &difference, routes).await {
             Ok(()) => Ok(difference.report()),
             Err(error) => {
                 // What was ended to make way begins again.
-                let back = Config { sockets: before.0, flows: before.1, ..in_force.clone() };
                 let difference = Difference::between(&running, &back);
                 match self.change(&mut running, &back, &difference, routes).await {
                     Ok(()) => Err(error),
@@ -97,52 +46,84 @@ impl Flows {
         difference: &Difference,
         routes: &RoutesInForce,
     ) -> Result<(), String> {
-        let Difference { sockets_going, sockets_coming, flows_going, flows_coming } = difference;
-        let held: BTreeSet<_> =
-            sockets_going.iter().filter_map(|name| running.sockets.get(name)).flat_map(places).collect();
-        let waits = |name: &&String| config.sockets.get(*name).is_some_and(|socket| makes_wait(socket, &held));
-        let (later, at_once): (Vec<_>, Vec<_>) = sockets_coming.iter().partition(waits);
-        let mut opened = BTreeMap::new();
-        for name in at_once {
-            match self.open_live(config, name).await {
-                Ok(socket) => drop(opened.insert(name.clone(), socket)),
-                Err(error) => {
-                    self.end_sockets(opened.into_values()).await;
-                    return Err(error);
-                }
-            }
-        }
+        let Difference { sockets, pools, flows } = difference;
+        let held = held(running, difference);
+        let waits = |name: &&String| config.sockets.get(*name).is_some_and(|socket| makes_wait(&socket.bind, &held));
+        let (later, at_once): (Vec<_>, Vec<_>) = sockets.coming.iter().partition(waits);
+        let waits = |name: &&String| config.workers.get(*name).is_some_and(|pool| makes_wait(&pool.bind, &held));
+        let (later_pools, pools_at_once): (Vec<_>, Vec<_>) = pools.coming.iter().partition(waits);
+        let (opened, opened_pools) = self.open_all(config, &at_once, &pools_at_once).await?;
+        opened_pools.iter().for_each(|(name, pool)| self.serve_pool(name, pool));
+        // Of those that can only be opened later messages wait for the new ones.
+        let new_pools = later_pools.iter().filter(|name| !running.pools.contains_key(**name));
+        new_pools.for_each(|name| self.pools.hold(name, &config.workers[*name]));
         if later.is_empty() {
             // Requests go to the new sockets before the old ones close.
-            let staying = running.sockets.iter().filter(|(name, _)| !sockets_going.contains(*name));
-            routes.configure(&config.routes, &self.sinks_of(staying.map(|(_, socket)| socket).chain(opened.values())));
+            let staying = running.sockets.iter().filter(|(name, _)| !sockets.going.contains(*name));
+            routes.configure(config, &self.sinks_of(staying.map(|(_, socket)| socket).chain(opened.values())));
         }
         // What comes in from now on is for the new flow of a name, which begins once the old one has ended.
         let mut inlets = BTreeMap::new();
-        for name in flows_coming {
+        for name in &flows.coming {
             inlets.insert(name.clone(), self.inlets(config, name, &config.flows[name]));
         }
-        let gone: Vec<_> = flows_going.iter().filter_map(|name| running.flows.remove(name)).collect();
+        let gone: Vec<_> = flows.going.iter().filter_map(|name| running.flows.remove(name)).collect();
         connect(running, &inlets);
         for flow in gone {
             let abandoned = Arc::clone(&flow.surface).end(self.deadline()).await;
             self.surfaces.remove(&(Arc::clone(&flow.surface) as Arc<dyn Surface>));
             tracing::info!(flow = flow.surface.name(), abandoned, "flow ended");
         }
-        let gone: Vec<_> = sockets_going.iter().filter_map(|name| running.sockets.remove(name)).collect();
+        let gone: Vec<_> = sockets.going.iter().filter_map(|name| running.sockets.remove(name)).collect();
         self.end_sockets(gone).await;
         running.sockets.extend(opened);
+        // Flows that end lead through pools that end.
+        self.replace_pools(running, &pools.going, opened_pools).await;
         for name in later {
             let socket = self.open_live(config, name).await?;
             running.sockets.insert(name.clone(), socket);
         }
+        for name in later_pools {
+            let pool = self.open_pool_live(config, name).await?;
+            self.serve_pool(name, &pool);
+            running.pools.insert(name.clone(), pool);
+        }
         connect(running, &inlets);
         for (name, inlets) in inlets {
-            let flow = self.start(running, &name, &config.flows[&name], inlets);
+            let flow = self.start(running, &name, config, inlets);
             running.flows.insert(name, flow);
         }
-        routes.configure(&config.routes, &self.sinks_of(running.sockets.values()));
+        routes.configure(config, &self.sinks_of(running.sockets.values()));
+        // Now no step knows them any more.
+        pools.going.iter().filter(|name| !pools.coming.contains(*name)).for_each(|name| self.pools.forget(name));
         Ok(())
+    }
+
+    /// Opens all of these, or none.
+    async fn open_all(
+        &self,
+        config: &Config,
+        sockets: &[&String],
+        pools: &[&String],
+    ) -> Result<(BTreeMap<String, OpenSocket>, BTreeMap<String, OpenPool>), String> {
+        let (mut opened, mut opened_pools) = (BTreeMap::new(), BTreeMap::new());
+        let open = async {
+            for name in sockets {
+                opened.insert((*name).clone(), self.open_live(config, name).await?);
+            }
+            for name in pools {
+                opened_pools.insert((*name).clone(), self.open_pool_live(config, name).await?);
+            }
+            Ok(())
+        };
+        match open.await {
+            Ok(()) => Ok((opened, opened_pools)),
+            Err(error) => {
+                self.end_sockets(opened.into_values()).await;
+                self.end_pools(opened_pools.into_values()).await;
+                Err(error)
+            }
+        }
     }
 
     /// Opens a socket while the host runs, and says where it is.
@@ -163,7 +144,10 @@ impl Flows {
             let abandoned = Arc::clone(&socket.surface).end(self.deadline()).await;
             self.surfaces.remove(&socket.surface);
             let endpoint = socket.surface.endpoint();
-            await_left(endpoint.split(' ').take(socket.config.bind.len()).map(str::to_owned)).await;
+            // A path is free as soon as its socket has ended.
+            if !socket.config.is_websocket() {
+                await_left(endpoint.split(' ').take(socket.config.bind.len()).map(str::to_owned)).await;
+            }
             tracing::info!(socket = socket.surface.name(), abandoned, "socket closed");
         }
     }
@@ -177,68 +161,35 @@ fn connect(running: &Running, coming: &BTreeMap<String, super::Inlets>) {
         by_socket.entry(socket).or_default().push(Arc::clone(inlet));
     }
     for (name, socket) in &running.sockets {
-        if let Some(stream) = &socket.stream {
-            stream.set_inlets(by_socket.remove(name.as_str()).unwrap_or_default());
+        if let Some(source) = &socket.source {
+            source.set_inlets(by_socket.remove(name.as_str()).unwrap_or_default());
         }
     }
 }
 
-/// Waits until sockets that were closed are gone from these endpoints, so that another may be bound there.
-async fn await_left(endpoints: impl Iterator<Item = String>) {
-    let left = async {
-        for endpoint in endpoints {
-            while !is_left(&endpoint) {
-                sleep(LEFT_LOOK).await;
-            }
-        }
-    };
-    let _ = timeout(LEFT_WAIT_MAX, left).await;
+/// Where those are bound that end, as the configuration says it.
+fn held(running: &Running, Difference { sockets, pools, .. }: &Difference) -> BTreeSet<String> {
+    let sockets = sockets.going.iter().filter_map(|name| running.sockets.get(name)).flat_map(|open| &open.config.bind);
+    let pools = pools.going.iter().filter_map(|name| running.pools.get(name)).flat_map(|open| &open.config.bind);
+    sockets.chain(pools).map(ToString::to_string).collect()
 }
 
-/// Where a socket is bound, as the configuration says it.
-fn places(socket: &OpenSocket) -> Vec<String> {
-    socket.config.bind.iter().map(ToString::to_string).collect()
-}
-
-/// Whether a socket can only be bound once those are closed that hold these places.
-fn makes_wait(socket: &config::Socket, held: &BTreeSet<String>) -> bool {
-    socket.bind.iter().any(|endpoint| held.contains(&endpoint.to_string()))
+/// Whether what binds here can only do so once those are closed that hold these places.
+fn makes_wait(bind: &[Endpoint], held: &BTreeSet<String>) -> bool {
+    bind.iter().any(|endpoint| held.contains(&endpoint.to_string()))
 }
 
 impl Running {
-    /// The sockets and flows as they were configured.
-    fn config(&self) -> (BTreeMap<String, config::Socket>, BTreeMap<String, config::Flow>) {
+    /// The sockets, pools and flows as they were configured, and the rest as in another configuration.
+    fn config(&self, rest: &Config) -> Config {
         let sockets = self.sockets.iter().map(|(name, socket)| (name.clone(), socket.config.clone()));
+        let workers = self.pools.iter().map(|(name, pool)| (name.clone(), pool.config.clone()));
         let flows = self.flows.iter().map(|(name, flow)| (name.clone(), flow.config.clone()));
-        (sockets.collect(), flows.collect())
-    }
-}
-
-impl Difference {
-    fn between(running: &Running, config: &Config) -> Self {
-        let wanted = super::used(config);
-        let is_same = |name: &String| running.sockets.get(name).map(|open| &open.config) == wanted.get(name).copied();
-        let sockets_going: BTreeSet<_> = running.sockets.keys().filter(|name| !is_same(name)).cloned().collect();
-        let sockets_coming = wanted.keys().filter(|name| !is_same(name)).map(|name| (*name).clone()).collect();
-        let touched = |flow: &config::Flow| flow.from.iter().chain(&flow.to).any(|name| sockets_going.contains(name));
-        let stays = |name: &String| {
-            let before = running.flows.get(name).map(|open| &open.config);
-            before.is_some() && before == config.flows.get(name) && !before.is_some_and(touched)
-        };
-        let flows_going = running.flows.keys().filter(|name| !stays(name)).cloned().collect();
-        let flows_coming = config.flows.keys().filter(|name| !stays(name)).cloned().collect();
-        Self { flows_going, flows_coming, sockets_going, sockets_coming }
-    }
-
-    fn report(&self) -> Changes {
-        let mut changes = Changes::default();
-        for (section, going, coming) in
-            [("sockets", &self.sockets_going, &self.sockets_coming), ("flows", &self.flows_going, &self.flows_coming)]
-        {
-            for name in going.union(coming) {
-                changes.add(section, name, going.contains(name), coming.contains(name));
-            }
-        }
-        changes
+        let (sockets, workers, flows) = (
+            sockets.collect(),
+            workers.collect(),
+            flows.chain(rest.frontend_flow().map(|(name, flow)| (name.clone(), flow.clone()))).collect(),
+        );
+        Config { sockets, workers, flows, ..rest.clone() }
     }
 }

@@ -23,6 +23,6 @@ impl LostMessages for Letters {
         }
         let letter = NewLetter::of_flow(&flow, number, by.as_deref(), failure.reason, failure.detail, input);
         let letter = NewLetter { id: self.ids.next(None), ..letter };
-        self.letters.write(if met.len() > 1 { letter.after(met.to_string()) } else { letter });
+        self.letters.write(if met.is_said_by_last() { letter } else { letter.after(met.to_string()) });
     }
 }

@@ -1,9 +1,12 @@
 //! How the sockets of `[sockets]` are opened.
 
-use super::{Flows, OpenSocket};
+use super::{Flows, OpenSocket, Source};
+use crate::app::http::PUBLIC;
 use crate::app::sockets;
 use crate::config::{self, Config, CurveRole, SocketType};
 use crate::flow::{Sink, Surface};
+use crate::http::{ZwsHops, ZwsSettings, ZwsSocket};
+use crate::ledger::Hop;
 use crate::messaging::publisher::{self, PublisherSurface};
 use crate::messaging::stream::{SocketSettings, StreamHops, StreamSettings, Streams};
 use crate::messaging::{ClientKeys, Publisher};
@@ -23,8 +26,9 @@ impl Flows {
     ) -> Result<OpenSocket, String> {
         let keys = self.client_keys(config, name)?;
         let opened = match socket.kind {
+            _ if socket.is_websocket() => self.open_websocket(config, name, socket),
             SocketType::Pub => self.open_publisher(config, name, socket, keys).await,
-            SocketType::Sub | SocketType::Pull | SocketType::Pair | SocketType::Push => {
+            SocketType::Sub | SocketType::Pull | SocketType::Pair | SocketType::Push | SocketType::Router => {
                 self.open_stream(config, name, socket, keys).await
             }
         };
@@ -43,11 +47,7 @@ impl Flows {
         let streams =
             self.streams.get_or_try_init(async || Streams::start(self.common(config)?, &self.supervisor).map(Arc::new));
         let streams = Arc::clone(streams.await?);
-        let hop = |suffix: &str| {
-            let hop = self.ledger.hop(&format!("sockets.{name}{suffix}"));
-            self.ledger.name_socket(name, &hop);
-            Some(hop)
-        };
+        let hop = |suffix: &str| Some(self.socket_hop(name, suffix));
         let hops = match socket.kind {
             SocketType::Pair => StreamHops { reads: hop(".in"), writes: hop(".out") },
             kind if kind.reads() => StreamHops { reads: hop(""), writes: None },
@@ -60,7 +60,43 @@ impl Flows {
             config: socket.clone(),
             surface: Arc::clone(&stream) as Arc<dyn Surface>,
             sink: stream.sink(),
-            stream: socket.kind.reads().then_some(stream),
+            source: socket.kind.reads().then_some(Source::Stream(stream)),
+        })
+    }
+
+    fn socket_hop(&self, name: &str, suffix: &str) -> Arc<Hop> {
+        let hop = self.ledger.hop(&format!("sockets.{name}{suffix}"));
+        self.ledger.name_socket(name, &hop);
+        hop
+    }
+
+    fn open_websocket(&self, config: &Config, name: &str, socket: &config::Socket) -> Result<OpenSocket, String> {
+        let hops = match socket.kind {
+            SocketType::Router => {
+                ZwsHops { reads: self.socket_hop(name, ".in"), writes: Some(self.socket_hop(name, ".out")) }
+            }
+            _ => ZwsHops { reads: self.socket_hop(name, ""), writes: None },
+        };
+        let messaging = config.messaging_of(name);
+        let surfaces = self.surfaces.all();
+        let public = surfaces.iter().find(|surface| surface.name() == PUBLIC).map(|surface| surface.endpoint());
+        let settings = ZwsSettings {
+            name: name.to_owned(),
+            paths: socket.websocket_paths().map(str::to_owned).collect(),
+            // From http and https to ws and wss.
+            place: public.unwrap_or_default().replacen("http", "ws", 1),
+            frames_max: messaging.frames_max,
+            message_bytes_max: config.http.body_bytes_max,
+            queue_messages_max: messaging.queue_messages_max,
+            peer_queue_bytes_max: messaging.peer_queue_bytes_max,
+            queue_bytes_max: messaging.queue_bytes_max,
+        };
+        let opened = ZwsSocket::open(settings, hops, &self.websockets)?;
+        Ok(OpenSocket {
+            config: socket.clone(),
+            surface: Arc::clone(&opened) as Arc<dyn Surface>,
+            sink: opened.sink(),
+            source: Some(Source::WebSocket(opened)),
         })
     }
 
@@ -81,7 +117,7 @@ impl Flows {
             config: socket.clone(),
             surface: Arc::new(PublisherSurface::new(Arc::clone(&publisher), hop, 0)),
             sink: Some(publisher as Arc<dyn Sink>),
-            stream: None,
+            source: None,
         })
     }
 

@@ -3,6 +3,7 @@
 use super::source::{Choice, Source};
 use crate::cli::output::render::one_line;
 use crate::cli::output::table::table;
+use crate::cli::plugin::TOKEN_FILE;
 use crate::dead_letters::{DealtWith, Replay, Summary};
 use crate::system::output::{note, print};
 use clap::Args;
@@ -23,8 +24,8 @@ pub(in crate::cli) struct List {
     /// Those that a replay has dealt with, too
     #[arg(long)]
     all: bool,
-    /// The file with the token that the host's admin surface asks for
-    #[arg(long, value_name = "FILE", requires = "admin")]
+    /// With --admin: the file with the token that the host asks for, the one of its admin.token_file
+    #[arg(long, value_name = "FILE", env = TOKEN_FILE)]
     token_file: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]

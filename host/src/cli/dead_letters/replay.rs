@@ -4,7 +4,7 @@ use super::resend::{Destination, begin, resend};
 use super::source::{Choice, Source, encoded};
 use super::{offline, replay_all};
 use crate::cli::log;
-use crate::cli::plugin::shown_call;
+use crate::cli::plugin::{TOKEN_FILE, shown_call};
 use crate::dead_letters::{DealtWith, Letter};
 use crate::system::output::{note, print};
 use anyhow::{Context, bail};
@@ -17,11 +17,11 @@ use std::process::ExitCode;
 /// With --all, those that the flags choose and no replay has dealt with, one after another; Ctrl-C ends that between two
 /// letters. What was sent is marked in the file, and `list` leaves it out. With --admin the host itself makes the calls
 /// again, and publishes what comes of messages; replies to requests are in its answer alone, since their clients wait no
-/// more.
+/// more. With --component too the host only tries that component: nothing is published, and the letter gets no mark.
 ///
 /// Exit code 0 if it was answered, or all were sent; else 1.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("how").required(true).args(["component", "send", "admin"])))]
+#[command(group(ArgGroup::new("how").required(true).multiple(true).args(["component", "send", "admin"])))]
 #[command(group(ArgGroup::new("which").required(true).args(["id", "all"])))]
 pub(in crate::cli) struct Replay {
     /// The id of the request, as the list and the host's log have it
@@ -37,15 +37,18 @@ pub(in crate::cli) struct Replay {
     rate: u32,
     #[command(flatten)]
     source: Source,
-    /// Run it through this component, without any host
-    #[arg(long, value_name = "FILE")]
+    /// Run it through this component, without any host; with --admin in that host, which serves nobody with it
+    #[arg(long, value_name = "FILE", conflicts_with = "send")]
     component: Option<PathBuf>,
     /// The host's configuration, for the plugin's limits and settings
-    #[arg(long, value_name = "FILE", requires = "component")]
+    #[arg(long, value_name = "FILE", requires = "component", conflicts_with = "admin")]
     config: Option<PathBuf>,
     /// Send it to a running host again
-    #[arg(long)]
+    #[arg(long, conflicts_with = "admin")]
     send: bool,
+    /// With --admin: also if a replay has sent this letter, or may have
+    #[arg(long, requires = "admin", conflicts_with_all = ["all", "component"])]
+    again: bool,
     #[command(flatten)]
     destination: Destination,
     /// Show the log of the call, the guest's own lines among it, filtered so: a level, or TARGET=LEVEL
@@ -58,7 +61,10 @@ pub(in crate::cli) struct Replay {
 
 impl Replay {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let token_file = self.destination.token_file.as_deref();
+        // What is sent to the HTTP surface never has the token of the admin surface.
+        let given = std::env::var_os(TOKEN_FILE).filter(|name| !name.is_empty() && self.source.admin.is_some());
+        let token_file = self.destination.token_file.clone().or_else(|| given.map(PathBuf::from));
+        let token_file = token_file.as_deref();
         let Some(id) = &self.id else {
             let summaries = self.source.list(token_file, &self.choice.filter(DealtWith::No))?;
             let run = replay_all::Run::new(self.rate, self.json, summaries)?;
@@ -68,7 +74,14 @@ impl Replay {
             };
         };
         if let Some(host) = self.source.host(token_file) {
-            let returned = host.send("POST", &format!("/dead-letters/{}/replay?again=true", encoded(id)), &[])?;
+            let (query, body) = match &self.component {
+                Some(component) => {
+                    let bytes = std::fs::read(component).with_context(|| format!("reading {}", component.display()));
+                    ("with=component", bytes?)
+                }
+                None => (if self.again { "again=true" } else { "" }, Vec::new()),
+            };
+            let returned = host.send("POST", &format!("/dead-letters/{}/replay?{query}", encoded(id)), &body)?;
             let text = if self.json { serde_json::to_string_pretty(&returned)? + "\n" } else { shown_call(&returned) };
             print(text)?;
             return Ok(ExitCode::SUCCESS);

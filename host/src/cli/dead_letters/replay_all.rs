@@ -54,7 +54,7 @@ impl Run {
                 run.tally.left_out += 1;
                 run.progress.line(format_args!(
                     "{0} is left out: a replay ended while it sent this letter, so it may have arrived; \
-                     `tidegate dead-letters replay {0}` sends it again",
+                     `tidegate dead-letters replay {0}`, with --admin and --again, or with --send, sends it again",
                     one_line(&id)
                 ));
             } else {

@@ -17,7 +17,8 @@ pub(super) struct Destination {
     /// Where a message is sent to
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:5000")]
     http: String,
-    /// The file with the token that the host's HTTP surface asks for; with --admin, its admin surface
+    /// The file with the token that the host's HTTP surface asks for; with --admin, its admin surface, whose
+    /// token's file TIDEGATE_ADMIN_TOKEN_FILE names too
     #[arg(long, value_name = "FILE")]
     pub(super) token_file: Option<PathBuf>,
     /// Where a request is sent to

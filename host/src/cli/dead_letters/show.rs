@@ -2,6 +2,7 @@
 
 use super::source::{Choice, Source};
 use crate::cli::output::render::{bytes, field, frames, lines, metadata};
+use crate::cli::plugin::TOKEN_FILE;
 use crate::dead_letters::{Base64, DealtWith, Input, Letter};
 use crate::system::output::print;
 use clap::Args;
@@ -23,8 +24,8 @@ pub(in crate::cli) struct Show {
     /// Write the bytes of the body, or of the frames one after another, and nothing else
     #[arg(long)]
     raw: bool,
-    /// The file with the token that the host's admin surface asks for
-    #[arg(long, value_name = "FILE", requires = "admin")]
+    /// With --admin: the file with the token that the host asks for, the one of its admin.token_file
+    #[arg(long, value_name = "FILE", env = TOKEN_FILE)]
     token_file: Option<PathBuf>,
 }
 

@@ -3,6 +3,7 @@
 pub(super) mod list;
 pub(super) mod load;
 pub(super) mod names;
+pub(super) mod pause;
 pub(super) mod rollback;
 pub(super) mod unload;
 
@@ -15,12 +16,15 @@ use crate::system::output::print;
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use serde_json::Value;
+use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 use ureq::http::header::{AUTHORIZATION, EXPECT};
 use ureq::http::{Request, Response};
 use ureq::{Agent, Body};
 
+/// The variable that names the file with the token of a host's admin surface.
+pub(in crate::cli) const TOKEN_FILE: &str = "TIDEGATE_ADMIN_TOKEN_FILE";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Long enough for any component to compile under the default limits, with several ahead of it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
@@ -33,7 +37,7 @@ pub(in crate::cli) struct Admin {
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_ADMIN", default_value = "127.0.0.1:5001")]
     admin: Address,
     /// The file with the token that the host asks for, the one of its admin.token_file
-    #[arg(long, value_name = "FILE", env = "TIDEGATE_ADMIN_TOKEN_FILE")]
+    #[arg(long, value_name = "FILE", env = TOKEN_FILE)]
     token_file: Option<PathBuf>,
     /// Print the host's answer as JSON
     #[arg(long)]
@@ -63,12 +67,25 @@ impl Admin {
         show: impl FnOnce(&Value) -> String,
     ) -> anyhow::Result<()> {
         let (success, answer) = self.ask(method, path, body)?;
+        self.show(success, &answer, show)
+    }
+
+    /// Shows an answer, of which `success` says whether the host did what it was asked.
+    ///
+    /// # Errors
+    /// When it did not, with the host's own words.
+    pub(in crate::cli) fn show(
+        &self,
+        success: bool,
+        answer: &Value,
+        show: impl FnOnce(&Value) -> String,
+    ) -> anyhow::Result<()> {
         if self.json {
-            print(serde_json::to_string_pretty(&answer)? + "\n")?;
+            print(serde_json::to_string_pretty(answer)? + "\n")?;
         } else if success {
-            print(show(&answer))?;
+            print(show(answer))?;
         }
-        if success { Ok(()) } else { Err(refusal(&answer)) }
+        if success { Ok(()) } else { Err(refusal(answer)) }
     }
 
     /// What the host answers to a question of ours rather than of the user.
@@ -93,8 +110,25 @@ impl Admin {
     /// # Errors
     /// When no host answers.
     pub(in crate::cli) fn ask(&self, method: &str, path: &str, body: &[u8]) -> anyhow::Result<(bool, Value)> {
-        let Some(address) = self.admin.0 else { bail!("no host to talk to: name its address with --admin") };
-        let url = format!("http://{address}");
+        let mut answer = self.call(method, path, body, ANSWER_TIMEOUT)?;
+        let json = self.read(&mut answer)?;
+        Ok((answer.status().is_success(), json))
+    }
+
+    /// An answer that goes on for as long as it is read, and the host is not silent for so long.
+    ///
+    /// # Errors
+    /// When no host answers, or it refuses.
+    pub(in crate::cli) fn follow(&self, path: &str, silence: Duration) -> anyhow::Result<impl Read + Send + use<>> {
+        let mut answer = self.call("GET", path, &[], silence)?;
+        if answer.status().is_success() {
+            return Ok(answer.into_body().into_reader());
+        }
+        Err(refusal(&self.read(&mut answer)?))
+    }
+
+    fn call(&self, method: &str, path: &str, body: &[u8], silence: Duration) -> anyhow::Result<Response<Body>> {
+        let url = self.url()?;
         let mut request = Request::builder().method(method).uri(format!("{url}{path}"));
         if !body.is_empty() {
             // The host can refuse before it is sent a long component, and the refusal is read.
@@ -112,17 +146,25 @@ impl Admin {
             .proxy(None)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_recv_response(Some(ANSWER_TIMEOUT))
+            .timeout_per_read(Some(silence))
             .build()
             .into();
         // A GET has no body, not even an empty one.
         let answer = if method == "GET" { agent.run(request.body(())?) } else { agent.run(request.body(body)?) };
-        let mut answer = answer.map_err(|error| {
-            anyhow!("no host answers at {url}: {error}: start one, or name its address with --admin")
-        })?;
-        let json = read(&mut answer).with_context(|| {
+        answer
+            .map_err(|error| anyhow!("no host answers at {url}: {error}: start one, or name its address with --admin"))
+    }
+
+    fn read(&self, answer: &mut Response<Body>) -> anyhow::Result<Value> {
+        let url = self.url()?;
+        read(answer).with_context(|| {
             format!("what answers at {url} is no host's admin surface: name the address of one with --admin")
-        })?;
-        Ok((answer.status().is_success(), json))
+        })
+    }
+
+    fn url(&self) -> anyhow::Result<String> {
+        let Some(address) = self.admin.0 else { bail!("no host to talk to: name its address with --admin") };
+        Ok(format!("http://{address}"))
     }
 }
 

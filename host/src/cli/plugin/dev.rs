@@ -3,6 +3,7 @@
 mod live;
 mod own_host;
 
+use super::admin::TOKEN_FILE;
 use super::changes::{Changes, WatchedSources};
 use super::source_folder::SourceFolder;
 use super::test::{Tested, line};
@@ -35,7 +36,7 @@ pub(in crate::cli) struct Dev {
     #[arg(long, value_name = "ADMIN_ADDR", conflicts_with = "host_flags")]
     host: Option<Address>,
     /// The file with the token that the running host asks for
-    #[arg(long, value_name = "FILE", requires = "host", env = "TIDEGATE_ADMIN_TOKEN_FILE")]
+    #[arg(long, value_name = "FILE", requires = "host", env = TOKEN_FILE)]
     token_file: Option<PathBuf>,
     /// After --: flags of the own host, such as -- --http 127.0.0.1:8000 --config tidegate.toml
     #[arg(last = true, value_name = "HOST FLAGS")]

@@ -1,20 +1,22 @@
 //! What of a configuration can come into force while a host runs.
 
 use super::Plugin;
-use crate::config::{Config, Limits, LimitsLayer};
+use crate::config::{Config, Limits, LimitsLayer, pool_of};
 use std::collections::BTreeSet;
 
 impl Config {
-    /// This configuration with the sockets, flows, routes, limits and settings of another one. The instances of all plugins
-    /// share what fits the `largest` limits that the host began with.
+    /// This configuration with the sockets, workers, flows, routes, limits and settings of another one. The instances of all
+    /// plugins share what fits the `largest` limits that the host began with.
     pub fn with_live_part_of(&self, other: &Self, largest: &Limits) -> Self {
         let mut config = Self {
             sockets: other.sockets.clone(),
+            workers: other.workers.clone(),
             flows: other.flows.clone(),
             routes: other.routes.clone(),
             limits: other.limits.live(&self.limits, largest),
             ..self.clone()
         };
+        config.keep_frontend_flow(self);
         let names: BTreeSet<_> = self.plugins.keys().chain(other.plugins.keys()).collect();
         for name in names {
             let [before, wanted] = [self, other].map(|config| config.plugins.get(name).cloned().unwrap_or_default());
@@ -27,6 +29,21 @@ impl Config {
             }
         }
         config
+    }
+
+    /// What answers the frontend stays until the host ends, and so do the pools that it leads through.
+    fn keep_frontend_flow(&mut self, in_force: &Self) {
+        self.flows.retain(|_, flow| !flow.is_of_frontend());
+        let Some((name, flow)) = in_force.frontend_flow() else { return };
+        self.flows.insert(name.clone(), flow.clone());
+        for pool in flow.through.iter().filter_map(|step| pool_of(step)) {
+            let own = || in_force.workers.get(pool).cloned();
+            if !self.workers.contains_key(pool)
+                && let Some(own) = own()
+            {
+                self.workers.insert(pool.to_owned(), own);
+            }
+        }
     }
 
     /// Takes over the limits and settings of another configuration of which `says` knows no key.
@@ -86,6 +103,21 @@ mod tests {
         assert_eq!((live.plugins["a"].reuse, live.http.requests_max), (2, before.http.requests_max));
         assert_eq!(live.limits_of("c").memory_bytes_max, Limits::default().memory_bytes_max, "more than there is");
         assert_eq!((live.settings_of("c").len(), live.plugins.contains_key("b")), (1, false));
+    }
+
+    #[test]
+    fn workers_change_but_for_those_that_the_frontend_needs() {
+        let pool = |name: &str, port: u16| format!("[workers.{name}]\nbind = ['tcp://h:{port}']\n");
+        let own = "[flows.own]\nfrom = ['frontend']\nthrough = ['workers.a']\n";
+        let other = "[flows.other]\nfrom = ['frontend']\nthrough = ['workers.b']\n";
+        let before = read(&[&pool("a", 1), &pool("c", 1), own].concat());
+        let live = before.with_live_part_of(&read(&[&pool("b", 2), other].concat()), &before.limits_largest());
+        assert_eq!(live.workers.keys().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(live.flows, before.flows);
+        let none = read("").with_live_part_of(&read(&[&pool("b", 2), other].concat()), &before.limits_largest());
+        assert!(none.flows.is_empty());
+        let changed = before.with_live_part_of(&read(&[&pool("a", 3), own].concat()), &before.limits_largest());
+        assert_eq!(changed.workers["a"].bind[0].to_string(), "tcp://h:3");
     }
 
     #[test]

@@ -1,13 +1,17 @@
-//! Whether all that the configuration says of sockets, flows and routes fits together.
+//! Whether all that the configuration says of sockets, workers, flows and routes fits together.
 
 mod circles;
 mod curve;
 mod endpoints;
+mod events;
 mod flows;
+mod frontend_flow;
 mod names;
 mod peer;
 mod routes;
 mod sockets;
+mod websockets;
+mod workers;
 
 use crate::config::Config;
 use crate::config::document::Mistake;
@@ -21,7 +25,12 @@ pub(in crate::config) fn check(config: &Config) -> Result<(), Mistake> {
         sockets::check(config, name, socket)?;
         curve::check(config, name, socket)?;
     }
+    for (name, pool) in &config.workers {
+        workers::check(config, name, pool)?;
+    }
+    websockets::check(config)?;
     endpoints::check(config)?;
+    events::check(config)?;
     flows::check(config)?;
     for (name, route) in &config.routes {
         routes::check(config, name, route)?;

@@ -1,5 +1,6 @@
 //! A flow: where its messages come from, what they go through, and where they go.
 
+use crate::config::FRONTEND;
 use crate::config::limits::number;
 use serde::{Deserialize, Serialize};
 
@@ -7,17 +8,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Flow {
-    /// The sockets that its messages come from.
+    /// The sockets that its messages come from; or `frontend` alone, for what the broker's clients ask.
     pub from: Vec<String>,
-    /// The plugins that each message goes through, in order.
+    /// The plugins that each message goes through, in order; `workers.NAME` is a pool of workers.
     #[serde(default)]
     pub through: Vec<String>,
-    /// The sockets that each message goes to; each of them gets all.
+    /// The sockets that each message goes to; each of them gets all. None where it comes from the frontend, whose client gets
+    /// what comes out.
+    #[serde(default)]
     pub to: Vec<String>,
     /// In which order messages leave.
     #[serde(default)]
     pub order: Order,
-    /// Messages that are processed at the same time, or wait to leave.
+    /// Messages that are processed at the same time, or wait to leave; of the frontend, the requests that are answered at a time.
     #[serde(default = "in_flight_max", deserialize_with = "number::<_, _, 1, 100_000>")]
     pub in_flight_max: usize,
     /// Their bytes, with those of what is made of them; where there are as many, no message is taken in. In a flow of several
@@ -27,13 +30,23 @@ pub struct Flow {
     /// What becomes of a message that a plugin fails at.
     #[serde(default)]
     pub on_error: OnError,
+    /// Whether a worker may get a message that another one had before it was lost, and may have worked on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub idempotent: bool,
+}
+
+impl Flow {
+    /// Whether it answers the broker's clients.
+    pub fn is_of_frontend(&self) -> bool {
+        self.from.iter().any(|source| source == FRONTEND)
+    }
 }
 
 fn in_flight_max() -> usize {
     64
 }
 
-fn in_flight_bytes_max() -> usize {
+pub(super) fn in_flight_bytes_max() -> usize {
     64 << 20
 }
 

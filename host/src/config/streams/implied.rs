@@ -32,7 +32,7 @@ impl Config {
         ]]
     }
 
-    /// The frontend's type is none that a socket of one's own can have.
+    /// A socket of one's own can have the frontend's type only where WebSockets reach it.
     fn implied_frontend(&self) -> Vec<Vec<String>> {
         let Some(endpoint) = &self.messaging.frontend.0 else { return Vec::new() };
         let on_full = self.broker.on_full;
@@ -40,20 +40,22 @@ impl Config {
             Some(policy) => format!("through = {}", list([policy])),
             None => "through = [\"random-replies\"] # if that is loaded, else the only reply policy that is".to_owned(),
         };
-        vec![
-            vec![
-                "[sockets.frontend]".to_owned(),
-                "type = \"router\"".to_owned(),
-                format!("bind = {}", list([endpoint])),
-                format!("on_full = \"{on_full}\""),
-            ],
-            vec![
-                "[flows.frontend]".to_owned(),
-                "from = [\"frontend\"]".to_owned(),
-                through,
-                "to = [\"frontend\"]".to_owned(),
-            ],
-        ]
+        let socket = vec![
+            "[sockets.frontend]".to_owned(),
+            "type = \"router\"".to_owned(),
+            format!("bind = {}", list([endpoint])),
+            format!("on_full = \"{on_full}\""),
+        ];
+        let flow = vec![
+            "[flows.frontend]".to_owned(),
+            "from = [\"frontend\"]".to_owned(),
+            through,
+            "to = [\"frontend\"]".to_owned(),
+        ];
+        match self.frontend_flow() {
+            Some(_) => vec![socket],
+            None => vec![socket, flow],
+        }
     }
 
     /// A route for each plugin that is named, and what those say that leave something out. Which plugins answer HTTP is known
@@ -68,7 +70,7 @@ impl Config {
             let condition = if self.routes.contains_key(name) { "" } else { " # if the plugin answers HTTP" };
             vec![
                 format!("[routes.{name}]{condition}"),
-                format!("through = {}", list(self.route_plugins(name))),
+                format!("through = {}", list(self.route_through(name))),
                 format!("to = {}", list(self.route_sinks(name))),
             ]
         };
@@ -112,5 +114,7 @@ mod tests {
         assert_eq!(shown["routes"]["a"]["to"], list::<String>([]));
         assert_eq!(shown["sockets"].get("publish"), None);
         assert!(implied("[messaging]\npublish = 'none'\nfrontend = 'none'\n").is_empty());
+        let shown = implied("[flows.own]\nfrom = ['frontend']\nthrough = ['a']\n");
+        assert!(shown["sockets"].get("frontend").is_some() && shown.get("flows").is_none(), "{shown}");
     }
 }

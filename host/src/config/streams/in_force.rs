@@ -1,7 +1,7 @@
-//! What is in force for sockets, flows and routes, with defaults laid under what is said of each.
+//! What is in force for sockets, pools, flows and routes, with defaults laid under what is said of each.
 
-use super::{Route, Socket, SocketType};
-use crate::config::{Config, Messaging, OnFull};
+use super::{Flow, Route, Socket, SocketType, pool_of};
+use crate::config::{Config, EVENTS, Messaging, OnFull, PUBLISH};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -44,6 +44,28 @@ impl Config {
         messaging
     }
 
+    /// `[messaging]` with the bounds of one pool of workers over it.
+    pub fn messaging_of_pool(&self, pool: &str) -> Messaging {
+        let mut messaging = self.messaging.clone();
+        if let Some(pool) = self.workers.get(pool) {
+            messaging.queue_messages_max = pool.queue_messages_max.unwrap_or(messaging.queue_messages_max);
+            messaging.queue_bytes_max = pool.queue_bytes_max.unwrap_or(messaging.queue_bytes_max);
+        }
+        messaging
+    }
+
+    /// Whether workers of a pool have to show a key on the host's list: as at the host's other sockets, unless it says
+    /// otherwise.
+    pub fn asks_workers_for_keys(&self, pool: &str) -> bool {
+        let own = self.workers.get(pool).and_then(|pool| pool.curve);
+        own.unwrap_or(self.curve.secret_key_file.is_some())
+    }
+
+    /// The flow that answers the frontend in place of a reply policy, by its name.
+    pub fn frontend_flow(&self) -> Option<(&String, &Flow)> {
+        self.flows.iter().find(|(_, flow)| flow.is_of_frontend())
+    }
+
     /// How much of what a socket has read may wait for each flow: as much as in every queue, but from a PULL or a PAIR
     /// 1,000 messages unless it says more.
     pub fn inlet_bounds_of(&self, socket: &str) -> QueueBounds {
@@ -61,7 +83,7 @@ impl Config {
     pub fn on_full_of(&self, socket: &str) -> OnFull {
         let of = |socket: &Socket| {
             socket.on_full.unwrap_or(match socket.kind {
-                SocketType::Sub => OnFull::DropNewest,
+                SocketType::Sub | SocketType::Router => OnFull::DropNewest,
                 SocketType::Pub => self.publisher.on_full,
                 SocketType::Pull | SocketType::Pair | SocketType::Push => OnFull::Block,
             })
@@ -74,7 +96,7 @@ impl Config {
     pub fn curve_role_of(&self, socket: &str) -> CurveRole<'_> {
         match self.sockets.get(socket) {
             Some(Socket { server_key: Some(file), .. }) => CurveRole::Client(file),
-            Some(Socket { bind, curve, .. }) if !bind.is_empty() => {
+            Some(Socket { bind, curve, .. }) if bind.iter().any(|endpoint| endpoint.websocket_path().is_none()) => {
                 let is_server = curve.unwrap_or(self.curve.secret_key_file.is_some());
                 if is_server { CurveRole::Server } else { CurveRole::None }
             }
@@ -82,8 +104,8 @@ impl Config {
         }
     }
 
-    /// The plugins that a route leads through.
-    pub fn route_plugins<'a>(&'a self, name: &'a str) -> Vec<&'a str> {
+    /// The plugins and pools that a route leads through.
+    pub fn route_through<'a>(&'a self, name: &'a str) -> Vec<&'a str> {
         match self.routes.get(name) {
             Some(Route { through, .. }) if !through.is_empty() => through.iter().map(String::as_str).collect(),
             _ => vec![name],
@@ -93,15 +115,42 @@ impl Config {
     /// The sockets that what comes out of a route goes to.
     pub fn route_sinks(&self, name: &str) -> Vec<&str> {
         match self.routes.get(name) {
-            Some(Route { to: Some(to), .. }) => to.iter().map(String::as_str).collect(),
-            _ => self.messaging.publish.0.iter().map(|_| "publish").collect(),
+            Some(Route { to: Some(to), .. }) => self.sinks_named(to.iter().map(String::as_str)),
+            _ => self.sinks_named([PUBLISH]),
         }
+    }
+
+    /// The sinks that are meant where these are named. With `publish` that may be `events` too, or alone.
+    pub fn sinks_named<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+        let mut sinks = Vec::new();
+        for name in names {
+            let is_published = name == PUBLISH;
+            let own = (!is_published || self.messaging.publish.0.is_some()).then_some(name);
+            let too = (is_published && self.events.takes_published()).then_some(EVENTS);
+            for sink in [own, too].into_iter().flatten() {
+                if !sinks.contains(&sink) {
+                    sinks.push(sink);
+                }
+            }
+        }
+        sinks
     }
 
     /// The plugins that flows and routes name, and so have to be loaded at the start.
     pub fn plugins_in_use(&self) -> BTreeSet<&str> {
+        self.steps().filter(|step| pool_of(step).is_none()).collect()
+    }
+
+    /// The pools that no flow and no route goes through. Nobody needs them, and they stay closed.
+    pub fn unused_pools(&self) -> Vec<&str> {
+        let used: BTreeSet<_> = self.steps().filter_map(pool_of).collect();
+        self.workers.keys().map(String::as_str).filter(|name| !used.contains(name)).collect()
+    }
+
+    /// What flows and routes lead through.
+    fn steps(&self) -> impl Iterator<Item = &str> {
         let flows = self.flows.values().flat_map(|flow| flow.through.iter().map(String::as_str));
-        flows.chain(self.routes.keys().flat_map(|name| self.route_plugins(name))).collect()
+        flows.chain(self.routes.keys().flat_map(|name| self.route_through(name)))
     }
 
     /// The sockets that no flow reads or writes and no route writes. Nobody needs them, and they stay closed.
@@ -165,15 +214,32 @@ mod tests {
         let config: Config = toml::from_str(
             "[sockets]\na = { type = 'pull', bind = ['tcp://h:1'] }\nb = { type = 'push', bind = ['tcp://h:2'] }\n\
              c = { type = 'push', bind = ['tcp://h:3'] }\nd = { type = 'push', bind = ['tcp://h:4'] }\n\
-             [flows.f]\nfrom = ['a']\nthrough = ['x', 'y']\nto = ['b']\n\
-             [routes.r]\nto = ['c']\n[routes.s]\nthrough = ['y', 'z']\n",
+             [workers]\ni = { bind = ['tcp://h:5'] }\nj = { bind = ['tcp://h:6'], queue_bytes_max = 7, curve = true }\n\
+             k = { bind = ['tcp://h:7'] }\n\
+             [flows.f]\nfrom = ['a']\nthrough = ['x', 'y', 'workers.i']\nto = ['b']\n\
+             [routes.r]\nto = ['c']\n[routes.s]\nthrough = ['y', 'z', 'workers.j']\n",
         )
         .expect("a configuration");
         assert_eq!(config.plugins_in_use(), ["r", "x", "y", "z"].into());
-        assert_eq!(config.unused_sockets(), ["d"]);
-        assert_eq!((config.route_plugins("s"), config.route_plugins("t")), (vec!["y", "z"], vec!["t"]));
+        assert_eq!((config.unused_sockets(), config.unused_pools()), (vec!["d"], vec!["k"]));
+        let [i, j] = ["i", "j"].map(|pool| config.messaging_of_pool(pool));
+        assert_eq!((i.queue_bytes_max, j.queue_bytes_max), (config.messaging.queue_bytes_max, 7));
+        assert_eq!(["i", "j"].map(|pool| config.asks_workers_for_keys(pool)), [false, true]);
+        assert!(config.frontend_flow().is_none());
+        assert_eq!((config.route_through("s"), config.route_through("t")), (vec!["y", "z", "workers.j"], vec!["t"]));
         assert_eq!((config.route_sinks("r"), config.route_sinks("s")), (vec!["c"], vec!["publish"]));
         let none: Config = toml::from_str("[messaging]\npublish = 'none'").expect("a configuration");
         assert!(none.route_sinks("t").is_empty());
+        let events = |rest: &str| {
+            let text = format!("{rest}\n[events]\nenabled = true");
+            toml::from_str::<Config>(&text).expect("a configuration")
+        };
+        assert_eq!(events("").route_sinks("t"), ["publish", "events"]);
+        assert_eq!(events("[messaging]\npublish = 'none'").route_sinks("t"), ["events"]);
+        let named = |config: &Config, names: &[&'static str]| config.sinks_named(names.iter().copied()).join(" ");
+        assert_eq!(named(&events(""), &["events", "a", "publish"]), "events a publish");
+        let own = toml::from_str("[events]\nenabled = true\npublish = false").expect("a configuration");
+        assert_eq!(named(&own, &["publish", "events"]), "publish events");
+        assert_eq!(named(&own, &["publish"]), "publish");
     }
 }

@@ -20,7 +20,8 @@ pub const CONNECTION_HEADERS: [&str; 10] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Route {
-    /// The plugins that each request goes through, in order; the one with the route's name if there are none.
+    /// The plugins that each request goes through, in order, where `workers.NAME` is a pool of workers; the plugin with the
+    /// route's name if there are none.
     pub through: Vec<String>,
     /// The sockets that what comes out goes to; `publish` if it is not set, and `[]` for none.
     #[serde(skip_serializing_if = "Option::is_none")]

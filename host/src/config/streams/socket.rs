@@ -11,10 +11,12 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Socket {
-    /// Its type, of which SUB, PULL and PAIR read, and PUB, PUSH and PAIR write.
+    /// Its type, of which SUB, PULL, PAIR and ROUTER read, and PUB, PUSH, PAIR and ROUTER write. A ROUTER is reached by
+    /// WebSocket.
     #[serde(rename = "type")]
     pub kind: SocketType,
-    /// Where it binds.
+    /// Where it binds: endpoints of ZeroMQ, or paths of the public HTTP surface, such as `ws:/in`, where a PULL or ROUTER
+    /// takes WebSockets that speak ZWS 2.0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bind: Vec<Endpoint>,
     /// Where it connects.
@@ -34,7 +36,8 @@ pub struct Socket {
     #[serde(default, deserialize_with = "between::<_, _, 0, 65_535>", skip_serializing_if = "Option::is_none")]
     pub sequence: Option<usize>,
     /// What becomes of a message for which a flow has no room, or that a peer does not take. A SUB: `drop-newest` (default) or
-    /// `block`. A PULL: `block`. A PUSH or PAIR: `block` (default) or `drop-newest`. A PUB: any, by default as `[publisher]`.
+    /// `block`. A PULL: `block`. A PUSH or PAIR: `block` (default) or `drop-newest`. A PUB: any, by default as `[publisher]`. A
+    /// ROUTER: `drop-newest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_full: Option<OnFull>,
     /// Messages in its queue and in those of its peers, if not `messaging.queue_messages_max`, and 1,000 of a PULL or PAIR
@@ -71,17 +74,31 @@ pub enum SocketType {
     Pub,
     /// Pushes each message to one of its peers, in turn.
     Push,
+    /// Reads from its peers and writes to each, by its identity in the first frame.
+    Router,
+}
+
+impl Socket {
+    /// The paths of the public HTTP surface at which it takes WebSockets; none if it binds and connects as ZeroMQ does.
+    pub fn websocket_paths(&self) -> impl Iterator<Item = &str> {
+        self.bind.iter().filter_map(Endpoint::websocket_path)
+    }
+
+    /// Whether it is reached by WebSocket.
+    pub fn is_websocket(&self) -> bool {
+        self.websocket_paths().next().is_some()
+    }
 }
 
 impl SocketType {
     /// Whether messages come from it.
     pub fn reads(self) -> bool {
-        matches!(self, Self::Sub | Self::Pull | Self::Pair)
+        matches!(self, Self::Sub | Self::Pull | Self::Pair | Self::Router)
     }
 
     /// Whether messages go to it.
     pub fn writes(self) -> bool {
-        matches!(self, Self::Pub | Self::Push | Self::Pair)
+        matches!(self, Self::Pub | Self::Push | Self::Pair | Self::Router)
     }
 
     /// As it is written.
@@ -92,6 +109,7 @@ impl SocketType {
             Self::Pair => "pair",
             Self::Pub => "pub",
             Self::Push => "push",
+            Self::Router => "router",
         }
     }
 }

@@ -67,6 +67,11 @@ impl TakenUp {
         self.items.load(Ordering::Relaxed)
     }
 
+    /// How many bytes they have.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// Has the waker woken once there is ample room for so many bytes. Returns whether there is already.
     pub(super) fn await_room(&self, bytes: usize, waker: &Waker) -> bool {
         let mut producers = self.producers();

@@ -10,7 +10,9 @@ use super::item::{Item, StageCall};
 use super::lanes::Lanes;
 use super::parts::{FlowSettings, FlowStage, Lost};
 use crate::config::{FLOW_OUTPUTS_MAX, OnError};
-use crate::flow::{Entered, Failed, Failure, Fault, Message, Processed, ServedBy, Sink, Stage};
+use crate::flow::{
+    Entered, Failed, Failure, Fault, Message, Passing, Place, Point, Processed, ServedBy, Sink, Stage, Taps,
+};
 use crate::ledger::{Hop, Reason};
 use slab::Slab;
 use std::collections::VecDeque;
@@ -32,6 +34,7 @@ pub(super) struct FlowCore {
     stages: Vec<FlowStage>,
     numbers: Arc<Hop>,
     sinks: Vec<Arc<dyn Sink>>,
+    taps: Taps,
     items: Slab<Item>,
     lanes: Lanes,
     /// Items with work for a stage, whose call does not run.
@@ -53,11 +56,27 @@ impl FlowCore {
         stages: Vec<FlowStage>,
         numbers: Arc<Hop>,
         sinks: Vec<Arc<dyn Sink>>,
+        taps: Taps,
     ) -> Self {
         let (items, runnable, leaving, arriving, bytes, stopped, lost) = Default::default();
         let lanes = Lanes::new(settings.order);
         let gate = BusyGate::new();
-        Self { settings, stages, numbers, sinks, items, lanes, runnable, leaving, arriving, bytes, gate, stopped, lost }
+        Self {
+            settings,
+            stages,
+            numbers,
+            sinks,
+            taps,
+            items,
+            lanes,
+            runnable,
+            leaving,
+            arriving,
+            bytes,
+            gate,
+            stopped,
+            lost,
+        }
     }
 
     /// Whether it has room for one more message.
@@ -74,6 +93,7 @@ impl FlowCore {
 
     /// Takes in a message.
     pub(super) fn receive(&mut self, entered: Entered) {
+        self.taps.see(|| Passing::of(Point::In, Place::Flow(&self.settings.name), &entered.message));
         let key = self.lanes.key_of(&entered.message);
         let item = Item::new(entered, key, self.stages.len());
         self.bytes += item.bytes;
@@ -111,7 +131,7 @@ impl FlowCore {
         let Processed { by, result } = processed;
         match result {
             Ok(outputs) => {
-                by.into_iter().for_each(|by| item.met.add(by));
+                item.met.note(&*self.stages[index].stage, by);
                 self.gate.open();
                 let bytes = item.call.take().map_or(0, |call| {
                     call.passage.out();
@@ -126,7 +146,7 @@ impl FlowCore {
                 self.runnable.push_front(id);
             }
             Err(Failed { failure, input }) => {
-                by.iter().cloned().for_each(|by| item.met.add(by));
+                item.met.note(&*self.stages[index].stage, by.clone());
                 self.gate.open();
                 if let Some(call) = item.call.take() {
                     call.passage.dropped(failure.reason);
@@ -157,11 +177,14 @@ impl FlowCore {
     ) {
         let (item, mut made) = (&mut self.items[id], 0);
         // A plugin must not speak for the host to the next one.
-        let of_host = item.original.as_ref().map(Message::host_pairs).unwrap_or_default();
+        let is_plugin = !self.stages[index].stage.is_of_host();
+        let of_host = item.original.as_ref().filter(|_| is_plugin).map(Message::host_pairs).unwrap_or_default();
         let messages = messages.inspect(|message| made += message.bytes());
         if index + 1 < self.stages.len() {
             let next = |mut message: Message| {
-                message.keep_host_pairs(&of_host);
+                if is_plugin {
+                    message.keep_host_pairs(&of_host);
+                }
                 (index + 1, message)
             };
             item.work.extend(messages.rev().map(next));

@@ -1,7 +1,7 @@
 //! What a flow is made of, and what it hands to others.
 
 use crate::config::{OnError, Order};
-use crate::flow::{Failure, Inlet, Message, Met, ServedBy, Sink, Stage};
+use crate::flow::{Failure, Inlet, Message, Met, ServedBy, Sink, Stage, Taps};
 use crate::ledger::Hop;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub struct FlowParts {
     pub sinks: Vec<Arc<dyn Sink>>,
     /// Takes those that a stage fails at.
     pub lost: Arc<dyn LostMessages>,
+    /// Where whoever watches sees what comes in and goes out.
+    pub taps: Taps,
     /// Runs calls that take long.
     pub executor: Arc<dyn Executor>,
 }

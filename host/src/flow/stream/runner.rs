@@ -53,11 +53,11 @@ pub(super) struct FlowRunner {
 
 impl FlowRunner {
     pub(super) fn new(parts: FlowParts, control: Arc<FlowControl>) -> Self {
-        let FlowParts { settings, hop: _, inlets, stages, numbers, sinks, lost, executor } = parts;
+        let FlowParts { settings, hop: _, inlets, stages, numbers, sinks, lost, taps, executor } = parts;
         let (next_inlet, orders, running, arrivals, timer) = Default::default();
         let ended = Arc::new(Mailbox::new(settings.in_flight_max, usize::MAX));
         let estimates = stages.iter().map(|_| CallTimeEstimate::new()).collect();
-        let core = FlowCore::new(settings, stages, numbers, sinks);
+        let core = FlowCore::new(settings, stages, numbers, sinks, taps);
         Self { core, inlets, next_inlet, control, orders, lost, executor, ended, running, estimates, arrivals, timer }
     }
 

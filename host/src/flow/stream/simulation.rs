@@ -7,7 +7,7 @@ use super::core::{Call, Delivery, FlowCore};
 use super::parts::{FlowSettings, FlowStage};
 use crate::config::{OnError, Order};
 use crate::flow::simulation::{Random, simulate};
-use crate::flow::{Failed, Failure, Fault, Inlet, Message, Output, Outputs, Processed, Sink};
+use crate::flow::{Failed, Failure, Fault, Inlet, Message, Output, Outputs, Processed, Sink, Taps};
 use crate::ledger::{Hop, Reason};
 use parts::{Bounded, Named, outcome};
 use smallvec::smallvec;
@@ -60,7 +60,7 @@ impl<'a> World<'a> {
         let as_sinks = sinks.iter().map(|sink| Arc::clone(sink) as Arc<dyn Sink>).collect();
         let hop = Arc::<Hop>::default();
         Self {
-            core: FlowCore::new(settings, flow_stages.collect(), Arc::default(), as_sinks),
+            core: FlowCore::new(settings, flow_stages.collect(), Arc::default(), as_sinks, Taps::default()),
             inlet: Inlet::new("in", Arc::clone(&hop), 4, usize::MAX),
             stages,
             order,
@@ -282,7 +282,7 @@ fn a_message_that_becomes_too_much_fails() {
         in_flight_bytes_max: 100,
     };
     let stage = FlowStage { stage: Arc::new(Named("grow".to_owned())), hop: Arc::clone(&stage_hop) };
-    let mut core = FlowCore::new(settings, vec![stage.clone(), stage], Arc::default(), Vec::new());
+    let mut core = FlowCore::new(settings, vec![stage.clone(), stage], Arc::default(), Vec::new(), Taps::default());
     let inlet = Inlet::new("in", Arc::clone(&hop), 4, usize::MAX);
     inlet.offer(Message::of_topic("", Vec::new(), "x")).unwrap();
     let Poll::Ready(Some(entered)) = inlet.poll_take(&mut Context::from_waker(Waker::noop())) else { unreachable!() };

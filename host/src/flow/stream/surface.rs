@@ -3,7 +3,7 @@
 use super::control::FlowControl;
 use super::parts::FlowParts;
 use super::runner::FlowRunner;
-use crate::flow::{Command, FlowPath, Health, Inlet, Message, Side, State, Statistics, Status, Surface};
+use crate::flow::{Command, FlowPath, Health, Inlet, Message, Side, Stage, State, Statistics, Status, Surface};
 use crate::ledger::{Hop, Reason};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -16,6 +16,7 @@ use std::time::Instant;
 pub struct FlowSurface {
     name: String,
     path: FlowPath,
+    stages: Vec<Arc<dyn Stage>>,
     hop: Arc<Hop>,
     inlets: Vec<Arc<Inlet>>,
     in_flight_max: usize,
@@ -36,11 +37,12 @@ impl FlowSurface {
             through: stages.iter().map(|stage| stage.stage.name().to_owned()).collect(),
             to: sinks.iter().map(|sink| sink.name().to_owned()).collect(),
         };
+        let stages = stages.iter().map(|stage| Arc::clone(&stage.stage)).collect();
         let (name, in_flight_max) = (settings.name.clone(), settings.in_flight_max);
         let (hop, inlets) = (Arc::clone(hop), inlets.clone());
         let runner = FlowRunner::new(parts, Arc::clone(&control));
         let ended = start(Box::pin(runner)).boxed().shared();
-        Self { name, path, hop, inlets, in_flight_max, control, ended }
+        Self { name, path, stages, hop, inlets, in_flight_max, control, ended }
     }
 }
 
@@ -59,6 +61,10 @@ impl Surface for FlowSurface {
 
     fn path(&self) -> Option<&FlowPath> {
         Some(&self.path)
+    }
+
+    fn stages(&self) -> &[Arc<dyn Stage>] {
+        &self.stages
     }
 
     fn health(&self) -> Health {

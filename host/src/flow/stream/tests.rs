@@ -5,7 +5,7 @@ use crate::config::{OnError, Order};
 use crate::flow::mailbox::{Mailbox, Room};
 use crate::flow::{
     Command, Failed, Failure, Fault, Inlet, Message, OfferError, Output, Processed, Receipt, Reserved, Sink, Stage,
-    State, Surface,
+    State, Surface, Taps,
 };
 use crate::ledger::{Hop, Reason};
 use futures_util::future::BoxFuture;
@@ -140,6 +140,7 @@ impl Running {
             numbers: Arc::default(),
             sinks: vec![Arc::clone(&queue) as Arc<dyn Sink>],
             lost: Arc::clone(&letters) as Arc<dyn LostMessages>,
+            taps: Taps::default(),
             executor: Arc::new(Tokio),
         };
         let start = |task: BoxFuture<'static, Result<(), String>>| {

@@ -1,6 +1,11 @@
 //! A call of a plugin for trying it out: JSON in, what it returned as JSON out; nothing is published or sent.
 
+pub(super) mod chain;
+pub(super) mod component;
+mod example;
 mod message;
+mod serve;
+mod trial;
 
 use super::json;
 use crate::config::IDENTITY_BYTES_MAX;
@@ -11,6 +16,7 @@ use crate::plugin::{Answer, CallNumber, Contract, Processor, ReplyPolicy, Role, 
 use bytes::Bytes;
 use message::{Framed, Message, Reply, TopicAndBody, body, decoded, given_frames, named, text_or_base64};
 use serde::{Deserialize, Serialize};
+use trial::{Trial, TrialReport};
 use warp::reply::Response;
 
 /// Who asks, where the call does not say.
@@ -58,13 +64,29 @@ pub(super) struct HttpResponse {
     body_base64: Option<String>,
 }
 
+/// What came of a call, and what there is to report of it.
 #[derive(Serialize)]
-struct Returned<'a> {
-    plugin: &'a str,
-    generation: u64,
-    digest: &'a str,
+struct Returned<R> {
+    #[serde(flatten)]
+    by: Option<Who>,
     #[serde(flatten)]
     output: Output,
+    #[serde(flatten)]
+    report: Option<R>,
+}
+
+/// Which generation of which plugin was called.
+#[derive(Serialize)]
+struct Who {
+    plugin: String,
+    generation: u64,
+    digest: String,
+}
+
+impl From<&ServedBy> for Who {
+    fn from(ServedBy { plugin, generation, digest, .. }: &ServedBy) -> Self {
+        Self { plugin: plugin.clone(), generation: *generation, digest: digest.clone() }
+    }
 }
 
 #[derive(Serialize)]
@@ -80,46 +102,74 @@ pub(super) enum Output {
     HttpHandler { response: HttpResponse },
 }
 
-/// Calls the plugin as the body says. `number` is that of the trial: the call is for no message of the traffic.
+/// What a body asks for.
+pub(super) enum Input {
+    Message(flow::Message),
+    Request(flow::Message),
+    Http(WrittenRequest),
+}
+
+impl Input {
+    /// What a body says is to be called with what.
+    ///
+    /// # Errors
+    /// When it describes no call.
+    pub(super) fn read(body: &[u8], request_id: String) -> Result<Self, Problem> {
+        let call: Call = serde_json::from_slice(body)
+            .map_err(|error| Problem::Malformed(format!("the body is no call: {error}")))?;
+        match (call.role.as_deref(), call.message, call.request, call.http_request) {
+            (None | Some("transform" | "processor"), Some(message), None, None) => {
+                message.read(request_id).map(Self::Message)
+            }
+            (None | Some("reply-policy"), None, Some(request), None) => request.read(request_id).map(Self::Request),
+            (None | Some("http-handler"), None, None, Some(request)) => request.read().map(Self::Http),
+            _ => Err(Problem::Malformed(
+                "a call has either a message (role processor, or transform), a request (role reply-policy) or an \
+                 http_request (role http-handler)"
+                    .to_owned(),
+            )),
+        }
+    }
+}
+
+/// Calls the plugin to try it. `number` is that of the trial: the call is for no message of the traffic.
 ///
 /// # Errors
-/// When the body describes no call, or the call fails.
+/// When the input is none that the role takes.
 pub(super) async fn answer(
     slot: &Slot,
-    body: &[u8],
+    input: Input,
     request_id: String,
     number: CallNumber,
 ) -> Result<Response, Problem> {
-    let call: Call =
-        serde_json::from_slice(body).map_err(|error| Problem::Malformed(format!("the body is no call: {error}")))?;
-    match (call.role.as_deref(), call.message, call.request, call.http_request) {
-        (None | Some("transform" | "processor"), Some(message), None, None) => {
-            let input = slot.input::<Processor>(message.read(request_id)?);
+    let trial = Trial::begin(slot.keep_log(number));
+    match input {
+        Input::Message(message) => {
+            let input = slot.input::<Processor>(message.clone());
             let answer = slot.call::<Processor>(input.clone(), input.request_id(), number).await;
-            with_generation(answer, |outputs| Output::processed(slot, outputs))
+            let report = trial.report(example::of_message(&message, &answer.result));
+            report.answer(answer, |outputs| Output::processed(slot.contract_of(Processor::NAME), outputs))
         }
-        (None | Some("reply-policy"), None, Some(request), None) => {
-            let input = slot.input::<ReplyPolicy>(request.read(request_id)?);
+        Input::Request(request) => {
+            let input = slot.input::<ReplyPolicy>(request.clone());
             let answer = slot.call::<ReplyPolicy>(input.clone(), input.request_id(), number).await;
-            with_generation(answer, Output::replied)
+            trial.report(example::of_request(&request, &answer.result)).answer(answer, Output::replied)
         }
-        (None | Some("http-handler"), None, None, Some(request)) => {
-            let checked = request.read()?.checked(request_id.as_str()).map_err(Problem::Malformed)?;
+        Input::Http(request) => {
+            let written = request.clone();
+            let checked = request.checked(request_id.as_str()).map_err(Problem::Malformed)?;
             let answer = slot.call::<WholeResponse>(checked, &request_id, number).await;
-            with_generation(answer, |response| Output::HttpHandler { response: response.into() })
+            let report = trial.report(example::of_http(&written, &answer.result));
+            report.answer(answer, |response| Output::HttpHandler { response: response.into() })
         }
-        _ => Err(Problem::Malformed(
-            "a call has either a message (role processor, or transform), a request (role reply-policy) or an \
-             http_request (role http-handler)"
-                .to_owned(),
-        )),
     }
 }
 
 impl Output {
-    /// What a processor returned. One of version 0.1.0, which has a topic and a body, is shown as a transform.
-    pub(super) fn processed(slot: &Slot, outputs: Outputs) -> Self {
-        let is_transform = slot.contract_of(Processor::NAME) == Some(Contract::V0_1_0);
+    /// What a processor returned, or another stage. One of version 0.1.0, which has a topic and a body, is shown as a
+    /// transform.
+    pub(super) fn processed(contract: Option<Contract>, outputs: Outputs) -> Self {
+        let is_transform = contract == Some(Contract::V0_1_0);
         match &outputs[..] {
             [] if is_transform => Self::Transform { message: None },
             // It may have been swapped since for one that returns others.
@@ -172,30 +222,29 @@ impl From<warp::http::Response<Bytes>> for HttpResponse {
 /// Says in the answer, or in the headers of a failure, which generation of which plugin was called.
 ///
 /// # Errors
-/// When the answer has a result of no plugin.
+/// When the answer cannot be written.
 pub(super) fn with_generation<T>(
     Answer { by, result }: Answer<T>,
     output: impl FnOnce(T) -> Output,
 ) -> Result<Response, Problem> {
-    served(by.as_deref(), result.map_err(Problem::from), output)
+    served(by.as_deref(), result.map_err(Problem::from), output, None)
 }
 
-/// As [`with_generation`], of a result that did not come from one call alone.
+/// As [`with_generation`], of a result that did not come from one call alone, and where no plugin may have been called last;
+/// with the report of the call, if it was a trial.
 ///
 /// # Errors
-/// When the answer has a result of no plugin.
+/// As [`with_generation`].
 pub(super) fn served<T>(
     by: Option<&ServedBy>,
     result: Result<T, Problem>,
     output: impl FnOnce(T) -> Output,
+    report: Option<TrialReport>,
 ) -> Result<Response, Problem> {
-    let mut response = match (by, result) {
-        (Some(by), Ok(returned)) => {
-            let (plugin, generation, digest) = (&by.plugin, by.generation, &by.digest);
-            json(&Returned { plugin, generation, digest, output: output(returned) })?
-        }
-        (None, Ok(_)) => return Err(Problem::Host),
-        (_, Err(problem)) => problem.into_response(),
+    let mut response = match (result, report) {
+        (Ok(returned), report) => json(&Returned { by: by.map(Who::from), output: output(returned), report })?,
+        (Err(problem), None) => problem.into_response(),
+        (Err(problem), Some(report)) => problem.into_response_with(&report),
     };
     if let Some(by) = by {
         say_who(response.headers_mut(), by);

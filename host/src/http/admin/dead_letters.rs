@@ -2,7 +2,7 @@
 
 mod choice;
 
-use super::call::{Output, served, with_generation};
+use super::call::{Output, component, served, with_generation};
 use super::flows;
 use super::{JSON, json, with_type};
 use crate::config::{ADMIN_LETTERS_BYTES_MAX, ADMIN_LETTERS_READS_MAX};
@@ -10,8 +10,8 @@ use crate::dead_letters::{DeadLetters, Input, Letter, Mark, Marks, Replay, Repla
 use crate::flow::{self, Surface, Surfaces};
 use crate::http::problem::Problem;
 use crate::http::route::{Ran, RouteTable};
-use crate::plugin::{CallNumber, ReplyPolicy, Slots};
-use choice::choice;
+use crate::plugin::{CallNumber, Processor, ReplyPolicy, Role, Slots};
+use choice::{Choice, choice};
 use std::collections::HashSet;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -50,8 +50,8 @@ impl Letters {
     /// # Errors
     /// When the query makes no sense, there is no file, or it cannot be read.
     pub(super) async fn list(&self, query: &str) -> Result<Response, Problem> {
-        let (filter, cursor, limit) = choice(query)?;
-        let page = self.read(move |file| page(file, &filter, cursor.as_ref(), limit)).await?;
+        let Choice { filter, order, cursor, limit } = choice(query)?;
+        let page = self.read(move |file| page(file, &filter, order, cursor.as_ref(), limit)).await?;
         // A host in which nothing failed has written no file.
         json(&page.unwrap_or_default())
     }
@@ -82,7 +82,7 @@ impl Letters {
             "again=true" => true,
             _ => {
                 return Err(Problem::Malformed(
-                    "the query takes again=true or again=false, and nothing else".to_owned(),
+                    "the query takes again=true or again=false, or with=component, and nothing else".to_owned(),
                 ));
             }
         };
@@ -90,12 +90,7 @@ impl Letters {
         let _lock = lock(&file)?;
         let _turn = self.turn(&id)?;
         let (letters, replay) = self.of(&id).await?;
-        // Of several the newest: an id is of one call alone, but a file may have been put together.
-        let letter = letters.into_iter().rfind(Letter::is_call).ok_or_else(|| {
-            Problem::NotReplayed(format!(
-                "{id} is the id of replies that could not be sent: they have no call to make again"
-            ))
-        })?;
+        let letter = call_of(&id, letters)?;
         let before = match replay.filter(|_| !again) {
             Some(Replay::Begun) => "a replay ended while it sent this letter, so it may have arrived",
             Some(Replay::Sent) => "a replay has sent this letter",
@@ -103,7 +98,15 @@ impl Letters {
             Some(Replay::Failed) | None => "",
         };
         if !before.is_empty() {
-            return Err(Problem::NotReplayed(format!("{before}: ask with again=true if it is to be sent again")));
+            return Err(Problem::NotReplayed(format!(
+                "{before}: ask with again=true, or --again, if it is to be sent again"
+            )));
+        }
+        if letter.flow().is_some() && matches!(letter.input, Input::Request { .. }) {
+            return Err(Problem::NotReplayed(format!(
+                "{id} is a request of the frontend that a flow failed at: its client waits no more, and would get no reply; \
+                 have it ask again"
+            )));
         }
         let flow = self.flow(&letter)?;
         if flow.is_none() && self.parts.routes.find(&letter.route).is_err() {
@@ -122,6 +125,26 @@ impl Letters {
             tracing::warn!(id, cause, "a letter was replayed, and is not marked so");
         }
         called
+    }
+
+    /// The letter whose call is to be made in a component that serves nobody, and how large that may be.
+    ///
+    /// # Errors
+    /// When there is no such letter or call.
+    pub(super) async fn of_call(&self, id: &str) -> Result<(Letter, String, usize), Problem> {
+        let letter = call_of(id, self.of(id).await?.0)?;
+        let plugin = component::plugin_of(&letter)?;
+        let bytes_max = usize::try_from(self.slots.component_bytes_max(&plugin)).unwrap_or(usize::MAX);
+        Ok((letter, plugin, bytes_max))
+    }
+
+    /// Makes the call of a letter in a component that serves nobody.
+    ///
+    /// # Errors
+    /// When the component is refused, or the call fails.
+    pub(super) async fn try_with(&self, letter: Letter, plugin: String, bytes: Vec<u8>) -> Result<Response, Problem> {
+        let is_request = matches!(letter.input, Input::Request { .. });
+        component::answer(&self.slots, plugin, letter, is_request, bytes).await
     }
 
     /// The flow that a letter is of; none if it is of a route.
@@ -150,7 +173,8 @@ impl Letters {
             }
             Err(flow::Failed { failure, .. }) => Err(Problem::Failed(failure)),
         };
-        served(met.last().map(|by| &**by), outputs, |outputs| Output::processed(route.last(), outputs))
+        let contract = route.last().slot().and_then(|slot| slot.contract_of(Processor::NAME));
+        served(met.last().map(|by| &**by), outputs, |outputs| Output::processed(contract, outputs), None)
     }
 
     async fn mark(&self, replay: Replay, id: &str) -> Result<(), String> {
@@ -225,6 +249,15 @@ impl Letters {
         }
         Err(Problem::NotReplayed(format!("{id} is being replayed by somebody else")))
     }
+}
+
+/// The letter of a call. Of several the newest: an id is of one call alone, but a file may have been put together.
+fn call_of(id: &str, letters: Vec<Letter>) -> Result<Letter, Problem> {
+    letters.into_iter().rfind(Letter::is_call).ok_or_else(|| {
+        Problem::NotReplayed(format!(
+            "{id} is the id of replies that could not be sent: they have no call to make again"
+        ))
+    })
 }
 
 /// Has the flow that failed at a message take it in again. What comes of it then shows in the flow.

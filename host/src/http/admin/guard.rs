@@ -38,7 +38,7 @@ impl Guard {
     /// When the token is missing or wrong, or the request may come from a web page.
     pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
         match &self.token {
-            Some(token) if token.is_shown(headers) => Ok(()),
+            Some(token) if token.is_shown(headers, None) => Ok(()),
             Some(_) => Err(Problem::NoAdminToken),
             None => no_web_page(headers),
         }

@@ -3,9 +3,10 @@
 //! Each file below is one [`Collector`]. It only reads what the parts of the host count for themselves, so that nothing
 //! is counted twice; a part with counts of its own gets a file of its own and a line in [`Metrics::new`].
 
+mod durations;
 mod hops;
 mod plugins;
-mod process;
+pub(super) mod process;
 mod series;
 mod surfaces;
 mod text;

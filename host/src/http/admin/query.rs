@@ -1,6 +1,8 @@
 //! What stands behind the `?` of a request to the admin surface.
 
+use crate::config::EXAMPLE_NAME_BYTES_MAX;
 use crate::http::problem::Problem;
+use crate::http::query::pairs;
 
 /// Whether a PUT is to be written to the source.
 ///
@@ -33,6 +35,23 @@ pub(super) fn rollback(query: &str) -> Result<(Option<u64>, bool), Problem> {
         }
     }
     Ok((wanted, persist.unwrap_or_default()))
+}
+
+/// The name of an example.
+///
+/// # Errors
+/// When the query says anything else.
+pub(super) fn example_name(query: &str) -> Result<Option<String>, Problem> {
+    let mut pairs = pairs(query).map_err(Problem::Malformed)?;
+    match (pairs.pop(), pairs.is_empty()) {
+        (None, _) => Ok(None),
+        (Some((key, name)), true) if key == "name" && name.len() <= EXAMPLE_NAME_BYTES_MAX => {
+            Ok(Some(name.into_owned()))
+        }
+        _ => Err(Problem::Malformed(format!(
+            "the query takes name=TEXT, of {EXAMPLE_NAME_BYTES_MAX} bytes at most, and nothing else"
+        ))),
+    }
 }
 
 #[cfg(test)]

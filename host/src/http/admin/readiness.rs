@@ -59,6 +59,19 @@ struct Report {
     checks: Vec<Finding>,
 }
 
+/// The same in short.
+#[derive(Debug, Serialize)]
+pub(super) struct Summary {
+    ready: bool,
+    /// Since when it is so.
+    since: String,
+    draining: bool,
+    /// Why it is not ready.
+    obstacles: Vec<String>,
+    /// What is worth a look.
+    notices: Vec<String>,
+}
+
 /// The name under which it is remembered since when the host is ready or not. No thing has it.
 const WHOLE: &str = "";
 
@@ -92,6 +105,22 @@ impl Readiness {
         response
     }
 
+    /// Looks now.
+    pub(super) fn summary(&self) -> Summary {
+        let report = self.look();
+        let reasons = |state| {
+            let found = report.checks.iter().filter(move |finding| finding.state == state);
+            found.filter_map(|finding| finding.why.clone()).collect()
+        };
+        Summary {
+            ready: report.ready,
+            draining: self.draining.load(Ordering::Relaxed),
+            obstacles: reasons(Standing::Failing),
+            notices: reasons(Standing::Degraded),
+            since: report.since,
+        }
+    }
+
     fn look(&self) -> Report {
         let failing = |name: &str, why: Option<String>| (name.to_owned(), why.map(|why| (Standing::Failing, why)));
         let draining = self.draining.load(Ordering::Relaxed).then(|| "draining".to_owned());
@@ -108,10 +137,10 @@ impl Readiness {
     }
 }
 
-/// What there is to say of a plugin. One that does not serve keeps the host from being ready only if the frontend needs
-/// it: restarting the host would not mend it, and the others serve.
+/// What there is to say of a plugin. One that does not serve, or is paused as its operator asked, keeps the host from being
+/// ready only if the frontend needs it: restarting the host would not mend it, and the others serve.
 fn plugin(slot: &Slot, is_policy: bool) -> Option<(Standing, String)> {
-    let is_needed = is_policy && slot.roles().is_none();
+    let is_needed = is_policy && (slot.roles().is_none() || slot.is_held());
     let standing = if is_needed { Standing::Failing } else { Standing::Degraded };
     Some((standing, slot.complaint()?))
 }

@@ -12,13 +12,19 @@ use warp::http::Method;
 
 /// What a request that passed the guard asks for.
 pub(super) enum Route {
+    Page,
+    PageFile(String),
     Live,
     Ready,
     OpenApi,
     Ledger,
+    Overview,
+    Changes,
+    Peers,
     Letters,
     Letter(String),
     Replay(String),
+    TryLetter { id: String, permit: OwnedSemaphorePermit },
     Metrics,
     Broker(Option<Command>),
     Flows,
@@ -26,6 +32,9 @@ pub(super) enum Route {
     Command { flow: String, command: Command },
     PutFlows,
     PutFlow(String),
+    Workers,
+    DrainWorker { pool: String, worker: String },
+    Tail,
     Drain,
     List,
     Show(Arc<Slot>),
@@ -33,7 +42,12 @@ pub(super) enum Route {
     Unload(String),
     Rollback { slot: Arc<Slot>, wanted: Option<u64>, persist: bool },
     Load(Arc<Slot>),
+    Hold(Arc<Slot>),
+    Resume(Arc<Slot>),
     Call(Arc<Slot>),
+    AddExamples { slot: Arc<Slot>, name: Option<String> },
+    TrySteps(String),
+    TryFlow(String),
 }
 
 impl Admin {
@@ -42,8 +56,8 @@ impl Admin {
     pub(super) fn route(&self, head: &Head) -> Result<Route, Problem> {
         let path = head.path();
         let segments: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').skip(1).collect();
-        // Whoever watches the host has neither a token nor a say in its headers.
-        if !matches!(segments[..], ["livez" | "readyz"]) {
+        // Whoever watches the host has neither a token nor a say in its headers; the page asks for the token.
+        if !matches!(segments[..], ["livez" | "readyz"] | [] | ["page", _] | ["page", _, _]) {
             self.guard.check(&head.parts.headers)?;
         }
         let get = |route| match head.parts.method {
@@ -52,12 +66,22 @@ impl Admin {
         };
         let post = |route| if head.parts.method == Method::POST { Ok(route) } else { Err(Problem::Method("POST")) };
         match segments[..] {
+            [] => get(Route::Page),
+            ["page", file] => get(Route::PageFile(file.to_owned())),
+            ["page", folder, file] => get(Route::PageFile(format!("{folder}/{file}"))),
             ["livez"] => get(Route::Live),
             ["readyz"] => get(Route::Ready),
             ["openapi.json"] => get(Route::OpenApi),
             ["ledger"] => get(Route::Ledger),
+            ["overview"] => get(Route::Overview),
+            ["changes"] => get(Route::Changes),
+            ["peers"] => get(Route::Peers),
             ["dead-letters"] => get(Route::Letters),
             ["dead-letters", id] => get(Route::Letter(decoded(id)?)),
+            ["dead-letters", id, "replay"] if head.query() == "with=component" => {
+                let id = decoded(id)?;
+                post(Route::TryLetter { id, permit: self.upload()? })
+            }
             ["dead-letters", id, "replay"] => post(Route::Replay(decoded(id)?)),
             ["metrics"] => get(Route::Metrics),
             ["broker"] => get(Route::Broker(None)),
@@ -72,19 +96,24 @@ impl Admin {
                 Method::PUT => Ok(Route::PutFlow(decoded(name)?)),
                 _ => Err(Problem::Method("GET, HEAD, PUT")),
             },
+            ["flows", name, "call"] => post(Route::TryFlow(decoded(name)?)),
+            ["routes", name, "call"] => post(Route::TrySteps(decoded(name)?)),
             ["flows", name, command] => {
                 let command = Command::named(command).ok_or(Problem::NoAdminRoute)?;
                 post(Route::Command { flow: decoded(name)?, command })
             }
+            ["workers"] => get(Route::Workers),
+            ["workers", pool, "drain", worker] => {
+                post(Route::DrainWorker { pool: decoded(pool)?, worker: decoded(worker)? })
+            }
+            ["tail"] => get(Route::Tail),
             ["drain"] => post(Route::Drain),
             ["plugins"] => get(Route::List),
             ["plugins", name] => match head.parts.method {
                 Method::GET | Method::HEAD => Ok(Route::Show(self.slot(name)?)),
                 Method::PUT => {
                     let persist = query::put(head.query())?;
-                    let permit = Arc::clone(&self.uploads).try_acquire_owned();
-                    let permit = permit.map_err(|_| Problem::TooManyUploads)?;
-                    Ok(Route::Put { name: name.to_owned(), persist, permit })
+                    Ok(Route::Put { name: name.to_owned(), persist, permit: self.upload()? })
                 }
                 Method::DELETE => Ok(Route::Unload(name.to_owned())),
                 _ => Err(Problem::Method("GET, HEAD, PUT, DELETE")),
@@ -97,9 +126,18 @@ impl Admin {
             ["plugins", name, "load"] => {
                 post(Route::Load(self.slots.loadable(name).ok_or_else(|| Problem::NoPlugin(name.to_owned()))?))
             }
+            ["plugins", name, "pause"] => post(Route::Hold(self.slot(name)?)),
+            ["plugins", name, "resume"] => post(Route::Resume(self.slot(name)?)),
+            ["plugins", name, "examples"] => {
+                post(Route::AddExamples { slot: self.slot(name)?, name: query::example_name(head.query())? })
+            }
             ["plugins", name, "call"] => post(Route::Call(self.slot(name)?)),
             _ => Err(Problem::NoAdminRoute),
         }
+    }
+
+    fn upload(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.uploads).try_acquire_owned().map_err(|_| Problem::TooManyUploads)
     }
 
     fn slot(&self, name: &str) -> Result<Arc<Slot>, Problem> {

@@ -37,7 +37,7 @@ impl Public {
         if body.is_empty() || !(always || is_worth_it) {
             return body;
         }
-        let Ok(room) = self.room(route.first(), bytes_max) else { return body };
+        let Ok(room) = self.room(route.first().share(), bytes_max) else { return body };
         let Some(encoded) = coding::encode(coding, &body, bytes_max).await else { return body };
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
         headers.remove(CONTENT_LENGTH);

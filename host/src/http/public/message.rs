@@ -1,15 +1,14 @@
 //! The message that a request is for its plugins.
 
 use super::Public;
-use crate::byte_budget::Held;
+use crate::byte_budget::{BudgetShare, Held};
 use crate::flow::{Message, Metadata};
 use crate::http::coding::{self, Coding};
 use crate::http::problem::Problem;
 use crate::http::query::{self, Pairs};
-use crate::http::route::{FoundRoute, speaks_http};
+use crate::http::route::FoundRoute;
 use crate::http::server::body::InFlight;
 use crate::http::server::head::Head;
-use crate::plugin::Slot;
 use crate::plugin::handler_fields::{is_of_connection, passes};
 use bytes::Buf;
 use futures_util::Stream;
@@ -30,12 +29,13 @@ impl Public {
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Result<(Message, Option<Held>), Problem> {
         let mut pairs = query::pairs(head.query()).map_err(Problem::Malformed)?;
-        let speaks_http = speaks_http(route.first());
+        let speaks_http = route.first().speaks_http();
         let (body, held) = if has_body(&head.parts.method) {
             let coding = if route.options().decompress { Coding::of_request(&head.parts.headers)? } else { None };
-            let body = self.body(route.first(), head, body).await?;
+            let share = route.first().share();
+            let body = self.body(share, head, body).await?;
             let InFlight { bytes, held } = match coding {
-                Some(coding) => Box::pin(self.decoded(route.first(), coding, body)).await?,
+                Some(coding) => Box::pin(self.decoded(share, coding, body)).await?,
                 None => body,
             };
             (bytes, Some(held))
@@ -44,8 +44,8 @@ impl Public {
             (parameter(&mut pairs, may_lack)?, None)
         };
 
-        // Beside the pairs of the query there are three at most, and three more for those that know them.
-        let mut metadata = Metadata::with_capacity(6 + route.options().headers.len() + pairs.len());
+        // Beside the pairs of the query there are three at most, and four more for those that know them.
+        let mut metadata = Metadata::with_capacity(7 + route.options().headers.len() + pairs.len());
         metadata.push(("tidegate.request-id".to_owned(), head.id.clone()));
         if let Some(trace) = &head.trace {
             metadata.push(("tidegate.traceparent".to_owned(), trace.as_str().to_owned()));
@@ -60,10 +60,20 @@ impl Public {
             metadata.push(("tidegate.peer".to_owned(), peer.to_string()));
             metadata.push(("http.method".to_owned(), head.parts.method.as_str().to_owned()));
             metadata.push(("http.path".to_owned(), head.path().to_owned()));
+            if route.has_host_stage() {
+                metadata.push(("http.url".to_owned(), self.url(head)));
+            }
             self.add_headers(route, head, &mut metadata)?;
         }
         metadata.extend(pairs.into_iter().map(|(name, value)| (format!("query.{name}"), value.into_owned())));
         Ok((Message { metadata, frames: smallvec![body.into()], trace: head.span.clone() }, held))
+    }
+
+    /// The address of a request as its client has it, for workers that were written for another server.
+    fn url(&self, head: &Head) -> String {
+        let authority = head.authority.as_ref().map_or("localhost", |authority| authority.as_str());
+        let question_mark = if head.query().is_empty() { "" } else { "?" };
+        format!("{}://{authority}{}{question_mark}{}", self.scheme(), head.path(), head.query())
     }
 
     /// Adds the headers that the route lists, as far as the client may say them.
@@ -86,8 +96,8 @@ impl Public {
     }
 
     /// A body without its coding, which is bounded as any body is.
-    async fn decoded(&self, slot: &Slot, coding: Coding, body: InFlight) -> Result<InFlight, Problem> {
-        let mut held = self.room(slot, 0)?;
+    async fn decoded(&self, share: &BudgetShare, coding: Coding, body: InFlight) -> Result<InFlight, Problem> {
+        let mut held = self.room(share, 0)?;
         let make_room = |bytes| if held.grow(bytes) { Ok(()) } else { Err(self.in_flight.no_room()) };
         let bound = ("body_bytes_max", self.body_bytes_max);
         let bytes = coding::decode(coding, &body.bytes, bound, make_room).await?;

@@ -34,9 +34,9 @@ impl Public {
         head: &Head,
         body: impl Stream<Item = Result<B, warp::Error>>,
     ) -> Result<Response, Problem> {
-        let body = self.body(slot, head, body).await?;
+        let body = self.body(slot.room(), head, body).await?;
         let mut request = self.request(route.name(), path, head, body)?;
-        let room = self.room(slot, slot.output_bytes_max())?;
+        let room = self.room(slot.room(), slot.output_bytes_max())?;
         let span = slot.span_of_call::<HttpHandler>(&head.id, &head.span);
         // What the handler asks of others is below its call.
         if let Some(traceparent) = span.context().traceparent().and_then(|text| HeaderValue::try_from(text).ok()) {
@@ -91,7 +91,7 @@ impl Public {
         self.trusted_gateways.iter().any(|gateway| gateway.contains(head.from.ip()))
     }
 
-    fn scheme(&self) -> &'static str {
+    pub(super) fn scheme(&self) -> &'static str {
         if self.is_https { "https" } else { "http" }
     }
 

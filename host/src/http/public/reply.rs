@@ -1,7 +1,7 @@
 //! What becomes of what came out of a route: a place in each sink for all of it, then an answer.
 
 use super::Public;
-use super::response::{NoResponse, response};
+use super::response::answer_of;
 use crate::byte_budget::Held;
 use crate::config::BODY_BYTES_UNCOUNTED;
 use crate::flow::{Message, Metadata, Outputs};
@@ -28,15 +28,8 @@ pub(super) async fn reply(
     let mut messages: SmallVec<[Message; 1]> = outputs.into_iter().map(|output| output.message).collect();
     messages.iter_mut().for_each(|message| keep(message, &mut room));
     drop(room);
-    let first = messages.first().map(|message| response(route, message, asked));
-    let answer = first.transpose().map_err(|error| {
-        route.last().log_no_response(&error.to_string(), &head.id);
-        match error {
-            NoResponse::ContentType(_) => Problem::ContentType,
-            _ => Problem::BadResponse,
-        }
-    });
-    let answer = match answer {
+    let first = messages.first().map(|message| answer_of(route, message, asked, &head.id));
+    let answer = match first.transpose() {
         Ok(answer) => answer,
         Err(problem) => {
             passage.dropped(Reason::BadResponse);
@@ -53,14 +46,15 @@ pub(super) async fn reply(
     Ok(Response::from_parts(parts, body.into()))
 }
 
-fn nothing() -> Response {
+/// The answer where no message came out.
+pub(super) fn nothing() -> Response {
     let mut response = Response::default();
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
 }
 
 /// Has the large frames of a message hold their part of the room until they are sent.
-fn keep(message: &mut Message, room: &mut Held) {
+pub(super) fn keep(message: &mut Message, room: &mut Held) {
     for frame in message.frames.iter_mut().filter(|frame| frame.len() > BODY_BYTES_UNCOUNTED) {
         *frame = room.split(frame.len()).keep(std::mem::take(frame));
     }

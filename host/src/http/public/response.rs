@@ -2,7 +2,8 @@
 
 use super::TEXT;
 use crate::flow::{Message, Metadata};
-use crate::http::route::{FoundRoute, speaks_http};
+use crate::http::problem::Problem;
+use crate::http::route::FoundRoute;
 use crate::plugin::handler_fields;
 use bytes::Bytes;
 use std::ops::RangeInclusive;
@@ -27,25 +28,52 @@ pub(super) enum NoResponse {
     Header(String, String),
 }
 
+/// As [`response`]. What is wrong is logged.
+///
+/// # Errors
+/// When the message is no response.
+pub(super) fn answer_of(
+    route: &FoundRoute,
+    message: &Message,
+    asked: &Metadata,
+    request_id: &str,
+) -> Result<(Parts, Bytes), Problem> {
+    response(route, message, asked).map_err(|error| {
+        route.last().log_no_response(&error.to_string(), request_id);
+        match error {
+            NoResponse::ContentType(_) => Problem::ContentType,
+            _ => Problem::BadResponse,
+        }
+    })
+}
+
+/// Whether such a response has no body.
+pub(super) fn is_bodiless(status: StatusCode) -> bool {
+    [StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
+}
+
 /// The response, of which `asked` is what the plugins were told of the request's headers: a pair that comes back as it
-/// went in says nothing of the response. A transform of version 0.1.0 says of it only its type.
-pub(super) fn response(route: &FoundRoute, message: &Message, asked: &Metadata) -> Result<(Parts, Bytes), NoResponse> {
+/// went in says nothing of the response. A transform of version 0.1.0 says of it only its type. Workers are no plugins, which
+/// know their route: of theirs it takes the headers that it lists.
+fn response(route: &FoundRoute, message: &Message, asked: &Metadata) -> Result<(Parts, Bytes), NoResponse> {
     let (mut parts, ()) = warp::http::Response::new(()).into_parts();
     let content_type = message.metadata.iter().rfind(|(key, _)| key == "content-type");
     let content_type = match content_type {
         Some((_, text)) => HeaderValue::from_str(text).map_err(|_| NoResponse::ContentType(text.clone()))?,
         None => TEXT,
     };
-    if speaks_http(route.last()) {
+    if route.last().speaks_http() {
         let allowed = &route.options().response_headers;
-        for pair in message.metadata.iter().filter(|pair| !asked.contains(pair)) {
-            set(&mut parts, pair, (route.name(), allowed))?;
+        let takes_listed = route.last().slot().is_none();
+        for pair in message.metadata.iter().filter(|pair| takes_listed || !asked.contains(pair)) {
+            match set(&mut parts, pair, (route.name(), allowed)) {
+                Err(NoResponse::NotAllowed(..)) if takes_listed => {}
+                set => set?,
+            }
         }
         handler_fields::for_client(&mut parts.headers);
     }
-    let has_body =
-        ![StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::NOT_MODIFIED].contains(&parts.status);
-    if !has_body {
+    if is_bodiless(parts.status) {
         return Ok((parts, Bytes::new()));
     }
     parts.headers.insert(CONTENT_TYPE, content_type);

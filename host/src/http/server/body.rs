@@ -116,6 +116,11 @@ impl InFlightBudget {
         self.budget.reserve_of(share, bytes).ok_or_else(|| self.no_room())
     }
 
+    /// Why what came out for a request is not the answer.
+    pub(crate) fn no_room_for_answer(&self) -> Problem {
+        Problem::NoRoomForAnswer(self.name, self.bytes_max)
+    }
+
     /// Why a part of it was not given.
     pub(crate) fn no_room(&self) -> Problem {
         Problem::NoRoom(self.name, self.bytes_max)

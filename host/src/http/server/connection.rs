@@ -1,7 +1,7 @@
 //! One connection: its handshake, its protocol, and its end if its client takes too long.
 
 use super::connection_timeouts::{ConnectionTimeouts, Timeouts};
-use super::middleware::{ClientConnection, ConnectionService, Middleware};
+use super::middleware::{ClientConnection, ConnectionService, Middleware, OfListener};
 use super::refusals::HeadRefusals;
 use super::socket::Socket;
 use super::statistics::{CutOff, OpenConnection, ServerStatistics};
@@ -9,18 +9,18 @@ use super::tls::{HTTP_2, Tls};
 use crate::config::{HTTP_CROWDED_IDLE_MS, HTTP_FAREWELL_MS, HTTP2_PING_MS};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulConnection;
-use std::fmt::Display;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// The clock of the timers is no finer.
 const LOOK_MIN: Duration = Duration::from_millis(1);
@@ -46,6 +46,10 @@ pub(super) struct Connections {
     /// Whether a client that does nothing is cut off soon where no permit is left: whoever asks how the host is must
     /// not wait for those who only hold a connection.
     pub(super) evicts_idle: bool,
+    /// Those that the end of the listener waits for.
+    pub(super) tasks: TaskTracker,
+    /// Those that have nothing but streams when the listener ends: they end with these.
+    pub(super) followers: TaskTracker,
 }
 
 /// HTTP/1 with bounds. hyper's own timeout for heads would hold for idle connections too; [`ConnectionTimeouts`] tells
@@ -70,12 +74,43 @@ pub(super) fn http2(head_bytes_max: usize, streams_max: u32) -> http2::Builder<T
     http
 }
 
+/// A connection of hyper, which can be told to end. Its own crate has no such trait for one of HTTP/1 that may become something
+/// else.
+trait Connection: Future {
+    /// Answers what has come, and ends.
+    fn graceful_shutdown(self: Pin<&mut Self>);
+}
+
+impl<S> Connection for http1::UpgradeableConnection<TokioIo<Socket<S>>, ConnectionService>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    fn graceful_shutdown(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<S> Connection for http2::Connection<TokioIo<Socket<S>>, ConnectionService, TokioExecutor>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    fn graceful_shutdown(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
 impl Connections {
     /// Serves one to its end.
-    pub(super) async fn serve(&self, stream: TcpStream, from: SocketAddr) {
-        let _open = OpenConnection::new(&self.statistics);
+    pub(super) async fn serve(
+        &self,
+        stream: TcpStream,
+        from: SocketAddr,
+        permit: OwnedSemaphorePermit,
+        tracked: TaskTrackerToken,
+    ) {
+        let open = OpenConnection::new(&self.statistics, permit);
         let Some(tls) = &self.tls else {
-            return self.serve_http1(stream, from).await;
+            return self.serve_http1(stream, from, open, tracked).await;
         };
         let shaken = tokio::select! {
             () = self.stopping.cancelled() => return,
@@ -84,10 +119,10 @@ impl Connections {
         match shaken {
             Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) => {
                 let timeouts = ConnectionTimeouts::new(false);
-                let (stream, service) = self.ends(stream, &timeouts, from);
-                self.watch(self.http2.serve_connection(stream, service), &timeouts, from).await;
+                let (stream, service) = self.ends(stream, &timeouts, from, open);
+                self.watch(self.http2.serve_connection(stream, service), &timeouts, from, tracked).await;
             }
-            Ok(Ok(stream)) => self.serve_http1(stream, from).await,
+            Ok(Ok(stream)) => self.serve_http1(stream, from, open, tracked).await,
             Ok(Err(error)) => {
                 self.statistics.handshakes_failed.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(%from, %error, "TLS handshake failed");
@@ -99,13 +134,13 @@ impl Connections {
         }
     }
 
-    async fn serve_http1<S>(&self, stream: S, from: SocketAddr)
+    async fn serve_http1<S>(&self, stream: S, from: SocketAddr, open: OpenConnection, tracked: TaskTrackerToken)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let timeouts = ConnectionTimeouts::new(true);
-        let (stream, service) = self.ends(stream, &timeouts, from);
-        self.watch(self.http1.serve_connection(stream, service), &timeouts, from).await;
+        let (stream, service) = self.ends(stream, &timeouts, from, open);
+        self.watch(self.http1.serve_connection(stream, service).with_upgrades(), &timeouts, from, tracked).await;
     }
 
     /// Both ends of hyper: the client's stream, and the service that answers it.
@@ -114,11 +149,14 @@ impl Connections {
         stream: S,
         timeouts: &Arc<ConnectionTimeouts>,
         from: SocketAddr,
+        open: OpenConnection,
     ) -> (TokioIo<Socket<S>>, ConnectionService) {
         let (timeouts, refusals) = (Arc::clone(timeouts), Arc::clone(&self.refusals));
         let socket = Socket::new(stream, Arc::clone(&timeouts), Arc::clone(&refusals));
         let (statistics, is_https) = (Arc::clone(&self.statistics), self.tls.is_some());
-        let client = ClientConnection { timeouts, statistics, refusals, from, is_https };
+        let (stopping, followers) = (self.stopping.clone(), self.followers.clone());
+        let listener = OfListener { stopping, followers, answer_timeout: self.timeouts.answer };
+        let client = ClientConnection { timeouts, statistics, refusals, from, is_https, listener, _open: open };
         (TokioIo::new(socket), self.middleware.service_for(client))
     }
 
@@ -138,9 +176,14 @@ impl Connections {
     }
 
     /// Serves until the client ends it, takes too long, or the host ends.
-    async fn watch<C>(&self, connection: C, timeouts: &ConnectionTimeouts, from: SocketAddr)
-    where
-        C: GracefulConnection<Error: Display>,
+    async fn watch<C>(
+        &self,
+        connection: C,
+        timeouts: &ConnectionTimeouts,
+        from: SocketAddr,
+        mut tracked: TaskTrackerToken,
+    ) where
+        C: Connection<Output = Result<(), hyper::Error>>,
     {
         let mut connection = pin!(connection);
         let mut stopping = pin!(self.stopping.cancelled());
@@ -165,6 +208,9 @@ impl Connections {
                     let now = Instant::now();
                     if ending.is_some_and(|ending| is_over(timeouts, ending, now)) {
                         return;
+                    }
+                    if ending.is_some_and(|ending| has_only_streams(timeouts, ending, now)) {
+                        drop(std::mem::replace(&mut tracked, self.followers.token()));
                     }
                     let due = self.due(timeouts, now);
                     let due = if ending.is_some() { due.min(now + FAREWELL) } else { due };
@@ -198,6 +244,12 @@ fn is_over(timeouts: &ConnectionTimeouts, ending: Instant, now: Instant) -> bool
     timeouts.quits_since().is_some_and(|since| now.saturating_duration_since(since.max(ending)) >= farewell)
 }
 
+/// Whether such a connection has nothing to wait for but streams, and no request can be on its way to it any more.
+fn has_only_streams(timeouts: &ConnectionTimeouts, ending: Instant, now: Instant) -> bool {
+    let farewell = if timeouts.is_http1() { Duration::ZERO } else { FAREWELL };
+    timeouts.only_streams_since().is_some_and(|since| now.saturating_duration_since(since.max(ending)) >= farewell)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,5 +261,24 @@ mod tests {
         timeouts.set_unread();
         assert!(!is_over(&timeouts, now, now + FAREWELL / 2));
         assert!(is_over(&timeouts, now, now + 2 * FAREWELL));
+    }
+
+    #[test]
+    fn the_end_waits_for_requests_but_not_for_streams() {
+        for (is_http1, farewell) in [(true, Duration::ZERO), (false, FAREWELL)] {
+            let timeouts = ConnectionTimeouts::new(is_http1);
+            let (mut stream, request) = (timeouts.begin(), timeouts.begin());
+            stream.set_stream();
+            stream.set_stream();
+            let now = Instant::now();
+            assert!(!has_only_streams(&timeouts, now, now + 2 * FAREWELL));
+            drop(request);
+            let now = Instant::now();
+            assert_eq!(has_only_streams(&timeouts, now, now), is_http1);
+            assert!(has_only_streams(&timeouts, now, now + farewell) && !is_over(&timeouts, now, now + 2 * FAREWELL));
+            drop(stream);
+            assert!(!has_only_streams(&timeouts, now, now + 2 * FAREWELL));
+            assert!(is_over(&timeouts, now, now + 2 * FAREWELL));
+        }
     }
 }

@@ -30,14 +30,37 @@ struct ConnectionState {
     /// When the first byte of a head came in that is not whole yet.
     head_since: Option<Instant>,
     requests: usize,
+    /// Those of the requests whose answers go on for as long as the client likes.
+    streams: usize,
     /// Requests so far, those that are open included.
     requests_ever: u64,
-    /// Something that was written waits for the client to read.
-    blocked: bool,
+    /// Since when something that was written waits for the client to read any of it.
+    blocked_since: Option<Instant>,
     /// The client may still send what nobody is going to read.
     unread: bool,
-    /// Answers that are being taken in, by number, with the time of the last piece; on HTTP/1 there is one at most.
-    answers: Vec<(u64, Instant)>,
+    /// Answers that are being taken in; on HTTP/1 there is one at most.
+    answers: Vec<AnswerProgress>,
+}
+
+/// How far a client has taken in an answer.
+struct AnswerProgress {
+    /// The number of its request.
+    number: u64,
+    /// When the last piece was taken.
+    taken: Instant,
+    /// All was taken that there is, and more is to come.
+    waits: bool,
+}
+
+impl ConnectionState {
+    /// Since when there are answers that are not taken as they could be. One that waits for more is the client's to take only
+    /// as long as something is still on its way, which may be of another answer: its silence before that does not count.
+    fn owed_since(&self) -> impl Iterator<Item = Instant> {
+        self.answers.iter().filter_map(|answer| match answer.waits {
+            false => Some(answer.taken),
+            true => self.blocked_since.map(|since| since.max(answer.taken)),
+        })
+    }
 }
 
 impl ConnectionTimeouts {
@@ -49,8 +72,9 @@ impl ConnectionTimeouts {
                 // A new connection is expected to send the head of a request.
                 head_since: Some(now),
                 requests: 0,
+                streams: 0,
                 requests_ever: 0,
-                blocked: false,
+                blocked_since: None,
                 unread: false,
                 answers: Vec::new(),
             }),
@@ -64,14 +88,14 @@ impl ConnectionTimeouts {
         state.head_since = None;
         state.requests += 1;
         state.requests_ever += 1;
-        RequestActivity { timeouts: Arc::clone(self), number: state.requests_ever }
+        RequestActivity { timeouts: Arc::clone(self), number: state.requests_ever, is_stream: false }
     }
 
     /// What the client took too long over by `now`, if anything.
     pub(super) fn exceeded(&self, timeouts: Timeouts, now: Instant) -> Option<CutOff> {
         let state = self.lock();
         let over = |since: Instant, bound: Duration| now.saturating_duration_since(since) > bound;
-        if state.answers.iter().any(|&(_, taken)| over(taken, timeouts.answer)) {
+        if state.owed_since().any(|since| over(since, timeouts.answer)) {
             Some(CutOff::Answer)
         } else if state.requests > 0 {
             None
@@ -89,7 +113,7 @@ impl ConnectionTimeouts {
     pub(super) fn due(&self, timeouts: Timeouts, now: Instant) -> Instant {
         let state = self.lock();
         let beginning = now + timeouts.head.min(timeouts.answer).min(timeouts.idle);
-        let answers = state.answers.iter().map(|&(_, taken)| taken + timeouts.answer);
+        let answers = state.owed_since().map(|since| since + timeouts.answer);
         let head = state.head_since.map(|since| since + timeouts.head);
         let waits = [head, Some(state.idle_since + timeouts.idle)].into_iter().flatten();
         let waits = waits.filter(|_| state.requests == 0);
@@ -110,12 +134,23 @@ impl ConnectionTimeouts {
     /// Since when the client has had all that it is due: no request is open, and nothing waits to be read.
     pub(super) fn quits_since(&self) -> Option<Instant> {
         let state = self.lock();
-        (state.requests == 0 && !state.blocked).then_some(state.idle_since)
+        (state.requests == 0 && state.blocked_since.is_none()).then_some(state.idle_since)
+    }
+
+    /// Since when nothing but streams goes on here.
+    pub(super) fn only_streams_since(&self) -> Option<Instant> {
+        let state = self.lock();
+        (state.requests > 0 && state.requests == state.streams).then_some(state.idle_since)
     }
 
     /// Whether something that was written waits for the client to read.
     pub(super) fn set_blocked(&self, blocked: bool) {
-        self.lock().blocked = blocked;
+        self.lock().blocked_since = blocked.then(Instant::now);
+    }
+
+    /// Since when what was written waits for the client to read any of it, if it does.
+    pub(super) fn blocked_since(&self) -> Option<Instant> {
+        self.lock().blocked_since
     }
 
     /// The client may still send what nobody is going to read; so the connection is to close with care. No head comes
@@ -150,16 +185,30 @@ impl ConnectionTimeouts {
 pub(super) struct RequestActivity {
     timeouts: Arc<ConnectionTimeouts>,
     number: u64,
+    is_stream: bool,
 }
 
 impl RequestActivity {
+    /// The answer goes on for as long as the client likes.
+    pub(super) fn set_stream(&mut self) {
+        self.timeouts.lock().streams += usize::from(!self.is_stream);
+        self.is_stream = true;
+    }
+
     /// A piece of the answer was taken, or the answer begins.
     pub(super) fn taken(&mut self) {
         let (mut state, now) = (self.timeouts.lock(), Instant::now());
-        match state.answers.iter_mut().find(|(number, _)| *number == self.number) {
-            Some((_, taken)) => *taken = now,
-            None => state.answers.push((self.number, now)),
+        let number = self.number;
+        match state.answers.iter_mut().find(|answer| answer.number == number) {
+            Some(answer) => (answer.taken, answer.waits) = (now, false),
+            None => state.answers.push(AnswerProgress { number, taken: now, waits: false }),
         }
+    }
+
+    /// All of the answer was taken that there is, and it is not the client that more is waited for.
+    pub(super) fn waits_for_more(&mut self) {
+        let (mut state, number) = (self.timeouts.lock(), self.number);
+        state.answers.iter_mut().filter(|answer| answer.number == number).for_each(|answer| answer.waits = true);
     }
 }
 
@@ -167,7 +216,8 @@ impl Drop for RequestActivity {
     fn drop(&mut self) {
         let mut state = self.timeouts.lock();
         state.requests -= 1;
-        state.answers.retain(|(number, _)| *number != self.number);
+        state.streams -= usize::from(self.is_stream);
+        state.answers.retain(|answer| answer.number != self.number);
         state.idle_since = Instant::now();
     }
 }
@@ -204,6 +254,36 @@ mod tests {
         assert_eq!((exceeded(&timeouts, 59), exceeded(&timeouts, 61)), (None, Some(CutOff::Idle)));
         timeouts.came_in();
         assert_eq!((exceeded(&timeouts, 9), exceeded(&timeouts, 11)), (None, Some(CutOff::Head)));
+    }
+
+    #[test]
+    fn an_answer_that_pauses_is_not_held_against_a_client_that_has_all_of_it() {
+        let timeouts = ConnectionTimeouts::new(true);
+        let mut request = timeouts.begin();
+        request.taken();
+        request.waits_for_more();
+        assert_eq!(exceeded(&timeouts, 1_000), None);
+        assert!(timeouts.due(PATIENCE, Instant::now() + Duration::from_secs(100)) > Instant::now() + PATIENCE.answer);
+        timeouts.set_blocked(true);
+        assert_eq!((exceeded(&timeouts, 29), exceeded(&timeouts, 31)), (None, Some(CutOff::Answer)));
+        timeouts.set_blocked(false);
+        request.taken();
+        assert_eq!((exceeded(&timeouts, 29), exceeded(&timeouts, 31)), (None, Some(CutOff::Answer)));
+    }
+
+    #[test]
+    fn silence_is_not_held_against_an_answer_when_the_connection_is_blocked_at_last() {
+        let timeouts = ConnectionTimeouts::new(false);
+        let mut silent = timeouts.begin();
+        silent.taken();
+        silent.waits_for_more();
+        // Another answer fills the buffers a hundred seconds later.
+        let blocked = Instant::now() + Duration::from_secs(100);
+        timeouts.lock().blocked_since = Some(blocked);
+        let late = blocked + PATIENCE.answer;
+        assert_eq!(timeouts.exceeded(PATIENCE, blocked + Duration::from_millis(1)), None);
+        assert_eq!(timeouts.due(PATIENCE, late - PATIENCE.head), late);
+        assert_eq!(timeouts.exceeded(PATIENCE, late + Duration::from_millis(1)), Some(CutOff::Answer));
     }
 
     #[test]

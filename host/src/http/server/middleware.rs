@@ -2,8 +2,11 @@
 
 mod cors;
 mod request_span;
+mod upgrade;
 
 pub use cors::{CorsLookup, CorsPolicy};
+pub(super) use upgrade::OfListener;
+pub(crate) use upgrade::{HeldConnection, Upgrade, Upgrades};
 
 use super::answer_body::AnswerBody;
 use super::connection_timeouts::{ConnectionTimeouts, RequestActivity};
@@ -12,8 +15,8 @@ use super::head::Head;
 use super::overload::OverloadDetector;
 use super::refusals::HeadRefusals;
 use super::request_body::RequestBody;
-use super::statistics::{OpenRequest, ServerStatistics};
-use super::token::Token;
+use super::statistics::{OpenConnection, OpenRequest, ServerStatistics};
+use super::token::{self, Token};
 use super::trace::Trace;
 use crate::flow::ServedBy;
 use crate::http::problem::{OverBytes, Problem};
@@ -21,7 +24,7 @@ use crate::ledger::Hop;
 use crate::request_id::RequestIds;
 use crate::traces::{Span, Tracer};
 use cors::CrossOrigin;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
@@ -50,6 +53,14 @@ impl<B> HasBody for Response<B> {
     type Body = B;
 }
 
+/// Marks an answer that goes on for as long as its client likes, and has a permit of its own for that: the request gives
+/// its own back.
+#[derive(Clone)]
+pub(crate) struct HasOwnPermit;
+
+/// Which requests may have the token in their query.
+pub type HasTokenInQuery = Arc<dyn Fn(&Parts) -> bool + Send + Sync>;
+
 /// What a surface serves.
 pub type Routes = BoxedFilter<(warp::reply::Response,)>;
 
@@ -65,6 +76,8 @@ pub struct Middleware {
     pub admission: Option<Admission>,
     /// Which pages of other origins may read what; without it none.
     pub cors: Option<CorsLookup>,
+    /// What takes connections that are to be WebSockets; without it none are.
+    pub(crate) upgrades: Option<Arc<dyn Upgrades>>,
     /// Begins a span for each request.
     pub tracer: Tracer,
 }
@@ -77,6 +90,7 @@ pub struct Admission {
     permits: Arc<Semaphore>,
     requests_max: usize,
     token: Option<Arc<Token>>,
+    has_token_in_query: Option<HasTokenInQuery>,
 }
 
 impl Admission {
@@ -89,7 +103,19 @@ impl Admission {
             permits: Arc::new(Semaphore::new(requests_max)),
             requests_max,
             token: token.map(Arc::new),
+            has_token_in_query: None,
         }
+    }
+
+    /// Of these requests the token may stand in the query, as `token`: whoever sends them may be able to set no header.
+    pub fn with_token_in_query(self, requests: HasTokenInQuery) -> Self {
+        Self { has_token_in_query: Some(requests), ..self }
+    }
+
+    /// Takes the token out of the query, where it may stand there, before anything can write it down.
+    fn take_token(&self, head: &mut Parts) -> Option<String> {
+        let may_have = self.has_token_in_query.as_ref()?;
+        if may_have(head) { token::take_from_query(&mut head.uri) } else { None }
     }
 
     /// The permit that a request holds until its answer is taken. What costs least is asked first: a flood must not
@@ -97,6 +123,7 @@ impl Admission {
     fn admit(
         &self,
         head: &Parts,
+        query_token: Option<&str>,
         statistics: &ServerStatistics,
         needs_token: bool,
     ) -> Result<OwnedSemaphorePermit, Problem> {
@@ -109,7 +136,7 @@ impl Admission {
             Problem::TooManyRequests(self.requests_max)
         })?;
         match &self.token {
-            Some(token) if needs_token && !token.is_shown(&head.headers) => Err(Problem::NoToken),
+            Some(token) if needs_token && !token.is_shown(&head.headers, query_token) => Err(Problem::NoToken),
             _ => Ok(permit),
         }
     }
@@ -124,13 +151,14 @@ impl Middleware {
     async fn answer(
         &self,
         request: Request<Incoming>,
-        activity: RequestActivity,
-        client: &ClientConnection,
+        mut activity: RequestActivity,
+        client: &Arc<ClientConnection>,
     ) -> Response<AnswerBody<RouteBody>> {
         let statistics = &client.statistics;
         let open = OpenRequest::new(statistics);
         let passage = self.admission.as_ref().map(|admission| admission.hop.enter().of_client());
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        let query_token = self.admission.as_ref().and_then(|admission| admission.take_token(&mut parts));
         let trace = Trace::of(&parts.headers);
         let id = self.request_ids.next(trace.as_ref().map(Trace::id));
         let own_name = HeaderValue::from_str(&id);
@@ -144,7 +172,7 @@ impl Middleware {
         let cross_origin = policy.map(|policy| CrossOrigin::new(policy, &parts));
         let preflight = cross_origin.as_ref().filter(|cross_origin| cross_origin.is_preflight());
 
-        let admitted = self.admit(&parts, client, preflight.is_none());
+        let admitted = self.admit(&parts, query_token.as_deref(), client, preflight.is_none());
         let mut span = match &admitted {
             // Whoever has too much to do writes nothing down of each that is turned away.
             Err(Problem::Overloaded | Problem::TooManyRequests(_)) => Span::default(),
@@ -157,12 +185,24 @@ impl Middleware {
                 (preflight.answer(), permit)
             }
             Ok((permit, authority)) => {
-                let mut request = Request::new(body);
+                let upgrades = self.upgrades.as_ref().filter(|upgrades| upgrades.takes(&parts));
+                // Only a connection whose request is whole can become something else.
+                let upgrade = upgrades.filter(|_| body.is_end_stream()).and_then(|_| Upgrade::of(&mut parts, client));
                 // The head goes in whole, and once: a route reads there what it needs of it.
                 let head = Head { parts, id, trace, span: span.context(), authority, from: client.from };
-                request.extensions_mut().insert(Arc::new(head));
-                let routes = TowerToHyperService::new(warp::service(self.routes.clone()));
-                (routes.call(request).await.unwrap_or_else(|never| match never {}), permit)
+                let response = match upgrades {
+                    Some(upgrades) => {
+                        drop(body);
+                        upgrades.answer(&head, upgrade).unwrap_or_else(Problem::into_response)
+                    }
+                    None => {
+                        let mut request = Request::new(body);
+                        request.extensions_mut().insert(Arc::new(head));
+                        let routes = TowerToHyperService::new(warp::service(self.routes.clone()));
+                        routes.call(request).await.unwrap_or_else(|never| match never {})
+                    }
+                };
+                (response, permit)
             }
             Err(problem) => {
                 drop(body);
@@ -200,6 +240,11 @@ impl Middleware {
         if let Some(passage) = passage {
             passage.out();
         }
+        let is_stream = response.extensions().get::<HasOwnPermit>().is_some();
+        let permit = permit.filter(|_| !is_stream);
+        if is_stream {
+            activity.set_stream();
+        }
         response.map(|body| AnswerBody::new(body, activity, open, permit, span))
     }
 
@@ -207,11 +252,12 @@ impl Middleware {
     fn admit(
         &self,
         head: &Parts,
+        query_token: Option<&str>,
         client: &ClientConnection,
         needs_token: bool,
     ) -> Result<(Option<OwnedSemaphorePermit>, Option<Authority>), Problem> {
         let admission = self.admission.as_ref();
-        let admit = |admission: &Admission| admission.admit(head, &client.statistics, needs_token);
+        let admit = |admission: &Admission| admission.admit(head, query_token, &client.statistics, needs_token);
         let permit = admission.map(admit).transpose()?;
         // hyper counts those of HTTP/1.
         if head.headers.len() > client.refusals.headers_max {
@@ -236,6 +282,8 @@ pub(super) struct ClientConnection {
     pub(super) refusals: Arc<HeadRefusals>,
     pub(super) from: SocketAddr,
     pub(super) is_https: bool,
+    pub(super) listener: OfListener,
+    pub(super) _open: OpenConnection,
 }
 
 /// The middleware as one connection sees it.

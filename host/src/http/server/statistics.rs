@@ -4,6 +4,7 @@ use crate::flow::Statistics;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// The statuses that there are: 100 to 599.
 const STATUS_MIN: u16 = 100;
@@ -149,20 +150,23 @@ impl ServerStatistics {
     }
 }
 
-/// Counts one connection for as long as it is there.
-pub(super) struct OpenConnection(Arc<ServerStatistics>);
+/// Counts one connection for as long as it is there, and keeps its permit.
+pub(super) struct OpenConnection {
+    statistics: Arc<ServerStatistics>,
+    _permit: OwnedSemaphorePermit,
+}
 
 impl OpenConnection {
-    pub(super) fn new(statistics: &Arc<ServerStatistics>) -> Self {
+    pub(super) fn new(statistics: &Arc<ServerStatistics>, permit: OwnedSemaphorePermit) -> Self {
         statistics.connections_accepted.fetch_add(1, Ordering::Relaxed);
         statistics.connections_open.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(statistics))
+        Self { statistics: Arc::clone(statistics), _permit: permit }
     }
 }
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0.connections_open.fetch_sub(1, Ordering::Relaxed);
+        self.statistics.connections_open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -1,10 +1,11 @@
 //! The token that callers of a surface show, from a file.
 
 use crate::config::TOKEN_BYTES_MIN;
+use percent_encoding::percent_decode_str;
 use std::path::Path;
 use subtle::ConstantTimeEq;
-use warp::http::HeaderMap;
 use warp::http::header::AUTHORIZATION;
+use warp::http::{HeaderMap, Uri};
 
 /// A secret that callers send as `Authorization: Bearer TOKEN`.
 pub struct Token(String);
@@ -21,14 +22,29 @@ impl Token {
     }
 
     /// Whether the request carries the token. The time that this takes says nothing about how much of it is right.
-    pub(crate) fn is_shown(&self, headers: &HeaderMap) -> bool {
-        let Some((scheme, token)) =
-            headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '))
-        else {
-            return false;
-        };
-        scheme.eq_ignore_ascii_case("bearer") && bool::from(token.trim().as_bytes().ct_eq(self.0.as_bytes()))
+    pub(crate) fn is_shown(&self, headers: &HeaderMap, in_query: Option<&str>) -> bool {
+        let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let in_header = header.and_then(|value| value.split_once(' '));
+        let in_header = in_header.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let shown = in_header.map(|(_, token)| token.trim()).or(in_query);
+        shown.is_some_and(|shown| bool::from(shown.as_bytes().ct_eq(self.0.as_bytes())))
     }
+}
+
+/// Takes what is called `token` out of the query, and returns it decoded; the last if there are several.
+pub(super) fn take_from_query(uri: &mut Uri) -> Option<String> {
+    let (path, query) = (uri.path(), uri.query()?);
+    let is_token = |piece: &&str| piece.split('=').next() == Some("token");
+    let token = query.split('&').rfind(is_token)?;
+    let token = token.split_once('=').map_or("", |(_, value)| value);
+    let token = percent_decode_str(token).decode_utf8_lossy().into_owned();
+    let rest: Vec<_> = query.split('&').filter(|piece| !is_token(piece)).collect();
+    let rest = if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) };
+    let mut parts = uri.clone().into_parts();
+    // A part of what was sound is sound.
+    parts.path_and_query = rest.try_into().ok();
+    *uri = Uri::from_parts(parts).unwrap_or_default();
+    Some(token)
 }
 
 /// The token of a file, without the white space around it.

@@ -3,10 +3,11 @@
 
 use super::Settings;
 use super::control::BrokerControl;
-use super::core::{Action, BATCH, BrokerCore, RETRY, Start};
+use super::core::{Action, BATCH, BrokerCore, RETRY, Sent, Start};
 use super::frontend::Frontend;
 use super::policy::Policy;
 use super::running_calls::RunningCalls;
+use super::tap::Tap;
 use crate::dead_letters::DeadLetters;
 use crate::flow::bell::Bell;
 use crate::log_limit::LogLimit;
@@ -29,6 +30,8 @@ pub(super) struct BrokerLoop {
     core: BrokerCore,
     frontend: Frontend,
     policy: Policy,
+    /// Where whoever watches sees the replies.
+    tap: Tap,
     calls: RunningCalls,
     /// The runtime in which calls run, or continue, that do not end on the loop's thread.
     runtime: Handle,
@@ -45,6 +48,7 @@ pub(super) struct BrokerLoop {
 pub(super) struct Parts {
     pub(super) core: BrokerCore,
     pub(super) policy: Policy,
+    pub(super) tap: Tap,
     pub(super) runtime: Handle,
     pub(super) control: Arc<BrokerControl>,
     pub(super) statistics: Arc<SocketStatistics>,
@@ -57,13 +61,14 @@ impl BrokerLoop {
     /// # Errors
     /// When the frontend cannot be opened, or the system gives no pipe; says why.
     pub(super) fn open(settings: &Settings, parts: Parts) -> Result<(Self, String), String> {
-        let Parts { core, policy, runtime, control, statistics, dead_letters } = parts;
+        let Parts { core, policy, tap, runtime, control, statistics, dead_letters } = parts;
         let context = zmq::Context::new();
         let (frontend, endpoint) = Frontend::open(&context, settings, statistics)?;
         let this = Self {
             core,
             frontend,
             policy,
+            tap,
             calls: RunningCalls::new(runtime.clone(), settings.messaging.workers),
             runtime,
             control,
@@ -168,6 +173,9 @@ impl BrokerLoop {
             match action {
                 Action::Send(reply) => {
                     let sent = self.frontend.send(reply);
+                    if matches!(sent, Sent::Out) {
+                        self.tap.see_reply(reply);
+                    }
                     self.core.sent(sent);
                 }
                 Action::CutOff(identity) => self.frontend.cut_off(&identity),

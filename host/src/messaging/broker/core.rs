@@ -262,7 +262,8 @@ impl BrokerCore {
     }
 
     fn give_up(&mut self, reply: QueuedReply, reason: Reason, cause: String) {
-        self.actions.push_back(Action::WriteDeadLetter(Box::new(reply.give_up(reason, cause))));
+        let letter = NewLetter { route: self.policy.clone(), ..reply.give_up(reason, cause) };
+        self.actions.push_back(Action::WriteDeadLetter(Box::new(letter)));
     }
 
     /// What keeps requests from being read although the broker runs.

@@ -51,7 +51,7 @@ impl Frontend {
         set_options().map_err(socket::cause)?;
         socket::bound_queues(&mut socket, messaging.peer_queue_bytes_max)?;
         let access_control =
-            curve.as_ref().map(|curve| AccessControl::guard(curve, context, &mut socket)).transpose()?;
+            curve.as_ref().map(|curve| AccessControl::guard(curve, context, &mut socket, &statistics)).transpose()?;
         let monitor = Monitor::attach(context, &mut socket, name, access_control.is_some(), Arc::clone(&statistics))?;
         let endpoint = socket::bind_guarded(&socket, &messaging.frontend.to_string(), *ipc)?;
         let records_clients = broker.on_full == OnFull::CutOff || access_control.is_some();

@@ -1,6 +1,7 @@
 //! The reply policy as the broker calls it: one call per request, started on one thread and ended there or on another.
 
 use super::core::{Call, Ended, Ticket};
+use super::tap::Tap;
 use crate::flow::{Processed, Stage};
 use crate::request_id::{RequestId, RequestIds};
 use futures_util::future::BoxFuture;
@@ -17,6 +18,8 @@ pub(super) struct Policy {
     pub(super) stage: Arc<dyn Stage>,
     /// Gives each request its id.
     pub(super) request_ids: Arc<RequestIds>,
+    /// Where whoever watches sees the requests.
+    pub(super) tap: Tap,
 }
 
 /// A call. It starts when it is first polled, which must be in the context of the runtime: a guest that does not wait
@@ -38,6 +41,7 @@ impl Policy {
         message.metadata.reserve_exact(2);
         message.metadata.push(("tidegate.request-id".to_owned(), id.to_string()));
         message.metadata.extend(key.map(|key| ("tidegate.curve-key".to_owned(), key)));
+        self.tap.see_request(&message);
         let processing = self.stage.process(message, number);
         let processing = match span {
             None => processing,

@@ -1,7 +1,7 @@
 //! The broker as a surface of the host.
 
 use super::{Broker, BrokerControl, Hops};
-use crate::flow::{Command, Health, Side, State, Statistics, Status, Surface};
+use crate::flow::{Command, Health, PeerList, Side, State, Statistics, Status, Surface};
 use crate::ledger::{Hop, Reason};
 use crate::messaging::socket::statistics::SocketStatistics;
 use futures_util::future::BoxFuture;
@@ -43,6 +43,10 @@ impl Surface for BrokerSurface {
 
     fn side(&self) -> Side {
         Side::Source
+    }
+
+    fn peers(&self) -> Option<PeerList> {
+        Some(self.figures.peer_list())
     }
 
     fn health(&self) -> Health {

@@ -3,6 +3,7 @@
 use super::Curve;
 use super::authenticator::Authenticator;
 use crate::messaging::socket::monitor::Monitor;
+use crate::messaging::socket::statistics::{KeyNames, SocketStatistics};
 use std::sync::Arc;
 
 /// Belongs to the thread that owns the socket.
@@ -15,12 +16,17 @@ pub(crate) struct AccessControl {
 
 impl AccessControl {
     /// Guards the only socket of a context that is guarded, which is not bound yet: libzmq must find the authenticator
-    /// when the first clients connect.
+    /// when the first clients connect. Its statistics tell of keys by the names of their files.
     ///
     /// # Errors
     /// When the authenticator cannot be started, or libzmq refuses an option of the socket.
-    pub(crate) fn guard(curve: &Curve, context: &zmq::Context, socket: &mut zmq::Socket) -> Result<Self, String> {
-        Self::guard_with(Arc::new(curve.guard(context)?), curve, socket)
+    pub(crate) fn guard(
+        curve: &Curve,
+        context: &zmq::Context,
+        socket: &mut zmq::Socket,
+        statistics: &SocketStatistics,
+    ) -> Result<Self, String> {
+        Self::guard_with(Arc::new(curve.guard(context)?), curve, socket, statistics)
     }
 
     /// As [`Self::guard`], for one of several sockets of a context, with the context's authenticator.
@@ -31,8 +37,10 @@ impl AccessControl {
         authenticator: Arc<Authenticator>,
         curve: &Curve,
         socket: &mut zmq::Socket,
+        statistics: &SocketStatistics,
     ) -> Result<Self, String> {
         curve.protect(socket)?;
+        statistics.set_key_names(Arc::clone(curve.keys()) as Arc<dyn KeyNames>);
         Ok(Self { curve: curve.clone(), _authenticator: authenticator, removals: curve.keys().removals() })
     }
 

@@ -3,6 +3,7 @@
 mod reload;
 
 use super::key_look::Look;
+use crate::messaging::socket::statistics::KeyNames;
 use arc_swap::ArcSwap;
 use reload::Looking;
 use std::collections::{BTreeMap, HashMap};
@@ -105,6 +106,12 @@ impl AuthorizedKeys {
                 "the directory of authorized keys does not answer: the last list stays in force; is its file system there?"
             );
         }
+    }
+}
+
+impl KeyNames for AuthorizedKeys {
+    fn name_of(&self, key: &str) -> Option<String> {
+        self.file_of(key)
     }
 }
 

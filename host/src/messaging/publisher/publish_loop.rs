@@ -95,7 +95,8 @@ impl PublishLoop {
             keys.apply(&socket)?;
         }
         let curve = settings.curve.as_ref().filter(|_| settings.keys.is_none());
-        let access_control = curve.map(|curve| AccessControl::guard(curve, &context, &mut socket)).transpose()?;
+        let access_control =
+            curve.map(|curve| AccessControl::guard(curve, &context, &mut socket, &statistics)).transpose()?;
         let speaks_curve = access_control.is_some() || settings.keys.is_some();
         let monitor = Monitor::attach(&context, &mut socket, &settings.name, speaks_curve, Arc::clone(&statistics))?;
         let mut endpoints = Vec::new();

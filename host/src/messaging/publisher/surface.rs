@@ -1,7 +1,7 @@
 //! The publisher as a surface of the host.
 
 use super::Publisher;
-use crate::flow::{Health, Side, State, Statistics, Surface};
+use crate::flow::{Health, PeerList, Side, State, Statistics, Surface};
 use crate::ledger::{Hop, Reason};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -33,6 +33,10 @@ impl Surface for PublisherSurface {
 
     fn side(&self) -> Side {
         Side::Sink
+    }
+
+    fn peers(&self) -> Option<PeerList> {
+        Some(self.publisher.figures().peer_list())
     }
 
     fn health(&self) -> Health {

@@ -133,6 +133,9 @@ impl Monitor {
             let statistics = PeerStatistics {
                 address: peer.address().to_owned(),
                 key: peer.key.clone(),
+                identity: peer.identity.clone(),
+                connected_at: peer.connected_at,
+                is_outgoing: peer.is_outgoing,
                 subscriptions: peer.subscriptions,
                 queue_messages: peer.queue_messages,
                 queue_bytes: peer.queue_bytes,

@@ -1,11 +1,12 @@
 //! The statistics of each ZeroMQ socket: its traffic and its peers.
 
-use crate::config::METRICS_PEERS_MAX;
-use crate::flow::{Statistics, Unit};
+use crate::config::{ADMIN_PEERS_MAX, METRICS_PEERS_MAX};
+use crate::flow::{PeerList, PeerStatus, Statistics, Unit, identity_text};
 use crate::ledger::{Hop, PeerQueues};
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The statistics of one socket. The thread that owns the socket writes them, and any thread may read them.
 #[derive(Debug, Default)]
@@ -28,20 +29,34 @@ pub struct SocketStatistics {
     connections: Mutex<Connections>,
 }
 
+/// Knows CURVE keys by name.
+pub(crate) trait KeyNames: Debug + Send + Sync {
+    /// The name that a key, in Z85, has now; none if it is not known.
+    fn name_of(&self, key: &str) -> Option<String>;
+}
+
 #[derive(Debug, Default)]
 struct Connections {
     /// By the descriptor of their connection.
     peers: BTreeMap<i32, PeerStatistics>,
     handshakes_refused: BTreeMap<&'static str, u64>,
+    /// Where its peers show keys that are listed here.
+    key_names: Option<Arc<dyn KeyNames>>,
 }
 
 /// One connected peer.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerStatistics {
     /// Its address, such as `127.0.0.1:40112`.
     pub address: String,
     /// Its CURVE key in Z85, as soon as it has sent something.
     pub key: Option<String>,
+    /// The identity under which it is sent to, as soon as it has sent something to a ROUTER.
+    pub identity: Option<Vec<u8>>,
+    /// When it connected.
+    pub connected_at: jiff::Timestamp,
+    /// It was connected to from here.
+    pub is_outgoing: bool,
     /// How many subscriptions it has.
     pub subscriptions: u64,
     /// Messages queued to it in libzmq when that was last asked for.
@@ -59,6 +74,24 @@ impl SocketStatistics {
     /// The peers that are connected now.
     pub fn peers(&self) -> Vec<PeerStatistics> {
         self.lock().peers.values().cloned().collect()
+    }
+
+    /// The same as the operator sees them.
+    pub(crate) fn peer_list(&self) -> PeerList {
+        let (peers, key_names) = {
+            let connections = self.lock();
+            (connections.peers.clone(), connections.key_names.clone())
+        };
+        let listed = |(descriptor, peer): (i32, PeerStatistics)| {
+            let key_name = peer.key.as_deref().and_then(|key| key_names.as_deref()?.name_of(key));
+            (u64::try_from(descriptor).unwrap_or_default(), PeerStatus { key_name, ..peer.status() })
+        };
+        PeerList::of(peers.into_iter().map(listed), ADMIN_PEERS_MAX)
+    }
+
+    /// From now on the keys of its peers have these names.
+    pub(crate) fn set_key_names(&self, key_names: Arc<dyn KeyNames>) {
+        self.lock().key_names = Some(key_names);
     }
 
     /// How many peers are connected now.
@@ -149,6 +182,24 @@ impl SocketStatistics {
     }
 }
 
+impl PeerStatistics {
+    fn status(self) -> PeerStatus {
+        PeerStatus {
+            protocol: "zmtp",
+            subprotocol: None,
+            address: self.address,
+            key: self.key,
+            key_name: None,
+            identity: self.identity.filter(|identity| !identity.is_empty()).map(|identity| identity_text(&identity)),
+            connected_at: format!("{:.3}", self.connected_at),
+            outgoing: self.is_outgoing,
+            subscriptions: self.subscriptions,
+            queue_messages: self.queue_messages,
+            queue_bytes: self.queue_bytes,
+        }
+    }
+}
+
 /// The peers with the longest queues, one for each address: two series with the same labels would make the whole answer
 /// invalid.
 fn longest(peers: &[PeerStatistics]) -> Vec<(&str, u64)> {
@@ -172,6 +223,9 @@ mod tests {
         let peer = |address, queue_messages| PeerStatistics {
             address,
             key: None,
+            identity: None,
+            connected_at: jiff::Timestamp::UNIX_EPOCH,
+            is_outgoing: false,
             subscriptions: 0,
             queue_messages,
             queue_bytes: 0,

@@ -49,6 +49,7 @@ pub(super) fn word(kind: config::SocketType) -> &'static str {
         config::SocketType::Pair => "PAIR",
         config::SocketType::Pub => "PUB",
         config::SocketType::Push => "PUSH",
+        config::SocketType::Router => "ROUTER",
     }
 }
 
@@ -124,6 +125,7 @@ impl Opening {
             config::SocketType::Pair => zmq::PAIR,
             config::SocketType::Push => zmq::PUSH,
             config::SocketType::Pub => return Err("a publisher has a thread of its own".to_owned()),
+            config::SocketType::Router => return Err("a router is reached by WebSocket only".to_owned()),
         };
         let mut socket = context.socket(kind).map_err(socket::cause)?;
         let messages_max = config.queue_messages_max.unwrap_or(messaging.queue_messages_max);
@@ -165,7 +167,7 @@ impl Opening {
                 None
             }
             (None, Some(curve), Some(authenticator)) if config.curve.unwrap_or(true) && !self.places.is_empty() => {
-                Some(AccessControl::guard_with(Arc::clone(authenticator), curve, &mut socket)?)
+                Some(AccessControl::guard_with(Arc::clone(authenticator), curve, &mut socket, &self.state.statistics)?)
             }
             _ if config.curve == Some(true) && !self.places.is_empty() => {
                 return Err("curve = true, and the host has no key: set curve.secret_key_file".to_owned());

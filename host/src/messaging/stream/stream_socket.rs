@@ -3,7 +3,7 @@
 use super::command::Command;
 use super::doorbell::Doorbell;
 use super::state::{SocketId, SocketState};
-use crate::flow::{self, Health, Inlet, Side, Sink, State, Statistics, Status, Surface};
+use crate::flow::{self, Health, Inlet, PeerList, Side, Sink, State, Statistics, Status, Surface};
 use crate::ledger::{Hop, Reason};
 use crate::messaging::socket::statistics::SocketStatistics;
 use futures_util::future::BoxFuture;
@@ -76,6 +76,10 @@ impl Surface for StreamSocket {
     fn side(&self) -> Side {
         // A PAIR that writes has to outlive the flows that write to it. It is read no more once these take nothing in.
         if self.state.sink.is_some() { Side::Sink } else { Side::Source }
+    }
+
+    fn peers(&self) -> Option<PeerList> {
+        Some(self.state.statistics.peer_list())
     }
 
     fn health(&self) -> Health {

@@ -15,6 +15,8 @@ pub struct Candidate {
     pub(in crate::plugin) digest: Arc<str>,
     /// The digest of the artifact that it was pulled as, if it was.
     pub(in crate::plugin) artifact: Option<Arc<str>>,
+    /// The digest of another component that differs from it in its examples alone, if one does.
+    pub(in crate::plugin) same_code_as: Option<Arc<str>>,
 }
 
 impl Candidate {
@@ -23,7 +25,7 @@ impl Candidate {
     /// # Errors
     /// When the work that computes the digest panics.
     pub(in crate::plugin) async fn new(bytes: Arc<Vec<u8>>) -> Result<Self, LoadError> {
-        blocking(move || Ok(Self { digest: digest(&bytes).into(), bytes, artifact: None })).await
+        blocking(move || Ok(Self { digest: digest(&bytes).into(), bytes, artifact: None, same_code_as: None })).await
     }
 
     /// The content of a file, of which no more is read than shows that it is over `bytes_max`.

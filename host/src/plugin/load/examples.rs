@@ -2,6 +2,7 @@
 //!
 //! They stand in the guest crate's `examples.toml`; `plugin build` puts the file into a custom section as it is.
 
+pub(in crate::plugin) mod carried;
 pub(crate) mod difference;
 mod http_handler;
 mod processor;
@@ -162,6 +163,14 @@ impl Examples {
     /// How many there are.
     pub fn count(&self) -> usize {
         self.processor.len() + self.transform.len() + self.reply_policy.len() + self.http_handler.len()
+    }
+
+    /// The names that they have.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        fn of<E: Exemplary>(examples: &[Example<E>]) -> impl Iterator<Item = &str> {
+            examples.iter().filter_map(|example| example.name.as_deref())
+        }
+        of(&self.processor).chain(of(&self.transform)).chain(of(&self.reply_policy)).chain(of(&self.http_handler))
     }
 
     /// Tries the plugin on each, in order, under its own bounds. The last outcome may be that time ran out.

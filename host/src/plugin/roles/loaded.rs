@@ -7,9 +7,11 @@ use super::stage_role::{Input, StageRole};
 use crate::flow::Message;
 use crate::plugin::call::{CallError, CallNumber};
 use crate::plugin::role::{Contract, RoleName};
+use crate::plugin::run::deterministic_random::Seed;
 use crate::plugin::run::guest::Guest;
 use crate::plugin::run::isolation::Isolation;
 use crate::plugin::run::plugin_state::PluginState;
+use crate::plugin::run::runtime::Runtime;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::Store;
@@ -47,6 +49,21 @@ impl Plugin {
                 component: component.clone(),
                 plugin_state,
                 runtime: runtime.clone(),
+            }),
+            ..self.clone()
+        }
+    }
+
+    /// The same, with other randomness.
+    pub fn seeded(&self, seed: Seed) -> Self {
+        let Sandbox { digest, isolation, component, plugin_state, runtime } = &*self.sandbox;
+        Self {
+            sandbox: Arc::new(Sandbox {
+                digest: Arc::clone(digest),
+                isolation: isolation.clone(),
+                component: component.clone(),
+                plugin_state: Arc::clone(plugin_state),
+                runtime: Runtime { seed, ..runtime.clone() },
             }),
             ..self.clone()
         }

@@ -4,6 +4,7 @@ use super::instances::IdleInstances;
 use super::loaded::Plugin;
 use super::role::Role;
 use crate::plugin::call::{CallError, CallNumber};
+use crate::plugin::run::call_log::KeptLog;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,23 @@ impl<T> SingleCall<T> {
 }
 
 impl Plugin {
+    /// Keeps what it writes to the log in the call of this number.
+    pub fn keep_log(&self, number: CallNumber) -> KeptLog {
+        self.sandbox.plugin_state.call_logs.keep(number)
+    }
+
+    /// Calls a role as it is called for the message of this number.
+    ///
+    /// # Errors
+    /// When the plugin lacks the role, or the call does not end well within its bounds.
+    pub async fn call_for_nobody<R: Role>(
+        self: &Arc<Self>,
+        input: R::In,
+        number: CallNumber,
+    ) -> Result<R::Out, CallError> {
+        self.call::<R>(input, number, Arc::default(), ()).await
+    }
+
     /// Calls a role, under the bounds of any call.
     pub async fn call_once<R: Role>(self: &Arc<Self>, input: R::In) -> SingleCall<R::Out> {
         let idle = Arc::new(IdleInstances::default());

@@ -106,6 +106,7 @@ impl Guest {
         guest.memory_limits.refused = None;
         if let Some(wasi) = &guest.wasi {
             wasi.random.restart(&call_seed);
+            wasi.output.iter().for_each(|stream| stream.restart(call_seed.number));
         }
         if let Some(error_output) = &guest.error_output {
             error_output.clear();
@@ -160,7 +161,7 @@ impl Drop for Guest {
 impl Wasi {
     fn new(plugin_state: &Arc<PluginState>, call_seed: &CallSeed, error_output: ErrorOutput) -> Self {
         let random = GuestRandom::new(call_seed);
-        let stream = |error_output| LogStream::new(Arc::clone(plugin_state), error_output);
+        let stream = |error_output| LogStream::new(Arc::clone(plugin_state), call_seed.number, error_output);
         let output = [stream(None), stream(Some(error_output))];
         let mut builder = WasiCtx::builder();
         builder
@@ -215,7 +216,7 @@ impl LoggingHost for Guest {
         if level == tracing::Level::ERROR {
             self.error_output.get_or_insert_default().write(format!("{message}\n").as_bytes());
         }
-        self.plugin_state.log(level, &context, &message);
+        self.plugin_state.log(self.call_seed.number, level, &context, &message);
     }
 }
 

@@ -1,6 +1,8 @@
 //! Running: the runtime, what a guest may import and take, and how long its call may use the processor.
 
 pub(crate) mod background_calls;
+pub(crate) mod call_durations;
+pub(crate) mod call_log;
 mod cpu_share;
 pub(crate) mod deterministic_random;
 pub(crate) mod guest;

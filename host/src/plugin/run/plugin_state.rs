@@ -1,24 +1,19 @@
 //! The state of one plugin name: its bounds and settings, and the counts that all its generations share.
 
+use super::call_durations::CallDurations;
+use super::call_log::CallLogs;
 use super::cpu_share::CpuShare;
 use crate::byte_budget::BudgetShare;
 use crate::config::{self, Grant, LOG_LINE_BYTES_MAX, Limits, OUTBOUND_REQUESTS_MAX};
 use crate::ledger::Hop;
 use crate::log_limit::LogLimit;
 use crate::plugin::call::CallNumber;
-use prometheus_client::metrics::histogram::Histogram;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use wasmtime_wasi_config::WasiConfigVariables;
-
-/// From a call in a fresh instance of a small guest, 10 µs, to calls with a long deadline.
-const LATENCY_BUCKETS_SECONDS: [f64; 19] = [
-    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
-    0.5, 1.0, 2.5, 5.0, 10.0,
-];
 
 /// What belongs to a name rather than to a generation: a swap must not double what may run, or forget what happened. A
 /// clone with other bounds and settings shares all counts with it.
@@ -47,11 +42,13 @@ pub(crate) struct PluginState {
     pub(crate) room: BudgetShare,
     /// Where every call is counted: of all generations, those that were refused and trials included.
     pub(crate) hop: Arc<Hop>,
-    /// How long calls took that were let in, in seconds.
-    pub(crate) latency: Histogram,
+    /// How long calls took that were let in.
+    pub(crate) durations: Arc<CallDurations>,
     pub(crate) cpu: CpuShare,
     /// Instances that were made: for calls, probes and examples.
     pub(crate) instances_made: Arc<AtomicU64>,
+    /// What guests write in the calls of whoever wants to see that.
+    pub(crate) call_logs: CallLogs,
     log_limit: Arc<Mutex<LogLimit>>,
     failure_log_limit: Arc<Mutex<LogLimit>>,
     lines_dropped: Arc<AtomicU64>,
@@ -101,9 +98,10 @@ impl PluginState {
             calls: Arc::default(),
             room: BudgetShare::default(),
             hop: Arc::default(),
-            latency: Histogram::new(LATENCY_BUCKETS_SECONDS),
+            durations: Arc::default(),
             cpu: CpuShare::new(limits.cpu_percent_max),
             instances_made: Arc::default(),
+            call_logs: CallLogs::default(),
             log_limit: log_limit(&limits),
             failure_log_limit: log_limit(&limits),
             lines_dropped: Arc::default(),
@@ -159,8 +157,10 @@ impl PluginState {
         self.reuse == 1 && self.isolation == config::Isolation::Reset
     }
 
-    /// Writes one line of the guest to the log. `{:?}` escapes what could forge lines or move a terminal's cursor.
-    pub(crate) fn log(&self, level: tracing::Level, context: &str, message: &str) {
+    /// Writes one line of the guest, in the call of this number, to the log. `{:?}` escapes what could forge lines or move a
+    /// terminal's cursor.
+    pub(crate) fn log(&self, number: CallNumber, level: tracing::Level, context: &str, message: &str) {
+        self.call_logs.write(number, level, context, message);
         if !self.admit(&self.log_limit) {
             return;
         }

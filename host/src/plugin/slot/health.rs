@@ -11,10 +11,21 @@ use std::time::{Duration, Instant};
 pub(super) enum Verdict {
     /// Nothing.
     Well,
+    /// Nothing: it was paused, and is no more.
+    Recovered,
     /// A newcomer failed too often within its first calls.
     Unfit,
     /// Every one of the last calls failed.
     KeepsFailing,
+}
+
+/// Why a call may not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The plugin kept failing, and rests for so long.
+    Rests(Duration),
+    /// The operator has paused it.
+    Held,
 }
 
 /// Whether a call is the one that may try a paused plugin.
@@ -38,6 +49,8 @@ pub(super) struct PluginHealth {
 #[derive(Debug)]
 struct Pause {
     until: Instant,
+    /// Until the operator ends it.
+    is_held: bool,
     /// How long the next pause is.
     next: Duration,
 }
@@ -50,7 +63,11 @@ impl PluginHealth {
             breakdowns: AtomicU32::new(0),
             in_a_row: AtomicU32::new(0),
             paused: AtomicBool::new(false),
-            pause: Mutex::new(Pause { until: Instant::now(), next: Duration::from_millis(rules.pause_ms) }),
+            pause: Mutex::new(Pause {
+                until: Instant::now(),
+                is_held: false,
+                next: Duration::from_millis(rules.pause_ms),
+            }),
             rules,
         }
     }
@@ -60,22 +77,29 @@ impl PluginHealth {
         self.calls.load(Ordering::Relaxed) >= self.rules.window
     }
 
-    /// Whether a call may begin; if not, how long the pause still is. At the end of a pause one call may, as a trial.
+    /// Whether a call may begin. At the end of a pause that nobody asked for one call may, as a trial.
     ///
     /// # Errors
-    /// While the plugin is paused: how long it still is.
-    pub(super) fn admit(&self) -> Result<Trial, Duration> {
+    /// While the plugin is paused.
+    pub(super) fn admit(&self) -> Result<Trial, Refusal> {
         if !self.paused.load(Ordering::Relaxed) {
             return Ok(Trial(false));
         }
-        let mut pause = self.lock();
-        let now = Instant::now();
-        if now < pause.until {
-            return Err(pause.until - now);
+        let (mut pause, now) = (self.lock(), Instant::now());
+        if let Some(refusal) = pause.refusal(now) {
+            return Err(refusal);
         }
         // In case that the trial is given up by its caller, there is another one later.
         pause.until = now + pause.next;
         Ok(Trial(true))
+    }
+
+    /// Why a call that says nothing of the plugin's health may not begin, if it may not.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        if !self.paused.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.lock().refusal(Instant::now())
     }
 
     /// Takes note of how a call ended. A trial that tells nothing leaves the pause as it is: there is another one
@@ -96,8 +120,10 @@ impl PluginHealth {
                 self.in_a_row.store(0, Ordering::Relaxed);
             }
             if trial.0 {
-                self.paused.store(false, Ordering::Relaxed);
-                self.lock().next = Duration::from_millis(self.rules.pause_ms);
+                let mut pause = self.lock();
+                pause.next = Duration::from_millis(self.rules.pause_ms);
+                self.paused.store(pause.is_held, Ordering::Relaxed);
+                return if pause.is_held { Verdict::Well } else { Verdict::Recovered };
             }
             return Verdict::Well;
         }
@@ -120,9 +146,34 @@ impl PluginHealth {
         Some(length)
     }
 
-    /// How long it is still paused.
+    /// Begins a pause that lasts until [`Self::resume`]. False if there is one already.
+    pub(super) fn hold(&self) -> bool {
+        let mut pause = self.lock();
+        self.paused.store(true, Ordering::Relaxed);
+        !std::mem::replace(&mut pause.is_held, true)
+    }
+
+    /// Ends a pause, whoever began it, and forgets the failures before it. False if there is none.
+    pub(super) fn resume(&self) -> bool {
+        let mut pause = self.lock();
+        pause.is_held = false;
+        pause.next = Duration::from_millis(self.rules.pause_ms);
+        self.in_a_row.store(0, Ordering::Relaxed);
+        self.paused.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether it is paused until [`Self::resume`].
+    pub(super) fn is_held(&self) -> bool {
+        self.lock().is_held
+    }
+
+    /// How long it still rests, since it kept failing.
     pub(super) fn paused_for(&self) -> Option<Duration> {
-        self.paused.load(Ordering::Relaxed).then(|| self.lock().until.saturating_duration_since(Instant::now()))
+        if !self.paused.load(Ordering::Relaxed) {
+            return None;
+        }
+        let pause = self.lock();
+        (!pause.is_held).then(|| pause.until.saturating_duration_since(Instant::now()))
     }
 
     /// Calls and breakdowns within the window so far.
@@ -132,6 +183,15 @@ impl PluginHealth {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Pause> {
         self.pause.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pause {
+    fn refusal(&self, now: Instant) -> Option<Refusal> {
+        if self.is_held {
+            return Some(Refusal::Held);
+        }
+        (now < self.until).then(|| Refusal::Rests(self.until - now))
     }
 }
 
@@ -172,7 +232,8 @@ mod tests {
             loop {
                 match health.admit() {
                     Ok(trial) => return trial,
-                    Err(rest) => std::thread::sleep(rest),
+                    Err(Refusal::Rests(rest)) => std::thread::sleep(rest),
+                    Err(Refusal::Held) => panic!("nobody holds it"),
                 }
             }
         };
@@ -180,8 +241,11 @@ mod tests {
         assert_eq!(health.pause(ORDINARY), None);
         assert!(health.admit().is_err());
         for length in [40, 50, 50] {
+            while let Some(Refusal::Rests(rest)) = health.refusal() {
+                std::thread::sleep(rest);
+            }
             let trial = wait_for_trial();
-            assert!(health.admit().is_err(), "one trial at a time");
+            assert!(health.admit().is_err() && health.refusal().is_some(), "one trial at a time");
             health.ended(Ending::BrokeDown, trial);
             assert_eq!(health.pause(trial), Some(ms(length)));
         }
@@ -189,6 +253,23 @@ mod tests {
         health.ended(Ending::Well, trial);
         assert_eq!(health.paused_for(), None);
         assert_eq!(health.pause(ORDINARY), Some(ms(20)));
+    }
+
+    #[test]
+    fn a_pause_of_the_operator_lasts_until_the_operator_ends_it() {
+        let health = PluginHealth::new(RULES, true);
+        assert!(health.hold() && !health.hold());
+        assert_eq!(health.admit().err(), Some(Refusal::Held));
+        // A call that began as the trial of an earlier pause does not end this one.
+        assert_eq!(health.ended(Ending::Well, Trial(true)), Verdict::Well);
+        assert_eq!(health.admit().err(), Some(Refusal::Held));
+        assert!(health.is_held() && health.paused_for().is_none());
+        assert!(health.resume() && !health.resume());
+        assert!(health.admit().is_ok() && !health.is_held());
+        // Nor is another pause in its way, which it ends too.
+        health.pause(ORDINARY);
+        assert!(health.admit().is_err() && health.resume() && health.admit().is_ok());
+        assert_eq!([0; 2].map(|_| health.ended(Ending::BrokeDown, ORDINARY)), [Verdict::Well; 2]);
     }
 
     #[test]

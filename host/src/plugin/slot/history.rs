@@ -1,24 +1,29 @@
 //! The history of one slot: which generation serves, which ones it can go back to, and what was refused and why.
 
 mod configuring;
+mod notes;
 mod rollback;
+mod timeline;
 
+pub use notes::RefusedGeneration;
 pub(super) use rollback::Newcomer;
 pub use rollback::{RollbackError, RolledBack};
+pub use timeline::{HappenedBy, Happening, TimelineEntry};
 
 use super::condemned::{Condemnation, Condemned};
 use super::generation_counts::GenerationCounts;
 use super::health::PluginHealth;
-use crate::config::{PREVIOUS_GENERATIONS_MAX, REFUSED_TEXT_BYTES_MAX, Rollback};
+use crate::config::{PREVIOUS_GENERATIONS_MAX, Rollback};
 use crate::flow::ServedBy;
 use crate::plugin::load::LoadError;
 use crate::plugin::load::turn::Turn;
 use crate::plugin::roles::instances::IdleInstances;
 use crate::plugin::roles::loaded::Plugin;
-use crate::plugin::run::plugin_state::{PluginState, shortened};
+use crate::plugin::run::plugin_state::PluginState;
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use timeline::Timeline;
 
 /// A plugin in service, with its name and digest, its health and its instances.
 pub(super) struct Generation {
@@ -34,19 +39,6 @@ impl Drop for Generation {
     fn drop(&mut self) {
         tracing::debug!(plugin = self.served_by.plugin, generation = self.served_by.generation, "retired");
     }
-}
-
-/// What was last refused.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct RefusedGeneration {
-    /// SHA-256 of the bytes, if they could be read.
-    pub digest: Option<String>,
-    /// The stage that refused: pull, read, compile, type-check, probe, examples or probation.
-    pub stage: &'static str,
-    /// Why, for people to read.
-    pub reason: String,
-    /// When, as RFC 3339 has it.
-    pub at: String,
 }
 
 /// What serves and what did. Whoever calls the plugin reads `serving` and waits for nobody.
@@ -78,6 +70,7 @@ struct PastGenerations {
     rollbacks: u64,
     pauses: u64,
     last_refused: Option<RefusedGeneration>,
+    timeline: Timeline,
 }
 
 /// What the status of a slot tells of its history.
@@ -131,7 +124,8 @@ impl History {
     }
 
     /// Puts a plugin into service, unless something that was asked for later serves already. When this returns, no new
-    /// call reaches an older generation. Also returns whether the generation is a new one.
+    /// call reaches an older generation. Also returns whether the generation is a new one. One of the `same_code_as` what
+    /// serves takes its place, so that saved examples push out nothing that there is to go back to.
     ///
     /// # Errors
     /// When something that was asked for later took effect, the plugin lacks a role of the one that serves, or it is
@@ -140,6 +134,7 @@ impl History {
         &self,
         turn: Turn,
         plugin: Arc<Plugin>,
+        same_code_as: Option<&str>,
         asked: bool,
     ) -> Result<(Arc<ServedBy>, bool), LoadError> {
         let mut past = self.lock();
@@ -149,8 +144,11 @@ impl History {
         if past.is_superseded(turn) {
             return Err(LoadError::Superseded);
         }
+        let mut proven = None;
         if let Some(serving) = &*self.serving.load() {
             refuse_lost_role(&serving.plugin, &plugin)?;
+            let is_same_code = same_code_as == Some(&*serving.served_by.digest);
+            proven = is_same_code.then(|| serving.health.is_proven());
         }
         // It may have been condemned while it was loaded once more.
         if let Some(condemned) = self.condemned.get(plugin.digest()).filter(|_| !asked) {
@@ -165,8 +163,9 @@ impl History {
                 "condemned bytes serve again, since they were asked for"
             );
         }
-        let (served_by, before) = self.publish(&mut past, plugin, false);
-        if let Some(before) = before {
+        let (served_by, before) = self.publish(&mut past, plugin, proven.unwrap_or_default());
+        past.timeline.note(TimelineEntry::new(Happening::Loaded, HappenedBy::of_load(asked)).of(&served_by));
+        if let Some(before) = before.filter(|_| proven.is_none()) {
             past.previous.push_front((Arc::clone(&before.served_by), Arc::clone(&before.plugin)));
             past.previous.truncate(PREVIOUS_GENERATIONS_MAX);
         }
@@ -210,19 +209,6 @@ impl History {
         let past = self.lock();
         let serving = self.serving().map(|serving| Arc::clone(serving.plugin.digest()));
         serving.into_iter().chain(past.previous.iter().map(|(_, plugin)| Arc::clone(plugin.digest()))).collect()
-    }
-
-    /// Takes note of a refused load. What came too late was not refused, nor what the host had no time for.
-    pub(super) fn refused(&self, digest: Option<String>, error: &LoadError) {
-        if matches!(error, LoadError::Superseded | LoadError::Busy { .. }) {
-            return;
-        }
-        self.lock().last_refused = Some(RefusedGeneration::now(digest, error.stage(), error.to_string()));
-    }
-
-    /// Takes note of a pause.
-    pub(super) fn paused(&self) {
-        self.lock().pauses += 1;
     }
 
     pub(super) fn view(&self) -> HistoryView {
@@ -271,13 +257,6 @@ impl History {
 impl PastGenerations {
     fn is_superseded(&self, turn: Turn) -> bool {
         self.ended || turn < self.in_force
-    }
-}
-
-impl RefusedGeneration {
-    fn now(digest: Option<String>, stage: &'static str, reason: String) -> Self {
-        let reason = shortened(&reason, REFUSED_TEXT_BYTES_MAX).to_owned();
-        Self { digest, stage, reason, at: format!("{:.3}", jiff::Timestamp::now()) }
     }
 }
 

@@ -121,7 +121,7 @@ impl Slot {
                 if self.history.is_superseded(turn) {
                     self.origin.leave_alone();
                 }
-                self.history.refused(None, &error);
+                self.history.refused(None, asked, &error);
                 return Err(error);
             }
         };
@@ -244,7 +244,8 @@ impl Slot {
             Some(served_by) => Ok((served_by, false)),
             None => self.load_new(engine, turn, candidate, asked).await,
         };
-        let (served_by, changed) = loaded.inspect_err(|error| self.history.refused(Some(digest.to_string()), error))?;
+        let (served_by, changed) =
+            loaded.inspect_err(|error| self.history.refused(Some(digest.to_string()), asked, error))?;
         self.kept.copy(self.name(), &digest, bytes, self.history.digests()).await;
         if changed {
             // Among it what the load has forgiven.
@@ -267,8 +268,9 @@ impl Slot {
         if let Some(condemned) = self.condemned.get(&candidate.digest).filter(|_| !asked) {
             return Err(LoadError::Probation(condemned.refusal()));
         }
+        let same_code_as = candidate.same_code_as.clone();
         let plugin = engine.load(&self.plugin_state(), candidate, asked).await?;
-        self.history.swap(turn, plugin, asked)
+        self.history.swap(turn, plugin, same_code_as.as_deref(), asked)
     }
 }
 

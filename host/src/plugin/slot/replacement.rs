@@ -20,7 +20,7 @@ impl Slot {
         let Some(condemned) = self.condemned.get(digest) else { return Err(LoadError::Superseded) };
         let nothing = |why: String| {
             let error = LoadError::NoReplacement(format!("{}; nothing serves meanwhile: {why}", condemned.refusal()));
-            self.history.refused(Some(digest.to_owned()), &error);
+            self.history.refused(Some(digest.to_owned()), false, &error);
             error
         };
         let Some(replacement) = self.condemned.replacement_of(digest) else {

@@ -3,8 +3,10 @@
 
 mod configuring;
 mod load_log;
+mod trying;
 mod unloading;
 
+pub use trying::AddExamplesError;
 pub use unloading::{UnloadError, UnloadReport};
 
 use super::condemned::Condemned;
@@ -23,7 +25,7 @@ use crate::plugin::load::origin::ComponentOrigin;
 use crate::plugin::load::sources::Source;
 use crate::plugin::run::plugin_state::PluginState;
 use arc_swap::ArcSwap;
-use load_log::{log_load, log_refusal};
+use load_log::{log_load, log_put, log_refusal};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -251,11 +253,7 @@ impl Slots {
             }
         };
         let outcome = self.put_into(slot, bytes, persist).await;
-        match &outcome {
-            Ok(loaded) => log_load(name, "admin", Some(loaded)),
-            Err(PutError::Load(error)) => log_refusal(name, "admin", true, error),
-            Err(error) => tracing::error!(plugin = name, %error, "put"),
-        }
+        log_put(name, &outcome);
         outcome
     }
 

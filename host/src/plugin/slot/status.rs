@@ -22,7 +22,7 @@ pub enum SlotState {
     Serving,
     /// A generation serves because a newer one failed too often, or because what the source holds is condemned.
     RolledBack,
-    /// The generation kept failing and is not called for a while.
+    /// The generation kept failing and is not called for a while, or the operator has paused it.
     Paused,
 }
 
@@ -78,7 +78,9 @@ pub struct SlotStatus {
     pub rollbacks: u64,
     /// How often it was paused.
     pub pauses: u64,
-    /// How long the present pause still lasts, in milliseconds.
+    /// Whether the operator has paused it.
+    pub held: bool,
+    /// How long the present pause still lasts, in milliseconds; none where it lasts until the operator ends it.
     pub retry_after_ms: Option<u64>,
     /// Attempts of its guests at sockets, name look-ups, stdin and hosts that are not granted, by kind.
     pub denied: BTreeMap<&'static str, u64>,
@@ -144,6 +146,7 @@ impl SlotStatus {
             memory_bytes_high_water: serving.map(|generation| generation.idle.warm.memory.bytes()),
             rollbacks: history.rollbacks,
             pauses: history.pauses,
+            held: serving.is_some_and(|generation| generation.health.is_held()),
             retry_after_ms: paused_for.map(|rest| rest.as_millis() as u64),
             denied: plugin_state.denied.counts(),
             log_lines_dropped: plugin_state.lines_dropped(),
@@ -176,9 +179,10 @@ pub(super) fn complaint(plugin: &str, history: &HistoryView) -> Option<String> {
 }
 
 fn state(history: &HistoryView, paused_for: Option<Duration>) -> SlotState {
-    match history.serving {
+    match &history.serving {
         None => SlotState::Empty,
         Some(_) if paused_for.is_some() => SlotState::Paused,
+        Some(serving) if serving.health.is_held() => SlotState::Paused,
         Some(_) if is_degraded(history) => SlotState::RolledBack,
         Some(_) => SlotState::Serving,
     }
@@ -199,6 +203,9 @@ fn notice(history: &HistoryView, paused_for: Option<Duration>) -> Option<String>
             if let Some(rest) = paused_for {
                 let rest = rest.as_millis();
                 sentences.push(format!("generation {generation} keeps failing and is paused for {rest} ms more"));
+            }
+            if serving.health.is_held() {
+                sentences.push(format!("generation {generation} is paused, as asked, until it is resumed"));
             }
             if let Some(RolledBack { from, reason, at, .. }) = rolled_back {
                 sentences.push(format!("generation {generation} serves, rolled back from {from} at {at}: {reason}"));

@@ -1,6 +1,6 @@
 //! The examples of flows: messages that go in by each source, and what is promised of what comes out.
 
-use crate::config::{Config, EXAMPLES_MAX, OnError};
+use crate::config::{Config, EXAMPLES_MAX, OnError, pool_of};
 use crate::plugin::Content;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -90,6 +90,19 @@ impl Example {
         let Some(flow) = config.flows.get(&self.flow) else {
             return Err(format!("no flow is named `{}`: there are {}", self.flow, quoted(config.flows.keys())));
         };
+        if let Some(pool) = flow.through.iter().find(|step| pool_of(step).is_some()) {
+            return Err(format!(
+                "flows.{} leads through {pool}, and workers are programs that a test does not start: try its plugins with \
+                 `tidegate plugin test`, or a copy of the flow without the pool",
+                self.flow
+            ));
+        }
+        if flow.is_of_frontend() {
+            return Err(format!(
+                "flows.{} answers the frontend, and has no sources and sinks to compare: ask a host with `tidegate request`",
+                self.flow
+            ));
+        }
         let plugins = self.fails.iter().map(|failure| &failure.plugin);
         for (what, known, mut names) in [
             ("source", &flow.from, Box::new(self.inputs.keys()) as Box<dyn Iterator<Item = &String>>),
@@ -119,19 +132,26 @@ mod tests {
     fn what_the_configuration_does_not_have_is_named() {
         let config: Config = toml::from_str(
             "[sockets.ticks]\ntype = 'sub'\nconnect = ['tcp://h:1']\n[flows.clean]\nfrom = ['ticks']\n\
-             through = ['parse']\nto = ['publish']\n",
+             through = ['parse']\nto = ['publish']\n[workers.w]\nbind = ['tcp://h:2']\n\
+             [flows.score]\nfrom = ['ticks']\nthrough = ['parse', 'workers.w']\nto = ['publish']\n\
+             [flows.asked]\nfrom = ['frontend']\nthrough = ['parse']\n",
         )
         .expect("a configuration");
         for (text, words) in [
             ("", "there are no examples"),
             ("[[example]]\nflow = 'clean'\nin = {}\nexpect = 1", "line 4"),
-            ("[[example]]\nflow = 'clear'\nin = {}", "example 1: no flow is named `clear`: there are `clean`"),
+            (
+                "[[example]]\nflow = 'clear'\nin = {}",
+                "example 1: no flow is named `clear`: there are `asked`, `clean`, `score`",
+            ),
             (
                 "[[example]]\nname = 'x'\nflow = 'clean'\nin.tick = []",
                 "x: `tick` is no source of flows.clean, which has `ticks`",
             ),
             ("[[example]]\nflow = 'clean'\nin = {}\nout.archive = []", "`archive` is no sink of flows.clean"),
             ("[[example]]\nflow = 'clean'\nin = {}\nfails = [{ plugin = 'p' }]", "`p` is no plugin of flows.clean"),
+            ("[[example]]\nflow = 'score'\nin = {}", "flows.score leads through workers.w, and workers are programs"),
+            ("[[example]]\nflow = 'asked'\nin = {}", "flows.asked answers the frontend"),
             ("[[example]]\nflow = 'clean'\nin.ticks = [[]]", "a message of `ticks` has no frames"),
             ("[[example]]\nflow = 'clean'\nin.ticks = [[{ base64 = '?' }]]", "base64 `?`"),
         ] {

@@ -1,6 +1,6 @@
 //! The names of a running host's plugins and flows, for a shell that completes a command line.
 
-use super::{Admin, text};
+use super::{Admin, TOKEN_FILE, text};
 use crate::config::Address;
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
 use std::ffi::{OsStr, OsString};
@@ -45,7 +45,7 @@ fn ask(words: &[OsString], path: &str) -> Vec<String> {
     let said = |flag, variable| flag_of(words, flag).or_else(|| std::env::var(variable).ok());
     let address = said("--admin", "TIDEGATE_ADMIN").unwrap_or_else(|| ADMIN.to_owned());
     let Ok(address) = address.parse::<Address>() else { return Vec::new() };
-    let token_file = said("--token-file", "TIDEGATE_ADMIN_TOKEN_FILE").map(PathBuf::from);
+    let token_file = said("--token-file", TOKEN_FILE).map(PathBuf::from);
     let listed = Admin::at(address, token_file).look(path).unwrap_or_default();
     listed.as_array().into_iter().flatten().map(|listed| text(listed, "name").to_owned()).collect()
 }

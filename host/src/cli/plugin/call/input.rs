@@ -19,7 +19,7 @@ const NO_FRAMES: [&str; 5] = ["input", "body", "body_file", "stdin", "params"];
 
 /// The flags that say what goes in.
 #[derive(Debug, Args)]
-pub(super) struct Given {
+pub(in crate::cli) struct Given {
     /// The message's or HTTP request's body, or the frames of the broker's request; - reads standard input
     input: Vec<String>,
     /// The body, as INPUT is

@@ -8,7 +8,10 @@ use crate::cli::plugin::admin::{Admin, items, text};
 use crate::dead_letters::Base64;
 use crate::flow::Message;
 use crate::plugin::WrittenRequest;
+use crate::system::output::note;
+use anyhow::Context;
 use bytes::Bytes;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -24,22 +27,47 @@ struct HttpRequest {
     body_base64: Option<Base64>,
 }
 
-/// Calls the plugin of this name.
+/// Calls the plugin of this name, and may `save` the call as an example of this name.
 ///
 /// # Errors
-/// When no host answers, or the call fails.
-pub(super) fn call(name: &str, role: Option<Role>, given: Given, admin: &Admin) -> anyhow::Result<()> {
+/// When no host answers, the call fails, or it cannot be saved.
+pub(super) fn call(
+    name: &str,
+    role: Option<Role>,
+    given: Given,
+    save: Option<&str>,
+    admin: &Admin,
+) -> anyhow::Result<()> {
     let role = role.map_or_else(|| role_of(name, given.has_frames(), admin), Ok)?;
-    let call = match role {
-        Role::Processor => {
-            let Message { metadata, frames, .. } = given.message()?;
-            let mut message = json!({"metadata": metadata});
-            match &frames[..] {
-                [body] => message["body_base64"] = json!(Base64(body.to_vec())),
-                frames => message["frames_base64"] = base64(frames),
-            }
-            json!({"message": message})
-        }
+    let (path, call) = (format!("/plugins/{name}/call"), call_of(role, given)?.to_string());
+    let (success, returned) = admin.ask("POST", &path, call.as_bytes())?;
+    if !admin.json() {
+        // The answer alone goes to stdout.
+        let took = returned.get("duration_us").filter(|_| success).map(|took| format!("took: {took} µs\n"));
+        let told = log(&returned) + &took.unwrap_or_default();
+        told.lines().for_each(note);
+    }
+    admin.show(success, &returned, show)?;
+    let Some(example) = save else { return Ok(()) };
+    let text = returned.get("example").and_then(Value::as_str);
+    let text = text.context("the call makes no example, since it is too long for one")?;
+    let path = format!("/plugins/{name}/examples?name={}", utf8_percent_encode(example, NON_ALPHANUMERIC));
+    let saved = admin.send("POST", &path, text.as_bytes())?;
+    note(format_args!("{name} carries {} examples now, in generation {}", saved["examples"], saved["generation"]));
+    Ok(())
+}
+
+/// A call of steps as the admin surface takes it: with a request of HTTP if that is what was given, else with a message.
+///
+/// # Errors
+/// When what was given is neither, or cannot be read.
+pub(in crate::cli) fn call_of_steps(given: Given) -> anyhow::Result<Value> {
+    call_of(given.role().unwrap_or(Role::Processor), given)
+}
+
+fn call_of(role: Role, given: Given) -> anyhow::Result<Value> {
+    Ok(match role {
+        Role::Processor => json!({"message": message(given)?}),
         Role::ReplyPolicy => {
             let Message { metadata, frames, .. } = given.request()?;
             json!({"request": {"metadata": metadata, "frames_base64": base64(frames.get(1..).unwrap_or_default())}})
@@ -48,8 +76,17 @@ pub(super) fn call(name: &str, role: Option<Role>, given: Given, admin: &Admin) 
             let WrittenRequest { method, path, headers, body } = given.http_request()?;
             json!({"http_request": HttpRequest { method, path, headers, body_base64: body.map(Base64) }})
         }
-    };
-    admin.run("POST", &format!("/plugins/{name}/call"), call.to_string().as_bytes(), show)
+    })
+}
+
+fn message(given: Given) -> anyhow::Result<Value> {
+    let Message { metadata, frames, .. } = given.message()?;
+    let mut message = json!({"metadata": metadata});
+    match &frames[..] {
+        [body] => message["body_base64"] = json!(Base64(body.to_vec())),
+        frames => message["frames_base64"] = base64(frames),
+    }
+    Ok(message)
 }
 
 fn base64(frames: &[Bytes]) -> Value {
@@ -68,13 +105,32 @@ fn role_of(name: &str, has_frames: bool, admin: &Admin) -> anyhow::Result<Role> 
     })
 }
 
+/// The lines that a guest has logged.
+pub(in crate::cli) fn log(of: &Value) -> String {
+    let line = |line: &Value| {
+        let context = match text(line, "context") {
+            "" => String::new(),
+            context => format!("{context}: "),
+        };
+        field("log", &format!("{} {context}{}", text(line, "level"), text(line, "text")))
+    };
+    let left_out = match of.get("log_left_out").and_then(Value::as_u64) {
+        None | Some(0) => String::new(),
+        Some(count) => format!("log: {count} more lines\n"),
+    };
+    items(of, "log").iter().map(line).collect::<String>() + &left_out
+}
+
 /// A message as its fields, one a line, several numbered; replies as a table.
 pub(in crate::cli) fn show(returned: &Value) -> String {
     if let Some(flow) = returned.get("flow").and_then(Value::as_str) {
         return format!("taken in again by the flow {flow}\n");
     }
-    let (plugin, generation) = (text(returned, "plugin"), &returned["generation"]);
-    let by = format!("by: {plugin}, generation {generation}\n");
+    let by = match (returned.get("generation"), returned.get("component_digest").and_then(Value::as_str)) {
+        (Some(generation), _) => format!("by: {}, generation {generation}\n", text(returned, "plugin")),
+        (None, Some(digest)) => format!("by: component {digest}\n"),
+        (None, None) => String::new(),
+    };
     if text(returned, "role") == "reply-policy" {
         let rows = items(returned, "replies").iter().map(|reply| [reply["delay_ms"].to_string(), frames(reply)]);
         return by + &table(["DELAY MS", "FRAMES"], rows.collect());

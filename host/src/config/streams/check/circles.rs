@@ -1,10 +1,9 @@
 //! Whether no message can come back to a flow that it has left, and go round for ever.
 
-use super::names::PUBLISH;
 use super::peer::Peer;
 use crate::config::document::Mistake;
 use crate::config::streams::{Flow, Socket, SocketType};
-use crate::config::{Config, Endpoint};
+use crate::config::{Config, Endpoint, PUBLISH};
 
 /// One flow writes to another: with its `to[index]`, at an endpoint.
 struct Step<'a> {

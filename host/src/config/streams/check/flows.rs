@@ -1,6 +1,6 @@
 //! The flows: where their messages come from and go to, and whether no two of them share what only one can read.
 
-use super::names;
+use super::{frontend_flow, names};
 use crate::config::Config;
 use crate::config::document::Mistake;
 use crate::config::streams::SocketType;
@@ -14,13 +14,17 @@ pub(super) fn check(config: &Config) -> Result<(), Mistake> {
     for (name, flow) in &config.flows {
         names::check(TABLE, name)?;
         let mistake = |what: String| Mistake::of(TABLE, name, what);
+        if flow.is_of_frontend() {
+            frontend_flow::check(config, name, flow)?;
+            continue;
+        }
         for (key, sockets, what) in [("from", &flow.from, "come from"), ("to", &flow.to, "go to")] {
             if sockets.is_empty() {
                 return Err(mistake(format!("it is empty: name the sockets that messages {what}")).at(key));
             }
         }
         names::check_sources(config, &flow.from, mistake)?;
-        names::check_plugins(&flow.through, mistake)?;
+        names::check_through(config, &flow.through, mistake)?;
         names::check_sinks(config, &flow.to, mistake)?;
         for (index, source) in flow.from.iter().enumerate() {
             let kind = config.sockets[source].kind;

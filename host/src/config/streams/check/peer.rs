@@ -1,5 +1,6 @@
 //! What an endpoint stands for, however it is written: whether two are one, and whether one leads to the other.
 
+use crate::config::address::WEBSOCKET;
 use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
 
@@ -10,6 +11,8 @@ pub(super) enum Peer {
     Tcp(Host, Option<u16>),
     /// A socket in the file system; none is any that is free.
     Ipc(Option<PathBuf>),
+    /// A path of the public HTTP surface.
+    WebSocket(String),
 }
 
 /// An address of a machine.
@@ -52,6 +55,9 @@ impl Host {
 impl Peer {
     /// At an endpoint that is sound.
     pub(super) fn of(endpoint: &str) -> Self {
+        if let Some(path) = endpoint.strip_prefix(WEBSOCKET) {
+            return Self::WebSocket(path.to_owned());
+        }
         match endpoint.split_once("://") {
             Some(("tcp", rest)) => {
                 let (host, port) = rest.rsplit_once(':').unwrap_or((rest, "*"));
@@ -76,6 +82,7 @@ impl Peer {
                 port == other_port && (*host == Host::Any || *other == Host::Any || host.is_one_with(other))
             }
             (Self::Ipc(Some(path)), Self::Ipc(Some(other))) => path == other,
+            (Self::WebSocket(path), Self::WebSocket(other)) => path == other,
             _ => false,
         }
     }

@@ -13,7 +13,7 @@ const FRAMING_HEADERS: [&str; 2] = ["content-length", "host"];
 pub(super) fn check(config: &Config, name: &str, route: &Route) -> Result<(), Mistake> {
     names::check(TABLE, name)?;
     let mistake = |what: String| Mistake::of(TABLE, name, what);
-    names::check_plugins(&route.through, mistake)?;
+    names::check_through(config, &route.through, mistake)?;
     names::check_sinks(config, route.to.as_deref().unwrap_or_default(), mistake)?;
     for (key, headers) in [("headers", &route.headers), ("response_headers", &route.response_headers)] {
         names::check_unique(key, headers, mistake)?;
@@ -60,7 +60,7 @@ fn check_settable(name: &str) -> Result<(), String> {
 }
 
 /// Whether it is an origin as browsers send it.
-fn check_origin(text: &str) -> Result<(), String> {
+pub(super) fn check_origin(text: &str) -> Result<(), String> {
     if text == "*" {
         return Err("`*` would let every page that somebody opens read the answers, and browsers never take it with \
                     credentials: list the origins"

@@ -67,6 +67,7 @@ fn check_on_full(socket: &Socket, is_written: bool, mistake: impl Fn(String) -> 
         SocketType::Pair if !is_written => ("a pair that no flow writes to", &[OnFull::Block]),
         SocketType::Pair => ("a pair", &[OnFull::Block, OnFull::DropNewest]),
         SocketType::Push => ("a push socket", &[OnFull::Block, OnFull::DropNewest]),
+        SocketType::Router => ("a router, of which no peer keeps messages from the others,", &[OnFull::DropNewest]),
     };
     if allowed.contains(&on_full) {
         return Ok(());

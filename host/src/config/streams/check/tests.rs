@@ -2,6 +2,9 @@
 
 use crate::config::{Config, Document};
 
+mod websockets;
+mod workers;
+
 /// What is wrong with a configuration; nothing if nothing is.
 fn mistake(text: &str) -> Option<String> {
     let config: Config = toml::from_str(text).unwrap_or_else(|error| panic!("{error}"));
@@ -87,6 +90,19 @@ fn a_socket_that_makes_no_sense_is_refused() {
 }
 
 #[test]
+fn events_are_served_somewhere_and_named_where_they_are() {
+    let flow = "[sockets.a]\ntype = 'pull'\nbind = ['tcp://*:1']\n[flows.f]\nfrom = ['a']\nto = ['events']\n";
+    assert_refused(flow, &["line 6", "flows.f.to[0]", "--events"]);
+    assert_taken(&format!("{flow}[events]\nenabled = true"));
+    assert_refused("[http]\naddress = 'none'\n[events]\nenabled = true", &["line 4", "events.enabled", "http.address"]);
+    assert_refused("[events]\norigins = ['https://a', '*']", &["line 2", "events.origins[1]", "list the origins"]);
+    let published = "[messaging]\npublish = 'none'\n[routes.r]\nto = ['publish']\n[events]\nenabled = true\n";
+    assert_taken(published);
+    assert_refused(&format!("{published}publish = false"), &["routes.r.to[0]", "messaging.publish is none"]);
+    assert_refused("[routes.events]\nthrough = ['a']", &["line 1", "[routes.events]", "another name"]);
+}
+
+#[test]
 fn a_socket_has_one_role_in_curve_and_the_keys_for_it() {
     let keys = "[curve]\nsecret_key_file = 's'\nauthorized_keys_dir = 'd'\n";
     let connects = "[sockets.a]\ntype = 'sub'\nconnect = ['tcp://h:1']\n";
@@ -149,9 +165,8 @@ fn a_flow_that_makes_no_sense_is_refused() {
         ("from = ['tick']\nto = ['publish']", ["line 8", "flows.f.from[0]", "did you mean `ticks`?"]),
         ("from = ['ticks', 'zz']\nto = ['publish']", ["line 8", "from[1]", "there are `jobs`, `peer`, `ticks`"]),
         ("from = ['archive']\nto = ['publish']", ["line 8", "from[0]", "a push socket, which only writes"]),
-        ("from = ['news']\nto = ['publish']", ["line 8", "from[0]", "reads from sub, pull and pair"]),
+        ("from = ['news']\nto = ['publish']", ["line 8", "from[0]", "reads from sub, pull, pair and router"]),
         ("from = ['publish']\nto = ['news']", ["line 8", "from[0]", "connect a sub socket"]),
-        ("from = ['frontend']\nto = ['news']", ["line 8", "from[0]", "give the flow a pull or pair socket"]),
         ("from = ['ticks']\nto = ['publsh']", ["line 9", "flows.f.to[0]", "did you mean `publish`?"]),
         ("from = ['ticks']\nto = ['jobs']", ["line 9", "to[0]", "a pull socket, which only reads"]),
         ("from = ['ticks']\nto = ['frontend']", ["line 9", "to[0]", "no socket is named `frontend`"]),

@@ -2,7 +2,7 @@
 
 use super::FlowCore;
 use crate::flow::sink::Arrival;
-use crate::flow::{OfferError, Receipt, Sink};
+use crate::flow::{OfferError, Passing, Place, Point, Receipt, Sink};
 use crate::ledger::Reason;
 use std::sync::Arc;
 
@@ -20,6 +20,10 @@ impl FlowCore {
             let item = &mut self.items[id];
             while let Some(message) = item.outputs.front() {
                 let Some(sink) = self.sinks.get(item.sinks_done) else {
+                    self.taps.see(|| Passing {
+                        to: self.sinks.iter().map(|sink| sink.name()).collect(),
+                        ..Passing::of(Point::Out, Place::Flow(&self.settings.name), message)
+                    });
                     item.outputs.pop_front();
                     item.sinks_done = 0;
                     continue;

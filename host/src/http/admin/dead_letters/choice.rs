@@ -1,19 +1,28 @@
 //! The query of a list of dead letters.
 
 use crate::config::ADMIN_LETTERS_MAX;
-use crate::dead_letters::{Cursor, DealtWith, Filter};
+use crate::dead_letters::{Cursor, DealtWith, Filter, Order};
 use crate::http::problem::Problem;
 use crate::http::query;
 
 /// Letters of one answer, if the caller does not say how many.
 const LETTERS: usize = 100;
 
-/// Which letters a query means, where they begin, and how many are wanted.
+/// Which letters a query means, in which order, where they begin, and how many are wanted.
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) filter: Filter,
+    pub(super) order: Order,
+    pub(super) cursor: Option<Cursor>,
+    pub(super) limit: usize,
+}
+
+/// What a query chooses.
 ///
 /// # Errors
 /// When it has another parameter, or a value that makes no sense.
-pub(super) fn choice(text: &str) -> Result<(Filter, Option<Cursor>, usize), Problem> {
-    let (mut filter, mut cursor, mut limit) = (Filter::default(), None, LETTERS);
+pub(super) fn choice(text: &str) -> Result<Choice, Problem> {
+    let (mut filter, mut order, mut cursor, mut limit) = (Filter::default(), Order::default(), None, LETTERS);
     for (name, value) in query::pairs(text).map_err(Problem::Malformed)? {
         let malformed = |why: String| Problem::Malformed(format!("{name}: {why}"));
         match &*name {
@@ -29,6 +38,7 @@ pub(super) fn choice(text: &str) -> Result<(Filter, Option<Cursor>, usize), Prob
                     _ => return Err(malformed(format!("`{value}` is none of no, only and all"))),
                 };
             }
+            "order" => order = value.parse().map_err(malformed)?,
             "cursor" => cursor = Some(value.parse().map_err(malformed)?),
             "limit" => {
                 limit = value
@@ -39,12 +49,12 @@ pub(super) fn choice(text: &str) -> Result<(Filter, Option<Cursor>, usize), Prob
             }
             _ => {
                 return Err(Problem::Malformed(format!(
-                    "the query takes reason, route, plugin, since, dealt_with, limit and cursor, and not {name}"
+                    "the query takes reason, route, plugin, since, dealt_with, order, limit and cursor, and not {name}"
                 )));
             }
         }
     }
-    Ok((filter, cursor, limit))
+    Ok(Choice { filter, order, cursor, limit })
 }
 
 #[cfg(test)]
@@ -53,13 +63,15 @@ mod tests {
 
     #[test]
     fn a_query_says_which_letters() {
-        let (filter, cursor, limit) = choice("reason=trapped&reason=failed&plugin=p&dealt_with=all&limit=7").unwrap();
+        let text = "reason=trapped&reason=failed&plugin=p&dealt_with=all&order=newest&limit=7";
+        let Choice { filter, order, cursor, limit } = choice(text).unwrap();
         assert_eq!((filter.reasons.len(), &*filter.plugins, limit), (2, &["p".to_owned()][..], 7));
-        assert_eq!((filter.dealt_with, cursor, filter.since), (DealtWith::All, None, None));
+        assert_eq!((filter.dealt_with, order, cursor, filter.since), (DealtWith::All, Order::Newest, None, None));
         for (query, why) in [
             ("limit=0", "limit: `0` is no number from 1 to"),
             ("limit=9999999", "limit: "),
             ("dealt_with=", "dealt_with: `` is none of"),
+            ("order=", "order: `` is neither oldest nor newest"),
             ("since=soon", "since: `soon` is neither"),
             ("cursor=x", "cursor: `x` is no cursor"),
             ("reasons=x", "and not reasons"),

@@ -1,5 +1,6 @@
 //! The plugins at a scrape. The counts of one plugin's calls are of one moment.
 
+use super::durations::Durations;
 use super::series::{counters, gauges, histograms, infos};
 use crate::plugin::{SlotState, SlotStatus, Slots};
 use prometheus_client::collector::Collector;
@@ -31,7 +32,7 @@ impl Collector for Plugins {
         histograms(
             &mut encoder,
             ("plugin_call_duration", Some(Unit::Seconds), "How long the calls took that were let in"),
-            slots.iter().map(|slot| ([("plugin", slot.name())], slot.latency())),
+            slots.iter().map(|slot| ([("plugin", slot.name())], Durations(slot.durations()))),
         )?;
         gauges(
             &mut encoder,

@@ -29,7 +29,7 @@ impl Collector for Process {
             gauge(&mut encoder, named, start.as_secs_f64())?;
         }
         let named = ("process_cpu", Some(Unit::Seconds), "Processor time that the process took");
-        counter(&mut encoder, named, since(ClockId::ProcessCPUTime).as_secs_f64())?;
+        counter(&mut encoder, named, cpu().as_secs_f64())?;
         if let Some(bytes) = resident_bytes() {
             let named = ("process_resident_memory", Some(Unit::Bytes), "Memory that the process holds");
             gauge(&mut encoder, named, bytes)?;
@@ -39,6 +39,11 @@ impl Collector for Process {
         }
         Ok(())
     }
+}
+
+/// Processor time that the process took.
+pub(in crate::http::admin) fn cpu() -> Duration {
+    since(ClockId::ProcessCPUTime)
 }
 
 fn since(clock: ClockId) -> Duration {
@@ -64,8 +69,8 @@ fn start() -> Option<Duration> {
     None
 }
 
-/// Absent where there is no `/proc`.
-fn resident_bytes() -> Option<u64> {
+/// Memory that the process holds. Absent where there is no `/proc`.
+pub(in crate::http::admin) fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix("kB")?;
     Some(kib.trim().parse::<u64>().ok()? * 1_024)

@@ -6,7 +6,6 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Unit;
 use std::fmt;
 
@@ -49,10 +48,10 @@ pub(super) fn gauges<L: EncodeLabelSet, V: EncodeGaugeValue>(
 ///
 /// # Errors
 /// When the encoder cannot write.
-pub(super) fn histograms<'a, L: EncodeLabelSet>(
+pub(super) fn histograms<L: EncodeLabelSet>(
     encoder: &mut DescriptorEncoder,
     (name, unit, says): Described,
-    series: impl IntoIterator<Item = (L, &'a Histogram)>,
+    series: impl IntoIterator<Item = (L, impl EncodeMetric)>,
 ) -> fmt::Result {
     let mut family = encoder.encode_descriptor(name, says, unit.as_ref(), MetricType::Histogram)?;
     for (labels, histogram) in series {

@@ -42,6 +42,17 @@ impl CorsPolicy {
         Some(Self { origins: route.cors.clone(), methods, request_headers, exposed })
     }
 
+    /// Of the streams of events; none where nobody else's pages may follow them.
+    pub fn of_events(events: &config::Events, has_token: bool) -> Option<Self> {
+        if !events.enabled || events.origins.is_empty() {
+            return None;
+        }
+        let token = has_token.then_some("authorization");
+        let request_headers = ["last-event-id", "cache-control"].into_iter().chain(token).map(str::to_owned).collect();
+        let exposed = HeaderValue::from_static("tidegate-request, retry-after");
+        Some(Self { origins: events.origins.clone(), methods: "GET, HEAD", request_headers, exposed: Some(exposed) })
+    }
+
     /// Whether a page of this origin may read answers.
     fn allows(&self, origin: &HeaderValue) -> bool {
         self.origins.iter().any(|listed| listed.as_bytes() == origin.as_bytes())

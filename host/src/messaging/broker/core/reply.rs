@@ -7,6 +7,7 @@ use crate::flow::{Frames, Output};
 use crate::ledger::{Hop, Passage, Reason};
 use crate::messaging::broker::envelope::Envelope;
 use crate::messaging::broker::origin::Origin;
+use crate::request_id::RequestId;
 use crate::traces::Span;
 use bytes::Bytes;
 
@@ -37,6 +38,21 @@ impl QueuedReply {
     /// The message, frame by frame.
     pub(crate) fn message(&self) -> impl Iterator<Item = &[u8]> {
         self.envelope.around(&self.frames)
+    }
+
+    /// The identity of the client that it is for.
+    pub(crate) fn identity(&self) -> &[u8] {
+        &self.envelope.identity
+    }
+
+    /// Its frames behind the envelope.
+    pub(crate) fn body(&self) -> impl Iterator<Item = &[u8]> {
+        self.frames.iter().map(|frame| &frame[..])
+    }
+
+    /// The id of the request that it answers.
+    pub(crate) fn request_id(&self) -> RequestId {
+        self.origin.id
     }
 
     /// Moves it from its hop to this one.

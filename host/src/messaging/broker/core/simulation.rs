@@ -11,7 +11,7 @@ use super::{Action, BATCH, BrokerCommand, BrokerCore, Call, Ended, Sent, Start};
 use crate::config::{Broker, EnvelopeKind, Messaging, OnFull};
 use crate::dead_letters::DeadLetters;
 use crate::flow::simulation::{Random, simulate};
-use crate::flow::{Command, Failed, Message, Output, State};
+use crate::flow::{Command, Failed, Message, Output, State, Taps};
 use crate::ledger::{Hop, Reason};
 use crate::messaging::broker::{Hops, Settings};
 use crate::messaging::socket::Frames;
@@ -77,7 +77,14 @@ impl<'r> World<'r> {
             Settings { name, messaging, broker, output_bytes_max: model::OUTPUT_BYTES_MAX, ipc, curve: None };
         let [policy, schedule, reply] = [(); 3].map(|()| Arc::new(Hop::default()));
         let (hops, now) = (
-            Hops { policy, schedule, reply, dead_letters: DeadLetters::default(), tracer: Tracer::default() },
+            Hops {
+                policy,
+                schedule,
+                reply,
+                dead_letters: DeadLetters::default(),
+                tracer: Tracer::default(),
+                taps: Taps::default(),
+            },
             Instant::now(),
         );
         let core = BrokerCore::new(&settings, "policy", random.one_in(2), hops.clone(), now);

@@ -70,6 +70,7 @@ impl Monitor {
                     tracing::warn!(surface = &*surface, peer, repeats, "cut off: {why}");
                 }
                 self.statistics.cut_off.fetch_add(1, Ordering::Relaxed);
+                self.update_by_endpoint(remote, |peer| peer.sent_too_much = true);
             }
             event::FAILED_NO_DETAIL | event::FAILED_PROTOCOL | event::FAILED_AUTH => {
                 let refusal = match kind {
@@ -100,8 +101,10 @@ impl Monitor {
             is_full: false,
             is_outgoing,
             accepted: Instant::now(),
+            connected_at: jiff::Timestamp::now(),
             established: false,
             refused: false,
+            sent_too_much: false,
             ending: false,
         };
         self.by_endpoint.insert(remote.to_owned(), descriptor);

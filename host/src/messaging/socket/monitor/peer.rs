@@ -26,10 +26,14 @@ pub(crate) struct Peer {
     /// It was connected to from here.
     pub(super) is_outgoing: bool,
     pub(super) accepted: Instant,
+    /// The same, as people read it.
+    pub(super) connected_at: jiff::Timestamp,
     /// Its handshake is over.
     pub(super) established: bool,
     /// Its handshake failed.
     pub(super) refused: bool,
+    /// libzmq ends its connection, since it sent more in one message than it may.
+    pub(crate) sent_too_much: bool,
     /// Its connection was ended here, and libzmq has not reported that yet.
     pub(super) ending: bool,
 }

@@ -2,10 +2,11 @@
 
 use super::error_output::ErrorOutput;
 use crate::config::LOG_LINE_BYTES_MAX;
+use crate::plugin::call::CallNumber;
 use crate::plugin::run::plugin_state::PluginState;
 use bytes::Bytes;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -15,39 +16,56 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 #[derive(Clone)]
 pub(super) struct LogStream {
     plugin_state: Arc<PluginState>,
-    line: Arc<Mutex<Vec<u8>>>,
+    line: Arc<Mutex<Line>>,
     error_output: Option<ErrorOutput>,
 }
 
+/// What stands there without an end of line, and the call that it is of.
+struct Line {
+    bytes: Vec<u8>,
+    number: CallNumber,
+}
+
 impl LogStream {
-    /// Of stderr also to `error_output`.
-    pub(super) fn new(plugin_state: Arc<PluginState>, error_output: Option<ErrorOutput>) -> Self {
-        Self { plugin_state, line: Arc::default(), error_output }
+    /// In the call of this number; of stderr also to `error_output`.
+    pub(super) fn new(plugin_state: Arc<PluginState>, number: CallNumber, error_output: Option<ErrorOutput>) -> Self {
+        let line = Arc::new(Mutex::new(Line { bytes: Vec::new(), number }));
+        Self { plugin_state, line, error_output }
+    }
+
+    /// What comes from now on is of another call.
+    pub(super) fn restart(&self, number: CallNumber) {
+        self.line().number = number;
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(&self, bytes: &[u8]) {
         if let Some(error_output) = &self.error_output {
             error_output.write(bytes);
         }
-        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut line = self.line();
         for &byte in bytes {
             if byte == b'\n' {
                 self.end_line(&mut line);
-            } else if line.len() < LOG_LINE_BYTES_MAX {
-                line.push(byte);
+            } else if line.bytes.len() < LOG_LINE_BYTES_MAX {
+                line.bytes.push(byte);
             }
         }
     }
 
     /// Writes what stands there without an end of line.
     pub(super) fn end(&self) {
-        self.end_line(&mut self.line.lock().unwrap_or_else(PoisonError::into_inner));
+        self.end_line(&mut self.line());
     }
 
-    fn end_line(&self, line: &mut Vec<u8>) {
-        if !line.is_empty() {
-            self.plugin_state.log(tracing::Level::INFO, "stdio", &String::from_utf8_lossy(line));
-            line.clear();
+    fn end_line(&self, line: &mut Line) {
+        if !line.bytes.is_empty() {
+            let text = String::from_utf8_lossy(&line.bytes);
+            self.plugin_state.log(line.number, tracing::Level::INFO, "stdio", &text);
+            line.bytes.clear();
         }
     }
 }

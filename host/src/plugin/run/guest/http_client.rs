@@ -35,6 +35,7 @@ type Sent = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error
 /// The requests of one guest.
 pub(super) struct HttpClient {
     plugin_state: Arc<PluginState>,
+    number: CallNumber,
     has_network: bool,
 }
 
@@ -45,6 +46,7 @@ struct Admitted {
     is_https: bool,
     grant: Grant,
     plugin_state: Arc<PluginState>,
+    number: CallNumber,
     permit: OwnedSemaphorePermit,
 }
 
@@ -52,7 +54,7 @@ impl HttpClient {
     /// For the call with this number.
     pub(super) fn new(plugin_state: Arc<PluginState>, number: CallNumber) -> Self {
         let has_network = plugin_state.has_network(number);
-        Self { plugin_state, has_network }
+        Self { plugin_state, number, has_network }
     }
 
     /// Whether a request may go out, and there is a permit for it.
@@ -68,11 +70,12 @@ impl HttpClient {
         let Some(grant) = self.plugin_state.outbound.iter().find(|grant| grant.covers(host, port)) else {
             let name = &self.plugin_state.name;
             let text = format!("a request to {host}:{port} is refused: outbound of [plugins.{name}] does not grant it");
-            self.plugin_state.deny_outbound(&text);
+            self.plugin_state.deny_outbound(self.number, &text);
             return Err(Error::HttpRequestDenied);
         };
         let permit = Arc::clone(&self.plugin_state.outbound_permits).try_acquire_owned().map_err(|_| {
             self.plugin_state.log(
+                self.number,
                 tracing::Level::WARN,
                 "outbound",
                 &format!("{OUTBOUND_REQUESTS_MAX} requests are under way already; the one to {host}:{port} is refused"),
@@ -80,15 +83,15 @@ impl HttpClient {
             Error::ConnectionLimitReached
         })?;
         let (plugin_state, grant) = (Arc::clone(&self.plugin_state), grant.clone());
-        Ok(Admitted { host: host.to_owned(), port, is_https, grant, plugin_state, permit })
+        Ok(Admitted { host: host.to_owned(), port, is_https, grant, plugin_state, number: self.number, permit })
     }
 }
 
 impl PluginState {
     /// Counts a request to where the plugin may not go, and says so within the plugin's share of the log.
-    fn deny_outbound(&self, text: &str) {
+    fn deny_outbound(&self, number: CallNumber, text: &str) {
         self.denied.outbound.fetch_add(1, Ordering::Relaxed);
-        self.log(tracing::Level::WARN, "outbound", text);
+        self.log(number, tracing::Level::WARN, "outbound", text);
     }
 }
 

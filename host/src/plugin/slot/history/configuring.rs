@@ -1,6 +1,7 @@
 //! A generation that differs from the one before in its bounds and settings alone.
 
 use super::History;
+use super::timeline::{HappenedBy, Happening, TimelineEntry};
 use crate::flow::ServedBy;
 use crate::plugin::run::plugin_state::PluginState;
 use std::sync::Arc;
@@ -13,6 +14,13 @@ impl History {
         self.plugin_state.store(plugin_state);
         let serving = self.serving.load_full().filter(|_| !past.ended)?;
         // One that is on probation begins that anew, and is gone back from as before.
-        Some(self.publish(&mut past, Arc::clone(&serving.plugin), serving.health.is_proven()).0)
+        let (served_by, _) = self.publish(&mut past, Arc::clone(&serving.plugin), serving.health.is_proven());
+        past.timeline.note(TimelineEntry::new(Happening::Configured, HappenedBy::Operator).of(&served_by));
+        if serving.health.is_held()
+            && let Some(serving) = self.serving()
+        {
+            serving.health.hold();
+        }
+        Some(served_by)
     }
 }

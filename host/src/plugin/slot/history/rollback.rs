@@ -1,5 +1,6 @@
 //! Going back to an earlier generation: as an operator asks for it, or since a newcomer failed too often.
 
+use super::timeline::{HappenedBy, TimelineEntry};
 use super::{Generation, History, PastGenerations, RefusedGeneration};
 use crate::flow::ServedBy;
 use crate::plugin::load::turn::Turn;
@@ -66,13 +67,15 @@ impl History {
         {
             return Err(RollbackError::SameBytes { wanted, serving: serving.served_by.generation });
         }
-        let served_by = self.go_back(&mut past, at)?;
+        let (served_by, to) = self.go_back(&mut past, at)?;
         past.in_force = Turn::next();
         let rolled_back =
             RolledBack::now(&serving.served_by, CondemnedBy::Operator, "an operator rolled it back".to_owned());
         if condemn {
             self.condemn(&mut past, &serving.served_by.digest, &rolled_back, &served_by);
         }
+        let entry = TimelineEntry::of_rollback(HappenedBy::Operator, rolled_back.from, to);
+        past.timeline.note(entry.of(&served_by).because(&rolled_back.reason));
         past.rolled_back = Some(rolled_back);
         let ServedBy { generation, digest, .. } = &*served_by;
         tracing::info!(plugin = self.name, generation, digest, condemned = condemn, "rolled back, as asked");
@@ -87,7 +90,7 @@ impl History {
         if past.ended || serving != Some(newcomer.served_by.generation) {
             return Some(Newcomer::Gone);
         }
-        let served_by = self.go_back(&mut past, 0).ok()?;
+        let (served_by, to) = self.go_back(&mut past, 0).ok()?;
         let ServedBy { plugin, generation: failed, digest, .. } = &*newcomer.served_by;
         let (calls, breakdowns) = newcomer.health.on_probation();
         let reason =
@@ -104,6 +107,8 @@ impl History {
         let rolled_back = RolledBack::now(&newcomer.served_by, CondemnedBy::Host, reason.clone());
         self.condemn(&mut past, digest, &rolled_back, &served_by);
         past.rolled_back = Some(rolled_back);
+        let entry = TimelineEntry::of_rollback(HappenedBy::Calls, *failed, to);
+        past.timeline.note(entry.of(&served_by).because(&reason));
         past.last_refused = Some(RefusedGeneration::now(Some(digest.clone()), "probation", reason));
         Some(Newcomer::Condemned)
     }
@@ -122,16 +127,16 @@ impl History {
         });
     }
 
-    /// Publishes the code of a previous generation.
+    /// Publishes the code of a previous generation, whose number is returned too.
     ///
     /// # Errors
     /// When there are not so many.
-    fn go_back(&self, past: &mut PastGenerations, at: usize) -> Result<Arc<ServedBy>, RollbackError> {
-        let (_, plugin) = past.previous.remove(at).ok_or(RollbackError::NothingToGoBackTo)?;
+    fn go_back(&self, past: &mut PastGenerations, at: usize) -> Result<(Arc<ServedBy>, u64), RollbackError> {
+        let (before, plugin) = past.previous.remove(at).ok_or(RollbackError::NothingToGoBackTo)?;
         past.rollbacks += 1;
         // It has served before. On probation again, it could be rolled back in turn to a generation that is no better.
         let (served_by, _) = self.publish(past, plugin, true);
-        Ok(served_by)
+        Ok((served_by, before.generation))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::flow::ServedBy;
 use crate::plugin::load::LoadError;
 use crate::plugin::run::plugin_state::shortened;
 use crate::plugin::slot::condemned::Condemnation;
-use crate::plugin::slot::loading::Loaded;
+use crate::plugin::slot::loading::{Loaded, PutError};
 use std::fmt::Display;
 
 /// Says what a load came to, in one line.
@@ -30,6 +30,15 @@ pub(super) fn log_load(name: &str, source: impl Display, loaded: Option<&Loaded>
             tracing::info!(plugin = name, generation, digest, artifact, %source, "loaded");
         }
         _ => tracing::debug!(plugin = name, %source, "unchanged"),
+    }
+}
+
+/// Says what came of a component that somebody handed in.
+pub(super) fn log_put(name: &str, outcome: &Result<Loaded, PutError>) {
+    match outcome {
+        Ok(loaded) => log_load(name, "admin", Some(loaded)),
+        Err(PutError::Load(error)) => log_refusal(name, "admin", true, error),
+        Err(error) => tracing::error!(plugin = name, %error, "put"),
     }
 }
 

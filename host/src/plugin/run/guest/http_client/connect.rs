@@ -44,8 +44,10 @@ async fn connect_tcp(admitted: &Admitted) -> Result<TcpStream, Error> {
     for address in found {
         if !grant.is_of_an_address() && is_of_this_machine_or_link(address.ip()) {
             let ip = address.ip();
-            plugin_state
-                .deny_outbound(&format!("{host} leads to {ip}, which only a grant of that address may: not connected"));
+            plugin_state.deny_outbound(
+                admitted.number,
+                &format!("{host} leads to {ip}, which only a grant of that address may: not connected"),
+            );
             failure = Error::DestinationIpProhibited;
             continue;
         }
