@@ -242,19 +242,27 @@ class Neighbour(threading.Thread):
                 self.wrong.append(answer)
 
 
+def not_starved(ask):
+    """What is answered, and how long that took. A busy machine that had no time for the call is asked again."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        started = time.monotonic()
+        status, answer = ask()
+        if status != 503 or "the host is too busy" not in str(answer) or time.monotonic() > until:
+            return status, answer, time.monotonic() - started
+
+
 def messages(host, language):
     """Each message of the table gets its answer; what is for the log alone is there, and nowhere else."""
     for body, status, answer, logged in MESSAGES:
-        started = time.monotonic()
-        found = host.ask(language, body)
-        took_s = time.monotonic() - started
-        text = found[1].decode()
-        if found[0] >= 400:
+        found, text, took_s = not_starved(lambda: host.ask(language, body))
+        text = text.decode()
+        if found >= 400:
             text = json.loads(text)["detail"]
             right = answer in text
         else:
             right = text == answer.replace("LANGUAGE", language)
-        assert found[0] == status and right, (body, found[0], text[:200])
+        assert found == status and right, (body, found, text[:200])
         assert status != 504 or DEADLINE_S <= took_s < DEADLINE_S + 5, took_s
         if logged:
             assert logged not in text, text
@@ -289,7 +297,7 @@ def replies(host, language):
     """Each request of the table gets its replies."""
     for first, status, expected, logged in REPLIES:
         frames = [first, "second"]
-        found, answer = host.replies(language, frames)
+        found, answer, _ = not_starved(lambda: host.replies(language, frames))
         if found >= 400:
             assert found == status and expected in answer["detail"], (first, found, answer)
         else:
