@@ -3,7 +3,7 @@
 
 mod commands;
 mod guard;
-mod openapi;
+pub mod openapi;
 
 use crate::fixtures;
 use crate::harness::{DOWN, Host, Setup, UP, bytes, wait_for};
@@ -246,7 +246,7 @@ fn bodies_paths_methods_and_queries_are_held_to_their_bounds() {
     for query in ["persist", "persist=yes", "persit=true", "persist=true&persist=true"] {
         problem(&host, "PUT", &format!("/plugins/x?{query}"), Some(b""), 400, "persist=true or persist=false");
     }
-    for path in ["/", "/plugins/x/y", "/plugins/x/load/y", "/plugin", "/metrics/x"] {
+    for path in ["/page", "/plugins/x/y", "/plugins/x/load/y", "/plugin", "/metrics/x"] {
         problem(&host, "GET", path, None, 404, "/openapi.json");
     }
     problem(&host, "GET", "/plugins/y/load", None, 404, "no plugin is named y");

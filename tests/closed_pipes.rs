@@ -98,6 +98,8 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
         ("plugin list", &[&admin, "--json"]),
         ("plugin load", &["downcase", &downcase, &admin]),
         ("plugin rollback", &["downcase", &admin]),
+        ("plugin pause", &["downcase", &admin]),
+        ("plugin resume", &["downcase", &admin]),
         // This is refused: `echo` is the frontend's policy.
         ("plugin unload", &["echo", &admin]),
         ("plugin push", &[&downcase, "localhost:1/x:1"]),
@@ -105,10 +107,15 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
         ("flow test", &["nowhere.toml"]),
         ("flow list", &[&admin]),
         ("flow list", &[&admin, "--json"]),
+        ("flow call", &["relay", "a", &admin]),
         ("flow pause", &["relay", &admin]),
         ("flow resume", &["relay", &admin]),
         ("flow drain", &["relay", &admin]),
         ("flow apply", &["nowhere.toml", &admin]),
+        ("workers list", &[&admin]),
+        ("workers list", &[&admin, "--json"]),
+        // This is refused: there is no such pool.
+        ("workers drain", &["nobody", "1", &admin]),
         ("dead-letters list", &[]),
         ("dead-letters list", &["--json"]),
         ("dead-letters list", &["--file=nowhere"]),
@@ -169,10 +176,11 @@ fn no_command_dies_of_output_that_goes_nowhere() {
 fn every_command_is_among_them() {
     let host = host();
     let tried: Vec<_> = commands(&host).iter().map(|(words, _)| (*words).to_owned()).collect();
-    let all = [&[] as &[&str], &["plugin"], &["flow"], &["dead-letters"]].map(listed).concat();
+    let all = [&[] as &[&str], &["plugin"], &["flow"], &["workers"], &["dead-letters"]].map(listed).concat();
     assert!(all.len() > 15, "{all:?}");
-    let missing: Vec<_> = all.iter().filter(|name| !tried.iter().any(|words| words.starts_with(*name))).collect();
-    assert_eq!(missing, ["subscribe", "plugin dev"]);
+    let is_tried = |name: &&String| tried.iter().any(|words| words == *name || words.starts_with(&format!("{name} ")));
+    let missing: Vec<_> = all.iter().filter(|name| !is_tried(name)).collect();
+    assert_eq!(missing, ["subscribe", "worker", "top", "plugin dev"]);
     assert_eq!(host.stop(), 0);
 }
 

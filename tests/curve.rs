@@ -2,6 +2,7 @@
 
 mod authorized_keys;
 mod handshakes;
+mod names;
 
 use crate::harness::{Host, PATIENCE, Process, Setup, tidegate, wait_for};
 use crate::keygen::Pair;

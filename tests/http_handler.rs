@@ -108,6 +108,17 @@ fn the_handler_sees_the_request_below_its_mount_and_the_client_its_response() {
 }
 
 #[test]
+fn its_route_is_tried_from_the_command_line() {
+    let host = setup().start();
+    let shown = host.output("flow", &["call", "--route", "h", "-X", "PUT", "--path", "/echo/a?x=-1", "--body=-5"]);
+    assert!(shown.starts_with("by: h, generation 1\nstatus: 201\n"), "{shown}");
+    assert!(shown.contains("Method::Put /echo/a?x=-1") && shown.contains("\ntook: "), "{shown}");
+    let (code, _, stderr) = host.run("flow", &["call", "--route", "h", "--path", "/", "--topic", "t"]);
+    assert!(code == 1 && stderr.contains("no --topic"), "{stderr}");
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
 fn the_token_of_the_surface_is_none_of_its_business() {
     let setup = setup().config("[http]\ntoken_file = 'token'");
     let token = "0123456789abcdef";

@@ -18,12 +18,12 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, Stream
 
 const REQUEST: &[u8] = b"GET /downcase/?param=A HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-fn pair() -> CertifiedKey<KeyPair> {
+pub fn pair() -> CertifiedKey<KeyPair> {
     generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap()
 }
 
 /// Writes a certificate and its key to the files that [`setup`] configures, and returns the certificate.
-fn write(directory: &Path, pair: &CertifiedKey<KeyPair>) -> String {
+pub fn write(directory: &Path, pair: &CertifiedKey<KeyPair>) -> String {
     let key = directory.join("key.pem");
     std::fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -31,7 +31,7 @@ fn write(directory: &Path, pair: &CertifiedKey<KeyPair>) -> String {
     pair.cert.pem()
 }
 
-fn setup(http: &str) -> Setup {
+pub fn setup(http: &str) -> Setup {
     let config = format!("[http]\ntls_cert = 'cert.pem'\ntls_key = 'key.pem'\n{http}");
     Setup::new().committed("downcase").env("TIDEGATE_LOG", "debug").config(&config)
 }
@@ -58,10 +58,10 @@ fn client(trusted: &str, protocols: &[&[u8]]) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-type Stream = StreamOwned<ClientConnection, TcpStream>;
+pub type Stream = StreamOwned<ClientConnection, TcpStream>;
 
 /// A connection with HTTP/1.1, since its client offers no protocol by ALPN.
-fn connect(host: &Host, trusted: &str) -> Stream {
+pub fn connect(host: &Host, trusted: &str) -> Stream {
     let tcp = TcpStream::connect(address(host)).unwrap();
     tcp.set_read_timeout(Some(LONG_PATIENCE)).unwrap();
     let connection = ClientConnection::new(client(trusted, &[]), "localhost".try_into().unwrap()).unwrap();
@@ -69,7 +69,7 @@ fn connect(host: &Host, trusted: &str) -> Stream {
 }
 
 /// Sends a request, and returns the answer up to the end of its body.
-fn ask(stream: &mut Stream) -> std::io::Result<String> {
+pub fn ask(stream: &mut Stream) -> std::io::Result<String> {
     stream.write_all(REQUEST)?;
     let mut all = Vec::new();
     while !all.ends_with(b"lower case of A is a") {
@@ -81,7 +81,7 @@ fn ask(stream: &mut Stream) -> std::io::Result<String> {
 }
 
 /// Runs `talk` with an HTTP/2 client that `builder` configures.
-fn http2<T>(
+pub fn http2<T>(
     host: &Host,
     trusted: &str,
     builder: &h2::client::Builder,
@@ -99,6 +99,6 @@ fn http2<T>(
     })
 }
 
-fn get(path: &str) -> warp::http::Request<()> {
+pub fn get(path: &str) -> warp::http::Request<()> {
     warp::http::Request::get(format!("https://localhost{path}")).body(()).unwrap()
 }

@@ -72,6 +72,39 @@ impl Raw {
         Some(answer)
     }
 
+    /// As [`Self::answer`], of one that may come in chunks too, as a busy host sends what is not whole at once.
+    #[track_caller]
+    pub fn whole_answer(&mut self) -> Option<RawAnswer> {
+        let mut answer = self.head()?;
+        let length = answer.header("content-length").map(|length| length.parse().unwrap());
+        let mut body = Vec::new();
+        loop {
+            let size = length.unwrap_or_else(|| self.chunk_size());
+            let start = body.len();
+            body.resize(start + size, 0);
+            self.0.read_exact(&mut body[start..]).unwrap();
+            if length.is_some() {
+                break;
+            }
+            self.0.read_exact(&mut [0; 2]).unwrap();
+            if size == 0 {
+                break;
+            }
+        }
+        answer.body = String::from_utf8(body).unwrap();
+        Some(answer)
+    }
+
+    fn chunk_size(&mut self) -> usize {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte).unwrap();
+            line.push(byte[0]);
+        }
+        usize::from_str_radix(std::str::from_utf8(&line).unwrap().trim(), 16).unwrap()
+    }
+
     /// The last answer, after which the host closes the connection.
     #[track_caller]
     pub fn last_answer(&mut self) -> RawAnswer {

@@ -4,14 +4,18 @@ use crate::fixtures;
 use crate::harness::{Answer, Client, Host, Setup, wait_for};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Writes a configuration, sends SIGHUP, and waits for the lines with these words.
+/// Writes a configuration, sends SIGHUP, and waits for the lines with these words that follow.
 fn reread(host: &Host, config: &str, lines: &[&[&str]]) {
     let file = host.directory.path().join("tidegate.toml");
     std::fs::write(file.with_extension("new"), config).unwrap();
     std::fs::rename(file.with_extension("new"), file).unwrap();
+    let before = host.process.stderr().len();
     host.process.signal("HUP");
     for words in lines {
-        host.process.wait_for_line(words);
+        wait_for(&format!("a new line with {words:?}"), || {
+            let log = host.process.stderr();
+            log[before..].lines().any(|line| words.iter().all(|word| line.contains(word))).then_some(())
+        });
     }
 }
 

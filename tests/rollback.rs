@@ -50,6 +50,8 @@ fn a_newcomer_that_traps_on_every_third_call_is_rolled_back_by_itself() {
                             assert_eq!(answer.text(), body);
                             good.fetch_add(1, Ordering::Relaxed);
                         }
+                        // On a busy machine it is turned away before its call.
+                        503 => {}
                         status => {
                             assert_eq!((status, answer.header("tidegate-generation")), (502, "2"), "{}", answer.text());
                             seen.fetch_add(1, Ordering::Relaxed);

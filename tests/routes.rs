@@ -8,7 +8,7 @@ use crate::harness::{Client, Host, PATIENCE, Setup, wait_for};
 use std::collections::BTreeMap;
 
 /// A subscriber to everything whose subscription has reached the host, after a message by a route that passes its input on.
-fn subscriber(host: &Host, route: &str) -> zmq::Socket {
+pub fn subscriber(host: &Host, route: &str) -> zmq::Socket {
     let socket = zmq::Context::new().socket(zmq::SUB).unwrap();
     socket.set_subscribe(b"").unwrap();
     socket.connect(host.surface("publish")).unwrap();

@@ -52,7 +52,10 @@ fn host(late_ms: u32) -> (Host, Raw, zmq::Socket) {
 fn dies(part: &str, how: &str, cause: &str, stir: impl Fn(&Host)) {
     // Nobody waits for the requests of a listener that has died; the broker waits for a reply that falls due.
     let (mut host, request, dealer) = host(if part == "http" { 2_000 } else { 500 });
-    fs::write(host.directory.path().join("fail").join(part), how).unwrap();
+    let fail = host.directory.path().join("fail");
+    // A file that is seen between its creation and its content would say nothing of how.
+    fs::write(fail.join("new"), how).unwrap();
+    fs::rename(fail.join("new"), fail.join(part)).unwrap();
     stir(&host);
     host.process.wait_for_line(&["a part of the host has died", part, cause]);
     if part != "admin" {
@@ -112,7 +115,8 @@ fn the_end_of_who_looks_at_certificates_is_told() {
     fs::write(setup.path().join("cert.pem"), pair.cert.pem()).unwrap();
     fs::write(setup.path().join("key.pem"), pair.signing_key.serialize_pem()).unwrap();
     let mut host = setup.env("TIDEGATE_FAIL_POINTS", fail.to_str().unwrap()).start();
-    fs::write(fail.join("watch-certificates"), "error").unwrap();
+    fs::write(fail.join("new"), "error").unwrap();
+    fs::rename(fail.join("new"), fail.join("watch-certificates")).unwrap();
     host.process.wait_for_line(&["a part of the host has died", "watch-certificates", "a test has asked for it"]);
     assert_eq!(host.wait(), PART_DIED, "{}", host.process.stderr());
 }

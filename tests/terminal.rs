@@ -9,15 +9,15 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
 /// A program in a terminal of its own, and what it has written there.
-struct Terminal {
-    child: Child,
-    keyboard: File,
+pub struct Terminal {
+    pub child: Child,
+    pub keyboard: File,
     screen: Arc<Mutex<String>>,
 }
 
 impl Terminal {
     /// Starts it; `stdout` says whether that is the terminal too, as stdin and stderr are.
-    fn start(command: &mut Command, columns: u16, stdout: bool) -> Self {
+    pub fn start(command: &mut Command, columns: u16, stdout: bool) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
         let master = openpt(flags).unwrap();
         grantpt(&master).unwrap();
@@ -42,22 +42,22 @@ impl Terminal {
         Self { child, keyboard, screen }
     }
 
-    fn screen(&self) -> String {
+    pub fn screen(&self) -> String {
         self.screen.lock().unwrap().replace("\r\n", "\n")
     }
 
     #[track_caller]
-    fn wait_for(&self, text: &str) {
+    pub fn wait_for(&self, text: &str) {
         wait_for(text, || self.screen().contains(text).then_some(()));
     }
 
-    fn types(&mut self, line: &str) {
+    pub fn types(&mut self, line: &str) {
         self.keyboard.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
     /// Waits for its end, and for all that it wrote.
     #[track_caller]
-    fn ended(&mut self) -> (ExitStatus, String) {
+    pub fn ended(&mut self) -> (ExitStatus, String) {
         let status = wait_up_to(2 * PATIENCE, "its end", || self.child.try_wait().unwrap());
         wait_for("the end of its output", || (Arc::strong_count(&self.screen) == 1).then_some(()));
         (status, self.screen())

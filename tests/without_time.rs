@@ -71,7 +71,10 @@ fn a_plugin_is_neither_paused_nor_rolled_back_for_what_the_host_had_no_time_for(
         starve(&host, 4);
         // A new component is loaded meanwhile, and is not rolled back either.
         let newcomer = [&fixtures::busy(25_000_000)[..], &fixtures::custom_section("note", b"2")].concat();
-        assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&newcomer)).json()["generation"], 2);
+        let loaded = wait_up_to(LONG_PATIENCE, "time for its probe", || {
+            Some(host.admin_request("PUT", "/plugins/x", Some(&newcomer))).filter(|answer| answer.status != 503)
+        });
+        assert_eq!(loaded.json()["generation"], 2, "{}", loaded.text());
         starve(&host, 4);
     }
     wait_up_to(LONG_PATIENCE, "time for a call", || (call(&host).status == 200).then_some(()));

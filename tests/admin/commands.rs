@@ -78,17 +78,19 @@ fn a_plugin_is_tried_from_the_command_line() {
         .plugin("typed", &fixtures::answering("weather", Some("a/b")))
         .plugin("reject", &fixtures::erring(false, "five digits please"))
         .start();
-    let tried = host.output("plugin", &["call", "downcase", "AbC"]);
+    let output = |arguments: &[&str]| {
+        let (code, stdout, stderr) = host.run("plugin", arguments);
+        assert!(code == 0 && stderr.starts_with("took: ") && stderr.lines().count() == 1, "{arguments:?}: {stderr}");
+        stdout
+    };
+    let tried = output(&["call", "downcase", "AbC"]);
     assert_eq!(tried, format!("by: downcase, generation 1\nmessages: 1\nmessage 0:\nframe 0: {DOWN}\n"));
-    let tried = host.output("plugin", &["call", "typed", "\u{1b}[2J"]);
+    let tried = output(&["call", "typed", "\u{1b}[2J"]);
     assert_eq!(tried, "by: typed, generation 1\ntopic: weather\nmetadata: content-type=a/b\nbody: \\u{1b}[2J\n");
-    assert_eq!(
-        host.output("plugin", &["call", "filter", "a"]),
-        "by: filter, generation 1\nfiltered: there is no message\n"
-    );
+    assert_eq!(output(&["call", "filter", "a"]), "by: filter, generation 1\nfiltered: there is no message\n");
     let table = "by: echo, generation 1\nDELAY MS  FRAMES\n0         one | two\n";
-    assert_eq!(host.output("plugin", &["call", "echo", "one", "two"]), table);
-    assert_eq!(host.output("plugin", &["call", "echo", "one", "two", "--policy"]), table);
+    assert_eq!(output(&["call", "echo", "one", "two"]), table);
+    assert_eq!(output(&["call", "echo", "one", "two", "--policy"]), table);
     assert_eq!(json_output(&host, &["call", "downcase", "AbC", "--role=processor"])["messages"][0]["frames"][0], DOWN);
     refused(&host, &["call", "reject", "1"], &["error: five digits please"]);
     refused(&host, &["call", "downcase", "a", "b"], &["one input", "--policy"]);
@@ -131,5 +133,15 @@ fn a_token_is_read_from_its_file() {
     refused(&host, &["list", "--token-file=other"], &["admin.token_file"]);
     refused(&host, &["list", "--token-file=nowhere"], &["token file nowhere", "No such file"]);
     assert!(host.output("plugin", &["list", "--token-file=token"]).contains("downcase"));
+    // All commands know it from the same variable.
+    let admin = host.surface("admin").trim_start_matches("http://");
+    for arguments in [&["list"][..], &["show"], &["replay", "--all"]] {
+        for (file, code) in [("token", 0), ("other", 1)] {
+            let mut command = tidegate();
+            command.current_dir(host.directory.path()).env("TIDEGATE_ADMIN_TOKEN_FILE", file);
+            let output = command.arg("dead-letters").args(arguments).args(["--admin", admin]).output().unwrap();
+            assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
     assert_eq!(host.stop(), 0);
 }

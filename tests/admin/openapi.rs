@@ -1,29 +1,45 @@
 //! The document at `/openapi.json` describes what the admin surface does: all of it, and nothing else.
 
-mod document;
+pub mod document;
+mod states;
 
 use crate::fixtures;
-use crate::harness::{Client, Host, LONG_PATIENCE, Setup, bytes, root, wait_for, wait_up_to};
+use crate::harness::{Client, Host, LONG_PATIENCE, Setup, bytes, root, wait_up_to};
 use document::Document;
+use states::{busy, letters, not_persisted, strangers, without_a_broker_and_to_the_end};
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::net::TcpStream;
 
 const METHODS: [&str; 6] = ["get", "put", "post", "delete", "patch", "options"];
 
 /// Answers that are documented, but would take a wait of 30 seconds, a broken host, a registry or a disk that stalls, or
-/// letters of 64 MiB.
-const NOT_PROVOKED: [&str; 14] = [
+/// letters of 64 MiB; that of a pool with a worker, which `workers::admin` checks, and those of open tails and of too many
+/// watchers, which `tail` and `changes` do.
+const NOT_PROVOKED: [&str; 29] = [
+    "get /changes 503",
     "get /dead-letters 503",
     "get /dead-letters/{id} 409",
     "get /dead-letters/{id} 503",
+    "get /tail 200",
+    "get /tail 503",
+    "get /workers 503",
+    "post /dead-letters/{id}/replay 408",
+    "post /dead-letters/{id}/replay 413",
     "post /dead-letters/{id}/replay 500",
     "post /dead-letters/{id}/replay 503",
+    "post /flows/{name}/call 408",
+    "post /flows/{name}/call 500",
     "post /plugins/{name}/call 408",
     "post /plugins/{name}/call 500",
+    "post /plugins/{name}/examples 408",
+    "post /plugins/{name}/examples 500",
+    "post /plugins/{name}/examples 503",
     "post /plugins/{name}/load 409",
     "post /plugins/{name}/load 500",
     "post /plugins/{name}/load 503",
+    "post /routes/{name}/call 408",
+    "post /routes/{name}/call 500",
+    "post /workers/{name}/drain/{worker} 200",
+    "post /workers/{name}/drain/{worker} 503",
     "put /flows 408",
     "put /flows/{name} 408",
     "put /plugins/{name} 408",
@@ -32,6 +48,9 @@ const NOT_PROVOKED: [&str; 14] = [
 
 const FLOWS: &[u8] =
     b"[sockets.in]\ntype = 'pull'\nbind = ['tcp://127.0.0.1:*']\n[flows.f]\nfrom = ['in']\nto = ['publish']";
+
+const EXAMPLE: &[u8] =
+    b"[[processor]]\ninput.frames = ['A']\nexpect.messages = [{ frames = ['lower case of A is a'] }]";
 
 /// A host with one plugin for each way in which a call ends, and one that does not load.
 fn host() -> Host {
@@ -61,7 +80,16 @@ fn every_answer_is_as_documented() {
     let mut document = Document::of(&host);
     let (up, call) = (bytes("upcase"), br#"{"message": {"body": "AbC"}}"#.as_slice());
     let too_much = vec![b' '; (16 << 20) + 1];
+    let through = |plugin: &str| format!("from = ['in']\nthrough = ['{plugin}']\nto = ['publish']").into_bytes();
+    let [through_reject, through_fail, through_bad, through_wait] = ["reject", "fail", "bad", "wait"].map(through);
     for (operation, name, body, status) in [
+        ("get /", "", None, 200),
+        ("get /page/{name}", "main.js", None, 200),
+        ("get /page/{name}", "style.css", None, 200),
+        ("get /page/{name}", "icon.svg", None, 200),
+        ("get /page/{name}", "nothing", None, 404),
+        ("get /page/{folder}/{name}", "plugins.js", None, 200),
+        ("get /page/{folder}/{name}", "main.js", None, 404),
         ("get /livez", "", None, 200),
         ("get /readyz", "", None, 200),
         ("get /openapi.json", "", None, 200),
@@ -85,6 +113,34 @@ fn every_answer_is_as_documented() {
         ("put /flows/{name}", "f", Some(b"from = ['in']\nto = ['publish']\nin_flight_max = 1"), 200),
         ("put /flows/{name}", "f", Some(b"from = ['in']"), 422),
         ("put /flows/{name}", "f", Some(&vec![b' '; (1 << 20) + 1]), 413),
+        ("post /flows/{name}/call", "f", Some(call), 200),
+        ("post /flows/{name}/call", "f", Some(b"{}"), 400),
+        ("post /flows/{name}/call", "f", Some(&too_much), 413),
+        ("post /flows/{name}/call", "nobody", Some(call), 404),
+        ("put /flows/{name}", "f", Some(&through_reject), 200),
+        ("post /flows/{name}/call", "f", Some(call), 422),
+        ("put /flows/{name}", "f", Some(&through_fail), 200),
+        ("post /flows/{name}/call", "f", Some(call), 502),
+        ("put /flows/{name}", "f", Some(&through_wait), 200),
+        ("post /flows/{name}/call", "f", Some(call), 504),
+        ("put /flows/{name}", "f", Some(&through_bad), 200),
+        ("post /flows/{name}/call", "f", Some(call), 503),
+        ("put /flows/{name}", "f", Some(b"from = ['in']\nto = ['publish']"), 200),
+        ("post /routes/{name}/call", "x", Some(call), 200),
+        ("post /routes/{name}/call", "h", Some(br#"{"http_request": {"path": "/echo", "body": "a"}}"#), 200),
+        ("post /routes/{name}/call", "x", Some(b"{}"), 400),
+        ("post /routes/{name}/call", "x", Some(&too_much), 413),
+        ("post /routes/{name}/call", "nobody", Some(call), 404),
+        ("post /routes/{name}/call", "reject", Some(call), 422),
+        ("post /routes/{name}/call", "fail", Some(call), 502),
+        ("post /routes/{name}/call", "bad", Some(call), 503),
+        ("post /routes/{name}/call", "wait", Some(call), 504),
+        ("get /tail", "?rate=0", None, 400),
+        ("get /tail", "?flow=nobody", None, 404),
+        ("get /workers", "", None, 200),
+        ("post /workers/{name}/drain/{worker}", "nobody", None, 404),
+        ("get /overview", "", None, 200),
+        ("get /peers", "", None, 200),
         ("get /ledger", "", None, 200),
         ("get /ledger", "?since=soon", None, 400),
         ("get /ledger", "?since=1-1", None, 410),
@@ -112,6 +168,18 @@ fn every_answer_is_as_documented() {
         ("post /plugins/{name}/load", "x", None, 200),
         ("post /plugins/{name}/load", "bad", None, 422),
         ("post /plugins/{name}/load", "nobody", None, 404),
+        ("post /plugins/{name}/examples", "x?name=one", Some(EXAMPLE), 200),
+        ("post /plugins/{name}/examples", "x", Some(b"x = 1"), 400),
+        ("post /plugins/{name}/examples", "nobody", Some(EXAMPLE), 404),
+        ("post /plugins/{name}/examples", "bad", Some(EXAMPLE), 409),
+        ("post /plugins/{name}/examples", "x", Some(&vec![b' '; (1 << 20) + 1]), 413),
+        ("post /plugins/{name}/examples", "h", Some(EXAMPLE), 422),
+        ("post /plugins/{name}/pause", "x", None, 200),
+        ("post /plugins/{name}/pause", "bad", None, 409),
+        ("post /plugins/{name}/pause", "nobody", None, 404),
+        ("post /plugins/{name}/resume", "x", None, 200),
+        ("post /plugins/{name}/resume", "bad", None, 409),
+        ("post /plugins/{name}/resume", "nobody", None, 404),
         ("post /plugins/{name}/call", "x", Some(call), 200),
         ("post /plugins/{name}/call", "filter", Some(call), 200),
         ("post /plugins/{name}/call", "echo", Some(br#"{"request": {"frames": ["a"]}}"#), 200),
@@ -137,7 +205,8 @@ fn every_answer_is_as_documented() {
     ] {
         let (method, path) = operation.split_once(' ').unwrap();
         let (name, query) = name.split_at(name.find('?').unwrap_or(name.len()));
-        let path = path.replace("{name}", name).replace("{id}", name) + query;
+        let path = path.replace("{folder}", "views").replace("{name}", name).replace("{id}", name);
+        let path = path.replace("{worker}", "1") + query;
         let answer = host.admin_request(&method.to_uppercase(), &path, body);
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
         document.check(operation, &answer);
@@ -151,6 +220,8 @@ fn every_answer_is_as_documented() {
     let readiness = Client::at(host.surface("admin")).request_with("GET", "/readyz", &as_json, None).unwrap();
     assert_eq!(readiness.json()["ready"], true);
     document.check("get /readyz", &readiness);
+    // A GET would go on and on.
+    document.check("get /changes", &host.admin_request("HEAD", "/changes", None));
     letters(&host, &mut document);
     let openmetrics = [("accept", "application/openmetrics-text")];
     let client = Client::at(host.surface("admin"));
@@ -180,125 +251,23 @@ fn every_answer_is_as_documented() {
     assert_eq!(unseen, NOT_PROVOKED);
 }
 
-/// Replays letters, to each of the ends that a call has.
-fn letters(host: &Host, document: &mut Document) {
-    for (plugin, status) in [("fail", 502), ("fail", 502), ("wait", 504)] {
-        assert_eq!(host.get(&format!("/{plugin}/?param=a")).status, status);
-    }
-    let listed = wait_for("the letters", || {
-        let listed = host.admin_request("GET", "/dead-letters", None);
-        (listed.json()["letters"].as_array().unwrap().len() == 3).then_some(listed)
-    });
-    document.check("get /dead-letters", &listed);
-    let listed = listed.json();
-    let ids: Vec<_> =
-        listed["letters"].as_array().unwrap().iter().map(|letter| letter["id"].as_str().unwrap()).collect();
-    document.check("get /dead-letters/{id}", &host.admin_request("GET", &format!("/dead-letters/{}", ids[0]), None));
-    let mut replay = |id: &str, status| {
-        let answer = host.admin_request("POST", &format!("/dead-letters/{id}/replay"), None);
-        assert_eq!(answer.status, status, "{}", answer.text());
-        document.check("post /dead-letters/{id}/replay", &answer);
-    };
-    replay(ids[0], 502);
-    replay(ids[2], 504);
-    assert_eq!(host.admin_request("PUT", "/plugins/fail", Some(&bytes("upcase"))).status, 200);
-    replay(ids[0], 200);
-    replay(ids[0], 409);
-    assert_eq!(host.admin_request("PUT", "/plugins/fail", Some(&fixtures::erring(false, "no"))).status, 200);
-    replay(ids[1], 422);
-}
-
-/// Begins uploads that never end, until one more is refused.
-fn busy(host: &Host, document: &mut Document) {
-    let address = host.surface("admin").trim_start_matches("http://");
-    let mut uploads = Vec::new();
-    let refused = wait_up_to(LONG_PATIENCE, "a refusal", || {
-        // One more upload each time, because the request below takes a place for a moment too.
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.write_all(b"PUT /plugins/x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\nhalf").unwrap();
-        uploads.push(stream);
-        Some(host.admin_request("PUT", "/plugins/x", Some(b"garbage"))).filter(|answer| answer.status == 503)
-    });
-    document.check("put /plugins/{name}", &refused);
-    drop(uploads);
-    wait_up_to(LONG_PATIENCE, "the places to be free again", || {
-        (host.admin_request("PUT", "/plugins/x", Some(b"garbage")).status == 422).then_some(())
-    });
-}
-
-/// Persists a component whose source cannot be written.
-fn not_persisted(host: &Host, document: &mut Document) {
-    let source = host.directory.path().join("plugins/x.wasm");
-    std::fs::remove_file(&source).unwrap();
-    std::fs::create_dir(&source).unwrap();
-    let answer = host.admin_request("PUT", "/plugins/x?persist=true", Some(&bytes("upcase")));
-    assert_eq!(answer.status, 500, "{}", answer.text());
-    assert!(answer.text().contains("serves"), "{}", answer.text());
-    document.check("put /plugins/{name}", &answer);
-    assert!(super::served(host).1.contains("ABC"));
-
-    assert_eq!(host.admin_request("PUT", "/plugins/x", Some(&bytes("downcase"))).status, 200);
-    std::fs::write(host.directory.path().join("cache/tidegate/condemned"), "in the way").unwrap();
-    let answer = host.admin_request("POST", "/plugins/x/rollback?persist=true", None);
-    assert_eq!(answer.status, 500, "{}", answer.text());
-    assert!(answer.text().contains("serves") && answer.text().contains("condemned"), "{}", answer.text());
-    document.check("post /plugins/{name}/rollback", &answer);
-    assert!(super::served(host).1.contains("ABC"));
-}
-
-/// Makes every operation with too many header fields, and all but the two probes without the token and from a web
-/// page.
-fn strangers(document: &mut Document) {
-    let setup = Setup::new().committed("downcase");
-    std::fs::write(setup.path().join("token"), "0123456789abcdef").unwrap();
-    let guarded = setup.config("[admin]\ntoken_file = 'token'").start();
-    let open = Setup::new().committed("downcase").start();
-    let names: Vec<String> = (0..101).map(|number| format!("x-{number}")).collect();
-    let many: Vec<_> = names.iter().map(|name| (name.as_str(), "y")).collect();
-    for operation in document.operations() {
-        let (method, path) = operation.split_once(' ').unwrap();
-        let (method, probe) = (method.to_uppercase(), ["/livez", "/readyz"].contains(&path));
-        let path = path.replace("{name}", "downcase").replace("{id}", "0-0");
-        let answer = Client::at(open.surface("admin")).request_with(&method, &path, &many, None).unwrap();
-        assert_eq!(answer.status, 431, "{operation}: {}", answer.text());
-        document.check(&operation, &answer);
-        if probe {
-            continue;
-        }
-        for (host, headers) in [(&guarded, &[][..]), (&open, &[("origin", "http://example.org")])] {
-            let client = Client::at(host.surface("admin"));
-            document.check(&operation, &client.request_with(&method, &path, headers, None).unwrap());
-        }
-    }
-}
-
-/// Uses a host without a frontend, which is then drained.
-fn without_a_broker_and_to_the_end(document: &mut Document) {
-    let mut host = Setup::new().committed("downcase").config("[dead_letters]\nfile = 'none'").start();
-    document.check("get /dead-letters", &host.admin_request("GET", "/dead-letters", None));
-    document.check("get /broker", &host.admin_request("GET", "/broker", None));
-    for order in ["pause", "resume", "drain"] {
-        let answer = host.admin_request("POST", &format!("/broker/{order}"), Some(b""));
-        document.check(&format!("post /broker/{order}"), &answer);
-    }
-    document.check("post /drain", &host.admin_request("POST", "/drain", Some(b"")));
-    assert_eq!(host.wait(), 0);
-}
-
 #[test]
 fn what_is_documented_is_served_and_nothing_else() {
     let host = super::host();
     let document = Document::of(&host);
     assert_eq!(document.json["info"]["version"], env!("CARGO_PKG_VERSION"));
     for (path, item) in document.json["paths"].as_object().unwrap() {
-        let path = path.replace("{name}", "x").replace("{id}", "0-0");
+        let path = path.replace("{folder}", "x").replace("{name}", "x").replace("{id}", "0-0").replace("{worker}", "1");
         let mut allowed = String::new();
         for method in METHODS {
             // These would end the host or unload the plugin.
             if [("post", "/drain"), ("delete", "/plugins/x")].contains(&(method, path.as_str())) {
                 continue;
             }
-            let answer = host.admin_request(&method.to_uppercase(), &path, None);
+            // The answers of these go on for as long as they are read.
+            let is_stream = method == "get" && ["/changes", "/tail"].contains(&path.as_str());
+            let asked = if is_stream { "HEAD".to_owned() } else { method.to_uppercase() };
+            let answer = host.admin_request(&asked, &path, None);
             assert_eq!(answer.status != 405, item.get(method).is_some(), "{method} {path}: {}", answer.text());
             if answer.status == 405 {
                 allowed = answer.header("allow").to_owned();

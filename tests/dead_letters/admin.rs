@@ -42,6 +42,11 @@ fn the_list_comes_in_pages_that_are_filtered() {
         cursor = format!("&cursor={}", next.replace('+', "%2B"));
     }
     assert_eq!(paged, all);
+    let (newest, next) = page(&host, "limit=2&order=newest");
+    assert_eq!(newest, [all[4].clone(), all[3].clone()]);
+    let cursor = next.as_str().unwrap().replace('+', "%2B");
+    let (older, next) = page(&host, &format!("limit=3&order=newest&cursor={cursor}"));
+    assert_eq!((older, next), (all[..3].iter().rev().cloned().collect(), Value::Null));
     assert_eq!(page(&host, "reason=starved").0.len() + page(&host, "since=2999-01-01T00:00:00Z").0.len(), 0);
     assert_eq!(host.stop(), 0);
 }
@@ -68,6 +73,10 @@ fn the_commands_need_no_file() {
     let (code, process) = run(&["replay", first]);
     assert_eq!(code, 0, "{}", process.stderr());
     assert!(process.stdout().ends_with("\nframe 0: lower case of Number1 is number1\n"), "{}", process.stdout());
+    // It is not sent twice by mistake.
+    let (code, process) = run(&["replay", first]);
+    assert!(code == 1 && process.stderr().contains("a replay has sent this letter"), "{}", process.stderr());
+    assert_eq!(run(&["replay", first, "--again"]).0, 0);
     let (code, process) = run(&["replay", "--all", "--rate=1000", "--json"]);
     assert_eq!((code, &json(&process)["sent"]), (0, &2.into()), "{}", process.stderr());
     assert_eq!(json(&run(&["list", "--json"]).1), serde_json::json!([]));

@@ -9,7 +9,10 @@ const COMMAND: &str = "$ tidegate plugin check ";
 fn a_component_that_is_shown_has_the_digest_and_size_that_it_has() {
     let docs = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let mut seen = 0;
-    for page in docs.filter(|page| page.is_file()).chain([root().join("README.md")]) {
+    for page in docs
+        .filter(|page| page.extension().is_some_and(|extension| extension == "md"))
+        .chain([root().join("README.md")])
+    {
         let text = std::fs::read_to_string(&page).unwrap();
         for shown in text.split(COMMAND).skip(1) {
             let (path, output) = shown.split_once('\n').unwrap();

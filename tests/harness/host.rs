@@ -2,6 +2,7 @@
 
 use super::{Answer, Client, Process, assert_balanced, tidegate, wait_for};
 use crate::balance::assert_even;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -44,6 +45,23 @@ impl Host {
     #[track_caller]
     pub fn admin_request(&self, method: &str, path: &str, body: Option<&[u8]>) -> Answer {
         Client::at(self.surface("admin")).request(method, path, body).expect("the admin surface answers")
+    }
+
+    /// Who is connected to a surface, by their addresses. No two of them may have the same.
+    #[track_caller]
+    pub fn peers(&self, surface: &str) -> BTreeMap<String, Value> {
+        let list = self.admin("/peers").json()[surface].take();
+        let peers = list["peers"].as_object().unwrap_or_else(|| panic!("no peers of {surface}: {list}"));
+        let by_address = peers.values().map(|peer| (peer["address"].as_str().unwrap().to_owned(), peer.clone()));
+        let by_address: BTreeMap<_, _> = by_address.collect();
+        assert_eq!(list["count"], by_address.len(), "{list}");
+        by_address
+    }
+
+    /// Waits until a surface has so many peers.
+    #[track_caller]
+    pub fn wait_for_peers(&self, surface: &str, count: usize) -> BTreeMap<String, Value> {
+        wait_for("the peers to come and go", || Some(self.peers(surface)).filter(|peers| peers.len() == count))
     }
 
     /// What `/readyz` says, line by line, each without the time since when it is so.

@@ -9,7 +9,7 @@ fn seen(host: &Host, fields: &str) -> (String, Vec<String>) {
     let mut raw = Raw::connect(host, "http");
     let from = raw.0.local_addr().unwrap().to_string();
     raw.send(format!("GET /h/echo/a?b=c HTTP/1.1\r\nhost: example.org\r\n{fields}\r\n"));
-    let answer = raw.answer().unwrap();
+    let answer = raw.whole_answer().unwrap();
     assert_eq!(answer.status, 201, "{answer:?}");
     (from, answer.body.lines().map(str::to_owned).collect())
 }

@@ -1,4 +1,4 @@
-//! The statuses of HTTP: the mapping of `http/problem.rs`, and what each problem is.
+//! The statuses of HTTP: the mapping of `http/problem/status.rs`, and what each problem is.
 
 use super::source;
 use std::collections::BTreeMap;
@@ -18,6 +18,7 @@ plugin filtered it, and nothing is published. HEAD publishes nothing. Everything
 
 pub fn section() -> String {
     let (problems, calls) = (source::file("http/problem.rs"), source::file("plugin/call.rs"));
+    let statuses_of_problems = source::file("http/problem/status.rs");
     let (problem, call) = (source::enumeration(&problems, "Problem"), source::enumeration(&calls, "CallError"));
     let names = super::reasons::names();
     let reasons: BTreeMap<_, _> = source::table(&calls, "CallError", "reason")
@@ -25,13 +26,13 @@ pub fn section() -> String {
         .map(|(variant, reason)| (variant, names[&source::last_name(&reason)].clone()))
         .collect();
     let mut rows = Vec::new();
-    for (variant, status) in source::table(&problems, "Problem", "status") {
+    for (variant, status) in source::table(&statuses_of_problems, "Problem", "status") {
         // It stands for all failures of calls, which follow.
         if variant != ["Failed"] {
             rows.push((code(&source::last_name(&status)), source::variant(&problem, &variant[0]), String::new()));
         }
     }
-    let statuses: BTreeMap<_, _> = source::table(&problems, "Problem", "status_of")
+    let statuses: BTreeMap<_, _> = source::table(&statuses_of_problems, "Problem", "status_of")
         .into_iter()
         .map(|(fault, status)| (fault[0].clone(), code(&source::last_name(&status))))
         .collect();
