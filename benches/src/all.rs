@@ -1,8 +1,8 @@
 //! Every comparison that has a target, one after the other.
 
-use crate::options::Options;
+use crate::options::{OfParts, Options};
 use crate::report::Report;
-use crate::{broker, call, host, http, ledger, path, publish, scale, start, stream, swap};
+use crate::{broker, call, events, host, http, ledger, path, publish, scale, start, stream, swap, workers};
 use anyhow::{Result, ensure};
 
 /// The function that a subcommand runs.
@@ -14,12 +14,14 @@ const COMPARISONS: &[(&str, Comparison)] = &[
     ("broker", broker::run),
     ("publish", publish::run),
     ("stream", |options| stream::run(&stream::Options::of(options.clone()))),
+    ("workers", |options| workers::run(&OfParts::all(options.clone()))),
+    ("events", |options| events::run(&OfParts::all(options.clone()))),
     ("call", |options| call::run(&call::Call { options: options.clone(), guests: None })),
     ("ledger", ledger::run),
     ("path", path::run),
     ("swap", swap::run),
     ("start", start::run),
-    ("scale", |options| scale::run(&scale::Options { common: options.clone(), only: None })),
+    ("scale", |options| scale::run(&OfParts::all(options.clone()))),
 ];
 
 /// Measures every comparison. A failure is printed at once, and each report is passed to `tell`.

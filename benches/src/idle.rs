@@ -1,6 +1,7 @@
 //! Idle clients: a process of this program that makes one request per client and then stays connected.
 
 use crate::client::Client;
+use crate::event_client::EventClient;
 use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -23,6 +24,8 @@ pub enum Idle {
     Connections { address: SocketAddr, count: usize },
     /// DEALER sockets
     Clients { endpoint: String, count: usize },
+    /// Streams of events
+    Streams { address: SocketAddr, topic: String, count: usize },
 }
 
 impl Idle {
@@ -40,14 +43,24 @@ impl Idle {
                 stay()?;
                 drop(clients);
             }
+            Self::Streams { address, topic, count } => {
+                let streams = (0..*count).map(|_| EventClient::open(*address, topic)).collect::<Result<Vec<_>>>()?;
+                stay()?;
+                drop(streams);
+            }
         }
         Ok(())
     }
 
-    fn arguments(&self) -> [String; 3] {
+    fn arguments(&self) -> Vec<String> {
         match self {
-            Self::Connections { address, count } => ["connections".to_owned(), address.to_string(), count.to_string()],
-            Self::Clients { endpoint, count } => ["clients".to_owned(), endpoint.clone(), count.to_string()],
+            Self::Connections { address, count } => {
+                vec!["connections".to_owned(), address.to_string(), count.to_string()]
+            }
+            Self::Clients { endpoint, count } => vec!["clients".to_owned(), endpoint.clone(), count.to_string()],
+            Self::Streams { address, topic, count } => {
+                vec!["streams".to_owned(), address.to_string(), topic.clone(), count.to_string()]
+            }
         }
     }
 }

@@ -5,6 +5,8 @@ mod broker;
 mod call;
 mod chart;
 mod client;
+mod event_client;
+mod events;
 mod example;
 mod figures;
 mod host;
@@ -32,10 +34,11 @@ mod swap;
 mod tap;
 mod traffic;
 mod usage;
+mod workers;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use options::Options;
+use options::{OfParts, Options};
 use report::Report;
 use serde::Serialize;
 use std::process::ExitCode;
@@ -65,7 +68,7 @@ enum Comparison {
     /// From a new file in place to the first answer from it, and what swaps do to the traffic
     Swap(Options),
     /// What a message costs with more and more plugins, clients and delayed replies, and what it costs to hold them
-    Scale(scale::Options),
+    Scale(OfParts<scale::What>),
     #[command(hide = true, subcommand)]
     Idle(idle::Idle),
     /// Requests and replies through the broker, against libzmq's own proxy with native workers
@@ -74,6 +77,10 @@ enum Comparison {
     Publish(Options),
     /// Flows between sockets, against pyzmq, libzmq's proxy, and the logic compiled in
     Stream(stream::Options),
+    /// HTTP in front of pools of workers, against workers that are asked directly and against Flask
+    Workers(OfParts<workers::What>),
+    /// Streams of events: what a thousand clients cost, ten thousand idle ones, and one that has stopped
+    Events(OfParts<events::What>),
     #[command(hide = true, subcommand)]
     Peer(peer::Peer),
     /// Makes HTTP load
@@ -103,6 +110,8 @@ fn main() -> ExitCode {
         Comparison::Broker(options) => tell(&options, broker::run(&options)),
         Comparison::Publish(options) => tell(&options, publish::run(&options)),
         Comparison::Stream(options) => tell(&options.common, stream::run(&options)),
+        Comparison::Workers(options) => tell(&options.common, workers::run(&options)),
+        Comparison::Events(options) => tell(&options.common, events::run(&options)),
         Comparison::Peer(peer) => peer::run(&peer).map(|()| true),
         Comparison::Load(arguments) => load::run(&arguments).map(|()| true),
         Comparison::Tap(arguments) => tap::run(&arguments).map(|()| true),

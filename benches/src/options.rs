@@ -1,6 +1,6 @@
 //! The options of every comparison.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// The options that the comparisons have in common.
@@ -36,6 +36,27 @@ pub struct Options {
     /// End with 3 if a target is missed
     #[arg(long)]
     pub judge: bool,
+}
+
+/// The options of a comparison of several parts.
+#[derive(Args)]
+pub struct OfParts<P: ValueEnum + Send + Sync + 'static> {
+    #[command(flatten)]
+    pub common: Options,
+    /// Only this part
+    #[arg(long, value_name = "WHAT")]
+    only: Option<P>,
+}
+
+impl<P: ValueEnum + PartialEq + Send + Sync + 'static> OfParts<P> {
+    /// All parts.
+    pub fn all(common: Options) -> Self {
+        Self { common, only: None }
+    }
+
+    pub fn measures(&self, part: &P) -> bool {
+        self.only.as_ref().is_none_or(|only| only == part)
+    }
 }
 
 impl Options {

@@ -1,24 +1,30 @@
 //! Peers: this program started again as libzmq's proxy, or as a client of libzmq.
 
+mod asker;
 mod collector;
 mod dealers;
 mod ends;
+mod event_followers;
 mod feeder;
 mod flood;
 mod forwarder;
 mod numbered;
+mod pool_workers;
 mod process;
 mod proxy;
 mod publisher;
 mod steady;
 
+pub use asker::{Answered, Asker};
 pub use collector::Collector;
 pub use dealers::{Dealers, Exchanged};
 pub use ends::Pattern;
+pub use event_followers::{EventFollowers, Followed};
 pub use feeder::Feeder;
 pub use flood::{Flood, Flooded};
 pub use forwarder::Forwarder;
-pub use numbered::MESSAGE_BYTES;
+pub use numbered::{MESSAGE_BYTES, read_number, write_number};
+pub use pool_workers::{PoolWorkers, WorkerProtocol};
 pub use process::Process;
 pub use proxy::Proxy;
 pub use steady::{Arrived, Steady};
@@ -37,6 +43,9 @@ pub enum Peer {
     Flood(Flood),
     Steady(Steady),
     Forwarder(Forwarder),
+    PoolWorkers(PoolWorkers),
+    Asker(Asker),
+    EventFollowers(EventFollowers),
 }
 
 /// Runs the peer, which reports on stdout, line by line.
@@ -49,6 +58,9 @@ pub fn run(peer: &Peer) -> Result<()> {
         Peer::Flood(flood) => flood.run(),
         Peer::Steady(steady) => steady.run(),
         Peer::Forwarder(forwarder) => forwarder.run(),
+        Peer::PoolWorkers(workers) => workers.run(),
+        Peer::Asker(asker) => asker.run(),
+        Peer::EventFollowers(followers) => followers.run(),
     }
 }
 

@@ -9,26 +9,16 @@ mod replies;
 
 use crate::host;
 use crate::idle::clients_max;
-use crate::options;
+use crate::options::OfParts;
 use crate::report::{Ratio, Report};
 use crate::row::Target;
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 use point::{Point, Series};
 use std::path::Path;
 use std::time::Duration;
 
 const COST_RATIO_MAX: f64 = 1.10;
-
-/// The options of the comparison.
-#[derive(Args)]
-pub struct Options {
-    #[command(flatten)]
-    pub common: options::Options,
-    /// Only what grows in this way
-    #[arg(long, value_name = "WHAT")]
-    pub only: Option<What>,
-}
 
 /// What grows.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -82,7 +72,7 @@ impl What {
 }
 
 /// Measures each kind of growth at each size.
-pub fn run(options: &Options) -> Result<Report> {
+pub fn run(options: &OfParts<What>) -> Result<Report> {
     let common = &options.common;
     let binary = common.host.clone().map_or_else(host::build, Ok)?;
     let mut report = Report::new(
@@ -98,7 +88,7 @@ pub fn run(options: &Options) -> Result<Report> {
         true => Effort { messages: 2_000, rest: Duration::from_millis(200) },
         false => Effort { messages: 60_000, rest: Duration::from_secs(10) },
     };
-    for what in What::ALL.into_iter().filter(|what| options.only.is_none_or(|only| only == *what)) {
+    for what in What::ALL.into_iter().filter(|what| options.measures(what)) {
         let mut sizes = what.sizes(common.quick);
         if matches!(what, What::Connections | What::Clients) && sizes[3] > clients_max() {
             sizes[3] = clients_max();

@@ -8,6 +8,8 @@ mod many;
 mod memory;
 mod throughput;
 
+pub use ends::Ends;
+
 use crate::host;
 use crate::options;
 use crate::peer::MESSAGE_BYTES;
