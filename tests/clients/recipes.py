@@ -19,7 +19,7 @@ from pathlib import Path
 
 import zmq
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 BINARY, PLUGINS, DOCS = (Path(argument).resolve() for argument in sys.argv[1:])
 BLOCK = re.compile(r"^```(python|toml) ([\w ]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = {(language, name): text for language, name, text in BLOCK.findall((DOCS / "recipes.md").read_text())}
