@@ -118,3 +118,15 @@ fn libzmq_has_curve() {
     assert_eq!(zmq::version(), (4, 3, 5));
     assert_eq!(zmq::has("curve"), Some(true));
 }
+
+#[test]
+fn every_fuzz_target_has_seeds() {
+    let fuzz = root().join("tests/fuzz");
+    let targets: Vec<_> = fuzz.join("targets").read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(targets.len() > 10, "{}", targets.len());
+    for target in targets {
+        let seeds = fuzz.join("seeds").join(target.file_stem().unwrap());
+        let some = seeds.read_dir().is_ok_and(|mut seeds| seeds.next().is_some());
+        assert!(some, "{} has nothing to begin from: {}", target.display(), seeds.display());
+    }
+}
