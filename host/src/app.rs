@@ -14,13 +14,13 @@ mod surfaces;
 mod through;
 
 use crate::config::{self, Config};
-use crate::dead_letters::{self, DeadLetters};
 use crate::flow::{Side, Taps};
 use crate::http::admin::{Guard, Reconfigure};
 use crate::http::route::RouteTable;
 use crate::ledger::{Ledger, Reason, Report};
 use crate::messaging::{Curve, accept_below};
 use crate::plugin::{Seed, Slots, Source, Watch, poll};
+use crate::record::dead_letters::{self, DeadLetters};
 use crate::system::descriptors;
 use crate::system::shutdown::{Ask, Signals};
 use crate::system::supervisor::{Death, Supervisor};

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Read on from `main.rs`: it parses ([`cli`]), builds ([`app`]) and runs. Imports point one way: `main → cli → app →
-//! {http, messaging} → plugin`; [`config`], [`flow`], [`ledger`], [`dead_letters`], [`merge_patch`], [`request_id`],
+//! {http, messaging} → plugin`; [`config`], [`flow`], [`ledger`], [`record`], [`merge_patch`], [`request_id`],
 //! [`system`] and [`traces`] are leaves; [`oci`], which [`plugin`] alone and [`cli`] ask, needs but [`config`]; and
 //! [`clients`] are what [`cli`] alone runs. `tests/structure.rs` holds that, within each folder too.
 
@@ -25,7 +25,6 @@ mod byte_budget;
 pub mod cli;
 pub mod clients;
 pub mod config;
-pub mod dead_letters;
 pub mod flow;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -36,6 +35,7 @@ pub mod merge_patch;
 pub mod messaging;
 pub mod oci;
 pub mod plugin;
+pub mod record;
 pub mod request_id;
 pub mod system;
 pub mod traces;

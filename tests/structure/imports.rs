@@ -11,25 +11,13 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
 const DIRECTIONS: [(&str, &[&str]); 81] = [
-    ("app", &["dead_letters", "flow", "http", "ledger", "messaging", "plugin", "request_id", "system", "traces"]),
+    ("app", &["flow", "http", "ledger", "messaging", "plugin", "record", "request_id", "system", "traces"]),
     ("app::flows", &["builder", "http", "pools", "sockets"]),
     ("app::http", &["builder", "events", "pools", "surfaces"]),
     ("app::reload", &["flows", "http", "notice", "sockets", "through"]),
     (
         "cli",
-        &[
-            "app",
-            "clients",
-            "dead_letters",
-            "flow",
-            "http",
-            "ledger",
-            "merge_patch",
-            "messaging",
-            "oci",
-            "plugin",
-            "system",
-        ],
+        &["app", "clients", "flow", "http", "ledger", "merge_patch", "messaging", "oci", "plugin", "record", "system"],
     ),
     ("cli::dead_letters", &["compile_cache", "log", "output", "plugin"]),
     ("cli::flow", &["compile_cache", "output", "plugin"]),
@@ -51,7 +39,6 @@ const DIRECTIONS: [(&str, &[&str]); 81] = [
     ("config::plugin", &["limits", "place", "streams"]),
     ("config::streams", &["address", "document", "http", "limits", "messaging"]),
     ("config::streams::check", &["flow", "in_force", "route", "socket", "workers"]),
-    ("dead_letters", &["append", "flow", "ledger", "log_limit", "system"]),
     ("flow", &["ledger", "traces"]),
     (
         "flow::stream",
@@ -78,13 +65,13 @@ const DIRECTIONS: [(&str, &[&str]); 81] = [
         "http",
         &[
             "byte_budget",
-            "dead_letters",
             "flow",
             "ledger",
             "log_limit",
             "merge_patch",
             "messaging",
             "plugin",
+            "record",
             "request_id",
             "system",
             "traces",
@@ -126,7 +113,7 @@ const DIRECTIONS: [(&str, &[&str]); 81] = [
     ("http::websocket::zws", &["close", "subprotocol"]),
     (
         "messaging",
-        &["byte_budget", "dead_letters", "flow", "ledger", "log_limit", "plugin", "request_id", "system", "traces"],
+        &["byte_budget", "flow", "ledger", "log_limit", "plugin", "record", "request_id", "system", "traces"],
     ),
     ("messaging::broker", &["curve", "socket", "spans"]),
     ("messaging::broker::core", &["envelope", "origin"]),
@@ -140,7 +127,7 @@ const DIRECTIONS: [(&str, &[&str]); 81] = [
     ("messaging::stream", &["batching", "curve", "socket", "spans"]),
     ("messaging::workers", &["curve", "socket"]),
     ("messaging::workers::core", &["codec", "counts", "protocol", "reply"]),
-    ("plugin", &["byte_budget", "dead_letters", "flow", "ledger", "log_limit", "oci", "system", "traces"]),
+    ("plugin", &["byte_budget", "flow", "ledger", "log_limit", "oci", "system", "traces"]),
     ("plugin::load", &["call", "handler_request", "role", "roles", "run"]),
     ("plugin::load::compiler", &["reset"]),
     ("plugin::load::examples", &["busy_retry", "file"]),
@@ -152,6 +139,7 @@ const DIRECTIONS: [(&str, &[&str]); 81] = [
     ("plugin::slot::history", &["condemned", "generation_counts", "health"]),
     ("plugin::slot::slots", &["condemned", "kept", "loading"]),
     ("plugin::watch", &["load", "slot"]),
+    ("record", &["append", "flow", "ledger", "log_limit", "system"]),
     ("system::file_watch", &["fail_point", "supervisor"]),
     ("traces", &["byte_budget", "ledger", "log_limit", "system"]),
 ];

@@ -3,7 +3,6 @@
 use super::pools::Pools;
 use super::surfaces::Surfaces;
 use crate::config::Config;
-use crate::dead_letters::DeadLetters;
 use crate::flow::{Sink, Taps};
 use crate::http::admin::{Check, Counts, Reconfigure};
 use crate::http::events::Hub;
@@ -14,6 +13,7 @@ use crate::http::{
 use crate::ledger::Ledger;
 use crate::messaging::Curve;
 use crate::plugin::Slots;
+use crate::record::dead_letters::DeadLetters;
 use crate::request_id::RequestIds;
 use crate::system::descriptors::Shares;
 use crate::system::supervisor::{Death, Supervisor};

@@ -1,7 +1,7 @@
 //! What flows fail at becomes dead letters.
 
-use crate::dead_letters::{DeadLetters, NewLetter};
 use crate::flow::{Fault, Lost, LostMessages};
+use crate::record::dead_letters::{DeadLetters, NewLetter};
 use crate::request_id::RequestIds;
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use super::source::{Choice, Source};
 use crate::cli::output::render::one_line;
 use crate::cli::output::table::table;
 use crate::cli::plugin::TOKEN_FILE;
-use crate::dead_letters::{DealtWith, Replay, Summary};
+use crate::record::dead_letters::{DealtWith, Replay, Summary};
 use crate::system::output::{note, print};
 use clap::Args;
 use std::io::{Error, ErrorKind};

@@ -5,7 +5,7 @@ use super::source::{Choice, Source, encoded};
 use super::{offline, replay_all};
 use crate::cli::log;
 use crate::cli::plugin::{TOKEN_FILE, shown_call};
-use crate::dead_letters::{DealtWith, Letter};
+use crate::record::dead_letters::{DealtWith, Letter};
 use crate::system::output::{note, print};
 use anyhow::{Context, bail};
 use clap::{ArgGroup, Args};

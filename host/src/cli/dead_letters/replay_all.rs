@@ -6,7 +6,7 @@ use super::send::{Answered, SendError};
 use super::source::{Source, encoded};
 use crate::cli::output::render::one_line;
 use crate::cli::plugin::{Admin, text};
-use crate::dead_letters::{Letter, Replay, ReplayLock, Summary};
+use crate::record::dead_letters::{Letter, Replay, ReplayLock, Summary};
 use crate::system::interrupt::Interrupt;
 use crate::system::output::print;
 use anyhow::{Context, bail};

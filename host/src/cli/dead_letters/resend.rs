@@ -2,8 +2,8 @@
 
 use super::send::{self, Answered, SendError};
 use crate::config::timeout;
-use crate::dead_letters::{Input, Letter, Mark, Replay};
 use crate::messaging::check_peer;
+use crate::record::dead_letters::{Input, Letter, Mark, Replay};
 use crate::system::output::note;
 use anyhow::anyhow;
 use clap::Args;

@@ -3,7 +3,7 @@
 use super::source::{Choice, Source};
 use crate::cli::output::render::{bytes, field, frames, lines, metadata};
 use crate::cli::plugin::TOKEN_FILE;
-use crate::dead_letters::{Base64, DealtWith, Input, Letter};
+use crate::record::dead_letters::{Base64, DealtWith, Input, Letter};
 use crate::system::output::print;
 use clap::Args;
 use std::collections::BTreeSet;

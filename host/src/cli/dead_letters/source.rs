@@ -2,7 +2,7 @@
 
 use crate::cli::plugin::Admin;
 use crate::config::Address;
-use crate::dead_letters::{Broken, DealtWith, Filter, Letter, Since, Summary, letters, list};
+use crate::record::dead_letters::{Broken, DealtWith, Filter, Letter, Since, Summary, letters, list};
 use crate::system::output::note;
 use anyhow::{Context, bail};
 use clap::Args;

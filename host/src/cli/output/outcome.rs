@@ -1,9 +1,9 @@
 //! What came of one call, for people and for programs.
 
 use super::render::{bytes, field, frames, lines, metadata};
-use crate::dead_letters::{Base64, Input};
 use crate::flow::{Message, Output, Outputs};
 use crate::plugin::{CallError, Contract};
+use crate::record::dead_letters::{Base64, Input};
 use ::bytes::Bytes;
 use hyper::Response;
 use serde_json::json;

@@ -1,9 +1,9 @@
 //! The origin of a reply: what its dead letter needs, if it cannot be sent.
 
-use crate::dead_letters::{Base64, By, Input, NewLetter};
 use crate::flow::ServedBy;
 use crate::ledger::Reason;
 use crate::messaging::socket::Frames;
+use crate::record::dead_letters::{Base64, By, Input, NewLetter};
 use crate::request_id::RequestId;
 use std::sync::Arc;
 

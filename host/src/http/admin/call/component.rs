@@ -2,9 +2,9 @@
 
 use super::trial::Trial;
 use super::{Output, example, served};
-use crate::dead_letters::Letter;
 use crate::http::problem::{Problem, RefusedComponent};
 use crate::plugin::{CallNumber, LoadError, Processor, ReplyPolicy, Role, Seed, Slots};
+use crate::record::dead_letters::Letter;
 use std::sync::Arc;
 use warp::reply::Response;
 

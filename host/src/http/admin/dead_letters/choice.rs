@@ -1,9 +1,9 @@
 //! The query of a list of dead letters.
 
 use crate::config::ADMIN_LETTERS_MAX;
-use crate::dead_letters::{Cursor, DealtWith, Filter, Order};
 use crate::http::problem::Problem;
 use crate::http::query;
+use crate::record::dead_letters::{Cursor, DealtWith, Filter, Order};
 
 /// Letters of one answer, if the caller does not say how many.
 const LETTERS: usize = 100;

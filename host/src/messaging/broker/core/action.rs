@@ -1,8 +1,8 @@
 //! The actions that the core asks for, and the result of sending a reply.
 
 use super::reply::QueuedReply;
-use crate::dead_letters::NewLetter;
 use crate::ledger::Reason;
+use crate::record::dead_letters::NewLetter;
 
 /// The texts of libzmq's errors for a client that has gone, and for one that has no room.
 pub(crate) const UNREACHABLE: &str = "host unreachable";

@@ -2,11 +2,11 @@
 
 use super::client_shares::Share;
 use crate::byte_budget::Held;
-use crate::dead_letters::NewLetter;
 use crate::flow::{Frames, Output};
 use crate::ledger::{Hop, Passage, Reason};
 use crate::messaging::broker::envelope::Envelope;
 use crate::messaging::broker::origin::Origin;
+use crate::record::dead_letters::NewLetter;
 use crate::request_id::RequestId;
 use crate::traces::Span;
 use bytes::Bytes;

@@ -9,7 +9,6 @@ mod traffic;
 
 use super::{Action, BATCH, BrokerCommand, BrokerCore, Call, Ended, Sent, Start};
 use crate::config::{Broker, EnvelopeKind, Messaging, OnFull};
-use crate::dead_letters::DeadLetters;
 use crate::flow::simulation::{Random, simulate};
 use crate::flow::{Command, Failed, Message, Output, State, Taps};
 use crate::ledger::{Hop, Reason};
@@ -17,6 +16,7 @@ use crate::messaging::broker::{Hops, Settings};
 use crate::messaging::socket::Frames;
 use crate::messaging::socket::ipc::IpcAccess;
 use crate::plugin::CallError;
+use crate::record::dead_letters::DeadLetters;
 use crate::request_id::RequestIds;
 use crate::traces::Tracer;
 use model::Model;

@@ -4,13 +4,13 @@ use super::super::reply::reply_bytes;
 use super::traffic::{Client, ClientRoom, Expected, Place, ReplyId, Request, WaitingShare, read_label};
 use super::{BATCH, BrokerCommand, Call, Ended, Sent};
 use crate::config::{EnvelopeKind, OnFull};
-use crate::dead_letters::{Input, NewLetter};
 use crate::flow::simulation::Random;
 use crate::flow::{Command, State};
 use crate::ledger::{HopCounts, Reason};
 use crate::messaging::broker::envelope::{Envelope, NoRequest};
 use crate::messaging::broker::{Hops, Settings};
 use crate::messaging::socket::{Frames, frames_bytes};
+use crate::record::dead_letters::{Input, NewLetter};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
 

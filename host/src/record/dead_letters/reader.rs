@@ -110,7 +110,7 @@ fn named(path: &Path, error: &io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dead_letters::Letter;
+    use crate::record::dead_letters::Letter;
 
     #[test]
     fn a_broken_line_is_named_and_the_rest_is_read() {

@@ -1,0 +1,3 @@
+//! What a host writes down of its messages, in files of its own.
+
+pub mod dead_letters;
