@@ -35,11 +35,12 @@ fn each_library_is_named_in_its_own_folder_alone() {
     let source = root().join("host/src");
     let mut files = Vec::new();
     rust_files(&source, &mut files);
-    let folders: [(&str, &[&str]); 9] = [
+    let folders: [(&str, &[&str]); 10] = [
         ("wasmtime", &["plugin"]),
         ("warp", &["http"]),
         ("zmq", &["clients", "messaging"]),
         ("oci_client", &["oci"]),
+        ("mcap", &["record/capture"]),
         ("notify", &["system/file_watch.rs", "system/file_watch"]),
         ("opentelemetry", &["traces"]),
         ("opentelemetry_proto", &["traces"]),
