@@ -1,6 +1,7 @@
 //! The host as a whole: configuration → everything loaded and bound → run → orderly end.
 
 mod builder;
+mod captures;
 mod events;
 mod flows;
 mod frontend;
@@ -20,6 +21,7 @@ use crate::http::route::RouteTable;
 use crate::ledger::{Ledger, Reason, Report};
 use crate::messaging::{Curve, accept_below};
 use crate::plugin::{Seed, Slots, Source, Watch, poll};
+use crate::record::capture::Captures;
 use crate::record::dead_letters::{self, DeadLetters};
 use crate::system::descriptors;
 use crate::system::shutdown::{Ask, Signals};
@@ -94,6 +96,7 @@ pub struct App {
     flows: Arc<Flows>,
     taps: Taps,
     dead_letters: DeadLetters,
+    captures: Captures,
     traces: Traces,
     supervisor: Supervisor,
     draining: Arc<AtomicBool>,
@@ -153,10 +156,12 @@ impl App {
         let ledger = Ledger::default();
         REPORTED_HOPS.iter().for_each(|name| drop(ledger.hop(name)));
         let dead_letters = dead_letters(&config.dead_letters, seed, &ledger, &supervisor)?;
+        let captures = captures::start(&config.capture, seed, &ledger, &supervisor)?;
         let shares = descriptors::take_all(config.http.connections_max);
         accept_below(shares.peers_below);
         let grace = Duration::from_millis(config.shutdown.grace_ms);
-        let mut builder = Builder::new(config, slots, curve, ledger, dead_letters, supervisor, shares);
+        let written = (dead_letters, captures);
+        let mut builder = Builder::new(config, slots, curve, ledger, written, supervisor, shares);
         // A line for each capability, in the order of the lines at the start.
         let traces = add_traces(&mut builder)?;
         events::add_sink(&mut builder);
@@ -181,7 +186,8 @@ impl App {
         let reload =
             Arc::new(Reload::new(config, reread, Arc::clone(&builder.slots), Arc::clone(&flows), in_force, draining));
         builder.start(&(Arc::clone(&reload) as Arc<dyn Reconfigure>));
-        let Builder { ledger, slots, surfaces, taps, dead_letters, supervisor, draining, drain, .. } = builder;
+        let Builder { ledger, slots, surfaces, taps, dead_letters, captures, supervisor, draining, drain, .. } =
+            builder;
         Ok(move |signals| Self {
             reload,
             ledger,
@@ -192,6 +198,7 @@ impl App {
             flows,
             taps,
             dead_letters,
+            captures,
             traces,
             supervisor,
             draining,
@@ -249,7 +256,11 @@ impl App {
         // Last of the traffic: each part may have had something to write.
         let wait = deadline.saturating_duration_since(Instant::now()).max(FLUSH_MIN);
         let dead_letters = self.dead_letters;
-        let closing = tokio::task::spawn_blocking(move || dead_letters.close(wait));
+        let captures = self.captures;
+        let closing = tokio::task::spawn_blocking(move || {
+            captures.close(wait);
+            dead_letters.close(wait);
+        });
         let _ = tokio::join!(closing, self.traces.close(wait));
         abandoned += self.ledger.hop(DEAD_LETTER_HOP).figures().dropped(Reason::Abandoned);
         let slots = Arc::clone(&self.slots);

@@ -1,5 +1,6 @@
 //! The command line: with no subcommand it runs the host.
 
+mod capture;
 mod clients;
 mod compile_cache;
 mod completions;
@@ -58,6 +59,9 @@ enum Command {
     /// See what was lost, and try it again
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    /// Write down what goes through a running host, and read it again
+    #[command(subcommand)]
+    Capture(capture::Capture),
     /// Show what a running host has counted
     Ledger(ledger::Ledger),
     /// Watch a running host: its plugins, hops, flows, workers and peers
@@ -164,6 +168,7 @@ impl Cli {
             Some(Command::Flow(flow)) => flow.run(),
             Some(Command::Workers(workers)) => workers.run(),
             Some(Command::DeadLetters(dead_letters)) => dead_letters.run(),
+            Some(Command::Capture(capture)) => capture.run(),
             Some(Command::Ledger(ledger)) => ledger.run(),
             Some(Command::Top(top)) => top.run(),
             Some(Command::Health(args)) => health::run(args),

@@ -2,6 +2,7 @@
 
 mod address;
 mod bounds;
+mod capture;
 mod dead_letters;
 mod document;
 #[cfg(fuzzing)]
@@ -19,10 +20,11 @@ mod streams;
 
 pub use address::{Address, Endpoint, check_endpoint};
 pub use bounds::*;
+pub use capture::*;
 pub use dead_letters::DeadLetters;
 pub use document::Document;
 pub use http::{Admin, EVENTS, Events, Http, Network, OnSlow, Tail};
-pub use limits::{Limits, LimitsLayer, timeout};
+pub use limits::{Limits, LimitsLayer, duration, timeout};
 pub use log::{Log, LogFormat};
 pub use messaging::{Broker, Curve, EnvelopeKind, IpcMode, Messaging, OnFull, Publisher};
 pub use oci::Oci;
@@ -69,6 +71,8 @@ pub struct Config {
     pub broker: Broker,
     /// Where what was lost is written.
     pub dead_letters: DeadLetters,
+    /// Where messages and calls are recorded when an operator asks for it, and whether the last of them always are.
+    pub capture: Capture,
     /// Encryption of the ZeroMQ sockets, and who may connect to them.
     pub curve: Curve,
     /// The end of a run.
@@ -181,7 +185,7 @@ impl Config {
     /// # Errors
     /// The first mistake: its key, its line and a remedy.
     pub fn check(&self, document: &Document) -> Result<(), String> {
-        streams::check(self).map_err(|mistake| document.describe(&mistake))
+        capture::check(&self.capture).and_then(|()| streams::check(self)).map_err(|mistake| document.describe(&mistake))
     }
 
     /// TOML that [`Config::read`] accepts and that says every default.

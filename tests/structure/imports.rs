@@ -10,7 +10,7 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 81] = [
+const DIRECTIONS: [(&str, &[&str]); 86] = [
     ("app", &["flow", "http", "ledger", "messaging", "plugin", "record", "request_id", "system", "traces"]),
     ("app::flows", &["builder", "http", "pools", "sockets"]),
     ("app::http", &["builder", "events", "pools", "surfaces"]),
@@ -19,6 +19,8 @@ const DIRECTIONS: [(&str, &[&str]); 81] = [
         "cli",
         &["app", "clients", "flow", "http", "ledger", "merge_patch", "messaging", "oci", "plugin", "record", "system"],
     ),
+    ("cli::capture", &["output", "plugin"]),
+    ("cli::capture::cat", &["place"]),
     ("cli::dead_letters", &["compile_cache", "log", "output", "plugin"]),
     ("cli::flow", &["compile_cache", "output", "plugin"]),
     ("cli::ledger", &["output", "plugin"]),
@@ -34,6 +36,7 @@ const DIRECTIONS: [(&str, &[&str]); 81] = [
     ("clients::subscriber", &["handshake", "line", "log_file"]),
     ("clients::worker", &["handshake"]),
     ("clients::worker::core", &["majordomo"]),
+    ("config::capture", &["document", "limits"]),
     ("config::http", &["address", "limits"]),
     ("config::messaging", &["address", "limits"]),
     ("config::plugin", &["limits", "place", "streams"]),
@@ -48,6 +51,7 @@ const DIRECTIONS: [(&str, &[&str]); 81] = [
             "mailbox",
             "message",
             "met",
+            "recording",
             "simulation",
             "sink",
             "stage",
@@ -57,7 +61,8 @@ const DIRECTIONS: [(&str, &[&str]); 81] = [
         ],
     ),
     ("flow::taps", &["inlet", "mailbox", "message"]),
-    ("flow::chain", &["message", "met", "stage"]),
+    ("flow::chain", &["message", "met", "recording", "stage"]),
+    ("flow::recording", &["message", "stage", "taps"]),
     ("flow::surface", &["message", "stage", "statistics"]),
     ("flow::stream::core", &["busy", "item", "lanes", "parts"]),
     ("flow::stream::simulation", &["core", "parts"]),
@@ -140,6 +145,7 @@ const DIRECTIONS: [(&str, &[&str]); 81] = [
     ("plugin::slot::slots", &["condemned", "kept", "loading"]),
     ("plugin::watch", &["load", "slot"]),
     ("record", &["append", "flow", "ledger", "log_limit", "system"]),
+    ("record::capture::reader", &["format", "record"]),
     ("system::file_watch", &["fail_point", "supervisor"]),
     ("traces", &["byte_budget", "ledger", "log_limit", "system"]),
 ];

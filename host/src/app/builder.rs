@@ -3,7 +3,7 @@
 use super::pools::Pools;
 use super::surfaces::Surfaces;
 use crate::config::Config;
-use crate::flow::{Sink, Taps};
+use crate::flow::{Recording, Sink, Taps};
 use crate::http::admin::{Check, Counts, Reconfigure};
 use crate::http::events::Hub;
 use crate::http::route::RouteTable;
@@ -13,6 +13,7 @@ use crate::http::{
 use crate::ledger::Ledger;
 use crate::messaging::Curve;
 use crate::plugin::Slots;
+use crate::record::capture::Captures;
 use crate::record::dead_letters::DeadLetters;
 use crate::request_id::RequestIds;
 use crate::system::descriptors::Shares;
@@ -30,10 +31,13 @@ pub(super) struct Builder {
     pub(super) curve: Option<Curve>,
     pub(super) ledger: Ledger,
     pub(super) dead_letters: DeadLetters,
+    pub(super) captures: Captures,
     pub(super) request_ids: Arc<RequestIds>,
     pub(super) supervisor: Supervisor,
     /// Where whoever watches sees messages go by.
     pub(super) taps: Taps,
+    /// Where messages and calls are recorded.
+    pub(super) recording: Recording,
     /// Begins spans; without a collector none.
     pub(super) tracer: Tracer,
     /// How many descriptors each side of the host may have.
@@ -72,7 +76,7 @@ impl Builder {
         slots: Arc<Slots>,
         curve: Option<Curve>,
         ledger: Ledger,
-        dead_letters: DeadLetters,
+        (dead_letters, captures): (DeadLetters, Captures),
         supervisor: Supervisor,
         shares: Shares,
     ) -> Self {
@@ -81,6 +85,7 @@ impl Builder {
         let time_max = Duration::from_millis(config.http.body_timeout_ms);
         let incoming = IncomingBounds { in_flight: in_flight.clone(), time_max };
         let websockets = WebSockets::new(origins, config.http.websockets_max, incoming);
+        let recording = captures.recording();
         let (request_ids, taps, tracer, draining, drain) = Default::default();
         let (surfaces, pools, sinks, events, routes, checks, counts, starts) = Default::default();
         Self {
@@ -89,9 +94,11 @@ impl Builder {
             curve,
             ledger,
             dead_letters,
+            captures,
             request_ids,
             supervisor,
             taps,
+            recording,
             tracer,
             shares,
             draining,

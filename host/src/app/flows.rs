@@ -13,7 +13,7 @@ use super::builder::Builder;
 use super::pools::Pools;
 use super::{StartError, could_not_start};
 use crate::config::{self, Config};
-use crate::flow::{self, FlowParts, FlowSettings, FlowStage, FlowSurface, Inlet, Sink, Surface, Taps};
+use crate::flow::{self, FlowParts, FlowSettings, FlowStage, FlowSurface, Inlet, Recording, Sink, Surface, Taps};
 use crate::http::{WebSockets, ZwsSocket};
 use crate::ledger::Ledger;
 use crate::messaging::Curve;
@@ -35,6 +35,7 @@ pub(super) struct Flows {
     ledger: Ledger,
     letters: Letters,
     taps: Taps,
+    recording: Recording,
     supervisor: Supervisor,
     surfaces: flow::Surfaces,
     curve: Option<Curve>,
@@ -100,6 +101,7 @@ pub(super) async fn add(builder: &mut Builder) -> Result<Arc<Flows>, StartError>
         ledger: builder.ledger.clone(),
         letters: Letters { letters: builder.dead_letters.clone(), ids: Arc::clone(&builder.request_ids) },
         taps: builder.taps.clone(),
+        recording: builder.recording.clone(),
         supervisor: builder.supervisor.clone(),
         surfaces: builder.surfaces.registry(),
         curve: builder.curve.clone(),
@@ -168,6 +170,7 @@ impl Flows {
             sinks: sinks.collect(),
             lost: Arc::new(self.letters.clone()),
             taps: self.taps.clone(),
+            recording: self.recording.clone(),
             executor: Arc::new(TokioExecutor(tokio::runtime::Handle::current())),
         };
         let part = hop_name(name);

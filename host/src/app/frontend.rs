@@ -2,7 +2,7 @@
 
 use super::builder::Builder;
 use crate::config::{self, Config, FLOW_OUTPUTS_MAX, pool_of};
-use crate::flow::{ChainBounds, OwnedChain, OwnedLink, ReplyChain, Stage};
+use crate::flow::{ChainBounds, OwnedChain, OwnedLink, OwnedPlace, ReplyChain, Stage};
 use crate::plugin::{PluginStage, ReplyPolicy, Slot};
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl Answering {
     fn of_flow(builder: &Builder, name: &str, flow: &config::Flow) -> Self {
         let output_bytes_max = flow.through.iter().map(|step| output_bytes_max(&builder.config, step)).max();
         let output_bytes_max = output_bytes_max.unwrap_or_default();
-        let name = format!("flows.{name}");
+        let (place, name) = (name.to_owned(), format!("flows.{name}"));
         let link = |step: &String| OwnedLink {
             stage: builder.pools.stage_of(step, flow.idempotent, &builder.slots),
             hop: Some(builder.ledger.hop(&format!("{name}.{step}"))),
@@ -43,6 +43,7 @@ impl Answering {
             numbers: builder.ledger.hop("transform"),
             bounds: ChainBounds { messages_max: FLOW_OUTPUTS_MAX, bytes_max: output_bytes_max },
             is_awaited: false,
+            recording: (builder.recording.clone(), OwnedPlace::Flow(place)),
         };
         let remedy = format!("in_flight_max of {name}");
         let stage = Arc::new(ReplyChain::new(name, chain));

@@ -136,6 +136,7 @@ pub(super) async fn add_admin(builder: &mut Builder, guard: Option<Guard>) -> Re
                 routes,
                 surfaces: builder.surfaces.registry(),
             },
+            captures: builder.captures.clone(),
             tail: (builder.taps.clone(), builder.config.admin.tail),
             reconfigure: Arc::clone(reconfigure),
             frontend_flow: builder.config.frontend_flow().map(|(name, flow)| (name.clone(), flow.through.clone())),

@@ -82,6 +82,7 @@ pub(super) fn add_broker(
         dead_letters: builder.dead_letters.clone(),
         tracer: builder.tracer.clone(),
         taps: builder.taps.clone(),
+        recording: builder.recording.clone(),
     };
     drop(taken);
     let broker = Broker::start(

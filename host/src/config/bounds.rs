@@ -283,14 +283,3 @@ pub const TRACES_ANSWER_BYTES_MAX: usize = 64 << 10;
 pub const SPAN_ATTRIBUTES_MAX: u32 = 32;
 /// The text of one of them, and of what a span says of its failure.
 pub const SPAN_TEXT_BYTES_MAX: usize = 512;
-/// Channels of a capture, each for a topic of a place; the records of other topics share the one of their place. Topics are
-/// strangers' words.
-pub const CAPTURE_CHANNELS_MAX: usize = 250;
-/// The longest topic that has a channel of its own.
-pub const CAPTURE_TOPIC_BYTES_MAX: usize = 256;
-/// What a chunk of a capture has before it is compressed: then it is written, if not for its age before.
-pub const CAPTURE_CHUNK_BYTES: u64 = 1 << 20;
-/// One record of a capture: a message with what was answered.
-pub const CAPTURE_RECORD_BYTES_MAX: usize = 64 << 20;
-/// The largest chunk that is read: one with a record of that size behind others.
-pub const CAPTURE_CHUNK_BYTES_MAX: usize = CAPTURE_RECORD_BYTES_MAX + (4 << 20);

@@ -2,7 +2,7 @@
 
 mod duration;
 
-pub use duration::timeout;
+pub use duration::{duration, timeout};
 pub(super) use duration::{milliseconds, milliseconds_if_any};
 
 use serde::{Deserialize, Deserializer, Serialize};

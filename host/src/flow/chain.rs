@@ -8,6 +8,7 @@ pub use streaming::{OwnedChain, OwnedLink, PassedOn};
 
 use super::message::{Message, Metadata};
 use super::met::Met;
+use super::recording::RecordedAt;
 use super::stage::{Failed, Failure, Fault, Output, Outputs, Processed, Stage};
 use crate::ledger::{Hop, Passage, Reason};
 use smallvec::smallvec;
@@ -24,6 +25,8 @@ pub struct Chain<'a> {
     pub bounds: ChainBounds,
     /// Whether a client waits, who may go.
     pub is_awaited: bool,
+    /// Where its calls are recorded.
+    pub recorded: RecordedAt<'a>,
 }
 
 /// A stage of a chain.
@@ -57,7 +60,7 @@ impl Chain<'_> {
     pub async fn process(&self, message: Message, number: u64) -> Passed {
         // Of a chain of one there is nothing to keep, and nothing to add to the bounds of the one call.
         if let [Link { stage, hop: None }] = self.links {
-            let Processed { by, result } = stage.process(message, number).await;
+            let Processed { by, result } = self.recorded.call(*stage, 0, number, message, number).await;
             let mut met = Met::default();
             met.note(*stage, by);
             return Passed { met, result };
@@ -103,7 +106,8 @@ impl Chain<'_> {
             let of_host = self.host_pairs_behind(index, &input.message);
             let passage = self.enter(link.hop);
             let number = number.take().unwrap_or_else(|| self.numbers.next_number());
-            let Processed { by, result } = link.stage.process(input.message, number).await;
+            let calling = self.recorded.call(link.stage, index, number, input.message, number);
+            let Processed { by, result } = calling.await;
             met.note(link.stage, by);
             let mut outputs = match result {
                 Ok(outputs) => outputs,
@@ -169,7 +173,7 @@ fn too_much(stage: &str, over: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::ServedBy;
+    use crate::flow::{Place, Recording, ServedBy};
     use futures_util::future::BoxFuture;
     use std::sync::{Arc, Mutex};
 
@@ -220,8 +224,10 @@ mod tests {
         let links: Vec<_> = (0..stages).map(|_| Link { stage: &stage, hop: (stages > 1).then_some(&*hop) }).collect();
         let numbers = Hop::default();
         let first = numbers.next_number();
-        let passed =
-            Chain { links: &links, numbers: &numbers, bounds, is_awaited: true }.process(message(frames), first).await;
+        let recording = Recording::default();
+        let recorded = recording.at(Place::Flow("f"));
+        let chain = Chain { links: &links, numbers: &numbers, bounds, is_awaited: true, recorded };
+        let passed = chain.process(message(frames), first).await;
         drop(links);
         (passed, hop, stage.0.into_inner().unwrap())
     }

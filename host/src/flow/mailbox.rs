@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::Instant;
 
 /// Items from any number of threads to one consumer, first in, first out.
 #[derive(Debug)]
@@ -161,6 +162,19 @@ impl<T> Mailbox<T> {
                 Poll::Ready(item) => return item,
                 Poll::Pending => thread::park(),
             }
+        }
+    }
+
+    /// As [`Self::take`], but waits no longer than until `deadline`: then nothing is ready.
+    pub(crate) fn take_until(&self, deadline: Instant) -> Poll<Option<(T, Room)>> {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        loop {
+            let taken = self.poll_take(&mut Context::from_waker(&waker));
+            let left = deadline.saturating_duration_since(Instant::now());
+            if taken.is_ready() || left.is_zero() {
+                return taken;
+            }
+            thread::park_timeout(left);
         }
     }
 

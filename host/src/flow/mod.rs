@@ -9,6 +9,7 @@ pub(crate) mod mailbox;
 mod message;
 mod met;
 mod placement;
+mod recording;
 #[cfg(test)]
 pub(crate) mod simulation;
 mod sink;
@@ -24,6 +25,7 @@ pub use inlet::{Entered, Inlet, SOCKET_KEY};
 pub use message::{Frames, Message, Metadata};
 pub use met::Met;
 pub use placement::{PlaceError, place};
+pub use recording::{OwnedPlace, Recorded, RecordedAt, RecordedCall, Recorder, Recording, Subject};
 pub use sink::{Arrival, OfferError, Receipt, Reserved, Sink};
 pub use stage::{Failed, Failure, Fault, Further, Output, Outputs, Processed, ServedBy, Stage, Streamed};
 pub use statistics::{Counted, Described, Family, Kind, Labels, Statistics, Unit};

@@ -6,6 +6,7 @@
 mod accept;
 mod broker;
 mod call;
+mod captures;
 mod dead_letters;
 mod flows;
 mod guard;
@@ -39,6 +40,7 @@ use crate::config::{ADMIN_BODY_MS_MAX, ADMIN_CALLS_BYTES_MAX, ADMIN_UPLOADS_MAX,
 use crate::flow::{Surfaces, Taps};
 use crate::ledger::{Ledger, Report, Snapshots};
 use crate::plugin::Slots;
+use crate::record::capture::Captures;
 use bytes::Buf;
 use futures_util::{Stream, StreamExt};
 use serde::Serialize;
@@ -66,6 +68,7 @@ pub struct Admin {
     ledger: Ledger,
     snapshots: Snapshots,
     letters: Arc<Letters>,
+    captures: Captures,
     metrics: Arc<Metrics>,
     sampler: Arc<Sampler>,
     surfaces: Surfaces,
@@ -95,6 +98,8 @@ pub struct AdminParts {
     pub drain: Arc<Notify>,
     /// The dead letters, and what makes their calls again.
     pub letters: LetterParts,
+    /// Those that run, and what begins others.
+    pub captures: Captures,
     /// Where messages go by, and how much of them is shown.
     pub tail: (Taps, Tail),
     /// What has other sockets, flows and routes run.
@@ -116,6 +121,7 @@ impl Admin {
             observed,
             drain,
             letters,
+            captures,
             tail,
             reconfigure,
             frontend_flow,
@@ -138,6 +144,7 @@ impl Admin {
             tails: Tails { taps: tail.0, shows: tail.1 },
             metrics: Arc::new(Metrics::new(Arc::clone(&slots), observed)),
             letters: Arc::new(Letters::new(letters, Arc::clone(&slots))),
+            captures,
             snapshots: Snapshots::default(),
             slots,
             guard,
@@ -207,6 +214,9 @@ impl Admin {
                 replay.await.unwrap_or(Err(Problem::Host))
             }
             Route::TryLetter { id, permit } => self.try_letter(&id, permit, head, body).await,
+            Route::Captures => json(&self.captures.list()),
+            Route::StartCapture => captures::start(&self.captures, &parts.headers, body).await,
+            Route::StopCapture(id) => captures::stop(&self.captures, id).await,
             Route::Metrics => {
                 // A thousand plugins are a megabyte, which is no work for a thread that carries traffic.
                 let (metrics, headers) = (Arc::clone(&self.metrics), parts.headers.clone());

@@ -97,6 +97,14 @@ pub(crate) enum Problem {
     TooManyTails,
     /// The host writes no dead letters.
     NoLetters,
+    /// The host captures nothing.
+    CapturesOff(String),
+    /// As many captures run as may.
+    TooManyCaptures(String),
+    /// The file of a capture cannot be written.
+    NotCaptured(String),
+    /// There is no capture of this name.
+    NoCapture(String),
     /// There is no dead letter of a request of this name.
     NoLetter(String),
     /// The call of a dead letter is not made again.

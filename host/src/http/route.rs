@@ -13,7 +13,7 @@ pub use step::{HostStage, Step, Stop};
 use super::problem::Problem;
 use super::server::middleware::CorsPolicy;
 use crate::config;
-use crate::flow::{Sink, Taps};
+use crate::flow::{Recording, Sink, Taps};
 use crate::ledger::Hop;
 use crate::plugin::{CallError, Slot, Slots};
 use arc_swap::ArcSwap;
@@ -40,6 +40,8 @@ pub struct Route {
     pub hop: Arc<Hop>,
     /// Where whoever watches sees what comes in and goes out.
     pub taps: Taps,
+    /// Where its calls are recorded.
+    pub recording: Recording,
     /// What it allows.
     pub options: RouteOptions,
 }

@@ -23,6 +23,8 @@ pub enum Reason {
     EmptySlot,
     /// The plugin returned an error that it calls its own.
     Failed,
+    /// The capture has as many bytes as it may.
+    FileFull,
     /// The flow has no room for another message, and its source cannot be slowed.
     FlowFull,
     /// The client's key was taken off the list of those that are let in.
@@ -83,7 +85,7 @@ pub enum Reason {
     Unroutable,
     /// The worker that had the message died, went silent or was cut off.
     WorkerLost,
-    /// The file took no dead letter: its disk is full, say.
+    /// The file took no dead letter, or no record of a capture: its disk is full, say.
     WriteFailed,
 }
 
@@ -100,6 +102,7 @@ impl Reason {
             Self::DelayTooLong => "delay-too-long",
             Self::EmptySlot => "empty-slot",
             Self::Failed => "failed",
+            Self::FileFull => "file-full",
             Self::FlowFull => "flow-full",
             Self::KeyRemoved => "key-removed",
             Self::Late => "late",

@@ -20,7 +20,7 @@ use super::socket::ipc::IpcAccess;
 use super::socket::statistics::SocketStatistics;
 use super::socket::{self, BindError, Reservation};
 use crate::config;
-use crate::flow::{Stage, Taps};
+use crate::flow::{Recording, Stage, Taps};
 use crate::ledger::Hop;
 use crate::record::dead_letters::DeadLetters;
 use crate::request_id::RequestIds;
@@ -68,6 +68,8 @@ pub struct Hops {
     pub tracer: Tracer,
     /// Where whoever watches sees requests and replies.
     pub taps: Taps,
+    /// Where calls of the policy are recorded.
+    pub recording: Recording,
 }
 
 /// The handle of the broker's thread.
@@ -107,7 +109,8 @@ impl Broker {
         let control = Arc::new(BrokerControl::new(settings.messaging.workers));
         let statistics = Arc::new(SocketStatistics::after(&hops.reply));
         let processors = thread::available_parallelism().map_or(1, usize::from);
-        let (dead_letters, tap) = (hops.dead_letters.clone(), Tap::new(policy.name(), hops.taps.clone()));
+        let (dead_letters, tap) =
+            (hops.dead_letters.clone(), Tap::new(policy.name(), hops.taps.clone(), hops.recording.clone()));
         let core = BrokerCore::new(&settings, policy.name(), processors > BUSY_THREADS, hops, Instant::now());
         let parts = Parts {
             core,

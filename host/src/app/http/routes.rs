@@ -4,7 +4,7 @@ use super::TRANSFORM;
 use crate::app::builder::Builder;
 use crate::app::pools::Pools;
 use crate::config::{self, Config, PUBLISH, pool_of};
-use crate::flow::{Sink, Taps};
+use crate::flow::{Recording, Sink, Taps};
 use crate::http::route::{Route, RouteOptions, RouteTable, Step, Stop, hop_name, step_hop_name};
 use crate::ledger::{Hop, Ledger};
 use std::collections::BTreeMap;
@@ -38,6 +38,7 @@ fn make(builder: &Builder) -> Arc<RouteTable> {
         sinks: sinks(&builder.sinks, &named, ""),
         hop: builder.ledger.hop(TRANSFORM),
         taps: builder.taps.clone(),
+        recording: builder.recording.clone(),
         ..Route::default()
     };
     let table = Arc::new(RouteTable::new(Arc::clone(&builder.slots), plain));
@@ -51,6 +52,7 @@ pub(in crate::app) struct RoutesInForce {
     ledger: Ledger,
     pools: Pools,
     taps: Taps,
+    recording: Recording,
     has_token: bool,
 }
 
@@ -59,7 +61,8 @@ impl RoutesInForce {
     pub(in crate::app) fn new(builder: &Builder, table: Arc<RouteTable>) -> Self {
         let has_token = builder.config.http.token_file.is_some();
         let (ledger, pools, taps) = (builder.ledger.clone(), builder.pools.clone(), builder.taps.clone());
-        Self { table, ledger, pools, taps, has_token }
+        let recording = builder.recording.clone();
+        Self { table, ledger, pools, taps, recording, has_token }
     }
 
     /// Replaces all of them by those of a configuration. What comes out of them goes to those of `sinks` that they name.
@@ -70,6 +73,7 @@ impl RoutesInForce {
             sinks: self::sinks(sinks, &config.route_sinks(name), name),
             hop: self.ledger.hop(&hop_name(name)),
             taps: self.taps.clone(),
+            recording: self.recording.clone(),
             options: RouteOptions::of(route, self.has_token),
         });
         self.table.configure(configured.collect());

@@ -96,7 +96,8 @@ mod tests {
     fn chain() -> ReplyChain {
         let links = vec![OwnedLink { stage: Arc::new(Twice), hop: Some(Arc::default()) }];
         let bounds = ChainBounds { messages_max: 10, bytes_max: 100 };
-        let chain = OwnedChain { links, numbers: Arc::default(), bounds, is_awaited: false };
+        let recording = Default::default();
+        let chain = OwnedChain { links, numbers: Arc::default(), bounds, is_awaited: false, recording };
         ReplyChain::new("flows.f".to_owned(), chain)
     }
 

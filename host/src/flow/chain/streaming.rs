@@ -3,6 +3,7 @@
 use super::{Chain, ChainBounds, Link, Passed, at_once, dropped, too_much};
 use crate::flow::message::Message;
 use crate::flow::met::Met;
+use crate::flow::recording::{OwnedPlace, RecordedAt, Recording};
 use crate::flow::stage::{Failed, Failure, Further, Output, Outputs, Processed, Stage, Streamed};
 use crate::ledger::{Hop, Passage};
 use futures_util::StreamExt;
@@ -20,6 +21,8 @@ pub struct OwnedChain {
     pub bounds: ChainBounds,
     /// Whether a client waits, who may go.
     pub is_awaited: bool,
+    /// Where its calls are recorded, and as those of what.
+    pub recording: (Recording, OwnedPlace),
 }
 
 /// A stage of it.
@@ -88,6 +91,9 @@ impl OwnedChain {
                 messages = chain.pass(index, messages, number.take(), met).await?;
                 continue;
             };
+            if index == 0 {
+                self.recorded().message(&message);
+            }
             let passage = chain.enter(hop.as_deref());
             let number = number.take().unwrap_or_else(|| self.numbers.next_number());
             let Streamed { first: Processed { by, result }, further } = stage.stream(message, number).await;
@@ -119,7 +125,13 @@ impl OwnedChain {
     }
 
     fn borrowed<'a>(&'a self, links: &'a [Link<'a>]) -> Chain<'a> {
-        Chain { links, numbers: &self.numbers, bounds: self.bounds, is_awaited: self.is_awaited }
+        let (bounds, is_awaited, recorded) = (self.bounds, self.is_awaited, self.recorded());
+        Chain { links, numbers: &self.numbers, bounds, is_awaited, recorded }
+    }
+
+    fn recorded(&self) -> RecordedAt<'_> {
+        let (recording, place) = &self.recording;
+        recording.at(place.borrowed())
     }
 }
 
@@ -226,7 +238,8 @@ mod tests {
         };
         let links = names.iter().zip(&hops).map(link).collect();
         let bounds = ChainBounds { messages_max: 10, bytes_max: 100 };
-        (Arc::new(OwnedChain { links, numbers: Arc::default(), bounds, is_awaited: true }), hops)
+        let recording = Default::default();
+        (Arc::new(OwnedChain { links, numbers: Arc::default(), bounds, is_awaited: true, recording }), hops)
     }
 
     fn message(frames: &[&'static str]) -> Message {

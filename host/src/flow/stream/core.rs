@@ -26,6 +26,8 @@ pub(super) struct Call {
     pub(super) stage: Arc<dyn Stage>,
     pub(super) message: Message,
     pub(super) number: u64,
+    /// That of the first call for the same message.
+    pub(super) first_number: u64,
 }
 
 /// The state of one flow.
@@ -122,7 +124,8 @@ impl FlowCore {
             }
             StageCall { passage, number, bytes: message.bytes() }
         });
-        Some(Call { item: id, index, stage: Arc::clone(stage), message, number: call.number })
+        let (number, first_number) = (call.number, item.number);
+        Some(Call { item: id, index, stage: Arc::clone(stage), message, number, first_number })
     }
 
     /// A call has ended, of the stage with this index.

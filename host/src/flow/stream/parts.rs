@@ -1,7 +1,7 @@
 //! What a flow is made of, and what it hands to others.
 
 use crate::config::{OnError, Order};
-use crate::flow::{Failure, Inlet, Message, Met, ServedBy, Sink, Stage, Taps};
+use crate::flow::{Failure, Inlet, Message, Met, Recording, ServedBy, Sink, Stage, Taps};
 use crate::ledger::Hop;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub struct FlowParts {
     pub lost: Arc<dyn LostMessages>,
     /// Where whoever watches sees what comes in and goes out.
     pub taps: Taps,
+    /// Where its calls are recorded, and without stages its messages.
+    pub recording: Recording,
     /// Runs calls that take long.
     pub executor: Arc<dyn Executor>,
 }

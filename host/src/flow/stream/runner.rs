@@ -6,7 +6,7 @@ use super::parts::{Executor, FlowParts, LostMessages};
 use crate::flow::call_time_estimate::CallTimeEstimate;
 use crate::flow::mailbox::Mailbox;
 use crate::flow::sink::Arrival;
-use crate::flow::{Inlet, Processed, State};
+use crate::flow::{Inlet, Place, Processed, Recording, State};
 use crate::ledger::Reason;
 use futures_util::future::{AbortHandle, BoxFuture, abortable};
 use futures_util::stream::FuturesUnordered;
@@ -33,7 +33,9 @@ struct Ended {
 
 /// All that the task of a flow owns. As a future it completes when the flow was told to end, and has.
 pub(super) struct FlowRunner {
+    name: String,
     core: FlowCore,
+    recording: Recording,
     inlets: Vec<Arc<Inlet>>,
     /// The inlet that is asked first.
     next_inlet: usize,
@@ -53,12 +55,28 @@ pub(super) struct FlowRunner {
 
 impl FlowRunner {
     pub(super) fn new(parts: FlowParts, control: Arc<FlowControl>) -> Self {
-        let FlowParts { settings, hop: _, inlets, stages, numbers, sinks, lost, taps, executor } = parts;
+        let FlowParts { settings, hop: _, inlets, stages, numbers, sinks, lost, taps, recording, executor } = parts;
+        let name = settings.name.clone();
         let (next_inlet, orders, running, arrivals, timer) = Default::default();
         let ended = Arc::new(Mailbox::new(settings.in_flight_max, usize::MAX));
         let estimates = stages.iter().map(|_| CallTimeEstimate::new()).collect();
         let core = FlowCore::new(settings, stages, numbers, sinks, taps);
-        Self { core, inlets, next_inlet, control, orders, lost, executor, ended, running, estimates, arrivals, timer }
+        Self {
+            name,
+            core,
+            recording,
+            inlets,
+            next_inlet,
+            control,
+            orders,
+            lost,
+            executor,
+            ended,
+            running,
+            estimates,
+            arrivals,
+            timer,
+        }
     }
 
     fn take_orders(&mut self) {
@@ -100,8 +118,10 @@ impl FlowRunner {
     }
 
     /// Makes a call, here if it is short.
-    fn call(&mut self, Call { item, index, stage, message, number }: Call, context: &mut Context<'_>) {
-        let mut processing = stage.process(message, number);
+    fn call(&mut self, call: Call, context: &mut Context<'_>) {
+        let Call { item, index, stage, message, number, first_number } = call;
+        let recorded = self.recording.at(Place::Flow(&self.name));
+        let mut processing = recorded.call(&*stage, index, first_number, message, number);
         let began = Instant::now();
         if self.estimates[index].is_short()
             && let Poll::Ready(processed) = processing.as_mut().poll(context)
@@ -142,6 +162,9 @@ impl FlowRunner {
             self.next_inlet = (self.next_inlet + 1) % count;
             match inlet.poll_take(context) {
                 Poll::Ready(Some(entered)) => {
+                    if self.estimates.is_empty() {
+                        self.recording.at(Place::Flow(&self.name)).message(&entered.message);
+                    }
                     self.core.receive(entered);
                     return Ok(());
                 }

@@ -141,6 +141,7 @@ impl Running {
             sinks: vec![Arc::clone(&queue) as Arc<dyn Sink>],
             lost: Arc::clone(&letters) as Arc<dyn LostMessages>,
             taps: Taps::default(),
+            recording: Default::default(),
             executor: Arc::new(Tokio),
         };
         let start = |task: BoxFuture<'static, Result<(), String>>| {

@@ -25,6 +25,9 @@ pub(super) enum Route {
     Letter(String),
     Replay(String),
     TryLetter { id: String, permit: OwnedSemaphorePermit },
+    Captures,
+    StartCapture,
+    StopCapture(String),
     Metrics,
     Broker(Option<Command>),
     Flows,
@@ -83,6 +86,12 @@ impl Admin {
                 post(Route::TryLetter { id, permit: self.upload()? })
             }
             ["dead-letters", id, "replay"] => post(Route::Replay(decoded(id)?)),
+            ["captures"] => get(Route::Captures),
+            ["capture"] => post(Route::StartCapture),
+            ["capture", id] => match head.parts.method {
+                Method::DELETE => Ok(Route::StopCapture(decoded(id)?)),
+                _ => Err(Problem::Method("DELETE")),
+            },
             ["metrics"] => get(Route::Metrics),
             ["broker"] => get(Route::Broker(None)),
             ["broker", command] => post(Route::Broker(Some(Command::named(command).ok_or(Problem::NoAdminRoute)?))),

@@ -82,6 +82,8 @@ impl Problem {
             Self::NoRouteNamed(name) => format!("no route is named {name}; GET / of the public surface lists them"),
             Self::TooManyTails => format!("{TAILS_MAX} live tails are open already, or the host ends; close one, and ask again"),
             Self::NoLetters => "this host writes no dead letters: set dead_letters.file".to_owned(),
+            Self::NoCapture(id) => format!("no capture has the id {id}; GET /captures lists them"),
+            Self::NotCaptured(text) => format!("nothing is captured: {text}"),
             Self::NoLetter(id) => format!("no dead letter has the id {id}; GET /dead-letters lists them"),
             Self::LettersBusy => {
                 format!("{ADMIN_LETTERS_READS_MAX} callers read the dead letters already; ask again later")
@@ -98,6 +100,8 @@ impl Problem {
             | Self::NotUnloaded(text)
             | Self::NotHeld(text)
             | Self::NoExamples(text)
+            | Self::CapturesOff(text)
+            | Self::TooManyCaptures(text)
             | Self::NotReplayed(text) => text.clone(),
             Self::TooManyUploads => {
                 format!("{ADMIN_UPLOADS_MAX} components are being loaded already; send this one again later")

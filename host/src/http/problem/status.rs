@@ -22,6 +22,8 @@ impl Problem {
             | Self::NoRouteNamed(_)
             | Self::NoLetters
             | Self::NoLetter(_)
+            | Self::CapturesOff(_)
+            | Self::NoCapture(_)
             | Self::NoPlugin(_) => StatusCode::NOT_FOUND,
             Self::NotRolledBack(_)
             | Self::Superseded(_)
@@ -31,7 +33,7 @@ impl Problem {
             | Self::NoExamples(_) => StatusCode::CONFLICT,
             Self::UnknownMark(_) => StatusCode::GONE,
             Self::Refused(_) | Self::NotReconfigured(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotPersisted(_) | Self::Host => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NotPersisted(_) | Self::NotCaptured(_) | Self::Host => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge(..) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -51,6 +53,7 @@ impl Problem {
             | Self::TooManyUploads
             | Self::TooManyWatchers
             | Self::TooManyTails
+            | Self::TooManyCaptures(_)
             | Self::LettersBusy
             | Self::PoolSilent { .. }
             | Self::TooBusy(_) => StatusCode::SERVICE_UNAVAILABLE,

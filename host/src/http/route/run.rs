@@ -3,8 +3,8 @@
 use super::{FoundRoute, FoundStep, RouteTable};
 use crate::config::CHAIN_MESSAGES_MAX;
 use crate::flow::{
-    Chain, ChainBounds, Failed, Link, Message, Met, Outputs, OwnedChain, OwnedLink, Passed, PassedOn, Passing, Place,
-    PlaceError, Point, place,
+    Chain, ChainBounds, Failed, Link, Message, Met, Outputs, OwnedChain, OwnedLink, OwnedPlace, Passed, PassedOn,
+    Passing, Place, PlaceError, Point, place,
 };
 use crate::http::problem::Problem;
 use crate::ledger::{Hop, Passage, Reason};
@@ -64,7 +64,9 @@ impl FoundRoute {
             .enumerate()
             .map(|(index, stage)| Link { stage, hop: self.hop(index).map(|hop| &**hop) })
             .collect();
-        let chain = Chain { links: &links, numbers: &table.numbers, bounds: self.bounds(), is_awaited: true };
+        let recorded = self.route.recording.at(Place::Route(self.name()));
+        let bounds = self.bounds();
+        let chain = Chain { links: &links, numbers: &table.numbers, bounds, is_awaited: true, recorded };
         chain.process(message, number).await
     }
 
@@ -79,6 +81,7 @@ impl FoundRoute {
             numbers: Arc::clone(&table.numbers),
             bounds: self.bounds(),
             is_awaited: true,
+            recording: (self.route.recording.clone(), OwnedPlace::Route(self.name().to_owned())),
         }
     }
 

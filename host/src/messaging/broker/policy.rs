@@ -42,7 +42,7 @@ impl Policy {
         message.metadata.push(("tidegate.request-id".to_owned(), id.to_string()));
         message.metadata.extend(key.map(|key| ("tidegate.curve-key".to_owned(), key)));
         self.tap.see_request(&message);
-        let processing = self.stage.process(message, number);
+        let processing = self.tap.call(&*self.stage, message, number);
         let processing = match span {
             None => processing,
             Some(span) => Box::pin(processing.instrument(span)),

@@ -1,14 +1,23 @@
 //! Captures: what came in, and what plugins answered, written to MCAP files beside the traffic and read again.
 
+mod asked;
+mod captures;
+mod convert;
 mod file;
+mod files;
 mod format;
 pub mod reader;
 pub mod record;
+mod running;
 mod schema;
+mod writing;
 
+pub use asked::Asked;
+pub use captures::{Captures, StartCaptureError};
 pub use file::{CaptureWriter, WriteError};
 pub use format::{About, Channel, PlaceKind};
 pub use reader::{CaptureError, CaptureFile, Captured, Choice, Lost, Records, Summary};
+pub use running::{CaptureState, CaptureStatus};
 
 #[cfg(test)]
 mod tests;

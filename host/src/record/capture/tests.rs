@@ -195,7 +195,7 @@ fn what_is_no_capture_is_called_so() {
     for (content, what) in [
         (&b""[..], "it is no MCAP file"),
         (b"{\"id\":1}", "it is no MCAP file"),
-        (&mcap::MAGIC[..], "does not say which host"),
+        (mcap::MAGIC, "does not say which host"),
         (&other, "its profile is `ros2`"),
     ] {
         fs::write(&path, content).unwrap();

@@ -5,7 +5,8 @@ use super::examples::Example;
 use super::observers::{Failures, KeepingSink, NoLetters, ObservedStage, ThisRuntime};
 use crate::config::{Config, EXAMPLES_MS_MAX, OnError};
 use crate::flow::{
-    Executor, FlowParts, FlowSettings, FlowStage, FlowSurface, Inlet, LostMessages, Message, Sink, Stage, Surface, Taps,
+    Executor, FlowParts, FlowSettings, FlowStage, FlowSurface, Inlet, LostMessages, Message, Recording, Sink, Stage,
+    Surface, Taps,
 };
 use crate::ledger::Hop;
 use crate::plugin::{PluginStage, Processor, Slots};
@@ -41,6 +42,7 @@ pub(super) async fn try_on(config: &Config, slots: &Slots, example: &Example) ->
         numbers: Arc::default(),
         sinks: sinks.iter().map(|sink| Arc::clone(sink) as Arc<dyn Sink>).collect(),
         taps: Taps::default(),
+        recording: Recording::default(),
         lost: Arc::new(NoLetters) as Arc<dyn LostMessages>,
         executor: Arc::new(ThisRuntime) as Arc<dyn Executor>,
     };

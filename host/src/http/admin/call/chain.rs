@@ -98,6 +98,8 @@ impl Steps {
             numbers: Arc::default(),
             bounds: ChainBounds { messages_max: CHAIN_MESSAGES_MAX, bytes_max: self.output_bytes_max },
             is_awaited: true,
+            // A trial is no traffic.
+            recording: Default::default(),
         };
         let Passed { met, result } = chain.process(message, 1).await;
         let report = calls.report(began.elapsed());

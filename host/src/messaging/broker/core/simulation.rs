@@ -84,6 +84,7 @@ impl<'r> World<'r> {
                 dead_letters: DeadLetters::default(),
                 tracer: Tracer::default(),
                 taps: Taps::default(),
+                recording: Default::default(),
             },
             Instant::now(),
         );

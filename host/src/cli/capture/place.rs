@@ -1,0 +1,30 @@
+//! The flags by which one place is named of which a capture is, or is read.
+
+use crate::cli::plugin::flow_names;
+use crate::record::capture::PlaceKind;
+use clap::Args;
+use clap_complete::ArgValueCandidates;
+
+/// One flow, route or policy.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(super) struct Place {
+    /// Only of this flow
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(flow_names))]
+    pub(super) flow: Option<String>,
+    /// Only of this route
+    #[arg(long, value_name = "NAME")]
+    pub(super) route: Option<String>,
+    /// Only of the frontend's reply policy of this name
+    #[arg(long, value_name = "NAME")]
+    pub(super) policy: Option<String>,
+}
+
+impl Place {
+    /// The kind and the name; none for all.
+    pub(super) fn chosen(self) -> Option<(PlaceKind, String)> {
+        let Self { flow, route, policy } = self;
+        let kinds = [(PlaceKind::Flow, flow), (PlaceKind::Route, route), (PlaceKind::Policy, policy)];
+        kinds.into_iter().find_map(|(kind, name)| Some((kind, name?)))
+    }
+}

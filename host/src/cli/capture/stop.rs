@@ -1,0 +1,25 @@
+//! `tidegate capture stop`: ends a capture of a running host.
+
+use super::list::told;
+use crate::cli::plugin::Admin;
+use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use std::process::ExitCode;
+
+/// The flags of `capture stop`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Stop {
+    /// The capture, as `capture list` shows it
+    id: String,
+    #[command(flatten)]
+    admin: Admin,
+}
+
+impl Stop {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let Self { id, admin } = self;
+        let id = utf8_percent_encode(&id, NON_ALPHANUMERIC);
+        admin.run("DELETE", &format!("/capture/{id}"), &[], told)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,174 @@
+//! Recording: whoever keeps messages and calls whole is shown each, once its outcome is known. While nobody does, one costs one
+//! load.
+
+mod recorded;
+
+pub use recorded::{OwnedPlace, Recorded, RecordedCall, Subject};
+
+use super::message::Message;
+use super::stage::{Failed, Failure, Fault, Processed, Stage};
+use super::taps::Place;
+use arc_swap::ArcSwap;
+use futures_util::future::BoxFuture;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+
+/// Takes what is recorded, on the threads of the traffic: it never waits.
+pub trait Recorder: Send + Sync {
+    /// Whether it wants this. It is asked before a call, and every call of one chain has the same answer.
+    fn wants(&self, subject: &Subject<'_>) -> bool;
+
+    /// Takes it.
+    fn record(&self, recorded: &Arc<Recorded>);
+}
+
+/// The recorders of a host, which all that hold a clone of it share.
+#[derive(Clone, Default)]
+pub struct Recording(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    /// Whether anybody records. It is all that is looked at where messages go by.
+    is_on: AtomicBool,
+    recorders: ArcSwap<Vec<(u64, Arc<dyn Recorder>)>>,
+    /// Held by who changes that; the number of the next one.
+    next_recorder: Mutex<u64>,
+    /// The number of the next message that has neither a name nor a call.
+    next_message: AtomicU64,
+}
+
+impl fmt::Debug for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recording").field("is_on", &self.0.is_on).finish_non_exhaustive()
+    }
+}
+
+impl Recording {
+    /// Shows a recorder all that goes by, until [`Self::end`] with the number that is returned.
+    pub fn begin(&self, recorder: Arc<dyn Recorder>) -> u64 {
+        let mut next = self.0.next_recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        *next += 1;
+        let mut recorders = self.0.recorders.load().to_vec();
+        recorders.push((*next, recorder));
+        self.0.recorders.store(Arc::new(recorders));
+        self.0.is_on.store(true, Ordering::Relaxed);
+        *next
+    }
+
+    /// Shows a recorder no more.
+    pub fn end(&self, number: u64) {
+        let _next = self.0.next_recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        let recorders: Vec<_> = self.0.recorders.load().iter().filter(|(other, _)| *other != number).cloned().collect();
+        self.0.is_on.store(!recorders.is_empty(), Ordering::Relaxed);
+        self.0.recorders.store(Arc::new(recorders));
+    }
+
+    /// As what goes by at this place.
+    pub fn at<'a>(&'a self, place: Place<'a>) -> RecordedAt<'a> {
+        RecordedAt { recording: self, place }
+    }
+
+    fn is_on(&self) -> bool {
+        self.0.is_on.load(Ordering::Relaxed)
+    }
+
+    fn wanted_by(&self, subject: &Subject<'_>) -> Vec<Arc<dyn Recorder>> {
+        let recorders = self.0.recorders.load();
+        recorders.iter().filter(|(_, one)| one.wants(subject)).map(|(_, one)| Arc::clone(one)).collect()
+    }
+}
+
+/// A place at which messages go by.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordedAt<'a> {
+    recording: &'a Recording,
+    place: Place<'a>,
+}
+
+impl RecordedAt<'_> {
+    /// A message comes in that no plugin is called for here.
+    pub fn message(&self, message: &Message) {
+        if self.recording.is_on() {
+            self.record_message(message);
+        }
+    }
+
+    /// Has a stage, the one with this index in its chain, process a message. What is not named is told apart by the number that
+    /// the first call of the chain has.
+    pub fn call(
+        &self,
+        stage: &dyn Stage,
+        index: usize,
+        first_number: u64,
+        message: Message,
+        number: u64,
+    ) -> BoxFuture<'static, Processed> {
+        match self.recording.is_on() {
+            false => stage.process(message, number),
+            true => self.record_call(stage, index, first_number, message, number),
+        }
+    }
+
+    #[cold]
+    fn record_message(&self, message: &Message) {
+        let next = || self.recording.0.next_message.fetch_add(1, Ordering::Relaxed);
+        let subject = Subject::new(self.place, message, next);
+        let wanted_by = self.recording.wanted_by(&subject);
+        if !wanted_by.is_empty() {
+            let recorded = Arc::new(Recorded {
+                at: SystemTime::now(),
+                place: self.place.into(),
+                frames: message.frames.clone(),
+                metadata: message.metadata.clone(),
+                call: None,
+            });
+            wanted_by.iter().for_each(|recorder| recorder.record(&recorded));
+        }
+    }
+
+    #[cold]
+    fn record_call(
+        &self,
+        stage: &dyn Stage,
+        index: usize,
+        first_number: u64,
+        message: Message,
+        number: u64,
+    ) -> BoxFuture<'static, Processed> {
+        // What a pool of workers is sent cannot be asked again of another component.
+        if stage.is_of_host() {
+            if index == 0 {
+                self.record_message(&message);
+            }
+            return stage.process(message, number);
+        }
+        let wanted_by = self.recording.wanted_by(&Subject::new(self.place, &message, || first_number));
+        if wanted_by.is_empty() {
+            return stage.process(message, number);
+        }
+        let (at, place, plugin) = (SystemTime::now(), OwnedPlace::from(self.place), stage.name().to_owned());
+        // Their bytes are shared, not copied.
+        let (frames, metadata) = (message.frames.clone(), message.metadata.clone());
+        let processing = stage.process(message, number);
+        Box::pin(async move {
+            let began = Instant::now();
+            let processed = processing.await;
+            let took = began.elapsed();
+            let result = match &processed.result {
+                // Nothing was called: the slot is empty, paused, or has no room.
+                Err(Failed { failure: Failure { fault: Fault::Busy, .. }, .. }) => return processed,
+                Err(Failed { failure, .. }) => Err((failure.reason, failure.detail.clone())),
+                Ok(outputs) => Ok(outputs.clone()),
+            };
+            let call = RecordedCall { plugin, by: processed.by.clone(), number, took, stage: index, result };
+            let recorded = Arc::new(Recorded { at, place, frames, metadata, call: Some(call) });
+            wanted_by.iter().for_each(|recorder| recorder.record(&recorded));
+            processed
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
