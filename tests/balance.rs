@@ -46,9 +46,11 @@ pub fn at_exit(stderr: &str) -> Value {
         parts.last_mut().unwrap().insert(words[0].to_owned(), figures);
     }
     assert!(!parts.is_empty(), "no ledger at the end of stderr:\n{stderr}");
-    // Those of events and traces are there only where there are any, and what is configured has its own below its table's name.
-    let hops =
-        parts[0].keys().filter(|name| !["events", "traces"].contains(&name.as_str()) && !name.contains('.')).count();
+    // Those of events, captures and traces are there only where there are any, and what is configured has its own below its table's name.
+    let hops = parts[0]
+        .keys()
+        .filter(|name| !["capture", "events", "traces"].contains(&name.as_str()) && !name.contains('.'))
+        .count();
     assert_eq!(hops, 8, "a row for each hop:\n{stderr}");
     json!({"hops": parts[0], "plugins": parts.get(1).cloned().unwrap_or_default()})
 }

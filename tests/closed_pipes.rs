@@ -122,6 +122,11 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
         ("dead-letters show", &[id]),
         ("dead-letters show", &[id, "--raw"]),
         ("dead-letters replay", &[id, "--component", &downcase]),
+        ("capture start", &[&admin, "--for=1ms", "--bytes-max=64KiB"]),
+        // This is refused: there is no such capture.
+        ("capture stop", &["0", &admin]),
+        ("capture list", &[&admin]),
+        ("capture cat", &["nowhere.mcap"]),
         // Nothing listens at this endpoint; otherwise the output would depend on how busy the machine is.
         ("request", &["--connect=ipc://nobody", "--clients=1", "--requests=1", "--timeout=100ms"]),
         ("health", &[&admin]),
@@ -176,7 +181,8 @@ fn no_command_dies_of_output_that_goes_nowhere() {
 fn every_command_is_among_them() {
     let host = host();
     let tried: Vec<_> = commands(&host).iter().map(|(words, _)| (*words).to_owned()).collect();
-    let all = [&[] as &[&str], &["plugin"], &["flow"], &["workers"], &["dead-letters"]].map(listed).concat();
+    let all =
+        [&[] as &[&str], &["plugin"], &["flow"], &["workers"], &["dead-letters"], &["capture"]].map(listed).concat();
     assert!(all.len() > 15, "{all:?}");
     let is_tried = |name: &&String| tried.iter().any(|words| words == *name || words.starts_with(&format!("{name} ")));
     let missing: Vec<_> = all.iter().filter(|name| !is_tried(name)).collect();

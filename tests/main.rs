@@ -17,6 +17,7 @@ mod bad_clients;
 mod broker;
 mod broker_control;
 mod call_file;
+mod capture;
 mod changes;
 mod closed_pipes;
 mod command_line;

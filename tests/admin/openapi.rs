@@ -14,7 +14,7 @@ const METHODS: [&str; 6] = ["get", "put", "post", "delete", "patch", "options"];
 /// Answers that are documented, but would take a wait of 30 seconds, a broken host, a registry or a disk that stalls, or
 /// letters of 64 MiB; that of a pool with a worker, which `workers::admin` checks, and those of open tails and of too many
 /// watchers, which `tail` and `changes` do.
-const NOT_PROVOKED: [&str; 29] = [
+const NOT_PROVOKED: [&str; 33] = [
     "get /changes 503",
     "get /dead-letters 503",
     "get /dead-letters/{id} 409",
@@ -22,6 +22,10 @@ const NOT_PROVOKED: [&str; 29] = [
     "get /tail 200",
     "get /tail 503",
     "get /workers 503",
+    "post /capture 404",
+    "post /capture 408",
+    "post /capture 500",
+    "post /capture 503",
     "post /dead-letters/{id}/replay 408",
     "post /dead-letters/{id}/replay 413",
     "post /dead-letters/{id}/replay 500",
@@ -149,6 +153,15 @@ fn every_answer_is_as_documented() {
         ("get /dead-letters/{id}", "0-0", None, 404),
         ("post /dead-letters/{id}/replay", "0-0", None, 404),
         ("post /dead-letters/{id}/replay", "0-0?again=perhaps", None, 400),
+        ("get /captures", "", None, 200),
+        ("post /capture", "", Some(br#"{"flow": "f", "sample": 0.5, "for_ms": 60000}"#), 201),
+        ("post /capture", "", None, 201),
+        ("post /capture", "", Some(b"{\"sample\": 2}"), 400),
+        ("post /capture", "", Some(&vec![b' '; (64 << 10) + 1]), 413),
+        ("get /captures", "", None, 200),
+        ("delete /capture/{id}", "1", None, 200),
+        ("delete /capture/{id}", "2", None, 200),
+        ("delete /capture/{id}", "0", None, 404),
         ("get /metrics", "", None, 200),
         ("get /plugins", "", None, 200),
         ("get /plugins/{name}", "x", None, 200),

@@ -8,7 +8,7 @@ use syn::{Expr, Item, Lit};
 const PREFACE: &str = "
 ## Fixed bounds
 
-The same in every host; they stand in `host/src/config/bounds.rs`.
+The same in every host; they stand in `host/src/config/bounds.rs`, those of captures in `capture/bounds.rs` beside it.
 
 | what | bound | name |
 | --- | --- | --- |
@@ -17,7 +17,8 @@ The same in every host; they stand in `host/src/config/bounds.rs`.
 pub fn section() -> String {
     let mut text = PREFACE.to_owned();
     let mut known = BTreeMap::new();
-    for item in source::file("config/bounds.rs").items {
+    let files = ["config/bounds.rs", "config/capture/bounds.rs"].map(source::file);
+    for item in files.into_iter().flat_map(|file| file.items) {
         let Item::Const(item) = item else { continue };
         let name = item.ident.to_string();
         let bound = match &*item.expr {
