@@ -30,6 +30,7 @@ pub use load::compiler::child::{Flags as CompilerFlags, run as run_compiler};
 pub use load::compiler::{SUBCOMMAND as COMPILER_SUBCOMMAND, own_program};
 pub use load::engine::{Engine, Setup};
 pub(crate) use load::examples::difference;
+pub(crate) use load::examples::written_example;
 pub use load::examples::{Content, Examples, Outcome, SECTION as EXAMPLES_SECTION, no_network};
 pub use load::file::{component_names, custom_section, custom_sections, write_at_once};
 #[cfg(fuzzing)]

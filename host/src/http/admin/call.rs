@@ -2,7 +2,6 @@
 
 pub(super) mod chain;
 pub(super) mod component;
-mod example;
 mod message;
 mod serve;
 mod trial;
@@ -12,7 +11,9 @@ use crate::config::IDENTITY_BYTES_MAX;
 use crate::flow::{self, Metadata, Outputs, ServedBy};
 use crate::http::answer::say_who;
 use crate::http::problem::Problem;
-use crate::plugin::{Answer, CallNumber, Contract, Processor, ReplyPolicy, Role, Slot, WholeResponse, WrittenRequest};
+use crate::plugin::{
+    Answer, CallNumber, Contract, Processor, ReplyPolicy, Role, Slot, WholeResponse, WrittenRequest, written_example,
+};
 use bytes::Bytes;
 use message::{Framed, Message, Reply, TopicAndBody, body, decoded, given_frames, named, text_or_base64};
 use serde::{Deserialize, Serialize};
@@ -147,19 +148,19 @@ pub(super) async fn answer(
         Input::Message(message) => {
             let input = slot.input::<Processor>(message.clone());
             let answer = slot.call::<Processor>(input.clone(), input.request_id(), number).await;
-            let report = trial.report(example::of_message(&message, &answer.result));
+            let report = trial.report(written_example::of_message(&message, &answer.result));
             report.answer(answer, |outputs| Output::processed(slot.contract_of(Processor::NAME), outputs))
         }
         Input::Request(request) => {
             let input = slot.input::<ReplyPolicy>(request.clone());
             let answer = slot.call::<ReplyPolicy>(input.clone(), input.request_id(), number).await;
-            trial.report(example::of_request(&request, &answer.result)).answer(answer, Output::replied)
+            trial.report(written_example::of_request(&request, &answer.result)).answer(answer, Output::replied)
         }
         Input::Http(request) => {
             let written = request.clone();
             let checked = request.checked(request_id.as_str()).map_err(Problem::Malformed)?;
             let answer = slot.call::<WholeResponse>(checked, &request_id, number).await;
-            let report = trial.report(example::of_http(&written, &answer.result));
+            let report = trial.report(written_example::of_http(&written, &answer.result));
             report.answer(answer, |response| Output::HttpHandler { response: response.into() })
         }
     }

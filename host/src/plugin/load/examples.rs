@@ -8,6 +8,7 @@ mod http_handler;
 mod processor;
 mod reply_policy;
 mod transform;
+pub(crate) mod written_example;
 
 use super::busy_retry::retry_while_busy;
 use crate::config::{EXAMPLES_MAX, EXAMPLES_MS_MAX};

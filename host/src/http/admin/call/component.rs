@@ -1,9 +1,9 @@
 //! A call of a component that serves nobody, with what a dead letter holds: nothing is sent, and nothing marked.
 
 use super::trial::Trial;
-use super::{Output, example, served};
+use super::{Output, served};
 use crate::http::problem::{Problem, RefusedComponent};
-use crate::plugin::{CallNumber, LoadError, Processor, ReplyPolicy, Role, Seed, Slots};
+use crate::plugin::{CallNumber, LoadError, Processor, ReplyPolicy, Role, Seed, Slots, written_example};
 use crate::record::dead_letters::Letter;
 use std::sync::Arc;
 use warp::reply::Response;
@@ -45,12 +45,12 @@ pub(in crate::http::admin) async fn answer(
     if is_request {
         let input = component.input::<ReplyPolicy>(message.clone());
         let result = component.call_for_nobody::<ReplyPolicy>(input, number).await;
-        let report = trial.report(example::of_request(&message, &result));
+        let report = trial.report(written_example::of_request(&message, &result));
         return served(None, result.map_err(Problem::from), Output::replied, Some(report.of(component.digest())));
     }
     let input = component.input::<Processor>(message.clone());
     let result = component.call_for_nobody::<Processor>(input, number).await;
-    let report = trial.report(example::of_message(&message, &result));
+    let report = trial.report(written_example::of_message(&message, &result));
     let contract = component.contract_of(Processor::NAME);
     let output = |outputs| Output::processed(contract, outputs);
     served(None, result.map_err(Problem::from), output, Some(report.of(component.digest())))

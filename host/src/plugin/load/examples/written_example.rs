@@ -2,16 +2,17 @@
 
 use crate::config::CALL_EXAMPLE_BYTES_MAX;
 use crate::flow::{Message, Metadata, Outputs};
-use crate::plugin::{CallError, WrittenRequest};
+use crate::plugin::call::CallError;
+use crate::plugin::handler_request::WrittenRequest;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use hyper::Response;
+use hyper::header::CONTENT_TYPE;
 use toml::{Table, Value};
-use warp::http::Response;
-use warp::http::header::CONTENT_TYPE;
 
 /// Of a message and what a processor made of it.
-pub(super) fn of_message(input: &Message, result: &Result<Outputs, CallError>) -> Option<String> {
+pub(crate) fn of_message(input: &Message, result: &Result<Outputs, CallError>) -> Option<String> {
     let expect = expected(result, |outputs| {
         let messages = outputs.iter().map(|output| table([("frames", frames(&output.message.frames))]));
         Table::from_iter([("messages".to_owned(), Value::Array(messages.map(Value::Table).collect()))])
@@ -22,7 +23,7 @@ pub(super) fn of_message(input: &Message, result: &Result<Outputs, CallError>) -
 }
 
 /// Of a request and the replies to it. The identity of who asks is its first frame.
-pub(super) fn of_request(input: &Message, result: &Result<Outputs, CallError>) -> Option<String> {
+pub(crate) fn of_request(input: &Message, result: &Result<Outputs, CallError>) -> Option<String> {
     let expect = expected(result, |replies| {
         let count = integer(replies.len());
         let delays = replies.iter().map(|reply| reply.after.as_millis());
@@ -46,7 +47,7 @@ pub(super) fn of_request(input: &Message, result: &Result<Outputs, CallError>) -
 }
 
 /// Of a request of HTTP and the response to it.
-pub(super) fn of_http(input: &WrittenRequest, result: &Result<Response<Bytes>, CallError>) -> Option<String> {
+pub(crate) fn of_http(input: &WrittenRequest, result: &Result<Response<Bytes>, CallError>) -> Option<String> {
     let expect = expected(result, |response| {
         let mut expect = table([("status", integer(response.status().as_u16())), ("body", content(response.body()))]);
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
