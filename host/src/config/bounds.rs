@@ -203,6 +203,28 @@ pub const TAIL_SINKS_MAX: usize = 16;
 pub const TAIL_SKIPPED_MS: u64 = 1_000;
 /// How often a tail of which there is nothing to show says that it is still there.
 pub const TAIL_HEARTBEAT_MS: u64 = 15_000;
+/// Groups of differences that a comparison of two components keeps; of more those are kept that weigh most.
+pub const COMPARE_GROUPS_MAX: usize = 200;
+/// Groups that one input may be counted in.
+pub const COMPARE_GROUPS_PER_INPUT_MAX: usize = 100;
+/// Inputs of each group that are kept as its examples: the first ones.
+pub const COMPARE_EXAMPLES_MAX: usize = 3;
+/// How much of each side of a difference is shown.
+pub const COMPARE_EXCERPT_BYTES_MAX: usize = 200;
+/// An input that is kept with an example.
+pub const COMPARE_INPUT_BYTES_MAX: usize = 16 << 10;
+/// A JSON path, or a key of metadata, by which a group is named.
+pub const COMPARE_NAME_BYTES_MAX: usize = 256;
+/// A frame that is read as JSON to see where it differs.
+pub const COMPARE_JSON_BYTES_MAX: usize = 4 << 20;
+/// Inputs that are handed to a thread that compares, at once.
+pub const COMPARE_BATCH_INPUTS: usize = 256;
+/// The same in bytes; a larger input goes alone.
+pub const COMPARE_BATCH_BYTES: usize = 1 << 20;
+/// Inputs of each such thread that are tried again when all others are done, since the machine may have been too busy.
+pub const COMPARE_AGAIN_MAX: usize = 100;
+/// The same in bytes.
+pub const COMPARE_AGAIN_BYTES_MAX: usize = 16 << 20;
 /// A shorter token could be guessed.
 pub const TOKEN_BYTES_MIN: usize = 16;
 /// A topic that anybody may subscribe to.

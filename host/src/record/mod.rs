@@ -1,4 +1,5 @@
-//! What a host writes down of its messages, in files of its own.
+//! What a host writes down of its messages, in files of its own, and what is compared with that.
 
 pub mod capture;
+pub mod compare;
 pub mod dead_letters;

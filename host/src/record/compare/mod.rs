@@ -1,0 +1,23 @@
+//! The comparison of what two components made of the same inputs: what differs, grouped, with the first examples of each
+//! group.
+//!
+//! A [`Comparison`] takes one input with both outcomes at a time, in any order, and is merged with others: of the inputs
+//! of one file, whoever compared which of them, the same comes out. What is equal byte for byte costs no more than that
+//! look; JSON is read only where bytes differ.
+
+mod comparison;
+mod difference_bound;
+mod differences;
+mod excerpt;
+mod group;
+mod json;
+mod json_path;
+mod outcome;
+mod rules;
+
+pub use comparison::{Comparison, Counts, Example, Grouped};
+pub use difference_bound::DifferenceBound;
+pub use group::{Group, Kind, Name};
+pub use json_path::{JsonPath, JsonPathError};
+pub use outcome::{Class, Outcome};
+pub use rules::Rules;
