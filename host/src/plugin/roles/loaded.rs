@@ -7,7 +7,7 @@ use super::stage_role::{Input, StageRole};
 use crate::flow::Message;
 use crate::plugin::call::{CallError, CallNumber};
 use crate::plugin::role::{Contract, RoleName};
-use crate::plugin::run::deterministic_random::Seed;
+use crate::plugin::run::deterministic_random::{Draws, Seed};
 use crate::plugin::run::guest::Guest;
 use crate::plugin::run::isolation::Isolation;
 use crate::plugin::run::plugin_state::PluginState;
@@ -127,7 +127,7 @@ impl Plugin {
     pub(crate) async fn call<R: Role>(
         self: &Arc<Self>,
         input: R::In,
-        number: CallNumber,
+        draws: impl Into<Draws>,
         idle: Arc<IdleInstances>,
         held: impl Send + 'static,
     ) -> Result<R::Out, CallError> {
@@ -135,11 +135,14 @@ impl Plugin {
         if let Some(output) = R::compiled_in(self.sandbox.name(), &input) {
             return output;
         }
-        let plugin = Arc::clone(self);
+        let (plugin, draws) = (Arc::clone(self), draws.into());
         let call = Box::pin(async move {
             let _held = held;
             let (kind, function) = plugin.function(R::NAME).ok_or(CallError::NoRole(R::NAME))?;
-            let call_seed = plugin.sandbox.call_seed(Some(kind.name), number);
+            let call_seed = match draws {
+                Draws::Own(number) => plugin.sandbox.call_seed(Some(kind.name), number),
+                Draws::As(call_seed) => call_seed,
+            };
             let contract = kind.contract();
             R::call(RoleCall { sandbox: &plugin.sandbox, idle: &idle, function, contract, call_seed }, input).await
         });

@@ -1,10 +1,12 @@
-//! One call of a plugin that serves nobody: what came of it, and what it took, for its author.
+//! Calls of a plugin that serves nobody: what came of them, and what they took, for its author.
 
 use super::instances::IdleInstances;
 use super::loaded::Plugin;
 use super::role::Role;
 use crate::plugin::call::{CallError, CallNumber};
+use crate::plugin::run::call_durations::{CallDurations, DurationCounts};
 use crate::plugin::run::call_log::KeptLog;
+use crate::plugin::run::deterministic_random::{CallSeed, Draws};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -54,5 +56,45 @@ impl Plugin {
         let began = Instant::now();
         let result = self.call::<R>(input, NUMBER, Arc::clone(&idle), ()).await;
         SingleCall { result, time: began.elapsed(), memory_bytes: idle.warm.memory.bytes() }
+    }
+}
+
+/// A plugin that is called on many inputs and serves nobody, in instances that go on from call to call as those of a host do.
+pub struct Rehearsal {
+    plugin: Arc<Plugin>,
+    idle: Arc<IdleInstances>,
+    durations: CallDurations,
+}
+
+impl Rehearsal {
+    /// With no instance so far. Threads that call the same plugin do not share how often it is held.
+    pub fn new(plugin: &Plugin) -> Self {
+        Self { plugin: Arc::new(plugin.clone()), idle: Arc::default(), durations: CallDurations::default() }
+    }
+
+    /// What is called.
+    pub fn plugin(&self) -> &Arc<Plugin> {
+        &self.plugin
+    }
+
+    /// Calls a role, under the bounds of any call, with the randomness and the clocks of the call that `call_seed` names.
+    ///
+    /// # Errors
+    /// When the plugin lacks the role, or the call does not end well within its bounds.
+    pub(crate) async fn call<R: Role>(&self, input: R::In, call_seed: CallSeed) -> Result<R::Out, CallError> {
+        let began = Instant::now();
+        let result = self.plugin.call::<R>(input, Draws::As(call_seed), Arc::clone(&self.idle), ()).await;
+        self.durations.observe(began.elapsed());
+        result
+    }
+
+    /// How long its calls took, from the making of an instance to the last byte that was copied out of it.
+    pub fn durations(&self) -> DurationCounts {
+        self.durations.read()
+    }
+
+    /// The most that the memories of one instance had together.
+    pub fn memory_bytes(&self) -> usize {
+        self.idle.warm.memory.bytes()
     }
 }

@@ -59,6 +59,12 @@ impl CallDurations {
     }
 }
 
+impl Default for DurationCounts {
+    fn default() -> Self {
+        Self { counts: [0; BOUNDS + 1], sum_ns: 0 }
+    }
+}
+
 impl DurationCounts {
     /// How many calls there were.
     pub fn calls(&self) -> u64 {
@@ -74,6 +80,12 @@ impl DurationCounts {
     pub fn up_to(&self, bound: Duration) -> u64 {
         let at = BOUNDS_NS.partition_point(|known| u128::from(*known) <= bound.as_nanos());
         self.counts[..at].iter().sum()
+    }
+
+    /// Both together.
+    pub fn plus(&self, other: &Self) -> Self {
+        let counts = std::array::from_fn(|at| self.counts[at].saturating_add(other.counts[at]));
+        Self { counts, sum_ns: self.sum_ns.saturating_add(other.sum_ns) }
     }
 
     /// Those that ended since `earlier`.

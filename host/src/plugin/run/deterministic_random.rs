@@ -26,6 +26,20 @@ pub(crate) struct CallSeed {
     pub(crate) number: CallNumber,
 }
 
+/// Whose randomness a call draws.
+pub(crate) enum Draws {
+    /// That of the call with this number, of its own component under the seed of its host.
+    Own(CallNumber),
+    /// That of another call, of whichever component and host it was.
+    As(CallSeed),
+}
+
+impl From<CallNumber> for Draws {
+    fn from(number: CallNumber) -> Self {
+        Self::Own(number)
+    }
+}
+
 /// Where all randomness of a host's guests comes from.
 #[derive(Clone, Copy, Debug)]
 pub struct Seed {
