@@ -94,6 +94,8 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
         ("plugin call", &[&downcase, "--body=AbC"]),
         ("plugin call", &[&downcase, "--body=AbC", "--json"]),
         ("plugin call", &["downcase", "--body=AbC", &admin]),
+        ("plugin diff", &[&downcase, &downcase, "--on=dead-letters.jsonl", "--plugin=bad", "--max-diff=0"]),
+        ("plugin diff", &[&downcase, &downcase, "--on=dead-letters.jsonl", "--html=diff.html", "--json"]),
         ("plugin list", &[&admin]),
         ("plugin list", &[&admin, "--json"]),
         ("plugin load", &["downcase", &downcase, &admin]),

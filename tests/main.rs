@@ -29,6 +29,7 @@ mod delayed_replies;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod develop;
+mod diff;
 mod docs;
 #[cfg(target_os = "linux")]
 mod endurance;

@@ -10,7 +10,7 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 86] = [
+const DIRECTIONS: [(&str, &[&str]); 87] = [
     ("app", &["flow", "http", "ledger", "messaging", "plugin", "record", "request_id", "system", "traces"]),
     ("app::flows", &["builder", "http", "pools", "sockets"]),
     ("app::http", &["builder", "events", "pools", "surfaces"]),
@@ -27,6 +27,7 @@ const DIRECTIONS: [(&str, &[&str]); 86] = [
     ("cli::plugin", &["compile_cache", "log", "output", "serve"]),
     ("cli::plugin::build", &["sources"]),
     ("cli::plugin::call", &["admin", "bounds", "workbench"]),
+    ("cli::plugin::diff", &["workbench"]),
     ("cli::plugin::dev", &["admin", "changes", "source_folder", "test", "workbench"]),
     ("cli::serve", &["log", "output"]),
     ("cli::top", &["output", "plugin"]),

@@ -7,6 +7,7 @@ mod call;
 mod changes;
 mod check;
 mod dev;
+mod diff;
 mod new;
 mod registry;
 mod source_folder;
@@ -37,6 +38,12 @@ pub(super) enum Plugin {
     /// first time. What does not build, is refused or misses an example changes nothing: what served goes on. The
     /// component goes from a temporary file into the host and is kept nowhere; `plugin build` writes it. Ctrl-C ends.
     Dev(dev::Dev),
+    /// Compare what two components make of captured traffic
+    ///
+    /// Each call in FILE is made again of both, with the random numbers of then and with clocks that tell the same, so what
+    /// differs differs by their code alone. Nothing is published or sent, and no other host can be reached. What differs is
+    /// grouped, with the first inputs of each group. Exit code 0, or 1 if more differs than --max-diff allows.
+    Diff(Box<diff::Diff>),
     /// Show the plugins of a running host
     List(admin::list::List),
     /// Load a component into a running host
@@ -78,6 +85,7 @@ impl Plugin {
             Self::Check(check) => check.run(),
             Self::Test(test) => test.run(),
             Self::Dev(dev) => dev.run(),
+            Self::Diff(diff) => diff.run(),
             Self::List(list) => list.run(),
             Self::Load(load) => load.run(),
             Self::Rollback(rollback) => rollback.run(),

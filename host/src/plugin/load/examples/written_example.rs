@@ -1,5 +1,6 @@
 //! What a call was given and what came of it, as an example for `examples.toml`.
 
+use super::carried::named;
 use crate::config::CALL_EXAMPLE_BYTES_MAX;
 use crate::flow::{Message, Metadata, Outputs};
 use crate::plugin::call::CallError;
@@ -73,6 +74,14 @@ pub(crate) fn of_http(input: &WrittenRequest, result: &Result<Response<Bytes>, C
     }
     given.extend(body.as_ref().map(|body| ("body".to_owned(), content(body))));
     written("http-handler", given, expect)
+}
+
+/// The same example under a name.
+///
+/// # Errors
+/// When the text is not that of one example.
+pub(crate) fn with_name(text: &str, name: &str) -> Result<String, String> {
+    named(text, name)
 }
 
 /// What is promised of the end of a call; none of an end that nobody promises.

@@ -1,0 +1,139 @@
+//! `tidegate plugin diff`: what a newcomer makes of captured traffic, against what another component makes of it.
+
+mod captured_call;
+mod components;
+mod page;
+mod report;
+mod runner;
+mod save;
+mod selection;
+mod source;
+
+use super::workbench::block_on;
+use crate::cli::compile_cache::CacheFlag;
+use crate::cli::output::progress::{Stderr, while_told};
+use crate::cli::output::render::one_line;
+use crate::config::{Cache, Config, EXAMPLES_MAX, check_name};
+use crate::record::compare::{DifferenceBound, JsonPath, Rules};
+use crate::system::exit_code;
+use crate::system::output::{note, print};
+use anyhow::Context;
+use clap::Args;
+use components::Both;
+use report::{Report, Side, percent};
+use runner::Progress;
+use selection::Reading;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// The flags of `plugin diff`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Diff {
+    /// The component whose answers count as right
+    old: PathBuf,
+    /// The newcomer
+    new: PathBuf,
+    /// The captured traffic: a file of dead letters
+    #[arg(long, value_name = "FILE")]
+    on: PathBuf,
+    /// Whose calls to make again [default: the only plugin in the file]
+    #[arg(long, value_name = "NAME")]
+    plugin: Option<String>,
+    /// A host's configuration, for the limits and settings of the plugin
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A place in JSON that may differ, such as $.ts or $.items[*].id. Repeatable
+    #[arg(long = "ignore", value_name = "PATH")]
+    ignored: Vec<JsonPath>,
+    /// An array in JSON whose elements may stand in any order, such as $.items. Repeatable
+    #[arg(long, value_name = "PATH")]
+    unordered: Vec<JsonPath>,
+    /// End with exit code 1 if more inputs differ, as a number or as a share such as 0.1%
+    #[arg(long, value_name = "N|N%")]
+    max_diff: Option<DifferenceBound>,
+    /// Write so many of the most telling inputs as examples, with what OLD answers
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=EXAMPLES_MAX as i64))]
+    save_examples: Option<u16>,
+    /// Where examples are written, behind those that are there [default: examples.toml in the folder that is called as NEW]
+    #[arg(long, value_name = "FILE", requires = "save_examples")]
+    examples: Option<PathBuf>,
+    /// Write the report as one page of HTML
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    cache: CacheFlag,
+}
+
+impl Diff {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let config = self.config()?;
+        let examples = match (self.save_examples, &self.examples) {
+            (None, _) => None,
+            (Some(count), Some(file)) => Some((file.clone(), count.into())),
+            (Some(count), None) => Some((save::file_of(&self.new)?, count.into())),
+        };
+        let (report, held) = block_on(self.compare(&config, examples))?;
+        if let Some(file) = &self.html {
+            std::fs::write(file, page::page(&report)).with_context(|| format!("writing {}", file.display()))?;
+        }
+        print(if self.json { serde_json::to_string_pretty(&report)? + "\n" } else { report.text() })?;
+        if let Err(over) = held {
+            note(format_args!("error: {over}"));
+            return Ok(ExitCode::from(exit_code::FAILURE));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn config(&self) -> anyhow::Result<Config> {
+        let Some(file) = &self.config else {
+            return Ok(Config { cache: self.cache.clone().into(), ..Config::default() });
+        };
+        let (mut config, _) = Config::read(file).map_err(anyhow::Error::msg)?;
+        let flag = Cache::from(self.cache.clone());
+        if flag.directory.is_some() {
+            config.cache = flag;
+        }
+        Ok(config)
+    }
+
+    /// The report, and whether no more differs than may.
+    async fn compare(
+        &self,
+        config: &Config,
+        examples: Option<(PathBuf, usize)>,
+    ) -> anyhow::Result<(Report, Result<(), String>)> {
+        let of_file = || self.on.display().to_string();
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let reading = selection::read(source::open(&self.on)?, self.plugin.clone(), threads);
+        let Reading { plugin, batches, skipped } = reading.await.with_context(of_file)?;
+        check_name(&plugin).map_err(|error| anyhow::anyhow!("{}: {}", of_file(), one_line(&error)))?;
+        let both = Both::load(&self.old, &self.new, &plugin, config).await?;
+        let rules = Arc::new(Rules { ignored: self.ignored.clone(), unordered: self.unordered.clone() });
+        let progress = Arc::new(Progress::default());
+        let comparing = runner::compare(&both, &rules, batches, threads, &progress);
+        let mut compared = while_told(|| told(&progress), Stderr::Alone, comparing).await?;
+        for (skip, count) in skipped.get().await.with_context(of_file)? {
+            *compared.skipped.entry(skip).or_default() += count;
+        }
+        if let Some((file, count)) = examples {
+            let source = source::open(&self.on)?;
+            let wanted = (&*file, count);
+            let written = save::save(&*source, &plugin, &compared.comparison, &both, wanted).await?;
+            note(format_args!("{written} examples written to {}", file.display()));
+        }
+        let side = |file: &Path, plugin, cost| Side::new(file, plugin, cost);
+        let (old, new) = (side(&self.old, &both.old, &compared.old), side(&self.new, &both.new, &compared.new));
+        let held = self.max_diff.map_or(Ok(()), |bound| bound.check(compared.comparison.counts()));
+        Ok((Report::new(plugin, &self.on, &compared, old, new), held))
+    }
+}
+
+fn told(progress: &Progress) -> String {
+    let (compared, differing) = (progress.compared.load(Ordering::Relaxed), progress.differing.load(Ordering::Relaxed));
+    format!("comparing: {compared} inputs, {} differ", percent(differing, compared))
+}

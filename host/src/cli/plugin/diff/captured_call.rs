@@ -1,0 +1,77 @@
+//! A call that was made once, as a file of captured traffic has it, to be made again.
+
+use crate::flow::Message;
+use std::sync::Arc;
+
+/// A call that is to be made again.
+pub(super) struct CapturedCall {
+    /// Its place among all records of the file, from 1.
+    pub(super) number: u64,
+    pub(super) role: CapturedRole,
+    pub(super) message: Message,
+    pub(super) seed: CapturedSeed,
+}
+
+/// What the random numbers of the call derived from.
+pub(super) struct CapturedSeed {
+    /// The host's seed.
+    pub(super) value: u64,
+    /// The component that was called, as SHA-256 in hexadecimal; none where none was reached.
+    pub(super) digest: Option<Arc<str>>,
+    /// The number of the call at its hop.
+    pub(super) number: u64,
+}
+
+/// The role that was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CapturedRole {
+    /// Of messages, in whichever version of the contract.
+    Processor,
+    /// Of requests of the broker's clients.
+    ReplyPolicy,
+}
+
+/// What a file has, one after another.
+pub(super) enum Entry {
+    /// A call of the plugin of this name.
+    Call { plugin: String, call: CapturedCall },
+    /// Something else.
+    Skipped(Skip),
+}
+
+/// Why something in the file is not compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Skip {
+    /// It is a call of another plugin.
+    OtherPlugin,
+    /// It went into several plugins, and what went into each is not known.
+    SeveralPlugins,
+    /// It is no call: a reply, or a message that no plugin was called for.
+    NoCall,
+    /// Neither component has its role.
+    NoRole,
+    /// It cannot be read.
+    Broken,
+}
+
+impl Skip {
+    /// What is said of so many.
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::OtherPlugin => "of other plugins",
+            Self::SeveralPlugins => "that went into several plugins",
+            Self::NoCall => "without a call of a plugin",
+            Self::NoRole => "in a role that neither has",
+            Self::Broken => "that cannot be read",
+        }
+    }
+}
+
+/// A file of captured traffic.
+pub(super) trait CallSource: Send {
+    /// Hands on all that is in it, in its order.
+    ///
+    /// # Errors
+    /// When it cannot be read any further.
+    fn each(&self, found: &mut dyn FnMut(Entry)) -> anyhow::Result<()>;
+}

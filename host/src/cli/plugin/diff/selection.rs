@@ -1,0 +1,166 @@
+//! The calls of one plugin among all that a file has, in batches, read on a thread of their own.
+
+use super::captured_call::{CallSource, CapturedCall, Entry, Skip};
+use crate::cli::output::render::one_line;
+use crate::config::{COMPARE_BATCH_BYTES, COMPARE_BATCH_INPUTS};
+use anyhow::{Context, anyhow, bail};
+use std::collections::{BTreeMap, BTreeSet};
+use tokio::sync::{mpsc, oneshot};
+
+/// Batches that wait for a thread to compare them, for each of these.
+const BATCHES_WAITING: usize = 2;
+/// Names of plugins that an error lists.
+const NAMES_MAX: usize = 20;
+/// How long a name may be that comes from a file.
+const NAME_BYTES_MAX: usize = 100;
+
+pub(super) type Skipped = BTreeMap<Skip, u64>;
+
+/// What is read, while it is.
+pub(super) struct Reading {
+    /// Whose calls are read.
+    pub(super) plugin: String,
+    pub(super) batches: mpsc::Receiver<Vec<CapturedCall>>,
+    pub(super) skipped: SkippedLater,
+}
+
+/// What was skipped, once all is read.
+pub(super) struct SkippedLater(oneshot::Receiver<anyhow::Result<Skipped>>);
+
+/// Begins to read the calls of `plugin`, or else of the only one in the file.
+///
+/// # Errors
+/// When the system gives no thread, or the file has no call of it.
+pub(super) async fn read(
+    source: Box<dyn CallSource>,
+    plugin: Option<String>,
+    readers: usize,
+) -> anyhow::Result<Reading> {
+    let (batches_in, batches) = mpsc::channel(readers * BATCHES_WAITING);
+    let (name, named) = oneshot::channel();
+    let (end, ended) = oneshot::channel();
+    let mut selection = Selection {
+        wanted: plugin,
+        name: Some(name),
+        chosen: None,
+        seen: BTreeSet::new(),
+        skipped: Skipped::new(),
+        batch: Vec::new(),
+        batch_bytes: 0,
+        batches: batches_in,
+    };
+    let read = move || {
+        let read = source.each(&mut |entry| selection.take(entry));
+        // Whoever waits for it may have gone.
+        let _ = end.send(read.and_then(|()| selection.end()));
+    };
+    // No thread of the runtime, whose end would wait for it.
+    std::thread::Builder::new().name("capture".to_owned()).spawn(read).context("starting a thread that reads")?;
+    let skipped = SkippedLater(ended);
+    match named.await {
+        Ok(plugin) => Ok(Reading { plugin, batches, skipped }),
+        Err(_) => {
+            let skipped = skipped.get().await?;
+            bail!("it has no call to make again{}", told(&skipped))
+        }
+    }
+}
+
+impl SkippedLater {
+    /// Waits until all is read.
+    ///
+    /// # Errors
+    /// When not all could be read, or there are several plugins and none was chosen.
+    pub(super) async fn get(self) -> anyhow::Result<Skipped> {
+        self.0.await.unwrap_or_else(|_| Err(anyhow!("the thread that reads has panicked")))
+    }
+}
+
+/// What was skipped, as the end of a sentence.
+fn told(skipped: &Skipped) -> String {
+    let listed: Vec<_> = skipped.iter().map(|(skip, count)| format!("{count} {}", skip.text())).collect();
+    if listed.is_empty() { String::new() } else { format!(", but {}", listed.join(", ")) }
+}
+
+struct Selection {
+    wanted: Option<String>,
+    /// Told of the plugin at its first call.
+    name: Option<oneshot::Sender<String>>,
+    chosen: Option<String>,
+    /// Names in the file, as many as an error lists.
+    seen: BTreeSet<String>,
+    skipped: Skipped,
+    batch: Vec<CapturedCall>,
+    batch_bytes: usize,
+    batches: mpsc::Sender<Vec<CapturedCall>>,
+}
+
+impl Selection {
+    fn take(&mut self, entry: Entry) {
+        let (plugin, call) = match entry {
+            Entry::Skipped(skip) => return self.skip(skip),
+            Entry::Call { plugin, call } => (plugin, call),
+        };
+        let chosen = match (&self.chosen, &self.wanted) {
+            (Some(chosen), _) => *chosen == plugin,
+            (None, Some(wanted)) => *wanted == plugin,
+            (None, None) => true,
+        };
+        if !self.seen.contains(&plugin) && self.seen.len() <= NAMES_MAX {
+            self.seen.insert(plugin.clone());
+        }
+        if !chosen {
+            return self.skip(Skip::OtherPlugin);
+        }
+        if let Some(name) = self.name.take() {
+            self.chosen = Some(plugin.clone());
+            let _ = name.send(plugin);
+        }
+        // Once a second plugin is met, it is not known which is meant, and the rest is read for the names.
+        if self.is_ambiguous() {
+            return;
+        }
+        self.batch_bytes += call.message.bytes();
+        self.batch.push(call);
+        if self.batch.len() >= COMPARE_BATCH_INPUTS || self.batch_bytes >= COMPARE_BATCH_BYTES {
+            self.send();
+        }
+    }
+
+    fn is_ambiguous(&self) -> bool {
+        self.wanted.is_none() && self.seen.len() > 1
+    }
+
+    fn skip(&mut self, skip: Skip) {
+        *self.skipped.entry(skip).or_default() += 1;
+    }
+
+    fn send(&mut self) {
+        self.batch_bytes = 0;
+        let batch = std::mem::take(&mut self.batch);
+        // Nobody takes it where an error has ended the command.
+        let _ = self.batches.blocking_send(batch);
+    }
+
+    fn end(&mut self) -> anyhow::Result<Skipped> {
+        if self.is_ambiguous() {
+            bail!("it has calls of several plugins: choose one with --plugin: {}", self.names());
+        }
+        if let Some(wanted) = self.wanted.as_ref().filter(|_| self.chosen.is_none() && !self.seen.is_empty()) {
+            bail!("it has no call of the plugin {wanted}: choose one with --plugin: {}", self.names());
+        }
+        if !self.batch.is_empty() {
+            self.send();
+        }
+        Ok(std::mem::take(&mut self.skipped))
+    }
+
+    fn names(&self) -> String {
+        let short = |name: &String| one_line(&name[..name.floor_char_boundary(NAME_BYTES_MAX)]);
+        let mut names: Vec<_> = self.seen.iter().take(NAMES_MAX).map(short).collect();
+        if self.seen.len() > NAMES_MAX {
+            names.push("…".to_owned());
+        }
+        names.join(", ")
+    }
+}
