@@ -1,3 +1,5 @@
+//! What is compared is told right, and laws that hold whatever is compared.
+
 use super::*;
 use crate::flow::{Output, Outputs};
 use proptest::collection::vec;
