@@ -1,12 +1,19 @@
 //! `tidegate plugin diff` tells what a newcomer makes of captured traffic, and how that differs from what another component
 //! makes of it.
 
+mod files;
+mod told;
+
 use crate::fixtures;
 use crate::harness::{component, tidegate};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tidegate::record::capture::record::{Call, CallRole, Record};
+use tidegate::record::capture::{About, CaptureWriter, Channel, PlaceKind};
 
 /// A directory with components and a file of captured traffic.
 struct Bench(tempfile::TempDir);
@@ -40,6 +47,25 @@ impl Bench {
     fn bodies(&self, bodies: &[&str]) -> &Self {
         let letters = (1..).zip(bodies).map(|(number, body)| letter("p", number, message(body)));
         self.write("letters", letters.collect::<String>())
+    }
+
+    /// A capture of calls of the plugin `p` with these bodies.
+    fn capture(&self, bodies: &[&str]) -> &Self {
+        let about = About { seed: 7, ..About::default() };
+        let file = File::create(self.path("letters")).unwrap();
+        let mut writer = CaptureWriter::new(file, &about, Arc::default(), 1 << 30).unwrap();
+        let channel = Channel { kind: PlaceKind::Flow, name: "f".to_owned(), topic: None };
+        for (number, body) in (1..).zip(bodies) {
+            let role = CallRole::Processor.into();
+            let call =
+                Call { plugin: "p".to_owned(), generation: 1, digest: vec![0xab; 32], number, role, ..Call::default() };
+            let record = Record { frames: vec![(*body).to_owned().into()], metadata: Vec::new(), call: Some(call) };
+            writer.write(&channel, number, &record).unwrap();
+        }
+        let flow = Record { frames: vec!["a".into()], metadata: Vec::new(), call: None };
+        writer.write(&channel, 1, &flow).unwrap();
+        writer.finish().unwrap();
+        self
     }
 
     fn diff(&self, arguments: &[&str]) -> Ended {
@@ -221,22 +247,6 @@ fn chance_and_clocks_make_no_difference_even_in_other_bytes() {
 }
 
 #[test]
-fn the_exit_code_says_whether_more_differs_than_may() {
-    let bench = Bench::new(&echoing(), &changing(0, 'x', 'y'));
-    bench.bodies(&["a", "x", "b", "x"]);
-    assert_eq!(bench.diff(&[]).code, Some(0));
-    for (bound, code) in [("0", 1), ("1", 1), ("2", 0), ("49.9%", 1), ("50%", 0), ("100%", 0)] {
-        let ended = bench.diff(&["--max-diff", bound]);
-        assert_eq!(ended.code, Some(code), "{bound}: {ended:?}");
-        assert_eq!(ended.stderr.contains("error: 2 of 4 inputs differ, over "), code == 1, "{ended:?}");
-    }
-    bench.diff(&["--max-diff=some"]).fails(2, "neither a number of inputs such as 0 nor a share such as 0.1%");
-    bench.diff(&["--ignore=$..ts"]).fails(2, "`..` is not supported");
-    bench.diff(&["--unordered=items"]).fails(2, "does not begin with $");
-    bench.run(&["diff", "old.wasm", "new.wasm"]).fails(2, "--on <FILE>");
-}
-
-#[test]
 fn a_call_that_takes_too_long_is_a_failure_of_its_component() {
     let bench = Bench::new(&echoing(), &fixtures::looping());
     bench
@@ -256,86 +266,6 @@ fn settings_are_those_of_the_configuration() {
 }
 
 #[test]
-fn the_page_runs_nothing_that_a_capture_says() {
-    let bench = Bench::new(&echoing(), &fixtures::filtering());
-    let hostile = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'&\u{202e}";
-    bench.bodies(&[hostile]);
-    assert_eq!(bench.diff(&["--html=diff.html", "--max-diff=0"]).code, Some(1), "it is written all the same");
-    let page = std::fs::read_to_string(bench.path("diff.html")).unwrap();
-    assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;&lt;script&gt;"), "{page}");
-    for word in ["<img", "<script", "javascript:", "http:", "https:", "\u{202e}"] {
-        assert!(!page.contains(word), "{word}: {page}");
-    }
-    assert!(page.contains("default-src 'none'") && page.contains("filtered now: 1 (100 %)"), "{page}");
-}
-
-#[test]
-fn the_most_telling_inputs_become_examples() {
-    let bench = Bench::new(&echoing(), &fixtures::trapping_on(b'T'));
-    bench.bodies(&["a", "Tb", "Tc", "Td"]);
-    bench.diff(&["--save-examples=2"]).fails(1, "say with --examples FILE where the examples are to be written");
-    std::fs::create_dir(bench.path("new")).unwrap();
-    let own = "[[transform]]\nname = \"own\"\ninput.body = \"a\"\nexpect.body = \"a\"\n";
-    bench.write("new/examples.toml", own);
-    let saved = bench.diff(&["--save-examples=2"]);
-    assert_eq!(saved.code, Some(0), "{saved:?}");
-    assert!(saved.stderr.contains("2 examples written to new/examples.toml"), "{saved:?}");
-    let text = std::fs::read_to_string(bench.path("new/examples.toml")).unwrap();
-    assert!(text.starts_with(own) && text.contains("new failure: trapped, input 2"), "{text}");
-    let tried = |component: &str| bench.run(&["test", component, "--examples=new/examples.toml"]);
-    assert!(tried("old.wasm").stdout.ends_with("3 passed, 0 failed\n"));
-    let misses = tried("new.wasm");
-    assert!(misses.stdout.ends_with("1 passed, 2 failed\n"), "{misses:?}");
-    let again = bench.diff(&["--save-examples=2"]);
-    assert!(again.stderr.contains("0 examples written"), "{again:?}");
-    assert_eq!(std::fs::read_to_string(bench.path("new/examples.toml")).unwrap(), text);
-}
-
-#[test]
-fn a_file_that_is_cut_off_is_compared_as_far_as_it_goes() {
-    let bench = Bench::new(&echoing(), &echoing());
-    let whole = letter("p", 1, message("a")) + &letter("p", 2, message("b"));
-    bench.write("letters", &whole[..whole.len() - 40]);
-    let report = bench.report(&[]);
-    assert_eq!(counts(&report), json!({"same": 1}));
-    assert_eq!(report["skipped"], json!({"that cannot be read": 1}));
-    assert!(bench.diff(&[]).stderr.contains("letters:2: no letter: EOF"));
-}
-
-#[test]
-fn what_is_no_capture_and_has_no_calls_is_refused() {
-    let bench = Bench::new(&echoing(), &echoing());
-    let refused = |content: &[u8], words: &str| bench.write("letters", content).diff(&[]).fails(1, words);
-    refused(b"\0asm\r\0\x01\0", "letters is no ");
-    refused(b"words\n", "letters is no ");
-    refused(b"", "letters is empty");
-    refused(b"{}\n", "it has no call to make again, but 1 that cannot be read");
-    let reply = json!({"reply": {"identity_base64": "", "frames_base64": []}});
-    refused(letter("p", 1, reply).as_bytes(), "it has no call to make again, but 1 without a call of a plugin");
-    bench.run(&["diff", "old.wasm", "new.wasm", "--on=nowhere"]).fails(1, "reading nowhere: No such file");
-    bench.bodies(&["a"]).write("new.wasm", b"\0asm");
-    bench.diff(&[]).fails(1, "new.wasm is refused: compile: ");
-}
-
-#[test]
-fn of_several_plugins_one_is_chosen() {
-    let bench = Bench::new(&echoing(), &echoing());
-    let calls = letter("a", 1, message("x")) + &letter("b", 2, message("x")) + &letter("b", 3, message("x"));
-    bench.write("letters", calls);
-    bench.diff(&[]).fails(1, "it has calls of several plugins: choose one with --plugin: a, b");
-    bench.diff(&["--plugin=c"]).fails(1, "it has no call of the plugin c: choose one with --plugin: a, b");
-    let report = bench.report(&["--plugin=b"]);
-    assert_eq!((counts(&report), &report["skipped"]), (json!({"same": 2}), &json!({"of other plugins": 1})));
-    // Neither answers requests.
-    let request = json!({"request": {"identity_base64": "YQ==", "metadata": [], "frames_base64": []}});
-    bench.write("letters", letter("a", 1, request.clone()) + &letter("a", 2, message("x")));
-    let report = bench.report(&[]);
-    assert_eq!((counts(&report), &report["skipped"]), (json!({"same": 1}), &json!({"in a role that neither has": 1})));
-    bench.write("letters", letter("a", 1, request));
-    bench.diff(&["--max-diff=100%"]).fails(1, "no input was compared");
-}
-
-#[test]
 fn components_of_other_versions_of_the_contract_are_compared() {
     let bench = Bench::new(&echoing(), &fixtures::repeating(1));
     bench.bodies(&["a", "b"]);
@@ -343,15 +273,4 @@ fn components_of_other_versions_of_the_contract_are_compared() {
     let frames = json!({"frames": {"metadata": [], "frames_base64": ["YQ==", "", "Yg=="]}});
     bench.write("letters", letter("p", 1, frames));
     assert_eq!(groups(&bench.report(&[])), ["failure gone: rejected: 1, first Some(1)"]);
-}
-
-/// The path of a file is what the command is given.
-#[test]
-fn files_are_named_as_they_were_given() {
-    let bench = Bench::new(&echoing(), &echoing());
-    bench.bodies(&["a"]);
-    let report = bench.report(&[]);
-    let name = |key: &str| Path::new(report[key]["file"].as_str().unwrap()).to_owned();
-    assert_eq!((name("old"), name("new")), (PathBuf::from("old.wasm"), PathBuf::from("new.wasm")));
-    assert_eq!(report["inputs"], "letters");
 }

@@ -1,5 +1,6 @@
 //! `tidegate plugin diff`: what a newcomer makes of captured traffic, against what another component makes of it.
 
+mod capture;
 mod captured_call;
 mod components;
 mod page;
@@ -35,7 +36,7 @@ pub(in crate::cli) struct Diff {
     old: PathBuf,
     /// The newcomer
     new: PathBuf,
-    /// The captured traffic: a file of dead letters
+    /// The captured traffic: a capture, or a file of dead letters
     #[arg(long, value_name = "FILE")]
     on: PathBuf,
     /// Whose calls to make again [default: the only plugin in the file]

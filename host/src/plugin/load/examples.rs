@@ -166,13 +166,8 @@ impl Examples {
         self.processor.len() + self.transform.len() + self.reply_policy.len() + self.http_handler.len()
     }
 
-    /// Whether one of them has this name.
-    pub fn has(&self, name: &str) -> bool {
-        self.names().any(|known| known == name)
-    }
-
     /// The names that they have.
-    fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         fn of<E: Exemplary>(examples: &[Example<E>]) -> impl Iterator<Item = &str> {
             examples.iter().filter_map(|example| example.name.as_deref())
         }

@@ -48,6 +48,8 @@ pub(super) enum Skip {
     SeveralPlugins,
     /// It is no call: a reply, or a message that no plugin was called for.
     NoCall,
+    /// It is a request of HTTP to a handler, whose calls are not made again.
+    Handler,
     /// Neither component has its role.
     NoRole,
     /// It cannot be read.
@@ -61,6 +63,7 @@ impl Skip {
             Self::OtherPlugin => "of other plugins",
             Self::SeveralPlugins => "that went into several plugins",
             Self::NoCall => "without a call of a plugin",
+            Self::Handler => "of handlers of HTTP",
             Self::NoRole => "in a role that neither has",
             Self::Broken => "that cannot be read",
         }
@@ -74,4 +77,17 @@ pub(super) trait CallSource: Send {
     /// # Errors
     /// When it cannot be read any further.
     fn each(&self, found: &mut dyn FnMut(Entry)) -> anyhow::Result<()>;
+}
+
+/// The digest of the call before: most calls of a file are of one component, and share its name.
+#[derive(Default)]
+pub(super) struct Digests(Option<Arc<str>>);
+
+impl Digests {
+    pub(super) fn of(&mut self, digest: &str) -> Arc<str> {
+        match &self.0 {
+            Some(last) if **last == *digest => Arc::clone(last),
+            _ => Arc::clone(self.0.insert(digest.into())),
+        }
+    }
 }

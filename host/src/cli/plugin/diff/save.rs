@@ -61,7 +61,7 @@ pub(super) async fn save(
     let mut written = 0;
     for (group, call) in calls {
         let name = name(&group, call.number);
-        if Examples::parse(&text).map_err(no_examples)?.has(&name) {
+        if Examples::parse(&text).map_err(no_examples)?.names().any(|known| known == name) {
             continue;
         }
         if let Some(example) = example(call, &callers, &name).await {

@@ -1,14 +1,16 @@
-//! Files of captured traffic, told apart by how they begin: dead letters are lines of JSON.
+//! Files of captured traffic, told apart by how they begin: captures are MCAP files, dead letters lines of JSON.
 
-use super::captured_call::{CallSource, CapturedCall, CapturedRole, CapturedSeed, Entry, Skip};
+use super::capture::Capture;
+use super::captured_call::{CallSource, CapturedCall, CapturedRole, CapturedSeed, Digests, Entry, Skip};
 use crate::record::dead_letters::{Input, Letter, letters};
 use crate::system::output::note;
 use anyhow::{Context, bail};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+/// How every MCAP file begins.
+const MCAP: &[u8] = b"\x89MCAP";
 /// How many lines that cannot be read are told of one by one.
 const BROKEN_TOLD_MAX: u64 = 10;
 /// How much of a file is looked at to see what it is.
@@ -22,9 +24,14 @@ pub(super) fn open(file: &Path) -> anyhow::Result<Box<dyn CallSource>> {
     let reading = || format!("reading {}", file.display());
     let mut head = Vec::new();
     File::open(file).and_then(|opened| opened.take(HEAD_BYTES).read_to_end(&mut head)).with_context(reading)?;
+    if head.starts_with(MCAP) {
+        return Ok(Box::new(Capture::open(file)?));
+    }
     match head.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'{') => Ok(Box::new(Letters(file.to_owned()))),
-        Some(_) => bail!("{} is no file of dead letters: give one that a host has written", file.display()),
+        Some(_) => {
+            bail!("{} is neither a capture nor a file of dead letters: give one that a host wrote", file.display())
+        }
         None => bail!("{} is empty", file.display()),
     }
 }
@@ -65,7 +72,7 @@ fn entry(number: u64, letter: Letter, digests: &mut Digests) -> Entry {
     }
     let role = if matches!(input, Input::Request { .. }) { CapturedRole::ReplyPolicy } else { CapturedRole::Processor };
     let (digest, plugin) = match by {
-        Some(by) => (Some(digests.of(by.digest)), by.plugin),
+        Some(by) => (Some(digests.of(&by.digest)), by.plugin),
         // No plugin was reached, and only of a flow its route is not the plugin's name.
         None if is_of_flow => return Entry::Skipped(Skip::NoCall),
         None => (None, route),
@@ -73,17 +80,4 @@ fn entry(number: u64, letter: Letter, digests: &mut Digests) -> Entry {
     let Some(message) = input.into_message() else { return Entry::Skipped(Skip::NoCall) };
     let seed = CapturedSeed { value: seed.value, digest, number: call_number };
     Entry::Call { plugin, call: CapturedCall { number, role, message, seed } }
-}
-
-/// The digest of the call before: most calls of a file are of one component, and share its name.
-#[derive(Default)]
-struct Digests(Option<Arc<str>>);
-
-impl Digests {
-    fn of(&mut self, digest: String) -> Arc<str> {
-        match &self.0 {
-            Some(last) if **last == *digest => Arc::clone(last),
-            _ => Arc::clone(self.0.insert(digest.into())),
-        }
-    }
 }

@@ -1,0 +1,76 @@
+//! Captures as files of calls.
+
+use super::captured_call::{CallSource, CapturedCall, CapturedRole, CapturedSeed, Digests, Entry, Skip};
+use crate::flow::Message;
+use crate::plugin::hex;
+use crate::record::capture::record::{Call, CallRole, Record};
+use crate::record::capture::{CaptureFile, Choice, Lost};
+use crate::system::output::note;
+use std::path::{Path, PathBuf};
+
+/// A capture, which every reading opens anew.
+pub(super) struct Capture(PathBuf);
+
+impl Capture {
+    /// # Errors
+    /// When the file is no capture of Tidegate.
+    pub(super) fn open(file: &Path) -> anyhow::Result<Self> {
+        CaptureFile::open(file)?;
+        Ok(Self(file.to_owned()))
+    }
+}
+
+impl CallSource for Capture {
+    fn each(&self, found: &mut dyn FnMut(Entry)) -> anyhow::Result<()> {
+        let file = CaptureFile::open(&self.0)?;
+        let seed = file.about().seed;
+        let (mut records, mut last) = (file.records(Choice::default()), LastDigest::default());
+        for number in 1.. {
+            let Some(captured) = records.next() else { break };
+            found(entry(number, captured?.record, seed, &mut last));
+        }
+        let Lost { cut_off, chunks, records } = records.lost();
+        if cut_off > 0 || chunks > 0 {
+            let file = self.0.display();
+            note(format_args!(
+                "{file}: {chunks} chunks are broken, and of its last one {cut_off} bytes are there; skipped"
+            ));
+        }
+        for _ in 0..chunks.saturating_add(records).saturating_add(u64::from(cut_off > 0)) {
+            found(Entry::Skipped(Skip::Broken));
+        }
+        Ok(())
+    }
+}
+
+/// The digest of the call before, as it stands in the file and as a name.
+#[derive(Default)]
+struct LastDigest {
+    bytes: Vec<u8>,
+    text: String,
+    digests: Digests,
+}
+
+fn entry(number: u64, record: Record, seed: u64, last: &mut LastDigest) -> Entry {
+    let Record { frames, metadata, call } = record;
+    let Some(call) = call else { return Entry::Skipped(Skip::NoCall) };
+    let role = match call.role() {
+        CallRole::Transform | CallRole::Processor => CapturedRole::Processor,
+        CallRole::Policy => CapturedRole::ReplyPolicy,
+        CallRole::Handler => return Entry::Skipped(Skip::Handler),
+    };
+    let Call { plugin, digest, number: call_number, .. } = call;
+    let digest = (!digest.is_empty()).then(|| {
+        if last.bytes != digest {
+            (last.text, last.bytes) = (hex(&digest), digest);
+        }
+        last.digests.of(&last.text)
+    });
+    let message = Message {
+        metadata: metadata.into_iter().map(|pair| (pair.key, pair.value)).collect(),
+        frames: frames.into(),
+        ..Message::default()
+    };
+    let seed = CapturedSeed { value: seed, digest, number: call_number };
+    Entry::Call { plugin, call: CapturedCall { number, role, message, seed } }
+}
