@@ -57,7 +57,10 @@ impl Both {
 }
 
 async fn load(engine: &Engine, path: &Path, name: &str, config: &Config) -> anyhow::Result<Arc<Plugin>> {
-    let limits = config.limits_of(name);
+    let mut limits = config.limits_of(name);
+    // Nobody else needs the processors: long calls that took turns on a part of them would miss their deadlines.
+    let processors = std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
+    limits.cpu_percent_max = limits.cpu_percent_max.max(processors.saturating_mul(100));
     let loaded = async {
         let candidate = Candidate::read(path, limits.component_bytes_max).await?;
         let examples = Some(Examples::default());
