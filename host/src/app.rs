@@ -2,6 +2,7 @@
 
 mod builder;
 mod captures;
+mod dead_letters;
 mod events;
 mod flows;
 mod frontend;
@@ -14,15 +15,15 @@ mod sockets;
 mod surfaces;
 mod through;
 
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::flow::{Side, Taps};
 use crate::http::admin::{Guard, Reconfigure};
 use crate::http::route::RouteTable;
 use crate::ledger::{Ledger, Reason, Report};
 use crate::messaging::{Curve, accept_below};
-use crate::plugin::{Seed, Slots, Source, Watch, poll};
+use crate::plugin::{Slots, Source, Watch, poll};
 use crate::record::capture::Captures;
-use crate::record::dead_letters::{self, DeadLetters};
+use crate::record::dead_letters::DeadLetters;
 use crate::system::descriptors;
 use crate::system::shutdown::{Ask, Signals};
 use crate::system::supervisor::{Death, Supervisor};
@@ -155,7 +156,7 @@ impl App {
         let curve = curve.transpose().map_err(could_not_start)?;
         let ledger = Ledger::default();
         REPORTED_HOPS.iter().for_each(|name| drop(ledger.hop(name)));
-        let dead_letters = dead_letters(&config.dead_letters, seed, &ledger, &supervisor)?;
+        let dead_letters = dead_letters::start(&config.dead_letters, seed, &ledger, &supervisor)?;
         let captures = captures::start(&config.capture, seed, &ledger, &supervisor)?;
         let shares = descriptors::take_all(config.http.connections_max);
         accept_below(shares.peers_below);
@@ -272,27 +273,6 @@ impl App {
 
         Ended { abandoned, deaths: self.supervisor.deaths(), ledger: self.ledger, slots: self.slots }
     }
-}
-
-fn dead_letters(
-    config: &config::DeadLetters,
-    seed: Seed,
-    ledger: &Ledger,
-    supervisor: &Supervisor,
-) -> Result<DeadLetters, StartError> {
-    if config.file.as_os_str() == "none" {
-        return Ok(DeadLetters::default());
-    }
-    let settings = dead_letters::DeadLetterSettings {
-        file: config.file.clone(),
-        bytes_max: config.bytes_max,
-        files_max: config.files_max,
-        queue_letters_max: config.queue_letters_max,
-        queue_bytes_max: config.queue_bytes_max,
-        seed: dead_letters::LetterSeed { value: seed.value, fixed: seed.fixed },
-    };
-    DeadLetters::start(settings, ledger.hop(DEAD_LETTER_HOP), supervisor)
-        .map_err(|error| could_not_start(format!("starting the writer of dead letters: {error}")))
 }
 
 /// Traces are sent where the configuration names a collector; elsewhere there is nothing of them.

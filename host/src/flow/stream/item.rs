@@ -1,10 +1,11 @@
 //! One message on its way through a flow, with all that is made of it.
 
 use crate::flow::sink::Arrival;
-use crate::flow::{Entered, Message, Met};
+use crate::flow::{Entered, Message, Met, Processed};
 use crate::ledger::{Passage, Reason};
 use bytes::Bytes;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// A message that is in a flow.
 pub(super) struct Item {
@@ -43,6 +44,14 @@ pub(super) struct StageCall {
     pub(super) number: u64,
     /// The bytes of its input.
     pub(super) bytes: usize,
+}
+
+/// A call of the stage with this index, for the item of this number, that has ended.
+pub(super) struct Ended {
+    pub(super) item: usize,
+    pub(super) index: usize,
+    pub(super) processed: Processed,
+    pub(super) took: Duration,
 }
 
 impl Item {

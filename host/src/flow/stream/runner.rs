@@ -2,11 +2,12 @@
 
 use super::control::{FlowControl, Orders, Progress};
 use super::core::{Call, Delivery, FlowCore};
+use super::item::Ended;
 use super::parts::{Executor, FlowParts, LostMessages};
 use crate::flow::call_time_estimate::CallTimeEstimate;
 use crate::flow::mailbox::Mailbox;
 use crate::flow::sink::Arrival;
-use crate::flow::{Inlet, Place, Processed, Recording, State};
+use crate::flow::{Inlet, Place, Recording, State};
 use crate::ledger::Reason;
 use futures_util::future::{AbortHandle, BoxFuture, abortable};
 use futures_util::stream::FuturesUnordered;
@@ -22,14 +23,6 @@ use std::time::{Duration, Instant};
 const TURN_MAX: Duration = Duration::from_micros(500);
 /// For so long a plugin may be busy before that is reported as an obstacle.
 const BUSY_QUIET: Duration = Duration::from_secs(1);
-
-/// A call that has ended.
-struct Ended {
-    item: usize,
-    index: usize,
-    processed: Processed,
-    took: Duration,
-}
 
 /// All that the task of a flow owns. As a future it completes when the flow was told to end, and has.
 pub(super) struct FlowRunner {

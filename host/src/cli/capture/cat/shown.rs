@@ -1,6 +1,7 @@
 //! A record of a capture as people read it, and as programs do.
 
 use crate::cli::output::render::{bytes, field, frames, lines};
+use crate::plugin::hex;
 use crate::record::capture::record::{Call, CallRole, Output, Pair};
 use crate::record::capture::{CaptureFile, Captured};
 use base64::Engine;
@@ -82,7 +83,7 @@ fn json_call(call: &Call) -> Value {
     let mut value = json!({
         "plugin": plugin,
         "generation": generation,
-        "digest": digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+        "digest": hex(digest),
         "role": role(call),
         "stage": stage,
         "number": number,
