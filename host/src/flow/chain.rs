@@ -71,33 +71,26 @@ impl Chain<'_> {
 
     async fn pass_all(&self, message: Message, number: u64) -> Passed {
         let (input, mut met) = (message.clone(), Met::default());
-        let result = self.pass_on(0, at_once(message), Some(number), &mut met).await;
+        let result = self.pass_on(0, at_once(message), number, &mut met).await;
         Passed { met, result: result.map_err(|failure| Failed { failure, input }) }
     }
 
-    /// Has the stages from this index on process messages, each what came out of the one before it. The first call has this
-    /// number, if it has one already.
+    /// Has the stages from this index on process messages. The first call of the whole chain has, or had, this number.
     async fn pass_on(
         &self,
         from: usize,
         mut messages: Outputs,
-        mut number: Option<u64>,
+        first_number: u64,
         met: &mut Met,
     ) -> Result<Outputs, Failure> {
         for index in from..self.links.len() {
-            messages = self.pass(index, messages, number.take(), met).await?;
+            messages = self.pass(index, messages, first_number, met).await?;
         }
         Ok(messages)
     }
 
-    /// Has one stage process what came out of the one before it.
-    async fn pass(
-        &self,
-        index: usize,
-        inputs: Outputs,
-        mut number: Option<u64>,
-        met: &mut Met,
-    ) -> Result<Outputs, Failure> {
+    /// Has one stage process what came out of the one before it; the first, the one message that has this number.
+    async fn pass(&self, index: usize, inputs: Outputs, first_number: u64, met: &mut Met) -> Result<Outputs, Failure> {
         let link = &self.links[index];
         let (mut made, mut bytes, mut after) = (Outputs::new(), 0_usize, Duration::ZERO);
         for input in inputs {
@@ -105,8 +98,8 @@ impl Chain<'_> {
             after += input.after;
             let of_host = self.host_pairs_behind(index, &input.message);
             let passage = self.enter(link.hop);
-            let number = number.take().unwrap_or_else(|| self.numbers.next_number());
-            let calling = self.recorded.call(link.stage, index, number, input.message, number);
+            let number = self.number(index, first_number);
+            let calling = self.recorded.call(link.stage, index, first_number, input.message, number);
             let Processed { by, result } = calling.await;
             met.note(link.stage, by);
             let mut outputs = match result {
@@ -134,6 +127,11 @@ impl Chain<'_> {
     fn host_pairs_behind(&self, index: usize, input: &Message) -> Option<Metadata> {
         let has_next = index + 1 < self.links.len();
         (has_next && !self.links[index].stage.is_of_host()).then(|| input.host_pairs())
+    }
+
+    /// The number of the next call of a stage.
+    fn number(&self, index: usize, first_number: u64) -> u64 {
+        if index == 0 { first_number } else { self.numbers.next_number() }
     }
 
     fn enter(&self, hop: Option<&Hop>) -> Option<Passage> {
@@ -173,7 +171,7 @@ fn too_much(stage: &str, over: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{Place, Recording, ServedBy};
+    use crate::flow::{Place, Recorded, Recorder, Recording, ServedBy, Subject};
     use futures_util::future::BoxFuture;
     use std::sync::{Arc, Mutex};
 
@@ -213,6 +211,18 @@ mod tests {
         }
     }
 
+    /// What tells apart the chains that calls are of.
+    #[derive(Default)]
+    struct Marks(Mutex<Vec<u64>>);
+
+    impl Recorder for Marks {
+        fn wants(&self, subject: &Subject<'_>) -> bool {
+            self.0.lock().unwrap().push(subject.mark);
+            false
+        }
+        fn record(&self, _recorded: &Arc<Recorded>) {}
+    }
+
     fn message(frames: &[&'static str]) -> Message {
         Message { frames: frames.iter().map(|&frame| frame.into()).collect(), ..Message::default() }
     }
@@ -224,10 +234,14 @@ mod tests {
         let links: Vec<_> = (0..stages).map(|_| Link { stage: &stage, hop: (stages > 1).then_some(&*hop) }).collect();
         let numbers = Hop::default();
         let first = numbers.next_number();
-        let recording = Recording::default();
+        let (recording, marks) = (Recording::default(), Arc::new(Marks::default()));
+        recording.begin(Arc::clone(&marks) as Arc<dyn Recorder>);
         let recorded = recording.at(Place::Flow("f"));
         let chain = Chain { links: &links, numbers: &numbers, bounds, is_awaited: true, recorded };
         let passed = chain.process(message(frames), first).await;
+        // Whoever takes a share of the messages takes all calls of a chain, or none.
+        let marks = marks.0.lock().unwrap();
+        assert!(marks.iter().all(|mark| *mark == marks[0]), "{marks:?}");
         drop(links);
         (passed, hop, stage.0.into_inner().unwrap())
     }

@@ -44,6 +44,8 @@ pub struct PassedOn {
 /// A stage of a chain of which more is to come.
 struct Begun {
     index: usize,
+    /// The number of the first call of the chain.
+    first: u64,
     further: Further,
     /// Ends with the last message that comes out of it.
     passage: Option<Passage>,
@@ -81,22 +83,22 @@ impl OwnedChain {
 
     /// Has the stages process a message, up to the first of which more is to come, and what has come out of that go through
     /// those behind it.
-    async fn begin(&self, message: Message, number: u64, met: &mut Met) -> Result<(Outputs, Option<Begun>), Failure> {
+    async fn begin(&self, message: Message, first: u64, met: &mut Met) -> Result<(Outputs, Option<Begun>), Failure> {
         let links = self.borrowed_links();
         let chain = self.borrowed(&links);
-        let (mut messages, mut number) = (at_once(message), Some(number));
+        let mut messages = at_once(message);
         for (index, OwnedLink { stage, hop }) in self.links.iter().enumerate() {
             let only = if messages.len() == 1 && stage.is_of_host() { messages.pop() } else { None };
             let Some(Output { message, .. }) = only else {
-                messages = chain.pass(index, messages, number.take(), met).await?;
+                messages = chain.pass(index, messages, first, met).await?;
                 continue;
             };
-            if index == 0 {
-                self.recorded().message(&message);
-            }
+            let held = (index == 0).then(|| self.recorded().hold(&message, || first)).flatten();
             let passage = chain.enter(hop.as_deref());
-            let number = number.take().unwrap_or_else(|| self.numbers.next_number());
-            let Streamed { first: Processed { by, result }, further } = stage.stream(message, number).await;
+            let number = chain.number(index, first);
+            let Streamed { first: processed, further } = stage.stream(message, number).await;
+            held.into_iter().for_each(|held| held.record_unless_busy(&processed));
+            let Processed { by, result } = processed;
             met.note(&**stage, by);
             let outputs = match result {
                 Ok(outputs) => outputs,
@@ -112,8 +114,8 @@ impl OwnedChain {
                 continue;
             };
             let met_before = met.clone();
-            return match chain.pass_on(index + 1, outputs, None, met).await {
-                Ok(outputs) => Ok((outputs, Some(Begun { index, further, passage, met: met_before }))),
+            return match chain.pass_on(index + 1, outputs, first, met).await {
+                Ok(outputs) => Ok((outputs, Some(Begun { index, first, further, passage, met: met_before }))),
                 Err(failure) => Err(dropped(passage, failure)),
             };
         }
@@ -146,9 +148,13 @@ impl Rest {
             self.begun.passage.into_iter().for_each(Passage::out);
             return None;
         };
-        let mut met = self.begun.met.clone();
+        let (mut met, from, first) = (self.begun.met.clone(), self.begun.index + 1, self.begun.first);
         let made = match made {
-            Ok(output) => pass_on(&self.chain, self.begun.index + 1, output, &mut met).await,
+            Ok(output) => {
+                let links = self.chain.borrowed_links();
+                let chain = self.chain.borrowed(&links);
+                chain.pass_on(from, smallvec![output], first, &mut met).await
+            }
             Err(Failed { failure, .. }) => Err(failure),
         };
         Some(match made {
@@ -159,12 +165,6 @@ impl Rest {
             }
         })
     }
-}
-
-/// Has the stages of a chain from this index on process a message.
-async fn pass_on(chain: &OwnedChain, from: usize, output: Output, met: &mut Met) -> Result<Outputs, Failure> {
-    let links = chain.borrowed_links();
-    chain.borrowed(&links).pass_on(from, smallvec![output], None, met).await
 }
 
 #[cfg(test)]

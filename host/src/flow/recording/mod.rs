@@ -87,11 +87,18 @@ pub struct RecordedAt<'a> {
     place: Place<'a>,
 }
 
+/// A message that is recorded once it is known what became of it.
+pub(in crate::flow) struct Held {
+    wanted_by: Vec<Arc<dyn Recorder>>,
+    recorded: Recorded,
+}
+
 impl RecordedAt<'_> {
     /// A message comes in that no plugin is called for here.
     pub fn message(&self, message: &Message) {
-        if self.recording.is_on() {
-            self.record_message(message);
+        let next = || self.recording.0.next_message.fetch_add(1, Ordering::Relaxed);
+        if let Some(held) = self.hold(message, next) {
+            held.record(None);
         }
     }
 
@@ -111,21 +118,23 @@ impl RecordedAt<'_> {
         }
     }
 
+    /// A message that somebody wants recorded, told apart by this number if it is not named.
+    pub(in crate::flow) fn hold(&self, message: &Message, number: impl FnOnce() -> u64) -> Option<Held> {
+        if self.recording.is_on() { self.hold_wanted(message, number) } else { None }
+    }
+
     #[cold]
-    fn record_message(&self, message: &Message) {
-        let next = || self.recording.0.next_message.fetch_add(1, Ordering::Relaxed);
-        let subject = Subject::new(self.place, message, next);
-        let wanted_by = self.recording.wanted_by(&subject);
-        if !wanted_by.is_empty() {
-            let recorded = Arc::new(Recorded {
-                at: SystemTime::now(),
-                place: self.place.into(),
-                frames: message.frames.clone(),
-                metadata: message.metadata.clone(),
-                call: None,
-            });
-            wanted_by.iter().for_each(|recorder| recorder.record(&recorded));
-        }
+    fn hold_wanted(&self, message: &Message, number: impl FnOnce() -> u64) -> Option<Held> {
+        let wanted_by = self.recording.wanted_by(&Subject::new(self.place, message, number));
+        // Their bytes are shared, not copied.
+        let recorded = || Recorded {
+            at: SystemTime::now(),
+            place: self.place.into(),
+            frames: message.frames.clone(),
+            metadata: message.metadata.clone(),
+            call: None,
+        };
+        (!wanted_by.is_empty()).then(|| Held { recorded: recorded(), wanted_by })
     }
 
     #[cold]
@@ -137,37 +146,50 @@ impl RecordedAt<'_> {
         message: Message,
         number: u64,
     ) -> BoxFuture<'static, Processed> {
-        // What a pool of workers is sent cannot be asked again of another component.
-        if stage.is_of_host() {
-            if index == 0 {
-                self.record_message(&message);
-            }
-            return stage.process(message, number);
-        }
-        let wanted_by = self.recording.wanted_by(&Subject::new(self.place, &message, || first_number));
-        if wanted_by.is_empty() {
-            return stage.process(message, number);
-        }
-        let (at, place, plugin) = (SystemTime::now(), OwnedPlace::from(self.place), stage.name().to_owned());
-        // Their bytes are shared, not copied.
-        let (frames, metadata) = (message.frames.clone(), message.metadata.clone());
+        // What a pool of workers is sent cannot be asked again of another component: of the first, there is the message.
+        let is_of_host = stage.is_of_host();
+        let held = if is_of_host && index > 0 { None } else { self.hold(&message, || first_number) };
+        let Some(held) = held else { return stage.process(message, number) };
+        let plugin = stage.name().to_owned();
         let processing = stage.process(message, number);
         Box::pin(async move {
             let began = Instant::now();
             let processed = processing.await;
             let took = began.elapsed();
+            if is_of_host {
+                held.record_unless_busy(&processed);
+                return processed;
+            }
             let result = match &processed.result {
-                // Nothing was called: the slot is empty, paused, or has no room.
-                Err(Failed { failure: Failure { fault: Fault::Busy, .. }, .. }) => return processed,
+                _ if is_busy(&processed) => return processed,
                 Err(Failed { failure, .. }) => Err((failure.reason, failure.detail.clone())),
                 Ok(outputs) => Ok(outputs.clone()),
             };
-            let call = RecordedCall { plugin, by: processed.by.clone(), number, took, stage: index, result };
-            let recorded = Arc::new(Recorded { at, place, frames, metadata, call: Some(call) });
-            wanted_by.iter().for_each(|recorder| recorder.record(&recorded));
+            let by = processed.by.clone();
+            held.record(Some(RecordedCall { plugin, by, number, took, stage: index, result }));
             processed
         })
     }
+}
+
+impl Held {
+    /// Shows it, without a call, if anything was done for it.
+    pub(in crate::flow) fn record_unless_busy(self, processed: &Processed) {
+        if !is_busy(processed) {
+            self.record(None);
+        }
+    }
+
+    fn record(self, call: Option<RecordedCall>) {
+        let Self { wanted_by, recorded } = self;
+        let recorded = Arc::new(Recorded { call, ..recorded });
+        wanted_by.iter().for_each(|recorder| recorder.record(&recorded));
+    }
+}
+
+/// Nothing was called: the slot is empty or paused, or there is no room. Whoever can wait tries again.
+fn is_busy(processed: &Processed) -> bool {
+    matches!(&processed.result, Err(Failed { failure: Failure { fault: Fault::Busy, .. }, .. }))
 }
 
 #[cfg(test)]

@@ -24,6 +24,23 @@ impl Recorder for Kept {
 /// Gives back what it gets, or fails at what is `busy` or `bad`.
 struct Echo;
 
+/// The same, as a stage of the host.
+struct Pool;
+
+impl Stage for Pool {
+    fn name(&self) -> &str {
+        "workers.pool"
+    }
+
+    fn is_of_host(&self) -> bool {
+        true
+    }
+
+    fn process(&self, message: Message, number: u64) -> BoxFuture<'static, Processed> {
+        Echo.process(message, number)
+    }
+}
+
 impl Stage for Echo {
     fn name(&self) -> &str {
         "echo"
@@ -95,4 +112,20 @@ async fn the_name_of_a_request_marks_all_that_is_made_of_it() {
     }
     let marks = kept.1.lock().unwrap();
     assert!(marks[0] == marks[1] && marks[1] != marks[2], "{marks:?}");
+}
+
+#[tokio::test]
+async fn what_goes_to_a_pool_is_recorded_once_however_often_that_is_busy() {
+    let (recording, kept) = (Recording::default(), Arc::new(Kept::default()));
+    recording.begin(Arc::clone(&kept) as Arc<dyn Recorder>);
+    let at = recording.at(Place::Flow("f"));
+    for _ in 0..3 {
+        at.call(&Pool, 0, 1, message("t", "busy"), 1).await.result.unwrap_err();
+    }
+    assert!(kept.0.lock().unwrap().is_empty());
+    at.call(&Pool, 0, 1, message("t", "body"), 1).await.result.unwrap();
+    at.call(&Pool, 1, 1, message("t", "body"), 2).await.result.unwrap();
+    let records = kept.0.lock().unwrap();
+    let [once] = &records[..] else { panic!("{records:?}") };
+    assert_eq!((&once.call, &once.frames), (&None, &message("t", "body").frames));
 }
