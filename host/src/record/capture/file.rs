@@ -3,7 +3,10 @@
 use super::format::{ABOUT, About, Channel, ENCODING, PROFILE};
 use super::record::Record;
 use super::schema::{SCHEMA, schema};
-use crate::config::{CAPTURE_CHANNELS_MAX, CAPTURE_CHUNK_BYTES, CAPTURE_RECORD_BYTES_MAX, CAPTURE_TOPIC_BYTES_MAX};
+use crate::config::{
+    CAPTURE_CHANNELS_MAX, CAPTURE_CHUNK_BYTES, CAPTURE_INDEX_BYTES_MAX, CAPTURE_RECORD_BYTES_MAX,
+    CAPTURE_TOPIC_BYTES_MAX,
+};
 use mcap::records::{MessageHeader, Metadata};
 use mcap::write::NoSeek;
 use mcap::{Compression, McapError, WriteOptions, Writer};
@@ -25,10 +28,10 @@ const END_BYTES: u64 = 4 << 10;
 /// Why a record is not in the file.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// It is larger than a record may be. The others are not hurt.
-    #[error("a record of {0} bytes is larger than {CAPTURE_RECORD_BYTES_MAX}")]
+    /// It is larger than a record may be, or than an empty file has room for. The others are not hurt.
+    #[error("a record of {0} bytes is larger than {CAPTURE_RECORD_BYTES_MAX}, or than a whole file may be")]
     TooLarge(usize),
-    /// The file has as many bytes as it may. It is to be finished.
+    /// The file, or its index, has as many bytes as it may. It is to be finished.
     #[error("it has the bytes that it may have")]
     Full,
     /// Nothing more can be written.
@@ -45,8 +48,11 @@ pub struct CaptureWriter<W: Write> {
     in_chunk: HashSet<u16>,
     bytes: Arc<AtomicU64>,
     bytes_max: u64,
+    /// What the file had before its first record.
+    bytes_empty: u64,
     /// What waits for its chunk to be written, before it is compressed.
     pending: u64,
+    pending_records: usize,
     /// About what the end of the file will take.
     end: u64,
     encoded: Vec<u8>,
@@ -73,8 +79,22 @@ impl<W: Write> CaptureWriter<W> {
         mcap.write_metadata(&Metadata { name: ABOUT.to_owned(), metadata: about.to_pairs() }).map_err(failed)?;
         let schema = mcap.add_schema(SCHEMA, ENCODING, &schema()).map_err(failed)?;
         mcap.flush().map_err(failed)?;
-        let (channels, in_chunk, encoded) = Default::default();
-        Ok(Self { mcap, schema, channels, in_chunk, bytes, bytes_max, pending: 0, end: END_BYTES, encoded })
+        let bytes_empty = bytes.load(Ordering::Relaxed);
+        let (channels, in_chunk, pending, pending_records, encoded) = Default::default();
+        let end = END_BYTES;
+        Ok(Self {
+            mcap,
+            schema,
+            channels,
+            in_chunk,
+            bytes,
+            bytes_max,
+            bytes_empty,
+            pending,
+            pending_records,
+            end,
+            encoded,
+        })
     }
 
     /// Adds a record that came in at this time, in nanoseconds since 1970. It is in the file once the chunk is: at the next
@@ -87,7 +107,13 @@ impl<W: Write> CaptureWriter<W> {
         if bytes > CAPTURE_RECORD_BYTES_MAX {
             return Err(WriteError::TooLarge(bytes));
         }
-        let added = bytes as u64 + RECORD_BYTES + channel_bytes(channel);
+        let added = bytes as u64 + RECORD_BYTES + CHUNK_INDEX_BYTES + CHANNEL_INDEX_BYTES + channel_bytes(channel);
+        if self.bytes_empty + END_BYTES + added > self.bytes_max {
+            return Err(WriteError::TooLarge(bytes));
+        }
+        if self.end > CAPTURE_INDEX_BYTES_MAX {
+            return Err(WriteError::Full);
+        }
         if self.bytes_at_most() + added > self.bytes_max {
             // What waits takes less once it is compressed.
             self.flush()?;
@@ -105,6 +131,7 @@ impl<W: Write> CaptureWriter<W> {
         }
         self.mcap.write_to_known_channel(&header, &self.encoded).map_err(failed)?;
         self.pending += bytes as u64 + RECORD_BYTES;
+        self.pending_records += 1;
         if self.in_chunk.insert(channel_id) {
             self.end += CHANNEL_INDEX_BYTES;
         }
@@ -135,7 +162,7 @@ impl<W: Write> CaptureWriter<W> {
         if self.pending > 0 {
             self.end += CHUNK_INDEX_BYTES;
         }
-        self.pending = 0;
+        (self.pending, self.pending_records) = (0, 0);
         self.in_chunk.clear();
         Ok(())
     }
@@ -147,6 +174,11 @@ impl<W: Write> CaptureWriter<W> {
     pub fn finish(mut self) -> Result<(), WriteError> {
         self.mcap.finish().map_err(failed)?;
         self.mcap.into_inner().into_inner().flush().map_err(|error| WriteError::Failed(error.to_string()))
+    }
+
+    /// How many of the last records wait for their chunk to be written; all others are in the file.
+    pub fn pending_records(&self) -> usize {
+        self.pending_records
     }
 
     fn bytes_at_most(&self) -> u64 {

@@ -1,5 +1,6 @@
 //! What a capture is to whoever reads MCAP: its profile, its schema's name, and how its channels are called.
 
+use crate::config::{CAPTURE_NAME_BYTES_MAX, CAPTURE_TOPIC_BYTES_MAX};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use std::collections::BTreeMap;
 
@@ -121,10 +122,13 @@ impl Channel {
         pairs
     }
 
-    /// None if they are those of no channel of a capture.
+    /// None if they are those of no channel of a capture, or longer than they are there: each record that is read has the name.
     pub(super) fn of_pairs(pairs: &BTreeMap<String, String>) -> Option<Self> {
-        let topic = pairs.get("topic").map(|topic| percent_decode_str(topic).collect());
-        Some(Self { kind: PlaceKind::of_word(pairs.get("kind")?)?, name: pairs.get("name")?.clone(), topic })
+        let topic: Option<Vec<u8>> = pairs.get("topic").map(|topic| percent_decode_str(topic).collect());
+        let name = pairs.get("name").filter(|name| name.len() <= CAPTURE_NAME_BYTES_MAX)?;
+        let is_sound = topic.as_ref().is_none_or(|topic| topic.len() <= CAPTURE_TOPIC_BYTES_MAX);
+        let kind = PlaceKind::of_word(pairs.get("kind")?)?;
+        is_sound.then(|| Self { kind, name: name.clone(), topic })
     }
 }
 
@@ -153,6 +157,9 @@ mod tests {
         assert_eq!(channel(PlaceKind::Route, None).name(), "routes/f/");
         assert_eq!(channel(PlaceKind::Policy, None).name(), "policies/f");
         assert_eq!(Channel::of_pairs(&BTreeMap::new()), None);
+        // Each record that is read would have it.
+        let long = Channel { name: "f".repeat(CAPTURE_NAME_BYTES_MAX + 1), ..channel(PlaceKind::Flow, None) };
+        assert_eq!(Channel::of_pairs(&long.to_pairs()), None);
     }
 
     #[test]

@@ -4,9 +4,12 @@ use super::file::{CaptureWriter, WriteError};
 use super::format::{About, Channel, PlaceKind};
 use super::reader::{CaptureError, CaptureFile, Captured, Choice, Lost};
 use super::record::{Answer, Call, CallFailure, CallRole, Output, Pair, Record};
-use crate::config::{CAPTURE_CHANNELS_MAX, CAPTURE_RECORD_BYTES_MAX};
+use crate::config::{
+    CAPTURE_CHANNELS_MAX, CAPTURE_CHUNK_RECORDS_MAX, CAPTURE_INDEX_BYTES_MAX, CAPTURE_RECORD_BYTES_MAX,
+};
 use bytes::Bytes;
 use proptest::prelude::*;
+use prost::Message;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -204,6 +207,62 @@ fn what_is_no_capture_is_called_so() {
     }
     assert!(matches!(CaptureFile::open(directory.path()), Err(CaptureError::Other { .. })));
     assert!(matches!(CaptureFile::open(&directory.path().join("none")), Err(CaptureError::Io { .. })));
+}
+
+/// A file as a stranger makes it, whose one chunk has no checksum.
+fn strange(path: &Path, records: usize, record: &Record) {
+    let options = mcap::WriteOptions::new().profile("tidegate").compression(Some(mcap::Compression::Zstd));
+    let options = options.chunk_size(None).calculate_chunk_crcs(false).disable_seeking(true);
+    let mut writer = options.create(mcap::write::NoSeek::new(File::create(path).unwrap())).unwrap();
+    let metadata = mcap::records::Metadata { name: "tidegate".to_owned(), metadata: about().to_pairs() };
+    writer.write_metadata(&metadata).unwrap();
+    let channel = channel("f", None);
+    let channel_id = writer.add_channel(0, &channel.name(), "protobuf", &channel.to_pairs()).unwrap();
+    let header = mcap::records::MessageHeader { channel_id, sequence: 0, log_time: 0, publish_time: 0 };
+    for _ in 0..records {
+        writer.write_to_known_channel(&header, &record.encode_to_vec()).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+#[test]
+fn a_small_chunk_that_becomes_a_large_one_is_broken() {
+    let (_directory, path) = in_directory("a.mcap");
+    let small = message(b"t", "");
+    strange(&path, 10, &small);
+    assert_eq!(read(&path, Choice::default()).0.len(), 10);
+    strange(&path, CAPTURE_CHUNK_RECORDS_MAX + 1_000, &small);
+    let (records, lost) = read(&path, Choice::default());
+    assert_eq!((records.len(), lost.chunks), (CAPTURE_CHUNK_RECORDS_MAX, 1));
+    strange(&path, 18, &message(b"t", vec![0; 4 << 20]));
+    assert!(path.metadata().unwrap().len() < 1 << 20);
+    let (records, lost) = read(&path, Choice::default());
+    assert_eq!((records.len(), lost.chunks), (0, 1));
+}
+
+#[test]
+fn a_file_is_full_with_what_its_index_may_have() {
+    let bytes = Arc::new(AtomicU64::new(0));
+    let mut writer = CaptureWriter::new(std::io::sink(), &about(), Arc::clone(&bytes), u64::MAX).unwrap();
+    let channels: Vec<_> =
+        (0..CAPTURE_CHANNELS_MAX).map(|number| channel("f", Some(number.to_string().as_bytes()))).collect();
+    let record = message(b"t", "");
+    let mut chunks = 0_u64;
+    let end = 'full: loop {
+        for channel in &channels {
+            if let Err(end) = writer.write(channel, 0, &record) {
+                break 'full end;
+            }
+        }
+        writer.flush().unwrap();
+        chunks += 1;
+        assert!(chunks < 10_000, "it is never full");
+    };
+    assert!(matches!(end, WriteError::Full), "{end}");
+    let before = bytes.load(std::sync::atomic::Ordering::Relaxed);
+    writer.finish().unwrap();
+    let end = bytes.load(std::sync::atomic::Ordering::Relaxed) - before;
+    assert!(end <= CAPTURE_INDEX_BYTES_MAX && end > CAPTURE_INDEX_BYTES_MAX / 8, "{end}");
 }
 
 proptest! {

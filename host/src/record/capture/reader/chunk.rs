@@ -1,20 +1,28 @@
 //! What is in a chunk, once it is decompressed and its checksum is right.
 
-use crate::config::CAPTURE_CHUNK_BYTES_MAX;
+use crate::config::{CAPTURE_CHUNK_BYTES_MAX, CAPTURE_CHUNK_RECORDS_MAX};
 use crate::record::capture::format::COMPRESSION;
 use mcap::records::{Record, op};
 use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReader, LinearReaderOptions};
 
+/// The opcode of a record, and the length of what follows.
+const HEAD_BYTES: usize = 1 + 8;
+
 /// Hands over the records of a chunk, which is a whole record of the file with this body.
 ///
 /// # Errors
-/// When it is broken, or larger than a chunk may be.
+/// When it is broken, or larger than a chunk may be. Records that were handed over by then are as they should be, if the chunk
+/// has no checksum.
 pub(super) fn read(body: &[u8], mut take: impl FnMut(Record<'_>)) -> Result<(), String> {
     let Ok(Record::Chunk { header, .. }) = mcap::parse_record(op::CHUNK, body) else {
         return Err("it is no whole chunk".to_owned());
     };
     if header.compression != COMPRESSION {
         return Err(format!("it is compressed with `{}`, not {COMPRESSION}", header.compression));
+    }
+    // A small chunk may decompress to any size, and that of one without a checksum is looked at by nobody else.
+    if header.uncompressed_size > CAPTURE_CHUNK_BYTES_MAX as u64 {
+        return Err(format!("it has {} bytes, more than {CAPTURE_CHUNK_BYTES_MAX}", header.uncompressed_size));
     }
     let options = LinearReaderOptions::default()
         .with_skip_start_magic(true)
@@ -26,7 +34,7 @@ pub(super) fn read(body: &[u8], mut take: impl FnMut(Record<'_>)) -> Result<(), 
     whole.push(op::CHUNK);
     whole.extend((body.len() as u64).to_le_bytes());
     whole.extend(body);
-    let mut left = &whole[..];
+    let (mut left, mut bytes, mut messages) = (&whole[..], 0, 0);
     while let Some(event) = reader.next_event() {
         match event.map_err(|error| error.to_string())? {
             LinearReadEvent::ReadRequest(_) => {
@@ -36,6 +44,13 @@ pub(super) fn read(body: &[u8], mut take: impl FnMut(Record<'_>)) -> Result<(), 
                 left = &[];
             }
             LinearReadEvent::Record { data, opcode } => {
+                bytes += data.len() + HEAD_BYTES;
+                messages += usize::from(opcode == op::MESSAGE);
+                if bytes > CAPTURE_CHUNK_BYTES_MAX || messages > CAPTURE_CHUNK_RECORDS_MAX {
+                    return Err(format!(
+                        "it has more than {CAPTURE_CHUNK_BYTES_MAX} bytes or {CAPTURE_CHUNK_RECORDS_MAX} records"
+                    ));
+                }
                 take(mcap::parse_record(opcode, data).map_err(|error| error.to_string())?);
             }
         }
