@@ -44,12 +44,13 @@ pub(super) struct Wanted {
     mark_max: u64,
     pub(super) lasts: Option<Duration>,
     pub(super) bytes_max: u64,
-    /// In lower case.
     redacted: Vec<String>,
 }
 
 /// What stands in the place of a value that is left out.
 const REDACTED: &str = "…redacted";
+/// The key of the whole address of a request.
+const URL: &str = "http.url";
 
 impl Wanted {
     /// What was asked for, within what the configuration allows.
@@ -87,7 +88,7 @@ impl Wanted {
             mark_max: if sample < 1.0 { (sample * u64::MAX as f64) as u64 } else { u64::MAX },
             lasts: asked.for_ms.map(Duration::from_millis),
             bytes_max,
-            redacted: redacted.iter().map(|key| key.to_lowercase()).collect(),
+            redacted,
         })
     }
 
@@ -107,7 +108,14 @@ impl Wanted {
             let (front, end) = key.split_at(front);
             end.eq_ignore_ascii_case(redacted) && front.last().is_none_or(|&byte| byte == b'.')
         };
-        if self.redacted.iter().any(is_meant) { REDACTED } else { value }
+        if self.redacted.iter().any(is_meant) {
+            return REDACTED;
+        }
+        // What is redacted as `query.token` stands in the address too, of routes that lead through workers.
+        match value.split_once('?') {
+            Some((address, _)) if !self.redacted.is_empty() && key.eq_ignore_ascii_case(URL) => address,
+            _ => value,
+        }
     }
 }
 
@@ -154,7 +162,7 @@ mod tests {
 
     #[test]
     fn values_are_left_out_by_their_key_or_its_last_part() {
-        let redact_metadata = ["Authorization", "x-token"].map(str::to_owned).into();
+        let redact_metadata = ["Authorization", "x-token", "É-Key"].map(str::to_owned).into();
         let wanted = wanted(Asked { redact_metadata, ..Asked::default() }).unwrap();
         for (key, shown) in [
             ("authorization", REDACTED),
@@ -163,8 +171,13 @@ mod tests {
             ("x-token-kind", "v"),
             ("my-x-token", "v"),
             ("token", "v"),
+            ("É-KEY", REDACTED),
+            ("é-key", "v"),
         ] {
             assert_eq!(wanted.shown(key, "v"), shown, "{key}");
         }
+        let url = "http://h/a?x-token=secret?";
+        assert_eq!((wanted.shown("http.url", url), wanted.shown("other", url)), ("http://h/a", url));
+        assert_eq!(self::wanted(Asked::default()).unwrap().shown("http.url", url), url);
     }
 }
