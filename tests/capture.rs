@@ -234,6 +234,26 @@ fn what_cannot_be_taken_or_written_is_counted_and_told() {
 }
 
 #[test]
+fn what_is_not_there_is_not_captured_and_no_more_captures_run_than_may() {
+    let host = host().start();
+    for (flag, there) in
+        [("--flow=clena", "bare, clean"), ("--route=nowhere", "downcase, upcase"), ("--policy=p", "none")]
+    {
+        let (code, _, told) = host.run("capture", &["start", flag]);
+        assert!(code == 1 && told.contains(&format!("; there is: {there}")), "{told}");
+    }
+    for _ in 0..4 {
+        start(&host, &[]);
+    }
+    let answer = host.admin_request("POST", "/capture", Some(b""));
+    assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
+    assert!(answer.text().contains("4 captures run already"), "{}", answer.text());
+    command(&host, &["stop", "1"]);
+    start(&host, &[]);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
 fn a_ring_keeps_the_last_of_everything_within_its_bytes() {
     let ring = "[capture]\nring_ms = 4_000\nring_bytes_max = 1_048_576\ndirectory = 'ring'";
     let mut host = host().config(ring).start();

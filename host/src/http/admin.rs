@@ -215,7 +215,10 @@ impl Admin {
             }
             Route::TryLetter { id, permit } => self.try_letter(&id, permit, head, body).await,
             Route::Captures => json(&self.captures.list()),
-            Route::StartCapture => captures::start(&self.captures, &parts.headers, body).await,
+            Route::StartCapture => {
+                let places = captures::Places { ledger: &self.ledger, routes: &self.routes, slots: &self.slots };
+                captures::start(&self.captures, places, &parts.headers, body).await
+            }
             Route::StopCapture(id) => captures::stop(&self.captures, id).await,
             Route::Metrics => {
                 // A thousand plugins are a megabyte, which is no work for a thread that carries traffic.

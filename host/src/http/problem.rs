@@ -99,6 +99,8 @@ pub(crate) enum Problem {
     NoLetters,
     /// The host captures nothing.
     CapturesOff(String),
+    /// There is no flow, route or policy of the name that is to be captured.
+    NothingToCapture(String),
     /// As many captures run as may.
     TooManyCaptures(String),
     /// The file of a capture cannot be written.

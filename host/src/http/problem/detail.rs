@@ -77,7 +77,7 @@ impl Problem {
                 format!("the pool {pool} has no worker {worker}; GET /workers lists those that it has, by their `id`")
             }
             Self::PoolSilent { name, cause } => format!("{name} does not answer: {cause}; ask again"),
-            Self::NotReconfigured(text) => text[..text.floor_char_boundary(REFUSED_TEXT_BYTES_MAX)].into(),
+            Self::NotReconfigured(text) | Self::NothingToCapture(text) => text[..text.floor_char_boundary(REFUSED_TEXT_BYTES_MAX)].into(),
             Self::TailOff => "this host has no live tail: set admin.tail to heads or bodies".to_owned(),
             Self::NoRouteNamed(name) => format!("no route is named {name}; GET / of the public surface lists them"),
             Self::TooManyTails => format!("{TAILS_MAX} live tails are open already, or the host ends; close one, and ask again"),

@@ -24,6 +24,7 @@ impl Problem {
             | Self::NoLetter(_)
             | Self::CapturesOff(_)
             | Self::NoCapture(_)
+            | Self::NothingToCapture(_)
             | Self::NoPlugin(_) => StatusCode::NOT_FOUND,
             Self::NotRolledBack(_)
             | Self::Superseded(_)
