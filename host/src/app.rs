@@ -157,7 +157,7 @@ impl App {
         let ledger = Ledger::default();
         REPORTED_HOPS.iter().for_each(|name| drop(ledger.hop(name)));
         let dead_letters = dead_letters::start(&config.dead_letters, seed, &ledger, &supervisor)?;
-        let captures = captures::start(&config.capture, seed, &ledger, &supervisor)?;
+        let captures = captures::new(&config.capture, seed, &ledger, &supervisor);
         let shares = descriptors::take_all(config.http.connections_max);
         accept_below(shares.peers_below);
         let grace = Duration::from_millis(config.shutdown.grace_ms);
@@ -186,6 +186,8 @@ impl App {
         let (config, draining) = (builder.config.clone(), Arc::clone(&builder.draining));
         let reload =
             Arc::new(Reload::new(config, reread, Arc::clone(&builder.slots), Arc::clone(&flows), in_force, draining));
+        // A host that cannot start, again and again, must not push what came before its first end out of the ring.
+        captures::start_ring(&builder.captures)?;
         builder.start(&(Arc::clone(&reload) as Arc<dyn Reconfigure>));
         let Builder { ledger, slots, surfaces, taps, dead_letters, captures, supervisor, draining, drain, .. } =
             builder;
@@ -254,15 +256,17 @@ impl App {
         abandoned += self.surfaces.end(Side::Sink, deadline).await;
         let flows = Arc::clone(&self.flows);
         let _ = tokio::task::spawn_blocking(move || flows.close()).await;
-        // Last of the traffic: each part may have had something to write.
-        let wait = deadline.saturating_duration_since(Instant::now()).max(FLUSH_MIN);
-        let dead_letters = self.dead_letters;
-        let captures = self.captures;
+        // Last of the traffic: each part may have had something to write. All of them have the same time for that.
+        let close_by = deadline.max(Instant::now() + FLUSH_MIN);
+        let left = move || close_by.saturating_duration_since(Instant::now());
+        let (dead_letters, captures) = (self.dead_letters, self.captures);
         let closing = tokio::task::spawn_blocking(move || {
-            captures.close(wait);
-            dead_letters.close(wait);
+            // Captures end meanwhile, but it is letters that must not be lost.
+            captures.close(Duration::ZERO);
+            dead_letters.close(left());
+            captures.close(left());
         });
-        let _ = tokio::join!(closing, self.traces.close(wait));
+        let _ = tokio::join!(closing, self.traces.close(left()));
         abandoned += self.ledger.hop(DEAD_LETTER_HOP).figures().dropped(Reason::Abandoned);
         let slots = Arc::clone(&self.slots);
         // What was condemned a moment ago must not come back with the next start.

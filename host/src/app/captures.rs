@@ -8,13 +8,8 @@ use crate::record::capture::{About, Captures};
 use crate::system::supervisor::Supervisor;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// None runs yet but the ring, if the configuration has one.
-pub(super) fn start(
-    config: &config::Capture,
-    seed: Seed,
-    ledger: &Ledger,
-    supervisor: &Supervisor,
-) -> Result<Captures, StartError> {
+/// None runs yet.
+pub(super) fn new(config: &config::Capture, seed: Seed, ledger: &Ledger, supervisor: &Supervisor) -> Captures {
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         // The standard library seeds its hash maps from the system's randomness.
@@ -22,7 +17,10 @@ pub(super) fn start(
         seed: seed.value,
         seed_fixed: seed.fixed,
     };
-    let captures = Captures::new(config.clone(), about, ledger.clone(), supervisor.clone());
-    captures.start_ring().map_err(|error| could_not_start(format!("beginning the ring of captures: {error}")))?;
-    Ok(captures)
+    Captures::new(config.clone(), about, ledger.clone(), supervisor.clone())
+}
+
+/// Begins the ring, if the configuration has one.
+pub(super) fn start_ring(captures: &Captures) -> Result<(), StartError> {
+    captures.start_ring().map_err(|error| could_not_start(format!("beginning the ring of captures: {error}")))
 }

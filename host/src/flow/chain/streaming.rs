@@ -44,7 +44,6 @@ pub struct PassedOn {
 /// A stage of a chain of which more is to come.
 struct Begun {
     index: usize,
-    /// The number of the first call of the chain.
     first: u64,
     further: Further,
     /// Ends with the last message that comes out of it.

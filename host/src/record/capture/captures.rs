@@ -4,7 +4,7 @@ use super::asked::{Asked, Wanted};
 use super::files::{Files, Ring};
 use super::format::About;
 use super::running::{CaptureState, CaptureStatus, Running};
-use super::writing::Writing;
+use super::writing::{Writing, guarded};
 use crate::config::{self, CAPTURE_STOP_MS_MAX, CAPTURES_LISTED_MAX, CAPTURES_MAX};
 use crate::flow::{Recorder, Recording};
 use crate::ledger::Ledger;
@@ -68,7 +68,7 @@ impl Captures {
         self.0.recording.clone()
     }
 
-    /// Begins the ring, if the configuration has one.
+    /// Begins the ring, if the configuration has one. To be done once the host serves: one that cannot start leaves no file.
     ///
     /// # Errors
     /// When its first file cannot be written.
@@ -112,14 +112,14 @@ impl Captures {
         let running = Arc::new(Running::new(id, asked, wanted, bounds, ledger.hop(HOP)));
         self.add(&running)?;
         let mut files = Files::new(&config.directory, about, &running.id, ring);
-        let begun = files.next(&running.bytes, running.wanted.bytes_max).and_then(|writer| {
+        let begun = files.next(&running.bytes, running.wanted.bytes_max, Instant::now()).and_then(|writer| {
             running.writes(files.current().to_owned());
             let number = recording.begin(Arc::clone(&running) as Arc<dyn Recorder>);
             let writing = Writing::new(Arc::clone(&running), files, writer, Instant::now());
-            let ended = recording.clone();
+            let (ended, id) = (recording.clone(), running.id.clone());
             let started = supervisor.thread(PART, move || {
                 let _ended = Ended(ended, number);
-                writing.run();
+                guarded(&id, || writing.run());
                 Ok(())
             });
             started.map(drop).map_err(|error| {

@@ -1,7 +1,7 @@
 //! One capture while it runs: what the traffic's threads put in, within bounds, and what is told of it.
 
 use super::asked::{Asked, Wanted};
-use crate::flow::mailbox::{Mailbox, PushError};
+use crate::flow::mailbox::{Mailbox, PushError, Room};
 use crate::flow::{Recorded, Recorder, Subject};
 use crate::ledger::{Hop, Passage, Reason};
 use serde::Serialize;
@@ -52,6 +52,9 @@ pub struct CaptureStatus {
     #[serde(flatten)]
     pub asked: Asked,
 }
+
+/// What waits to be written, and its place in the queue.
+pub(super) type Taken = ((Arc<Recorded>, Passage), Room);
 
 /// A capture that runs, or has ended.
 pub(super) struct Running {
