@@ -3,3 +3,4 @@
 pub mod capture;
 pub mod compare;
 pub mod dead_letters;
+pub mod traffic;

@@ -3,7 +3,7 @@
 mod shown;
 
 use super::place::Place;
-use crate::record::capture::{CaptureFile, Choice, Lost};
+use crate::record::capture::{CaptureFile, Choice};
 use crate::system::output::{note, try_print, unless_unread};
 use clap::Args;
 use std::path::PathBuf;
@@ -54,20 +54,9 @@ impl Cat {
             }
         }
         unless_unread(try_print(&text))?;
-        tell(&file.display().to_string(), records.lost());
+        for line in records.lost().lines() {
+            note(format_args!("{}: {line}", file.display()));
+        }
         Ok(ExitCode::SUCCESS)
-    }
-}
-
-/// Says what could not be read.
-fn tell(file: &str, Lost { cut_off, chunks, records }: Lost) {
-    if cut_off > 0 {
-        note(format_args!("{file}: its last {cut_off} bytes are cut off: the host ended while it wrote them"));
-    }
-    if chunks > 0 {
-        note(format_args!("{file}: {chunks} chunks are broken, and what was in them is left out"));
-    }
-    if records > 0 {
-        note(format_args!("{file}: {records} records are none of a capture, and are left out"));
     }
 }

@@ -1,39 +1,20 @@
-//! Files of captured traffic, told apart by how they begin: captures are MCAP files, dead letters lines of JSON.
+//! Files of captured traffic as sources of calls.
 
 use super::capture::Capture;
 use super::captured_call::{CallSource, CapturedCall, CapturedRole, CapturedSeed, Digests, Entry, Skip};
-use crate::record::dead_letters::{Input, Letter, letters};
-use crate::system::output::note;
-use anyhow::{Context, bail};
-use std::fs::File;
-use std::io::Read;
+use crate::record::dead_letters::{Input, Letter};
+use crate::record::traffic::{TrafficKind, each_letter};
 use std::path::{Path, PathBuf};
-
-/// How every MCAP file begins.
-const MCAP: &[u8] = b"\x89MCAP";
-/// How many lines that cannot be read are told of one by one.
-const BROKEN_TOLD_MAX: u64 = 10;
-/// How much of a file is looked at to see what it is.
-const HEAD_BYTES: u64 = 64;
 
 /// The file, as what it is.
 ///
 /// # Errors
 /// When it cannot be read, or holds no captured traffic.
 pub(super) fn open(file: &Path) -> anyhow::Result<Box<dyn CallSource>> {
-    let reading = || format!("reading {}", file.display());
-    let mut head = Vec::new();
-    File::open(file).and_then(|opened| opened.take(HEAD_BYTES).read_to_end(&mut head)).with_context(reading)?;
-    if head.starts_with(MCAP) {
-        return Ok(Box::new(Capture::open(file)?));
-    }
-    match head.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'{') => Ok(Box::new(Letters(file.to_owned()))),
-        Some(_) => {
-            bail!("{} is neither a capture nor a file of dead letters: give one that a host wrote", file.display())
-        }
-        None => bail!("{} is empty", file.display()),
-    }
+    Ok(match TrafficKind::of(file)? {
+        TrafficKind::Capture => Box::new(Capture::open(file)?),
+        TrafficKind::DeadLetters => Box::new(Letters(file.to_owned())),
+    })
 }
 
 /// A file of dead letters, with the rotated ones before it.
@@ -41,25 +22,10 @@ struct Letters(PathBuf);
 
 impl CallSource for Letters {
     fn each(&self, found: &mut dyn FnMut(Entry)) -> anyhow::Result<()> {
-        // Two closures count and hand on; neither runs while the other does.
-        let (found, number, told) = (std::cell::RefCell::new(found), std::cell::Cell::new(0), std::cell::Cell::new(0));
-        let next = || {
-            number.set(number.get() + 1);
-            number.get()
-        };
         let mut digests = Digests::default();
-        letters(
-            &self.0,
-            |_| true,
-            |broken| {
-                next();
-                if told.replace(told.get() + 1) < BROKEN_TOLD_MAX {
-                    note(format_args!("{broken}; skipped"));
-                }
-                (found.borrow_mut())(Entry::Skipped(Skip::Broken));
-            },
-            |letter| (found.borrow_mut())(entry(next(), letter, &mut digests)),
-        )?;
+        each_letter(&self.0, |number, letter| {
+            found(letter.map_or(Entry::Skipped(Skip::Broken), |letter| entry(number, letter, &mut digests)));
+        })?;
         Ok(())
     }
 }

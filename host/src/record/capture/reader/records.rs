@@ -53,6 +53,19 @@ pub struct Lost {
     pub records: u64,
 }
 
+impl Lost {
+    /// What is said of it, in lines.
+    pub fn lines(self) -> Vec<String> {
+        let Self { cut_off, chunks, records } = self;
+        let lines = [
+            (cut_off, format!("its last {cut_off} bytes are cut off: the host ended while it wrote them")),
+            (chunks, format!("{chunks} chunks are broken, and what was in them is left out")),
+            (records, format!("{records} records are none of a capture, and are left out")),
+        ];
+        lines.into_iter().filter(|(count, _)| *count > 0).map(|(_, line)| line).collect()
+    }
+}
+
 /// Reads on until the end. What is broken is passed over and counted.
 pub struct Records {
     walk: FileWalk,
