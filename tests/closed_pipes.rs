@@ -78,6 +78,7 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
     let letter: serde_json::Value = serde_json::from_str(letters(host).lines().next().unwrap()).unwrap();
     let id = letter["id"].as_str().unwrap();
     let admin = format!("--admin={}", host.surface("admin").trim_start_matches("http://"));
+    let http = format!("--http={}", host.surface("http"));
     let rows: &[(&str, &[&str])] = &[
         ("", &["--help"]),
         ("", &["--version"]),
@@ -129,6 +130,8 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
         ("capture stop", &["0", &admin]),
         ("capture list", &[&admin]),
         ("capture cat", &["nowhere.mcap"]),
+        ("replay", &["nowhere.mcap", "--push=ipc://nobody"]),
+        ("replay", &["dead-letters.jsonl", "--limit=1", &http]),
         // Nothing listens at this endpoint; otherwise the output would depend on how busy the machine is.
         ("request", &["--connect=ipc://nobody", "--clients=1", "--requests=1", "--timeout=100ms"]),
         ("health", &[&admin]),

@@ -69,6 +69,7 @@ mod overload;
 mod peer_queues;
 mod publish;
 mod reload;
+mod replay;
 mod requests;
 mod reset;
 #[cfg(target_os = "linux")]

@@ -13,6 +13,7 @@ mod log;
 mod man;
 mod output;
 pub mod plugin;
+mod replay;
 mod serve;
 mod top;
 mod workers;
@@ -62,6 +63,8 @@ enum Command {
     /// Write down what goes through a running host, and read it again
     #[command(subcommand)]
     Capture(capture::Capture),
+    /// Send again what came in, from a capture or dead letters
+    Replay(replay::Args),
     /// Show what a running host has counted
     Ledger(ledger::Ledger),
     /// Watch a running host: its plugins, hops, flows, workers and peers
@@ -169,6 +172,7 @@ impl Cli {
             Some(Command::Workers(workers)) => workers.run(),
             Some(Command::DeadLetters(dead_letters)) => dead_letters.run(),
             Some(Command::Capture(capture)) => capture.run(),
+            Some(Command::Replay(args)) => replay::run(args),
             Some(Command::Ledger(ledger)) => ledger.run(),
             Some(Command::Top(top)) => top.run(),
             Some(Command::Health(args)) => health::run(args),

@@ -10,7 +10,7 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 87] = [
+const DIRECTIONS: [(&str, &[&str]); 89] = [
     ("app", &["flow", "http", "ledger", "messaging", "plugin", "record", "request_id", "system", "traces"]),
     ("app::flows", &["builder", "http", "pools", "sockets"]),
     ("app::http", &["builder", "events", "pools", "surfaces"]),
@@ -29,6 +29,7 @@ const DIRECTIONS: [(&str, &[&str]); 87] = [
     ("cli::plugin::call", &["admin", "bounds", "workbench"]),
     ("cli::plugin::diff", &["workbench"]),
     ("cli::plugin::dev", &["admin", "changes", "source_folder", "test", "workbench"]),
+    ("cli::replay", &["capture", "clients", "dead_letters", "output"]),
     ("cli::serve", &["log", "output"]),
     ("cli::top", &["output", "plugin"]),
     ("cli::top::figures", &["feed"]),
@@ -147,6 +148,7 @@ const DIRECTIONS: [(&str, &[&str]); 87] = [
     ("plugin::watch", &["load", "slot"]),
     ("record", &["append", "flow", "ledger", "log_limit", "system"]),
     ("record::capture::reader", &["format", "record"]),
+    ("record::replay", &["capture", "dead_letters", "traffic"]),
     ("system::file_watch", &["fail_point", "supervisor"]),
     ("traces", &["byte_budget", "ledger", "log_limit", "system"]),
 ];

@@ -1,6 +1,6 @@
 //! The commands that are ZeroMQ clients.
 
-mod keys;
+pub(super) mod keys;
 pub(super) mod request;
 pub(super) mod subscribe;
 pub(super) mod worker;
@@ -8,6 +8,6 @@ pub(super) mod worker;
 use crate::messaging::check_peer;
 
 /// Reads an endpoint to connect to.
-fn peer(text: &str) -> Result<String, String> {
+pub(super) fn peer(text: &str) -> Result<String, String> {
     check_peer(text).map(|()| text.to_owned())
 }

@@ -6,7 +6,7 @@ mod progress;
 mod replay;
 mod replay_all;
 mod resend;
-mod send;
+pub(super) mod send;
 mod show;
 mod source;
 

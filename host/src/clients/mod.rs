@@ -1,4 +1,4 @@
-//! The ZeroMQ clients behind the subcommands `subscribe`, `request`, `worker` and `dead-letters replay`. The host
+//! The ZeroMQ clients behind the subcommands `subscribe`, `request`, `worker`, `replay` and `dead-letters replay`. The host
 //! itself uses none of them.
 
 #[cfg(fuzzing)]
@@ -8,5 +8,6 @@ mod line;
 mod log_file;
 pub mod requester;
 pub mod resend;
+pub mod sender;
 pub mod subscriber;
 pub mod worker;

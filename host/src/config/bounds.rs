@@ -225,6 +225,18 @@ pub const COMPARE_BATCH_BYTES: usize = 1 << 20;
 pub const COMPARE_AGAIN_MAX: usize = 100;
 /// The same in bytes.
 pub const COMPARE_AGAIN_BYTES_MAX: usize = 16 << 20;
+/// Messages that a replay reads ahead, at once.
+pub const REPLAY_BATCH_MESSAGES: usize = 256;
+/// The same in bytes; a larger message goes alone.
+pub const REPLAY_BATCH_BYTES: usize = 1 << 20;
+/// Messages that wait for each receiver of a replay.
+pub const REPLAY_QUEUE_MESSAGES_MAX: usize = 1_000;
+/// The same in bytes.
+pub const REPLAY_QUEUE_BYTES_MAX: usize = 64 << 20;
+/// A message of a replay that goes by more than this after its time is late, and what comes after it is put off.
+pub const REPLAY_LATE_MS: u64 = 10;
+/// What is read of the answer to each message of a replay by HTTP.
+pub const REPLAY_ANSWER_BYTES_MAX: u64 = 64 << 20;
 /// A shorter token could be guessed.
 pub const TOKEN_BYTES_MIN: usize = 16;
 /// A topic that anybody may subscribe to.

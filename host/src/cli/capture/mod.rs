@@ -2,7 +2,7 @@
 
 mod cat;
 mod list;
-mod place;
+pub(super) mod place;
 mod start;
 mod stop;
 

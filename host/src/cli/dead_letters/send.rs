@@ -100,7 +100,7 @@ pub(super) fn post(
 }
 
 /// Whether the request did not leave this machine.
-fn is_unsent(error: &ureq::Error) -> bool {
+pub(in crate::cli) fn is_unsent(error: &ureq::Error) -> bool {
     use ureq::{Error, Timeout};
     match error {
         Error::HostNotFound | Error::ConnectionFailed | Error::BadUri(_) => true,
@@ -111,7 +111,7 @@ fn is_unsent(error: &ureq::Error) -> bool {
 }
 
 /// The query that these pairs came from.
-fn query(metadata: &[(String, String)]) -> String {
+pub(in crate::cli) fn query(metadata: &[(String, String)]) -> String {
     let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let pairs: Vec<_> = metadata
         .iter()

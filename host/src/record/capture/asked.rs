@@ -48,7 +48,7 @@ pub(super) struct Wanted {
 }
 
 /// What stands in the place of a value that is left out.
-const REDACTED: &str = "…redacted";
+pub const REDACTED: &str = "…redacted";
 /// The key of the whole address of a request.
 const URL: &str = "http.url";
 

@@ -12,7 +12,7 @@ mod running;
 mod schema;
 mod writing;
 
-pub use asked::Asked;
+pub use asked::{Asked, REDACTED};
 pub use captures::{Captures, StartCaptureError};
 pub use file::{CaptureWriter, WriteError};
 pub use format::{About, Channel, PlaceKind};

@@ -184,6 +184,12 @@ impl Iterator for Records {
 }
 
 impl Choice {
+    /// Whether a record is chosen.
+    pub fn has(&self, captured: &Captured) -> bool {
+        let is_there = self.place.as_ref().is_none_or(|(kind, name)| (captured.kind, &captured.name) == (*kind, name));
+        is_there && self.has_topic(captured)
+    }
+
     /// Whether a channel may have records that are chosen.
     fn may_have(&self, channel: &Channel) -> bool {
         let is_there = self.place.as_ref().is_none_or(|(kind, name)| (channel.kind, &channel.name) == (*kind, name));
