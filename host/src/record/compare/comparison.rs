@@ -196,4 +196,6 @@ impl Example {
 }
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;
