@@ -7,6 +7,9 @@ use smallvec::{SmallVec, smallvec};
 /// How the keys of pairs begin that only the host sets.
 const OF_HOST: &str = "tidegate.";
 
+/// The key of the pair that says which status HTTP answers.
+pub const HTTP_STATUS: &str = "http.status";
+
 /// Pairs of key and value, in order; a key may occur more than once.
 pub type Metadata = Vec<(String, String)>;
 

@@ -22,7 +22,7 @@ mod taps;
 
 pub use chain::{Chain, ChainBounds, Link, OwnedChain, OwnedLink, Passed, PassedOn, ReplyChain};
 pub use inlet::{Entered, Inlet, SOCKET_KEY};
-pub use message::{Frames, Message, Metadata};
+pub use message::{Frames, HTTP_STATUS, Message, Metadata};
 pub use met::Met;
 pub use placement::{PlaceError, place};
 pub use recording::{OwnedPlace, Recorded, RecordedAt, RecordedCall, Recorder, Recording, Subject};

@@ -1,7 +1,7 @@
 //! The response that a message of a plugin is: its last frame, with the status and the headers that it names.
 
 use super::TEXT;
-use crate::flow::{Message, Metadata};
+use crate::flow::{HTTP_STATUS, Message, Metadata};
 use crate::http::problem::Problem;
 use crate::http::route::FoundRoute;
 use crate::plugin::handler_fields;
@@ -11,7 +11,6 @@ use warp::http::header::CONTENT_TYPE;
 use warp::http::response::Parts;
 use warp::http::{HeaderName, HeaderValue, StatusCode};
 
-const STATUS: &str = "http.status";
 const HEADER: &str = "http.header.";
 const STATUSES: RangeInclusive<u16> = 200..=599;
 
@@ -86,7 +85,7 @@ fn set(
     (key, text): &(String, String),
     (route, allowed): (&str, &[HeaderName]),
 ) -> Result<(), NoResponse> {
-    if key == STATUS {
+    if key == HTTP_STATUS {
         let status = text.parse().ok().filter(|status| STATUSES.contains(status));
         let status = status.and_then(|status| StatusCode::from_u16(status).ok());
         parts.status = status.ok_or_else(|| NoResponse::Status(text.clone()))?;

@@ -7,14 +7,11 @@ use super::json_path::collapsed;
 use super::outcome::Outcome;
 use super::rules::Rules;
 use crate::config::{COMPARE_GROUPS_PER_INPUT_MAX, COMPARE_JSON_BYTES_MAX};
-use crate::flow::{Message, Metadata, Output};
+use crate::flow::{HTTP_STATUS, Message, Metadata, Output};
 use bytes::Bytes;
 use serde_json::Value;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-
-/// The pair of metadata that says what HTTP answers.
-const STATUS: &str = "status";
 
 /// The groups of one input, with the first place of each.
 #[derive(Debug, Default)]
@@ -90,6 +87,7 @@ impl Differences {
         if old == new {
             return;
         }
+        let (old_pairs, new_pairs) = (old, new);
         let (old, new) = (by_key(old), by_key(new));
         let mut is_order_alone = true;
         for key in old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))) {
@@ -104,7 +102,7 @@ impl Differences {
                 _ => Kind::Changed,
             };
             let group =
-                if *key == STATUS { Group::Status(kind) } else { Group::Metadata { key: Name::new(*key), kind } };
+                if *key == HTTP_STATUS { Group::Status(kind) } else { Group::Metadata { key: Name::new(*key), kind } };
             let joined = |values: Option<&Vec<&str>>| values.map(|values| values.join(", "));
             self.add(group, || match (joined(old), joined(new)) {
                 (Some(old), Some(new)) => excerpt::of_bytes(old.as_bytes(), new.as_bytes()),
@@ -115,10 +113,10 @@ impl Differences {
             });
         }
         if is_order_alone {
-            let keys = |by_key: &BTreeMap<&str, Vec<&str>>| {
-                excerpt::of_text(&by_key.keys().copied().collect::<Vec<_>>().join(", "))
-            };
-            self.add(Group::MetadataOrder, || (keys(&old), keys(&new)));
+            let keys = |pairs: &Metadata| pairs.iter().map(|(key, _)| &**key).collect::<Vec<_>>().join(", ");
+            self.add(Group::MetadataOrder, || {
+                excerpt::of_bytes(keys(old_pairs).as_bytes(), keys(new_pairs).as_bytes())
+            });
         }
     }
 

@@ -67,8 +67,8 @@ fn each_way_to_differ_has_its_class_and_group() {
 fn parts_of_a_message_are_told_apart() {
     let no_rules = Rules::default();
     let of = |metadata: &[(&str, &str)], frames: &[&[u8]]| answer(vec![message(metadata, frames)]);
-    let old = of(&[("status", "200"), ("a", "1"), ("b", "2")], &[b"t", b"x", b"body"]);
-    let new = of(&[("c", "1"), ("b", "3"), ("status", "404")], &[b"u", b"x", b"bodies"]);
+    let old = of(&[("http.status", "200"), ("a", "1"), ("b", "2")], &[b"t", b"x", b"body"]);
+    let new = of(&[("c", "1"), ("b", "3"), ("http.status", "404")], &[b"u", b"x", b"bodies"]);
     let expected = [
         "status changed",
         "metadata a removed",
@@ -79,7 +79,11 @@ fn parts_of_a_message_are_told_apart() {
     ];
     assert_eq!(groups(&no_rules, &old, &new), expected);
     let (old, new) = (of(&[("a", "1"), ("b", "2")], &[b""]), of(&[("b", "2"), ("a", "1")], &[b""]));
-    assert_eq!(groups(&no_rules, &old, &new), ["metadata in another order"]);
+    let mut comparison = Comparison::default();
+    comparison.add(&no_rules, 1, &Message::default(), &old, &new);
+    let (group, grouped) = comparison.groups().next().unwrap();
+    let shown = (group.to_string(), &*grouped.examples[0].old, &*grouped.examples[0].new);
+    assert_eq!(shown, ("metadata in another order".to_owned(), "a, b", "b, a"));
     let later = Output { after: Duration::from_millis(5), message: message(&[], &[b"a"]) };
     let (old, new) = (answer(vec![message(&[], &[b"a"])]), Outcome::Answer(Outputs::from_iter([later])));
     assert_eq!(groups(&no_rules, &old, &new), ["another delay"]);
