@@ -2,6 +2,8 @@
 
 use super::{Bench, changing, echoing};
 use crate::fixtures;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 
 #[test]
 fn the_exit_code_says_whether_more_differs_than_may() {
@@ -17,6 +19,37 @@ fn the_exit_code_says_whether_more_differs_than_may() {
     bench.diff(&["--ignore=$..ts"]).fails(2, "`..` is not supported");
     bench.diff(&["--unordered=items"]).fails(2, "does not begin with $");
     bench.run(&["diff", "old.wasm", "new.wasm"]).fails(2, "--on <FILE>");
+}
+
+#[test]
+fn the_report_is_told_even_if_no_file_can_be_written() {
+    let bench = Bench::new(&echoing(), &fixtures::filtering());
+    bench.bodies(&["a"]);
+    let unwritten = bench.diff(&["--html=no/diff.html", "--save-examples=1", "--examples=no/examples.toml"]);
+    unwritten.fails(1, "writing no/diff.html: No such file");
+    unwritten.fails(1, "writing no/examples.toml: No such file");
+    assert!(unwritten.stdout.starts_with("p: 1 inputs of letters"), "{unwritten:?}");
+    // It is tried first, before a file that is none of captured traffic.
+    bench.write("examples.toml", "no examples").write("letters", "words");
+    bench.diff(&["--save-examples=1", "--examples=examples.toml"]).fails(1, "examples.toml: ");
+}
+
+#[test]
+fn what_holds_captured_traffic_is_for_its_owner_alone() {
+    let bench = Bench::new(&echoing(), &fixtures::filtering());
+    bench.bodies(&["a"]).write("shared.toml", "");
+    let mode = |name: &str| std::fs::metadata(bench.path(name)).unwrap().permissions().mode() & 0o777;
+    std::fs::set_permissions(bench.path("shared.toml"), Permissions::from_mode(0o664)).unwrap();
+    for (examples, expected) in [("examples.toml", 0o600), ("shared.toml", 0o664)] {
+        let examples_flag = format!("--examples={examples}");
+        let ended = bench.diff(&["--html=diff.html", "--save-examples=1", &examples_flag]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert_eq!((mode("diff.html"), mode(examples)), (0o600, expected));
+    }
+    bench.write("elsewhere", "kept");
+    std::os::unix::fs::symlink("elsewhere", bench.path("link.html")).unwrap();
+    bench.diff(&["--html=link.html"]).fails(1, "writing link.html: it is no plain file");
+    assert_eq!(std::fs::read_to_string(bench.path("elsewhere")).unwrap(), "kept");
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub use load::engine::{Engine, Setup};
 pub(crate) use load::examples::difference;
 pub(crate) use load::examples::written_example;
 pub use load::examples::{Content, Examples, Outcome, SECTION as EXAMPLES_SECTION, no_network};
-pub use load::file::{component_names, custom_section, custom_sections, write_at_once};
+pub use load::file::{component_names, custom_section, custom_sections, write_at_once, write_with_mode};
 #[cfg(fuzzing)]
 pub(crate) use load::reset::fuzzing as reset_fuzzing;
 pub use load::sources::{Source, scan, source_of};

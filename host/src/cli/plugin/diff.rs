@@ -22,7 +22,7 @@ use anyhow::Context;
 use clap::Args;
 use components::Both;
 use report::{Report, Side, percent};
-use runner::Progress;
+use runner::{Compared, Progress};
 use selection::Reading;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -78,16 +78,47 @@ impl Diff {
             (Some(count), Some(file)) => Some((file.clone(), count.into())),
             (Some(count), None) => Some((save::file_of(&self.new)?, count.into())),
         };
-        let (report, held) = block_on(self.compare(&config, examples))?;
-        if let Some(file) = &self.html {
-            std::fs::write(file, page::page(&report)).with_context(|| format!("writing {}", file.display()))?;
+        if let Some((file, _)) = &examples {
+            // Whoever has to mend it should not wait for the comparison.
+            save::read(file)?;
         }
-        print(if self.json { serde_json::to_string_pretty(&report)? + "\n" } else { report.text() })?;
-        if let Err(over) = held {
-            note(format_args!("error: {over}"));
-            return Ok(ExitCode::from(exit_code::FAILURE));
-        }
-        Ok(ExitCode::SUCCESS)
+        block_on(self.compare_and_tell(&config, examples))
+    }
+
+    /// Prints the report before any file is written, and does all of it whatever fails: the comparison may have taken long.
+    async fn compare_and_tell(&self, config: &Config, examples: Option<(PathBuf, usize)>) -> anyhow::Result<ExitCode> {
+        let (plugin, both, compared) = self.compare(config).await?;
+        let side = |file: &Path, plugin, cost| Side::new(file, plugin, cost);
+        let (old, new) = (side(&self.old, &both.old, &compared.old), side(&self.new, &both.new, &compared.new));
+        let report = Report::new(plugin.clone(), &self.on, &compared, old, new);
+        let printed = self.print(&report);
+        let page = self.html.as_ref().map_or(Ok(()), |file| page::write(file, &report));
+        let saved = match &examples {
+            Some(wanted) => self.save(&plugin, &both, &compared, wanted).await,
+            None => Ok(()),
+        };
+        let held = self.max_diff.map_or(Ok(()), |bound| bound.check(compared.comparison.counts()));
+        let failures: Vec<_> =
+            [held.map_err(anyhow::Error::msg), printed, page, saved].into_iter().filter_map(Result::err).collect();
+        failures.iter().for_each(|error| note(format_args!("error: {error:#}")));
+        Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit_code::FAILURE) })
+    }
+
+    fn print(&self, report: &Report) -> anyhow::Result<()> {
+        print(if self.json { serde_json::to_string_pretty(report)? + "\n" } else { report.text() })
+    }
+
+    async fn save(
+        &self,
+        plugin: &str,
+        both: &Both,
+        compared: &Compared,
+        (file, count): &(PathBuf, usize),
+    ) -> anyhow::Result<()> {
+        let source = source::open(&self.on)?;
+        let written = save::save(&*source, plugin, &compared.comparison, both, (file, *count)).await?;
+        note(format_args!("{written} examples written to {}", file.display()));
+        Ok(())
     }
 
     fn config(&self) -> anyhow::Result<Config> {
@@ -102,12 +133,8 @@ impl Diff {
         Ok(config)
     }
 
-    /// The report, and whether no more differs than may.
-    async fn compare(
-        &self,
-        config: &Config,
-        examples: Option<(PathBuf, usize)>,
-    ) -> anyhow::Result<(Report, Result<(), String>)> {
+    /// The name of the plugin, both components, and what came of all calls.
+    async fn compare(&self, config: &Config) -> anyhow::Result<(String, Both, Compared)> {
         let of_file = || self.on.display().to_string();
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let reading = selection::read(source::open(&self.on)?, self.plugin.clone(), threads);
@@ -121,16 +148,7 @@ impl Diff {
         for (skip, count) in skipped.get().await.with_context(of_file)? {
             *compared.skipped.entry(skip).or_default() += count;
         }
-        if let Some((file, count)) = examples {
-            let source = source::open(&self.on)?;
-            let wanted = (&*file, count);
-            let written = save::save(&*source, &plugin, &compared.comparison, &both, wanted).await?;
-            note(format_args!("{written} examples written to {}", file.display()));
-        }
-        let side = |file: &Path, plugin, cost| Side::new(file, plugin, cost);
-        let (old, new) = (side(&self.old, &both.old, &compared.old), side(&self.new, &both.new, &compared.new));
-        let held = self.max_diff.map_or(Ok(()), |bound| bound.check(compared.comparison.counts()));
-        Ok((Report::new(plugin, &self.on, &compared, old, new), held))
+        Ok((plugin, both, compared))
     }
 }
 

@@ -1,8 +1,9 @@
 //! A component as a file: written at once, its custom sections, and its names.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions, Permissions};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +15,20 @@ use std::time::Duration;
 /// # Errors
 /// When the path has no file name, or the file cannot be written; then what was there before stays.
 pub fn write_at_once(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    write(path, bytes, File::sync_all)
+    write(path, bytes, None, File::sync_all)
+}
+
+/// As [`write_at_once`], for what not everybody may read. Only a plain file is written over, and no link is followed or
+/// replaced.
+///
+/// # Errors
+/// As there, and when something else than a plain file is there.
+pub fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(there) if !there.is_file() => Err(std::io::Error::other("it is no plain file: name another one")),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => write(path, bytes, Some(mode), File::sync_all),
+    }
 }
 
 /// As [`write_at_once`], for what may be damaged after a crash of the system.
@@ -22,18 +36,29 @@ pub fn write_at_once(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// # Errors
 /// As there.
 pub(super) fn write_unsynced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    write(path, bytes, |_| Ok(()))
+    write(path, bytes, None, |_| Ok(()))
 }
 
-fn write(path: &Path, bytes: &[u8], sync: impl FnOnce(&File) -> std::io::Result<()>) -> std::io::Result<()> {
+fn write(
+    path: &Path,
+    bytes: &[u8],
+    mode: Option<u32>,
+    sync: impl FnOnce(&File) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     let mut name = path.file_name().ok_or(std::io::ErrorKind::InvalidFilename)?.to_owned();
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     // Processes in two containers have the same id.
     static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
     name.push(format!(".{:x}-{}.tmp", *PROCESS, NUMBER.fetch_add(1, Ordering::Relaxed)));
     let temporary = path.with_file_name(name);
-    File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| sync(&file)))
+    // Nobody else may read it even before the mode is set, which the umask of the process would narrow here.
+    let opened = OpenOptions::new().write(true).create_new(true).mode(mode.map_or(0o666, |_| 0o600)).open(&temporary);
+    opened
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            mode.map_or(Ok(()), |mode| file.set_permissions(Permissions::from_mode(mode)))?;
+            sync(&file)
+        })
         .and_then(|()| std::fs::rename(&temporary, path))
         .inspect_err(|_| drop(std::fs::remove_file(&temporary)))
 }

@@ -1,7 +1,11 @@
 //! The report as one file of HTML that asks for nothing else: all that comes from a capture is text in it, whatever it says.
 
 use super::report::{Report, ReportedExample, ReportedGroup, ReportedInput, SIDE_HEADS, percent};
+use super::save::PRIVATE;
 use crate::cli::output::render::one_line;
+use crate::plugin::write_with_mode;
+use anyhow::Context;
+use std::path::Path;
 
 /// Nothing is loaded and nothing runs, even if something were not escaped.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
@@ -15,7 +19,15 @@ details{margin:.6rem 0}summary{cursor:pointer}.old{color:#b3261e}.new{color:#1b7
 /// How much of a frame of an input is shown.
 const FRAME_BYTES_MAX: usize = 2 << 10;
 
-pub(super) fn page(report: &Report) -> String {
+/// Writes the page, which holds captured traffic.
+///
+/// # Errors
+/// When it cannot be written, or something else than a plain file is there.
+pub(super) fn write(file: &Path, report: &Report) -> anyhow::Result<()> {
+    write_with_mode(file, page(report).as_bytes(), PRIVATE).with_context(|| format!("writing {}", file.display()))
+}
+
+fn page(report: &Report) -> String {
     let Report { plugin, inputs, compared, differing, .. } = report;
     let tried = compared + report.counts.undecided;
     let title = escaped(&format!("{plugin}: {differing} of {compared} inputs differ"));

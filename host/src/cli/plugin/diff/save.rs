@@ -3,15 +3,18 @@
 use super::captured_call::{CallSource, CapturedCall, CapturedRole, Entry};
 use super::components::{Both, Callers, Ended};
 use crate::config::EXAMPLE_NAME_BYTES_MAX;
-use crate::plugin::{Examples, write_at_once, written_example};
+use crate::plugin::{Examples, write_with_mode, written_example};
 use crate::record::compare::{Comparison, Group};
 use anyhow::{Context, anyhow, bail};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The file that authors keep examples in.
 const FILE: &str = "examples.toml";
+/// The mode of new files that have captured traffic in them.
+pub(super) const PRIVATE: u32 = 0o600;
 
 /// Where examples go of which it is not said: into the sources beside the component.
 ///
@@ -27,6 +30,24 @@ pub(super) fn file_of(component: &Path) -> anyhow::Result<PathBuf> {
         component.display(),
         folder.display()
     )
+}
+
+/// What the file has by now; nothing if it is not there.
+///
+/// # Errors
+/// When it cannot be read, or is no list of examples.
+pub(super) fn read(file: &Path) -> anyhow::Result<String> {
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error).with_context(|| format!("reading {}", file.display())),
+    };
+    parsed(file, &text)?;
+    Ok(text)
+}
+
+fn parsed(file: &Path, text: &str) -> anyhow::Result<Examples> {
+    Examples::parse(text).map_err(|error| anyhow!("{}: {error}", file.display()))
 }
 
 /// Writes up to `count` inputs as examples behind those that the file has, and says how many it wrote. Those that it has
@@ -51,17 +72,12 @@ pub(super) async fn save(
             calls.push((group, call));
         }
     })?;
-    let mut text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(error).with_context(|| format!("reading {}", file.display())),
-    };
-    let no_examples = |error| anyhow!("{}: {error}", file.display());
+    let mut text = read(file)?;
     let callers = Callers::of(both);
     let mut written = 0;
     for (group, call) in calls {
         let name = name(&group, call.number);
-        if Examples::parse(&text).map_err(no_examples)?.names().any(|known| known == name) {
+        if parsed(file, &text)?.names().any(|known| known == name) {
             continue;
         }
         if let Some(example) = example(call, &callers, &name).await {
@@ -69,9 +85,11 @@ pub(super) async fn save(
             written += 1;
         }
     }
-    Examples::parse(&text).map_err(no_examples)?;
+    parsed(file, &text)?;
     if written > 0 {
-        write_at_once(file, text.as_bytes()).with_context(|| format!("writing {}", file.display()))?;
+        // They are made of captured traffic: whoever could not read that must not read them, unless they share a file.
+        let mode = std::fs::metadata(file).map_or(PRIVATE, |there| there.permissions().mode() & 0o777);
+        write_with_mode(file, text.as_bytes(), mode).with_context(|| format!("writing {}", file.display()))?;
     }
     Ok(written)
 }
