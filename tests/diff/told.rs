@@ -1,6 +1,6 @@
 //! How a comparison is told beside its report: by the exit code, as a page, and as examples.
 
-use super::{Bench, changing, echoing};
+use super::{Bench, changing, echoing, letter, message};
 use crate::fixtures;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -19,6 +19,19 @@ fn the_exit_code_says_whether_more_differs_than_may() {
     bench.diff(&["--ignore=$..ts"]).fails(2, "`..` is not supported");
     bench.diff(&["--unordered=items"]).fails(2, "does not begin with $");
     bench.run(&["diff", "old.wasm", "new.wasm"]).fails(2, "--on <FILE>");
+}
+
+#[test]
+fn no_bound_holds_for_a_file_that_is_damaged() {
+    let bench = Bench::new(&echoing(), &echoing());
+    let whole = letter("p", 1, message("a"));
+    bench.write("letters", format!("{whole}{{\n"));
+    assert_eq!(bench.diff(&[]).code, Some(0));
+    for bound in ["--max-diff=0", "--max-diff=100%"] {
+        bench.diff(&[bound]).fails(1, "1 parts of the inputs cannot be read");
+    }
+    bench.write("letters", whole);
+    assert_eq!(bench.diff(&["--max-diff=0"]).code, Some(0));
 }
 
 #[test]

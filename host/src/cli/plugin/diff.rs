@@ -19,6 +19,7 @@ use crate::record::compare::{DifferenceBound, JsonPath, Rules};
 use crate::system::exit_code;
 use crate::system::output::{note, print};
 use anyhow::Context;
+use captured_call::Skip;
 use clap::Args;
 use components::Both;
 use report::{Report, Side, percent};
@@ -97,7 +98,8 @@ impl Diff {
             Some(wanted) => self.save(&plugin, &both, &compared, wanted).await,
             None => Ok(()),
         };
-        let held = self.max_diff.map_or(Ok(()), |bound| bound.check(compared.comparison.counts()));
+        let broken = compared.skipped.get(&Skip::Broken).copied().unwrap_or_default();
+        let held = self.max_diff.map_or(Ok(()), |bound| bound.check(compared.comparison.counts(), broken));
         let failures: Vec<_> =
             [held.map_err(anyhow::Error::msg), printed, page, saved].into_iter().filter_map(Result::err).collect();
         failures.iter().for_each(|error| note(format_args!("error: {error:#}")));

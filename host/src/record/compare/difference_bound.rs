@@ -14,11 +14,12 @@ pub enum DifferenceBound {
 }
 
 impl DifferenceBound {
-    /// Whether no more differs than may. What could not be compared counts as if it did, and of nothing nothing is known.
+    /// Whether no more differs than may. What could not be compared counts as if it did; of nothing nothing is known, and
+    /// `unread` parts of the inputs may hold any number of them.
     ///
     /// # Errors
     /// Says by how much it is over.
-    pub fn check(&self, counts: &Counts) -> Result<(), String> {
+    pub fn check(&self, counts: &Counts, unread: u64) -> Result<(), String> {
         let (compared, differing) = (counts.compared(), counts.differing());
         let (over, tried) = (differing + counts.undecided, compared + counts.undecided);
         if compared == 0 {
@@ -28,6 +29,9 @@ impl DifferenceBound {
             Self::Inputs(max) => over <= max,
             Self::Percent(max) => over as f64 * 100.0 <= max * tried as f64,
         };
+        if holds && unread > 0 {
+            return Err(format!("{unread} parts of the inputs cannot be read, and what differs there is not known"));
+        }
         if holds {
             return Ok(());
         }
@@ -76,7 +80,7 @@ mod tests {
     #[test]
     fn a_bound_is_a_number_or_a_share() {
         let counts = |same, different, undecided| Counts { same, different, undecided, ..Counts::default() };
-        let check = |text: &str, counts: Counts| text.parse::<DifferenceBound>().unwrap().check(&counts);
+        let check = |text: &str, counts: Counts| text.parse::<DifferenceBound>().unwrap().check(&counts, 0);
         assert_eq!(check("0", counts(9, 0, 0)), Ok(()));
         assert_eq!(check("0", counts(9, 1, 0)), Err("1 of 10 inputs differ, over 0".to_owned()));
         assert_eq!(
@@ -86,6 +90,9 @@ mod tests {
         assert_eq!(check("0.1%", counts(999, 1, 0)), Ok(()));
         assert_eq!(check("0.1%", counts(998, 1, 0)), Err("1 of 999 inputs differ, over 0.1%".to_owned()));
         assert_eq!(check("100%", counts(0, 0, 0)), Err("no input was compared".to_owned()));
+        let whole = Counts { same: 9, ..Counts::default() };
+        let error = DifferenceBound::Percent(100.0).check(&whole, 2).unwrap_err();
+        assert_eq!(error, "2 parts of the inputs cannot be read, and what differs there is not known");
         for text in ["", "-1", "1.5", "%", "101%", "-1%", "nan%", "inf%", "1e1%", "few"] {
             let error = text.parse::<DifferenceBound>().unwrap_err();
             assert!(error.starts_with(&format!("`{text}` is neither")), "{error}");
