@@ -59,7 +59,9 @@ impl Plugin {
     }
 }
 
-/// A plugin that is called on many inputs and serves nobody, in instances that go on from call to call as those of a host do.
+/// A plugin that is called on many inputs and serves nobody, in instances that are used again as those of a host are: what a
+/// call begins in is what the plugin's isolation says, which of one that was loaded without a slot is the state of a new
+/// instance.
 pub struct Rehearsal {
     plugin: Arc<Plugin>,
     idle: Arc<IdleInstances>,
