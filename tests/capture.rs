@@ -114,6 +114,8 @@ fn what_a_flow_and_a_route_are_asked_and_answer_is_written_down_until_the_captur
     assert!(text.contains(r#"["query.token","…redacted"]"#) && !text.contains("secret"), "{text}");
     let (records, _) = cat(&all, &["--route=trap"]);
     assert_eq!(records[0]["call"]["failure"]["reason"], "trapped");
+    // Random numbers derive from what the component calls its role.
+    assert_eq!((&records[0]["call"]["role"], &first["call"]["role"]), (&"transform".into(), &"processor".into()));
     let (records, _) = cat(&all, &["--flow=bare"]);
     assert_eq!((&records[0]["frames"][1], &records[0]["call"]), (&"As It Is".into(), &Value::Null));
     assert_eq!(cat(&all, &["--limit=3"]).0.len(), 3);

@@ -206,7 +206,7 @@ mod tests {
                     })
                     .collect()),
             };
-            let by = ServedBy { plugin: "counting".to_owned(), generation: 1, digest: String::new(), artifact: None };
+            let by = ServedBy { plugin: "counting".to_owned(), generation: 1, ..ServedBy::default() };
             Box::pin(async { Processed { by: Some(by.into()), result } })
         }
     }

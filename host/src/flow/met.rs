@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn each_generation_that_served_is_named_once() {
         let by = |plugin: &str, generation| {
-            Arc::new(ServedBy { plugin: plugin.to_owned(), generation, digest: String::new(), artifact: None })
+            Arc::new(ServedBy { plugin: plugin.to_owned(), generation, ..ServedBy::default() })
         };
         assert_eq!(Met::default().to_string(), "");
         assert!(Met::default().is_said_by_last() && Met::from_iter([by("parse", 7)]).is_said_by_last());

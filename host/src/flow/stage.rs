@@ -50,7 +50,7 @@ pub struct Processed {
 }
 
 /// The plugin that served a call, with its generation at that time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServedBy {
     /// The plugin's name.
     pub plugin: String,
@@ -60,6 +60,8 @@ pub struct ServedBy {
     pub digest: String,
     /// The digest of the artifact that it was pulled as, if it comes from a registry.
     pub artifact: Option<String>,
+    /// What it calls the role of messages, from which the random numbers of its calls derive; none if it lacks it.
+    pub message_role: Option<&'static str>,
 }
 
 /// The output of a stage: in most cases one message.

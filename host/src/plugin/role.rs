@@ -10,6 +10,8 @@ pub struct RoleName(pub(super) &'static str);
 impl RoleName {
     /// Messages, however they come in.
     pub const PROCESSOR: Self = Self("processor");
+    /// What version 0.1.0 of the contract calls [`Self::PROCESSOR`].
+    pub const TRANSFORM: Self = Self("transform");
     /// Requests that come in at the broker.
     pub const REPLY_POLICY: Self = Self("reply-policy");
 

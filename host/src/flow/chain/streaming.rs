@@ -213,7 +213,7 @@ mod tests {
                 b"" => Ok(Outputs::new()),
                 _ => Ok(smallvec![output(&body, "forged")]),
             };
-            let by = ServedBy { plugin: self.0.to_owned(), generation: 1, digest: String::new(), artifact: None };
+            let by = ServedBy { plugin: self.0.to_owned(), generation: 1, ..ServedBy::default() };
             Box::pin(async { Processed { by: Some(by.into()), result } })
         }
 

@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn a_lost_reply_tells_where_it_came_from() {
-        let stamp = ServedBy { plugin: "p".to_owned(), generation: 3, digest: "d".to_owned(), artifact: None };
+        let stamp = ServedBy { plugin: "p".to_owned(), generation: 3, digest: "d".to_owned(), ..ServedBy::default() };
         let by = Some(Arc::new(stamp.clone()));
         let ids = RequestIds::default();
         let (id, other) = (ids.next_id(), ids.next_id());

@@ -17,6 +17,7 @@ use crate::config::{PREVIOUS_GENERATIONS_MAX, Rollback};
 use crate::flow::ServedBy;
 use crate::plugin::load::LoadError;
 use crate::plugin::load::turn::Turn;
+use crate::plugin::role::RoleName;
 use crate::plugin::roles::instances::IdleInstances;
 use crate::plugin::roles::loaded::Plugin;
 use crate::plugin::run::plugin_state::PluginState;
@@ -240,6 +241,7 @@ impl History {
             generation: past.last_generation,
             digest: plugin.digest().to_string(),
             artifact: plugin.artifact.as_deref().map(str::to_owned),
+            message_role: plugin.name_of_role(RoleName::PROCESSOR).map(RoleName::as_str),
         });
         let health = PluginHealth::new(self.rules, proven);
         let idle = Arc::<IdleInstances>::default();

@@ -45,7 +45,11 @@ fn call(made: &RecordedCall, kind: PlaceKind, wanted: &Wanted) -> Call {
             (None, Some(CallFailure { reason: reason.as_str().to_owned(), detail: detail.clone() }))
         }
     };
-    let role = if kind == PlaceKind::Policy { CallRole::Policy } else { CallRole::Processor };
+    let role = match (kind, by.as_deref().and_then(|by| by.message_role)) {
+        (PlaceKind::Policy, _) => CallRole::Policy,
+        (_, Some("transform")) => CallRole::Transform,
+        _ => CallRole::Processor,
+    };
     Call {
         plugin: plugin.clone(),
         generation,
@@ -72,4 +76,33 @@ fn nanoseconds(duration: Duration) -> u64 {
 fn bytes_of(digest: &str) -> Vec<u8> {
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     digest.as_bytes().chunks(2).filter_map(byte).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::record::capture::asked::Asked;
+    use std::time::SystemTime;
+
+    #[test]
+    fn a_call_has_the_role_under_whose_name_it_drew() {
+        let wanted = Wanted::of(&Asked::default(), &config::Capture::default()).unwrap();
+        for (message_role, place, role) in [
+            (Some("transform"), OwnedPlace::Flow(String::new()), CallRole::Transform),
+            (Some("processor"), OwnedPlace::Route(String::new()), CallRole::Processor),
+            (None, OwnedPlace::Flow(String::new()), CallRole::Processor),
+            (Some("transform"), OwnedPlace::Policy(String::new()), CallRole::Policy),
+        ] {
+            let (plugin, digest) = ("p".to_owned(), "ab".to_owned());
+            let by = ServedBy { plugin: plugin.clone(), generation: 1, digest, artifact: None, message_role };
+            let by = Some(by.into());
+            let result = Ok(crate::flow::Outputs::new());
+            let call = RecordedCall { plugin, by, number: 1, took: Duration::ZERO, stage: 0, result };
+            let (frames, metadata) = (crate::flow::Frames::new(), Metadata::new());
+            let recorded = Recorded { at: SystemTime::now(), place, frames, metadata, call: Some(call) };
+            let (_, _, record) = converted(&recorded, &wanted);
+            assert_eq!(record.call.unwrap().role(), role);
+        }
+    }
 }

@@ -97,9 +97,9 @@ pub struct CallFailure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]
 #[repr(i32)]
 pub enum CallRole {
-    /// As `processor`, of version 0.1.0 of the contract.
+    /// Messages, of a component of version 0.1.0 of the contract, which calls it so.
     Transform = 0,
-    /// Messages, however they come in; in whichever version the plugin serves it.
+    /// Messages, however they come in, of any other component; and where none was reached.
     Processor = 1,
     /// Requests of the broker's clients.
     Policy = 2,

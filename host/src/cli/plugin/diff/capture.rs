@@ -2,7 +2,7 @@
 
 use super::captured_call::{CallSource, CapturedCall, CapturedRole, CapturedSeed, Digests, Entry, Skip};
 use crate::flow::Message;
-use crate::plugin::hex;
+use crate::plugin::{RoleName, hex};
 use crate::record::capture::record::{Call, CallRole, Record};
 use crate::record::capture::{CaptureFile, Choice, Lost};
 use crate::system::output::note;
@@ -54,9 +54,10 @@ struct LastDigest {
 fn entry(number: u64, record: Record, seed: u64, last: &mut LastDigest) -> Entry {
     let Record { frames, metadata, call } = record;
     let Some(call) = call else { return Entry::Skipped(Skip::NoCall) };
-    let role = match call.role() {
-        CallRole::Transform | CallRole::Processor => CapturedRole::Processor,
-        CallRole::Policy => CapturedRole::ReplyPolicy,
+    let (role, name) = match call.role() {
+        CallRole::Transform => (CapturedRole::Processor, RoleName::TRANSFORM),
+        CallRole::Processor => (CapturedRole::Processor, RoleName::PROCESSOR),
+        CallRole::Policy => (CapturedRole::ReplyPolicy, RoleName::REPLY_POLICY),
         CallRole::Handler => return Entry::Skipped(Skip::Handler),
     };
     let Call { plugin, digest, number: call_number, .. } = call;
@@ -71,6 +72,27 @@ fn entry(number: u64, record: Record, seed: u64, last: &mut LastDigest) -> Entry
         frames: frames.into(),
         ..Message::default()
     };
-    let seed = CapturedSeed { value: seed, digest, number: call_number };
+    let seed = CapturedSeed { value: seed, role: digest.as_ref().map(|_| name), digest, number: call_number };
     Entry::Call { plugin, call: CapturedCall { number, role, message, seed } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_draws_under_the_name_of_the_role_that_served() {
+        let seed_role = |role: CallRole, digest: &[u8]| {
+            let call = Call { plugin: "p".to_owned(), digest: digest.to_vec(), role: role.into(), ..Call::default() };
+            let record = Record { call: Some(call), ..Record::default() };
+            match entry(1, record, 7, &mut LastDigest::default()) {
+                Entry::Call { call, .. } => (call.role, call.seed.role),
+                Entry::Skipped(skip) => panic!("{skip:?}"),
+            }
+        };
+        assert_eq!(seed_role(CallRole::Transform, b"d"), (CapturedRole::Processor, Some(RoleName::TRANSFORM)));
+        assert_eq!(seed_role(CallRole::Processor, b"d"), (CapturedRole::Processor, Some(RoleName::PROCESSOR)));
+        assert_eq!(seed_role(CallRole::Policy, b"d"), (CapturedRole::ReplyPolicy, Some(RoleName::REPLY_POLICY)));
+        assert_eq!(seed_role(CallRole::Processor, b"").1, None, "no component was reached");
+    }
 }

@@ -1,6 +1,7 @@
 //! A call that was made once, as a file of captured traffic has it, to be made again.
 
 use crate::flow::Message;
+use crate::plugin::RoleName;
 use std::sync::Arc;
 
 /// A call that is to be made again.
@@ -18,6 +19,8 @@ pub(super) struct CapturedSeed {
     pub(super) value: u64,
     /// The component that was called, as SHA-256 in hexadecimal; none where none was reached.
     pub(super) digest: Option<Arc<str>>,
+    /// What that component calls its role; none where it is not known.
+    pub(super) role: Option<RoleName>,
     /// The number of the call at its hop.
     pub(super) number: u64,
 }

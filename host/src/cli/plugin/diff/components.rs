@@ -108,14 +108,16 @@ impl Callers {
         (input.into_message(), old, new)
     }
 
-    /// What the call drew from: of a call that reached no component, the old one stands in for it.
-    fn call_seed(&self, role: CapturedRole, CapturedSeed { value, digest, number }: &CapturedSeed) -> CallSeed {
+    /// What the call drew from: of a call that reached no component, the old one stands in for it, and it knows what a
+    /// dead letter does not say.
+    fn call_seed(&self, role: CapturedRole, seed: &CapturedSeed) -> CallSeed {
+        let CapturedSeed { value, digest, role: served_as, number } = seed;
         let (old, new) = (self.old.plugin(), self.new.plugin());
         let name = role.name();
         CallSeed {
             seed: Seed { value: *value, fixed: true },
             digest: Arc::clone(digest.as_ref().unwrap_or_else(|| old.digest())),
-            role: old.name_of_role(name).or_else(|| new.name_of_role(name)),
+            role: served_as.or_else(|| old.name_of_role(name)).or_else(|| new.name_of_role(name)),
             number: CallNumber::Message(*number),
         }
     }

@@ -44,6 +44,6 @@ fn entry(number: u64, letter: Letter, digests: &mut Digests) -> Entry {
         None => (None, route),
     };
     let Some(message) = input.into_message() else { return Entry::Skipped(Skip::NoCall) };
-    let seed = CapturedSeed { value: seed.value, digest, number: call_number };
+    let seed = CapturedSeed { value: seed.value, digest, role: None, number: call_number };
     Entry::Call { plugin, call: CapturedCall { number, role, message, seed } }
 }

@@ -47,7 +47,7 @@ impl Function for Transform {
     type Results = (Result<Option<Message>, Error>,);
 
     const ROLE: RoleName = RoleName::PROCESSOR;
-    const NAME: RoleName = RoleName("transform");
+    const NAME: RoleName = RoleName::TRANSFORM;
     const EXPORT: Export = export("tidegate:plugin/transform", "transform");
 }
 
