@@ -196,6 +196,4 @@ impl Example {
 }
 
 #[cfg(test)]
-mod laws;
-#[cfg(test)]
 mod tests;

@@ -1,11 +1,13 @@
 //! What is compared is told right.
 
+mod laws;
+
 use super::*;
 use crate::flow::{Output, Outputs};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-pub(super) fn message(metadata: &[(&str, &str)], frames: &[&[u8]]) -> Message {
+fn message(metadata: &[(&str, &str)], frames: &[&[u8]]) -> Message {
     Message {
         metadata: metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         frames: frames.iter().map(|frame| Bytes::copy_from_slice(frame)).collect(),
@@ -13,15 +15,15 @@ pub(super) fn message(metadata: &[(&str, &str)], frames: &[&[u8]]) -> Message {
     }
 }
 
-pub(super) fn answer(messages: Vec<Message>) -> Outcome {
+fn answer(messages: Vec<Message>) -> Outcome {
     Outcome::Answer(messages.into_iter().map(|message| Output { after: Duration::ZERO, message }).collect())
 }
 
-pub(super) fn of_json(value: &Value) -> Outcome {
+fn of_json(value: &Value) -> Outcome {
     answer(vec![message(&[], &[value.to_string().as_bytes()])])
 }
 
-pub(super) fn failure(reason: &'static str) -> Outcome {
+fn failure(reason: &'static str) -> Outcome {
     Outcome::Failure { reason: reason.into(), detail: format!("it {reason}") }
 }
 
@@ -31,7 +33,7 @@ fn rules(ignored: &[&str], unordered: &[&str]) -> Rules {
 }
 
 /// The groups of one input, as they are shown.
-pub(super) fn groups(rules: &Rules, old: &Outcome, new: &Outcome) -> Vec<String> {
+fn groups(rules: &Rules, old: &Outcome, new: &Outcome) -> Vec<String> {
     let mut comparison = Comparison::default();
     comparison.add(rules, 1, &Message::default(), old, new);
     comparison.groups().map(|(group, _)| group.to_string()).collect()

@@ -1,10 +1,9 @@
 //! Laws that hold whatever is compared.
 
-use super::tests::{answer, failure, groups, message, of_json};
 use super::*;
+use crate::record::compare::json_path::Segment;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use serde_json::{Value, json};
 
 /// A value of JSON with few keys, so that values are alike.
 fn value() -> impl Strategy<Value = Value> {
@@ -38,8 +37,7 @@ fn some_rules() -> impl Strategy<Value = Rules> {
 }
 
 /// Puts the elements of every array that a rule calls unordered into another order.
-fn shuffled(value: &Value, rules: &Rules, way: &mut Vec<super::super::json_path::Segment<'static>>) -> Value {
-    use super::super::json_path::Segment;
+fn shuffled(value: &Value, rules: &Rules, way: &mut Vec<Segment<'static>>) -> Value {
     match value {
         Value::Array(elements) => {
             let is_unordered = rules.is_unordered(way);
