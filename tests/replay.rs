@@ -44,9 +44,10 @@ fn ended(mut process: Process) -> Ended {
     (code, summary, process.stderr())
 }
 
-/// Captures what goes through a host while `traffic` runs, which makes so many records.
+/// Captures what goes through a host while `traffic` runs, which makes so many records. Sockets that it returns are kept until
+/// they are there: what they have not sent yet would go with them.
 #[track_caller]
-fn captured(host: &Host, records: u64, traffic: impl FnOnce()) -> PathBuf {
+fn captured<T>(host: &Host, records: u64, traffic: impl FnOnce() -> T) -> PathBuf {
     let capture = |arguments: &[&str]| {
         let (code, stdout, stderr) = host.run("capture", &[arguments, &["--json"]].concat());
         assert_eq!(code, 0, "{stderr}");
@@ -54,7 +55,7 @@ fn captured(host: &Host, records: u64, traffic: impl FnOnce()) -> PathBuf {
     };
     let started = capture(&["start"]);
     let id = started["id"].as_str().unwrap();
-    traffic();
+    let _kept = traffic();
     wait_for("the records", || {
         let all = host.admin("/captures").json();
         let found = all.as_array().unwrap().iter().find(|capture| capture["id"] == id)?.clone();
@@ -115,6 +116,7 @@ fn what_came_into_flows_comes_in_again_frame_by_frame() {
         ticks.recv_bytes(0).unwrap();
         ticks.send_multipart([&b"a"[..], b"", b"\xff\0", b"d"], 0).unwrap();
         ticks.send_multipart(["alone"], 0).unwrap();
+        (jobs, ticks)
     });
     let second = captured(&host, 6, || {
         let push = format!("--push={}", host.surface("jobs"));
