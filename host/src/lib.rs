@@ -14,8 +14,8 @@
 //!
 //! Read on from `main.rs`: it parses ([`cli`]), builds ([`app`]) and runs. Imports point one way: `main → cli → app →
 //! {http, messaging} → plugin`; [`config`], [`flow`], [`ledger`], [`record`], [`merge_patch`], [`request_id`],
-//! [`system`] and [`traces`] are leaves; [`oci`], which [`plugin`] alone and [`cli`] ask, needs but [`config`]; and
-//! [`clients`] are what [`cli`] alone runs. `tests/structure.rs` holds that, within each folder too.
+//! [`system`] and [`traces`] are leaves; `rehearsal` makes calls of what [`record`] has kept again, of [`plugin`];
+//! [`oci`], which [`plugin`] alone and [`cli`] ask, needs but [`config`]; and [`clients`] are what [`cli`] alone runs. `tests/structure.rs` holds that, within each folder too.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
@@ -36,6 +36,7 @@ pub mod messaging;
 pub mod oci;
 pub mod plugin;
 pub mod record;
+mod rehearsal;
 pub mod request_id;
 pub mod system;
 pub mod traces;

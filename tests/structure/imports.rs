@@ -10,14 +10,27 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 89] = [
+const DIRECTIONS: [(&str, &[&str]); 90] = [
     ("app", &["flow", "http", "ledger", "messaging", "plugin", "record", "request_id", "system", "traces"]),
     ("app::flows", &["builder", "http", "pools", "sockets"]),
     ("app::http", &["builder", "events", "pools", "surfaces"]),
     ("app::reload", &["flows", "http", "notice", "sockets", "through"]),
     (
         "cli",
-        &["app", "clients", "flow", "http", "ledger", "merge_patch", "messaging", "oci", "plugin", "record", "system"],
+        &[
+            "app",
+            "clients",
+            "flow",
+            "http",
+            "ledger",
+            "merge_patch",
+            "messaging",
+            "oci",
+            "plugin",
+            "record",
+            "rehearsal",
+            "system",
+        ],
     ),
     ("cli::capture", &["output", "plugin"]),
     ("cli::capture::cat", &["place"]),
@@ -149,6 +162,7 @@ const DIRECTIONS: [(&str, &[&str]); 89] = [
     ("record", &["append", "flow", "ledger", "log_limit", "system"]),
     ("record::capture::reader", &["format", "record"]),
     ("record::replay", &["capture", "dead_letters", "traffic"]),
+    ("rehearsal", &["flow", "plugin", "record", "system"]),
     ("system::file_watch", &["fail_point", "supervisor"]),
     ("traces", &["byte_budget", "ledger", "log_limit", "system"]),
 ];

@@ -1,30 +1,23 @@
 //! `tidegate plugin diff`: what a newcomer makes of captured traffic, against what another component makes of it.
 
-mod capture;
-mod captured_call;
 mod components;
 mod page;
 mod report;
-mod runner;
 mod save;
-mod selection;
-mod source;
 
 use super::workbench::block_on;
 use crate::cli::compile_cache::CacheFlag;
 use crate::cli::output::progress::{Stderr, while_told};
 use crate::cli::output::render::one_line;
 use crate::config::{Cache, Config, EXAMPLES_MAX, check_name};
+use crate::plugin::Engine;
 use crate::record::compare::{DifferenceBound, JsonPath, Rules};
+use crate::rehearsal::{self, Compared, Pair, Progress, Reading, Skip};
 use crate::system::exit_code;
 use crate::system::output::{note, print};
 use anyhow::Context;
-use captured_call::Skip;
 use clap::Args;
-use components::Both;
 use report::{Report, Side, percent};
-use runner::{Compared, Progress};
-use selection::Reading;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -88,14 +81,14 @@ impl Diff {
 
     /// Prints the report before any file is written, and does all of it whatever fails: the comparison may have taken long.
     async fn compare_and_tell(&self, config: &Config, examples: Option<(PathBuf, usize)>) -> anyhow::Result<ExitCode> {
-        let (plugin, both, compared) = self.compare(config).await?;
+        let (plugin, pair, _engine, compared) = self.compare(config).await?;
         let side = |file: &Path, plugin, cost| Side::new(file, plugin, cost);
-        let (old, new) = (side(&self.old, &both.old, &compared.old), side(&self.new, &both.new, &compared.new));
+        let (old, new) = (side(&self.old, &pair.old, &compared.old), side(&self.new, &pair.new, &compared.new));
         let report = Report::new(plugin.clone(), &self.on, &compared, old, new);
         let printed = self.print(&report);
         let page = self.html.as_ref().map_or(Ok(()), |file| page::write(file, &report));
         let saved = match &examples {
-            Some(wanted) => self.save(&plugin, &both, &compared, wanted).await,
+            Some(wanted) => self.save(&plugin, &pair, &compared, wanted).await,
             None => Ok(()),
         };
         let broken = compared.skipped.get(&Skip::Broken).copied().unwrap_or_default();
@@ -113,12 +106,12 @@ impl Diff {
     async fn save(
         &self,
         plugin: &str,
-        both: &Both,
+        pair: &Pair,
         compared: &Compared,
         (file, count): &(PathBuf, usize),
     ) -> anyhow::Result<()> {
-        let source = source::open(&self.on)?;
-        let written = save::save(&*source, plugin, &compared.comparison, both, (file, *count)).await?;
+        let source = rehearsal::open(&self.on).map_err(anyhow::Error::msg)?;
+        let written = save::save(&*source, plugin, &compared.comparison, pair, (file, *count)).await?;
         note(format_args!("{written} examples written to {}", file.display()));
         Ok(())
     }
@@ -135,22 +128,24 @@ impl Diff {
         Ok(config)
     }
 
-    /// The name of the plugin, both components, and what came of all calls.
-    async fn compare(&self, config: &Config) -> anyhow::Result<(String, Both, Compared)> {
+    /// The name of the plugin, both components with what they were loaded by, and what came of all calls.
+    async fn compare(&self, config: &Config) -> anyhow::Result<(String, Pair, Engine, Compared)> {
         let of_file = || self.on.display().to_string();
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let reading = selection::read(source::open(&self.on)?, self.plugin.clone(), threads);
-        let Reading { plugin, batches, skipped } = reading.await.with_context(of_file)?;
+        let source = rehearsal::open(&self.on).map_err(anyhow::Error::msg)?;
+        let reading = rehearsal::read(source, self.plugin.clone(), threads).await.map_err(anyhow::Error::msg);
+        let Reading { plugin, batches, skipped } = reading.with_context(of_file)?;
         check_name(&plugin).map_err(|error| anyhow::anyhow!("{}: {}", of_file(), one_line(&error)))?;
-        let both = Both::load(&self.old, &self.new, &plugin, config).await?;
+        let (pair, engine) = components::load(&self.old, &self.new, &plugin, config).await?;
         let rules = Arc::new(Rules { ignored: self.ignored.clone(), unordered: self.unordered.clone() });
         let progress = Arc::new(Progress::default());
-        let comparing = runner::compare(&both, &rules, batches, threads, &progress);
+        let comparing = rehearsal::compare(&pair, &rules, batches, threads, &progress);
+        let comparing = async { comparing.await.map_err(anyhow::Error::msg) };
         let mut compared = while_told(|| told(&progress), Stderr::Alone, comparing).await?;
-        for (skip, count) in skipped.get().await.with_context(of_file)? {
+        for (skip, count) in skipped.get().await.map_err(anyhow::Error::msg).with_context(of_file)? {
             *compared.skipped.entry(skip).or_default() += count;
         }
-        Ok((plugin, both, compared))
+        Ok((plugin, pair, engine, compared))
     }
 }
 

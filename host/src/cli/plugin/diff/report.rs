@@ -1,13 +1,12 @@
 //! The report of a comparison, for people and for programs.
 
-use super::captured_call::Skip;
-use super::runner::{Compared, Cost};
 use crate::cli::output::render::one_line;
 use crate::cli::output::table::table;
 use crate::flow::Message;
 use crate::plugin::Plugin;
 use crate::record::compare::{Comparison, Counts, Group};
 use crate::record::dead_letters::Base64;
+use crate::rehearsal::{Compared, Cost, Skip};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,10 +1,9 @@
 //! The most telling inputs as examples: what the old component answers is what a newcomer is held to.
 
-use super::captured_call::{CallSource, CapturedCall, CapturedRole, Entry};
-use super::components::{Both, Callers, Ended};
 use crate::config::EXAMPLE_NAME_BYTES_MAX;
 use crate::plugin::{Examples, write_with_mode, written_example};
 use crate::record::compare::{Comparison, Group};
+use crate::rehearsal::{CallSource, Callers, CapturedCall, CapturedRole, Ended, Entry, Pair};
 use anyhow::{Context, anyhow, bail};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -59,21 +58,22 @@ pub(super) async fn save(
     source: &dyn CallSource,
     plugin: &str,
     comparison: &Comparison,
-    both: &Both,
+    pair: &Pair,
     (file, count): (&Path, usize),
 ) -> anyhow::Result<usize> {
     let mut wanted = telling(comparison, count);
     let mut calls = Vec::new();
-    source.each(&mut |entry| {
+    let searched = source.each(&mut |entry| {
         if let Entry::Call { plugin: of, call } = entry
             && of == plugin
             && let Some(group) = wanted.remove(&call.number)
         {
             calls.push((group, call));
         }
-    })?;
+    });
+    searched.map_err(anyhow::Error::msg)?;
     let mut text = read(file)?;
-    let callers = Callers::of(both);
+    let callers = Callers::of(pair);
     let mut written = 0;
     for (group, call) in calls {
         let name = name(&group, call.number);

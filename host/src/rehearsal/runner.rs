@@ -1,12 +1,11 @@
 //! Compares on all processors: each takes batches of calls, makes them of both components, and keeps what differs.
 
+use super::callers::{Callers, Ended, Pair};
 use super::captured_call::{CapturedCall, Skip};
-use super::components::{Both, Callers, Ended};
 use super::selection::Skipped;
 use crate::config::{BUSY_LOAD_PAUSE_MS, BUSY_LOAD_TRIES, COMPARE_AGAIN_BYTES_MAX, COMPARE_AGAIN_MAX};
 use crate::plugin::{CallError, DurationCounts, Rehearsal};
 use crate::record::compare::{Class, Comparison, Outcome, Rules};
-use anyhow::anyhow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,46 +14,46 @@ use tokio::task::JoinSet;
 
 /// How far it is.
 #[derive(Default)]
-pub(super) struct Progress {
-    pub(super) compared: AtomicU64,
-    pub(super) differing: AtomicU64,
+pub(crate) struct Progress {
+    pub(crate) compared: AtomicU64,
+    pub(crate) differing: AtomicU64,
 }
 
 /// What came of all calls.
-pub(super) struct Compared {
-    pub(super) comparison: Comparison,
-    pub(super) skipped: Skipped,
-    pub(super) old: Cost,
-    pub(super) new: Cost,
+pub(crate) struct Compared {
+    pub(crate) comparison: Comparison,
+    pub(crate) skipped: Skipped,
+    pub(crate) old: Cost,
+    pub(crate) new: Cost,
 }
 
 /// What the calls of one component took.
-pub(super) struct Cost {
-    pub(super) durations: DurationCounts,
-    pub(super) memory_bytes: usize,
+pub(crate) struct Cost {
+    pub(crate) durations: DurationCounts,
+    pub(crate) memory_bytes: usize,
 }
 
 /// Makes all calls of both, on so many threads.
 ///
 /// # Errors
 /// When one of them panics.
-pub(super) async fn compare(
-    both: &Both,
+pub(crate) async fn compare(
+    pair: &Pair,
     rules: &Arc<Rules>,
     batches: mpsc::Receiver<Vec<CapturedCall>>,
     threads: usize,
     progress: &Arc<Progress>,
-) -> anyhow::Result<Compared> {
+) -> Result<Compared, String> {
     let batches = Arc::new(Mutex::new(batches));
     let mut tasks = JoinSet::new();
     for _ in 0..threads {
-        let worker = Worker::new(both, rules, progress);
+        let worker = Worker::new(pair, rules, progress);
         tasks.spawn(worker.work(Arc::clone(&batches)));
     }
-    let mut whole = Worker::new(both, rules, progress);
+    let mut whole = Worker::new(pair, rules, progress);
     let (mut again, mut costs) = (Vec::new(), Vec::new());
     while let Some(ended) = tasks.join_next().await {
-        let worker = ended.map_err(|error| anyhow!("a thread that compares has ended: {error}"))?;
+        let worker = ended.map_err(|error| format!("a thread that compares has ended: {error}"))?;
         whole.comparison.merge(worker.comparison);
         whole.no_role += worker.no_role;
         again.extend(worker.again.calls);
@@ -71,7 +70,7 @@ pub(super) async fn compare(
 }
 
 struct Worker {
-    both: Both,
+    pair: Pair,
     callers: Callers,
     rules: Arc<Rules>,
     progress: Arc<Progress>,
@@ -88,10 +87,10 @@ struct Again {
 }
 
 impl Worker {
-    fn new(both: &Both, rules: &Arc<Rules>, progress: &Arc<Progress>) -> Self {
+    fn new(pair: &Pair, rules: &Arc<Rules>, progress: &Arc<Progress>) -> Self {
         Self {
-            both: both.clone(),
-            callers: Callers::of(both),
+            pair: pair.clone(),
+            callers: Callers::of(pair),
             rules: Arc::clone(rules),
             progress: Arc::clone(progress),
             comparison: Comparison::default(),
@@ -113,7 +112,7 @@ impl Worker {
     }
 
     async fn try_first(&mut self, call: CapturedCall) {
-        if !self.both.has_role(call.role) {
+        if !self.pair.has_role(call.role) {
             self.no_role += 1;
             return;
         }

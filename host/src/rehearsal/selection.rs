@@ -1,9 +1,7 @@
 //! The calls of one plugin among all that a file has, in batches, read on a thread of their own.
 
 use super::captured_call::{CallSource, CapturedCall, Entry, Skip};
-use crate::cli::output::render::one_line;
 use crate::config::{COMPARE_BATCH_BYTES, COMPARE_BATCH_INPUTS};
-use anyhow::{Context, anyhow, bail};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::{mpsc, oneshot};
 
@@ -14,28 +12,28 @@ const NAMES_MAX: usize = 20;
 /// How long a name may be that comes from a file.
 const NAME_BYTES_MAX: usize = 100;
 
-pub(super) type Skipped = BTreeMap<Skip, u64>;
+pub(crate) type Skipped = BTreeMap<Skip, u64>;
 
 /// What is read, while it is.
-pub(super) struct Reading {
+pub(crate) struct Reading {
     /// Whose calls are read.
-    pub(super) plugin: String,
-    pub(super) batches: mpsc::Receiver<Vec<CapturedCall>>,
-    pub(super) skipped: SkippedLater,
+    pub(crate) plugin: String,
+    pub(crate) batches: mpsc::Receiver<Vec<CapturedCall>>,
+    pub(crate) skipped: SkippedLater,
 }
 
 /// What was skipped, once all is read.
-pub(super) struct SkippedLater(oneshot::Receiver<anyhow::Result<Skipped>>);
+pub(crate) struct SkippedLater(oneshot::Receiver<Result<Skipped, String>>);
 
 /// Begins to read the calls of `plugin`, or else of the only one in the file.
 ///
 /// # Errors
 /// When the system gives no thread, or the file has no call of it.
-pub(super) async fn read(
+pub(crate) async fn read(
     source: Box<dyn CallSource>,
     plugin: Option<String>,
     readers: usize,
-) -> anyhow::Result<Reading> {
+) -> Result<Reading, String> {
     let (batches_in, batches) = mpsc::channel(readers * BATCHES_WAITING);
     let (name, named) = oneshot::channel();
     let (end, ended) = oneshot::channel();
@@ -49,19 +47,22 @@ pub(super) async fn read(
         batch_bytes: 0,
         batches: batches_in,
     };
-    let read = move || {
+    let work = move || {
         let read = source.each(&mut |entry| selection.take(entry));
         // Whoever waits for it may have gone.
         let _ = end.send(read.and_then(|()| selection.end()));
     };
     // No thread of the runtime, whose end would wait for it.
-    std::thread::Builder::new().name("capture".to_owned()).spawn(read).context("starting a thread that reads")?;
+    std::thread::Builder::new()
+        .name("capture".to_owned())
+        .spawn(work)
+        .map_err(|error| format!("starting a thread that reads: {error}"))?;
     let skipped = SkippedLater(ended);
     match named.await {
         Ok(plugin) => Ok(Reading { plugin, batches, skipped }),
         Err(_) => {
             let skipped = skipped.get().await?;
-            bail!("it has no call to make again{}", told(&skipped))
+            Err(format!("it has no call to make again{}", told(&skipped)))
         }
     }
 }
@@ -71,8 +72,8 @@ impl SkippedLater {
     ///
     /// # Errors
     /// When not all could be read, or there are several plugins and none was chosen.
-    pub(super) async fn get(self) -> anyhow::Result<Skipped> {
-        self.0.await.unwrap_or_else(|_| Err(anyhow!("the thread that reads has panicked")))
+    pub(crate) async fn get(self) -> Result<Skipped, String> {
+        self.0.await.unwrap_or_else(|_| Err("the thread that reads has panicked".to_owned()))
     }
 }
 
@@ -142,12 +143,12 @@ impl Selection {
         let _ = self.batches.blocking_send(batch);
     }
 
-    fn end(&mut self) -> anyhow::Result<Skipped> {
+    fn end(&mut self) -> Result<Skipped, String> {
         if self.is_ambiguous() {
-            bail!("it has calls of several plugins: choose one with --plugin: {}", self.names());
+            return Err(format!("it has calls of several plugins: choose one with --plugin: {}", self.names()));
         }
         if let Some(wanted) = self.wanted.as_ref().filter(|_| self.chosen.is_none() && !self.seen.is_empty()) {
-            bail!("it has no call of the plugin {wanted}: choose one with --plugin: {}", self.names());
+            return Err(format!("it has no call of the plugin {wanted}: choose one with --plugin: {}", self.names()));
         }
         if !self.batch.is_empty() {
             self.send();
@@ -156,7 +157,7 @@ impl Selection {
     }
 
     fn names(&self) -> String {
-        let short = |name: &String| one_line(&name[..name.floor_char_boundary(NAME_BYTES_MAX)]);
+        let short = |name: &String| name[..name.floor_char_boundary(NAME_BYTES_MAX)].escape_debug().to_string();
         let mut names: Vec<_> = self.seen.iter().take(NAMES_MAX).map(short).collect();
         if self.seen.len() > NAMES_MAX {
             names.push("…".to_owned());

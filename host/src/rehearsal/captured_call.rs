@@ -5,29 +5,29 @@ use crate::plugin::RoleName;
 use std::sync::Arc;
 
 /// A call that is to be made again.
-pub(super) struct CapturedCall {
+pub(crate) struct CapturedCall {
     /// Its place among all records of the file, from 1.
-    pub(super) number: u64,
-    pub(super) role: CapturedRole,
-    pub(super) message: Message,
-    pub(super) seed: CapturedSeed,
+    pub(crate) number: u64,
+    pub(crate) role: CapturedRole,
+    pub(crate) message: Message,
+    pub(crate) seed: CapturedSeed,
 }
 
 /// What the random numbers of the call derived from.
-pub(super) struct CapturedSeed {
+pub(crate) struct CapturedSeed {
     /// The host's seed.
-    pub(super) value: u64,
+    pub(crate) value: u64,
     /// The component that was called, as SHA-256 in hexadecimal; none where none was reached.
-    pub(super) digest: Option<Arc<str>>,
+    pub(crate) digest: Option<Arc<str>>,
     /// What that component calls its role; none where it is not known.
-    pub(super) role: Option<RoleName>,
+    pub(crate) role: Option<RoleName>,
     /// The number of the call at its hop.
-    pub(super) number: u64,
+    pub(crate) number: u64,
 }
 
 /// The role that was called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CapturedRole {
+pub(crate) enum CapturedRole {
     /// Of messages, in whichever version of the contract.
     Processor,
     /// Of requests of the broker's clients.
@@ -35,7 +35,7 @@ pub(super) enum CapturedRole {
 }
 
 /// What a file has, one after another.
-pub(super) enum Entry {
+pub(crate) enum Entry {
     /// A call of the plugin of this name.
     Call { plugin: String, call: CapturedCall },
     /// Something else.
@@ -44,7 +44,7 @@ pub(super) enum Entry {
 
 /// Why something in the file is not compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Skip {
+pub(crate) enum Skip {
     /// It is a call of another plugin.
     OtherPlugin,
     /// It went into several plugins, and what went into each is not known.
@@ -61,7 +61,7 @@ pub(super) enum Skip {
 
 impl Skip {
     /// What is said of so many.
-    pub(super) fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         match self {
             Self::OtherPlugin => "of other plugins",
             Self::SeveralPlugins => "that went into several plugins",
@@ -74,20 +74,20 @@ impl Skip {
 }
 
 /// A file of captured traffic.
-pub(super) trait CallSource: Send {
+pub(crate) trait CallSource: Send {
     /// Hands on all that is in it, in its order.
     ///
     /// # Errors
     /// When it cannot be read any further.
-    fn each(&self, found: &mut dyn FnMut(Entry)) -> anyhow::Result<()>;
+    fn each(&self, found: &mut dyn FnMut(Entry)) -> Result<(), String>;
 }
 
 /// The digest of the call before: most calls of a file are of one component, and share its name.
 #[derive(Default)]
-pub(super) struct Digests(Option<Arc<str>>);
+pub(crate) struct Digests(Option<Arc<str>>);
 
 impl Digests {
-    pub(super) fn of(&mut self, digest: &str) -> Arc<str> {
+    pub(crate) fn of(&mut self, digest: &str) -> Arc<str> {
         match &self.0 {
             Some(last) if **last == *digest => Arc::clone(last),
             _ => Arc::clone(self.0.insert(digest.into())),

@@ -4,7 +4,7 @@ use super::captured_call::{CallSource, CapturedCall, CapturedRole, CapturedSeed,
 use crate::flow::Message;
 use crate::plugin::{RoleName, hex};
 use crate::record::capture::record::{Call, CallRole, Record};
-use crate::record::capture::{CaptureFile, Choice, Lost};
+use crate::record::capture::{CaptureError, CaptureFile, Choice, Lost};
 use crate::system::output::note;
 use std::path::{Path, PathBuf};
 
@@ -14,20 +14,21 @@ pub(super) struct Capture(PathBuf);
 impl Capture {
     /// # Errors
     /// When the file is no capture of Tidegate.
-    pub(super) fn open(file: &Path) -> anyhow::Result<Self> {
+    pub(super) fn open(file: &Path) -> Result<Self, CaptureError> {
         CaptureFile::open(file)?;
         Ok(Self(file.to_owned()))
     }
 }
 
 impl CallSource for Capture {
-    fn each(&self, found: &mut dyn FnMut(Entry)) -> anyhow::Result<()> {
-        let file = CaptureFile::open(&self.0)?;
+    fn each(&self, found: &mut dyn FnMut(Entry)) -> Result<(), String> {
+        let file = CaptureFile::open(&self.0).map_err(|error| error.to_string())?;
         let seed = file.about().seed;
         let (mut records, mut last) = (file.records(Choice::default()), LastDigest::default());
         for number in 1.. {
             let Some(captured) = records.next() else { break };
-            found(entry(number, captured?.record, seed, &mut last));
+            let captured = captured.map_err(|error| error.to_string())?;
+            found(entry(number, captured.record, seed, &mut last));
         }
         let Lost { cut_off, chunks, records } = records.lost();
         if cut_off > 0 || chunks > 0 {

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// When it cannot be read, or holds no captured traffic.
-pub(super) fn open(file: &Path) -> anyhow::Result<Box<dyn CallSource>> {
-    Ok(match TrafficKind::of(file)? {
-        TrafficKind::Capture => Box::new(Capture::open(file)?),
+pub(crate) fn open(file: &Path) -> Result<Box<dyn CallSource>, String> {
+    Ok(match TrafficKind::of(file).map_err(|error| error.to_string())? {
+        TrafficKind::Capture => Box::new(Capture::open(file).map_err(|error| error.to_string())?),
         TrafficKind::DeadLetters => Box::new(Letters(file.to_owned())),
     })
 }
@@ -21,12 +21,12 @@ pub(super) fn open(file: &Path) -> anyhow::Result<Box<dyn CallSource>> {
 struct Letters(PathBuf);
 
 impl CallSource for Letters {
-    fn each(&self, found: &mut dyn FnMut(Entry)) -> anyhow::Result<()> {
+    fn each(&self, found: &mut dyn FnMut(Entry)) -> Result<(), String> {
         let mut digests = Digests::default();
         each_letter(&self.0, |number, letter| {
             found(letter.map_or(Entry::Skipped(Skip::Broken), |letter| entry(number, letter, &mut digests)));
-        })?;
-        Ok(())
+        })
+        .map_err(|error| format!("{}: {error}", self.0.display()))
     }
 }
 
