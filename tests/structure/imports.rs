@@ -10,7 +10,7 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 90] = [
+const DIRECTIONS: [(&str, &[&str]); 91] = [
     ("app", &["flow", "http", "ledger", "messaging", "plugin", "record", "request_id", "system", "traces"]),
     ("app::flows", &["builder", "http", "pools", "sockets"]),
     ("app::http", &["builder", "events", "pools", "surfaces"]),
@@ -161,6 +161,7 @@ const DIRECTIONS: [(&str, &[&str]); 90] = [
     ("plugin::watch", &["load", "slot"]),
     ("record", &["append", "flow", "ledger", "log_limit", "system"]),
     ("record::capture::reader", &["format", "record"]),
+    ("record::compare", &["dead_letters"]),
     ("record::replay", &["capture", "dead_letters", "traffic"]),
     ("rehearsal", &["flow", "plugin", "record", "system"]),
     ("system::file_watch", &["fail_point", "supervisor"]),

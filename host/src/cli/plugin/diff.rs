@@ -7,6 +7,7 @@ mod save;
 
 use super::workbench::block_on;
 use crate::cli::compile_cache::CacheFlag;
+use crate::cli::output::differences::percent;
 use crate::cli::output::progress::{Stderr, while_told};
 use crate::cli::output::render::one_line;
 use crate::config::{Cache, Config, EXAMPLES_MAX, check_name};
@@ -17,7 +18,7 @@ use crate::system::exit_code;
 use crate::system::output::{note, print};
 use anyhow::Context;
 use clap::Args;
-use report::{Report, Side, percent};
+use report::{Report, Side};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;

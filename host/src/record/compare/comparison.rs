@@ -8,11 +8,11 @@ use super::rules::Rules;
 use crate::config::{COMPARE_EXAMPLES_MAX, COMPARE_GROUPS_MAX, COMPARE_INPUT_BYTES_MAX};
 use crate::flow::Message;
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// How many inputs came to what.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Counts {
     /// Nothing that counts differs.
     pub same: u64,

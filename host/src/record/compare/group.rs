@@ -1,7 +1,7 @@
 //! Groups of differences: what differs, without what it is in each input.
 
 use crate::config::COMPARE_NAME_BYTES_MAX;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::cmp::Ordering;
 use std::fmt::{self, Display};
 
@@ -124,11 +124,5 @@ impl Display for Group {
             Self::Frame { frame: at, kind } => write!(f, "{} {kind}", frame(at)),
             Self::Json { frame: at, path, kind } => write!(f, "{} {path} {kind}", frame(at)),
         }
-    }
-}
-
-impl Serialize for Group {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }

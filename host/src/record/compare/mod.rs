@@ -13,6 +13,7 @@ mod group;
 mod json;
 mod json_path;
 mod outcome;
+mod report;
 mod rules;
 
 pub use comparison::{Comparison, Counts, Example, Grouped};
@@ -20,4 +21,5 @@ pub use difference_bound::DifferenceBound;
 pub use group::{Group, Kind, Name};
 pub use json_path::{JsonPath, JsonPathError};
 pub use outcome::{Class, Outcome};
+pub use report::{ReportedExample, ReportedGroup, ReportedInput, reported};
 pub use rules::Rules;

@@ -1,9 +1,11 @@
 //! The report as one file of HTML that asks for nothing else: all that comes from a capture is text in it, whatever it says.
 
-use super::report::{Report, ReportedExample, ReportedGroup, ReportedInput, SIDE_HEADS, percent};
+use super::report::{Report, SIDE_HEADS};
 use super::save::PRIVATE;
+use crate::cli::output::differences::{outcomes, percent};
 use crate::cli::output::render::one_line;
 use crate::plugin::write_with_mode;
+use crate::record::compare::{ReportedExample, ReportedGroup, ReportedInput};
 use anyhow::Context;
 use std::path::Path;
 
@@ -42,8 +44,9 @@ fn page(report: &Report) -> String {
         let heads: String = heads.iter().map(|head| format!("<th>{}</th>", escaped(head))).collect();
         format!("<tr>{heads}</tr>\n")
     };
-    let outcomes = report.outcomes().into_iter();
-    let outcomes = outcomes.map(|(name, count)| vec![name.to_owned(), count.to_string(), percent(count, tried)]);
+    let outcomes = outcomes(&report.counts)
+        .into_iter()
+        .map(|(name, count)| vec![name.to_owned(), count.to_string(), percent(count, tried)]);
     let skipped: String =
         report.skipped.iter().map(|(what, count)| format!("<p>Skipped: {count} {}</p>\n", escaped(what))).collect();
     let groups: String = report.groups.iter().map(|found| group(found, tried)).collect();
