@@ -92,7 +92,7 @@ impl OwnedChain {
                 messages = chain.pass(index, messages, first, met).await?;
                 continue;
             };
-            let held = (index == 0).then(|| self.recorded().hold(&message, || first)).flatten();
+            let held = (index == 0).then(|| self.recorded().hold(&message, None, || first)).flatten();
             let passage = chain.enter(hop.as_deref());
             let number = chain.number(index, first);
             let Streamed { first: processed, further } = stage.stream(message, number).await;

@@ -17,7 +17,7 @@ use std::time::{Instant, SystemTime};
 
 /// Takes what is recorded, on the threads of the traffic: it never waits.
 pub trait Recorder: Send + Sync {
-    /// Whether it wants this. It is asked before a call, and every call of one chain has the same answer.
+    /// Whether it wants this. It is asked before each call; who says the same of all calls of a chain has it whole.
     fn wants(&self, subject: &Subject<'_>) -> bool;
 
     /// Takes it.
@@ -97,7 +97,7 @@ impl RecordedAt<'_> {
     /// A message comes in that no plugin is called for here.
     pub fn message(&self, message: &Message) {
         let next = || self.recording.0.next_message.fetch_add(1, Ordering::Relaxed);
-        if let Some(held) = self.hold(message, next) {
+        if let Some(held) = self.hold(message, None, next) {
             held.record(None);
         }
     }
@@ -118,14 +118,20 @@ impl RecordedAt<'_> {
         }
     }
 
-    /// A message that somebody wants recorded, told apart by this number if it is not named.
-    pub(in crate::flow) fn hold(&self, message: &Message, number: impl FnOnce() -> u64) -> Option<Held> {
-        if self.recording.is_on() { self.hold_wanted(message, number) } else { None }
+    /// A message that somebody wants recorded, told apart by this number if it is not named; with the plugin that is about to be
+    /// called.
+    pub(in crate::flow) fn hold(
+        &self,
+        message: &Message,
+        plugin: Option<&str>,
+        number: impl FnOnce() -> u64,
+    ) -> Option<Held> {
+        if self.recording.is_on() { self.hold_wanted(message, plugin, number) } else { None }
     }
 
     #[cold]
-    fn hold_wanted(&self, message: &Message, number: impl FnOnce() -> u64) -> Option<Held> {
-        let wanted_by = self.recording.wanted_by(&Subject::new(self.place, message, number));
+    fn hold_wanted(&self, message: &Message, plugin: Option<&str>, number: impl FnOnce() -> u64) -> Option<Held> {
+        let wanted_by = self.recording.wanted_by(&Subject::new(self.place, message, plugin, number));
         // Their bytes are shared, not copied.
         let recorded = || Recorded {
             at: SystemTime::now(),
@@ -148,7 +154,8 @@ impl RecordedAt<'_> {
     ) -> BoxFuture<'static, Processed> {
         // What a pool of workers is sent cannot be asked again of another component: of the first, there is the message.
         let is_of_host = stage.is_of_host();
-        let held = if is_of_host && index > 0 { None } else { self.hold(&message, || first_number) };
+        let called = (!is_of_host).then(|| stage.name());
+        let held = if is_of_host && index > 0 { None } else { self.hold(&message, called, || first_number) };
         let Some(held) = held else { return stage.process(message, number) };
         let plugin = stage.name().to_owned();
         let processing = stage.process(message, number);

@@ -20,10 +20,17 @@ pub struct Subject<'a> {
     pub mark: u64,
     /// The first of several frames, but at a policy, where that is the identity of a client.
     pub topic: Option<&'a [u8]>,
+    /// The plugin that is about to be called; none where none is.
+    pub plugin: Option<&'a str>,
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn new(place: Place<'a>, message: &'a Message, number: impl FnOnce() -> u64) -> Self {
+    pub(super) fn new(
+        place: Place<'a>,
+        message: &'a Message,
+        plugin: Option<&'a str>,
+        number: impl FnOnce() -> u64,
+    ) -> Self {
         let mut hasher = DefaultHasher::new();
         match message.metadata.iter().find(|(key, _)| key == REQUEST_ID) {
             Some((_, id)) => id.hash(&mut hasher),
@@ -33,7 +40,7 @@ impl<'a> Subject<'a> {
             [topic, _, ..] if !matches!(place, Place::Policy(_)) => Some(&topic[..]),
             _ => None,
         };
-        Self { place, mark: hasher.finish(), topic }
+        Self { place, mark: hasher.finish(), topic, plugin }
     }
 }
 

@@ -152,7 +152,7 @@ mod tests {
         let flow = Some("f".to_owned());
         let wanted =
             wanted(Asked { flow, topic: Some("a".to_owned()), sample: Some(0.25), ..Asked::default() }).unwrap();
-        let subject = |place, mark, topic| Subject { place, mark, topic };
+        let subject = |place, mark, topic| Subject { place, mark, topic, plugin: None };
         assert!(wanted.has(&subject(Place::Flow("f"), u64::MAX / 5, Some(b"ab"))));
         assert!(!wanted.has(&subject(Place::Flow("f"), u64::MAX / 3, Some(b"ab"))));
         assert!(!wanted.has(&subject(Place::Flow("f"), 0, None)));
