@@ -225,6 +225,16 @@ pub const COMPARE_BATCH_BYTES: usize = 1 << 20;
 pub const COMPARE_AGAIN_MAX: usize = 100;
 /// The same in bytes.
 pub const COMPARE_AGAIN_BYTES_MAX: usize = 16 << 20;
+/// Calls that wait to be made by a shadow; more are not made.
+pub const SHADOW_QUEUE_CALLS_MAX: usize = 1_024;
+/// The same in bytes, with what came of them.
+pub const SHADOW_QUEUE_BYTES_MAX: usize = 32 << 20;
+/// Calls of a shadow that have to be compared before it may serve, unless another number is asked for.
+pub const SHADOW_CALLS_MIN: u64 = 1_000;
+/// Shadows at the same time, each beside another plugin.
+pub const SHADOWS_MAX: usize = 8;
+/// Plugins whose shadows are shown, with those that have ended.
+pub const SHADOWS_LISTED_MAX: usize = 64;
 /// Messages that a replay reads ahead, at once.
 pub const REPLAY_BATCH_MESSAGES: usize = 256;
 /// The same in bytes; a larger message goes alone.

@@ -67,6 +67,8 @@ pub enum Reason {
     Starved,
     /// A subscriber has no room for the message.
     SubscriberFull,
+    /// The shadow has ended, or what it was compared with serves no more.
+    Superseded,
     /// Larger than the bounds on frames and their number.
     TooLarge,
     /// As many calls of the plugin as may be were running already.
@@ -124,6 +126,7 @@ impl Reason {
             Self::SendFailed => "send-failed",
             Self::Starved => "starved",
             Self::SubscriberFull => "subscriber-full",
+            Self::Superseded => "superseded",
             Self::TooLarge => "too-large",
             Self::TooManyCalls => "too-many-calls",
             Self::TooManyMessages => "too-many-messages",

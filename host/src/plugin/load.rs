@@ -17,6 +17,7 @@ pub(crate) mod turn;
 mod type_check;
 
 use super::call::CallError;
+use super::role::RoleName;
 use super::roles::loaded::Plugin;
 use super::roles::sandbox::Sandbox;
 use super::run::isolation::Isolation;
@@ -85,6 +86,11 @@ pub enum LoadError {
 }
 
 impl LoadError {
+    /// Of a component without a role that what serves has.
+    pub(in crate::plugin) fn of_lost_role(role: RoleName) -> Self {
+        Self::TypeCheck(format!("lacks the role {role}, which the serving generation has"))
+    }
+
     fn of_probe(error: CallError) -> Self {
         if error.is_too_busy() {
             return Self::Busy { stage: "probe", text: error.to_string() };

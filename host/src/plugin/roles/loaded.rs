@@ -89,6 +89,11 @@ impl Plugin {
         self.function(role).is_some()
     }
 
+    /// Whether it serves a role of messages.
+    pub fn is_stage(&self) -> bool {
+        self.has_role(RoleName::PROCESSOR) || self.has_role(RoleName::REPLY_POLICY)
+    }
+
     fn function(&self, role: RoleName) -> Option<(&'static FunctionKind, &ComponentExportIndex)> {
         self.functions.iter().find(|(kind, _)| kind.role == role).map(|(kind, index)| (*kind, index))
     }

@@ -7,6 +7,8 @@ use crate::plugin::call::{CallError, CallNumber};
 use crate::plugin::run::call_durations::{CallDurations, DurationCounts};
 use crate::plugin::run::call_log::KeptLog;
 use crate::plugin::run::deterministic_random::{CallSeed, Draws};
+use crate::plugin::run::isolation::Isolation;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,6 +35,24 @@ impl<T> SingleCall<T> {
 }
 
 impl Plugin {
+    /// The same component, to be called without serving anybody: each call begins in a new instance or one that was reset, has
+    /// no network, and is neither counted nor bounded with those of what serves. Under other settings, if any are given.
+    pub fn for_rehearsal(&self, settings: Option<BTreeMap<String, String>>) -> Arc<Self> {
+        let mut plugin = self.configured(Arc::new(self.sandbox.plugin_state.for_rehearsal(settings)));
+        if let Some(sandbox) = Arc::get_mut(&mut plugin.sandbox)
+            && matches!(sandbox.isolation, Isolation::Reused(_))
+        {
+            // What earlier calls have left is no part of a call that is made again.
+            sandbox.isolation = Isolation::fresh("it is called beside what serves");
+        }
+        Arc::new(plugin)
+    }
+
+    /// Does work on the threads of long calls, behind all traffic.
+    pub(crate) fn spawn_in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.sandbox.runtime.background_calls.spawn(work);
+    }
+
     /// Keeps what it writes to the log in the call of this number.
     pub fn keep_log(&self, number: CallNumber) -> KeptLog {
         self.sandbox.plugin_state.call_logs.keep(number)

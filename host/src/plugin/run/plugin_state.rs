@@ -134,6 +134,17 @@ impl PluginState {
         Self { is_offline: true, ..Self::new(name, limits, settings, config::Instances::default(), Vec::new()) }
     }
 
+    /// Under the same bounds, and under the same settings unless others are given, but of calls that serve nobody: nothing of
+    /// them is counted here, takes a place or a share from what serves, or reaches another host.
+    pub(crate) fn for_rehearsal(&self, settings: Option<BTreeMap<String, String>>) -> Self {
+        let rehearsal = Self::offline(format!("{} (rehearsal)", self.name), self.limits.clone(), BTreeMap::new());
+        let settings = match settings {
+            Some(settings) => Arc::new(WasiConfigVariables::from_iter(settings)),
+            None => Arc::clone(&self.settings),
+        };
+        Self { settings, ..rehearsal }
+    }
+
     /// Whether the call with this number has a network: one for messages has, and one of a load has not, so that
     /// examples come to the same wherever they are tried.
     pub(crate) fn has_network(&self, number: CallNumber) -> bool {

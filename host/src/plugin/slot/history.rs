@@ -265,7 +265,7 @@ impl PastGenerations {
 /// Whoever routes to the slot relies on the roles that it serves.
 fn refuse_lost_role(served: &Plugin, offered: &Plugin) -> Result<(), LoadError> {
     match served.role_lacked_by(offered) {
-        Some(role) => Err(LoadError::TypeCheck(format!("lacks the role {role}, which the serving generation has"))),
+        Some(role) => Err(LoadError::of_lost_role(role)),
         None => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 
 mod configuring;
 mod load_log;
+mod rehearsing;
 mod trying;
 mod unloading;
 
