@@ -24,6 +24,7 @@ use crate::messaging::{Curve, accept_below};
 use crate::plugin::{Slots, Source, Watch, poll};
 use crate::record::capture::Captures;
 use crate::record::dead_letters::DeadLetters;
+use crate::rehearsal::shadow::Shadows;
 use crate::system::descriptors;
 use crate::system::shutdown::{Ask, Signals};
 use crate::system::supervisor::{Death, Supervisor};
@@ -98,6 +99,7 @@ pub struct App {
     taps: Taps,
     dead_letters: DeadLetters,
     captures: Captures,
+    shadows: Shadows,
     traces: Traces,
     supervisor: Supervisor,
     draining: Arc<AtomicBool>,
@@ -189,8 +191,8 @@ impl App {
         // A host that cannot start, again and again, must not push what came before its first end out of the ring.
         captures::start_ring(&builder.captures)?;
         builder.start(&(Arc::clone(&reload) as Arc<dyn Reconfigure>));
-        let Builder { ledger, slots, surfaces, taps, dead_letters, captures, supervisor, draining, drain, .. } =
-            builder;
+        let Builder { ledger, slots, surfaces, taps, dead_letters, captures, shadows, .. } = builder;
+        let Builder { supervisor, draining, drain, .. } = builder;
         Ok(move |signals| Self {
             reload,
             ledger,
@@ -202,6 +204,7 @@ impl App {
             taps,
             dead_letters,
             captures,
+            shadows,
             traces,
             supervisor,
             draining,
@@ -244,6 +247,8 @@ impl App {
         tokio::spawn(self.signals.exit_at_second());
         let deadline = Instant::now() + self.grace;
         self.draining.store(true, Ordering::Relaxed);
+        // What serves nobody takes no time from what is in flight.
+        self.shadows.close(Duration::ZERO);
         drop(self.watch);
         drop(polls);
         // What would open a socket now, or start a flow, would end them for nobody.
@@ -259,12 +264,13 @@ impl App {
         // Last of the traffic: each part may have had something to write. All of them have the same time for that.
         let close_by = deadline.max(Instant::now() + FLUSH_MIN);
         let left = move || close_by.saturating_duration_since(Instant::now());
-        let (dead_letters, captures) = (self.dead_letters, self.captures);
+        let (dead_letters, captures, shadows) = (self.dead_letters, self.captures, self.shadows);
         let closing = tokio::task::spawn_blocking(move || {
             // Captures end meanwhile, but it is letters that must not be lost.
             captures.close(Duration::ZERO);
             dead_letters.close(left());
             captures.close(left());
+            shadows.close(left());
         });
         let _ = tokio::join!(closing, self.traces.close(left()));
         abandoned += self.ledger.hop(DEAD_LETTER_HOP).figures().dropped(Reason::Abandoned);

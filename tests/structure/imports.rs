@@ -10,8 +10,11 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 91] = [
-    ("app", &["flow", "http", "ledger", "messaging", "plugin", "record", "request_id", "system", "traces"]),
+const DIRECTIONS: [(&str, &[&str]); 92] = [
+    (
+        "app",
+        &["flow", "http", "ledger", "messaging", "plugin", "record", "rehearsal", "request_id", "system", "traces"],
+    ),
     ("app::flows", &["builder", "http", "pools", "sockets"]),
     ("app::http", &["builder", "events", "pools", "surfaces"]),
     ("app::reload", &["flows", "http", "notice", "sockets", "through"]),
@@ -92,6 +95,7 @@ const DIRECTIONS: [(&str, &[&str]); 91] = [
             "messaging",
             "plugin",
             "record",
+            "rehearsal",
             "request_id",
             "system",
             "traces",
@@ -163,7 +167,8 @@ const DIRECTIONS: [(&str, &[&str]); 91] = [
     ("record::capture::reader", &["format", "record"]),
     ("record::compare", &["dead_letters"]),
     ("record::replay", &["capture", "dead_letters", "traffic"]),
-    ("rehearsal", &["flow", "plugin", "record", "system"]),
+    ("rehearsal", &["flow", "ledger", "plugin", "record", "system"]),
+    ("rehearsal::shadow", &["callers", "runner"]),
     ("system::file_watch", &["fail_point", "supervisor"]),
     ("traces", &["byte_budget", "ledger", "log_limit", "system"]),
 ];

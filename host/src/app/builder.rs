@@ -15,6 +15,7 @@ use crate::messaging::Curve;
 use crate::plugin::Slots;
 use crate::record::capture::Captures;
 use crate::record::dead_letters::DeadLetters;
+use crate::rehearsal::shadow::Shadows;
 use crate::request_id::RequestIds;
 use crate::system::descriptors::Shares;
 use crate::system::supervisor::{Death, Supervisor};
@@ -32,6 +33,7 @@ pub(super) struct Builder {
     pub(super) ledger: Ledger,
     pub(super) dead_letters: DeadLetters,
     pub(super) captures: Captures,
+    pub(super) shadows: Shadows,
     pub(super) request_ids: Arc<RequestIds>,
     pub(super) supervisor: Supervisor,
     /// Where whoever watches sees messages go by.
@@ -86,6 +88,7 @@ impl Builder {
         let incoming = IncomingBounds { in_flight: in_flight.clone(), time_max };
         let websockets = WebSockets::new(origins, config.http.websockets_max, incoming);
         let recording = captures.recording();
+        let shadows = Shadows::new(Arc::clone(&slots), recording.clone(), ledger.clone());
         let (request_ids, taps, tracer, draining, drain) = Default::default();
         let (surfaces, pools, sinks, events, routes, checks, counts, starts) = Default::default();
         Self {
@@ -95,6 +98,7 @@ impl Builder {
             ledger,
             dead_letters,
             captures,
+            shadows,
             request_ids,
             supervisor,
             taps,

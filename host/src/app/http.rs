@@ -137,6 +137,7 @@ pub(super) async fn add_admin(builder: &mut Builder, guard: Option<Guard>) -> Re
                 surfaces: builder.surfaces.registry(),
             },
             captures: builder.captures.clone(),
+            shadows: builder.shadows.clone(),
             tail: (builder.taps.clone(), builder.config.admin.tail),
             reconfigure: Arc::clone(reconfigure),
             frontend_flow: builder.config.frontend_flow().map(|(name, flow)| (name.clone(), flow.through.clone())),

@@ -10,6 +10,7 @@ mod dev;
 mod diff;
 mod new;
 mod registry;
+mod shadow;
 mod source_folder;
 mod sources;
 mod test;
@@ -44,6 +45,12 @@ pub(super) enum Plugin {
     /// differs differs by their code alone. Nothing is published or sent, and no other host can be reached. What differs is
     /// grouped, with the first inputs of each group. Exit code 0, or 1 if more differs than --max-diff allows.
     Diff(Box<diff::Diff>),
+    /// Have a running host call a newcomer beside a plugin, on what that is called on
+    ///
+    /// Its calls are made once those of the plugin have ended, behind all traffic, and what they come to is compared and
+    /// shown by `shadow status`. It answers nobody, reaches no other host, and takes nothing out of service. `shadow promote`
+    /// has it serve if no more differs than --max-diff allows; with --auto it does so by itself.
+    Shadow(Box<shadow::Shadow>),
     /// Show the plugins of a running host
     List(admin::list::List),
     /// Load a component into a running host
@@ -86,6 +93,7 @@ impl Plugin {
             Self::Test(test) => test.run(),
             Self::Dev(dev) => dev.run(),
             Self::Diff(diff) => diff.run(),
+            Self::Shadow(shadow) => shadow.run(),
             Self::List(list) => list.run(),
             Self::Load(load) => load.run(),
             Self::Rollback(rollback) => rollback.run(),

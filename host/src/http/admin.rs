@@ -41,6 +41,7 @@ use crate::flow::{Surfaces, Taps};
 use crate::ledger::{Ledger, Report, Snapshots};
 use crate::plugin::Slots;
 use crate::record::capture::Captures;
+use crate::rehearsal::shadow::Shadows;
 use bytes::Buf;
 use futures_util::{Stream, StreamExt};
 use serde::Serialize;
@@ -69,6 +70,7 @@ pub struct Admin {
     snapshots: Snapshots,
     letters: Arc<Letters>,
     captures: Captures,
+    shadows: Shadows,
     metrics: Arc<Metrics>,
     sampler: Arc<Sampler>,
     surfaces: Surfaces,
@@ -100,6 +102,8 @@ pub struct AdminParts {
     pub letters: LetterParts,
     /// Those that run, and what begins others.
     pub captures: Captures,
+    /// Those that run, and what begins others.
+    pub shadows: Shadows,
     /// Where messages go by, and how much of them is shown.
     pub tail: (Taps, Tail),
     /// What has other sockets, flows and routes run.
@@ -122,6 +126,7 @@ impl Admin {
             drain,
             letters,
             captures,
+            shadows,
             tail,
             reconfigure,
             frontend_flow,
@@ -145,6 +150,7 @@ impl Admin {
             metrics: Arc::new(Metrics::new(Arc::clone(&slots), observed)),
             letters: Arc::new(Letters::new(letters, Arc::clone(&slots))),
             captures,
+            shadows,
             snapshots: Snapshots::default(),
             slots,
             guard,
@@ -220,6 +226,11 @@ impl Admin {
                 captures::start(&self.captures, places, &parts.headers, body).await
             }
             Route::StopCapture(id) => captures::stop(&self.captures, id).await,
+            Route::Shadows => json(&self.shadows.list()),
+            Route::Shadow(name) => json(&self.shadows.status(&name).ok_or(Problem::NoShadow(name))?),
+            Route::StartShadow { slot, permit } => self.start_shadow(slot, permit, head, body).await,
+            Route::StopShadow(name) => json(&self.shadows.stop(&name).ok_or(Problem::NoShadow(name))?),
+            Route::PromoteShadow(name) => self.promote_shadow(name, head.query()).await,
             Route::Metrics => {
                 // A thousand plugins are a megabyte, which is no work for a thread that carries traffic.
                 let (metrics, headers) = (Arc::clone(&self.metrics), parts.headers.clone());

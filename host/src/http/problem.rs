@@ -107,6 +107,12 @@ pub(crate) enum Problem {
     NotCaptured(String),
     /// There is no capture of this name.
     NoCapture(String),
+    /// No shadow stands beside the plugin of this name.
+    NoShadow(String),
+    /// No shadow can stand beside a plugin.
+    NotShadowed(String),
+    /// A shadow does not serve.
+    NotPromoted(String),
     /// There is no dead letter of a request of this name.
     NoLetter(String),
     /// The call of a dead letter is not made again.

@@ -5,6 +5,7 @@ mod capture;
 mod captured_call;
 mod runner;
 mod selection;
+pub(crate) mod shadow;
 mod source;
 
 pub(crate) use callers::{Callers, Ended, Pair};

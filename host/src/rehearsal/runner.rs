@@ -168,11 +168,11 @@ fn may_be_of_machine(ended: &Ended) -> bool {
 }
 
 /// Whether the machine, and not the component, kept the call from its end.
-fn was_busy(ended: &Ended) -> bool {
+pub(super) fn was_busy(ended: &Ended) -> bool {
     ended.as_ref().is_err_and(CallError::is_too_busy)
 }
 
-fn outcome(ended: Ended) -> Outcome {
+pub(super) fn outcome(ended: Ended) -> Outcome {
     match ended {
         Ok(outputs) => Outcome::Answer(outputs),
         Err(error) => Outcome::Failure { reason: error.reason().as_str().into(), detail: error.to_string() },

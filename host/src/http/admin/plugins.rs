@@ -1,5 +1,7 @@
 //! The plugins, as the operator changes them: loaded, rolled back, paused, unloaded.
 
+mod shadow;
+
 use super::{Admin, json};
 use crate::flow::ServedBy;
 use crate::http::problem::{Problem, RefusedComponent};

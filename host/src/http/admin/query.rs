@@ -3,6 +3,7 @@
 use crate::config::EXAMPLE_NAME_BYTES_MAX;
 use crate::http::problem::Problem;
 use crate::http::query::pairs;
+use crate::rehearsal::shadow::Asked;
 
 /// Whether a PUT is to be written to the source.
 ///
@@ -35,6 +36,67 @@ pub(super) fn rollback(query: &str) -> Result<(Option<u64>, bool), Problem> {
         }
     }
     Ok((wanted, persist.unwrap_or_default()))
+}
+
+/// What a shadow is asked for.
+///
+/// # Errors
+/// When the query says anything else, or makes no sense.
+pub(super) fn shadow(query: &str) -> Result<Asked, Problem> {
+    let takes = "percent, min_calls, max_diff, auto=true, ignore, unordered and set=KEY=VALUE";
+    asked(query, takes, |key, value, asked| {
+        match key {
+            "percent" => asked.percent = Some(value.parse().ok()?),
+            "auto" => asked.auto = value.parse().ok()?,
+            "ignore" => asked.ignore.push(value.to_owned()),
+            "unordered" => asked.unordered.push(value.to_owned()),
+            "set" => {
+                let (key, value) = value.split_once('=')?;
+                asked.set.insert(key.to_owned(), value.to_owned());
+            }
+            _ => return terms(key, value, asked),
+        }
+        Some(())
+    })
+}
+
+/// What a promotion takes instead of what the shadow was begun with, and whether it is to outlast the host.
+///
+/// # Errors
+/// As [`shadow`].
+pub(super) fn promotion(query: &str) -> Result<(Asked, bool), Problem> {
+    let mut persist = false;
+    let asked = asked(query, "min_calls, max_diff and persist=true", |key, value, asked| {
+        if key != "persist" {
+            return terms(key, value, asked);
+        }
+        persist = value.parse().ok()?;
+        Some(())
+    })?;
+    Ok((asked, persist))
+}
+
+fn terms(key: &str, value: &str, asked: &mut Asked) -> Option<()> {
+    match key {
+        "min_calls" => asked.min_calls = Some(value.parse().ok()?),
+        "max_diff" => asked.max_diff = Some(value.to_owned()),
+        _ => return None,
+    }
+    Some(())
+}
+
+/// What `take` makes of all pairs of a query.
+fn asked(
+    query: &str,
+    takes: &str,
+    mut take: impl FnMut(&str, &str, &mut Asked) -> Option<()>,
+) -> Result<Asked, Problem> {
+    let mut asked = Asked::default();
+    for (key, value) in pairs(query).map_err(Problem::Malformed)? {
+        take(&key, &value, &mut asked)
+            .ok_or_else(|| Problem::Malformed(format!("the query takes {takes}, and nothing else")))?;
+    }
+    Ok(asked)
 }
 
 /// The name of an example.

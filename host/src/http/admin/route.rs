@@ -28,6 +28,11 @@ pub(super) enum Route {
     Captures,
     StartCapture,
     StopCapture(String),
+    Shadows,
+    Shadow(String),
+    StartShadow { slot: Arc<Slot>, permit: OwnedSemaphorePermit },
+    StopShadow(String),
+    PromoteShadow(String),
     Metrics,
     Broker(Option<Command>),
     Flows,
@@ -92,6 +97,7 @@ impl Admin {
                 Method::DELETE => Ok(Route::StopCapture(decoded(id)?)),
                 _ => Err(Problem::Method("DELETE")),
             },
+            ["shadows"] => get(Route::Shadows),
             ["metrics"] => get(Route::Metrics),
             ["broker"] => get(Route::Broker(None)),
             ["broker", command] => post(Route::Broker(Some(Command::named(command).ok_or(Problem::NoAdminRoute)?))),
@@ -135,6 +141,13 @@ impl Admin {
             ["plugins", name, "load"] => {
                 post(Route::Load(self.slots.loadable(name).ok_or_else(|| Problem::NoPlugin(name.to_owned()))?))
             }
+            ["plugins", name, "shadow"] => match head.parts.method {
+                Method::GET | Method::HEAD => Ok(Route::Shadow(name.to_owned())),
+                Method::PUT => Ok(Route::StartShadow { slot: self.slot(name)?, permit: self.upload()? }),
+                Method::DELETE => Ok(Route::StopShadow(name.to_owned())),
+                _ => Err(Problem::Method("GET, HEAD, PUT, DELETE")),
+            },
+            ["plugins", name, "shadow", "promote"] => post(Route::PromoteShadow(name.to_owned())),
             ["plugins", name, "pause"] => post(Route::Hold(self.slot(name)?)),
             ["plugins", name, "resume"] => post(Route::Resume(self.slot(name)?)),
             ["plugins", name, "examples"] => {

@@ -84,6 +84,7 @@ impl Problem {
             Self::NoLetters => "this host writes no dead letters: set dead_letters.file".to_owned(),
             Self::NoCapture(id) => format!("no capture has the id {id}; GET /captures lists them"),
             Self::NotCaptured(text) => format!("nothing is captured: {text}"),
+            Self::NoShadow(name) => format!("no shadow stands beside {name}; GET /shadows lists them"),
             Self::NoLetter(id) => format!("no dead letter has the id {id}; GET /dead-letters lists them"),
             Self::LettersBusy => {
                 format!("{ADMIN_LETTERS_READS_MAX} callers read the dead letters already; ask again later")
@@ -100,6 +101,8 @@ impl Problem {
             | Self::NotUnloaded(text)
             | Self::NotHeld(text)
             | Self::NoExamples(text)
+            | Self::NotShadowed(text)
+            | Self::NotPromoted(text)
             | Self::CapturesOff(text)
             | Self::TooManyCaptures(text)
             | Self::NotReplayed(text) => text.clone(),

@@ -24,6 +24,7 @@ impl Problem {
             | Self::NoLetter(_)
             | Self::CapturesOff(_)
             | Self::NoCapture(_)
+            | Self::NoShadow(_)
             | Self::NothingToCapture(_)
             | Self::NoPlugin(_) => StatusCode::NOT_FOUND,
             Self::NotRolledBack(_)
@@ -31,6 +32,8 @@ impl Problem {
             | Self::NotUnloaded(_)
             | Self::NotReplayed(_)
             | Self::NotHeld(_)
+            | Self::NotShadowed(_)
+            | Self::NotPromoted(_)
             | Self::NoExamples(_) => StatusCode::CONFLICT,
             Self::UnknownMark(_) => StatusCode::GONE,
             Self::Refused(_) | Self::NotReconfigured(_) => StatusCode::UNPROCESSABLE_ENTITY,

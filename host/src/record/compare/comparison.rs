@@ -102,6 +102,11 @@ impl Counts {
 }
 
 impl Comparison {
+    /// Whether nothing that counts differs.
+    pub fn is_same(rules: &Rules, old: &Outcome, new: &Outcome) -> bool {
+        old.is_identical(new) || between(old, new, rules).groups.is_empty()
+    }
+
     /// Takes in one input, with its `number` among all, and what came of it before and now.
     pub fn add(&mut self, rules: &Rules, number: u64, input: &Message, old: &Outcome, new: &Outcome) -> Class {
         let class = self.class_of(rules, number, input, old, new);
