@@ -97,6 +97,12 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
         ("plugin call", &["downcase", "--body=AbC", &admin]),
         ("plugin diff", &[&downcase, &downcase, "--on=dead-letters.jsonl", "--plugin=bad", "--max-diff=0"]),
         ("plugin diff", &[&downcase, &downcase, "--on=dead-letters.jsonl", "--html=diff.html", "--json"]),
+        // These are refused: there is no such plugin, and no shadow.
+        ("plugin shadow", &["nobody", &downcase, &admin]),
+        ("plugin shadow status", &["downcase", &admin]),
+        ("plugin shadow promote", &["downcase", &admin]),
+        ("plugin shadow stop", &["downcase", &admin]),
+        ("plugin shadow status", &[&admin]),
         ("plugin list", &[&admin]),
         ("plugin list", &[&admin, "--json"]),
         ("plugin load", &["downcase", &downcase, &admin]),

@@ -77,6 +77,7 @@ mod retired;
 mod rollback;
 mod routes;
 mod sandbox;
+mod shadow;
 mod ship;
 mod shutdown;
 mod slow_peers;

@@ -13,8 +13,9 @@ const METHODS: [&str; 6] = ["get", "put", "post", "delete", "patch", "options"];
 
 /// Answers that are documented, but would take a wait of 30 seconds, a broken host, a registry or a disk that stalls, or
 /// letters of 64 MiB; that of a pool with a worker, which `workers::admin` checks, and those of open tails and of too many
-/// watchers, which `tail` and `changes` do; that of too many captures, which `capture` does.
-const NOT_PROVOKED: [&str; 32] = [
+/// watchers, which `tail` and `changes` do; that of too many captures, which `capture` does, and
+/// of a promotion, which `shadow` does.
+const NOT_PROVOKED: [&str; 40] = [
     "get /changes 503",
     "get /dead-letters 503",
     "get /dead-letters/{id} 409",
@@ -39,6 +40,10 @@ const NOT_PROVOKED: [&str; 32] = [
     "post /plugins/{name}/load 409",
     "post /plugins/{name}/load 500",
     "post /plugins/{name}/load 503",
+    "post /plugins/{name}/shadow/promote 200",
+    "post /plugins/{name}/shadow/promote 422",
+    "post /plugins/{name}/shadow/promote 500",
+    "post /plugins/{name}/shadow/promote 503",
     "post /routes/{name}/call 408",
     "post /routes/{name}/call 500",
     "post /workers/{name}/drain/{worker} 200",
@@ -47,6 +52,10 @@ const NOT_PROVOKED: [&str; 32] = [
     "put /flows/{name} 408",
     "put /plugins/{name} 408",
     "put /plugins/{name} 409",
+    "put /plugins/{name}/shadow 408",
+    "put /plugins/{name}/shadow 413",
+    "put /plugins/{name}/shadow 500",
+    "put /plugins/{name}/shadow 503",
 ];
 
 const FLOWS: &[u8] =
@@ -187,6 +196,19 @@ fn every_answer_is_as_documented() {
         ("post /plugins/{name}/examples", "bad", Some(EXAMPLE), 409),
         ("post /plugins/{name}/examples", "x", Some(&vec![b' '; (1 << 20) + 1]), 413),
         ("post /plugins/{name}/examples", "h", Some(EXAMPLE), 422),
+        ("get /shadows", "", None, 200),
+        ("get /plugins/{name}/shadow", "x", None, 404),
+        ("put /plugins/{name}/shadow", "x?min_calls=1", Some(up.as_slice()), 201),
+        ("put /plugins/{name}/shadow", "x", Some(up.as_slice()), 409),
+        ("put /plugins/{name}/shadow", "x", None, 400),
+        ("put /plugins/{name}/shadow", "nobody", Some(up.as_slice()), 404),
+        ("put /plugins/{name}/shadow", "p", Some(b"garbage"), 422),
+        ("get /plugins/{name}/shadow", "x", None, 200),
+        ("get /shadows", "", None, 200),
+        ("post /plugins/{name}/shadow/promote", "x", None, 409),
+        ("post /plugins/{name}/shadow/promote", "x?max_diff=few", None, 400),
+        ("delete /plugins/{name}/shadow", "x", None, 200),
+        ("delete /plugins/{name}/shadow", "nobody", None, 404),
         ("post /plugins/{name}/pause", "x", None, 200),
         ("post /plugins/{name}/pause", "bad", None, 409),
         ("post /plugins/{name}/pause", "nobody", None, 404),

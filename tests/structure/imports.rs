@@ -10,7 +10,7 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 92] = [
+const DIRECTIONS: [(&str, &[&str]); 94] = [
     (
         "app",
         &["flow", "http", "ledger", "messaging", "plugin", "record", "rehearsal", "request_id", "system", "traces"],
@@ -44,6 +44,7 @@ const DIRECTIONS: [(&str, &[&str]); 92] = [
     ("cli::plugin::build", &["sources"]),
     ("cli::plugin::call", &["admin", "bounds", "workbench"]),
     ("cli::plugin::diff", &["workbench"]),
+    ("cli::plugin::shadow", &["admin"]),
     ("cli::plugin::dev", &["admin", "changes", "source_folder", "test", "workbench"]),
     ("cli::replay", &["capture", "clients", "dead_letters", "output"]),
     ("cli::serve", &["log", "output"]),
@@ -107,6 +108,7 @@ const DIRECTIONS: [(&str, &[&str]); 92] = [
     ("http::admin::live", &["metrics", "readiness", "workers"]),
     ("http::admin::live::tail", &["sse"]),
     ("http::admin::metrics", &["accept"]),
+    ("http::admin::plugins", &["query"]),
     ("http::coding", &["problem"]),
     ("http::events", &["problem", "query", "server"]),
     ("http::events::directory", &["event", "queue"]),
