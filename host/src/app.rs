@@ -24,7 +24,7 @@ use crate::messaging::{Curve, accept_below};
 use crate::plugin::{Slots, Source, Watch, poll};
 use crate::record::capture::Captures;
 use crate::record::dead_letters::DeadLetters;
-use crate::rehearsal::shadow::Shadows;
+use crate::rehearsal::shadow::{Apply, Shadows};
 use crate::system::descriptors;
 use crate::system::shutdown::{Ask, Signals};
 use crate::system::supervisor::{Death, Supervisor};
@@ -190,6 +190,7 @@ impl App {
             Arc::new(Reload::new(config, reread, Arc::clone(&builder.slots), Arc::clone(&flows), in_force, draining));
         // A host that cannot start, again and again, must not push what came before its first end out of the ring.
         captures::start_ring(&builder.captures)?;
+        builder.shadows.applied_by(Arc::clone(&reload) as Arc<dyn Apply>);
         builder.start(&(Arc::clone(&reload) as Arc<dyn Reconfigure>));
         let Builder { ledger, slots, surfaces, taps, dead_letters, captures, shadows, .. } = builder;
         let Builder { supervisor, draining, drain, .. } = builder;

@@ -15,7 +15,7 @@ const METHODS: [&str; 6] = ["get", "put", "post", "delete", "patch", "options"];
 /// letters of 64 MiB; that of a pool with a worker, which `workers::admin` checks, and those of open tails and of too many
 /// watchers, which `tail` and `changes` do; that of too many captures, which `capture` does, and
 /// of a promotion, which `shadow` does.
-const NOT_PROVOKED: [&str; 40] = [
+const NOT_PROVOKED: [&str; 42] = [
     "get /changes 503",
     "get /dead-letters 503",
     "get /dead-letters/{id} 409",
@@ -32,6 +32,8 @@ const NOT_PROVOKED: [&str; 40] = [
     "post /dead-letters/{id}/replay 503",
     "post /flows/{name}/call 408",
     "post /flows/{name}/call 500",
+    "post /flows/{name}/shadow/promote 200",
+    "post /flows/{name}/shadow/promote 500",
     "post /plugins/{name}/call 408",
     "post /plugins/{name}/call 500",
     "post /plugins/{name}/examples 408",
@@ -129,6 +131,15 @@ fn every_answer_is_as_documented() {
         ("post /flows/{name}/call", "f", Some(b"{}"), 400),
         ("post /flows/{name}/call", "f", Some(&too_much), 413),
         ("post /flows/{name}/call", "nobody", Some(call), 404),
+        ("get /flows/{name}/shadow", "f", None, 404),
+        ("put /flows/{name}/shadow", "f?through=x&min_calls=1", None, 201),
+        ("put /flows/{name}/shadow", "f?through=x", None, 409),
+        ("put /flows/{name}/shadow", "f?through=x&percent=0", None, 400),
+        ("get /flows/{name}/shadow", "f", None, 200),
+        ("post /flows/{name}/shadow/promote", "f?min_calls=x", None, 400),
+        ("post /flows/{name}/shadow/promote", "f", None, 409),
+        ("delete /flows/{name}/shadow", "f", None, 200),
+        ("delete /flows/{name}/shadow", "nobody", None, 404),
         ("put /flows/{name}", "f", Some(&through_reject), 200),
         ("post /flows/{name}/call", "f", Some(call), 422),
         ("put /flows/{name}", "f", Some(&through_fail), 200),

@@ -88,9 +88,10 @@ impl Builder {
         let incoming = IncomingBounds { in_flight: in_flight.clone(), time_max };
         let websockets = WebSockets::new(origins, config.http.websockets_max, incoming);
         let recording = captures.recording();
-        let shadows = Shadows::new(Arc::clone(&slots), recording.clone(), ledger.clone());
+        let surfaces = Surfaces::default();
+        let shadows = Shadows::new(Arc::clone(&slots), surfaces.registry(), recording.clone(), ledger.clone());
         let (request_ids, taps, tracer, draining, drain) = Default::default();
-        let (surfaces, pools, sinks, events, routes, checks, counts, starts) = Default::default();
+        let (pools, sinks, events, routes, checks, counts, starts) = Default::default();
         Self {
             config,
             slots,

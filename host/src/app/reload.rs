@@ -9,8 +9,10 @@ use super::{notice, sockets, through};
 use crate::config::{self, Config, Document, Limits, RELOAD_TOLD_MS_MAX};
 use crate::http::admin::{Applied, Reconfigure};
 use crate::plugin::{Cause, Slots};
+use crate::rehearsal::shadow::Apply;
 use difference::{Waiting, waiting};
 use futures_util::future::{BoxFuture, join_all};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -123,6 +125,31 @@ impl Reload {
     /// Waits, but not for longer than this, until nothing is being applied. Once the host has begun to end nothing will be.
     pub(super) async fn settle(&self, wait_max: Duration) {
         let _ = timeout(wait_max, self.in_force.lock()).await;
+    }
+}
+
+impl Apply for Reload {
+    fn settings(
+        self: Arc<Self>,
+        plugin: String,
+        settings: BTreeMap<String, String>,
+    ) -> BoxFuture<'static, Result<(), String>> {
+        Box::pin(async move {
+            let mut in_force = self.in_force.lock().await;
+            let mut wanted = in_force.clone();
+            wanted.plugins.entry(plugin).or_default().settings = settings;
+            self.apply(&mut in_force, wanted, &Document::default(), Vec::new()).await.map(drop)
+        })
+    }
+
+    fn through(self: Arc<Self>, flow: String, through: Vec<String>) -> BoxFuture<'static, Result<(), String>> {
+        Box::pin(async move {
+            let mut in_force = self.in_force.lock().await;
+            let mut wanted = in_force.clone();
+            let Some(changed) = wanted.flows.get_mut(&flow) else { return Err(format!("no flow is named {flow}")) };
+            changed.through = through;
+            self.apply(&mut in_force, wanted, &Document::default(), Vec::new()).await.map(drop)
+        })
     }
 }
 

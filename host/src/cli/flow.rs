@@ -4,6 +4,7 @@ mod apply;
 mod call;
 mod command;
 mod list;
+mod shadow;
 mod test;
 
 use clap::Subcommand;
@@ -33,6 +34,11 @@ pub(super) enum Flow {
     ///
     /// It is drained once that is done, which `flow list` shows; resumed, it takes in messages again.
     Drain(command::Named),
+    /// Have a running host lead messages through other plugins too, beside those of a flow
+    ///
+    /// What a flow takes in is led through both chains once more, behind all traffic, with the same random numbers and clocks,
+    /// and what comes out is compared. Nothing of it goes to a sink. `shadow promote` has the flow lead through the others.
+    Shadow(Box<shadow::Shadow>),
     /// Have a running host run the sockets, flows and routes of a configuration
     ///
     /// They take the place of all that run; a configuration with a mistake changes nothing. The host's own file stays as
@@ -49,6 +55,7 @@ impl Flow {
             Self::Pause(named) => named.run("pause"),
             Self::Resume(named) => named.run("resume"),
             Self::Drain(named) => named.run("drain"),
+            Self::Shadow(shadow) => shadow.run(),
             Self::Apply(apply) => apply.run(),
         }
     }

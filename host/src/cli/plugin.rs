@@ -10,7 +10,7 @@ mod dev;
 mod diff;
 mod new;
 mod registry;
-mod shadow;
+pub(super) mod shadow;
 mod source_folder;
 mod sources;
 mod test;

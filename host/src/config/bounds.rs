@@ -229,6 +229,8 @@ pub const COMPARE_AGAIN_BYTES_MAX: usize = 16 << 20;
 pub const SHADOW_QUEUE_CALLS_MAX: usize = 1_024;
 /// The same in bytes, with what came of them.
 pub const SHADOW_QUEUE_BYTES_MAX: usize = 32 << 20;
+/// How long a shadow rests once it has made all calls there were, so that traffic need not wake it for each.
+pub const SHADOW_REST_MS: u64 = 5;
 /// Calls of a shadow that have to be compared before it may serve, unless another number is asked for.
 pub const SHADOW_CALLS_MIN: u64 = 1_000;
 /// Shadows at the same time, each beside another plugin.

@@ -227,10 +227,11 @@ impl Admin {
             }
             Route::StopCapture(id) => captures::stop(&self.captures, id).await,
             Route::Shadows => json(&self.shadows.list()),
-            Route::Shadow(name) => json(&self.shadows.status(&name).ok_or(Problem::NoShadow(name))?),
+            Route::Shadow(of) => of.found(self.shadows.status(of.borrowed())),
             Route::StartShadow { slot, permit } => self.start_shadow(slot, permit, head, body).await,
-            Route::StopShadow(name) => json(&self.shadows.stop(&name).ok_or(Problem::NoShadow(name))?),
-            Route::PromoteShadow(name) => self.promote_shadow(name, head.query()).await,
+            Route::StartChain(flow) => self.start_chain(&flow, head.query()),
+            Route::StopShadow(of) => of.found(self.shadows.stop(of.borrowed())),
+            Route::PromoteShadow(of) => self.promote_shadow(of, head.query()).await,
             Route::Metrics => {
                 // A thousand plugins are a megabyte, which is no work for a thread that carries traffic.
                 let (metrics, headers) = (Arc::clone(&self.metrics), parts.headers.clone());

@@ -46,7 +46,7 @@ pub use roles::role::Role;
 pub use roles::single_call::{Rehearsal, SingleCall};
 pub use roles::stage_role::StageRole;
 pub use roles::whole_response::WholeResponse;
-pub use run::call_durations::DurationCounts;
+pub use run::call_durations::{CallDurations, DurationCounts};
 pub use run::call_log::{CallLog, KeptLog, LogLine};
 pub(crate) use run::deterministic_random::CallSeed;
 pub use run::deterministic_random::Seed;

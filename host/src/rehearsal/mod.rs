@@ -3,6 +3,7 @@
 mod callers;
 mod capture;
 mod captured_call;
+mod chain;
 mod runner;
 mod selection;
 pub(crate) mod shadow;

@@ -4,6 +4,11 @@ mod promote;
 mod start;
 mod status;
 mod stop;
+mod terms;
+
+pub(in crate::cli) use promote::Bounds;
+pub(in crate::cli) use status::{line, whole};
+pub(in crate::cli) use terms::Terms;
 
 use clap::{Args, Subcommand};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -41,6 +46,6 @@ impl Shadow {
 }
 
 /// As a value in the query of a request.
-fn encoded(text: &str) -> String {
+pub(in crate::cli) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }

@@ -2,6 +2,8 @@
 
 mod shadow;
 
+pub(super) use shadow::ShadowOf;
+
 use super::{Admin, json};
 use crate::flow::ServedBy;
 use crate::http::problem::{Problem, RefusedComponent};

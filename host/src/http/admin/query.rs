@@ -45,19 +45,30 @@ pub(super) fn rollback(query: &str) -> Result<(Option<u64>, bool), Problem> {
 pub(super) fn shadow(query: &str) -> Result<Asked, Problem> {
     let takes = "percent, min_calls, max_diff, auto=true, ignore, unordered and set=KEY=VALUE";
     asked(query, takes, |key, value, asked| {
-        match key {
-            "percent" => asked.percent = Some(value.parse().ok()?),
-            "auto" => asked.auto = value.parse().ok()?,
-            "ignore" => asked.ignore.push(value.to_owned()),
-            "unordered" => asked.unordered.push(value.to_owned()),
-            "set" => {
-                let (key, value) = value.split_once('=')?;
-                asked.set.insert(key.to_owned(), value.to_owned());
-            }
-            _ => return terms(key, value, asked),
+        if key != "set" {
+            return share_and_rules(key, value, asked);
         }
+        let (key, value) = value.split_once('=')?;
+        asked.set.insert(key.to_owned(), value.to_owned());
         Some(())
     })
+}
+
+/// The plugins that a flow is to lead through in the shadow, and what else is asked for.
+///
+/// # Errors
+/// As [`shadow`].
+pub(super) fn chain(query: &str) -> Result<(Vec<String>, Asked), Problem> {
+    let mut through = Vec::new();
+    let takes = "through, percent, min_calls, max_diff, auto=true, ignore and unordered";
+    let asked = asked(query, takes, |key, value, asked| match key {
+        "through" => {
+            through.push(value.to_owned());
+            Some(())
+        }
+        _ => share_and_rules(key, value, asked),
+    })?;
+    Ok((through, asked))
 }
 
 /// What a promotion takes instead of what the shadow was begun with, and whether it is to outlast the host.
@@ -74,6 +85,17 @@ pub(super) fn promotion(query: &str) -> Result<(Asked, bool), Problem> {
         Some(())
     })?;
     Ok((asked, persist))
+}
+
+fn share_and_rules(key: &str, value: &str, asked: &mut Asked) -> Option<()> {
+    match key {
+        "percent" => asked.percent = Some(value.parse().ok()?),
+        "auto" => asked.auto = value.parse().ok()?,
+        "ignore" => asked.ignore.push(value.to_owned()),
+        "unordered" => asked.unordered.push(value.to_owned()),
+        _ => return terms(key, value, asked),
+    }
+    Some(())
 }
 
 fn terms(key: &str, value: &str, asked: &mut Asked) -> Option<()> {

@@ -1,5 +1,6 @@
 //! What a request to the admin surface asks for, by its path and method.
 
+use super::plugins::ShadowOf;
 use super::{Admin, query};
 use crate::flow::Command;
 use crate::http::problem::Problem;
@@ -29,10 +30,11 @@ pub(super) enum Route {
     StartCapture,
     StopCapture(String),
     Shadows,
-    Shadow(String),
+    Shadow(ShadowOf),
     StartShadow { slot: Arc<Slot>, permit: OwnedSemaphorePermit },
-    StopShadow(String),
-    PromoteShadow(String),
+    StartChain(String),
+    StopShadow(ShadowOf),
+    PromoteShadow(ShadowOf),
     Metrics,
     Broker(Option<Command>),
     Flows,
@@ -113,6 +115,13 @@ impl Admin {
             },
             ["flows", name, "call"] => post(Route::TryFlow(decoded(name)?)),
             ["routes", name, "call"] => post(Route::TrySteps(decoded(name)?)),
+            ["flows", name, "shadow"] => match head.parts.method {
+                Method::GET | Method::HEAD => Ok(Route::Shadow(ShadowOf::Flow(decoded(name)?))),
+                Method::PUT => Ok(Route::StartChain(decoded(name)?)),
+                Method::DELETE => Ok(Route::StopShadow(ShadowOf::Flow(decoded(name)?))),
+                _ => Err(Problem::Method("GET, HEAD, PUT, DELETE")),
+            },
+            ["flows", name, "shadow", "promote"] => post(Route::PromoteShadow(ShadowOf::Flow(decoded(name)?))),
             ["flows", name, command] => {
                 let command = Command::named(command).ok_or(Problem::NoAdminRoute)?;
                 post(Route::Command { flow: decoded(name)?, command })
@@ -142,12 +151,12 @@ impl Admin {
                 post(Route::Load(self.slots.loadable(name).ok_or_else(|| Problem::NoPlugin(name.to_owned()))?))
             }
             ["plugins", name, "shadow"] => match head.parts.method {
-                Method::GET | Method::HEAD => Ok(Route::Shadow(name.to_owned())),
+                Method::GET | Method::HEAD => Ok(Route::Shadow(ShadowOf::Plugin(name.to_owned()))),
                 Method::PUT => Ok(Route::StartShadow { slot: self.slot(name)?, permit: self.upload()? }),
-                Method::DELETE => Ok(Route::StopShadow(name.to_owned())),
+                Method::DELETE => Ok(Route::StopShadow(ShadowOf::Plugin(name.to_owned()))),
                 _ => Err(Problem::Method("GET, HEAD, PUT, DELETE")),
             },
-            ["plugins", name, "shadow", "promote"] => post(Route::PromoteShadow(name.to_owned())),
+            ["plugins", name, "shadow", "promote"] => post(Route::PromoteShadow(ShadowOf::Plugin(name.to_owned()))),
             ["plugins", name, "pause"] => post(Route::Hold(self.slot(name)?)),
             ["plugins", name, "resume"] => post(Route::Resume(self.slot(name)?)),
             ["plugins", name, "examples"] => {

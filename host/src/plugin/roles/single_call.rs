@@ -48,11 +48,6 @@ impl Plugin {
         Arc::new(plugin)
     }
 
-    /// Does work on the threads of long calls, behind all traffic.
-    pub(crate) fn spawn_in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.sandbox.runtime.background_calls.spawn(work);
-    }
-
     /// Keeps what it writes to the log in the call of this number.
     pub fn keep_log(&self, number: CallNumber) -> KeptLog {
         self.sandbox.plugin_state.call_logs.keep(number)

@@ -60,7 +60,7 @@ pub(crate) struct Runtime {
 /// The runtimes of all plugins. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Runtimes {
-    background_calls: Arc<BackgroundCalls>,
+    pub(crate) background_calls: Arc<BackgroundCalls>,
     /// Where the randomness of all guests comes from.
     pub(crate) seed: Seed,
     supervisor: Supervisor,

@@ -4,20 +4,28 @@ use super::asked::{Terms, Wanted};
 use super::status::{Against, ShadowState, ShadowStatus};
 use crate::config::{SHADOW_QUEUE_BYTES_MAX, SHADOW_QUEUE_CALLS_MAX};
 use crate::flow::mailbox::{Mailbox, PushError, Room};
-use crate::flow::{Recorded, RecordedCall, Recorder, ServedBy, Subject};
+use crate::flow::{Place, Recorded, RecordedCall, Recorder, Subject};
 use crate::ledger::{Hop, Passage, Reason};
-use crate::plugin::{DurationCounts, Plugin, Rehearsal, Slot};
+use crate::plugin::{DurationCounts, Rehearsal, Slot};
 use crate::record::compare::{Comparison, DifferenceBound, reported};
+use crate::rehearsal::chain::Whole;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What serves once a shadow is promoted.
+/// What is called, and what serves once it is promoted.
 pub(super) enum Newcomer {
-    /// A component.
-    Component(Arc<Vec<u8>>),
-    /// What serves, with these settings; and those of them that were asked for.
-    Settings { all: BTreeMap<String, String>, asked: BTreeMap<String, String> },
+    /// A component beside a plugin.
+    Component { slot: Arc<Slot>, bytes: Arc<Vec<u8>>, rehearsal: Arc<Rehearsal> },
+    /// What serves itself, with these settings; and those of them that were asked for.
+    Settings {
+        slot: Arc<Slot>,
+        all: BTreeMap<String, String>,
+        asked: BTreeMap<String, String>,
+        rehearsal: Arc<Rehearsal>,
+    },
+    /// Other plugins in a flow.
+    Chain { flow: String, through: Vec<String>, cost: Arc<Whole> },
 }
 
 /// A call that waits, and its place in the queue.
@@ -25,9 +33,8 @@ pub(super) type Taken = ((Arc<Recorded>, Passage), Room);
 
 /// A shadow that runs, or has ended.
 pub(super) struct Shadow {
-    pub(super) slot: Arc<Slot>,
-    /// What is called.
-    pub(super) rehearsal: Rehearsal,
+    /// What it stands beside: the name of a plugin, or `flows.NAME`.
+    pub(super) key: String,
     pub(super) newcomer: Newcomer,
     pub(super) wanted: Wanted,
     pub(super) queue: Mailbox<(Arc<Recorded>, Passage)>,
@@ -45,31 +52,18 @@ pub(super) struct Progress {
     /// Why it ended, or does not serve though it is to serve by itself.
     pub(super) why: Option<String>,
     /// What the comparison is with.
-    pub(super) against: Arc<ServedBy>,
+    pub(super) against: Against,
     pub(super) comparison: Comparison,
     /// Whether it was to serve by itself and could not.
     pub(super) was_refused: bool,
 }
 
 impl Shadow {
-    pub(super) fn new(
-        slot: Arc<Slot>,
-        plugin: &Plugin,
-        newcomer: Newcomer,
-        wanted: Wanted,
-        against: Arc<ServedBy>,
-        hop: Arc<Hop>,
-    ) -> Self {
-        let progress = Progress {
-            state: ShadowState::Running,
-            why: None,
-            against,
-            comparison: Comparison::default(),
-            was_refused: false,
-        };
+    pub(super) fn new(key: String, newcomer: Newcomer, wanted: Wanted, against: Against, hop: Arc<Hop>) -> Self {
+        let (why, comparison, was_refused) = Default::default();
+        let progress = Progress { state: ShadowState::Running, why, against, comparison, was_refused };
         Self {
-            slot,
-            rehearsal: Rehearsal::new(plugin),
+            key,
             newcomer,
             wanted,
             queue: Mailbox::new(SHADOW_QUEUE_CALLS_MAX, SHADOW_QUEUE_BYTES_MAX),
@@ -79,11 +73,6 @@ impl Shadow {
             is_over: AtomicBool::new(false),
             progress: Mutex::new(progress),
         }
-    }
-
-    /// The name of the plugin that it stands beside.
-    pub(super) fn name(&self) -> &str {
-        self.slot.name()
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -98,6 +87,13 @@ impl Shadow {
         }
         drop(progress);
         self.queue.close();
+    }
+
+    /// It is compared with this from now on, and what was found of something else is forgotten.
+    pub(super) fn begin_anew(&self, against: Against) {
+        let mut progress = self.progress();
+        (progress.comparison, progress.was_refused, progress.why) = Default::default();
+        progress.against = against;
     }
 
     /// Gives up what still waits. Nothing is called any more.
@@ -132,29 +128,32 @@ impl Shadow {
         let us = |durations: &DurationCounts, percent| {
             durations.percentile(percent).map(|time| time.as_nanos() as f64 / 1_000.0)
         };
-        let (durations, serving) = (self.rehearsal.durations(), self.slot.durations());
+        let (slot, durations) = (self.newcomer.slot(), self.newcomer.durations());
+        let serving = slot.map(|slot| slot.durations());
+        let of_serving = |percent| serving.as_ref().and_then(|serving| us(serving, percent));
         let progress = self.progress();
         let obstacle = progress.check(self.wanted.terms).err();
         let counts = *progress.comparison.counts();
+        let of_flow = match &self.newcomer {
+            Newcomer::Chain { flow, through, .. } => (flow.clone(), through.clone()),
+            _ => Default::default(),
+        };
         ShadowStatus {
-            plugin: self.name().to_owned(),
+            plugin: slot.map(|slot| slot.name().to_owned()).unwrap_or_default(),
+            flow: of_flow.0,
             state: progress.state,
             why: progress.why.clone(),
             began: self.began.to_string(),
-            digest: self.rehearsal.plugin().digest().to_string(),
-            against: Against {
-                generation: progress.against.generation,
-                digest: progress.against.digest.clone(),
-                p50_us: us(&serving, 50),
-                p99_us: us(&serving, 99),
-            },
+            digest: self.newcomer.digest().to_owned(),
+            through: of_flow.1,
+            against: Against { p50_us: of_serving(50), p99_us: of_serving(99), ..progress.against.clone() },
             percent: self.wanted.percent,
             min_calls: self.wanted.terms.min_calls,
             max_diff: self.wanted.terms.max_diff.to_string(),
             auto: self.wanted.auto,
             set: match &self.newcomer {
-                Newcomer::Component(_) => BTreeMap::new(),
                 Newcomer::Settings { asked, .. } => asked.clone(),
+                _ => BTreeMap::new(),
             },
             may_serve: progress.state == ShadowState::Running && obstacle.is_none(),
             obstacle,
@@ -164,9 +163,50 @@ impl Shadow {
             dropped: self.dropped.load(Ordering::Relaxed),
             p50_us: us(&durations, 50),
             p99_us: us(&durations, 99),
-            memory_bytes: self.rehearsal.memory_bytes(),
+            memory_bytes: self.newcomer.memory_bytes(),
             groups: reported(&progress.comparison),
             other_differences: progress.comparison.other(),
+        }
+    }
+}
+
+impl Newcomer {
+    /// The plugin that it stands beside.
+    pub(super) fn slot(&self) -> Option<&Arc<Slot>> {
+        match self {
+            Self::Component { slot, .. } | Self::Settings { slot, .. } => Some(slot),
+            Self::Chain { .. } => None,
+        }
+    }
+
+    fn durations(&self) -> DurationCounts {
+        match self {
+            Self::Component { rehearsal, .. } | Self::Settings { rehearsal, .. } => rehearsal.durations(),
+            Self::Chain { cost, .. } => cost.durations.read(),
+        }
+    }
+
+    /// Of a chain nothing is known.
+    fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Component { rehearsal, .. } | Self::Settings { rehearsal, .. } => rehearsal.memory_bytes(),
+            Self::Chain { .. } => 0,
+        }
+    }
+
+    fn digest(&self) -> &str {
+        match self {
+            Self::Component { rehearsal, .. } | Self::Settings { rehearsal, .. } => rehearsal.plugin().digest(),
+            Self::Chain { .. } => "",
+        }
+    }
+
+    /// Whether it is compared with what was made of this.
+    fn is_called_on(&self, call: Option<&RecordedCall>) -> bool {
+        match self {
+            // Where no plugin was reached there is nothing to compare with.
+            Self::Component { .. } | Self::Settings { .. } => call.is_some_and(|call| call.by.is_some()),
+            Self::Chain { .. } => call.is_none_or(|call| call.stage == 0),
         }
     }
 }
@@ -190,12 +230,15 @@ impl Progress {
 
 impl Recorder for Shadow {
     fn wants(&self, subject: &Subject<'_>) -> bool {
-        subject.mark <= self.wanted.mark_max && subject.plugin == Some(self.name())
+        let is_of_it = || match &self.newcomer {
+            Newcomer::Component { slot, .. } | Newcomer::Settings { slot, .. } => subject.plugin == Some(slot.name()),
+            Newcomer::Chain { flow, .. } => subject.place == Place::Flow(flow),
+        };
+        subject.mark <= self.wanted.mark_max && is_of_it()
     }
 
     fn record(&self, recorded: &Arc<Recorded>) {
-        // Where no plugin was reached there is nothing to compare with.
-        if !matches!(&recorded.call, Some(RecordedCall { by: Some(_), .. })) {
+        if !self.newcomer.is_called_on(recorded.call.as_ref()) {
             return;
         }
         let bytes = recorded.bytes();

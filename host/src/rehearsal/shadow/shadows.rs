@@ -1,19 +1,32 @@
-//! The shadows of a host: one beside each plugin at most.
+//! The shadows of a host: one beside each plugin or flow at most.
 
-use super::asked::{Asked, AskedError, Terms, Wanted};
-use super::calling::{Calling, Promote};
+use super::apply::Apply;
+use super::asked::{Asked, AskedError, Wanted};
+use super::beside_flow::BesideFlow;
+use super::beside_plugin::BesidePlugin;
+use super::calling::{Calling, Trial};
 use super::running::{Newcomer, Shadow};
-use super::status::{ShadowState, ShadowStatus};
+use super::status::{Against, ShadowState, ShadowStatus};
 use crate::config::{SHADOWS_LISTED_MAX, SHADOWS_MAX};
-use crate::flow::{Recorder, Recording, ServedBy};
+use crate::flow::{Recorder, Recording, Surfaces};
 use crate::ledger::Ledger;
-use crate::plugin::{LoadError, Loaded, NothingLoaded, PutError, Slot, Slots};
+use crate::plugin::{LoadError, NothingLoaded, Rehearsal, Slot, Slots};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What the names of their hops begin with.
+/// What the names of their hops begin with, and the keys of those beside flows.
 const HOP: &str = "shadows";
+const FLOW: &str = "flows";
+
+/// What a shadow stands beside.
+#[derive(Clone, Copy, Debug)]
+pub enum Of<'a> {
+    /// The plugin of this name.
+    Plugin(&'a str),
+    /// The flow of this name.
+    Flow(&'a str),
+}
 
 /// Why a shadow is not begun.
 #[derive(Debug, thiserror::Error)]
@@ -30,57 +43,38 @@ pub enum ShadowError {
     /// One stands there already, or as many as may.
     #[error("{0}")]
     TooMany(String),
+    /// There is no such flow, or no such chain.
+    #[error("{0}")]
+    Chain(String),
     /// The component is refused.
     #[error(transparent)]
     Load(#[from] LoadError),
 }
 
-/// Why a shadow does not serve.
-#[derive(Debug, thiserror::Error)]
-pub enum PromoteError {
-    /// There is none that runs.
-    #[error("no shadow runs beside it: begin one with `tidegate plugin shadow`")]
-    None,
-    /// What is asked for makes no sense.
-    #[error(transparent)]
-    Asked(#[from] AskedError),
-    /// Too much differs, or too little was compared.
-    #[error("{0}")]
-    Refused(String),
-    /// Nothing serves any more.
-    #[error(transparent)]
-    Nothing(#[from] NothingLoaded),
-    /// The component is refused, or not kept.
-    #[error(transparent)]
-    Put(#[from] PutError),
-}
-
-/// What serves once a shadow was promoted.
-#[derive(Debug)]
-pub struct Promoted {
-    /// The generation.
-    pub served_by: Arc<ServedBy>,
-    /// Whether it is a new one.
-    pub changed: bool,
-    /// Whether the next start loads it too.
-    pub persisted: bool,
-}
-
 /// Begins, promotes and ends shadows. Cheap to clone.
 #[derive(Clone)]
-pub struct Shadows(Arc<Shared>);
+pub struct Shadows(pub(super) Arc<Shared>);
 
-struct Shared {
-    slots: Arc<Slots>,
+pub(super) struct Shared {
+    pub(super) slots: Arc<Slots>,
+    /// Has what they tried come into force; none before the host serves.
+    pub(super) apply: OnceLock<Arc<dyn Apply>>,
+    surfaces: Surfaces,
     recording: Recording,
     ledger: Ledger,
-    by_plugin: Mutex<BTreeMap<String, Arc<Shadow>>>,
+    by_key: Mutex<BTreeMap<String, Arc<Shadow>>>,
 }
 
 impl Shadows {
     /// None yet.
-    pub fn new(slots: Arc<Slots>, recording: Recording, ledger: Ledger) -> Self {
-        Self(Arc::new(Shared { slots, recording, ledger, by_plugin: Mutex::default() }))
+    pub fn new(slots: Arc<Slots>, surfaces: Surfaces, recording: Recording, ledger: Ledger) -> Self {
+        let (apply, by_key) = Default::default();
+        Self(Arc::new(Shared { slots, apply, surfaces, recording, ledger, by_key }))
+    }
+
+    /// What has settings and chains come into force.
+    pub fn applied_by(&self, apply: Arc<dyn Apply>) {
+        let _ = self.0.apply.set(apply);
     }
 
     /// Has a component stand beside a plugin; without one, what serves itself under other settings.
@@ -94,132 +88,92 @@ impl Shadows {
         asked: Asked,
     ) -> Result<ShadowStatus, ShadowError> {
         let wanted = Wanted::of(&asked)?;
-        let is_auto = wanted.auto;
-        self.check_room(slot.name())?;
+        let key = slot.name().to_owned();
+        self.check_room(&key)?;
         let slots = &self.0.slots;
-        let (plugin, newcomer) = match component {
-            Some(bytes) => {
-                let bytes = Arc::new(bytes);
-                (slots.load_newcomer(&slot, Arc::clone(&bytes)).await?, Newcomer::Component(bytes))
-            }
-            None => {
-                let (plugin, all) = slots.with_settings(&slot, asked.set.clone())?;
-                (plugin, Newcomer::Settings { all, asked: asked.set })
-            }
-        };
         let serving = slot.serving_for_rehearsal().ok_or(NothingLoaded)?;
         if !serving.1.is_stage() {
             return Err(ShadowError::Handler);
         }
-        let hop = self.0.ledger.hop(&format!("{HOP}.{}", slot.name()));
-        let shadow = Arc::new(Shadow::new(slot, &plugin, newcomer, wanted, Arc::clone(&serving.0), hop));
+        let (is_same_component, against) = (component.is_none(), Against::of(&serving.0));
+        let (rehearsal, newcomer) = match component {
+            Some(bytes) => {
+                let bytes = Arc::new(bytes);
+                let plugin = slots.load_newcomer(&slot, Arc::clone(&bytes)).await?;
+                let rehearsal = Arc::new(Rehearsal::new(&plugin));
+                (Arc::clone(&rehearsal), Newcomer::Component { slot: Arc::clone(&slot), bytes, rehearsal })
+            }
+            None => {
+                let (plugin, all) = slots.with_settings(&slot, asked.set.clone())?;
+                let rehearsal = Arc::new(Rehearsal::new(&plugin));
+                let newcomer = Newcomer::Settings {
+                    slot: Arc::clone(&slot),
+                    all,
+                    asked: asked.set,
+                    rehearsal: Arc::clone(&rehearsal),
+                };
+                (rehearsal, newcomer)
+            }
+        };
+        let trial = BesidePlugin::new(slot, rehearsal, is_same_component, slots.seed(), serving);
+        self.begin(key, newcomer, wanted, against, Box::new(trial))
+    }
+
+    /// Has another chain of plugins stand beside that of a flow.
+    ///
+    /// # Errors
+    /// When it makes no sense, one stands there already, or there is no such flow or plugin.
+    pub fn start_chain(&self, flow: &str, through: Vec<String>, asked: &Asked) -> Result<ShadowStatus, ShadowError> {
+        let wanted = Wanted::of(asked)?;
+        let (surfaces, slots) = (self.0.surfaces.clone(), Arc::clone(&self.0.slots));
+        let seed = slots.seed();
+        let trial = BesideFlow::new(flow, &through, surfaces, slots, seed).map_err(ShadowError::Chain)?;
+        let newcomer = Newcomer::Chain { flow: flow.to_owned(), through, cost: trial.cost() };
+        let against = trial.against();
+        self.begin(Of::Flow(flow).key(), newcomer, wanted, against, Box::new(trial))
+    }
+
+    fn begin(
+        &self,
+        key: String,
+        newcomer: Newcomer,
+        wanted: Wanted,
+        against: Against,
+        trial: Box<dyn Trial>,
+    ) -> Result<ShadowStatus, ShadowError> {
+        let hop = self.0.ledger.hop(&format!("{HOP}.{key}"));
+        let is_auto = wanted.auto;
+        let shadow = Arc::new(Shadow::new(key, newcomer, wanted, against, hop));
         self.add(&shadow)?;
         let number = self.0.recording.begin(Arc::clone(&shadow) as Arc<dyn Recorder>);
         let promote = is_auto.then(|| self.promotion_of(&shadow));
-        let calling = Calling::new(Arc::clone(&shadow), promote, slots.seed(), serving);
+        let calling = Calling::new(Arc::clone(&shadow), trial, promote);
         let ended = Ended(self.0.recording.clone(), number);
-        plugin.spawn_in_background(async move {
+        self.0.slots.spawn_in_background(async move {
             calling.run().await;
             drop(ended);
         });
-        tracing::info!(plugin = shadow.name(), digest = &**plugin.digest(), "a shadow stands beside the plugin");
+        tracing::info!(of = shadow.key, "a shadow is called beside what serves");
         Ok(shadow.status())
     }
 
-    /// That beside the plugin of this name, as it is, or was at its end.
-    pub fn status(&self, plugin: &str) -> Option<ShadowStatus> {
-        self.end_unloaded();
-        self.lock().get(plugin).map(|shadow| shadow.status())
+    /// How one does, or did at its end.
+    pub fn status(&self, of: Of<'_>) -> Option<ShadowStatus> {
+        self.get(of).map(|shadow| shadow.status())
     }
 
-    /// All, by plugin; of those that have ended the last.
+    /// All; of those that have ended the last beside each.
     pub fn list(&self) -> Vec<ShadowStatus> {
         self.end_unloaded();
         let shadows: Vec<_> = self.lock().values().cloned().collect();
         shadows.iter().map(|shadow| shadow.status()).collect()
     }
 
-    /// Ends the one beside the plugin of this name; none if there is none.
-    pub fn stop(&self, plugin: &str) -> Option<ShadowStatus> {
-        let shadow = self.lock().get(plugin).cloned()?;
+    /// Ends one; none if there is none.
+    pub fn stop(&self, of: Of<'_>) -> Option<ShadowStatus> {
+        let shadow = self.get(of)?;
         shadow.end(ShadowState::Stopped, None);
         Some(shadow.status())
-    }
-
-    /// Has it take the place of what serves, if it may by what it was begun with, but for what is `asked` otherwise. With
-    /// `persist` its component becomes the content of the plugin's source.
-    ///
-    /// # Errors
-    /// When it may not, and when the component is refused.
-    pub async fn promote(&self, plugin: &str, asked: &Asked, persist: bool) -> Result<Promoted, PromoteError> {
-        self.end_unloaded();
-        let shadow = self.lock().get(plugin).filter(|shadow| shadow.is_running()).cloned();
-        let shadow = shadow.ok_or(PromoteError::None)?;
-        let terms = shadow.wanted.terms.with(asked)?;
-        self.promote_within(&shadow, terms, persist).await
-    }
-
-    /// What has a shadow serve by itself once it may.
-    fn promotion_of(&self, shadow: &Arc<Shadow>) -> Promote {
-        let (shadows, shadow) = (self.clone(), Arc::clone(shadow));
-        Box::new(move || {
-            let (shadows, shadow) = (shadows.clone(), Arc::clone(&shadow));
-            Box::pin(async move { shadows.promote_if_due(&shadow).await })
-        })
-    }
-
-    async fn promote_if_due(&self, shadow: &Shadow) {
-        let terms = shadow.wanted.terms;
-        {
-            let mut progress = shadow.progress();
-            if progress.comparison.counts().compared() < terms.min_calls || progress.was_refused {
-                return;
-            }
-            if let Err(why) = progress.check(terms) {
-                // A share may hold again later.
-                let is_news = progress.why.is_none();
-                progress.why = Some(why.clone());
-                if is_news {
-                    tracing::warn!(plugin = shadow.name(), why, "a shadow does not serve by itself");
-                }
-                return;
-            }
-        }
-        if let Err(error) = self.promote_within(shadow, terms, false).await {
-            tracing::warn!(plugin = shadow.name(), %error, "a shadow does not serve by itself");
-            let mut progress = shadow.progress();
-            (progress.why, progress.was_refused) = (Some(error.to_string()), true);
-        }
-    }
-
-    async fn promote_within(&self, shadow: &Shadow, terms: Terms, persist: bool) -> Result<Promoted, PromoteError> {
-        let (slot, slots) = (&shadow.slot, &self.0.slots);
-        let now = slot.serving_for_rehearsal().ok_or(NothingLoaded)?.0;
-        {
-            let progress = shadow.progress();
-            if now.generation != progress.against.generation {
-                return Err(PromoteError::Refused(format!(
-                    "generation {} serves by now, and it was compared with {}",
-                    now.generation, progress.against.generation
-                )));
-            }
-            progress.check(terms).map_err(PromoteError::Refused)?;
-        }
-        let promoted = match &shadow.newcomer {
-            Newcomer::Component(bytes) => {
-                let loaded = slots.put(slot.name(), (**bytes).clone(), persist).await;
-                let Loaded { served_by, changed, .. } = loaded?;
-                Promoted { served_by, changed, persisted: persist }
-            }
-            Newcomer::Settings { all, .. } => {
-                let served_by = slots.change_settings(slot, all.clone())?;
-                Promoted { changed: served_by.generation != now.generation, served_by, persisted: false }
-            }
-        };
-        let generation = promoted.served_by.generation;
-        tracing::info!(plugin = slot.name(), generation, "a shadow serves from now on");
-        shadow.end(ShadowState::Promoted, Some(format!("it serves as generation {generation}")));
-        Ok(promoted)
     }
 
     /// Ends all, and waits up to `wait` until nothing is called. None begins any more. Blocks.
@@ -232,45 +186,68 @@ impl Shadows {
         }
     }
 
-    /// A plugin that was unloaded has no calls that one could stand beside.
+    pub(super) fn get(&self, of: Of<'_>) -> Option<Arc<Shadow>> {
+        self.end_unloaded();
+        self.lock().get(&of.key()).cloned()
+    }
+
+    /// What was unloaded or is gone has no calls that one could stand beside.
     fn end_unloaded(&self) {
         let shadows: Vec<_> = self.lock().values().filter(|shadow| shadow.is_running()).cloned().collect();
         for shadow in shadows {
-            let is_there = self.0.slots.get(shadow.name()).is_some_and(|slot| Arc::ptr_eq(&slot, &shadow.slot));
+            let (is_there, why) = match &shadow.newcomer {
+                Newcomer::Component { slot, .. } | Newcomer::Settings { slot, .. } => {
+                    let now = self.0.slots.get(slot.name());
+                    (now.is_some_and(|now| Arc::ptr_eq(&now, slot)), "the plugin was unloaded")
+                }
+                Newcomer::Chain { flow, .. } => {
+                    let is_it = |name: &str| name == flow;
+                    (self.0.surfaces.all().iter().any(|surface| is_it(surface.name())), "the flow is gone")
+                }
+            };
             if !is_there {
-                shadow.end(ShadowState::Ended, Some("the plugin was unloaded".to_owned()));
+                shadow.end(ShadowState::Ended, Some(why.to_owned()));
             }
         }
     }
 
     /// # Errors
-    /// When there is no room for another one beside this plugin.
-    fn check_room(&self, plugin: &str) -> Result<(), ShadowError> {
+    /// When there is no room for another one beside this.
+    fn check_room(&self, key: &str) -> Result<(), ShadowError> {
         self.end_unloaded();
-        check_room(&self.lock(), plugin)
+        check_room(&self.lock(), key)
     }
 
     fn add(&self, shadow: &Arc<Shadow>) -> Result<(), ShadowError> {
-        let mut by_plugin = self.lock();
-        check_room(&by_plugin, shadow.name())?;
-        by_plugin.insert(shadow.name().to_owned(), Arc::clone(shadow));
-        while by_plugin.len() > SHADOWS_LISTED_MAX
-            && let Some(ended) = by_plugin.iter().find(|(_, other)| !other.is_running()).map(|(name, _)| name.clone())
+        let mut by_key = self.lock();
+        check_room(&by_key, &shadow.key)?;
+        by_key.insert(shadow.key.clone(), Arc::clone(shadow));
+        while by_key.len() > SHADOWS_LISTED_MAX
+            && let Some(ended) = by_key.iter().find(|(_, other)| !other.is_running()).map(|(key, _)| key.clone())
         {
-            by_plugin.remove(&ended);
+            by_key.remove(&ended);
         }
         Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Shadow>>> {
-        self.0.by_plugin.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.by_key.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn check_room(by_plugin: &BTreeMap<String, Arc<Shadow>>, plugin: &str) -> Result<(), ShadowError> {
-    let running = || by_plugin.values().filter(|shadow| shadow.is_running());
-    if running().any(|shadow| shadow.name() == plugin) {
-        return Err(ShadowError::TooMany(format!("a shadow stands beside {plugin} already: stop it first")));
+impl Of<'_> {
+    fn key(self) -> String {
+        match self {
+            Self::Plugin(name) => name.to_owned(),
+            Self::Flow(name) => format!("{FLOW}.{name}"),
+        }
+    }
+}
+
+fn check_room(by_key: &BTreeMap<String, Arc<Shadow>>, key: &str) -> Result<(), ShadowError> {
+    let running = || by_key.values().filter(|shadow| shadow.is_running());
+    if running().any(|shadow| shadow.key == key) {
+        return Err(ShadowError::TooMany(format!("a shadow stands beside {key} already: stop it first")));
     }
     if running().count() >= SHADOWS_MAX {
         return Err(ShadowError::TooMany(format!("{SHADOWS_MAX} shadows run already: stop one")));

@@ -1,5 +1,6 @@
 //! What is told of a shadow.
 
+use crate::flow::ServedBy;
 use crate::record::compare::{Counts, ReportedGroup};
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +21,12 @@ pub enum ShadowState {
 /// What is told of a shadow.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ShadowStatus {
-    /// The plugin that it stands beside.
+    /// The plugin that it stands beside; empty where that is a flow.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub plugin: String,
+    /// The flow that it stands beside; empty where that is a plugin.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub flow: String,
     /// How it does.
     pub state: ShadowState,
     /// Why it ended, or why it does not serve though it was asked to by itself.
@@ -29,8 +34,12 @@ pub struct ShadowStatus {
     pub why: Option<String>,
     /// When it began, as RFC 3339 has it.
     pub began: String,
-    /// SHA-256 of its component, in hexadecimal.
+    /// SHA-256 of its component, in hexadecimal; empty beside a flow.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub digest: String,
+    /// Beside a flow: the plugins that it leads through.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub through: Vec<String>,
     /// What it is compared with.
     pub against: Against,
     /// Of a hundred calls it is called on so many.
@@ -72,12 +81,29 @@ pub struct ShadowStatus {
 /// What a shadow is compared with.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Against {
-    /// The generation that serves.
+    /// The generation that serves; 0 beside a flow.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub generation: u64,
-    /// SHA-256 of its component, in hexadecimal.
+    /// SHA-256 of its component, in hexadecimal; empty beside a flow.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub digest: String,
-    /// Half of its calls took no longer, in microseconds; of all generations.
+    /// Beside a flow: the plugins that it leads through.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub through: Vec<String>,
+    /// Half of the calls of the plugin took no longer, in microseconds; of all generations.
     pub p50_us: Option<f64>,
     /// Of a hundred of its calls 99 took no longer.
     pub p99_us: Option<f64>,
+}
+
+impl Against {
+    /// A generation that serves.
+    pub(super) fn of(by: &ServedBy) -> Self {
+        Self { generation: by.generation, digest: by.digest.clone(), ..Self::default() }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it in so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

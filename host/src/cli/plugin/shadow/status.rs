@@ -36,39 +36,55 @@ impl Status {
     }
 }
 
+/// All, one line each.
 fn list(shadows: &[Value]) -> String {
-    let heads = ["PLUGIN", "STATE", "COMPARED", "DIFFER", "SHARE", "DROPPED", "MAY SERVE", "DIGEST"];
+    let heads = ["BESIDE", "STATE", "COMPARED", "DIFFER", "SHARE", "DROPPED", "MAY SERVE", "SHADOW"];
     table(heads, shadows.iter().filter_map(read).map(row).collect())
 }
 
 fn row(shadow: ShadowStatus) -> [String; 8] {
     let may_serve = if shadow.may_serve { "yes" } else { "no" };
     [
-        printable(&shadow.plugin),
+        beside(&shadow),
         word(shadow.state).to_owned(),
         shadow.compared.to_string(),
         shadow.differing.to_string(),
         percent(shadow.differing, shadow.compared),
         shadow.dropped.to_string(),
         may_serve.to_owned(),
-        short(&shadow.digest).to_owned(),
+        what(&shadow),
     ]
 }
 
 /// A shadow in a line.
-pub(super) fn line(shadow: &Value) -> String {
+pub(in crate::cli) fn line(shadow: &Value) -> String {
     let Some(shadow) = read(shadow) else { return String::new() };
-    let ShadowStatus { plugin, digest, against, state, compared, differing, dropped, .. } = &shadow;
-    let (plugin, state) = (printable(plugin), word(*state));
-    let (generation, digest) = (against.generation, short(digest));
+    let ShadowStatus { against, state, compared, differing, dropped, .. } = &shadow;
+    let (what, beside, state) = (what(&shadow), beside(&shadow), word(*state));
+    let with = match against.generation {
+        0 => chain(&against.through),
+        generation => format!("generation {generation}"),
+    };
     format!(
-        "the shadow {digest} beside {plugin} is {state}: {compared} calls compared with generation {generation}, \
-         {differing} differ, {dropped} not made\n"
+        "the shadow {what} beside {beside} is {state}: {compared} calls compared with {with}, {differing} differ, \
+         {dropped} not made\n"
     ) + &why(&shadow)
 }
 
+fn beside(shadow: &ShadowStatus) -> String {
+    if shadow.flow.is_empty() { printable(&shadow.plugin) } else { format!("flows.{}", printable(&shadow.flow)) }
+}
+
+fn what(shadow: &ShadowStatus) -> String {
+    if shadow.flow.is_empty() { short(&shadow.digest).to_owned() } else { chain(&shadow.through) }
+}
+
+fn chain(through: &[String]) -> String {
+    if through.is_empty() { "no plugin".to_owned() } else { printable(&through.join(" → ")) }
+}
+
 /// All that is known of one.
-fn whole(shadow: &Value) -> String {
+pub(in crate::cli) fn whole(shadow: &Value) -> String {
     let Some(known) = read(shadow) else { return String::new() };
     let tried = known.compared + known.counts.undecided;
     let us = |us: Option<f64>| us.map_or("-".to_owned(), |us| format!("{us:.1} µs"));

@@ -6,7 +6,7 @@ use crate::http::problem::Problem;
 use crate::http::server::body;
 use crate::http::server::head::Head;
 use crate::plugin::Slot;
-use crate::rehearsal::shadow::{PromoteError, Promoted, ShadowError};
+use crate::rehearsal::shadow::{Of, PromoteError, Promoted, ShadowError, ShadowStatus};
 use bytes::Buf;
 use futures_util::Stream;
 use std::pin::Pin;
@@ -43,25 +43,66 @@ impl Admin {
             ShadowError::Load(error) => refused(plugin, &error),
             error => Problem::NotShadowed(format!("{plugin} has no shadow: {error}")),
         })?;
-        let mut response = json(&status)?;
-        *response.status_mut() = StatusCode::CREATED;
-        Ok(response)
+        created(&status)
+    }
+
+    /// Has another chain of plugins stand beside that of a flow.
+    pub(in crate::http::admin) fn start_chain(&self, flow: &str, query: &str) -> Result<Response, Problem> {
+        let (through, asked) = query::chain(query)?;
+        let status = self.shadows.start_chain(flow, through, &asked).map_err(|error| match error {
+            ShadowError::Asked(error) => Problem::Malformed(error.to_string()),
+            error => Problem::NotShadowed(format!("flows.{flow} has no shadow: {error}")),
+        })?;
+        created(&status)
     }
 
     /// Has a shadow serve, to the end even if the caller goes away meanwhile.
-    pub(in crate::http::admin) async fn promote_shadow(
-        &self,
-        plugin: String,
-        query: &str,
-    ) -> Result<Response, Problem> {
+    pub(in crate::http::admin) async fn promote_shadow(&self, of: ShadowOf, query: &str) -> Result<Response, Problem> {
         let (asked, persist) = query::promotion(query)?;
-        let (shadows, name) = (self.shadows.clone(), plugin.clone());
-        let work = tokio::spawn(async move { shadows.promote(&name, &asked, persist).await });
+        let (shadows, name) = (self.shadows.clone(), of.clone());
+        let work = tokio::spawn(async move { shadows.promote(name.borrowed(), &asked, persist).await });
         match work.await.map_err(|_| Problem::Host)? {
-            Ok(Promoted { served_by, changed, persisted }) => swap(&served_by, changed, persisted),
+            Ok(Promoted::Plugin { served_by, changed, persisted }) => swap(&served_by, changed, persisted),
+            Ok(Promoted::Flow { name, through }) => json(&serde_json::json!({"flow": name, "through": through})),
             Err(PromoteError::Asked(error)) => Err(Problem::Malformed(error.to_string())),
-            Err(PromoteError::Put(error)) => Err(not_put(plugin, error)),
-            Err(error) => Err(Problem::NotPromoted(format!("the shadow beside {plugin} does not serve: {error}"))),
+            Err(PromoteError::Put(error)) => Err(not_put(of.name().to_owned(), error)),
+            Err(error) => Err(Problem::NotPromoted(format!("the shadow beside {} does not serve: {error}", of.name()))),
         }
     }
+}
+
+/// What a shadow stands beside.
+#[derive(Clone)]
+pub(in crate::http::admin) enum ShadowOf {
+    Plugin(String),
+    Flow(String),
+}
+
+impl ShadowOf {
+    pub(in crate::http::admin) fn borrowed(&self) -> Of<'_> {
+        match self {
+            Self::Plugin(name) => Of::Plugin(name),
+            Self::Flow(name) => Of::Flow(name),
+        }
+    }
+
+    /// The answer that shows one.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(in crate::http::admin) fn found(&self, status: Option<ShadowStatus>) -> Result<Response, Problem> {
+        json(&status.ok_or_else(|| Problem::NoShadow(self.name().to_owned()))?)
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Plugin(name) | Self::Flow(name) => name,
+        }
+    }
+}
+
+fn created(status: &ShadowStatus) -> Result<Response, Problem> {
+    let mut response = json(status)?;
+    *response.status_mut() = StatusCode::CREATED;
+    Ok(response)
 }

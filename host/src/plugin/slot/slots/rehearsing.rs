@@ -41,19 +41,9 @@ impl Slots {
         Ok((newcomer, settings))
     }
 
-    /// Has other settings of a plugin come into force, as if the configuration had them.
-    ///
-    /// # Errors
-    /// When nothing serves.
-    pub fn change_settings(
-        &self,
-        slot: &Slot,
-        settings: BTreeMap<String, String>,
-    ) -> Result<Arc<ServedBy>, NothingLoaded> {
-        let mut config = (*self.config.load_full()).clone();
-        config.plugins.entry(slot.name().to_owned()).or_default().settings = settings;
-        self.configure(config);
-        Ok(slot.serving_for_rehearsal().ok_or(NothingLoaded)?.0)
+    /// Does work on the threads of long calls, behind all traffic.
+    pub(crate) fn spawn_in_background(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.engine.runtimes.background_calls.spawn(work);
     }
 
     /// Where the randomness of all calls comes from.
@@ -63,6 +53,11 @@ impl Slots {
 }
 
 impl Slot {
+    /// The number of the generation that serves.
+    pub fn generation(&self) -> Option<u64> {
+        self.history.serving().map(|serving| serving.served_by.generation)
+    }
+
     /// What serves, to be called without serving anybody.
     pub fn serving_for_rehearsal(&self) -> Option<(Arc<ServedBy>, Arc<Plugin>)> {
         let serving = self.history.serving()?;

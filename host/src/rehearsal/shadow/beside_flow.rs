@@ -1,0 +1,93 @@
+//! Another chain of plugins beside that of a flow: both are led through once more, since what goes on from one plugin to the next
+//! is not what came out of the flow.
+
+use super::calling::{Trial, Tried};
+use super::running::Shadow;
+use super::status::Against;
+use crate::flow::{Message, Recorded, Surfaces};
+use crate::plugin::{Seed, Slots};
+use crate::rehearsal::chain::{RehearsedChain, Whole};
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+
+/// Both chains, and the flow.
+pub(super) struct BesideFlow {
+    flow: String,
+    surfaces: Surfaces,
+    slots: Arc<Slots>,
+    seed: Seed,
+    old: RehearsedChain,
+    new: RehearsedChain,
+}
+
+impl BesideFlow {
+    /// # Errors
+    /// When there is no such flow, or a step is no plugin that processes messages.
+    pub(super) fn new(
+        flow: &str,
+        through: &[String],
+        surfaces: Surfaces,
+        slots: Arc<Slots>,
+        seed: Seed,
+    ) -> Result<Self, String> {
+        let serves = steps_of(&surfaces, flow).ok_or_else(|| format!("no flow is named {flow}"))?;
+        let compose = |steps: &[String]| RehearsedChain::compose(&slots, steps, seed);
+        let (old, new) = (compose(&serves)?, compose(through)?);
+        Ok(Self { flow: flow.to_owned(), surfaces, slots, seed, old, new })
+    }
+
+    /// What the comparison is with.
+    pub(super) fn against(&self) -> Against {
+        Against { through: self.old.steps(), ..Against::default() }
+    }
+
+    /// What the calls of the newcomer take.
+    pub(super) fn cost(&self) -> Arc<Whole> {
+        self.new.cost()
+    }
+
+    /// Has both be of what is loaded now; the comparison begins anew if that is another one. False if one cannot be had.
+    fn follow(&mut self, shadow: &Shadow) -> bool {
+        let Some(serves) = steps_of(&self.surfaces, &self.flow) else { return false };
+        if serves == self.old.steps() && self.old.is_current() && self.new.is_current() {
+            return true;
+        }
+        let compose = |steps: &[String]| RehearsedChain::compose(&self.slots, steps, self.seed).ok();
+        let Some((old, new)) = compose(&serves).zip(compose(&self.new.steps())) else { return false };
+        (self.old, self.new) = (old, new.with_cost(self.new.cost()));
+        shadow.begin_anew(self.against());
+        true
+    }
+}
+
+impl Trial for BesideFlow {
+    fn make<'a>(
+        &'a mut self,
+        shadow: &'a Shadow,
+        message: &'a Message,
+        recorded: &'a Recorded,
+    ) -> BoxFuture<'a, Tried> {
+        Box::pin(async move {
+            if !self.follow(shadow) {
+                return Tried::Superseded;
+            }
+            let number = recorded.call.as_ref().map_or(1, |call| call.number);
+            let new = self.new.process(message.clone(), number).await;
+            let old = self.old.process(message.clone(), number).await;
+            // What was answered, and fails now, takes a network or more time than there is.
+            match (old, new) {
+                (Some(old), Some(new)) => Tried::Both(old, new),
+                _ => Tried::Undecided,
+            }
+        })
+    }
+}
+
+/// What a flow leads messages through; none if there is no such flow.
+pub(super) fn steps_of(surfaces: &Surfaces, flow: &str) -> Option<Vec<String>> {
+    surfaces
+        .all()
+        .iter()
+        .find(|surface| surface.name() == flow)
+        .and_then(|surface| Some(surface.path()?.through.clone()))
+}
