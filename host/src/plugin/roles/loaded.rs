@@ -12,6 +12,7 @@ use crate::plugin::run::guest::Guest;
 use crate::plugin::run::isolation::Isolation;
 use crate::plugin::run::plugin_state::PluginState;
 use crate::plugin::run::runtime::Runtime;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::Store;
@@ -41,11 +42,42 @@ pub struct Plugin {
 impl Plugin {
     /// The same compiled component under other bounds and settings.
     pub(crate) fn configured(&self, plugin_state: Arc<PluginState>) -> Self {
-        let Sandbox { digest, isolation, component, runtime, .. } = &*self.sandbox;
+        self.configured_as(plugin_state, self.sandbox.isolation.clone())
+    }
+
+    /// The same component for calls that serve nobody, under the same bounds and settings: they have no network, write nothing
+    /// to the log, each begins in the state of a new instance, and what they take counts and is bounded beside what serves.
+    /// A plugin that serves nobody as it is is shared.
+    pub(crate) fn for_rehearsal(&self) -> Self {
+        if self.sandbox.plugin_state.is_offline() {
+            return self.clone();
+        }
+        self.rehearsed_in(self.sandbox.plugin_state.for_rehearsal())
+    }
+
+    /// The same for calls of a newcomer beside what serves, whatever loaded it, and under other settings if there are any.
+    pub(crate) fn as_newcomer(&self, settings: Option<BTreeMap<String, String>>) -> Self {
+        let plugin_state = self.sandbox.plugin_state.for_rehearsal();
+        self.rehearsed_in(match settings {
+            Some(settings) => plugin_state.with_settings(settings),
+            None => plugin_state,
+        })
+    }
+
+    fn rehearsed_in(&self, plugin_state: PluginState) -> Self {
+        let isolation = match &self.sandbox.isolation {
+            Isolation::Reused(_) => Isolation::fresh("calls that are made again are not to depend on each other"),
+            isolation => isolation.clone(),
+        };
+        self.configured_as(Arc::new(plugin_state), isolation)
+    }
+
+    fn configured_as(&self, plugin_state: Arc<PluginState>, isolation: Isolation) -> Self {
+        let Sandbox { digest, component, runtime, .. } = &*self.sandbox;
         Self {
             sandbox: Arc::new(Sandbox {
                 digest: Arc::clone(digest),
-                isolation: isolation.clone(),
+                isolation,
                 component: component.clone(),
                 plugin_state,
                 runtime: runtime.clone(),

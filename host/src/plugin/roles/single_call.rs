@@ -7,8 +7,6 @@ use crate::plugin::call::{CallError, CallNumber};
 use crate::plugin::run::call_durations::{CallDurations, DurationCounts};
 use crate::plugin::run::call_log::KeptLog;
 use crate::plugin::run::deterministic_random::{CallSeed, Draws};
-use crate::plugin::run::isolation::Isolation;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,19 +33,6 @@ impl<T> SingleCall<T> {
 }
 
 impl Plugin {
-    /// The same component, to be called without serving anybody: each call begins in a new instance or one that was reset, has
-    /// no network, and is neither counted nor bounded with those of what serves. Under other settings, if any are given.
-    pub fn for_rehearsal(&self, settings: Option<BTreeMap<String, String>>) -> Arc<Self> {
-        let mut plugin = self.configured(Arc::new(self.sandbox.plugin_state.for_rehearsal(settings)));
-        if let Some(sandbox) = Arc::get_mut(&mut plugin.sandbox)
-            && matches!(sandbox.isolation, Isolation::Reused(_))
-        {
-            // What earlier calls have left is no part of a call that is made again.
-            sandbox.isolation = Isolation::fresh("it is called beside what serves");
-        }
-        Arc::new(plugin)
-    }
-
     /// Keeps what it writes to the log in the call of this number.
     pub fn keep_log(&self, number: CallNumber) -> KeptLog {
         self.sandbox.plugin_state.call_logs.keep(number)
@@ -75,8 +60,8 @@ impl Plugin {
 }
 
 /// A plugin that is called on many inputs and serves nobody, in instances that are used again as those of a host are: what a
-/// call begins in is what the plugin's isolation says, which of one that was loaded without a slot is the state of a new
-/// instance.
+/// call begins in is the state of a new instance. Whatever plugin it is made of, its calls have no network, and take nothing of
+/// what the one that serves may take: see [`Plugin::for_rehearsal`].
 pub struct Rehearsal {
     plugin: Arc<Plugin>,
     idle: Arc<IdleInstances>,
@@ -84,9 +69,10 @@ pub struct Rehearsal {
 }
 
 impl Rehearsal {
-    /// With no instance so far. Threads that call the same plugin do not share how often it is held.
+    /// With no instance so far. Threads that call the same plugin do not share how often it is held; they share its part of the
+    /// processor if it was made for a rehearsal before.
     pub fn new(plugin: &Plugin) -> Self {
-        Self { plugin: Arc::new(plugin.clone()), idle: Arc::default(), durations: CallDurations::default() }
+        Self { plugin: Arc::new(plugin.for_rehearsal()), idle: Arc::default(), durations: CallDurations::default() }
     }
 
     /// What is called.

@@ -30,8 +30,10 @@ pub(crate) struct PluginState {
     pub(crate) warm: u32,
     /// The hosts that its guests may send requests to.
     pub(crate) outbound: Vec<Grant>,
-    /// Whether no host has loaded it, so that nothing that its guests do may reach others.
+    /// Whether its calls serve nobody, so that nothing that its guests do may reach others.
     is_offline: bool,
+    /// Whether what its guests write stays out of the log.
+    is_silent: bool,
     /// The host that a request was last sent to in a call without a network.
     refused_request: Arc<Mutex<Option<String>>>,
     /// Permits for such requests.
@@ -93,6 +95,7 @@ impl PluginState {
             warm: instances.warm,
             outbound,
             is_offline: false,
+            is_silent: false,
             refused_request: Arc::default(),
             outbound_permits: Arc::new(Semaphore::new(OUTBOUND_REQUESTS_MAX)),
             calls: Arc::default(),
@@ -134,15 +137,23 @@ impl PluginState {
         Self { is_offline: true, ..Self::new(name, limits, settings, config::Instances::default(), Vec::new()) }
     }
 
-    /// Under the same bounds, and under the same settings unless others are given, but of calls that serve nobody: nothing of
-    /// them is counted here, takes a place or a share from what serves, or reaches another host.
-    pub(crate) fn for_rehearsal(&self, settings: Option<BTreeMap<String, String>>) -> Self {
-        let rehearsal = Self::offline(format!("{} (rehearsal)", self.name), self.limits.clone(), BTreeMap::new());
-        let settings = match settings {
-            Some(settings) => Arc::new(WasiConfigVariables::from_iter(settings)),
-            None => Arc::clone(&self.settings),
-        };
-        Self { settings, ..rehearsal }
+    /// For calls that are rehearsed of the same component: under the same bounds and settings, each in the state of a new
+    /// instance, without a network and without lines in the log. It shares no count, permit, share or limit with this one.
+    pub(crate) fn for_rehearsal(&self) -> Self {
+        let instances = config::Instances { isolation: self.isolation, ..config::Instances::default() };
+        let (settings, name, limits) = (Arc::clone(&self.settings), self.name.clone(), self.limits.clone());
+        let own = Self::new(name, limits, BTreeMap::new(), instances, Vec::new());
+        Self { is_offline: true, is_silent: true, settings, ..own }
+    }
+
+    /// The same under other settings.
+    pub(crate) fn with_settings(self, settings: BTreeMap<String, String>) -> Self {
+        Self { settings: Arc::new(WasiConfigVariables::from_iter(settings)), ..self }
+    }
+
+    /// Whether its calls serve nobody, and have no network whatever their number.
+    pub(crate) fn is_offline(&self) -> bool {
+        self.is_offline
     }
 
     /// Whether the call with this number has a network: one for messages has, and one of a load has not, so that
@@ -172,7 +183,7 @@ impl PluginState {
     /// terminal's cursor.
     pub(crate) fn log(&self, number: CallNumber, level: tracing::Level, context: &str, message: &str) {
         self.call_logs.write(number, level, context, message);
-        if !self.admit(&self.log_limit) {
+        if self.is_silent || !self.admit(&self.log_limit) {
             return;
         }
         let plugin = &*self.name;
@@ -237,4 +248,32 @@ fn log_limit(limits: &Limits) -> Arc<Mutex<LogLimit>> {
 /// The text, cut at a character's boundary if it is longer than `bytes_max`.
 pub(crate) fn shortened(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rehearsal_has_no_network_and_shares_no_count_with_what_serves() {
+        let limits = Limits { calls_max: 1, ..Limits::default() };
+        let instances = config::Instances { isolation: config::Isolation::Fresh, reuse: 7, warm: 3 };
+        let grant = "localhost".parse().unwrap();
+        let serving = PluginState::new("p".to_owned(), limits, BTreeMap::new(), instances, vec![grant]);
+        let rehearsal = serving.for_rehearsal();
+        for number in [CallNumber::Message(1), CallNumber::Trial(1), CallNumber::Load(1)] {
+            assert!(!rehearsal.has_network(number));
+        }
+        assert!(serving.has_network(CallNumber::Message(1)) && rehearsal.outbound.is_empty());
+        let calls = [&serving, &rehearsal].map(PluginState::admit_call);
+        assert!(calls.iter().all(Option::is_some), "one does not take the place of the other");
+        rehearsal.instances_made.fetch_add(1, Ordering::Relaxed);
+        rehearsal.denied.sockets.fetch_add(1, Ordering::Relaxed);
+        rehearsal.hop.enter().out();
+        rehearsal.cpu.charge(Duration::from_secs(9), Instant::now());
+        assert_eq!((serving.instances_made.load(Ordering::Relaxed), serving.denied.counts()["sockets"]), (0, 0));
+        assert_eq!((serving.hop.figures().entered, serving.cpu.in_debt(Instant::now)), (0, false));
+        assert_eq!((rehearsal.reuse, rehearsal.warm, rehearsal.limits.calls_max), (1, 0, 1));
+        assert!(!rehearsal.resets(), "its instances are what the configuration asks for");
+    }
 }

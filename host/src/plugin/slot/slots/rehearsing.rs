@@ -22,7 +22,7 @@ impl Slots {
         let newcomer = self.engine.load_without_slot(slot.name(), candidate, limits, settings, None).await?;
         match slot.read(|serving| serving.role_lacked_by(&newcomer)).flatten() {
             Some(role) => Err(LoadError::of_lost_role(role)),
-            None => Ok(newcomer),
+            None => Ok(Arc::new(newcomer.as_newcomer(None))),
         }
     }
 
@@ -37,8 +37,8 @@ impl Slots {
     ) -> Result<(Arc<Plugin>, BTreeMap<String, String>), NothingLoaded> {
         let mut settings = self.config.load().settings_of(slot.name());
         settings.extend(changed);
-        let newcomer = slot.read(|serving| serving.for_rehearsal(Some(settings.clone()))).ok_or(NothingLoaded)?;
-        Ok((newcomer, settings))
+        let newcomer = slot.read(|serving| serving.as_newcomer(Some(settings.clone()))).ok_or(NothingLoaded)?;
+        Ok((Arc::new(newcomer), settings))
     }
 
     /// Does work on the threads of long calls, behind all traffic.
@@ -61,6 +61,6 @@ impl Slot {
     /// What serves, to be called without serving anybody.
     pub fn serving_for_rehearsal(&self) -> Option<(Arc<ServedBy>, Arc<Plugin>)> {
         let serving = self.history.serving()?;
-        Some((Arc::clone(&serving.served_by), serving.plugin.for_rehearsal(None)))
+        Some((Arc::clone(&serving.served_by), Arc::new(serving.plugin.for_rehearsal())))
     }
 }
