@@ -3,6 +3,7 @@
 mod address;
 mod bounds;
 mod capture;
+mod comparison;
 mod dead_letters;
 mod document;
 #[cfg(fuzzing)]
@@ -21,6 +22,8 @@ mod streams;
 pub use address::{Address, Endpoint, check_endpoint};
 pub use bounds::*;
 pub use capture::*;
+pub use comparison::{DifferenceBound, JsonPath, JsonPathError};
+pub(crate) use comparison::{Segment, collapsed};
 pub use dead_letters::DeadLetters;
 pub use document::Document;
 pub use http::{Admin, EVENTS, Events, Http, Network, OnSlow, Tail};

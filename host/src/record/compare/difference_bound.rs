@@ -1,17 +1,7 @@
-//! How much may differ: a number of inputs, or a share of them.
+//! Whether no more differs than may.
 
 use super::comparison::Counts;
-use std::fmt::{self, Display};
-use std::str::FromStr;
-
-/// A bound on what differs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum DifferenceBound {
-    /// So many inputs.
-    Inputs(u64),
-    /// So many of a hundred inputs that were compared.
-    Percent(f64),
-}
+use crate::config::DifferenceBound;
 
 impl DifferenceBound {
     /// Whether no more differs than may. What could not be compared counts as if it did; of nothing nothing is known, and
@@ -43,42 +33,12 @@ impl DifferenceBound {
     }
 }
 
-impl FromStr for DifferenceBound {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let bound = match text.strip_suffix('%') {
-            Some(percent) => percent
-                .parse()
-                .ok()
-                .filter(|percent| (0.0..=100.0).contains(percent) && percent_is_plain(text))
-                .map(Self::Percent),
-            None => text.parse().ok().map(Self::Inputs),
-        };
-        bound.ok_or_else(|| format!("`{text}` is neither a number of inputs such as 0 nor a share such as 0.1%"))
-    }
-}
-
-/// Whether it has but digits and a point: numbers are written in more ways than people use.
-fn percent_is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit() || [b'.', b'%'].contains(&byte))
-}
-
-impl Display for DifferenceBound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Inputs(max) => write!(f, "{max}"),
-            Self::Percent(max) => write!(f, "{max}%"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_bound_is_a_number_or_a_share() {
+    fn no_more_differs_than_may() {
         let counts = |same, different, undecided| Counts { same, different, undecided, ..Counts::default() };
         let check = |text: &str, counts: Counts| text.parse::<DifferenceBound>().unwrap().check(&counts, 0);
         assert_eq!(check("0", counts(9, 0, 0)), Ok(()));
@@ -93,9 +53,5 @@ mod tests {
         let whole = Counts { same: 9, ..Counts::default() };
         let error = DifferenceBound::Percent(100.0).check(&whole, 2).unwrap_err();
         assert_eq!(error, "2 parts of the inputs cannot be read, and what differs there is not known");
-        for text in ["", "-1", "1.5", "%", "101%", "-1%", "nan%", "inf%", "1e1%", "few"] {
-            let error = text.parse::<DifferenceBound>().unwrap_err();
-            assert!(error.starts_with(&format!("`{text}` is neither")), "{error}");
-        }
     }
 }

@@ -3,10 +3,9 @@
 use super::excerpt::{self, Excerpts};
 use super::group::{Group, Kind, Name};
 use super::json;
-use super::json_path::collapsed;
 use super::outcome::Outcome;
 use super::rules::Rules;
-use crate::config::{COMPARE_GROUPS_PER_INPUT_MAX, COMPARE_JSON_BYTES_MAX};
+use crate::config::{COMPARE_GROUPS_PER_INPUT_MAX, COMPARE_JSON_BYTES_MAX, collapsed};
 use crate::flow::{HTTP_STATUS, Message, Metadata, Output};
 use bytes::Bytes;
 use serde_json::Value;

@@ -1,8 +1,8 @@
 //! Where two values of JSON differ, under the rules of what counts.
 
 use super::group::Kind;
-use super::json_path::Segment;
 use super::rules::Rules;
+use crate::config::Segment;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::mem::discriminant;

@@ -11,15 +11,13 @@ mod differences;
 mod excerpt;
 mod group;
 mod json;
-mod json_path;
 mod outcome;
 mod report;
 mod rules;
 
+pub use crate::config::{DifferenceBound, JsonPath, JsonPathError};
 pub use comparison::{Comparison, Counts, Example, Grouped};
-pub use difference_bound::DifferenceBound;
 pub use group::{Group, Kind, Name};
-pub use json_path::{JsonPath, JsonPathError};
 pub use outcome::{Class, Outcome};
 pub use report::{ReportedExample, ReportedGroup, ReportedInput, reported};
 pub use rules::Rules;

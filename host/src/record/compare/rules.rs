@@ -1,6 +1,6 @@
 //! Which parts of JSON do not count where answers are compared.
 
-use super::json_path::{JsonPath, Segment};
+use crate::config::{JsonPath, Segment};
 
 /// What is left out of account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Laws that hold whatever is compared.
 
 use super::*;
-use crate::record::compare::json_path::Segment;
+use crate::config::Segment;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -19,8 +19,10 @@ enum Step {
 
 /// A step on the way to a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Segment<'a> {
+pub(crate) enum Segment<'a> {
+    /// Of an object.
     Key(&'a str),
+    /// Of an array.
     Index(usize),
     /// Of an array whose order does not count, so that its elements have no numbers.
     Element,
@@ -36,7 +38,7 @@ pub struct JsonPathError {
 
 impl JsonPath {
     /// Whether it names the value that these steps lead to.
-    pub(super) fn matches(&self, way: &[Segment<'_>]) -> bool {
+    pub(crate) fn matches(&self, way: &[Segment<'_>]) -> bool {
         self.0.len() == way.len()
             && self.0.iter().zip(way).all(|(step, segment)| match (step, segment) {
                 (Step::Key(key), Segment::Key(name)) => key == name,
@@ -134,7 +136,7 @@ impl Display for JsonPath {
 }
 
 /// The path of a group: the place of these steps in each element of every array on the way.
-pub(super) fn collapsed(way: &[Segment<'_>]) -> String {
+pub(crate) fn collapsed(way: &[Segment<'_>]) -> String {
     let mut text = "$".to_owned();
     for segment in way {
         let _ = match segment {
