@@ -10,7 +10,7 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 94] = [
+const DIRECTIONS: [(&str, &[&str]); 95] = [
     (
         "app",
         &["flow", "http", "ledger", "messaging", "plugin", "record", "rehearsal", "request_id", "system", "traces"],
@@ -163,6 +163,7 @@ const DIRECTIONS: [(&str, &[&str]); 94] = [
     ("plugin::run::guest", &["deterministic_random", "instance_permit", "meter", "plugin_state"]),
     ("plugin::slot", &["call", "load", "role", "roles", "run"]),
     ("plugin::slot::history", &["condemned", "generation_counts", "health"]),
+    ("plugin::slot::loading", &["condemned"]),
     ("plugin::slot::slots", &["condemned", "held", "kept", "loading"]),
     ("plugin::watch", &["load", "slot"]),
     ("record", &["append", "flow", "ledger", "log_limit", "system"]),

@@ -29,9 +29,9 @@ use busy_retry::retry_while_busy;
 use candidate::Candidate;
 use engine::Engine;
 use examples::Examples;
+use examples::promised::{carried_examples, check_examples};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
@@ -280,30 +280,4 @@ fn adopt(runtime: &Runtime, compiled: Compiled) -> Result<Component, String> {
         }
     };
     component.map_err(|error| format!("{error:#}"))
-}
-
-/// The examples in a component's custom section; none if it has none.
-fn carried_examples(bytes: &[u8]) -> Result<Examples, LoadError> {
-    let Some(section) = super::custom_section(bytes, examples::SECTION) else { return Ok(Examples::default()) };
-    let refused = |error: &dyn fmt::Display| {
-        LoadError::Examples(format!("the custom section {} cannot be read: {error}", examples::SECTION))
-    };
-    let text = std::str::from_utf8(section).map_err(|error| refused(&error))?;
-    Examples::parse(text).map_err(|error| refused(&error))
-}
-
-/// Runs the plugin's examples; a single one that fails refuses the component.
-async fn check_examples(plugin: &Arc<Plugin>, examples: &Examples) -> Result<(), LoadError> {
-    let outcomes = examples.try_on(plugin).await;
-    if let Some(text) = outcomes.iter().find(|outcome| outcome.was_busy).and_then(|outcome| outcome.difference.clone())
-    {
-        return Err(LoadError::Busy { stage: "examples", text });
-    }
-    let differences: Vec<_> = outcomes
-        .into_iter()
-        .filter_map(|outcome| outcome.difference.map(|difference| format!("`{}`: {difference}", outcome.name)))
-        .collect();
-    let Some(first) = differences.first() else { return Ok(()) };
-    let (failed, count) = (differences.len(), examples.count());
-    Err(LoadError::Examples(format!("{failed} of {count} failed, the first being {first}")))
 }

@@ -6,6 +6,7 @@ pub(in crate::plugin) mod carried;
 pub(crate) mod difference;
 mod http_handler;
 mod processor;
+pub(super) mod promised;
 mod reply_policy;
 mod transform;
 pub(crate) mod written_example;

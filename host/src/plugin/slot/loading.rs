@@ -3,26 +3,22 @@
 //! Whoever hands a component in waits for no load of the source: reading, pulling and compiling change nothing, and the
 //! swap at the end compares. What was asked for earlier and is done later does not undo what was asked for later.
 
+mod newcomer;
+mod unfinished;
+
 use super::Slot;
 use super::condemned::Condemnation;
-use crate::config::{SETTLE_MS, UNFINISHED_REST_MS};
 use crate::flow::ServedBy;
 use crate::plugin::load::LoadError;
-use crate::plugin::load::blocking::reading;
 use crate::plugin::load::candidate::Candidate;
 use crate::plugin::load::engine::Engine;
-use crate::plugin::load::file::is_unfinished;
 use crate::plugin::load::turn::Turn;
 use crate::system::file_watch::Fingerprint;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Mutex, MutexGuard};
-use tokio::time::sleep;
-
-const SETTLE: Duration = Duration::from_millis(SETTLE_MS);
-const UNFINISHED_REST: Duration = Duration::from_millis(UNFINISHED_REST_MS);
+use unfinished::until_finished;
 
 /// Why a source is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,73 +226,6 @@ impl Slot {
                 self.source()
             ))
         })
-    }
-
-    pub(super) async fn load_candidate(
-        &self,
-        engine: &Engine,
-        turn: Turn,
-        candidate: Candidate,
-        asked: bool,
-    ) -> Result<Loaded, LoadError> {
-        let (digest, bytes) = (Arc::clone(&candidate.digest), Arc::clone(&candidate.bytes));
-        let loaded = match self.history.confirm(turn, &digest) {
-            Some(served_by) => Ok((served_by, false)),
-            None => self.load_new(engine, turn, candidate, asked).await,
-        };
-        let (served_by, changed) =
-            loaded.inspect_err(|error| self.history.refused(Some(digest.to_string()), asked, error))?;
-        self.kept.copy(self.name(), &digest, bytes, self.history.digests()).await;
-        if changed {
-            // Among it what the load has forgiven.
-            self.condemned.write_soon(|| ());
-        }
-        Ok(Loaded { served_by, changed, in_place_of: None })
-    }
-
-    /// Takes a component through every stage and swaps. Also returns whether the generation is a new one.
-    async fn load_new(
-        &self,
-        engine: &Engine,
-        turn: Turn,
-        candidate: Candidate,
-        asked: bool,
-    ) -> Result<(Arc<ServedBy>, bool), LoadError> {
-        if self.history.is_superseded(turn) {
-            return Err(LoadError::Superseded);
-        }
-        if let Some(condemned) = self.condemned.get(&candidate.digest).filter(|_| !asked) {
-            return Err(LoadError::Probation(condemned.refusal()));
-        }
-        let same_code_as = candidate.same_code_as.clone();
-        let plugin = engine.load(&self.plugin_state(), candidate, asked).await?;
-        self.history.swap(turn, plugin, same_code_as.as_deref(), asked)
-    }
-}
-
-/// Waits while a file looks half written, until it has not changed for [`UNFINISHED_REST`]. False if it is gone by
-/// then.
-async fn until_finished(path: &Path, bytes_max: u64) -> bool {
-    let mut seen: Option<(Fingerprint, Instant)> = None;
-    loop {
-        let file = path.to_owned();
-        let looked =
-            reading(move || Ok(Fingerprint::of(&file).map(|state| (state, is_unfinished(&file, bytes_max))))).await;
-        let file = match looked {
-            Ok(Some((file, true))) => file,
-            Ok(None) => return false,
-            _ => return true,
-        };
-        let since = match seen {
-            Some((known, since)) if known == file => since,
-            _ => Instant::now(),
-        };
-        // One that was there before the host began to look has rested already.
-        if since.elapsed() >= UNFINISHED_REST || file.age(SystemTime::now()) >= UNFINISHED_REST {
-            return true;
-        }
-        seen = Some((file, since));
-        sleep(SETTLE).await;
     }
 }
 
