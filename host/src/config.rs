@@ -33,7 +33,7 @@ pub use messaging::{Broker, Curve, EnvelopeKind, IpcMode, Messaging, OnFull, Pub
 pub use oci::Oci;
 pub use otel::{CollectorEndpoint, Otel};
 pub use place::Place;
-pub use plugin::{Grant, Instances, Isolation, Plugin};
+pub use plugin::{Gate, Grant, Instances, Isolation, Plugin};
 pub use reference::{Reference, Version};
 pub use streams::{
     CONNECTION_HEADERS, CurveRole, Flow, OnError, Order, QueueBounds, Retry, Route, Socket, SocketType, WorkerCodec,
@@ -229,6 +229,11 @@ impl Config {
     /// The hosts that a plugin may send requests to.
     pub fn outbound_of(&self, name: &str) -> Vec<Grant> {
         self.plugins.get(name).map(|plugin| plugin.outbound.clone()).unwrap_or_default()
+    }
+
+    /// What newcomers of a plugin are compared on; nothing if it has no gate.
+    pub fn gate_of(&self, name: &str) -> Option<&Gate> {
+        self.plugins.get(name)?.gate.as_ref()
     }
 
     /// The settings of one plugin's guest.

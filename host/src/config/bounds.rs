@@ -237,6 +237,8 @@ pub const SHADOW_CALLS_MIN: u64 = 1_000;
 pub const SHADOWS_MAX: usize = 8;
 /// Plugins whose shadows are shown, with those that have ended.
 pub const SHADOWS_LISTED_MAX: usize = 64;
+/// Newcomers that are compared at their gates at the same time; more wait for their turn, which is no part of their time.
+pub const GATES_AT_ONCE_MAX: usize = 2;
 /// Messages that a replay reads ahead, at once.
 pub const REPLAY_BATCH_MESSAGES: usize = 256;
 /// The same in bytes; a larger message goes alone.

@@ -1,8 +1,10 @@
 //! One plugin: where it comes from, what its instances are, its bounds and settings.
 
+mod gate;
 mod live;
 mod outbound;
 
+pub use gate::Gate;
 pub use outbound::Grant;
 
 use super::limits::{LimitsLayer, milliseconds_if_any, number};
@@ -33,6 +35,9 @@ pub struct Plugin {
     /// The hosts that a handler may send requests to; none by default.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outbound: Vec<Grant>,
+    /// What a newcomer is compared on with what serves before it may take its place; nothing by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
     /// Bounds that differ from `[limits]`.
     pub limits: LimitsLayer,
     /// What the guest reads through `wasi:config/store`.
@@ -71,6 +76,6 @@ impl Default for Plugin {
     fn default() -> Self {
         let (limits, settings) = Default::default();
         let Instances { isolation, reuse, warm } = Instances::default();
-        Self { path: None, poll_ms: None, isolation, reuse, warm, outbound: Vec::new(), limits, settings }
+        Self { path: None, poll_ms: None, isolation, reuse, warm, outbound: Vec::new(), gate: None, limits, settings }
     }
 }

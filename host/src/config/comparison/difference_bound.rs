@@ -1,5 +1,6 @@
 //! How much may differ: a number of inputs, or a share of them.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
@@ -38,6 +39,32 @@ impl Display for DifferenceBound {
         match self {
             Self::Inputs(max) => write!(f, "{max}"),
             Self::Percent(max) => write!(f, "{max}%"),
+        }
+    }
+}
+
+/// As a configuration has it: a number, or a text.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "neither a number of inputs such as 0 nor a share such as \"0.1%\"")]
+enum Written {
+    Number(u64),
+    Text(String),
+}
+
+impl<'de> Deserialize<'de> for DifferenceBound {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Written::deserialize(deserializer)? {
+            Written::Number(max) => Ok(Self::Inputs(max)),
+            Written::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+impl Serialize for DifferenceBound {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Inputs(max) => serializer.serialize_u64(*max),
+            Self::Percent(_) => serializer.collect_str(self),
         }
     }
 }

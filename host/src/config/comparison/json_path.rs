@@ -1,5 +1,6 @@
 //! A path into JSON: the part of JSONPath that names one place, or the same place in each element of an array.
 
+use serde::{Deserialize, Serialize};
 use std::fmt::{self, Display, Write};
 use std::str::FromStr;
 
@@ -7,7 +8,8 @@ use std::str::FromStr;
 const FORMS: &str = "a path is $ with any number of .name, ['name'], [3] and [*] behind it";
 
 /// A path such as `$.items[*].price`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct JsonPath(Vec<Step>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +48,20 @@ impl JsonPath {
                 (Step::EachElement, Segment::Index(_) | Segment::Element) => true,
                 _ => false,
             })
+    }
+}
+
+impl TryFrom<String> for JsonPath {
+    type Error = JsonPathError;
+
+    fn try_from(text: String) -> Result<Self, JsonPathError> {
+        text.parse()
+    }
+}
+
+impl From<JsonPath> for String {
+    fn from(path: JsonPath) -> Self {
+        path.to_string()
     }
 }
 
