@@ -10,7 +10,7 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 95] = [
+const DIRECTIONS: [(&str, &[&str]); 96] = [
     (
         "app",
         &["flow", "http", "ledger", "messaging", "plugin", "record", "rehearsal", "request_id", "system", "traces"],
@@ -163,7 +163,7 @@ const DIRECTIONS: [(&str, &[&str]); 95] = [
     ("plugin::run::guest", &["deterministic_random", "instance_permit", "meter", "plugin_state"]),
     ("plugin::slot", &["call", "load", "role", "roles", "run"]),
     ("plugin::slot::history", &["condemned", "generation_counts", "health"]),
-    ("plugin::slot::loading", &["condemned"]),
+    ("plugin::slot::loading", &["condemned", "history"]),
     ("plugin::slot::slots", &["condemned", "held", "kept", "loading"]),
     ("plugin::watch", &["load", "slot"]),
     ("record", &["append", "flow", "ledger", "log_limit", "system"]),
@@ -171,6 +171,7 @@ const DIRECTIONS: [(&str, &[&str]); 95] = [
     ("record::compare", &["dead_letters"]),
     ("record::replay", &["capture", "dead_letters", "traffic"]),
     ("rehearsal", &["flow", "ledger", "plugin", "record", "system"]),
+    ("rehearsal::gate", &["callers", "captured_call", "runner", "selection", "source"]),
     ("rehearsal::shadow", &["callers", "chain", "runner"]),
     ("system::file_watch", &["fail_point", "supervisor"]),
     ("traces", &["byte_budget", "ledger", "log_limit", "system"]),

@@ -261,14 +261,14 @@ impl Admin {
             }
             Route::List => json(&self.slots.all().iter().map(|slot| slot.status()).collect::<Vec<_>>()),
             Route::Show(slot) => json(&slot.status()),
-            Route::Put { name, persist, permit } => {
+            Route::Put { name, put, permit } => {
                 let bound = usize::try_from(self.slots.component_bytes_max(&name)).unwrap_or(usize::MAX);
                 let bytes = body::read(&parts.headers, body, ("component_bytes_max", bound), BODY_TIMEOUT).await?;
-                self.put(name, bytes, persist, permit).await
+                self.put(name, bytes, put, permit).await
             }
             Route::Unload(name) => self.unload(name).await,
             Route::Rollback { slot, wanted, persist } => plugins::roll_back(&slot, wanted, persist).await,
-            Route::Load(slot) => self.load(slot).await,
+            Route::Load { slot, cause } => self.load(slot, cause).await,
             Route::Hold(slot) => plugins::hold(&slot),
             Route::Resume(slot) => plugins::resume(&slot),
             Route::AddExamples { slot, name } => self.add_examples(slot, name, head, body).await,

@@ -9,6 +9,7 @@ pub(crate) mod copies;
 pub(crate) mod engine;
 pub(crate) mod examples;
 pub(crate) mod file;
+pub(crate) mod gate;
 pub(crate) mod oci_cache;
 pub(crate) mod origin;
 pub(crate) mod reset;
@@ -17,7 +18,6 @@ pub(crate) mod turn;
 mod type_check;
 
 use super::call::CallError;
-use super::role::RoleName;
 use super::roles::loaded::Plugin;
 use super::roles::sandbox::Sandbox;
 use super::run::isolation::Isolation;
@@ -74,6 +74,9 @@ pub enum LoadError {
     /// The component does not do what its author promises.
     #[error("examples: {0}")]
     Examples(String),
+    /// It answers captured traffic otherwise than what serves, or that cannot be told.
+    #[error("gate: {0}")]
+    Gate(String),
     /// The same bytes served before and were taken out of service.
     #[error("probation: {0}")]
     Probation(String),
@@ -86,16 +89,22 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// Of a component without a role that what serves has.
-    pub(in crate::plugin) fn of_lost_role(role: RoleName) -> Self {
-        Self::TypeCheck(format!("lacks the role {role}, which the serving generation has"))
-    }
-
     fn of_probe(error: CallError) -> Self {
         if error.is_too_busy() {
             return Self::Busy { stage: "probe", text: error.to_string() };
         }
         Self::Probe(error)
+    }
+
+    /// Whoever routes to a slot relies on the roles that it serves.
+    ///
+    /// # Errors
+    /// When a newcomer lacks a role of what serves.
+    pub(super) fn of_lost_role(serving: &Plugin, newcomer: &Plugin) -> Result<(), Self> {
+        match serving.role_lacked_by(newcomer) {
+            Some(role) => Err(Self::TypeCheck(format!("lacks the role {role}, which the serving generation has"))),
+            None => Ok(()),
+        }
     }
 
     /// The stage that refused.
@@ -108,6 +117,7 @@ impl LoadError {
             Self::TypeCheck(_) => "type-check",
             Self::Probe(_) => "probe",
             Self::Examples(_) => "examples",
+            Self::Gate(_) => "gate",
             Self::Probation(_) | Self::NoReplacement(_) => "probation",
             Self::Superseded => "superseded",
         }

@@ -5,7 +5,7 @@
 //! returns data; whoever calls it performs the effects.
 //!
 //! A load goes from `load::origin` (a file, or a registry and `oci_cache`) through `load` (read, compile in `compiler`
-//! or from `cache`, `type_check`, probe, `examples`); a call through `slot`, then `roles::sandbox` and
+//! or from `cache`, `type_check`, probe, `examples`, `gate`); a call through `slot`, then `roles::sandbox` and
 //! `run::background_calls` (where long ones go on), then the adapter of its contract version (`roles::contract`), or of
 //! the standard that it was written for (`roles::http_handler`, with `run::guest::http_client` for what it sends). Each
 //! of these folders asks only those before it: `run`, `roles`, `load`, `slot`, `watch`.
@@ -33,6 +33,7 @@ pub(crate) use load::examples::difference;
 pub(crate) use load::examples::written_example;
 pub use load::examples::{Content, Examples, Outcome, SECTION as EXAMPLES_SECTION, no_network};
 pub use load::file::{component_names, custom_section, custom_sections, write_at_once, write_with_mode};
+pub use load::gate::Gate;
 #[cfg(fuzzing)]
 pub(crate) use load::reset::fuzzing as reset_fuzzing;
 pub use load::sources::{Source, scan, source_of};
@@ -58,6 +59,6 @@ pub use slot::condemned::{Condemnation, CondemnedBy};
 pub use slot::history::{HappenedBy, Happening, RefusedGeneration, RollbackError, RolledBack, TimelineEntry};
 pub use slot::slots::{AddExamplesError, Slots, UnloadError, UnloadReport};
 pub use slot::status::{Previous, SlotState, SlotStatus};
-pub use slot::{Cause, Loaded, NamedStage, NothingLoaded, PluginStage, PutError, Slot};
+pub use slot::{Cause, Loaded, NamedStage, NothingLoaded, PluginStage, Put, PutError, Slot};
 pub use watch::Watch;
 pub use watch::poll::poll;

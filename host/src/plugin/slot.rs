@@ -18,11 +18,12 @@ mod stage;
 mod traced;
 
 pub use held::NothingLoaded;
-pub use loading::{Cause, Loaded, PutError};
+pub use loading::{Cause, Loaded, Put, PutError};
 pub use named_stage::NamedStage;
 pub use stage::PluginStage;
 
 use super::call::{Answer, CallError, CallNumber, Ending};
+use super::load::gate::SlotGate;
 use super::load::origin::ComponentOrigin;
 use super::role::{Contract, RoleName};
 use super::roles::FUNCTIONS;
@@ -57,6 +58,7 @@ pub struct Slot {
     room: BudgetShare,
     condemned: Arc<Condemned>,
     kept: Kept,
+    gate: SlotGate,
     loading: Loading,
 }
 
@@ -68,11 +70,12 @@ impl Slot {
         rollback: Rollback,
         last_generation: u64,
         (condemned, kept): (Arc<Condemned>, Kept),
+        gate: SlotGate,
     ) -> Self {
         let (hop, durations, room) =
             (Arc::clone(&plugin_state.hop), Arc::clone(&plugin_state.durations), plugin_state.room.clone());
         let history = History::new(plugin_state, rollback, last_generation, Arc::clone(&condemned));
-        Self { origin, history, hop, durations, room, condemned, kept, loading: Loading::default() }
+        Self { origin, history, hop, durations, room, condemned, kept, gate, loading: Loading::default() }
     }
 
     /// The plugin's name.

@@ -7,7 +7,7 @@ pub(super) use shadow::ShadowOf;
 use super::{Admin, json};
 use crate::flow::ServedBy;
 use crate::http::problem::{Problem, RefusedComponent};
-use crate::plugin::{Cause, LoadError, Loaded, NothingLoaded, PutError, RollbackError, Slot, UnloadError};
+use crate::plugin::{Cause, LoadError, Loaded, NothingLoaded, Put, PutError, RollbackError, Slot, UnloadError};
 use serde::Serialize;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
@@ -29,26 +29,26 @@ impl Admin {
         &self,
         name: String,
         bytes: Vec<u8>,
-        persist: bool,
+        put: Put,
         permit: OwnedSemaphorePermit,
     ) -> Result<Response, Problem> {
         let slots = Arc::clone(&self.slots);
         let plugin = name.clone();
         let work = tokio::spawn(async move {
             let _permit = permit;
-            slots.put(&name, bytes, persist).await
+            slots.put(&name, bytes, put).await
         });
         match work.await.map_err(|_| Problem::Host)? {
-            Ok(Loaded { served_by, changed, .. }) => swap(&served_by, changed, persist),
+            Ok(Loaded { served_by, changed, .. }) => swap(&served_by, changed, put.persist),
             Err(error) => Err(not_put(plugin, error)),
         }
     }
 
     /// Loads the source, to the end even if the caller goes away meanwhile.
-    pub(super) async fn load(&self, slot: Arc<Slot>) -> Result<Response, Problem> {
+    pub(super) async fn load(&self, slot: Arc<Slot>, cause: Cause) -> Result<Response, Problem> {
         let slots = Arc::clone(&self.slots);
         let plugin = slot.name().to_owned();
-        let work = tokio::spawn(async move { slots.load(&slot, Cause::Asked).await });
+        let work = tokio::spawn(async move { slots.load(&slot, cause).await });
         match work.await.map_err(|_| Problem::Host)? {
             Ok(Some(Loaded { served_by, changed, .. })) => swap(&served_by, changed, true),
             // Only what nobody asked for is left alone.

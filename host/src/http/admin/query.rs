@@ -3,18 +3,43 @@
 use crate::config::EXAMPLE_NAME_BYTES_MAX;
 use crate::http::problem::Problem;
 use crate::http::query::pairs;
+use crate::plugin::{Cause, Put};
 use crate::rehearsal::shadow::Asked;
 
-/// Whether a PUT is to be written to the source.
+/// Whether a PUT is to be written to the source, and whether what is sent is wanted to answer otherwise than what serves.
 ///
 /// # Errors
-/// When the query says anything else.
-pub(super) fn put(query: &str) -> Result<bool, Problem> {
-    match query {
-        "" | "persist=false" => Ok(false),
-        "persist=true" => Ok(true),
-        _ => Err(Problem::Malformed("the query takes persist=true or persist=false, and nothing else".to_owned())),
+/// When the query says anything else, or the same twice.
+pub(super) fn put(query: &str) -> Result<Put, Problem> {
+    let [persist, expects_difference] =
+        flags(query, ["persist", "expect_diff"]).ok_or_else(|| malformed("persist and expect_diff"))?;
+    Ok(Put { persist, expects_difference })
+}
+
+/// Why the source is to be loaded: whether what it holds is wanted to answer otherwise than what serves.
+///
+/// # Errors
+/// When the query says anything else, or the same twice.
+pub(super) fn load(query: &str) -> Result<Cause, Problem> {
+    let [expects_difference] = flags(query, ["expect_diff"]).ok_or_else(|| malformed("expect_diff"))?;
+    Ok(if expects_difference { Cause::AskedToDiffer } else { Cause::Asked })
+}
+
+fn malformed(names: &str) -> Problem {
+    Problem::Malformed(format!("the query takes {names}, each true or false and once, and nothing else"))
+}
+
+/// Which of these words are true; none if the query says anything else, or the same twice.
+fn flags<const N: usize>(query: &str, names: [&str; N]) -> Option<[bool; N]> {
+    let mut said = [None; N];
+    for part in query.split('&').filter(|part| !part.is_empty()) {
+        let (name, value) = part.split_once('=')?;
+        let at = names.iter().position(|known| *known == name)?;
+        if said[at].replace(value.parse().ok()?).is_some() {
+            return None;
+        }
     }
+    Some(said.map(Option::unwrap_or_default))
 }
 
 /// The generation to go back to, if one is named, and whether the rollback is to outlast the host.
@@ -141,6 +166,25 @@ pub(super) fn example_name(query: &str) -> Result<Option<String>, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_load_takes_each_word_once() {
+        let says = |persist, expects_difference| Put { persist, expects_difference };
+        for (query, put_says) in [
+            ("", says(false, false)),
+            ("persist=true", says(true, false)),
+            ("persist=false", says(false, false)),
+            ("expect_diff=true&persist=true", says(true, true)),
+        ] {
+            assert_eq!(put(query).expect(query), put_says);
+        }
+        assert_eq!([load("").unwrap(), load("expect_diff=false").unwrap()], [Cause::Asked; 2]);
+        assert_eq!(load("expect_diff=true").unwrap(), Cause::AskedToDiffer);
+        for query in ["persist", "persist=1", "persist=true&persist=true", "expect_diff", "x=true"] {
+            assert!(matches!(put(query), Err(Problem::Malformed(_))), "{query}");
+            assert!(matches!(load(query), Err(Problem::Malformed(_))), "{query}");
+        }
+    }
 
     #[test]
     fn a_rollback_takes_each_word_once() {

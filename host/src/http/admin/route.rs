@@ -5,7 +5,7 @@ use super::{Admin, query};
 use crate::flow::Command;
 use crate::http::problem::Problem;
 use crate::http::server::head::Head;
-use crate::plugin::Slot;
+use crate::plugin::{Cause, Put, Slot};
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
@@ -48,10 +48,10 @@ pub(super) enum Route {
     Drain,
     List,
     Show(Arc<Slot>),
-    Put { name: String, persist: bool, permit: OwnedSemaphorePermit },
+    Put { name: String, put: Put, permit: OwnedSemaphorePermit },
     Unload(String),
     Rollback { slot: Arc<Slot>, wanted: Option<u64>, persist: bool },
-    Load(Arc<Slot>),
+    Load { slot: Arc<Slot>, cause: Cause },
     Hold(Arc<Slot>),
     Resume(Arc<Slot>),
     Call(Arc<Slot>),
@@ -136,8 +136,8 @@ impl Admin {
             ["plugins", name] => match head.parts.method {
                 Method::GET | Method::HEAD => Ok(Route::Show(self.slot(name)?)),
                 Method::PUT => {
-                    let persist = query::put(head.query())?;
-                    Ok(Route::Put { name: name.to_owned(), persist, permit: self.upload()? })
+                    let put = query::put(head.query())?;
+                    Ok(Route::Put { name: name.to_owned(), put, permit: self.upload()? })
                 }
                 Method::DELETE => Ok(Route::Unload(name.to_owned())),
                 _ => Err(Problem::Method("GET, HEAD, PUT, DELETE")),
@@ -148,7 +148,8 @@ impl Admin {
                 post(Route::Rollback { slot, wanted, persist })
             }
             ["plugins", name, "load"] => {
-                post(Route::Load(self.slots.loadable(name).ok_or_else(|| Problem::NoPlugin(name.to_owned()))?))
+                let slot = self.slots.loadable(name).ok_or_else(|| Problem::NoPlugin(name.to_owned()))?;
+                post(Route::Load { slot, cause: query::load(head.query())? })
             }
             ["plugins", name, "shadow"] => match head.parts.method {
                 Method::GET | Method::HEAD => Ok(Route::Shadow(ShadowOf::Plugin(name.to_owned()))),

@@ -101,6 +101,11 @@ impl Plugin {
         }
     }
 
+    /// The name under which it was loaded.
+    pub fn name(&self) -> &str {
+        self.sandbox.name()
+    }
+
     /// SHA-256 of the component, in hexadecimal.
     pub fn digest(&self) -> &Arc<str> {
         &self.sandbox.digest

@@ -2,10 +2,12 @@
 
 mod configuring;
 mod notes;
+mod offer;
 mod rollback;
 mod timeline;
 
 pub use notes::RefusedGeneration;
+pub(super) use offer::{Offer, Swapped};
 pub(super) use rollback::Newcomer;
 pub use rollback::{RollbackError, RolledBack};
 pub use timeline::{HappenedBy, Happening, TimelineEntry};
@@ -125,29 +127,27 @@ impl History {
     }
 
     /// Puts a plugin into service, unless something that was asked for later serves already. When this returns, no new
-    /// call reaches an older generation. Also returns whether the generation is a new one. One of the `same_code_as` what
-    /// serves takes its place, so that saved examples push out nothing that there is to go back to.
+    /// call reaches an older generation. One of the `same_code_as` what serves takes its place, so that saved examples push out
+    /// nothing that there is to go back to.
     ///
     /// # Errors
     /// When something that was asked for later took effect, the plugin lacks a role of the one that serves, or it is
     /// condemned and nobody `asked` for it.
-    pub(super) fn swap(
-        &self,
-        turn: Turn,
-        plugin: Arc<Plugin>,
-        same_code_as: Option<&str>,
-        asked: bool,
-    ) -> Result<(Arc<ServedBy>, bool), LoadError> {
+    pub(super) fn swap(&self, turn: Turn, plugin: Arc<Plugin>, offer: Offer<'_>) -> Result<Swapped, LoadError> {
+        let Offer { same_code_as, asked, passage } = offer;
         let mut past = self.lock();
         if let Some(served_by) = self.confirm_within(&mut past, turn, plugin.digest()) {
-            return Ok((served_by, false));
+            return Ok(Swapped::Serves { served_by, changed: false });
         }
         if past.is_superseded(turn) {
             return Err(LoadError::Superseded);
         }
+        if !passage.is_of(self.serving.load().as_ref().map(|serving| &*serving.served_by.digest)) {
+            return Ok(Swapped::OtherServes);
+        }
         let mut proven = None;
         if let Some(serving) = &*self.serving.load() {
-            refuse_lost_role(&serving.plugin, &plugin)?;
+            LoadError::of_lost_role(&serving.plugin, &plugin)?;
             let is_same_code = same_code_as == Some(&*serving.served_by.digest);
             proven = is_same_code.then(|| serving.health.is_proven());
         }
@@ -165,12 +165,16 @@ impl History {
             );
         }
         let (served_by, before) = self.publish(&mut past, plugin, proven.unwrap_or_default());
-        past.timeline.note(TimelineEntry::new(Happening::Loaded, HappenedBy::of_load(asked)).of(&served_by));
+        let entry = TimelineEntry::new(Happening::Loaded, HappenedBy::of_load(asked)).of(&served_by);
+        past.timeline.note(match passage.remark() {
+            Some(remark) => entry.because(remark),
+            None => entry,
+        });
         if let Some(before) = before.filter(|_| proven.is_none()) {
             past.previous.push_front((Arc::clone(&before.served_by), Arc::clone(&before.plugin)));
             past.previous.truncate(PREVIOUS_GENERATIONS_MAX);
         }
-        Ok((served_by, true))
+        Ok(Swapped::Serves { served_by, changed: true })
     }
 
     /// Lets nothing take effect any more; calls that hold the slot end on what serves. Returns the last generation's
@@ -259,13 +263,5 @@ impl History {
 impl PastGenerations {
     fn is_superseded(&self, turn: Turn) -> bool {
         self.ended || turn < self.in_force
-    }
-}
-
-/// Whoever routes to the slot relies on the roles that it serves.
-fn refuse_lost_role(served: &Plugin, offered: &Plugin) -> Result<(), LoadError> {
-    match served.role_lacked_by(offered) {
-        Some(role) => Err(LoadError::of_lost_role(role)),
-        None => Ok(()),
     }
 }

@@ -25,6 +25,8 @@ use unfinished::until_finished;
 pub enum Cause {
     /// Someone wants it: whatever is there is tried.
     Asked,
+    /// As [`Asked`](Self::Asked), and it is wanted that it answers otherwise than what serves.
+    AskedToDiffer,
     /// A file was moved into place, whole. Bytes that were last read are left alone, and those that were rolled back
     /// are refused: so a stray file event never undoes what was done on purpose, and a bad file is complained of once.
     Arrived,
@@ -33,6 +35,40 @@ pub enum Cause {
     Noticed,
     /// The host starts. As [`Noticed`](Self::Noticed), but a file that is not there is an error.
     Started,
+}
+
+/// How a component is handed in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Put {
+    /// It becomes the content of the plugin's source.
+    pub persist: bool,
+    /// It is wanted that it answers otherwise than what serves.
+    pub expects_difference: bool,
+}
+
+impl Cause {
+    /// Whether someone wants the load.
+    pub(super) fn is_asked(self) -> bool {
+        matches!(self, Self::Asked | Self::AskedToDiffer)
+    }
+
+    fn wish(self) -> Wish {
+        Wish { asked: self.is_asked(), expects_difference: self == Self::AskedToDiffer }
+    }
+}
+
+/// What is wanted of a load.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    /// Someone wants it.
+    pub(super) asked: bool,
+    /// The gate is passed by.
+    pub(super) expects_difference: bool,
+}
+
+impl Wish {
+    /// Of a load that nobody asked for.
+    pub(super) const NOBODYS: Self = Self { asked: false, expects_difference: false };
 }
 
 /// What serves after a load.
@@ -80,7 +116,7 @@ impl Slot {
     /// # Errors
     /// When the source cannot be fetched, or the component is refused.
     pub(super) async fn load(&self, engine: &Engine, cause: Cause) -> Result<Option<Loaded>, LoadError> {
-        let (asked, loading) = (cause == Cause::Asked, &self.loading);
+        let (asked, loading) = (cause.is_asked(), &self.loading);
         let bytes_max = self.plugin_state().limits.component_bytes_max;
         self.condemned.recall().await;
         let mut turn = Turn::next();
@@ -140,7 +176,7 @@ impl Slot {
             return Ok(None);
         }
         let digest = Arc::clone(&fetched.digest);
-        let mut loaded = self.load_candidate(engine, turn, fetched, asked).await;
+        let mut loaded = self.load_candidate(engine, turn, fetched, cause.wish()).await;
         if matches!(loaded, Err(LoadError::Probation(_))) && self.history.serving().is_none() {
             loaded = self.load_replacement(engine, turn, &digest).await;
         }
@@ -154,18 +190,20 @@ impl Slot {
         loaded.map(Some)
     }
 
-    /// Loads a component that someone hands in and swaps. With `persist` it then becomes the content of the source.
+    /// Loads a component that someone hands in and swaps.
     ///
     /// # Errors
     /// When the component is refused, or the source cannot be written.
-    pub(super) async fn put(&self, engine: &Engine, candidate: Candidate, persist: bool) -> Result<Loaded, PutError> {
+    pub(super) async fn put(&self, engine: &Engine, candidate: Candidate, put: Put) -> Result<Loaded, PutError> {
+        let Put { persist, expects_difference } = put;
         let source = persist.then(|| self.writable()).transpose()?;
         self.condemned.recall().await;
         self.look_beside().await;
         let guard = self.loading.handed_in.lock().await;
         let turn = Turn::next();
         let kept = source.map(|path| (path, candidate.clone()));
-        let loaded = self.load_candidate(engine, turn, candidate, true).await?;
+        let wish = Wish { asked: true, expects_difference };
+        let loaded = self.load_candidate(engine, turn, candidate, wish).await?;
         self.origin.leave_alone();
         // The next one does not wait for the disk.
         drop(guard);

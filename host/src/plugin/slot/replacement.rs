@@ -1,7 +1,7 @@
 //! Loading what served before, where the source holds condemned bytes.
 
 use super::Slot;
-use super::loading::Loaded;
+use super::loading::{Loaded, Wish};
 use crate::plugin::load::LoadError;
 use crate::plugin::load::candidate::Candidate;
 use crate::plugin::load::engine::Engine;
@@ -31,7 +31,7 @@ impl Slot {
             Some(bytes) => Candidate::new(Arc::new(bytes)).await?,
             None => return Err(nothing(format!("what served before, {replacement}, is not in the cache"))),
         };
-        match self.load_candidate(engine, turn, candidate, false).await {
+        match self.load_candidate(engine, turn, candidate, Wish::NOBODYS).await {
             Ok(loaded) => Ok(Loaded { in_place_of: Some(condemned), ..loaded }),
             Err(error @ (LoadError::Busy { .. } | LoadError::Superseded)) => Err(error),
             Err(error) => Err(nothing(format!("what served before, {replacement}, does not load: {error}"))),

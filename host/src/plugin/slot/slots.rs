@@ -2,6 +2,7 @@
 //! serving.
 
 mod configuring;
+mod handing_in;
 mod load_log;
 mod rehearsing;
 mod trying;
@@ -13,22 +14,21 @@ pub use unloading::{UnloadError, UnloadReport};
 use super::condemned::Condemned;
 use super::condemned::records::RecordsDirectory;
 use super::kept::Kept;
-use super::{Cause, Loaded, PutError, Slot};
-use crate::config::{BUSY_RETRY_MS, Config, PLUGINS_DIRECTORY, Place, SLOTS_MAX, check_name};
+use super::{Cause, Loaded, Slot};
+use crate::config::{BUSY_RETRY_MS, Config, Place};
 use crate::ledger::HopCounts;
 use crate::oci::Registries;
 use crate::plugin::load::LoadError;
-use crate::plugin::load::candidate::Candidate;
 use crate::plugin::load::copies::Copies;
 use crate::plugin::load::engine::Engine;
+use crate::plugin::load::gate::{Gate, SlotGate};
 use crate::plugin::load::oci_cache::OciCache;
 use crate::plugin::load::origin::ComponentOrigin;
 use crate::plugin::load::sources::Source;
 use crate::plugin::run::plugin_state::PluginState;
 use arc_swap::ArcSwap;
-use load_log::{log_load, log_put, log_refusal};
+use load_log::{log_load, log_refusal};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use unloading::{UnlistedSlots, Unloaded};
@@ -41,6 +41,7 @@ pub struct Slots {
     oci_cache: Option<Arc<OciCache>>,
     kept: Kept,
     records: Option<Arc<RecordsDirectory>>,
+    gate: Option<Arc<dyn Gate>>,
     /// Whether plugins come from a scan of their directory, rather than by name.
     scans: bool,
     by_name: ArcSwap<BTreeMap<String, Arc<Slot>>>,
@@ -60,14 +61,20 @@ impl Slots {
         let records = engine.cache.as_deref().map(|cache| Arc::new(RecordsDirectory::below(cache)));
         let oci_cache = engine.cache.as_deref().zip(copies);
         let oci_cache = oci_cache.map(|(cache, copies)| Arc::new(OciCache::below(cache, copies)));
-        let (by_name, policy, unlisted) = Default::default();
+        let (gate, by_name, policy, unlisted) = Default::default();
         let config = ArcSwap::from_pointee(config);
-        Self { engine, config, registries, oci_cache, kept, records, scans, by_name, policy, unlisted }
+        Self { engine, config, registries, oci_cache, kept, records, gate, scans, by_name, policy, unlisted }
     }
 
     /// Keeps no copies, and neither knows nor changes what hosts have condemned: for who only tries a component.
     pub fn without_memory(mut self) -> Self {
         (self.kept, self.records) = Default::default();
+        self
+    }
+
+    /// Holds newcomers to what serves by this gate, where the configuration asks for it.
+    pub fn with_gate(mut self, gate: Arc<dyn Gate>) -> Self {
+        self.gate = Some(gate);
         self
     }
 
@@ -141,7 +148,7 @@ impl Slots {
         let source = slot.source();
         match &outcome {
             Ok(loaded) => log_load(slot.name(), source, loaded.as_ref()),
-            Err(error) => log_refusal(slot.name(), source, cause == Cause::Asked, error),
+            Err(error) => log_refusal(slot.name(), source, cause.is_asked(), error),
         }
         outcome
     }
@@ -230,52 +237,6 @@ impl Slots {
         }
     }
 
-    /// Loads a component's bytes; with `persist` it then writes them to the source, at once. A name that is new becomes
-    /// a slot, with its source in `./plugins`, once the component is found to be good.
-    ///
-    /// # Errors
-    /// When no plugin can have the name, the component is refused, or it serves and could not be written.
-    pub async fn put(&self, name: &str, bytes: Vec<u8>, persist: bool) -> Result<Loaded, PutError> {
-        check_name(name).map_err(PutError::Name)?;
-        let slot = match self.loadable(name) {
-            Some(slot) => slot,
-            None if self.all().len() >= SLOTS_MAX => {
-                return Err(PutError::Name(format!("{name} would be one plugin more than {SLOTS_MAX}")));
-            }
-            None if persist && !self.scans => {
-                return Err(PutError::Name(format!(
-                    "{name} is new and cannot be kept: this host loads the plugins that it was told of; name its file \
-                     with --plugin, or put it without persist"
-                )));
-            }
-            None => {
-                let path = Path::new(PLUGINS_DIRECTORY).join(format!("{name}.wasm"));
-                self.arriving(&mut self.unlisted(), Source { name: name.to_owned(), place: path.into() })
-            }
-        };
-        let outcome = self.put_into(slot, bytes, persist).await;
-        log_put(name, &outcome);
-        outcome
-    }
-
-    async fn put_into(&self, mut slot: Arc<Slot>, bytes: Vec<u8>, persist: bool) -> Result<Loaded, PutError> {
-        let candidate = Candidate::new(Arc::new(bytes)).await?;
-        let mut outcome = slot.put(&self.engine, candidate.clone(), persist).await;
-        if matches!(outcome, Err(PutError::Load(LoadError::Superseded))) && slot.was_forgotten() {
-            // Meanwhile the file went that the slot was made for, and the slot with it: what is put needs neither.
-            let source = Source { name: slot.name().to_owned(), place: slot.source().clone() };
-            slot = self.arriving(&mut self.unlisted(), source);
-            outcome = slot.put(&self.engine, candidate.clone(), persist).await;
-        }
-        if !matches!(outcome, Err(PutError::Load(_)))
-            && let Some(other) = self.arrived(&slot)
-        {
-            // Meanwhile a file of this name was found, and what was put serves nobody yet.
-            return other.put(&self.engine, candidate, persist).await;
-        }
-        outcome
-    }
-
     fn empty(&self, source: Source, before: Option<&Unloaded>) -> Arc<Slot> {
         let Source { name, place } = source;
         let config = self.config.load();
@@ -293,7 +254,8 @@ impl Slots {
         };
         let origin = ComponentOrigin::new(place, Arc::clone(&self.registries), self.oci_cache.clone());
         let memory = (condemned, self.kept.clone());
-        Arc::new(Slot::new(origin, plugin_state, config.rollback, last_generation, memory))
+        let gate = SlotGate::new(self.gate.clone(), config.gate_of(&plugin_state.name));
+        Arc::new(Slot::new(origin, plugin_state, config.rollback, last_generation, memory, gate))
     }
 
     fn unlisted(&self) -> MutexGuard<'_, UnlistedSlots> {

@@ -6,7 +6,7 @@ use super::running::{Newcomer, Shadow};
 use super::shadows::{Of, Shadows};
 use super::status::ShadowState;
 use crate::flow::ServedBy;
-use crate::plugin::{Loaded, NothingLoaded, PutError, Slot};
+use crate::plugin::{Loaded, NothingLoaded, Put, PutError, Slot};
 use std::sync::Arc;
 
 /// Why a shadow does not serve.
@@ -112,7 +112,9 @@ impl Shadows {
         let apply = || self.0.apply.get().cloned().ok_or(PromoteError::None);
         match newcomer {
             Newcomer::Component { slot, bytes, .. } => {
-                let loaded = self.0.slots.put(slot.name(), (**bytes).clone(), persist).await;
+                // How much may differ was said of this traffic; a gate has its own.
+                let put = Put { persist, expects_difference: false };
+                let loaded = self.0.slots.put(slot.name(), (**bytes).clone(), put).await;
                 let Loaded { served_by, changed, .. } = loaded?;
                 Ok(Promoted::Plugin { served_by, changed, persisted: persist })
             }

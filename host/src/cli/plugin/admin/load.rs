@@ -21,21 +21,26 @@ pub(in crate::cli) struct Load {
     /// Also write the component to the plugin's source, so that it survives a restart of the host
     #[arg(long, requires = "file")]
     persist: bool,
+    /// It is wanted that the component answers captured traffic otherwise than what serves: the plugin's gate does not
+    /// compare it
+    #[arg(long)]
+    expect_diff: bool,
     #[command(flatten)]
     admin: Admin,
 }
 
 impl Load {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let Self { name, file, persist, admin } = self;
+        let Self { name, file, persist, expect_diff, admin } = self;
         // A name that could be no part of a path would ask for something else; the host explains it less well.
         crate::config::check_name(&name).map_err(anyhow::Error::msg)?;
         match file {
             Some(file) => {
                 let bytes = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
-                admin.run("PUT", &format!("/plugins/{name}?persist={persist}"), &bytes, show)?;
+                let path = format!("/plugins/{name}?persist={persist}&expect_diff={expect_diff}");
+                admin.run("PUT", &path, &bytes, show)?;
             }
-            None => admin.run("POST", &format!("/plugins/{name}/load"), &[], show)?,
+            None => admin.run("POST", &format!("/plugins/{name}/load?expect_diff={expect_diff}"), &[], show)?,
         }
         Ok(ExitCode::SUCCESS)
     }

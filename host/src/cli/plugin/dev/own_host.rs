@@ -4,7 +4,7 @@ use crate::app::{App, Ended, Reread, StartError};
 use crate::cli::serve::ending;
 use crate::cli::{Cli, log};
 use crate::config::{self, Config, LogFormat};
-use crate::plugin::{Slots, Source};
+use crate::plugin::{Put, Slots, Source};
 use anyhow::{anyhow, bail};
 use clap::Parser;
 use futures_util::FutureExt;
@@ -88,7 +88,7 @@ impl OwnHost {
     /// # Errors
     /// When the component is refused.
     pub(super) async fn swap(&self, plugin: &str, component: Vec<u8>) -> anyhow::Result<(u64, bool)> {
-        let loaded = self.slots.put(plugin, component, false).await?;
+        let loaded = self.slots.put(plugin, component, Put::default()).await?;
         Ok((loaded.served_by.generation, loaded.changed))
     }
 

@@ -12,7 +12,7 @@ use crate::plugin::run::plugin_state::shortened;
 pub struct RefusedGeneration {
     /// SHA-256 of the bytes, if they could be read.
     pub digest: Option<String>,
-    /// The stage that refused: pull, read, compile, type-check, probe, examples or probation.
+    /// The stage that refused: pull, read, compile, type-check, probe, examples, gate or probation.
     pub stage: &'static str,
     /// Why, for people to read.
     pub reason: String,

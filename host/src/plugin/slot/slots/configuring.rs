@@ -1,4 +1,4 @@
-//! Other limits and settings come into force while plugins serve, without a load.
+//! Other limits, settings and gates come into force while plugins serve, without a load.
 
 use super::Slots;
 use crate::config::{Config, Limits};
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 
 impl Slots {
-    /// Has the limits and settings of another configuration come into force. Returns the keys of those that are others now.
+    /// Has the limits, settings and gates of another configuration come into force. Returns the keys of those that are others now.
     pub fn configure(&self, config: Config) -> Vec<String> {
         // Whoever makes a slot meanwhile has the lock too.
         let unlisted = self.unlisted();
@@ -26,10 +26,16 @@ impl Slots {
                 (limits != before.limits_of(name)).then(|| format!("plugins.{name}.limits")),
                 (settings != before.settings_of(name)).then(|| format!("plugins.{name}.settings")),
             ];
+            let named = || slots.iter().filter(|slot| slot.name() == name);
             if changed.iter().any(Option::is_some) {
-                let named = slots.iter().filter(|slot| slot.name() == name);
-                named.for_each(|slot| slot.configure(limits.clone(), settings.clone()));
+                named().for_each(|slot| slot.configure(limits.clone(), settings.clone()));
                 keys.extend(changed.into_iter().flatten());
+            }
+            let gate = now.gate_of(name);
+            if gate != before.gate_of(name) {
+                // Whatever serves was let in, and goes on.
+                named().for_each(|slot| slot.gate.configure(gate));
+                keys.push(format!("plugins.{name}.gate"));
             }
         }
         keys

@@ -20,10 +20,8 @@ impl Slots {
         let (limits, settings) = (config.limits_of(slot.name()), config.settings_of(slot.name()));
         let candidate = Candidate::new(bytes).await?;
         let newcomer = self.engine.load_without_slot(slot.name(), candidate, limits, settings, None).await?;
-        match slot.read(|serving| serving.role_lacked_by(&newcomer)).flatten() {
-            Some(role) => Err(LoadError::of_lost_role(role)),
-            None => Ok(Arc::new(newcomer.as_newcomer(None))),
-        }
+        slot.read(|serving| LoadError::of_lost_role(serving, &newcomer)).unwrap_or(Ok(()))?;
+        Ok(Arc::new(newcomer.as_newcomer(None)))
     }
 
     /// What serves, with other values of these settings. Also returns all settings that it has then.

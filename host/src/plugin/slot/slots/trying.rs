@@ -7,7 +7,7 @@ use crate::plugin::load::blocking::blocking;
 use crate::plugin::load::candidate::Candidate;
 use crate::plugin::load::examples::carried::{named, with_examples};
 use crate::plugin::roles::loaded::Plugin;
-use crate::plugin::slot::{Loaded, PutError, Slot};
+use crate::plugin::slot::{Loaded, Put, PutError, Slot};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -56,7 +56,8 @@ impl Slots {
         });
         let (bytes, count) = added.await.map_err(PutError::from)?.map_err(AddExamplesError::Malformed)?;
         let candidate = Candidate::new(Arc::new(bytes)).await.map_err(PutError::from)?;
-        let outcome = slot.put(&self.engine, Candidate { same_code_as, ..candidate }, true).await;
+        let put = Put { persist: true, ..Put::default() };
+        let outcome = slot.put(&self.engine, Candidate { same_code_as, ..candidate }, put).await;
         log_put(slot.name(), &outcome);
         Ok((outcome?, count))
     }
