@@ -24,6 +24,7 @@ use crate::messaging::{Curve, accept_below};
 use crate::plugin::{Slots, Source, Watch, poll};
 use crate::record::capture::Captures;
 use crate::record::dead_letters::DeadLetters;
+use crate::rehearsal::TrafficGate;
 use crate::rehearsal::shadow::{Apply, Shadows};
 use crate::system::descriptors;
 use crate::system::shutdown::{Ask, Signals};
@@ -153,7 +154,8 @@ impl App {
         let (sources, scanned) = plugins::sources(&config, named)?;
         let engine = plugins::engine(&config, sources.len(), &supervisor)?;
         let seed = engine.seed();
-        let slots = Arc::new(Slots::new(engine, config.clone(), scanned.is_some()));
+        let slots =
+            Arc::new(Slots::new(engine, config.clone(), scanned.is_some()).with_gate(Arc::new(TrafficGate::default())));
         let curve = curve_files.map(|(key, keys)| Curve::load(key, keys, &supervisor));
         let curve = curve.transpose().map_err(could_not_start)?;
         let ledger = Ledger::default();

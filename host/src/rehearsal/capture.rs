@@ -1,44 +1,53 @@
 //! Captures as files of calls.
 
-use super::captured_call::{CallSource, CapturedCall, CapturedRole, CapturedSeed, Digests, Entry, Skip};
+use super::captured_call::{CallSource, CapturedCall, CapturedRole, CapturedSeed, Digests, Entry, Skip, Told};
 use crate::flow::Message;
 use crate::plugin::{RoleName, hex};
 use crate::record::capture::record::{Call, CallRole, Record};
 use crate::record::capture::{CaptureError, CaptureFile, Choice, Lost};
 use crate::system::output::note;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// A capture, which every reading opens anew.
-pub(super) struct Capture(PathBuf);
+pub(super) struct Capture {
+    file: PathBuf,
+    /// What is said of what cannot be read.
+    told: Told,
+}
 
 impl Capture {
     /// # Errors
     /// When the file is no capture of Tidegate.
-    pub(super) fn open(file: &Path) -> Result<Self, CaptureError> {
+    pub(super) fn open(file: &Path, told: Told) -> Result<Self, CaptureError> {
         CaptureFile::open(file)?;
-        Ok(Self(file.to_owned()))
+        Ok(Self { file: file.to_owned(), told })
     }
 }
 
 impl CallSource for Capture {
-    fn each(&self, found: &mut dyn FnMut(Entry)) -> Result<(), String> {
-        let file = CaptureFile::open(&self.0).map_err(|error| error.to_string())?;
+    fn each_until(&self, found: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Result<(), String> {
+        let file = CaptureFile::open(&self.file).map_err(|error| error.to_string())?;
         let seed = file.about().seed;
         let (mut records, mut last) = (file.records(Choice::default()), LastDigest::default());
         for number in 1.. {
             let Some(captured) = records.next() else { break };
             let captured = captured.map_err(|error| error.to_string())?;
-            found(entry(number, captured.record, seed, &mut last));
+            if found(entry(number, captured.record, seed, &mut last)).is_break() {
+                return Ok(());
+            }
         }
         let Lost { cut_off, chunks, records } = records.lost();
-        if cut_off > 0 || chunks > 0 {
-            let file = self.0.display();
+        if self.told == Told::OnStderr && (cut_off > 0 || chunks > 0) {
+            let file = self.file.display();
             note(format_args!(
                 "{file}: {chunks} chunks are broken, and of its last one {cut_off} bytes are there; skipped"
             ));
         }
         for _ in 0..chunks.saturating_add(records).saturating_add(u64::from(cut_off > 0)) {
-            found(Entry::Skipped(Skip::Broken));
+            if found(Entry::Skipped(Skip::Broken)).is_break() {
+                break;
+            }
         }
         Ok(())
     }

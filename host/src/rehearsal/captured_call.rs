@@ -2,6 +2,7 @@
 
 use crate::flow::Message;
 use crate::plugin::RoleName;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// A call that is to be made again.
@@ -73,13 +74,33 @@ impl Skip {
     }
 }
 
+/// Where it is said what of a file cannot be read, beside how much that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Where a command says such things.
+    OnStderr,
+    /// Nowhere.
+    Nowhere,
+}
+
 /// A file of captured traffic.
 pub(crate) trait CallSource: Send {
+    /// Hands on what is in it, in its order, for as long as more is wanted.
+    ///
+    /// # Errors
+    /// When it cannot be read any further.
+    fn each_until(&self, found: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Result<(), String>;
+
     /// Hands on all that is in it, in its order.
     ///
     /// # Errors
     /// When it cannot be read any further.
-    fn each(&self, found: &mut dyn FnMut(Entry)) -> Result<(), String>;
+    fn each(&self, found: &mut dyn FnMut(Entry)) -> Result<(), String> {
+        self.each_until(&mut |entry| {
+            found(entry);
+            ControlFlow::Continue(())
+        })
+    }
 }
 
 /// The digest of the call before: most calls of a file are of one component, and share its name.

@@ -33,6 +33,17 @@ pub(crate) struct Cost {
     pub(crate) memory_bytes: usize,
 }
 
+/// How a comparison goes about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    /// How many calls are made at the same time.
+    pub(crate) threads: usize,
+    /// Once more inputs differ, those behind them are not looked at.
+    pub(crate) differing_max: u64,
+    /// Whether a call that the machine may have had no time for is tried again at once, rather than when all others are done.
+    pub(crate) tries_at_once: bool,
+}
+
 /// Makes all calls of both, on so many threads.
 ///
 /// # Errors
@@ -44,13 +55,31 @@ pub(crate) async fn compare(
     threads: usize,
     progress: &Arc<Progress>,
 ) -> Result<Compared, String> {
+    let manner = Manner { threads, differing_max: u64::MAX, tries_at_once: false };
+    compare_as(manner, pair, rules, batches, progress).await
+}
+
+/// As [`compare`], where something else is wanted than all that differs.
+///
+/// # Errors
+/// When a thread panics.
+pub(crate) async fn compare_as(
+    manner: Manner,
+    pair: &Pair,
+    rules: &Arc<Rules>,
+    batches: mpsc::Receiver<Vec<CapturedCall>>,
+    progress: &Arc<Progress>,
+) -> Result<Compared, String> {
     let batches = Arc::new(Mutex::new(batches));
+    let last = Arc::new(AtomicU64::new(u64::MAX));
+    let worker = || Worker::new(manner, pair, rules, progress, &last);
     let mut tasks = JoinSet::new();
-    for _ in 0..threads {
-        let worker = Worker::new(pair, rules, progress);
-        tasks.spawn(worker.work(Arc::clone(&batches)));
+    for _ in 0..manner.threads {
+        tasks.spawn(worker().work(Arc::clone(&batches)));
     }
-    let mut whole = Worker::new(pair, rules, progress);
+    // The threads alone hold it: whoever reads learns from its end that no more is wanted.
+    drop(batches);
+    let mut whole = worker();
     let (mut again, mut costs) = (Vec::new(), Vec::new());
     while let Some(ended) = tasks.join_next().await {
         let worker = ended.map_err(|error| format!("a thread that compares has ended: {error}"))?;
@@ -70,6 +99,7 @@ pub(crate) async fn compare(
 }
 
 struct Worker {
+    manner: Manner,
     pair: Pair,
     callers: Callers,
     rules: Arc<Rules>,
@@ -77,6 +107,8 @@ struct Worker {
     comparison: Comparison,
     no_role: u64,
     again: Again,
+    /// The last input that has to be looked at, by its number: there more differed than may.
+    last: Arc<AtomicU64>,
 }
 
 /// Calls that are to be tried again when nothing else runs.
@@ -87,8 +119,10 @@ struct Again {
 }
 
 impl Worker {
-    fn new(pair: &Pair, rules: &Arc<Rules>, progress: &Arc<Progress>) -> Self {
+    fn new(manner: Manner, pair: &Pair, rules: &Arc<Rules>, progress: &Arc<Progress>, last: &Arc<AtomicU64>) -> Self {
         Self {
+            manner,
+            last: Arc::clone(last),
             pair: pair.clone(),
             callers: Callers::of(pair),
             rules: Arc::clone(rules),
@@ -104,6 +138,10 @@ impl Worker {
             let batch = batches.lock().await.recv().await;
             let Some(batch) = batch else { return self };
             for call in batch {
+                // Batches come in the order of the file, so that those before the last one are made whoever has them.
+                if call.number > self.last.load(Ordering::Relaxed) {
+                    return self;
+                }
                 self.try_first(call).await;
             }
             // Threads of the runtime are shared with the timers of calls that take long.
@@ -120,6 +158,9 @@ impl Worker {
         let both_late =
             matches!((&old, &new), (Err(CallError::DeadlineExceeded(_)), Err(CallError::DeadlineExceeded(_))));
         let may_be_of_machine = !both_late && (may_be_of_machine(&old) || may_be_of_machine(&new));
+        if may_be_of_machine && self.manner.tries_at_once {
+            return self.try_alone(call).await;
+        }
         let Some(call) = (if may_be_of_machine { self.again.take(call) } else { Some(call) }) else { return };
         self.decide(&call, old, new);
     }
@@ -144,7 +185,10 @@ impl Worker {
         }
         let (old, new) = (outcome(old), outcome(new));
         if self.comparison.add(&self.rules, call.number, &call.message, &old, &new) != Class::Same {
-            self.progress.differing.fetch_add(1, Ordering::Relaxed);
+            let differing = self.progress.differing.fetch_add(1, Ordering::Relaxed) + 1;
+            if differing > self.manner.differing_max {
+                self.last.fetch_min(call.number, Ordering::Relaxed);
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::captured_call::{CallSource, CapturedCall, Entry, Skip};
 use crate::config::{COMPARE_BATCH_BYTES, COMPARE_BATCH_INPUTS};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use tokio::sync::{mpsc, oneshot};
 
 /// Batches that wait for a thread to compare them, for each of these.
@@ -23,7 +24,24 @@ pub(crate) struct Reading {
 }
 
 /// What was skipped, once all is read.
-pub(crate) struct SkippedLater(oneshot::Receiver<Result<Skipped, String>>);
+pub(crate) struct SkippedLater(oneshot::Receiver<Result<Skipped, SelectionError>>);
+
+/// Why there are no calls to make again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SelectionError {
+    /// There is no call of any plugin.
+    #[error("it has no call to make again{0}")]
+    None(String),
+    /// There are calls, of several plugins of these names.
+    #[error("it has calls of several plugins: choose one with --plugin: {0}")]
+    Several(String),
+    /// There are calls, but of plugins of these names.
+    #[error("it has no call of the plugin {wanted}: choose one with --plugin: {names}")]
+    OfOthers { wanted: String, names: String },
+    /// It cannot be read.
+    #[error("{0}")]
+    Unreadable(String),
+}
 
 /// Begins to read the calls of `plugin`, or else of the only one in the file.
 ///
@@ -33,7 +51,7 @@ pub(crate) async fn read(
     source: Box<dyn CallSource>,
     plugin: Option<String>,
     readers: usize,
-) -> Result<Reading, String> {
+) -> Result<Reading, SelectionError> {
     let (batches_in, batches) = mpsc::channel(readers * BATCHES_WAITING);
     let (name, named) = oneshot::channel();
     let (end, ended) = oneshot::channel();
@@ -48,21 +66,21 @@ pub(crate) async fn read(
         batches: batches_in,
     };
     let work = move || {
-        let read = source.each(&mut |entry| selection.take(entry));
+        let read = source.each_until(&mut |entry| selection.take(entry));
         // Whoever waits for it may have gone.
-        let _ = end.send(read.and_then(|()| selection.end()));
+        let _ = end.send(read.map_err(SelectionError::Unreadable).and_then(|()| selection.end()));
     };
-    // No thread of the runtime, whose end would wait for it.
+    // No thread of the runtime, whose end would wait for it. It is as nice as the one that starts it.
     std::thread::Builder::new()
         .name("capture".to_owned())
         .spawn(work)
-        .map_err(|error| format!("starting a thread that reads: {error}"))?;
+        .map_err(|error| SelectionError::Unreadable(format!("starting a thread that reads: {error}")))?;
     let skipped = SkippedLater(ended);
     match named.await {
         Ok(plugin) => Ok(Reading { plugin, batches, skipped }),
         Err(_) => {
             let skipped = skipped.get().await?;
-            Err(format!("it has no call to make again{}", told(&skipped)))
+            Err(SelectionError::None(told(&skipped)))
         }
     }
 }
@@ -72,8 +90,9 @@ impl SkippedLater {
     ///
     /// # Errors
     /// When not all could be read, or there are several plugins and none was chosen.
-    pub(crate) async fn get(self) -> Result<Skipped, String> {
-        self.0.await.unwrap_or_else(|_| Err("the thread that reads has panicked".to_owned()))
+    pub(crate) async fn get(self) -> Result<Skipped, SelectionError> {
+        let panicked = || SelectionError::Unreadable("the thread that reads has panicked".to_owned());
+        self.0.await.unwrap_or_else(|_| Err(panicked()))
     }
 }
 
@@ -97,11 +116,16 @@ struct Selection {
 }
 
 impl Selection {
-    fn take(&mut self, entry: Entry) {
-        let (plugin, call) = match entry {
-            Entry::Skipped(skip) => return self.skip(skip),
-            Entry::Call { plugin, call } => (plugin, call),
-        };
+    /// Says whether more is wanted, which is until nobody takes it any more.
+    fn take(&mut self, entry: Entry) -> ControlFlow<()> {
+        match entry {
+            Entry::Skipped(skip) => self.skip(skip),
+            Entry::Call { plugin, call } => self.take_call(plugin, call),
+        }
+        if self.batches.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn take_call(&mut self, plugin: String, call: CapturedCall) {
         let chosen = match (&self.chosen, &self.wanted) {
             (Some(chosen), _) => *chosen == plugin,
             (None, Some(wanted)) => *wanted == plugin,
@@ -143,12 +167,12 @@ impl Selection {
         let _ = self.batches.blocking_send(batch);
     }
 
-    fn end(&mut self) -> Result<Skipped, String> {
+    fn end(&mut self) -> Result<Skipped, SelectionError> {
         if self.is_ambiguous() {
-            return Err(format!("it has calls of several plugins: choose one with --plugin: {}", self.names()));
+            return Err(SelectionError::Several(self.names()));
         }
-        if let Some(wanted) = self.wanted.as_ref().filter(|_| self.chosen.is_none() && !self.seen.is_empty()) {
-            return Err(format!("it has no call of the plugin {wanted}: choose one with --plugin: {}", self.names()));
+        if let Some(wanted) = self.wanted.clone().filter(|_| self.chosen.is_none() && !self.seen.is_empty()) {
+            return Err(SelectionError::OfOthers { wanted, names: self.names() });
         }
         if !self.batch.is_empty() {
             self.send();

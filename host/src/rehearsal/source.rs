@@ -1,32 +1,64 @@
 //! Files of captured traffic as sources of calls.
 
 use super::capture::Capture;
-use super::captured_call::{CallSource, CapturedCall, CapturedRole, CapturedSeed, Digests, Entry, Skip};
-use crate::record::dead_letters::{Input, Letter};
+use super::captured_call::{CallSource, CapturedCall, CapturedRole, CapturedSeed, Digests, Entry, Skip, Told};
+use crate::record::dead_letters::{Input, Letter, letters};
 use crate::record::traffic::{TrafficKind, each_letter};
+use std::cell::RefCell;
+use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+
+/// The file, as what it is, for a command.
+///
+/// # Errors
+/// When it cannot be read, or holds no captured traffic.
+pub(crate) fn open(file: &Path) -> Result<Box<dyn CallSource>, String> {
+    open_as(file, Told::OnStderr)
+}
 
 /// The file, as what it is.
 ///
 /// # Errors
 /// When it cannot be read, or holds no captured traffic.
-pub(crate) fn open(file: &Path) -> Result<Box<dyn CallSource>, String> {
+pub(crate) fn open_as(file: &Path, told: Told) -> Result<Box<dyn CallSource>, String> {
     Ok(match TrafficKind::of(file).map_err(|error| error.to_string())? {
-        TrafficKind::Capture => Box::new(Capture::open(file).map_err(|error| error.to_string())?),
-        TrafficKind::DeadLetters => Box::new(Letters(file.to_owned())),
+        TrafficKind::Capture => Box::new(Capture::open(file, told).map_err(|error| error.to_string())?),
+        TrafficKind::DeadLetters => Box::new(Letters { file: file.to_owned(), told }),
     })
 }
 
 /// A file of dead letters, with the rotated ones before it.
-struct Letters(PathBuf);
+struct Letters {
+    file: PathBuf,
+    told: Told,
+}
+
+impl Letters {
+    fn each_line(&self, mut found: impl FnMut(u64, Option<Letter>)) -> io::Result<()> {
+        if self.told == Told::OnStderr {
+            return each_letter(&self.file, found);
+        }
+        let mut number = 0;
+        // Two closures count and hand on; neither runs while the other does.
+        let next = RefCell::new(|letter| {
+            number += 1;
+            found(number, letter);
+        });
+        letters(&self.file, |_| true, |_| (next.borrow_mut())(None), |letter| (next.borrow_mut())(Some(letter)))
+    }
+}
 
 impl CallSource for Letters {
-    fn each(&self, found: &mut dyn FnMut(Entry)) -> Result<(), String> {
-        let mut digests = Digests::default();
-        each_letter(&self.0, |number, letter| {
-            found(letter.map_or(Entry::Skipped(Skip::Broken), |letter| entry(number, letter, &mut digests)));
-        })
-        .map_err(|error| format!("{}: {error}", self.0.display()))
+    fn each_until(&self, found: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Result<(), String> {
+        let (mut digests, mut wanted) = (Digests::default(), ControlFlow::Continue(()));
+        let read = self.each_line(|number, letter| {
+            if wanted.is_continue() {
+                wanted =
+                    found(letter.map_or(Entry::Skipped(Skip::Broken), |letter| entry(number, letter, &mut digests)));
+            }
+        });
+        read.map_err(|error| format!("{}: {error}", self.file.display()))
     }
 }
 
