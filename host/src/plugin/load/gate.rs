@@ -32,7 +32,7 @@ pub(in crate::plugin) struct SlotGate {
 
 /// How a newcomer came through the gate.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::plugin) enum Passage {
+pub(in crate::plugin) enum Judgement {
     /// It was asked for nothing.
     Open,
     /// Nothing served that it could be compared with.
@@ -44,7 +44,7 @@ pub(in crate::plugin) enum Passage {
     Compared { with: Arc<str>, found: String },
 }
 
-impl Passage {
+impl Judgement {
     /// Whether it holds where the component of this digest serves, or nothing.
     pub(in crate::plugin) fn is_of(&self, serving: Option<&str>) -> bool {
         match self {
@@ -78,9 +78,9 @@ impl SlotGate {
     }
 
     /// Lets a newcomer through that is wanted to differ.
-    pub(in crate::plugin) fn pass_by(&self) -> Passage {
+    pub(in crate::plugin) fn pass_by(&self) -> Judgement {
         let is_open = self.judge.is_none() || self.rules.load().is_none();
-        if is_open { Passage::Open } else { Passage::Expected }
+        if is_open { Judgement::Open } else { Judgement::Expected }
     }
 
     /// Compares a newcomer with what serves, off the threads of the traffic. Whoever gives up waiting ends it. One of the
@@ -93,14 +93,14 @@ impl SlotGate {
         serving: Option<&Arc<Plugin>>,
         newcomer: &Arc<Plugin>,
         same_code_as: Option<&str>,
-    ) -> Result<Passage, LoadError> {
-        let (Some(judge), Some(rules)) = (&self.judge, self.rules.load_full()) else { return Ok(Passage::Open) };
-        let Some(serving) = serving else { return Ok(Passage::Alone) };
+    ) -> Result<Judgement, LoadError> {
+        let (Some(judge), Some(rules)) = (&self.judge, self.rules.load_full()) else { return Ok(Judgement::Open) };
+        let Some(serving) = serving else { return Ok(Judgement::Alone) };
         // It would not be swapped in whatever it answers.
         LoadError::of_lost_role(serving, newcomer)?;
         let with = Arc::clone(serving.digest());
         if same_code_as == Some(&*with) {
-            return Ok(Passage::Compared {
+            return Ok(Judgement::Compared {
                 with,
                 found: "it differs from what served in its examples alone".to_owned(),
             });
@@ -118,6 +118,6 @@ impl SlotGate {
         });
         let panicked = || LoadError::Gate("the host has failed to compare it; its log says more".to_owned());
         let found = told.await.unwrap_or_else(|_| Err(panicked()))?;
-        Ok(Passage::Compared { with, found })
+        Ok(Judgement::Compared { with, found })
     }
 }

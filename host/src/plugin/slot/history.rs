@@ -134,7 +134,7 @@ impl History {
     /// When something that was asked for later took effect, the plugin lacks a role of the one that serves, or it is
     /// condemned and nobody `asked` for it.
     pub(super) fn swap(&self, turn: Turn, plugin: Arc<Plugin>, offer: Offer<'_>) -> Result<Swapped, LoadError> {
-        let Offer { same_code_as, asked, passage } = offer;
+        let Offer { same_code_as, asked, judgement } = offer;
         let mut past = self.lock();
         if let Some(served_by) = self.confirm_within(&mut past, turn, plugin.digest()) {
             return Ok(Swapped::Serves { served_by, changed: false });
@@ -142,7 +142,7 @@ impl History {
         if past.is_superseded(turn) {
             return Err(LoadError::Superseded);
         }
-        if !passage.is_of(self.serving.load().as_ref().map(|serving| &*serving.served_by.digest)) {
+        if !judgement.is_of(self.serving.load().as_ref().map(|serving| &*serving.served_by.digest)) {
             return Ok(Swapped::OtherServes);
         }
         let mut proven = None;
@@ -166,7 +166,7 @@ impl History {
         }
         let (served_by, before) = self.publish(&mut past, plugin, proven.unwrap_or_default());
         let entry = TimelineEntry::new(Happening::Loaded, HappenedBy::of_load(asked)).of(&served_by);
-        past.timeline.note(match passage.remark() {
+        past.timeline.note(match judgement.remark() {
             Some(remark) => entry.because(remark),
             None => entry,
         });

@@ -1,7 +1,7 @@
 //! A plugin that is offered to a slot, and what comes of that.
 
 use crate::flow::ServedBy;
-use crate::plugin::load::gate::Passage;
+use crate::plugin::load::gate::Judgement;
 use std::sync::Arc;
 
 /// What there is to know of a plugin that is to serve.
@@ -11,7 +11,7 @@ pub(in crate::plugin::slot) struct Offer<'a> {
     /// Someone wants it.
     pub(in crate::plugin::slot) asked: bool,
     /// How it came through the gate.
-    pub(in crate::plugin::slot) passage: Passage,
+    pub(in crate::plugin::slot) judgement: Judgement,
 }
 
 /// What came of an offer.

@@ -5,7 +5,7 @@ use crate::flow::ServedBy;
 use crate::plugin::load::LoadError;
 use crate::plugin::load::candidate::Candidate;
 use crate::plugin::load::engine::Engine;
-use crate::plugin::load::gate::Passage;
+use crate::plugin::load::gate::Judgement;
 use crate::plugin::load::turn::Turn;
 use crate::plugin::roles::loaded::Plugin;
 use crate::plugin::slot::Slot;
@@ -53,8 +53,8 @@ impl Slot {
         let same_code_as = candidate.same_code_as.clone();
         let plugin = engine.load(&self.plugin_state(), candidate, asked).await?;
         loop {
-            let passage = self.pass_gate(&plugin, same_code_as.as_deref(), wish).await?;
-            let offer = Offer { same_code_as: same_code_as.as_deref(), asked, passage };
+            let judgement = self.pass_gate(&plugin, same_code_as.as_deref(), wish).await?;
+            let offer = Offer { same_code_as: same_code_as.as_deref(), asked, judgement };
             match self.history.swap(turn, Arc::clone(&plugin), offer)? {
                 Swapped::Serves { served_by, changed } => return Ok((served_by, changed)),
                 // It is not known what the newcomer does otherwise than what serves by now.
@@ -69,24 +69,24 @@ impl Slot {
         plugin: &Arc<Plugin>,
         same_code_as: Option<&str>,
         wish: Wish,
-    ) -> Result<Passage, LoadError> {
+    ) -> Result<Judgement, LoadError> {
         let (name, digest) = (self.name(), &**plugin.digest());
         let serving = self.history.serving().map(|serving| Arc::clone(&serving.plugin));
         if wish.expects_difference {
-            let passage = self.gate.pass_by();
-            if passage != Passage::Open {
+            let judgement = self.gate.pass_by();
+            if judgement != Judgement::Open {
                 tracing::info!(plugin = name, digest, "not compared with what serves, since it is expected to differ");
             }
-            return Ok(passage);
+            return Ok(judgement);
         }
-        let passage = self.gate.pass(serving.as_ref(), plugin, same_code_as).await?;
-        match &passage {
-            Passage::Open | Passage::Expected => {}
-            Passage::Alone => {
+        let judgement = self.gate.pass(serving.as_ref(), plugin, same_code_as).await?;
+        match &judgement {
+            Judgement::Open | Judgement::Expected => {}
+            Judgement::Alone => {
                 tracing::info!(plugin = name, digest, "nothing serves that it could be compared with at its gate");
             }
-            Passage::Compared { found, .. } => tracing::info!(plugin = name, digest, ?found, "passed its gate"),
+            Judgement::Compared { found, .. } => tracing::info!(plugin = name, digest, ?found, "passed its gate"),
         }
-        Ok(passage)
+        Ok(judgement)
     }
 }
