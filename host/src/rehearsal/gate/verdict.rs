@@ -106,3 +106,76 @@ fn first(comparison: &Comparison) -> String {
     };
     format!("input {}, {group}: `{}` became `{}`", example.number, example.old, example.new)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::flow::{Message, Outputs};
+    use crate::record::compare::{Outcome, Rules};
+    use crate::rehearsal::Cost;
+
+    /// What is said where of these inputs some differ, some could not be compared and some were skipped.
+    fn said(
+        max_diff: &str,
+        same: u64,
+        differing: u64,
+        undecided: u64,
+        skipped: &[(Skip, u64)],
+    ) -> Result<String, LoadError> {
+        let text = format!("[plugins.p.gate]\non = 'f'\nmax_diff = {max_diff}");
+        let config = Config::parse(text).unwrap().0;
+        let mut comparison = Comparison::default();
+        let failure = || Outcome::Failure { reason: "trapped".into(), detail: "the plugin trapped".to_owned() };
+        let answer = || Outcome::Answer(Outputs::new());
+        for number in 1..=same + differing {
+            let new = if number > same { failure() } else { answer() };
+            comparison.add(&Rules::default(), number, &Message::default(), &answer(), &new);
+        }
+        (0..undecided).for_each(|_| comparison.add_undecided());
+        let cost = || Cost { durations: Default::default(), memory_bytes: 0 };
+        let skipped = skipped.iter().copied().collect();
+        let compared = Compared { comparison, skipped, old: cost(), new: cost() };
+        Verdict { rules: config.gate_of("p").unwrap(), plugin: "p" }.of(&compared, true)
+    }
+
+    #[track_caller]
+    fn refused(said: Result<String, LoadError>, words: &str) {
+        match said {
+            Err(LoadError::Gate(text)) => assert!(text.contains(words), "{text}"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_differs_no_more_than_may_passes() {
+        assert_eq!(said("0", 9, 0, 0, &[]).unwrap(), "0 of 9 inputs of f differ from what served");
+        assert_eq!(
+            said("1", 9, 1, 0, &[(Skip::OtherPlugin, 7)]).unwrap(),
+            "1 of 10 inputs of f differ from what served"
+        );
+        assert_eq!(said("'10%'", 9, 1, 0, &[]).unwrap(), "1 of 10 inputs of f differ from what served");
+        let words = "f: 2 of 11 inputs differ, over 10% (2 new failure); the first is input 10, new failure: trapped: `(filtered)` \
+                     became `the plugin trapped`; if that is wanted";
+        refused(said("'10%'", 9, 2, 0, &[]), words);
+    }
+
+    #[test]
+    fn what_the_machine_had_no_time_for_refuses_nobody_and_lets_nobody_in() {
+        for said in [said("0", 9, 0, 1, &[]), said("1", 9, 1, 1, &[]), said("'100%'", 0, 0, 3, &[])] {
+            assert!(matches!(said, Err(LoadError::Busy { stage: "gate", .. })), "{said:?}");
+        }
+        // More differs than may, whatever the others do.
+        refused(said("0", 9, 1, 5, &[]), "1 of 10 inputs differ and 5 could not be compared, over 0");
+    }
+
+    #[test]
+    fn where_nothing_or_not_all_was_compared_nothing_is_proven() {
+        refused(
+            said("'100%'", 0, 0, 0, &[(Skip::NoRole, 4)]),
+            "no input was compared (skipped: 4 in a role that neither has)",
+        );
+        refused(said("'100%'", 9, 0, 0, &[(Skip::Broken, 1)]), "1 parts of the inputs cannot be read");
+        refused(said("'100%'", 9, 1, 0, &[(Skip::Broken, 1)]), "1 parts of the inputs cannot be read");
+    }
+}
