@@ -127,7 +127,7 @@ fn groups(report: &Value) -> Vec<String> {
 }
 
 /// Answers with the body, in which a letter at this place becomes another one.
-fn changing(at: usize, from: char, to: char) -> Vec<u8> {
+pub fn changing(at: usize, from: char, to: char) -> Vec<u8> {
     let (from, to) = (u32::from(from), u32::from(to));
     fixtures::transform(
         "",

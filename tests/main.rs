@@ -42,6 +42,7 @@ mod flow_admin;
 mod flow_configuration;
 mod flow_test;
 mod flows;
+mod gate;
 mod half_closed;
 mod handshakes;
 mod heads;
