@@ -18,7 +18,7 @@ a key or value that is wrong, or does not fit with the others, is refused with i
 
 /// A section of each kind that has a name, with nothing in it but what has to be there.
 const ONE_OF_EACH: &str =
-    "[plugins.NAME]\n[sockets.NAME]\ntype = 'pub'\n[flows.NAME]\nfrom = []\nto = []\n[routes.NAME]\n";
+    "[plugins.NAME.gate]\non = 'FILE'\n[sockets.NAME]\ntype = 'pub'\n[flows.NAME]\nfrom = []\nto = []\n[routes.NAME]\n";
 
 /// What the structures of the configuration are made of.
 #[derive(Default)]
@@ -59,6 +59,9 @@ pub fn section() -> String {
         text.push_str("\n| key | default | may be | what |\n| --- | --- | --- | --- |\n");
         for key in keys {
             sources.row(key, default.and_then(|section| section.get(&key.name)), &mut text);
+        }
+        for key in keys {
+            sources.section_of(&title, key, default, &mut text);
         }
     }
     text
@@ -104,6 +107,19 @@ impl Sources {
         sources
     }
 
+    /// The keys of a section that a key of another one is, if it is one.
+    fn section_of(&self, title: &str, key: &Key, outer: Option<&toml::Value>, text: &mut String) {
+        let is_section = source::name_of(&key.ty) == "Option";
+        let ty = source::name_of(inner(&key.ty));
+        let Some(keys) = self.structures.get(&ty).filter(|keys| is_section && keys.len() > 1) else { return };
+        let default = outer.and_then(|section| section.get(&key.name));
+        write!(text, "\n### `[{title}.{}]`\n\n{}\n", key.name, key.docs).unwrap();
+        text.push_str("\n| key | default | may be | what |\n| --- | --- | --- | --- |\n");
+        for key in keys {
+            self.row(key, default.and_then(|section| section.get(&key.name)), text);
+        }
+    }
+
     fn row(&self, key: &Key, default: Option<&toml::Value>, text: &mut String) {
         let default = match default {
             _ if key.is_required => "required".to_owned(),
@@ -146,8 +162,10 @@ fn kind(ty: &str) -> &'static str {
         "PathBuf" => "a path",
         "Place" => "a path, `oci://…`",
         "LimitsLayer" => "as in `[limits]`",
+        "Gate" => "a section of its own",
+        "DifferenceBound" => "a number, a share",
         "Endpoints" => "a list of endpoints",
-        "Strings" | "Networks" | "Grants" => "a list of texts",
+        "Strings" | "Networks" | "Grants" | "JsonPaths" => "a list of texts",
         _ => "text",
     }
 }
@@ -156,6 +174,9 @@ fn kind(ty: &str) -> &'static str {
 fn range(name: &str, check: &str) -> String {
     if check == "ratio" {
         return "0 to 1".to_owned();
+    }
+    if check == "file" {
+        return "a path".to_owned();
     }
     let Some((_, arguments)) = check.split_once("::<") else { return "a list of texts".to_owned() };
     let bounds: Vec<u64> = arguments
