@@ -16,18 +16,22 @@ use tidegate::record::capture::{About, CaptureWriter, Channel, PlaceKind};
 /// The file that the gates of these tests are of.
 const FILE: &str = "yesterday.mcap";
 
-/// Writes a capture of calls of these plugins with these bodies, in this order.
+/// Writes a capture of calls of these plugins with these bodies, in this order; the one called `policy` is a reply policy.
 fn capture<'a>(directory: &Path, calls: impl IntoIterator<Item = (&'a str, String)>) {
     let about = About { seed: 7, ..About::default() };
     let mut writer =
         CaptureWriter::new(File::create(directory.join(FILE)).unwrap(), &about, Arc::default(), 1 << 30).unwrap();
     let channel = Channel { kind: PlaceKind::Route, name: "r".to_owned(), topic: None };
     for (number, (plugin, body)) in (1..).zip(calls) {
-        let (plugin, role) = (plugin.to_owned(), CallRole::Transform.into());
+        // The first frame of a request is its client's identity.
+        let (role, identity) = match plugin {
+            "policy" => (CallRole::Policy, Some("client".into())),
+            _ => (CallRole::Transform, None),
+        };
+        let (plugin, role) = (plugin.to_owned(), role.into());
         let call = Call { plugin, generation: 1, digest: vec![0xab; 32], number, role, ..Call::default() };
-        writer
-            .write(&channel, number, &Record { frames: vec![body.into()], metadata: Vec::new(), call: Some(call) })
-            .unwrap();
+        let frames = identity.into_iter().chain([body.into()]).collect();
+        writer.write(&channel, number, &Record { frames, metadata: Vec::new(), call: Some(call) }).unwrap();
     }
     writer.finish().unwrap();
 }
@@ -45,8 +49,7 @@ fn gate(plugin: &str, lines: &str) -> String {
 
 /// The same code in other bytes.
 fn renamed(component: &[u8], name: u8) -> Vec<u8> {
-    // A custom section that is called `x`.
-    [component, &[0, 3, 1, b'x', name]].concat()
+    [component, &fixtures::custom_section("other", &[name])].concat()
 }
 
 fn echoing() -> Vec<u8> {

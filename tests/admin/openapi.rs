@@ -198,6 +198,7 @@ fn every_answer_is_as_documented() {
         ("put /plugins/{name}", "tight", Some(up.as_slice()), 413),
         ("put /plugins/{name}", "x", Some(b"garbage"), 422),
         ("get /plugins/{name}", "x", None, 200),
+        ("post /plugins/{name}/load", "x?expect_diff=perhaps", None, 400),
         ("post /plugins/{name}/load", "x", None, 200),
         ("post /plugins/{name}/load", "bad", None, 422),
         ("post /plugins/{name}/load", "nobody", None, 404),

@@ -152,6 +152,22 @@ fn handler() -> Vec<u8> {
 }
 
 #[test]
+fn a_reply_policy_is_held_to_the_requests_that_it_answered() {
+    let setup = Setup::new().plugin("policy", &fixtures::replying(1, 0)).config(&gate("policy", ""));
+    capture(setup.path(), ["a", "b"].map(|body| ("policy", body.to_owned())));
+    let host = setup.start();
+    let reason = refusal(&host, "policy", &fixtures::replying(1, 5));
+    assert!(reason.contains("input 1, another delay: `0 ms` became `5 ms`"), "{reason}");
+    let reason = refusal(&host, "policy", &fixtures::replying(2, 0));
+    assert!(reason.contains("input 1, more messages: `1` became `2`"), "{reason}");
+    // One without the role is no newcomer, whatever it answers.
+    let answer = put(&host, "policy", &echoing());
+    assert_eq!((answer.status, &answer.json()["stage"]), (422, &json!("type-check")), "{}", answer.text());
+    accepted(&host, "policy", &renamed(&fixtures::replying(1, 0), b'n'));
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
 fn where_nothing_serves_there_is_nothing_to_compare_with() {
     let host = gated(&echoing(), "", &["a"]).config(&gate("new", "")).start();
     // The first load of its name, of which the file has no call.

@@ -58,7 +58,7 @@ const DIRECTIONS: [(&str, &[&str]); 96] = [
     ("config::capture", &["document", "limits"]),
     ("config::http", &["address", "limits"]),
     ("config::messaging", &["address", "limits"]),
-    ("config::plugin", &["limits", "place", "streams"]),
+    ("config::plugin", &["comparison", "limits", "place", "streams"]),
     ("config::streams", &["address", "document", "http", "limits", "messaging"]),
     ("config::streams::check", &["flow", "in_force", "route", "socket", "workers"]),
     ("flow", &["ledger", "traces"]),

@@ -6,13 +6,17 @@ use crate::http::query::pairs;
 use crate::plugin::{Cause, Put};
 use crate::rehearsal::shadow::Asked;
 
+/// What the query of a load may say.
+const LOAD_FLAGS: &str = "expect_diff=true or expect_diff=false";
+/// What that of a PUT may say.
+const PUT_FLAGS: &str = "persist=true or persist=false, expect_diff=true or expect_diff=false";
+
 /// Whether a PUT is to be written to the source, and whether what is sent is wanted to answer otherwise than what serves.
 ///
 /// # Errors
 /// When the query says anything else, or the same twice.
 pub(super) fn put(query: &str) -> Result<Put, Problem> {
-    let [persist, expects_difference] =
-        flags(query, ["persist", "expect_diff"]).ok_or_else(|| malformed("persist and expect_diff"))?;
+    let [persist, expects_difference] = flags(query, ["persist", "expect_diff"]).ok_or_else(|| malformed(PUT_FLAGS))?;
     Ok(Put { persist, expects_difference })
 }
 
@@ -21,12 +25,12 @@ pub(super) fn put(query: &str) -> Result<Put, Problem> {
 /// # Errors
 /// When the query says anything else, or the same twice.
 pub(super) fn load(query: &str) -> Result<Cause, Problem> {
-    let [expects_difference] = flags(query, ["expect_diff"]).ok_or_else(|| malformed("expect_diff"))?;
+    let [expects_difference] = flags(query, ["expect_diff"]).ok_or_else(|| malformed(LOAD_FLAGS))?;
     Ok(if expects_difference { Cause::AskedToDiffer } else { Cause::Asked })
 }
 
-fn malformed(names: &str) -> Problem {
-    Problem::Malformed(format!("the query takes {names}, each true or false and once, and nothing else"))
+fn malformed(flags: &str) -> Problem {
+    Problem::Malformed(format!("the query takes {flags}, once each, and nothing else"))
 }
 
 /// Which of these words are true; none if the query says anything else, or the same twice.
