@@ -5,7 +5,7 @@ mod watcher;
 
 use crate::admin::openapi::document::Document;
 use crate::fixtures;
-use crate::harness::{Client, Host, Setup, wait_for};
+use crate::harness::{Client, Host, Setup, bytes, wait_for};
 use crate::raw_http::Raw;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -119,6 +119,42 @@ fn changes_add_up_to_what_is() {
     // What is there no more is no more in what is told.
     assert_eq!(host.admin_request("DELETE", "/plugins/upcase", None).status, 200);
     watcher.wait_for("the plugin to go", |seen| seen["plugins"]["upcase"].is_null());
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn shadows_and_captures_are_told_as_they_change() {
+    let host = rich_host();
+    let mut document = Document::of(&host);
+    let mut watcher = Watcher::of(&host);
+    assert_eq!(watcher.next().as_deref(), Some("overview"));
+    assert_eq!((&watcher.seen["shadows"], &watcher.seen["captures"]), (&json!({}), &json!({})));
+    let query = "/plugins/downcase/shadow?min_calls=2&max_diff=100%25";
+    assert_eq!(host.admin_request("PUT", query, Some(&bytes("upcase"))).status, 201);
+    assert_eq!(host.admin_request("POST", "/capture", Some(br#"{"route": "twice"}"#)).status, 201);
+    watcher.wait_for("the shadow", |seen| seen["shadows"]["downcase"]["compared"] == 0);
+    assert_eq!(watcher.seen["shadows"]["downcase"]["obstacle"], "0 calls were compared, and it takes 2");
+    assert_eq!(host.get("/downcase/?param=A").status, 200);
+    assert_eq!(host.get("/twice/?param=A").status, 200);
+    // A call of a flow or a route of several steps is one of the plugin too.
+    watcher.wait_for("what it found", |seen| seen["shadows"]["downcase"]["compared"] == 2);
+    watcher.wait_for("the records", |seen| seen["captures"]["1"]["records"] == 2);
+    let shadow = &watcher.seen["shadows"]["downcase"];
+    assert_eq!((&shadow["may_serve"], &shadow["obstacle"]), (&json!(true), &Value::Null), "{shadow:#}");
+    assert_eq!((&shadow["differing"], &shadow["counts"]["different"]), (&json!(2), &json!(2)));
+    let [group] = &shadow["groups"].as_array().unwrap()[..] else { panic!("{shadow:#}") };
+    let example = json!({"number": 1, "old": "lower case of A is a", "new": "upper case of A is A"});
+    assert_eq!(group, &json!({"group": "body changed", "inputs": 2, "examples": [example]}));
+    let capture = &watcher.seen["captures"]["1"];
+    assert_eq!((&capture["state"], &capture["route"]), (&json!("running"), &json!("twice")), "{capture:#}");
+    assert!(!has_null(&watcher.seen) && watcher.overviews == 1);
+    document.check("get /overview", &host.admin_request("GET", "/overview", None));
+    assert_eq!(host.admin_request("POST", "/plugins/downcase/shadow/promote", None).status, 200);
+    assert_eq!(host.admin_request("DELETE", "/capture/1", None).status, 200);
+    watcher.wait_for("their ends", |seen| {
+        seen["shadows"]["downcase"]["state"] == "promoted" && seen["captures"]["1"]["state"] == "stopped"
+    });
+    assert!(!has_null(&watcher.seen));
     assert_eq!(host.stop(), 0);
 }
 

@@ -235,6 +235,8 @@ pub const SHADOW_REST_MS: u64 = 5;
 pub const SHADOW_CALLS_MIN: u64 = 1_000;
 /// Shadows at the same time, each beside another plugin.
 pub const SHADOWS_MAX: usize = 8;
+/// Groups of differences that an overview shows of each shadow: those that weigh most, each with its first example.
+pub const ADMIN_SHADOW_GROUPS_MAX: usize = 20;
 /// Plugins whose shadows are shown, with those that have ended.
 pub const SHADOWS_LISTED_MAX: usize = 64;
 /// Newcomers that are compared at their gates at the same time; more wait for their turn, which is no part of their time.

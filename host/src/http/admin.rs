@@ -140,6 +140,8 @@ impl Admin {
             ledger: ledger.clone(),
             routes: Arc::clone(&letters.routes),
             readiness: Arc::clone(&readiness),
+            shadows: shadows.clone(),
+            captures: captures.clone(),
             frontend_flow,
             started: format!("{:.0}", jiff::Timestamp::now()),
         };

@@ -19,5 +19,5 @@ pub use crate::config::{DifferenceBound, JsonPath, JsonPathError};
 pub use comparison::{Comparison, Counts, Example, Grouped};
 pub use group::{Group, Kind, Name};
 pub use outcome::{Class, Outcome};
-pub use report::{ReportedExample, ReportedGroup, ReportedInput, reported};
+pub use report::{ReportedExample, ReportedGroup, ReportedInput, reported, reported_in_short};
 pub use rules::Rules;

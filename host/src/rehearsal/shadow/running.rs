@@ -2,12 +2,12 @@
 
 use super::asked::{Terms, Wanted};
 use super::status::{Against, ShadowState, ShadowStatus};
-use crate::config::{SHADOW_QUEUE_BYTES_MAX, SHADOW_QUEUE_CALLS_MAX};
+use crate::config::{ADMIN_SHADOW_GROUPS_MAX, SHADOW_QUEUE_BYTES_MAX, SHADOW_QUEUE_CALLS_MAX};
 use crate::flow::mailbox::{Mailbox, PushError, Room};
 use crate::flow::{Place, Recorded, RecordedCall, Recorder, Subject};
 use crate::ledger::{Hop, Passage, Reason};
 use crate::plugin::{DurationCounts, Rehearsal, Slot};
-use crate::record::compare::{Comparison, DifferenceBound, reported};
+use crate::record::compare::{Comparison, DifferenceBound, ReportedGroup, reported, reported_in_short};
 use crate::rehearsal::chain::Whole;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -124,7 +124,18 @@ impl Shadow {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// All that is known of it.
     pub(super) fn status(&self) -> ShadowStatus {
+        self.told(|comparison| (reported(comparison), comparison.other()))
+    }
+
+    /// The same without inputs, and with no more groups than are shown each second.
+    pub(super) fn in_short(&self) -> ShadowStatus {
+        self.told(|comparison| reported_in_short(comparison, ADMIN_SHADOW_GROUPS_MAX))
+    }
+
+    /// `groups` gives those that are told, and how many differences are of others.
+    fn told(&self, groups: impl FnOnce(&Comparison) -> (Vec<ReportedGroup>, u64)) -> ShadowStatus {
         let us = |durations: &DurationCounts, percent| {
             durations.percentile(percent).map(|time| time.as_nanos() as f64 / 1_000.0)
         };
@@ -138,6 +149,7 @@ impl Shadow {
             Newcomer::Chain { flow, through, .. } => (flow.clone(), through.clone()),
             _ => Default::default(),
         };
+        let (groups, other_differences) = groups(&progress.comparison);
         ShadowStatus {
             plugin: slot.map(|slot| slot.name().to_owned()).unwrap_or_default(),
             flow: of_flow.0,
@@ -164,8 +176,8 @@ impl Shadow {
             p50_us: us(&durations, 50),
             p99_us: us(&durations, 99),
             memory_bytes: self.newcomer.memory_bytes(),
-            groups: reported(&progress.comparison),
-            other_differences: progress.comparison.other(),
+            groups,
+            other_differences,
         }
     }
 }

@@ -164,9 +164,17 @@ impl Shadows {
 
     /// All; of those that have ended the last beside each.
     pub fn list(&self) -> Vec<ShadowStatus> {
+        self.all().iter().map(|shadow| shadow.status()).collect()
+    }
+
+    /// The same, each with the groups that weigh most, and without inputs.
+    pub fn list_in_short(&self) -> Vec<ShadowStatus> {
+        self.all().iter().map(|shadow| shadow.in_short()).collect()
+    }
+
+    fn all(&self) -> Vec<Arc<Shadow>> {
         self.end_unloaded();
-        let shadows: Vec<_> = self.lock().values().cloned().collect();
-        shadows.iter().map(|shadow| shadow.status()).collect()
+        self.lock().values().cloned().collect()
     }
 
     /// Ends one; none if there is none.

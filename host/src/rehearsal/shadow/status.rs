@@ -74,7 +74,7 @@ pub struct ShadowStatus {
     pub memory_bytes: usize,
     /// What differs.
     pub groups: Vec<ReportedGroup>,
-    /// Differences of groups beyond as many as are kept.
+    /// Differences of groups beyond as many as are kept, or told.
     pub other_differences: u64,
 }
 

@@ -11,6 +11,8 @@ use crate::http::route::{RoutePath, RouteTable, StepPath};
 use crate::ledger::{HopCounts, Ledger, PeerQueueCounts};
 use crate::merge_patch;
 use crate::plugin::{Slot, SlotStatus, Slots, TimelineEntry};
+use crate::record::capture::{CaptureStatus, Captures};
+use crate::rehearsal::shadow::{ShadowStatus, Shadows};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +26,8 @@ pub(in crate::http::admin) struct Watched {
     pub(in crate::http::admin) ledger: Ledger,
     pub(in crate::http::admin) routes: Arc<RouteTable>,
     pub(in crate::http::admin) readiness: Arc<Readiness>,
+    pub(in crate::http::admin) shadows: Shadows,
+    pub(in crate::http::admin) captures: Captures,
     /// The flow that answers the frontend, if one does: its name, and its steps.
     pub(in crate::http::admin) frontend_flow: Option<(String, Vec<String>)>,
     /// When the host began, as RFC 3339 has it.
@@ -44,11 +48,14 @@ struct Content {
     hops: BTreeMap<String, HopCounts>,
     sockets: BTreeMap<String, PeerQueueCounts>,
     plugins: BTreeMap<String, PluginOverview>,
+    /// Those that stand beside plugins, or did last.
+    shadows: BTreeMap<String, ShadowStatus>,
     flows: BTreeMap<String, FlowOverview>,
     routes: BTreeMap<String, RoutePath>,
     frontend: Option<FrontendPath>,
     pools: BTreeMap<String, Value>,
     peers: BTreeMap<String, PeerList>,
+    captures: BTreeMap<String, CaptureStatus>,
 }
 
 #[derive(Serialize)]
@@ -131,11 +138,13 @@ impl Watched {
                 .map(|(name, queues)| (name.to_string(), queues.figures()))
                 .collect(),
             plugins: self.plugins(&durations, earlier.as_ref()),
+            shadows: by_name(self.shadows.list_in_short(), |shadow| &shadow.plugin),
             flows,
             routes: self.routes.paths(),
             frontend: self.frontend(&surfaces, &known),
             pools,
             peers: peers(&surfaces),
+            captures: by_name(self.captures.list(), |capture| &capture.id),
         };
         let value = serde_json::to_value(&content).unwrap_or_else(|error| {
             tracing::error!(%error, "writing an overview");
@@ -253,6 +262,11 @@ fn pool(status: Result<PoolStatus, String>) -> Value {
     pool["workers"] = named.into();
     pool["workers_count"] = count.into();
     pool
+}
+
+/// These by their names.
+fn by_name<T>(all: Vec<T>, name: fn(&T) -> &String) -> BTreeMap<String, T> {
+    all.into_iter().map(|one| (name(&one).clone(), one)).collect()
 }
 
 /// The peers of all surfaces that have any, by the names of the surfaces.
