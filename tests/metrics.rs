@@ -226,3 +226,35 @@ fn the_process_is_told_of() {
     assert_eq!(metrics(&host).value("tidegate_process_start_time_seconds"), start);
     assert_eq!(host.stop(), 0);
 }
+
+#[test]
+fn shadows_are_told_by_what_their_calls_came_to_and_captures_by_their_number() {
+    let host = Setup::new().committed("downcase").committed("echo").start();
+    assert_eq!(metrics(&host).value("tidegate_captures_running"), 0.0);
+    let shadow = "/plugins/downcase/shadow";
+    let query = format!("{shadow}?min_calls=3&max_diff=3");
+    assert_eq!(host.admin_request("PUT", &query, Some(&bytes("upcase"))).status, 201);
+    assert_eq!(host.admin_request("POST", "/capture", None).status, 201);
+    for _ in 0..3 {
+        assert_eq!(host.get("/downcase/?param=A").status, 200);
+    }
+    let calls = |outcome: &str| format!("tidegate_shadow_calls_total{{plugin=\"downcase\",outcome=\"{outcome}\"}}");
+    let told = wait_for("the calls", || Some(metrics(&host)).filter(|told| told.value(&calls("different")) == 3.0));
+    for outcome in ["same", "filtered-now", "no-longer-filtered", "new-failure", "failure-gone", "failure-differs"] {
+        assert_eq!(told.value(&calls(outcome)), 0.0, "{outcome}");
+    }
+    assert_eq!(told.value(&calls("undecided")), 0.0);
+    for (name, expected) in [("running", 1.0), ("may_serve", 1.0)] {
+        assert_eq!(told.value(&format!("tidegate_shadow_{name}{{plugin=\"downcase\"}}")), expected, "{name}");
+    }
+    assert!(!told.samples.keys().any(|sample| sample.starts_with("tidegate_shadow") && sample.contains("echo")));
+    assert_eq!(told.value("tidegate_captures_running"), 1.0);
+    assert_eq!(host.admin_request("DELETE", shadow, None).status, 200);
+    assert_eq!(host.admin_request("DELETE", "/capture/1", None).status, 200);
+    let ended = metrics(&host);
+    for (name, expected) in [("running", 0.0), ("may_serve", 0.0)] {
+        assert_eq!(ended.value(&format!("tidegate_shadow_{name}{{plugin=\"downcase\"}}")), expected, "{name}");
+    }
+    assert_eq!((ended.value(&calls("different")), ended.value("tidegate_captures_running")), (3.0, 0.0));
+    assert_eq!(host.stop(), 0);
+}

@@ -149,7 +149,7 @@ impl Admin {
             sampler: Sampler::new(watched, ending),
             routes: Arc::clone(&letters.routes),
             tails: Tails { taps: tail.0, shows: tail.1 },
-            metrics: Arc::new(Metrics::new(Arc::clone(&slots), observed)),
+            metrics: Arc::new(Metrics::new(Arc::clone(&slots), observed, shadows.clone(), captures.clone())),
             letters: Arc::new(Letters::new(letters, Arc::clone(&slots))),
             captures,
             shadows,

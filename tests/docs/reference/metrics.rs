@@ -2,7 +2,7 @@
 
 use super::source::cell;
 use crate::fixtures;
-use crate::harness::{Setup, wait_for};
+use crate::harness::{Setup, bytes, wait_for};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -66,6 +66,8 @@ fn exposition() -> String {
         socket
     };
     let _sockets = [connect(&client), connect(&stranger)];
+    let shadow = host.admin_request("PUT", "/plugins/downcase/shadow", Some(&bytes("upcase")));
+    assert_eq!(shadow.status, 201, "{}", shadow.text());
     told("tidegate_curve_denials_total{");
     told("tidegate_socket_handshakes_refused_total{");
     told("tidegate_socket_queue_messages{");

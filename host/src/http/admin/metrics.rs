@@ -3,11 +3,13 @@
 //! Each file below is one [`Collector`]. It only reads what the parts of the host count for themselves, so that nothing
 //! is counted twice; a part with counts of its own gets a file of its own and a line in [`Metrics::new`].
 
+mod captures;
 mod durations;
 mod hops;
 mod plugins;
 pub(super) mod process;
 mod series;
+mod shadows;
 mod surfaces;
 mod text;
 
@@ -18,6 +20,8 @@ use crate::flow::Surfaces;
 use crate::http::problem::Problem;
 use crate::ledger::Ledger;
 use crate::plugin::Slots;
+use crate::record::capture::Captures;
+use crate::rehearsal::shadow::Shadows;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
@@ -46,11 +50,13 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new(slots: Arc<Slots>, watched: Observed) -> Self {
+    pub(super) fn new(slots: Arc<Slots>, watched: Observed, shadows: Shadows, captures: Captures) -> Self {
         let mut registry = Registry::with_prefix("tidegate");
         registry.register_collector(Box::new(process::Process::new()));
         registry.register_collector(Box::new(hops::HopMetrics(watched.ledger)));
         registry.register_collector(Box::new(plugins::Plugins(slots)));
+        registry.register_collector(Box::new(shadows::ShadowMetrics(shadows)));
+        registry.register_collector(Box::new(captures::CaptureMetrics(captures)));
         let Observed { surfaces, others, .. } = watched;
         registry.register_collector(Box::new(surfaces::SurfaceMetrics { surfaces, others }));
         Self { registry }

@@ -1,0 +1,72 @@
+//! The shadows at a scrape. The counts of one are of one moment; the calls that it was not called on are counted at its hop.
+
+use super::series::{counters, gauges};
+use crate::record::compare::Counts;
+use crate::rehearsal::shadow::{ShadowState, ShadowStatus, Shadows};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use std::fmt;
+
+pub(super) struct ShadowMetrics(pub(super) Shadows);
+
+impl fmt::Debug for ShadowMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.list_in_short().iter().map(|shadow| shadow.plugin.clone())).finish()
+    }
+}
+
+impl Collector for ShadowMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let shadows = self.0.list_in_short();
+        counters(
+            &mut encoder,
+            (
+                "shadow_calls",
+                None,
+                "Calls of the shadow beside a plugin, by how they compare; from 0 again where another generation serves",
+            ),
+            shadows.iter().flat_map(|shadow| {
+                outcomes(&shadow.counts)
+                    .map(|(outcome, count)| ([("plugin", &*shadow.plugin), ("outcome", outcome)], count))
+            }),
+        )?;
+        gauges(
+            &mut encoder,
+            ("shadow_running", None, "1 while a newcomer stands beside the plugin, 0 once the last one has ended"),
+            shadows.iter().map(|shadow| (labels(shadow), u32::from(shadow.state == ShadowState::Running))),
+        )?;
+        gauges(
+            &mut encoder,
+            ("shadow_may_serve", None, "1 while it runs, and what was found lets it serve, else 0"),
+            shadows.iter().map(|shadow| (labels(shadow), u32::from(shadow.may_serve))),
+        )
+    }
+}
+
+fn labels(shadow: &ShadowStatus) -> [(&'static str, &str); 1] {
+    [("plugin", &shadow.plugin)]
+}
+
+/// All of them, so that none begins late.
+fn outcomes(counts: &Counts) -> [(&'static str, u64); 8] {
+    let Counts {
+        same,
+        different,
+        filtered_now,
+        no_longer_filtered,
+        new_failure,
+        failure_gone,
+        failure_differs,
+        undecided,
+    } = *counts;
+    [
+        ("same", same),
+        ("different", different),
+        ("filtered-now", filtered_now),
+        ("no-longer-filtered", no_longer_filtered),
+        ("new-failure", new_failure),
+        ("failure-gone", failure_gone),
+        ("failure-differs", failure_differs),
+        ("undecided", undecided),
+    ]
+}
