@@ -1,6 +1,6 @@
 //! `tidegate top`: what a host does, in a terminal and for programs; and the terminal as it was, whatever ends it.
 
-use crate::harness::{Host, PATIENCE, Process, Setup, tidegate, wait_for, wait_up_to};
+use crate::harness::{Host, PATIENCE, Process, Setup, bytes, tidegate, wait_for, wait_up_to};
 use crate::terminal::Terminal;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{LocalModes, tcgetattr};
@@ -69,6 +69,42 @@ fn one_look_is_tables_for_people_and_json_for_programs() {
 }
 
 #[test]
+fn shadows_and_captures_have_tables_while_there_are_some() {
+    let host = Setup::new().committed("downcase").start();
+    let before = told(&host, &["--once"]);
+    assert!(!before.contains("MAY SERVE") && !before.contains("RECORDS"), "{before}");
+    let query = "/plugins/downcase/shadow?min_calls=1000";
+    assert_eq!(host.admin_request("PUT", query, Some(&bytes("upcase"))).status, 201);
+    let capture = host.admin_request("POST", "/capture", None).json();
+    for _ in 0..3 {
+        assert_eq!(host.get("/downcase/?param=A").status, 200);
+    }
+    wait_for("the calls to be compared", || (host.admin("/shadows").json()[0]["compared"] == 3).then_some(()));
+    let records = |captures: &Value| captures.as_array().unwrap().iter().all(|one| one["records"] == 3);
+    wait_for("the calls to be written", || records(&host.admin("/captures").json()).then_some(()));
+
+    let json: Value = serde_json::from_str(&told(&host, &["--once", "--json"])).unwrap();
+    let row = &json["shadows"][0];
+    let of = |keys: &[&str]| json!(keys.iter().map(|key| row[*key].clone()).collect::<Vec<_>>());
+    let keys = ["plugin", "state", "compared", "differing", "differ_percent", "dropped", "may_serve"];
+    assert_eq!(of(&keys), json!(["downcase", "running", 3, 3, 100.0, 0, "no"]), "{json}");
+    assert_eq!(row["why"], "3 of 3 inputs differ, over 0");
+    let captures = &json["captures"];
+    assert_eq!((&captures[0]["capture"], &captures[0]["records"]), (&json!("1"), &json!(3)), "{json}");
+    assert_eq!(captures[0]["file"], capture["file"]);
+    let text = told(&host, &["--once"]);
+    let row = text.lines().find(|line| line.starts_with("downcase") && line.contains("running")).expect(&text);
+    assert!(row.contains("100 %"), "{row}");
+
+    // One that has ended is still to be read; a capture is not in the way any more.
+    assert_eq!(host.admin_request("DELETE", "/plugins/downcase/shadow", None).status, 200);
+    assert_eq!(host.admin_request("DELETE", "/capture/1", None).status, 200);
+    let json: Value = serde_json::from_str(&told(&host, &["--once", "--json"])).unwrap();
+    assert_eq!((&json["shadows"][0]["state"], &json["captures"]), (&json!("stopped"), &json!([])), "{json}");
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
 fn the_flow_that_answers_the_frontend_is_one_of_the_flows() {
     let config = "[flows.asked]\nfrom = ['frontend']\nthrough = ['downcase']\n";
     let host = Setup::new().committed("downcase").config(config).start();
@@ -102,7 +138,7 @@ fn a_script_gets_a_line_for_each_look() {
 fn what_makes_no_sense_is_told() {
     let host = Setup::new().committed("downcase").start();
     for (arguments, words) in [
-        (&["--sort", "colour"][..], "no table has a column `colour`: sort by one of address, calls,"),
+        (&["--sort", "colour"][..], "no table has a column `colour`: sort by one of address, bytes,"),
         (&[], "stdout is no terminal: use --once for tables, or --json for programs"),
         (&["--interval", "10ms"], "`10ms` is less than 1s"),
         (&["--admin", "127.0.0.1:1", "--once"], "no host answers at http://127.0.0.1:1"),

@@ -1,4 +1,4 @@
-//! `tidegate top`: the plugins, hops, flows, workers and peers of a running host, again and again, in columns.
+//! `tidegate top`: the plugins, hops, flows, workers, peers, shadows and captures of a running host, again and again, in columns.
 
 mod feed;
 mod figures;
@@ -19,7 +19,7 @@ use std::io::{ErrorKind, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Watch a running host: its plugins, hops, flows, workers and peers, with how much they do a second.
+/// Watch a running host: its plugins, hops, flows, workers, peers, shadows and captures, with how much they do a second.
 ///
 /// On a terminal a screen that q leaves: the keys are shown below. With --once one look of a second as tables, for people and
 /// scripts; with --json each look as JSON on a line.

@@ -10,7 +10,7 @@ use crate::cli::output::render::one_line;
 use crate::cli::plugin::{items, text};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-use tables::{FLOWS, HOPS, PEERS, PLUGINS, WORKERS};
+use tables::{CAPTURES, FLOWS, HOPS, PEERS, PLUGINS, SHADOWS, WORKERS};
 
 /// A column: its name in JSON, its head, and what stands in a row.
 pub(super) struct Column {
@@ -40,7 +40,7 @@ pub(super) struct Row<'a> {
 }
 
 /// All tables, in the order in which they are shown.
-pub(super) const KINDS: [&Kind; 5] = [&PLUGINS, &HOPS, &FLOWS, &WORKERS, &PEERS];
+pub(super) const KINDS: [&Kind; 7] = [&PLUGINS, &HOPS, &FLOWS, &WORKERS, &PEERS, &SHADOWS, &CAPTURES];
 
 /// One table.
 pub(super) struct Table {

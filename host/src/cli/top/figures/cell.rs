@@ -1,5 +1,6 @@
 //! What stands in a cell of a table: a number with its unit, or a text; as people and as programs read it.
 
+use crate::cli::output::differences;
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 use std::fmt;
@@ -14,6 +15,8 @@ pub(in crate::cli::top) enum Cell {
     Microseconds(f64),
     Milliseconds(f64),
     Bytes(f64),
+    /// So many of so many.
+    Share(u64, u64),
     Missing,
 }
 
@@ -25,6 +28,7 @@ impl Cell {
             | Self::Microseconds(number)
             | Self::Milliseconds(number)
             | Self::Bytes(number) => Some(*number),
+            Self::Share(part, whole) => Some(percent(*part, *whole)),
             Self::Text(_) | Self::Missing => None,
         }
     }
@@ -61,6 +65,8 @@ impl Cell {
             Self::Rate(number) | Self::Microseconds(number) | Self::Milliseconds(number) => {
                 json!((number * 1_000.0).round() / 1_000.0)
             }
+            // A few of a million are told from none.
+            Self::Share(part, whole) => json!(percent(*part, *whole)),
             Self::Missing => Value::Null,
         }
     }
@@ -76,9 +82,14 @@ impl fmt::Display for Cell {
             Self::Microseconds(us) => scaled(f, *us, 1_000.0, &["µs", "ms", "s"]),
             Self::Milliseconds(ms) => scaled(f, *ms, 1_000.0, &["ms", "s"]),
             Self::Bytes(bytes) => scaled(f, *bytes, 1_024.0, &["B", "KiB", "MiB", "GiB", "TiB"]),
+            Self::Share(part, whole) => f.write_str(&differences::percent(*part, *whole)),
             Self::Missing => f.write_str("-"),
         }
     }
+}
+
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }
 
 /// The number in the largest unit of which it is at least one.
@@ -113,6 +124,7 @@ mod tests {
             (Cell::Rate(0.0), "0"),
             (Cell::Rate(3.21), "3.2"),
             (Cell::Rate(12_345.6), "12346"),
+            (Cell::Share(1, 1_000_000), "0.00010 %"),
             (Cell::Missing, "-"),
         ] {
             assert_eq!(cell.to_string(), expected);

@@ -108,6 +108,48 @@ pub(super) const PEERS: Kind = Kind {
     ],
 };
 
+/// The shadows beside plugins: those that run, and the last that have ended.
+pub(super) const SHADOWS: Kind = Kind {
+    name: "shadows",
+    title: "Shadows",
+    rows: |overview| entries(overview, "/shadows"),
+    sorted_by: "differ_percent",
+    columns: &[
+        column("plugin", "SHADOW BESIDE", name),
+        column("state", "STATE", |row| row.text("/state")),
+        column("compared_per_second", "CALLS/S", |row| row.rate("/compared")),
+        column("compared", "COMPARED", |row| row.count("/compared")),
+        column("differing", "DIFFER", |row| row.count("/differing")),
+        column("differ_percent", "SHARE", differing),
+        column("dropped", "DROPPED", |row| row.count("/dropped")),
+        column("may_serve", "MAY SERVE", |row| yes_or_no(row, "/may_serve")),
+        column("p50_us", "P50", |row| row.number("/p50_us").map_or(Cell::Missing, Cell::Microseconds)),
+        column("p99_us", "P99", |row| row.number("/p99_us").map_or(Cell::Missing, Cell::Microseconds)),
+        column("why", "WHY", why),
+    ],
+};
+
+/// The captures that run.
+pub(super) const CAPTURES: Kind = Kind {
+    name: "captures",
+    title: "Captures",
+    rows: |overview| {
+        let captures = entries(overview, "/captures").into_iter();
+        captures.filter(|(_, capture)| capture["state"] == "running").collect()
+    },
+    sorted_by: "records_per_second",
+    columns: &[
+        column("capture", "CAPTURE", name),
+        column("records_per_second", "RECORDS/S", |row| row.rate("/records")),
+        column("records", "RECORDS", |row| row.count("/records")),
+        column("dropped", "DROPPED", |row| row.count("/dropped")),
+        column("bytes", "BYTES", |row| row.number("/bytes").map_or(Cell::Missing, Cell::Bytes)),
+        column("bytes_max", "OF", |row| row.number("/bytes_max").map_or(Cell::Missing, Cell::Bytes)),
+        column("file", "FILE", |row| row.text("/file")),
+        column("obstacle", "OBSTACLE", |row| row.text("/obstacle")),
+    ],
+};
+
 const fn column(key: &'static str, head: &'static str, cell: fn(&Row<'_>) -> Cell) -> Column {
     Column { key, head, cell }
 }
@@ -126,6 +168,27 @@ fn reasons(row: &Row<'_>) -> Cell {
     let reasons: Vec<_> =
         reasons.into_iter().flatten().map(|(reason, count)| format!("{}={count}", super::one_line(reason))).collect();
     if reasons.is_empty() { Cell::Missing } else { Cell::Text(reasons.join(" ")) }
+}
+
+fn differing(row: &Row<'_>) -> Cell {
+    let count = |place: &str| row.now.pointer(place).and_then(Value::as_u64);
+    match (count("/differing"), count("/compared")) {
+        (Some(differing), Some(compared)) if compared > 0 => Cell::Share(differing, compared),
+        _ => Cell::Missing,
+    }
+}
+
+fn yes_or_no(row: &Row<'_>, place: &str) -> Cell {
+    let word = |is| if is { "yes" } else { "no" };
+    row.now.pointer(place).and_then(Value::as_bool).map_or(Cell::Missing, |is| Cell::Text(word(is).to_owned()))
+}
+
+/// Why a shadow has ended, or may not serve.
+fn why(row: &Row<'_>) -> Cell {
+    match row.text("/why") {
+        Cell::Missing => row.text("/obstacle"),
+        why => why,
+    }
 }
 
 /// `ticks → parse → publish, archive`
