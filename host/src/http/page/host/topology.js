@@ -47,6 +47,16 @@ export function lanes(overview) {
   return { lanes: all.slice(0, LANES_MAX), left: Math.max(all.length - LANES_MAX, 0) };
 }
 
+/** All that messages go through, as `route NAME`, `flow NAME` and `policy NAME`. */
+export function places({ routes, flows, frontend, plugins }) {
+  const all = [...Object.keys(flows), ...(frontend?.flow ? [frontend.flow] : [])];
+  return [
+    ...Object.keys(routes).map((name) => `route ${name}`),
+    ...all.map((name) => `flow ${name}`),
+    ...Object.values(plugins).flatMap(({ is_policy: is, name }) => (is ? [`policy ${name}`] : [])),
+  ];
+}
+
 /** Whether a route is that of a plugin by itself: all of these count together. */
 function isPlain({ hop }) {
   return !hop.startsWith("routes.");

@@ -1,6 +1,7 @@
 // The live tail: messages as they go by, sampled by the host, of which a bounded number is kept here.
 
 import { listen } from "../host/api.js";
+import { places } from "../host/topology.js";
 import { command, curl } from "../parts/command.js";
 import { h, mark, text } from "../parts/dom.js";
 import { clock, count, readable } from "../parts/format.js";
@@ -122,15 +123,7 @@ export function tailView() {
   return {
     root,
     update(overview) {
-      const { flow: ofFrontend } = overview.frontend ?? {};
-      const flows = [...Object.keys(overview.flows), ...(ofFrontend ? [ofFrontend] : [])];
-      const places = [
-        "",
-        ...Object.keys(overview.routes).map((name) => `route ${name}`),
-        ...flows.map((name) => `flow ${name}`),
-        ...Object.values(overview.plugins).flatMap(({ is_policy: is, name }) => (is ? [`policy ${name}`] : [])),
-      ];
-      options(place, places, (key) => key || "everything");
+      options(place, ["", ...places(overview)], (key) => key || "everything");
     },
   };
 }
