@@ -4,6 +4,7 @@
 //! from another place. What the page then asks for passes the guard like any other request.
 
 use super::answer::with_type;
+use std::sync::LazyLock;
 use warp::http::header::{CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use warp::http::{HeaderMap, HeaderValue};
 use warp::reply::Response;
@@ -13,14 +14,18 @@ const STYLE: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
 const SCRIPT: HeaderValue = HeaderValue::from_static("text/javascript; charset=utf-8");
 const IMAGE: HeaderValue = HeaderValue::from_static("image/svg+xml");
 
-const INDEX: &str = include_str!("page/index.html");
+static INDEX: LazyLock<String> = LazyLock::new(|| sent(include_str!("page/index.html")));
 
 macro_rules! files {
     ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("page/", $name)))),*] };
 }
 
 /// What the index names, directly or not, by its path below `/page/`.
-const FILES: &[(&str, &str)] = files![
+static FILES: LazyLock<Vec<(&str, String)>> =
+    LazyLock::new(|| SOURCES.iter().map(|(path, text)| (*path, sent(text))).collect());
+
+/// The same as they are written.
+const SOURCES: &[(&str, &str)] = files![
     "host/api.js",
     "host/history.js",
     "host/topology.js",
@@ -57,7 +62,7 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
 
 /// The page itself.
 pub(super) fn index() -> Response {
-    answer(INDEX, HTML)
+    answer(&INDEX, HTML)
 }
 
 /// A file that the page names, by its path; none of another path.
@@ -69,6 +74,22 @@ pub(super) fn file(path: &str) -> Option<Response> {
         _ => SCRIPT,
     };
     Some(answer(text, content_type))
+}
+
+/// A file without what is there for its readers alone: how far its lines are indented, and the lines of comments. No text of
+/// a script goes over several lines, which a test holds.
+fn sent(text: &str) -> String {
+    let mut is_comment = false;
+    let mut sent = String::with_capacity(text.len());
+    for line in text.lines().map(str::trim_start) {
+        is_comment |= line.starts_with("/*");
+        if !is_comment && !line.starts_with("//") && !line.is_empty() {
+            sent += line;
+            sent.push('\n');
+        }
+        is_comment &= !line.trim_end().ends_with("*/");
+    }
+    sent
 }
 
 fn answer(text: &'static str, content_type: HeaderValue) -> Response {
@@ -90,8 +111,8 @@ mod tests {
 
     #[test]
     fn every_file_is_named_and_every_name_is_a_file() {
-        let mut wanted: BTreeSet<String> = named(INDEX, "\"page/").map(str::to_owned).collect();
-        for (path, text) in FILES {
+        let mut wanted: BTreeSet<String> = named(&INDEX, "\"page/").map(str::to_owned).collect();
+        for (path, text) in FILES.iter() {
             let folder = path.split_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
             wanted.extend(named(text, "from \"./").map(|name| format!("{folder}{name}")));
             wanted.extend(named(text, "from \"../").map(str::to_owned));
@@ -106,8 +127,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_sent_is_what_is_written_without_comments_and_indentation() {
+        let written =
+            "// A word.\na(`// b`); // c\n\n  /**\n   * d\n   */\n  e();\n  /** f */\n  /* g */\n  i: \"/* j\",\n";
+        assert_eq!(sent(written), "a(`// b`); // c\ne();\ni: \"/* j\",\n");
+        for (path, text) in SOURCES.iter().filter(|(path, _)| path.ends_with(".js")) {
+            let unclosed = text.lines().find(|line| line.matches('`').count() % 2 == 1);
+            assert!(unclosed.is_none(), "{path} has a text of several lines: {unclosed:?}");
+        }
+    }
+
+    #[test]
     fn what_the_policy_forbids_is_not_there() {
-        for (name, text) in FILES.iter().chain(&[("index.html", INDEX)]) {
+        for (name, text) in FILES.iter().chain([&("index.html", INDEX.clone())]) {
             for forbidden in
                 ["innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", " style=\"", "http://"]
             {
