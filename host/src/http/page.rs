@@ -45,6 +45,7 @@ const SOURCES: &[(&str, &str)] = files![
     "views/peers.js",
     "views/plugin.js",
     "views/plugins.js",
+    "views/shadow.js",
     "views/tail.js",
 ];
 

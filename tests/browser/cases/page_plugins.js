@@ -55,7 +55,7 @@ test("a plugin is paused and resumed, and a new one is loaded under its name", a
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "shout" }).waitFor();
   // By keyboard a file is chosen instead of dropped.
-  await page.locator(".drop input").setInputFiles(host.component("upcase"));
+  await page.locator(".chosen-plugin .drop input").setInputFiles(host.component("upcase"));
   await page.locator(".answer", { hasText: "Generation 1 serves" }).waitFor();
   assert.equal(await status("shout"), 200);
   await page.locator("tbody tr.chosen", { hasText: "shout" }).waitFor();

@@ -13,6 +13,14 @@ export function brief(number) {
   return number === null || number === undefined ? NONE : number < 10_000 ? whole.format(number) : short.format(number);
 }
 
+/** A share in percent, with as many digits as tell it from none and from all. */
+export function share(part, whole) {
+  const percent = whole === 0 ? 0 : (part * 100) / whole;
+  const distance = part === 0 || part >= whole ? 100 : Math.min(percent, 100 - percent);
+  const digits = [10, 1, 0.1, 0.01, 0.001, 0.0001].filter((step) => distance < step).length;
+  return `${percent.toFixed(digits)} %`;
+}
+
 export function rate(number) {
   if (number === null || number === undefined) return NONE;
   if (number === 0) return "0/s";

@@ -4,6 +4,7 @@ import { h, keyed, mark, text } from "../parts/dom.js";
 import { bytes, clock, count, digest, micros, rate } from "../parts/format.js";
 import { head } from "../parts/panel.js";
 import { actionsOf } from "./actions.js";
+import { shadowOf } from "./shadow.js";
 
 export function stateBadge() {
   const badge = h("span.badge");
@@ -43,15 +44,19 @@ export function detailOf(name) {
     h("div.panel", head(name, state.root), h("div.body", gone, figures, notice)),
     actions,
   );
-  const past = h("div.panel.past", head("Timeline", h("p.note", name)), h("div.body", events, nothing));
+  const { root: shadowPanel, update: updateShadow } = shadowOf(name);
+  const timeline = h("div.panel", head("Timeline", h("p.note", name)), h("div.body", events, nothing));
+  const past = h("div.past", shadowPanel, timeline);
   return {
     root,
     past,
-    update(plugin, history) {
+    update(plugin, shadow, history) {
       gone.hidden = plugin !== null;
       nothing.hidden = plugin !== null && plugin.timeline.length > 0;
       figures.hidden = plugin === null;
       updateActions(plugin);
+      shadowPanel.hidden = !plugin && !shadow;
+      updateShadow(shadow);
       if (!plugin) return;
       state.update(plugin.state);
       const { p50, p99, isRecent } = latency(plugin);

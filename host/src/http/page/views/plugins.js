@@ -6,6 +6,7 @@ import { count, micros } from "../parts/format.js";
 import { cells, emptyRow, head, INPUT, table } from "../parts/panel.js";
 import { sparkline } from "../parts/spark.js";
 import { detailOf, latency, stateBadge } from "./plugin.js";
+import { shadowBadge } from "./shadow.js";
 
 export function pluginsView() {
   const rows = h("tbody");
@@ -23,7 +24,9 @@ export function pluginsView() {
     update(overview, history) {
       const plugins = Object.values(overview.plugins);
       if (!chosen && plugins.length > 0) chosen = plugins[0].name;
-      const items = plugins.map((plugin) => [plugin.name, { plugin, history, isChosen: plugin.name === chosen }]);
+      const { shadows } = overview;
+      const all = (plugin) => ({ plugin, shadow: shadows[plugin.name], history, isChosen: plugin.name === chosen });
+      const items = plugins.map((plugin) => [plugin.name, all(plugin)]);
       keyed(rows, items.length > 0 ? items : [["", null]], row);
       if (detail?.name !== chosen) {
         // The list stays where it is, and so does the focus in it.
@@ -32,7 +35,7 @@ export function pluginsView() {
         detail = chosen && { name: chosen, ...detailOf(chosen) };
         if (detail) root.append(detail.root, detail.past);
       }
-      detail?.update(overview.plugins[chosen] ?? null, history);
+      detail?.update(overview.plugins[chosen] ?? null, shadows[chosen] ?? null, history);
     },
   };
 }
@@ -57,18 +60,20 @@ function newPlugin() {
 function row(name) {
   if (name === "") return emptyRow(7, "No plugin is loaded.");
   const state = stateBadge();
+  const beside = shadowBadge();
   const chart = sparkline(`Calls of ${name}`);
   const of = cells("name state generation.number calls.number chart failed.number slowest.number");
   const open = h("button.link", name);
   of.name.append(open);
-  of.state.append(state.root);
+  of.state.append(state.root, " ", beside.root);
   of.chart.append(chart.root);
   const root = h("tr.choice", { onclick: () => (location.hash = `plugins/${encodeURIComponent(name)}`) }, Object.values(of));
   return {
     root,
-    update({ plugin, history, isChosen }) {
+    update({ plugin, shadow, history, isChosen }) {
       choose(root, open, isChosen);
       state.update(plugin.state);
+      beside.update(shadow);
       text(of.generation, plugin.generation ?? "–");
       text(of.calls, count(plugin.calls));
       chart.update(history.rates(`plugin ${name} in`));
