@@ -40,6 +40,7 @@ const SOURCES: &[(&str, &str)] = files![
     "style.css",
     "views/actions.js",
     "views/call.js",
+    "views/captures.js",
     "views/flow.js",
     "views/letters.js",
     "views/peers.js",

@@ -116,7 +116,7 @@ test("a flow that answers the frontend has its name", async (test) => {
 test("every view fits a phone, and none asks anybody else", async (test) => {
   const host = await Host.start(test, { plugins: ["downcase", "upcase"], config: FLOW });
   const page = await adminPage(test, await browser(test), host, "flow", { viewport: { width: 360, height: 780 } });
-  for (const title of ["Flow", "Plugins", "Try it", "Tail", "Dead letters", "Peers"]) {
+  for (const title of ["Flow", "Plugins", "Try it", "Tail", "Captures", "Dead letters", "Peers"]) {
     await goTo(page, title);
     await page.getByRole("tabpanel", { name: title }).waitFor();
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, title);

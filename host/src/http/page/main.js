@@ -7,6 +7,7 @@ import { updateCommands } from "./parts/command.js";
 import { h, text } from "./parts/dom.js";
 import { brief, lasting, rate } from "./parts/format.js";
 import { callView } from "./views/call.js";
+import { capturesView } from "./views/captures.js";
 import { flowView } from "./views/flow.js";
 import { lettersView } from "./views/letters.js";
 import { peersView } from "./views/peers.js";
@@ -26,6 +27,7 @@ const views = [
   ["plugins", "Plugins", pluginsView()],
   ["call", "Try it", callView()],
   ["tail", "Tail", tailView()],
+  ["captures", "Captures", capturesView()],
   ["letters", "Dead letters", lettersView()],
   ["peers", "Peers", peersView()],
 ].map(([id, title, view]) => ({ id, title, view }));

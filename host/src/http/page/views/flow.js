@@ -49,7 +49,7 @@ export function flowView() {
 }
 
 const ORDER =
-  "http transform handler routes. sockets. flows. workers. policy schedule reply publish events dead-letter".split(" ");
+  "http transform handler routes. sockets. flows. workers. policy schedule reply publish events shadows. capture dead-letter".split(" ");
 
 /** Where a hop stands in the table: as messages go, and plugins at the end. */
 function rank(name) {
