@@ -77,3 +77,36 @@ fn input(example: &Example) -> Option<ReportedInput> {
         frames_base64: frames.iter().map(|frame| Base64(frame.to_vec())).collect(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Output;
+    use crate::record::compare::{Outcome, Rules};
+    use std::time::Duration;
+
+    #[test]
+    fn in_short_there_are_few_groups_with_one_example_each_and_no_input() {
+        let answer = |pairs: &[(&str, &str)]| {
+            let metadata = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            let message = Message { metadata, ..Message::default() };
+            Outcome::Answer([Output { message, after: Duration::ZERO }].into_iter().collect())
+        };
+        let (old, new) = (answer(&[("a", "1"), ("b", "1"), ("c", "1")]), answer(&[("a", "2"), ("b", "2"), ("c", "2")]));
+        let mut comparison = Comparison::default();
+        for number in 1..=5 {
+            comparison.add(&Rules::default(), number, &Message::default(), &old, &new);
+        }
+        let whole = reported(&comparison);
+        assert!(whole.len() == 3 && whole.iter().all(|group| group.examples.len() > 1), "{whole:?}");
+        assert!(whole[0].examples[0].input.is_some());
+        let (short, other) = reported_in_short(&comparison, 2);
+        assert_eq!(other, 5);
+        let names = |groups: &[ReportedGroup]| groups.iter().map(|group| group.group.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&short), names(&whole)[..2]);
+        for group in short {
+            assert_eq!((group.inputs, group.examples.len()), (5, 1));
+            assert!(group.examples[0].input.is_none() && group.examples[0].old.contains('1'));
+        }
+    }
+}
