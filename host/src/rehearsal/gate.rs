@@ -8,7 +8,7 @@ use super::runner::{Manner, Progress, compare_as};
 use super::selection::{Reading, SelectionError, read};
 use super::source::open_as;
 use crate::config::{self, DifferenceBound, GATES_AT_ONCE_MAX};
-use crate::plugin::{Gate, LoadError, Plugin, Processor, ReplyPolicy, Role};
+use crate::plugin::{Gate, LoadError, Plugin};
 use crate::record::compare::Rules;
 use futures_util::future::BoxFuture;
 use std::path::Path;
@@ -49,8 +49,7 @@ impl Gate for TrafficGate {
 async fn judge(rules: &config::Gate, pair: Pair) -> Result<String, LoadError> {
     let name = pair.new.name().to_owned();
     let verdict = Verdict { rules, plugin: &name };
-    let is_called_again = |plugin: &Plugin| plugin.has_role(Processor::NAME) || plugin.has_role(ReplyPolicy::NAME);
-    if !is_called_again(&pair.old) && !is_called_again(&pair.new) {
+    if !pair.old.is_stage() && !pair.new.is_stage() {
         return Err(verdict.of_handler());
     }
     let (time_max, progress) = (Duration::from_millis(rules.time_max_ms), Arc::new(Progress::default()));

@@ -78,6 +78,13 @@ pub struct ShadowStatus {
     pub other_differences: u64,
 }
 
+impl ShadowStatus {
+    /// What it stands beside: the name of a plugin, or `flows.NAME`.
+    pub fn key(&self) -> String {
+        if self.flow.is_empty() { self.plugin.clone() } else { format!("flows.{}", self.flow) }
+    }
+}
+
 /// What a shadow is compared with.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Against {

@@ -48,7 +48,7 @@ struct Content {
     hops: BTreeMap<String, HopCounts>,
     sockets: BTreeMap<String, PeerQueueCounts>,
     plugins: BTreeMap<String, PluginOverview>,
-    /// Those that stand beside plugins, or did last.
+    /// Those that stand beside plugins and flows, or did last.
     shadows: BTreeMap<String, ShadowStatus>,
     flows: BTreeMap<String, FlowOverview>,
     routes: BTreeMap<String, RoutePath>,
@@ -138,13 +138,13 @@ impl Watched {
                 .map(|(name, queues)| (name.to_string(), queues.figures()))
                 .collect(),
             plugins: self.plugins(&durations, earlier.as_ref()),
-            shadows: by_name(self.shadows.list_in_short(), |shadow| &shadow.plugin),
+            shadows: by_name(self.shadows.list_in_short(), ShadowStatus::key),
             flows,
             routes: self.routes.paths(),
             frontend: self.frontend(&surfaces, &known),
             pools,
             peers: peers(&surfaces),
-            captures: by_name(self.captures.list(), |capture| &capture.id),
+            captures: by_name(self.captures.list(), |capture| capture.id.clone()),
         };
         let value = serde_json::to_value(&content).unwrap_or_else(|error| {
             tracing::error!(%error, "writing an overview");
@@ -265,8 +265,8 @@ fn pool(status: Result<PoolStatus, String>) -> Value {
 }
 
 /// These by their names.
-fn by_name<T>(all: Vec<T>, name: fn(&T) -> &String) -> BTreeMap<String, T> {
-    all.into_iter().map(|one| (name(&one).clone(), one)).collect()
+fn by_name<T>(all: Vec<T>, name: fn(&T) -> String) -> BTreeMap<String, T> {
+    all.into_iter().map(|one| (name(&one), one)).collect()
 }
 
 /// The peers of all surfaces that have any, by the names of the surfaces.
