@@ -10,7 +10,7 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 96] = [
+const DIRECTIONS: [(&str, &[&str]); 98] = [
     (
         "app",
         &["flow", "http", "ledger", "messaging", "plugin", "record", "rehearsal", "request_id", "system", "traces"],
@@ -167,9 +167,11 @@ const DIRECTIONS: [(&str, &[&str]); 96] = [
     ("plugin::slot::slots", &["condemned", "held", "kept", "loading"]),
     ("plugin::watch", &["load", "slot"]),
     ("record", &["append", "flow", "ledger", "log_limit", "system"]),
+    ("record::capture", &["choice"]),
     ("record::capture::reader", &["format", "record"]),
+    ("record::dead_letters", &["choice"]),
     ("record::compare", &["dead_letters"]),
-    ("record::replay", &["capture", "dead_letters", "traffic"]),
+    ("record::replay", &["capture", "choice", "dead_letters", "traffic"]),
     ("rehearsal", &["flow", "ledger", "plugin", "record", "system"]),
     ("rehearsal::gate", &["callers", "captured_call", "runner", "selection", "source"]),
     ("rehearsal::shadow", &["callers", "chain", "runner"]),

@@ -8,14 +8,16 @@ mod letter;
 mod letter_file;
 mod listing;
 mod mark;
+mod paging;
 mod reader;
 mod replay_lock;
 mod summary;
 
-pub use filter::{DealtWith, Filter, Since};
+pub use filter::{DealtWith, Filter};
 pub use letter::{Base64, By, Input, Letter, LetterSeed, NewLetter};
-pub use listing::{Cursor, Marks, Order, Page, letters, list, page};
+pub use listing::{Marks, letters, list};
 pub use mark::{Mark, Replay};
+pub use paging::{Cursor, Order, Page, page};
 pub use reader::Broken;
 pub use replay_lock::ReplayLock;
 pub use summary::Summary;

@@ -3,7 +3,8 @@
 mod shown;
 
 use super::place::Place;
-use crate::record::capture::{CaptureFile, Choice};
+use crate::record::capture::CaptureFile;
+use crate::record::choice::Choice;
 use crate::system::output::{note, try_print, unless_unread};
 use clap::Args;
 use std::path::PathBuf;
@@ -35,8 +36,8 @@ impl Cat {
         let Self { file, place, topic, limit, json } = self;
         let capture = CaptureFile::open(&file)?;
         let mut text = if json { String::new() } else { shown::head(&capture) };
-        let mut records =
-            capture.records(Choice { place: place.chosen(), topic: topic.unwrap_or_default().into_bytes() });
+        let (places, topic) = (place.chosen().into_iter().collect(), topic.unwrap_or_default().into_bytes());
+        let mut records = capture.records(Choice { places, topic, ..Choice::default() });
         let mut left = limit.unwrap_or(u64::MAX);
         while left > 0
             && let Some(captured) = records.next()

@@ -1,7 +1,7 @@
 //! The flags by which one place is named of which a capture is, or is read.
 
 use crate::cli::plugin::flow_names;
-use crate::record::capture::PlaceKind;
+use crate::record::choice::PlaceKind;
 use clap::Args;
 use clap_complete::ArgValueCandidates;
 

@@ -2,7 +2,8 @@
 
 use crate::cli::plugin::Admin;
 use crate::config::Address;
-use crate::record::dead_letters::{Broken, DealtWith, Filter, Letter, Since, Summary, letters, list};
+use crate::record::choice::{self as record, Moment, PlaceKind};
+use crate::record::dead_letters::{Broken, DealtWith, Filter, Letter, Summary, letters, list};
 use crate::system::output::note;
 use anyhow::{Context, bail};
 use clap::Args;
@@ -38,13 +39,14 @@ pub(super) struct Choice {
     plugins: Vec<String>,
     /// Only letters since a time, as 2026-11-24T08:52:40Z, or of so long ago at most, as 10m or 2h
     #[arg(long, value_name = "WHEN")]
-    since: Option<Since>,
+    since: Option<Moment>,
 }
 
 impl Choice {
     pub(super) fn filter(self, dealt_with: DealtWith) -> Filter {
         let Self { reasons, routes, plugins, since } = self;
-        Filter { reasons, routes, plugins, since, dealt_with }
+        let places = routes.into_iter().map(|route| (PlaceKind::Route, route)).collect();
+        Filter { choice: record::Choice { places, plugins, reasons, since, ..record::Choice::default() }, dealt_with }
     }
 }
 
@@ -132,10 +134,12 @@ fn query(filter: &Filter, cursor: Option<&str>) -> String {
     };
     let mut query = format!("limit={PAGE_LETTERS}&dealt_with={dealt_with}");
     let mut add = |key: &str, value: &str| query += &format!("&{key}={}", encoded(value));
-    for (key, values) in [("reason", &filter.reasons), ("route", &filter.routes), ("plugin", &filter.plugins)] {
+    let record::Choice { places, plugins, reasons, since, .. } = &filter.choice;
+    places.iter().for_each(|(kind, name)| add(kind.as_str(), name));
+    for (key, values) in [("reason", reasons), ("plugin", plugins)] {
         values.iter().for_each(|value| add(key, value));
     }
-    if let Some(Since(since)) = filter.since {
+    if let Some(Moment(since)) = since {
         add("since", &since.to_string());
     }
     if let Some(cursor) = cursor {

@@ -6,7 +6,7 @@ use crate::cli::dead_letters::send::{is_unsent, query};
 use crate::cli::output::render::one_line;
 use crate::config::{REPLAY_ANSWER_BYTES_MAX, check_name};
 use crate::http::read_token;
-use crate::record::capture::PlaceKind;
+use crate::record::choice::PlaceKind;
 use crate::record::replay::{Incoming, Skip};
 use crate::system::interrupt::Interrupt;
 use crate::system::output::note;

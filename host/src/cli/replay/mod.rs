@@ -13,7 +13,7 @@ use super::output::progress::{Stderr, while_told};
 use crate::clients::sender::{SenderKind, SenderSettings};
 use crate::config::{check_endpoint, timeout};
 use crate::messaging::ClientKeys;
-use crate::record::capture::Choice;
+use crate::record::choice::Choice;
 use crate::record::replay::{Pace, Schedule};
 use crate::record::traffic::TrafficKind;
 use crate::system::exit_code;
@@ -106,7 +106,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let way = way((publish, push, http), connect, bind, keys.into_client_keys(), (token_file, in_flight.into()))?;
     // What is no such file is told before anybody is waited for.
     TrafficKind::of(&file)?;
-    let choice = Choice { place: place.chosen(), topic: topic.unwrap_or_default().into_bytes() };
+    let (places, topic) = (place.chosen().into_iter().collect(), topic.unwrap_or_default().into_bytes());
+    let choice = Choice { places, topic, ..Choice::default() };
     let told = Arc::new(Mutex::new("replaying".to_owned()));
     let run = Run {
         schedule: Schedule::new(rate.map_or(Pace::Speed(speed), Pace::Rate)),

@@ -1,9 +1,10 @@
 //! What was recorded, as it stands in a capture.
 
 use super::asked::Wanted;
-use super::format::{Channel, PlaceKind};
+use super::format::Channel;
 use super::record::{Answer, Call, CallFailure, CallRole, Output, Pair, Record};
 use crate::flow::{Metadata, OwnedPlace, Recorded, RecordedCall, ServedBy};
+use crate::record::choice::PlaceKind;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// The channel, the time in nanoseconds since 1970, and the record.

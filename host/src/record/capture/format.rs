@@ -1,6 +1,7 @@
 //! What a capture is to whoever reads MCAP: its profile, its schema's name, and how its channels are called.
 
 use crate::config::{CAPTURE_NAME_BYTES_MAX, CAPTURE_TOPIC_BYTES_MAX};
+use crate::record::choice::PlaceKind;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use std::collections::BTreeMap;
 
@@ -53,38 +54,12 @@ impl About {
     }
 }
 
-/// What a record was captured at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PlaceKind {
-    /// A flow.
-    Flow,
-    /// A route of the HTTP surface.
-    Route,
-    /// The reply policy of the frontend.
-    Policy,
-}
-
-impl PlaceKind {
-    /// Its word: `flow`, `route` or `policy`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Flow => "flow",
-            Self::Route => "route",
-            Self::Policy => "policy",
-        }
-    }
-
-    /// The kind of this word.
-    pub fn of_word(word: &str) -> Option<Self> {
-        [Self::Flow, Self::Route, Self::Policy].into_iter().find(|kind| kind.as_str() == word)
-    }
-
-    fn plural(self) -> &'static str {
-        match self {
-            Self::Flow => "flows",
-            Self::Route => "routes",
-            Self::Policy => "policies",
-        }
+/// What the channels of a place begin with.
+fn plural(kind: PlaceKind) -> &'static str {
+    match kind {
+        PlaceKind::Flow => "flows",
+        PlaceKind::Route => "routes",
+        PlaceKind::Policy => "policies",
     }
 }
 
@@ -104,11 +79,11 @@ impl Channel {
     pub(super) fn name(&self) -> String {
         let Self { kind, name, topic } = self;
         match (kind, topic) {
-            (PlaceKind::Policy, _) => format!("{}/{name}", kind.plural()),
-            (_, None) => format!("{}/{name}/", kind.plural()),
+            (PlaceKind::Policy, _) => format!("{}/{name}", plural(*kind)),
+            (_, None) => format!("{}/{name}/", plural(*kind)),
             (_, Some(topic)) => match std::str::from_utf8(topic) {
-                Ok(text) if !text.contains(char::is_control) => format!("{}/{name}/{text}", kind.plural()),
-                _ => format!("{}/{name}/{}", kind.plural(), escaped(topic)),
+                Ok(text) if !text.contains(char::is_control) => format!("{}/{name}/{text}", plural(*kind)),
+                _ => format!("{}/{name}/{}", plural(*kind), escaped(topic)),
             },
         }
     }

@@ -12,11 +12,12 @@ mod running;
 mod schema;
 mod writing;
 
+pub use super::choice::{Choice, PlaceKind};
 pub use asked::{Asked, REDACTED};
 pub use captures::{Captures, StartCaptureError};
 pub use file::{CaptureWriter, WriteError};
-pub use format::{About, Channel, PlaceKind};
-pub use reader::{CaptureError, CaptureFile, Captured, Choice, Lost, Records, Summary};
+pub use format::{About, Channel};
+pub use reader::{CaptureError, CaptureFile, Captured, Lost, Records, Summary};
 pub use running::{CaptureState, CaptureStatus};
 
 #[cfg(test)]

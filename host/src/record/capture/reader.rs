@@ -4,10 +4,11 @@ mod chunk;
 mod records;
 mod walk;
 
-pub use records::{Captured, Choice, Lost, Records};
+pub use records::{Captured, Lost, Records};
 
 use super::format::{ABOUT, About, Channel, PROFILE};
 use crate::config::CAPTURE_RECORD_BYTES_MAX;
+use crate::record::choice::Choice;
 use mcap::records::{Record, op};
 use std::collections::BTreeMap;
 use std::io;

@@ -1,9 +1,10 @@
 //! What is written is read again, whatever was captured and however the file ends.
 
 use super::file::{CaptureWriter, WriteError};
-use super::format::{About, Channel, PlaceKind};
-use super::reader::{CaptureError, CaptureFile, Captured, Choice, Lost};
+use super::format::{About, Channel};
+use super::reader::{CaptureError, CaptureFile, Captured, Lost};
 use super::record::{Answer, Call, CallFailure, CallRole, Output, Pair, Record};
+use super::{Choice, PlaceKind};
 use crate::config::{
     CAPTURE_CHANNELS_MAX, CAPTURE_CHUNK_RECORDS_MAX, CAPTURE_INDEX_BYTES_MAX, CAPTURE_RECORD_BYTES_MAX,
 };
@@ -109,8 +110,8 @@ fn what_is_chosen_is_found_by_the_index_and_without_it() {
     writer.write(&channel("f", None), 4, &one).unwrap();
     writer.flush().unwrap();
     let times = |path: &Path, name: Option<&str>, topic: &[u8]| {
-        let place = name.map(|name| (PlaceKind::Flow, name.to_owned()));
-        let (records, lost) = read(path, Choice { place, topic: topic.to_vec() });
+        let places = name.into_iter().map(|name| (PlaceKind::Flow, name.to_owned())).collect();
+        let (records, lost) = read(path, Choice { places, topic: topic.to_vec(), ..Choice::default() });
         assert_eq!(lost, Lost::default());
         records.iter().map(|captured| captured.time).collect::<Vec<_>>()
     };
@@ -140,9 +141,9 @@ fn topics_beyond_those_that_have_channels_share_one_and_lose_nothing() {
     writer.finish().unwrap();
     let file = CaptureFile::open(&path).unwrap();
     assert_eq!(file.summary().unwrap().channels.len(), CAPTURE_CHANNELS_MAX + 1);
-    let (records, _) = read(&path, Choice { place: None, topic: b"topic-999".to_vec() });
+    let (records, _) = read(&path, Choice { topic: b"topic-999".to_vec(), ..Choice::default() });
     assert_eq!(records.len(), 1);
-    assert_eq!(read(&path, Choice { place: None, topic: long }).0.len(), 1);
+    assert_eq!(read(&path, Choice { topic: long, ..Choice::default() }).0.len(), 1);
 }
 
 #[test]

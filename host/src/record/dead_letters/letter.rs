@@ -6,6 +6,7 @@ pub use input::{Base64, Input};
 
 use crate::flow::ServedBy;
 use crate::ledger::Reason;
+use crate::record::choice::PlaceKind;
 use serde::{Deserialize, Serialize};
 
 /// What the route of a message that a flow failed at begins with, before the name of the flow.
@@ -173,6 +174,20 @@ impl Letter {
         line.push(b'\n');
         line
     }
+}
+
+/// Where a letter of this route and this hop came in, and the name of that.
+pub(super) fn place_of<'a>(route: &'a str, hop: &str) -> (PlaceKind, &'a str) {
+    match route.strip_prefix(FLOWS) {
+        Some(flow) => (PlaceKind::Flow, flow),
+        None if hop == LetterHop::Policy.as_str() || hop == LetterHop::Reply.as_str() => (PlaceKind::Policy, route),
+        None => (PlaceKind::Route, route),
+    }
+}
+
+/// The time of a letter in nanoseconds since 1970; none if it is no such time.
+pub(super) fn nanoseconds_of(time: &str) -> Option<u64> {
+    u64::try_from(time.parse::<jiff::Timestamp>().ok()?.as_nanosecond()).ok()
 }
 
 impl LetterHop {

@@ -1,6 +1,8 @@
 //! A letter without what was lost: enough to list it, and to choose it.
 
+use super::letter::{nanoseconds_of, place_of};
 use super::mark::Replay;
+use crate::record::choice::Traits;
 use serde::{Deserialize, Serialize};
 
 /// What a list tells of a letter.
@@ -32,5 +34,12 @@ impl Summary {
     /// Whether there is a call that can be made again: a reply has none.
     pub fn is_call(&self) -> bool {
         self.hop != "reply"
+    }
+
+    /// What a choice looks at.
+    pub(super) fn traits(&self) -> Traits<'_> {
+        let (kind, name) = place_of(&self.route, &self.hop);
+        let time = nanoseconds_of(&self.time);
+        Traits { kind, name, plugin: self.plugin.as_deref(), reason: Some(&self.reason), time }
     }
 }

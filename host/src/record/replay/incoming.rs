@@ -3,7 +3,8 @@
 use crate::flow::{Frames, Metadata};
 
 use crate::record::capture::record::{CallRole, Pair, Record};
-use crate::record::capture::{CaptureError, CaptureFile, Captured, Choice, Lost, PlaceKind, REDACTED};
+use crate::record::capture::{CaptureError, CaptureFile, Captured, Lost, REDACTED};
+use crate::record::choice::{Choice, PlaceKind};
 use crate::record::dead_letters::{Input, Letter};
 use crate::record::traffic::{TrafficError, TrafficKind, each_letter};
 use std::io;
@@ -100,7 +101,7 @@ pub fn each_incoming(file: &Path, choice: Choice, mut found: impl FnMut(Found) -
         each_letter(file, |_, letter| {
             let entry = match letter.map(of_letter) {
                 None => Some(Found::Skipped(Skip::Broken)),
-                Some(Some(captured)) => choice.has(&captured).then(|| of_record(captured)),
+                Some(Some(captured)) => captured.is_chosen_by(&choice).then(|| of_record(captured)),
                 Some(None) => (choice == Choice::default()).then_some(Found::Skipped(Skip::Reply)),
             };
             if let Some(entry) = entry.filter(|_| goes_on) {

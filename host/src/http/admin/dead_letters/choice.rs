@@ -3,6 +3,7 @@
 use crate::config::ADMIN_LETTERS_MAX;
 use crate::http::problem::Problem;
 use crate::http::query;
+use crate::record::choice::PlaceKind;
 use crate::record::dead_letters::{Cursor, DealtWith, Filter, Order};
 
 /// Letters of one answer, if the caller does not say how many.
@@ -26,10 +27,10 @@ pub(super) fn choice(text: &str) -> Result<Choice, Problem> {
     for (name, value) in query::pairs(text).map_err(Problem::Malformed)? {
         let malformed = |why: String| Problem::Malformed(format!("{name}: {why}"));
         match &*name {
-            "reason" => filter.reasons.push(value.into_owned()),
-            "route" => filter.routes.push(value.into_owned()),
-            "plugin" => filter.plugins.push(value.into_owned()),
-            "since" => filter.since = Some(value.parse().map_err(malformed)?),
+            "reason" => filter.choice.reasons.push(value.into_owned()),
+            "route" => filter.choice.places.push((PlaceKind::Route, value.into_owned())),
+            "plugin" => filter.choice.plugins.push(value.into_owned()),
+            "since" => filter.choice.since = Some(value.parse().map_err(malformed)?),
             "dealt_with" => {
                 filter.dealt_with = match &*value {
                     "no" => DealtWith::No,
@@ -65,8 +66,11 @@ mod tests {
     fn a_query_says_which_letters() {
         let text = "reason=trapped&reason=failed&plugin=p&dealt_with=all&order=newest&limit=7";
         let Choice { filter, order, cursor, limit } = choice(text).unwrap();
-        assert_eq!((filter.reasons.len(), &*filter.plugins, limit), (2, &["p".to_owned()][..], 7));
-        assert_eq!((filter.dealt_with, order, cursor, filter.since), (DealtWith::All, Order::Newest, None, None));
+        assert_eq!((filter.choice.reasons.len(), &*filter.choice.plugins, limit), (2, &["p".to_owned()][..], 7));
+        assert_eq!(
+            (filter.dealt_with, order, cursor, filter.choice.since),
+            (DealtWith::All, Order::Newest, None, None)
+        );
         for (query, why) in [
             ("limit=0", "limit: `0` is no number from 1 to"),
             ("limit=9999999", "limit: "),

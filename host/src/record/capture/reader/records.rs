@@ -3,21 +3,13 @@
 use super::walk::FileWalk;
 use super::{CaptureError, ChunkPlace, Summary, chunk};
 use crate::config::CAPTURE_CHUNK_BYTES_MAX;
-use crate::record::capture::format::{Channel, PlaceKind};
+use crate::record::capture::format::Channel;
 use crate::record::capture::record;
+use crate::record::choice::{Choice, PlaceKind, Traits};
 use bytes::Bytes;
 use mcap::records::{Record, op};
 use prost::Message;
 use std::collections::{HashMap, VecDeque};
-
-/// Which records are read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Choice {
-    /// The one place whose records are.
-    pub place: Option<(PlaceKind, String)>,
-    /// How the topic has to begin; records without a topic are left out then.
-    pub topic: Vec<u8>,
-}
 
 /// A record with what its channel says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +31,16 @@ impl Captured {
             [topic, _, ..] if self.kind != PlaceKind::Policy => Some(topic),
             _ => None,
         }
+    }
+
+    /// Whether it is chosen.
+    pub fn is_chosen_by(&self, choice: &Choice) -> bool {
+        let Self { kind, name, time, record } = self;
+        let call = record.call.as_ref();
+        let plugin = call.map(|call| &*call.plugin).filter(|plugin| !plugin.is_empty());
+        let reason = call.and_then(|call| Some(&*call.failure.as_ref()?.reason));
+        let traits = Traits { kind: *kind, name, plugin, reason, time: Some(*time) };
+        choice.has(&traits, || self.topic())
     }
 }
 
@@ -88,8 +90,9 @@ impl Records {
             chunks.sort_by_key(|chunk| chunk.at);
             // No more often than once, whatever the index says.
             chunks.dedup_by_key(|chunk| chunk.at);
-            chunks
-                .retain(|chunk| chunk.channels.iter().any(|id| channels.get(id).is_some_and(|of| choice.may_have(of))));
+            chunks.retain(|chunk| {
+                chunk.channels.iter().any(|id| channels.get(id).is_some_and(|of| may_have(&choice, of)))
+            });
             indexed = Some(chunks.into());
         }
         let (ready, lost) = Default::default();
@@ -138,12 +141,12 @@ impl Records {
                 };
             }
             Record::Message { header, data } => match channels.get(&header.channel_id) {
-                Some(channel) if !choice.may_have(channel) => {}
+                Some(channel) if !may_have(choice, channel) => {}
                 Some(channel) => match record::Record::decode(Bytes::from(data.into_owned())) {
                     Ok(record) => {
                         let (kind, name, time) = (channel.kind, channel.name.clone(), header.log_time);
                         let captured = Captured { kind, name, time, record };
-                        if choice.has_topic(&captured) {
+                        if captured.is_chosen_by(choice) {
                             ready.push_back(captured);
                         }
                     }
@@ -183,20 +186,8 @@ impl Iterator for Records {
     }
 }
 
-impl Choice {
-    /// Whether a record is chosen.
-    pub fn has(&self, captured: &Captured) -> bool {
-        let is_there = self.place.as_ref().is_none_or(|(kind, name)| (captured.kind, &captured.name) == (*kind, name));
-        is_there && self.has_topic(captured)
-    }
-
-    /// Whether a channel may have records that are chosen.
-    fn may_have(&self, channel: &Channel) -> bool {
-        let is_there = self.place.as_ref().is_none_or(|(kind, name)| (channel.kind, &channel.name) == (*kind, name));
-        is_there && channel.topic.as_ref().is_none_or(|topic| topic.starts_with(&self.topic))
-    }
-
-    fn has_topic(&self, captured: &Captured) -> bool {
-        self.topic.is_empty() || captured.topic().is_some_and(|topic| topic.starts_with(&self.topic))
-    }
+/// Whether a channel may have records that are chosen.
+fn may_have(choice: &Choice, channel: &Channel) -> bool {
+    choice.has_place(channel.kind, &channel.name)
+        && channel.topic.as_ref().is_none_or(|topic| topic.starts_with(&choice.topic))
 }

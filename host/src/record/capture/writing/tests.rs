@@ -7,7 +7,8 @@ use crate::ledger::{Hop, Ledger};
 use crate::record::capture::asked::{Asked, Wanted};
 use crate::record::capture::files::Ring;
 use crate::record::capture::format::About;
-use crate::record::capture::reader::{CaptureFile, Choice};
+use crate::record::capture::reader::CaptureFile;
+use crate::record::choice::Choice;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 

@@ -66,6 +66,15 @@ impl Input {
         Some(Message { metadata, frames, ..Message::default() })
     }
 
+    /// The topic; none of a request or a reply, whose first frame is the identity of a client.
+    pub(in crate::record::dead_letters) fn topic(&self) -> Option<&[u8]> {
+        match self {
+            Self::Message { topic, .. } => Some(topic.as_bytes()).filter(|topic| !topic.is_empty()),
+            Self::Frames { frames_base64, .. } if frames_base64.len() > 1 => Some(&frames_base64[0].0),
+            Self::Frames { .. } | Self::Request { .. } | Self::Reply { .. } => None,
+        }
+    }
+
     /// The name of the request that it came by; empty if there is none.
     pub(super) fn request_id(&self) -> &str {
         let metadata = match self {
