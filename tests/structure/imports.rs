@@ -10,7 +10,7 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 98] = [
+const DIRECTIONS: [(&str, &[&str]); 99] = [
     (
         "app",
         &["flow", "http", "ledger", "messaging", "plugin", "record", "rehearsal", "request_id", "system", "traces"],
@@ -172,6 +172,7 @@ const DIRECTIONS: [(&str, &[&str]); 98] = [
     ("record::dead_letters", &["choice"]),
     ("record::compare", &["dead_letters"]),
     ("record::replay", &["capture", "choice", "dead_letters", "traffic"]),
+    ("record::traffic", &["capture", "choice", "dead_letters"]),
     ("rehearsal", &["flow", "ledger", "plugin", "record", "system"]),
     ("rehearsal::gate", &["callers", "captured_call", "runner", "selection", "source"]),
     ("rehearsal::shadow", &["callers", "chain", "runner"]),

@@ -14,8 +14,8 @@ mod replay_lock;
 mod summary;
 
 pub use filter::{DealtWith, Filter};
-pub use letter::{Base64, By, Input, Letter, LetterSeed, NewLetter};
-pub use listing::{Marks, letters, list};
+pub use letter::{Base64, By, Input, Letter, LetterHop, LetterSeed, NewLetter, REQUEST_ID};
+pub use listing::{Marks, letters, letters_until, list};
 pub use mark::{Mark, Replay};
 pub use paging::{Cursor, Order, Page, page};
 pub use reader::Broken;

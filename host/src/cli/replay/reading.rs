@@ -1,8 +1,10 @@
 //! The file that is replayed, read ahead by a thread of its own, within bounds.
 
 use crate::config::{REPLAY_BATCH_BYTES, REPLAY_BATCH_MESSAGES};
-use crate::record::capture::{Choice, Lost};
-use crate::record::replay::{Found, ReadError, each_incoming};
+use crate::record::capture::Lost;
+use crate::record::choice::Choice;
+use crate::record::replay::{Found, each_incoming};
+use crate::record::traffic::ReadError;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -21,7 +23,7 @@ impl Reading {
         let (sender, batches) = sync_channel(1);
         let thread = std::thread::Builder::new().name("reading".to_owned()).spawn(move || {
             let mut ahead = Ahead { batch: Vec::new(), bytes: 0, batches: sender };
-            let lost = each_incoming(&file, choice, |found| ahead.take(found));
+            let lost = each_incoming(&file, &choice, |found| ahead.take(found));
             ahead.send();
             lost
         })?;

@@ -65,11 +65,13 @@ pub struct Summary {
     chunks: Vec<ChunkPlace>,
 }
 
-/// Where a chunk is, and the channels of what is in it.
+/// Where a chunk is, and the channels and the times of what is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct ChunkPlace {
     at: u64,
     channels: Vec<u16>,
+    first: u64,
+    last: u64,
 }
 
 impl CaptureFile {
@@ -158,7 +160,12 @@ fn read_summary(walk: &mut FileWalk) -> Option<Summary> {
                 }
                 Record::ChunkIndex(index) => {
                     let channels = index.message_index_offsets.into_keys().collect();
-                    summary.chunks.push(ChunkPlace { at: index.chunk_start_offset, channels });
+                    summary.chunks.push(ChunkPlace {
+                        at: index.chunk_start_offset,
+                        channels,
+                        first: index.message_start_time,
+                        last: index.message_end_time,
+                    });
                 }
                 Record::Statistics(statistics) => {
                     summary.records = statistics.message_count;

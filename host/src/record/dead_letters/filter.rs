@@ -1,5 +1,6 @@
 //! Which letters are meant: those that are chosen, as far as they were dealt with or not.
 
+use super::letter::Letter;
 use super::mark::Replay;
 use super::summary::Summary;
 use crate::record::choice::{Choice, PlaceKind, Traits};
@@ -29,6 +30,11 @@ pub enum DealtWith {
 }
 
 impl Filter {
+    /// Whether this letter is meant, which nobody has dealt with.
+    pub fn has(&self, letter: &Letter) -> bool {
+        self.matches(&Summary::from(letter), || letter.input.topic().map(Vec::from))
+    }
+
     /// Whether this letter is meant.
     pub fn matches(&self, letter: &Summary, topic: impl Fn() -> Option<Vec<u8>>) -> bool {
         let dealt_with = letter.replay.is_some_and(Replay::is_dealt_with);

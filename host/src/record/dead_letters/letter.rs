@@ -1,10 +1,11 @@
 //! A dead letter: which message was lost, why, and what a replay needs.
 
+mod by;
 mod input;
 
-pub use input::{Base64, Input};
+pub use by::By;
+pub use input::{Base64, Input, REQUEST_ID};
 
-use crate::flow::ServedBy;
 use crate::ledger::Reason;
 use crate::record::choice::PlaceKind;
 use serde::{Deserialize, Serialize};
@@ -82,17 +83,6 @@ pub enum LetterHop {
     Reply,
 }
 
-/// A plugin as it served.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct By {
-    /// Its name.
-    pub plugin: String,
-    /// The generation of its slot.
-    pub generation: u64,
-    /// SHA-256 of the component, in hexadecimal.
-    pub digest: String,
-}
-
 /// The seed of a host's deterministic random numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct LetterSeed {
@@ -125,7 +115,7 @@ impl NewLetter {
         error: String,
         input: impl Into<Input>,
     ) -> Self {
-        Self::of_call(&format!("{FLOWS}{flow}"), number, by, reason, error, input)
+        Self::of_call(&Letter::route_of(PlaceKind::Flow, flow), number, by, reason, error, input)
     }
 
     /// For a message that was on its way through several plugins, and met these.
@@ -136,12 +126,6 @@ impl NewLetter {
     /// About how much it takes in memory.
     pub(super) fn bytes(&self) -> usize {
         LETTER_BYTES + self.id.len() + self.route.len() + self.error.len() + self.input.bytes()
-    }
-}
-
-impl From<&ServedBy> for By {
-    fn from(by: &ServedBy) -> Self {
-        Self { plugin: by.plugin.clone(), generation: by.generation, digest: by.digest.clone() }
     }
 }
 
@@ -160,6 +144,24 @@ impl Letter {
     /// Whether there is a call that can be made again: a reply has none.
     pub fn is_call(&self) -> bool {
         !matches!(self.input, Input::Reply { .. })
+    }
+
+    /// The route of a letter of this place.
+    pub fn route_of(kind: PlaceKind, name: &str) -> String {
+        match kind {
+            PlaceKind::Flow => format!("{FLOWS}{name}"),
+            PlaceKind::Route | PlaceKind::Policy => name.to_owned(),
+        }
+    }
+
+    /// Where it came in, and the name of that: by what was lost, whatever the letter says of its hop.
+    pub fn place(&self) -> (PlaceKind, &str) {
+        place_of(&self.route, LetterHop::of(&self.input).as_str())
+    }
+
+    /// When it was lost, in nanoseconds since 1970; none if that is no time.
+    pub fn nanoseconds(&self) -> Option<u64> {
+        nanoseconds_of(&self.time)
     }
 
     /// The flow that failed at it; none if it was for a route or a plugin.
@@ -191,7 +193,8 @@ pub(super) fn nanoseconds_of(time: &str) -> Option<u64> {
 }
 
 impl LetterHop {
-    fn of(input: &Input) -> Self {
+    /// That of what was lost.
+    pub fn of(input: &Input) -> Self {
         match input {
             Input::Message { .. } => Self::Transform,
             Input::Frames { .. } => Self::Processor,

@@ -26,6 +26,7 @@ impl Marks {
             if let Some(Ok(Mark { replay, id, time })) = line.mark() {
                 marks.insert(id, (replay, time));
             }
+            true
         })?;
         Ok(Self(marks))
     }
@@ -61,15 +62,18 @@ pub(super) fn summaries(
     mut found: impl FnMut(Summary, &Line<'_>),
 ) -> io::Result<()> {
     let Marks(marks) = Marks::read(file)?;
-    lines(file, |line| match summary(&line) {
-        None => {}
-        Some(Ok(mut letter)) => {
-            if let Some((replay, time)) = marks.get(&letter.id) {
-                (letter.replay, letter.replayed_at) = (Some(*replay), Some(time.clone()));
+    lines(file, |line| {
+        match summary(&line) {
+            None => {}
+            Some(Ok(mut letter)) => {
+                if let Some((replay, time)) = marks.get(&letter.id) {
+                    (letter.replay, letter.replayed_at) = (Some(*replay), Some(time.clone()));
+                }
+                found(letter, &line);
             }
-            found(letter, &line);
+            Some(Err(error)) => broken(error),
         }
-        Some(Err(error)) => broken(error),
+        true
     })
 }
 
@@ -102,12 +106,21 @@ pub fn letters(
         id: String,
     }
     lines(file, |line| {
-        let Some(letter) = line.mark().is_none().then(|| line.parse::<Id>()) else { return };
+        let Some(letter) = line.mark().is_none().then(|| line.parse::<Id>()) else { return true };
         match letter.and_then(|Id { id }| is_wanted(&id).then(|| line.parse()).transpose()) {
             Ok(letter) => letter.into_iter().for_each(&mut found),
             Err(error) => broken(error),
         }
+        true
     })
+}
+
+/// Hands on all letters, whole, in the order of the file, and what is no letter, until `found` says that it is enough.
+///
+/// # Errors
+/// When there is no file, or one of them cannot be read; names it.
+pub fn letters_until(file: &Path, mut found: impl FnMut(Result<Letter, Broken>) -> bool) -> io::Result<()> {
+    lines(file, |line| line.mark().is_some() || found(line.parse()))
 }
 
 #[cfg(test)]

@@ -43,16 +43,17 @@ impl Line<'_> {
     }
 }
 
-/// Passes each line of `file` and of the rotated files before it to `each`. Empty lines are skipped.
+/// Passes each line of `file` and of the rotated files before it to `each`, until that says that it is enough. Empty lines are
+/// skipped.
 ///
 /// # Errors
 /// When there is no file, or one of them cannot be read; names it.
-pub(super) fn lines(file: &Path, mut each: impl FnMut(Line<'_>)) -> io::Result<()> {
+pub(super) fn lines(file: &Path, mut each: impl FnMut(Line<'_>) -> bool) -> io::Result<()> {
     for (path, file) in open(file)? {
         for (index, text) in BufReader::new(file).split(b'\n').enumerate() {
             let text = text.map_err(|error| named(&path, &error))?;
-            if !text.is_empty() {
-                each(Line { file: &path, number: index + 1, text: &text });
+            if !text.is_empty() && !each(Line { file: &path, number: index + 1, text: &text }) {
+                return Ok(());
             }
         }
     }
@@ -130,14 +131,17 @@ mod tests {
         std::fs::hard_link(numbered(&path, 10), numbered(&path, 11)).unwrap();
         std::fs::write(&path, format!("{{\"id\":\n\n{}", letter("newest"))).unwrap();
         let (mut ids, mut broken) = (Vec::new(), Vec::new());
-        lines(&path, |line| match line.parse::<Letter>() {
-            Ok(letter) => ids.push(letter.id),
-            Err(error) => broken.push(error.to_string()),
+        lines(&path, |line| {
+            match line.parse::<Letter>() {
+                Ok(letter) => ids.push(letter.id),
+                Err(error) => broken.push(error.to_string()),
+            }
+            true
         })
         .unwrap();
         assert_eq!(ids, ["oldest", "older", "newest"]);
         assert_eq!(broken.len(), 1);
         assert!(broken[0].starts_with(&format!("{}:1: no letter: EOF", path.display())), "{broken:?}");
-        assert_eq!(lines(&directory.path().join("none"), |_| {}).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(lines(&directory.path().join("none"), |_| true).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

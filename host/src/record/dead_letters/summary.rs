@@ -1,6 +1,6 @@
 //! A letter without what was lost: enough to list it, and to choose it.
 
-use super::letter::{nanoseconds_of, place_of};
+use super::letter::{Letter, nanoseconds_of, place_of};
 use super::mark::Replay;
 use crate::record::choice::Traits;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,24 @@ pub struct Summary {
     /// When that was.
     #[serde(default)]
     pub replayed_at: Option<String>,
+}
+
+impl From<&Letter> for Summary {
+    /// Of a letter of which it is not known whether it was replayed.
+    fn from(letter: &Letter) -> Self {
+        let Letter { id, time, hop, route, reason, by, .. } = letter;
+        Self {
+            id: id.clone(),
+            time: time.clone(),
+            hop: hop.as_str().to_owned(),
+            route: route.clone(),
+            reason: reason.clone(),
+            plugin: by.as_ref().map(|by| by.plugin.clone()),
+            generation: by.as_ref().map(|by| by.generation),
+            replay: None,
+            replayed_at: None,
+        }
+    }
 }
 
 impl Summary {

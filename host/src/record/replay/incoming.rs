@@ -1,13 +1,11 @@
 //! The messages of a file of captured traffic that came in from outside.
 
 use crate::flow::{Frames, Metadata};
-
-use crate::record::capture::record::{CallRole, Pair, Record};
-use crate::record::capture::{CaptureError, CaptureFile, Captured, Lost, REDACTED};
+use crate::record::capture::record::{Call, CallRole, Pair, Record};
+use crate::record::capture::{Captured, Lost, REDACTED};
 use crate::record::choice::{Choice, PlaceKind};
-use crate::record::dead_letters::{Input, Letter};
-use crate::record::traffic::{TrafficError, TrafficKind, each_letter};
-use std::io;
+use crate::record::dead_letters::LetterHop;
+use crate::record::traffic::{Entry, ReadError, each_entry};
 use std::path::Path;
 
 /// A message as it came in.
@@ -39,6 +37,8 @@ pub enum Found {
 pub enum Skip {
     /// It came out of the stage before in its chain, and will again.
     LaterStage,
+    /// The same, where calls are chosen by what they are: what came in for it may have been left out.
+    LaterStageAlone,
     /// It is a client's request to the frontend.
     Request,
     /// It is a reply to a client.
@@ -60,6 +60,7 @@ impl Skip {
     pub fn text(self) -> &'static str {
         match self {
             Self::LaterStage => "of later stages of a chain",
+            Self::LaterStageAlone => "of later stages of a chain, chosen without what came in",
             Self::Request => "of clients of the frontend",
             Self::Reply => "to clients of the frontend",
             Self::Handler => "of handlers of HTTP",
@@ -76,76 +77,26 @@ impl Skip {
     }
 }
 
-/// Why a file cannot be read any further.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// It is none of captured traffic.
-    #[error(transparent)]
-    Traffic(#[from] TrafficError),
-    /// A capture.
-    #[error(transparent)]
-    Capture(#[from] CaptureError),
-    /// Dead letters.
-    #[error(transparent)]
-    Letters(#[from] io::Error),
-}
-
 /// Hands on what is chosen of a file, in its order, until `found` says that it is enough. Returns what of a capture could not
 /// be read, which is told of as skipped too, but for what was cut off at its end.
 ///
 /// # Errors
 /// When the file cannot be read, or is none of captured traffic.
-pub fn each_incoming(file: &Path, choice: Choice, mut found: impl FnMut(Found) -> bool) -> Result<Lost, ReadError> {
-    if TrafficKind::of(file)? == TrafficKind::DeadLetters {
-        let mut goes_on = true;
-        each_letter(file, |_, letter| {
-            let entry = match letter.map(of_letter) {
-                None => Some(Found::Skipped(Skip::Broken)),
-                Some(Some(captured)) => captured.is_chosen_by(&choice).then(|| of_record(captured)),
-                Some(None) => (choice == Choice::default()).then_some(Found::Skipped(Skip::Reply)),
-            };
-            if let Some(entry) = entry.filter(|_| goes_on) {
-                goes_on = found(entry);
-            }
-        })?;
-        return Ok(Lost::default());
-    }
-    let mut records = CaptureFile::open(file)?.records(choice);
-    while let Some(captured) = records.next() {
-        if !found(of_record(captured?)) {
-            return Ok(records.lost());
-        }
-    }
-    let lost = records.lost();
-    for _ in 0..lost.chunks.saturating_add(lost.records) {
-        if !found(Found::Skipped(Skip::Broken)) {
-            break;
-        }
-    }
-    Ok(lost)
+pub fn each_incoming(file: &Path, choice: &Choice, mut found: impl FnMut(Found) -> bool) -> Result<Lost, ReadError> {
+    each_entry(file, choice, |entry| {
+        found(entry.map_or(Found::Skipped(Skip::Broken), |entry| of_entry(entry, choice.has_whole_chains())))
+    })
 }
 
-/// A letter as a capture would have it; none of a reply.
-fn of_letter(letter: Letter) -> Option<Captured> {
-    let flow = letter.flow().map(str::to_owned);
-    let Letter { time, route, input, .. } = letter;
-    let (kind, name) = match (&input, flow) {
-        (Input::Request { .. }, _) => (PlaceKind::Policy, route),
-        (_, Some(flow)) => (PlaceKind::Flow, flow),
-        (_, None) => (PlaceKind::Route, route),
-    };
-    let message = input.into_message()?;
-    let time = time.parse::<jiff::Timestamp>().map_or(0, |time| u64::try_from(time.as_nanosecond()).unwrap_or(0));
-    let metadata = message.metadata.into_iter().map(|(key, value)| Pair { key, value }).collect();
-    Some(Captured { kind, name, time, record: Record { frames: message.frames.into_vec(), metadata, call: None } })
-}
-
-fn of_record(captured: Captured) -> Found {
+fn of_entry(Entry { captured, letter }: Entry, has_whole_chains: bool) -> Found {
     let Captured { kind, name, time, record: Record { frames, metadata, call } } = captured;
+    let role = call.as_ref().map(Call::role);
     let skip = match &call {
-        Some(call) if call.stage > 0 => Some(Skip::LaterStage),
-        _ if kind == PlaceKind::Policy => Some(Skip::Request),
-        Some(call) if call.role() == CallRole::Handler => Some(Skip::Handler),
+        _ if letter.is_some_and(|letter| letter.hop == LetterHop::Reply) => Some(Skip::Reply),
+        Some(call) if call.stage > 0 && has_whole_chains => Some(Skip::LaterStage),
+        Some(call) if call.stage > 0 => Some(Skip::LaterStageAlone),
+        _ if kind == PlaceKind::Policy || role == Some(CallRole::Policy) => Some(Skip::Request),
+        _ if role == Some(CallRole::Handler) => Some(Skip::Handler),
         _ => None,
     };
     if let Some(skip) = skip {

@@ -3,5 +3,5 @@
 mod incoming;
 mod schedule;
 
-pub use incoming::{Found, Incoming, ReadError, Skip, each_incoming};
+pub use incoming::{Found, Incoming, Skip, each_incoming};
 pub use schedule::{Lateness, Pace, Schedule};

@@ -91,7 +91,8 @@ impl Records {
             // No more often than once, whatever the index says.
             chunks.dedup_by_key(|chunk| chunk.at);
             chunks.retain(|chunk| {
-                chunk.channels.iter().any(|id| channels.get(id).is_some_and(|of| may_have(&choice, of)))
+                choice.may_have_between(chunk.first, chunk.last)
+                    && chunk.channels.iter().any(|id| channels.get(id).is_some_and(|of| may_have(&choice, of)))
             });
             indexed = Some(chunks.into());
         }

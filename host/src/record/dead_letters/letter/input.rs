@@ -7,6 +7,9 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// The key of the pair that names the request by which a message came in.
+pub const REQUEST_ID: &str = "tidegate.request-id";
+
 /// What was lost, with all its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -52,18 +55,25 @@ impl Input {
     /// The message that a processor was called with, or a policy, whose messages begin with the identity of the sender;
     /// none of a reply, which was no input of a call.
     pub fn into_message(self) -> Option<Message> {
+        if matches!(self, Self::Reply { .. }) { None } else { Some(self.into_frames()) }
+    }
+
+    /// All of it as frames; those of a reply begin with the identity of its client too.
+    pub fn into_frames(self) -> Message {
         let (metadata, frames): (_, Vec<Base64>) = match self {
             Self::Message { topic, metadata, body_base64: Base64(body) } => {
-                return Some(Message::of_topic(topic, metadata, body));
+                return Message::of_topic(topic, metadata, body);
             }
             Self::Frames { metadata, frames_base64 } => (metadata, frames_base64),
             Self::Request { identity_base64, metadata, frames_base64 } => {
                 (metadata, std::iter::once(identity_base64).chain(frames_base64).collect())
             }
-            Self::Reply { .. } => return None,
+            Self::Reply { identity_base64, frames_base64 } => {
+                (Vec::new(), std::iter::once(identity_base64).chain(frames_base64).collect())
+            }
         };
         let frames = frames.into_iter().map(|Base64(frame)| Bytes::from(frame)).collect();
-        Some(Message { metadata, frames, ..Message::default() })
+        Message { metadata, frames, ..Message::default() }
     }
 
     /// The topic; none of a request or a reply, whose first frame is the identity of a client.
@@ -81,7 +91,7 @@ impl Input {
             Self::Message { metadata, .. } | Self::Frames { metadata, .. } | Self::Request { metadata, .. } => metadata,
             Self::Reply { .. } => return "",
         };
-        metadata.iter().find(|(key, _)| key == "tidegate.request-id").map_or("", |(_, id)| id)
+        metadata.iter().find(|(key, _)| key == REQUEST_ID).map_or("", |(_, id)| id)
     }
 
     /// About how much its contents take.

@@ -1,16 +1,11 @@
-//! Files of captured traffic, told apart by how they begin: captures are MCAP files, dead letters lines of JSON.
+//! What a file of captured traffic is, by how it begins: captures are MCAP files, dead letters lines of JSON.
 
-use super::dead_letters::{Letter, letters};
-use crate::system::output::note;
-use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// How every MCAP file begins.
 const MCAP: &[u8] = b"\x89MCAP";
-/// How many lines that cannot be read are told of one by one.
-const BROKEN_TOLD_MAX: u64 = 10;
 /// How much of a file is looked at to see what it is.
 const HEAD_BYTES: u64 = 64;
 
@@ -60,29 +55,4 @@ impl TrafficKind {
             None => Err(TrafficError::Empty(file.to_owned())),
         }
     }
-}
-
-/// Hands on each letter of a file and of the rotated ones before it, with its place among them, from 1; none for a line that
-/// cannot be read, of which the first ones are told on stderr.
-///
-/// # Errors
-/// When the files cannot be read.
-pub fn each_letter(file: &Path, found: impl FnMut(u64, Option<Letter>)) -> io::Result<()> {
-    // Two closures count and hand on; neither runs while the other does.
-    let (found, number, told) = (RefCell::new(found), Cell::new(0), Cell::new(0));
-    let next = || {
-        number.set(number.get() + 1);
-        number.get()
-    };
-    letters(
-        file,
-        |_| true,
-        |broken| {
-            if told.replace(told.get() + 1) < BROKEN_TOLD_MAX {
-                note(format_args!("{broken}; skipped"));
-            }
-            (found.borrow_mut())(next(), None);
-        },
-        |letter| (found.borrow_mut())(next(), Some(letter)),
-    )
 }
