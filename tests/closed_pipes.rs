@@ -140,6 +140,7 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
         ("capture stop", &["0", &admin]),
         ("capture list", &[&admin]),
         ("capture cat", &["nowhere.mcap"]),
+        ("capture cat", &["dead-letters.jsonl"]),
         ("replay", &["nowhere.mcap", "--push=ipc://nobody"]),
         ("replay", &["dead-letters.jsonl", "--limit=1", &http]),
         // Nothing listens at this endpoint; otherwise the output would depend on how busy the machine is.

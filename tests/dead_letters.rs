@@ -1,6 +1,7 @@
 //! Dead letters: messages that a plugin failed on, or that no client received, are kept in a file, whole and bounded.
 
 mod admin;
+mod captures;
 mod replay;
 mod replay_all;
 

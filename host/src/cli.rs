@@ -16,6 +16,7 @@ pub mod plugin;
 mod replay;
 mod serve;
 mod top;
+mod traffic;
 mod workers;
 
 use self::clients::{request, subscribe, worker};

@@ -1,10 +1,8 @@
-//! `tidegate capture cat`: prints a capture, without a host.
+//! `tidegate capture cat`: prints a capture or dead letters, without a host.
 
-mod shown;
-
-use super::place::Place;
+use crate::cli::traffic::{ChoiceFlags, shown};
 use crate::record::capture::CaptureFile;
-use crate::record::choice::Choice;
+use crate::record::traffic::{TrafficKind, each_entry};
 use crate::system::output::{note, try_print, unless_unread};
 use clap::Args;
 use std::path::PathBuf;
@@ -16,16 +14,10 @@ const PART_BYTES: usize = 64 << 10;
 /// The flags of `capture cat`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Cat {
-    /// The capture
+    /// The capture, or a file of dead letters
     file: PathBuf,
     #[command(flatten)]
-    place: Place,
-    /// Only records whose topic begins so
-    #[arg(long, value_name = "TOPIC")]
-    topic: Option<String>,
-    /// No more records than this
-    #[arg(long, value_name = "COUNT")]
-    limit: Option<u64>,
+    choice: ChoiceFlags,
     /// Print JSON, a line for each record
     #[arg(long)]
     json: bool,
@@ -33,29 +25,34 @@ pub(in crate::cli) struct Cat {
 
 impl Cat {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let Self { file, place, topic, limit, json } = self;
-        let capture = CaptureFile::open(&file)?;
-        let mut text = if json { String::new() } else { shown::head(&capture) };
-        let (places, topic) = (place.chosen().into_iter().collect(), topic.unwrap_or_default().into_bytes());
-        let mut records = capture.records(Choice { places, topic, ..Choice::default() });
-        let mut left = limit.unwrap_or(u64::MAX);
-        while left > 0
-            && let Some(captured) = records.next()
-        {
-            text += &if json { shown::json(&captured?)? } else { shown::text(&captured?) };
+        let Self { file, choice, json } = self;
+        let mut text = match TrafficKind::of(&file)? {
+            TrafficKind::Capture if !json => shown::head(&CaptureFile::open(&file)?),
+            _ => String::new(),
+        };
+        let (mut left, choice) = (choice.limit(), choice.choice());
+        let mut printed = Ok(());
+        let lost = each_entry(&file, &choice, |entry| {
+            // What cannot be read is told of elsewhere.
+            let Some(entry) = entry.filter(|_| left > 0) else { return left > 0 };
             left -= 1;
-            if text.len() >= PART_BYTES {
-                let written = try_print(&text);
-                // Whoever has read enough is not told of the rest.
-                if written.is_err() {
-                    unless_unread(written)?;
-                    return Ok(ExitCode::SUCCESS);
+            printed = shown::entry(&entry, json).and_then(|entry| {
+                text += &entry;
+                if text.len() >= PART_BYTES || left == 0 {
+                    try_print(&text)?;
+                    text.clear();
                 }
-                text.clear();
-            }
+                Ok(())
+            });
+            printed.is_ok() && left > 0
+        })?;
+        if let Err(error) = printed {
+            // Whoever has read enough is not told of the rest.
+            unless_unread(Err(error.downcast::<std::io::Error>()?))?;
+            return Ok(ExitCode::SUCCESS);
         }
         unless_unread(try_print(&text))?;
-        for line in records.lost().lines() {
+        for line in lost.lines() {
             note(format_args!("{}: {line}", file.display()));
         }
         Ok(ExitCode::SUCCESS)

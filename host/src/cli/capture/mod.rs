@@ -2,7 +2,7 @@
 
 mod cat;
 mod list;
-pub(super) mod place;
+mod place;
 mod start;
 mod stop;
 
@@ -21,7 +21,7 @@ pub(super) enum Capture {
     Stop(stop::Stop),
     /// Show the captures of a running host, and the last that have ended
     List(list::List),
-    /// Print a capture, without a host
+    /// Print a capture or dead letters, without a host
     ///
     /// A file whose host was killed is read as far as it goes, and what is cut off is told on stderr.
     Cat(cat::Cat),

@@ -1,10 +1,11 @@
 //! `tidegate dead-letters list`: what was lost, one line each.
 
-use super::source::{Choice, Source};
+use super::source::Source;
 use crate::cli::output::render::one_line;
 use crate::cli::output::table::table;
 use crate::cli::plugin::TOKEN_FILE;
-use crate::record::dead_letters::{DealtWith, Replay, Summary};
+use crate::cli::traffic::ChoiceFlags;
+use crate::record::dead_letters::{DealtWith, Filter, Replay, Summary};
 use crate::system::output::{note, print};
 use clap::Args;
 use std::io::{Error, ErrorKind};
@@ -17,7 +18,7 @@ pub(in crate::cli) struct List {
     #[command(flatten)]
     source: Source,
     #[command(flatten)]
-    choice: Choice,
+    choice: ChoiceFlags,
     /// Only letters that a replay has dealt with, which are left out otherwise
     #[arg(long, conflicts_with = "all")]
     dealt_with: bool,
@@ -39,7 +40,8 @@ impl List {
             (_, true) => DealtWith::All,
             _ => DealtWith::No,
         };
-        let listed = self.source.list(self.token_file.as_deref(), &self.choice.filter(dealt_with));
+        let (limit, choice) = (self.choice.limit(), self.choice.choice());
+        let listed = self.source.list(self.token_file.as_deref(), &Filter { choice, dealt_with }, limit);
         let summaries = match listed {
             // A host in which nothing fails writes no file.
             Err(error) if error.downcast_ref::<Error>().is_some_and(|error| error.kind() == ErrorKind::NotFound) => {

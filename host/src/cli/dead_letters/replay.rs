@@ -1,11 +1,12 @@
 //! `tidegate dead-letters replay`: makes the call of a letter again, offline or through a host, or those of many.
 
 use super::resend::{Destination, begin, resend};
-use super::source::{Choice, Source, encoded};
+use super::source::{Source, encoded};
 use super::{offline, replay_all};
 use crate::cli::log;
 use crate::cli::plugin::{TOKEN_FILE, shown_call};
-use crate::record::dead_letters::{DealtWith, Letter};
+use crate::cli::traffic::ChoiceFlags;
+use crate::record::dead_letters::{Filter, Letter};
 use crate::system::output::{note, print};
 use anyhow::{Context, bail};
 use clap::{ArgGroup, Args};
@@ -25,13 +26,13 @@ use std::process::ExitCode;
 #[command(group(ArgGroup::new("which").required(true).args(["id", "all"])))]
 pub(in crate::cli) struct Replay {
     /// The id of the request, as the list and the host's log have it
-    #[arg(conflicts_with_all = ["reasons", "routes", "plugins", "since"])]
+    #[arg(conflicts_with = "choice")]
     id: Option<String>,
     /// Send all letters that the flags choose and no replay has dealt with
     #[arg(long, conflicts_with = "component")]
     all: bool,
     #[command(flatten)]
-    choice: Choice,
+    choice: ChoiceFlags,
     /// Letters a second at most
     #[arg(long, value_name = "N", default_value_t = 10, requires = "all", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     rate: u32,
@@ -61,12 +62,20 @@ pub(in crate::cli) struct Replay {
 
 impl Replay {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        if self.send && self.source.is_capture() {
+            let file = self.source.file.display();
+            bail!(
+                "{file} is a capture, in which nothing is marked as sent: `tidegate replay {file} --failed`, with --http, --push \
+                 or --publish, sends what failed there; --component makes a call of it again"
+            );
+        }
         // What is sent to the HTTP surface never has the token of the admin surface.
         let given = std::env::var_os(TOKEN_FILE).filter(|name| !name.is_empty() && self.source.admin.is_some());
         let token_file = self.destination.token_file.clone().or_else(|| given.map(PathBuf::from));
         let token_file = token_file.as_deref();
         let Some(id) = &self.id else {
-            let summaries = self.source.list(token_file, &self.choice.filter(DealtWith::No))?;
+            let (limit, choice) = (self.choice.limit(), self.choice.choice());
+            let summaries = self.source.list(token_file, &Filter { choice, ..Filter::default() }, limit)?;
             let run = replay_all::Run::new(self.rate, self.json, summaries)?;
             return match self.source.host(token_file) {
                 Some(host) => run.through_host(&host),

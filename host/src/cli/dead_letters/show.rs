@@ -1,9 +1,10 @@
 //! `tidegate dead-letters show`: all of one letter, or just the bytes that were lost.
 
-use super::source::{Choice, Source};
+use super::source::Source;
 use crate::cli::output::render::{bytes, field, frames, lines, metadata};
 use crate::cli::plugin::TOKEN_FILE;
-use crate::record::dead_letters::{Base64, DealtWith, Input, Letter};
+use crate::cli::traffic::ChoiceFlags;
+use crate::record::dead_letters::{Base64, Filter, Input, Letter};
 use crate::system::output::print;
 use clap::Args;
 use std::collections::BTreeSet;
@@ -15,12 +16,12 @@ use std::process::ExitCode;
 pub(in crate::cli) struct Show {
     /// The id of the request, as the list and the host's log have it; without it all letters are shown that the flags
     /// choose and no replay has dealt with
-    #[arg(conflicts_with_all = ["reasons", "routes", "plugins", "since"])]
+    #[arg(conflicts_with = "choice")]
     id: Option<String>,
     #[command(flatten)]
     source: Source,
     #[command(flatten)]
-    choice: Choice,
+    choice: ChoiceFlags,
     /// Write the bytes of the body, or of the frames one after another, and nothing else
     #[arg(long)]
     raw: bool,
@@ -44,7 +45,8 @@ impl Show {
             self.source.of(token_file, id)?.iter().try_for_each(show)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let chosen = self.source.list(token_file, &self.choice.filter(DealtWith::No))?;
+        let (limit, choice) = (self.choice.limit(), self.choice.choice());
+        let chosen = self.source.list(token_file, &Filter { choice, ..Filter::default() }, limit)?;
         let mut ids = BTreeSet::new();
         let chosen: Vec<_> = chosen.into_iter().filter(|letter| ids.insert(letter.id.clone())).collect();
         if self.source.admin.is_some() {

@@ -2,8 +2,9 @@
 
 use crate::cli::plugin::Admin;
 use crate::config::Address;
-use crate::record::choice::{self as record, Moment, PlaceKind};
+use crate::record::choice::{Choice, Moment};
 use crate::record::dead_letters::{Broken, DealtWith, Filter, Letter, Summary, letters, list};
+use crate::record::traffic::{TrafficKind, failed_calls};
 use crate::system::output::note;
 use anyhow::{Context, bail};
 use clap::Args;
@@ -17,37 +18,13 @@ const PAGE_LETTERS: usize = 500;
 /// The flags that say where letters are.
 #[derive(Debug, Args)]
 pub(super) struct Source {
-    /// The file that the host writes, dead_letters.file of its configuration; FILE.1, FILE.2, … are read too
+    /// The file that the host writes, dead_letters.file of its configuration; FILE.1, FILE.2, … are read too. Of a capture its
+    /// failed calls
     #[arg(long, value_name = "FILE", default_value = "dead-letters.jsonl", conflicts_with = "admin")]
     pub(super) file: PathBuf,
     /// Ask a running host for its letters, at its admin address, rather than to read its file
     #[arg(long, value_name = "ADDR")]
     pub(super) admin: Option<Address>,
-}
-
-/// The flags that choose among letters.
-#[derive(Clone, Debug, Args)]
-pub(super) struct Choice {
-    /// Only letters with this reason; repeatable
-    #[arg(long = "reason", value_name = "REASON")]
-    reasons: Vec<String>,
-    /// Only letters for the plugin of this name; repeatable
-    #[arg(long = "route", value_name = "NAME")]
-    routes: Vec<String>,
-    /// Only letters of calls that this plugin failed; repeatable
-    #[arg(long = "plugin", value_name = "NAME")]
-    plugins: Vec<String>,
-    /// Only letters since a time, as 2026-11-24T08:52:40Z, or of so long ago at most, as 10m or 2h
-    #[arg(long, value_name = "WHEN")]
-    since: Option<Moment>,
-}
-
-impl Choice {
-    pub(super) fn filter(self, dealt_with: DealtWith) -> Filter {
-        let Self { reasons, routes, plugins, since } = self;
-        let places = routes.into_iter().map(|route| (PlaceKind::Route, route)).collect();
-        Filter { choice: record::Choice { places, plugins, reasons, since, ..record::Choice::default() }, dealt_with }
-    }
 }
 
 /// A part of a list, as a host answers it.
@@ -63,14 +40,36 @@ impl Source {
         self.admin.map(|admin| Admin::at(admin, token_file.map(Path::to_owned)))
     }
 
-    /// What `filter` chooses, the oldest first. A broken line of the file is told of and skipped.
+    /// Whether the file is a capture, whose failed calls stand for letters.
+    pub(super) fn is_capture(&self) -> bool {
+        self.admin.is_none() && matches!(TrafficKind::of(&self.file), Ok(TrafficKind::Capture))
+    }
+
+    /// What `filter` chooses, the oldest first, and no more than so many. What of the file is broken is told of and skipped.
     ///
     /// # Errors
-    /// When there is no file, or it cannot be read; when no host answers, or it refuses.
-    pub(super) fn list(&self, token_file: Option<&Path>, filter: &Filter) -> anyhow::Result<Vec<Summary>> {
+    /// When there is no file, or it cannot be read; when no host answers, or it refuses; when those of a capture are wanted that
+    /// were dealt with.
+    pub(super) fn list(&self, token_file: Option<&Path>, filter: &Filter, limit: u64) -> anyhow::Result<Vec<Summary>> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut summaries = Vec::new();
+        let mut found = |letter: Summary| {
+            if summaries.len() < limit {
+                summaries.push(letter);
+            }
+        };
         match self.host(token_file) {
-            None => list(&self.file, filter, tell, |letter| summaries.push(letter))?,
+            None if self.is_capture() && filter.dealt_with == DealtWith::Only => {
+                bail!("{} is a capture, in which nothing is marked as dealt with", self.file.display())
+            }
+            None if self.is_capture() => {
+                self.each_failed(&filter.choice, |letter| {
+                    if filter.has(&letter) {
+                        found(Summary::from(&letter));
+                    }
+                })?;
+            }
+            None => list(&self.file, filter, tell, found)?,
             Some(host) => {
                 let mut next = None;
                 loop {
@@ -79,10 +78,11 @@ impl Source {
                         serde_json::from_value(answer).context("the host's answer is no list of letters")?;
                     summaries.extend(part.letters);
                     next = part.next;
-                    if next.is_none() {
+                    if next.is_none() || summaries.len() >= limit {
                         break;
                     }
                 }
+                summaries.truncate(limit);
             }
         }
         Ok(summaries)
@@ -116,8 +116,23 @@ impl Source {
     ///
     /// # Errors
     /// When there is no file, or it cannot be read.
-    pub(super) fn each(&self, is_wanted: impl Fn(&str) -> bool, found: impl FnMut(Letter)) -> std::io::Result<()> {
-        letters(&self.file, is_wanted, tell, found)
+    pub(super) fn each(&self, is_wanted: impl Fn(&str) -> bool, mut found: impl FnMut(Letter)) -> anyhow::Result<()> {
+        if !self.is_capture() {
+            return Ok(letters(&self.file, is_wanted, tell, found)?);
+        }
+        self.each_failed(&Choice::default(), |letter| {
+            if is_wanted(&letter.id) {
+                found(letter);
+            }
+        })
+    }
+
+    /// Hands on the failed calls of a capture that may be chosen.
+    fn each_failed(&self, choice: &Choice, found: impl FnMut(Letter)) -> anyhow::Result<()> {
+        for line in failed_calls(&self.file, choice, found)?.lines() {
+            note(format_args!("{}: {line}", self.file.display()));
+        }
+        Ok(())
     }
 }
 
@@ -134,13 +149,17 @@ fn query(filter: &Filter, cursor: Option<&str>) -> String {
     };
     let mut query = format!("limit={PAGE_LETTERS}&dealt_with={dealt_with}");
     let mut add = |key: &str, value: &str| query += &format!("&{key}={}", encoded(value));
-    let record::Choice { places, plugins, reasons, since, .. } = &filter.choice;
+    // Every letter is of something that failed.
+    let Choice { places, plugins, reasons, failed: _, topic, since, until } = &filter.choice;
     places.iter().for_each(|(kind, name)| add(kind.as_str(), name));
     for (key, values) in [("reason", reasons), ("plugin", plugins)] {
         values.iter().for_each(|value| add(key, value));
     }
-    if let Some(Moment(since)) = since {
-        add("since", &since.to_string());
+    if !topic.is_empty() {
+        add("topic", &String::from_utf8_lossy(topic));
+    }
+    for (key, moment) in [("since", since), ("until", until)] {
+        moment.iter().for_each(|Moment(moment)| add(key, &moment.to_string()));
     }
     if let Some(cursor) = cursor {
         add("cursor", cursor);

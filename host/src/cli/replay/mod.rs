@@ -6,14 +6,13 @@ mod reading;
 mod run;
 mod tally;
 
-use super::capture::place::Place;
 use super::clients::keys::Keys;
 use super::clients::peer;
 use super::output::progress::{Stderr, while_told};
+use super::traffic::ChoiceFlags;
 use crate::clients::sender::{SenderKind, SenderSettings};
 use crate::config::{check_endpoint, timeout};
 use crate::messaging::ClientKeys;
-use crate::record::choice::Choice;
 use crate::record::replay::{Pace, Schedule};
 use crate::record::traffic::TrafficKind;
 use crate::system::exit_code;
@@ -75,13 +74,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     rate: Option<u32>,
     #[command(flatten)]
-    place: Place,
-    /// Only messages whose topic begins so
-    #[arg(long, value_name = "TOPIC")]
-    topic: Option<String>,
-    /// No more messages than this
-    #[arg(long, value_name = "COUNT")]
-    limit: Option<u64>,
+    choice: ChoiceFlags,
     /// How long to wait for a receiver, for room, and for each answer, such as 500ms, 5s or 2m
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = timeout)]
     timeout: Duration,
@@ -102,16 +95,15 @@ enum Way {
 /// When it cannot begin, or stdout does not take the summary.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { publish, push, http, connect, bind, keys, token_file, in_flight, speed, rate, .. } = args;
-    let Args { file, place, topic, limit, timeout, json, .. } = args;
+    let Args { file, choice, timeout, json, .. } = args;
     let way = way((publish, push, http), connect, bind, keys.into_client_keys(), (token_file, in_flight.into()))?;
     // What is no such file is told before anybody is waited for.
     TrafficKind::of(&file)?;
-    let (places, topic) = (place.chosen().into_iter().collect(), topic.unwrap_or_default().into_bytes());
-    let choice = Choice { places, topic, ..Choice::default() };
+    let (limit, choice) = (choice.limit(), choice.choice());
     let told = Arc::new(Mutex::new("replaying".to_owned()));
     let run = Run {
         schedule: Schedule::new(rate.map_or(Pace::Speed(speed), Pace::Rate)),
-        limit: limit.unwrap_or(u64::MAX),
+        limit,
         timeout,
         interrupt: Interrupt::listen().context("listening to signals")?,
         told: Arc::clone(&told),

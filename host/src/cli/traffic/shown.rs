@@ -1,16 +1,17 @@
-//! A record of a capture as people read it, and as programs do.
+//! A record of captured traffic as people read it, and as programs do.
 
 use crate::cli::output::render::{bytes, field, frames, lines};
 use crate::plugin::hex;
 use crate::record::capture::record::{Call, CallRole, Output, Pair};
 use crate::record::capture::{CaptureFile, Captured};
+use crate::record::traffic::{Entry, LetterTraits};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 /// What is said of the whole.
-pub(super) fn head(capture: &CaptureFile) -> String {
+pub(in crate::cli) fn head(capture: &CaptureFile) -> String {
     let about = capture.about();
     let mut head = field("host", &format!("tidegate {}, run {}", about.version, about.boot));
     let fixed = if about.seed_fixed { ", set by the user" } else { "" };
@@ -21,22 +22,39 @@ pub(super) fn head(capture: &CaptureFile) -> String {
     head
 }
 
-/// A record in several lines, behind an empty one.
-pub(super) fn text(captured: &Captured) -> String {
+/// A record as it is printed: in several lines behind an empty one, or as a line of JSON.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub(in crate::cli) fn entry(entry: &Entry, is_json: bool) -> anyhow::Result<String> {
+    if is_json { Ok(serde_json::to_string(&json(entry))? + "\n") } else { Ok(text(entry)) }
+}
+
+fn text(Entry { captured, letter }: &Entry) -> String {
     let Captured { kind, name, time, record } = captured;
     let mut text = format!("\n{}", field(kind.as_str(), &format!("{name} at {}", told(*time))));
+    if let Some(LetterTraits { id, hop, met, .. }) = letter {
+        text += &(field("id", id) + &field("hop", hop.as_str()));
+        text += &met.as_deref().map(|met| field("met", met)).unwrap_or_default();
+    }
     text += &shown_pairs("metadata", &record.metadata);
     text += &frames(&record.frames);
     if let Some(call) = &record.call {
-        text += &shown_call(call);
+        text += &shown_call(call, letter.is_some());
     }
     text
 }
 
-fn shown_call(call: &Call) -> String {
+fn shown_call(call: &Call, is_letter: bool) -> String {
     let Call { plugin, generation, number, nanos, stage, answer, failure, .. } = call;
     let micros = *nanos as f64 / 1_000.0;
-    let by = format!("{plugin}, generation {generation}, {}, stage {stage}, call {number}: {micros:.1} µs", role(call));
+    let by = match is_letter {
+        true if plugin.is_empty() => format!("no plugin was reached, call {number}"),
+        true => format!("{plugin}, generation {generation}, call {number}"),
+        false => {
+            format!("{plugin}, generation {generation}, {}, stage {stage}, call {number}: {micros:.1} µs", role(call))
+        }
+    };
     let mut text = field("called", &by);
     if let Some(failure) = failure {
         text += &lines("failed", &format!("{}: {}", failure.reason, failure.detail));
@@ -64,31 +82,34 @@ fn shown_pairs(name: &str, pairs: &[Pair]) -> String {
     pairs.iter().map(|Pair { key, value }| field(name, &format!("{key}={value}"))).collect()
 }
 
-/// A record in one line of JSON. Frames are text where all of them are UTF-8, else all are base64.
-///
-/// # Errors
-/// When it cannot be written.
-pub(super) fn json(captured: &Captured) -> anyhow::Result<String> {
+/// Frames are text where all of them are UTF-8, else all are base64.
+fn json(Entry { captured, letter }: &Entry) -> Value {
     let Captured { kind, name, time, record } = captured;
     let mut value = json!({ "time": told(*time), "time_ns": time, "kind": kind.as_str(), "name": name });
+    if let Some(LetterTraits { id, hop, seed, met }) = letter {
+        value["letter"] = json!({ "id": id, "hop": hop, "seed": seed, "met": met });
+    }
     add_message(&mut value, &record.frames, &record.metadata);
     if let Some(call) = &record.call {
-        value["call"] = json_call(call);
+        value["call"] = json_call(call, letter.is_some());
     }
-    Ok(serde_json::to_string(&value)? + "\n")
+    value
 }
 
-fn json_call(call: &Call) -> Value {
+fn json_call(call: &Call, is_letter: bool) -> Value {
     let Call { plugin, generation, digest, number, nanos, stage, answer, failure, .. } = call;
-    let mut value = json!({
-        "plugin": plugin,
-        "generation": generation,
-        "digest": hex(digest),
-        "role": role(call),
-        "stage": stage,
-        "number": number,
-        "duration_ns": nanos,
-    });
+    let mut value = json!({ "number": number });
+    // A letter knows the plugin where one was reached, and no more of the call.
+    if !is_letter || !plugin.is_empty() {
+        value["plugin"] = json!(plugin);
+        value["generation"] = json!(generation);
+        value["digest"] = json!(hex(digest));
+    }
+    if !is_letter {
+        value["role"] = json!(role(call));
+        value["stage"] = json!(stage);
+        value["duration_ns"] = json!(nanos);
+    }
     if let Some(answer) = answer {
         value["answer"] = answer.outputs.iter().map(json_output).collect();
     }

@@ -28,9 +28,13 @@ pub(super) fn choice(text: &str) -> Result<Choice, Problem> {
         let malformed = |why: String| Problem::Malformed(format!("{name}: {why}"));
         match &*name {
             "reason" => filter.choice.reasons.push(value.into_owned()),
+            "flow" => filter.choice.places.push((PlaceKind::Flow, value.into_owned())),
             "route" => filter.choice.places.push((PlaceKind::Route, value.into_owned())),
+            "policy" => filter.choice.places.push((PlaceKind::Policy, value.into_owned())),
             "plugin" => filter.choice.plugins.push(value.into_owned()),
+            "topic" => filter.choice.topic = value.into_owned().into_bytes(),
             "since" => filter.choice.since = Some(value.parse().map_err(malformed)?),
+            "until" => filter.choice.until = Some(value.parse().map_err(malformed)?),
             "dealt_with" => {
                 filter.dealt_with = match &*value {
                     "no" => DealtWith::No,
@@ -50,7 +54,8 @@ pub(super) fn choice(text: &str) -> Result<Choice, Problem> {
             }
             _ => {
                 return Err(Problem::Malformed(format!(
-                    "the query takes reason, route, plugin, since, dealt_with, order, limit and cursor, and not {name}"
+                    "the query takes flow, route, policy, plugin, reason, topic, since, until, dealt_with, order, limit and cursor, and \
+                     not {name}"
                 )));
             }
         }
@@ -64,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_query_says_which_letters() {
-        let text = "reason=trapped&reason=failed&plugin=p&dealt_with=all&order=newest&limit=7";
+        let text = "reason=trapped&reason=failed&plugin=p&flow=f&topic=t&until=2h&dealt_with=all&order=newest&limit=7";
         let Choice { filter, order, cursor, limit } = choice(text).unwrap();
         assert_eq!((filter.choice.reasons.len(), &*filter.choice.plugins, limit), (2, &["p".to_owned()][..], 7));
         assert_eq!(
@@ -77,6 +82,7 @@ mod tests {
             ("dealt_with=", "dealt_with: `` is none of"),
             ("order=", "order: `` is neither oldest nor newest"),
             ("since=soon", "since: `soon` is neither"),
+            ("until=", "until: `` is neither"),
             ("cursor=x", "cursor: `x` is no cursor"),
             ("reasons=x", "and not reasons"),
         ] {
