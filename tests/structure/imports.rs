@@ -10,7 +10,7 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 99] = [
+const DIRECTIONS: [(&str, &[&str]); 100] = [
     (
         "app",
         &["flow", "http", "ledger", "messaging", "plugin", "record", "rehearsal", "request_id", "system", "traces"],
@@ -38,6 +38,7 @@ const DIRECTIONS: [(&str, &[&str]); 99] = [
     ("cli::capture", &["output", "plugin", "traffic"]),
     ("cli::dead_letters", &["compile_cache", "log", "output", "plugin", "traffic"]),
     ("cli::flow", &["compile_cache", "output", "plugin"]),
+    ("cli::flow::test", &["offline"]),
     ("cli::ledger", &["output", "plugin"]),
     ("cli::plugin", &["compile_cache", "log", "output", "serve"]),
     ("cli::plugin::build", &["sources"]),

@@ -4,6 +4,7 @@ mod apply;
 mod call;
 mod command;
 mod list;
+pub(super) mod offline;
 mod shadow;
 mod test;
 

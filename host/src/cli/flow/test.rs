@@ -2,19 +2,17 @@
 
 mod compare;
 mod examples;
-mod observers;
 mod trial;
 
-use crate::cli::compile_cache::compile_cache;
-use crate::config::{self, Config, Place};
-use crate::plugin::{Cause, Engine, Seed, Setup, Slots, Source, own_program};
+use super::offline;
+use crate::config::Config;
+use crate::plugin::Seed;
 use crate::system::output::print;
-use crate::system::supervisor::Supervisor;
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use clap::Args;
 use examples::Examples;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// The flags of `flow test`.
@@ -66,7 +64,8 @@ impl Test {
 }
 
 async fn try_all(config: &Config, examples: &Examples) -> anyhow::Result<Report> {
-    let slots = load(config, examples).await?;
+    let names = examples.iter().flat_map(|example| &config.flows[&example.flow].through);
+    let slots = offline::load(config, names, Seed::new(config.seed)).await?;
     let mut tried = Vec::new();
     for example in examples.iter() {
         let difference = trial::try_on(config, &slots, example).await.err();
@@ -74,38 +73,6 @@ async fn try_all(config: &Config, examples: &Examples) -> anyhow::Result<Report>
     }
     let failed = tried.iter().filter(|tried| tried.difference.is_some()).count();
     Ok(Report { passed: tried.len() - failed, failed, examples: tried })
-}
-
-/// Loads the plugins of the flows that have examples, as a host would.
-async fn load(config: &Config, examples: &Examples) -> anyhow::Result<Slots> {
-    let names = examples.iter().flat_map(|example| &config.flows[&example.flow].through);
-    let names: std::collections::BTreeSet<_> = names.collect();
-    let sources: Vec<_> = names.into_iter().map(|name| source(config, name)).collect::<Result<_, _>>()?;
-    let setup = Setup {
-        plugins: sources.len().max(1),
-        compiler: own_program().context("finding this program, which compiles")?,
-        cache: compile_cache(&config.cache, false),
-        seed: Seed::new(config.seed),
-        debug_info: false,
-        spare_processors: 0,
-        supervisor: Supervisor::default(),
-    };
-    let slots = Slots::new(Engine::new(&config.limits_largest(), setup)?, config.clone(), false).without_memory();
-    for slot in slots.add_all(sources) {
-        let loading = slots.load(&slot, Cause::Asked).await;
-        loading.with_context(|| format!("loading plugin {} from {}", slot.name(), slot.source()))?;
-    }
-    Ok(slots)
-}
-
-/// Where a plugin comes from: where the configuration says, else from the folder in which a host looks.
-fn source(config: &Config, name: &str) -> anyhow::Result<Source> {
-    let configured = config.plugins.get(name).and_then(|plugin| plugin.path.clone());
-    let found = Path::new(config::PLUGINS_DIRECTORY).join(format!("{name}.wasm"));
-    let Some(place) = configured.or_else(|| found.is_file().then(|| Place::from(found.clone()))) else {
-        bail!("there is no component for the plugin {name}: set plugins.{name}.path, or put it at {}", found.display());
-    };
-    Ok(Source { name: name.to_owned(), place })
 }
 
 impl Report {

@@ -1,8 +1,9 @@
 //! How what came out of a flow differs from what its example promises.
 
 use super::examples::ExpectedFailure;
+use crate::cli::flow::offline::FailedCall;
 use crate::config::OnError;
-use crate::flow::{Failure, Message};
+use crate::flow::Message;
 use crate::plugin::{Content, difference};
 
 /// # Errors
@@ -24,10 +25,10 @@ pub(super) fn compare_messages(sink: &str, expected: &[Vec<Content>], got: &[Mes
 /// The first difference, for people to read.
 pub(super) fn compare_failures(
     expected: &[ExpectedFailure],
-    got: &[(String, Failure)],
+    got: &[FailedCall],
     on_error: OnError,
 ) -> Result<(), String> {
-    for (index, (expected, (plugin, failure))) in expected.iter().zip(got).enumerate() {
+    for (index, (expected, FailedCall { stage: plugin, failure, .. })) in expected.iter().zip(got).enumerate() {
         let what = |of: &str| format!("the {of} of failure {index}");
         same_word(&what("plugin"), &expected.plugin, plugin)?;
         if let Some(reason) = &expected.reason {
@@ -42,7 +43,7 @@ pub(super) fn compare_failures(
         }
     }
     let surplus = || match got.get(expected.len()) {
-        Some((plugin, failure)) => format!("{plugin}: {}: {}", failure.reason.as_str(), failure.detail),
+        Some(FailedCall { stage, failure, .. }) => format!("{stage}: {}: {}", failure.reason.as_str(), failure.detail),
         None => "nothing more".to_owned(),
     };
     same_count("number of failures", expected.len(), got.len(), surplus)

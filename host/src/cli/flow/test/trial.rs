@@ -2,7 +2,7 @@
 
 use super::compare::{compare_failures, compare_messages};
 use super::examples::Example;
-use super::observers::{Failures, KeepingSink, NoLetters, ObservedStage, ThisRuntime};
+use crate::cli::flow::offline::{Failures, KeepingSink, NoLetters, ObservedStage, ThisRuntime};
 use crate::config::{Config, EXAMPLES_MS_MAX, OnError};
 use crate::flow::{
     Executor, FlowParts, FlowSettings, FlowStage, FlowSurface, Inlet, LostMessages, Message, Recording, Sink, Stage,

@@ -1,4 +1,4 @@
-//! What stands around a flow that is tried: sinks that keep what they get, and stages that keep what fails.
+//! What stands around a flow that runs offline: sinks that keep what they get, and stages that keep what fails.
 
 use crate::flow::{
     Executor, Failed, Failure, Fault, Lost, LostMessages, Message, OfferError, Processed, Receipt, Reserved, Sink,
@@ -10,19 +10,19 @@ use std::task::Waker;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// A sink that has room for everything: what goes in is bounded by the file, and what comes of it by the flow.
-pub(super) struct KeepingSink {
+/// A sink that has room for everything: what goes in is bounded by who puts it in, and what comes of it by the flow.
+pub(in crate::cli) struct KeepingSink {
     name: String,
     kept: Mutex<Vec<Message>>,
 }
 
 impl KeepingSink {
-    pub(super) fn new(name: &str) -> Self {
+    pub(in crate::cli) fn new(name: &str) -> Self {
         Self { name: name.to_owned(), kept: Mutex::default() }
     }
 
     /// What it got, in order.
-    pub(super) fn take(&self) -> Vec<Message> {
+    pub(in crate::cli) fn take(&self) -> Vec<Message> {
         std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -46,25 +46,32 @@ impl Sink for KeepingSink {
     }
 }
 
+/// A call of a stage that failed.
+pub(in crate::cli) struct FailedCall {
+    /// The name of the stage.
+    pub(in crate::cli) stage: String,
+    pub(in crate::cli) failure: Failure,
+}
+
 /// The failures of all stages of a flow.
 #[derive(Default)]
-pub(super) struct Failures {
-    kept: Mutex<Vec<(String, Failure)>>,
+pub(in crate::cli) struct Failures {
+    kept: Mutex<Vec<FailedCall>>,
     /// Notified of each.
-    pub(super) any: Notify,
+    pub(in crate::cli) any: Notify,
 }
 
 impl Failures {
-    /// By the names of the stages, in order.
-    pub(super) fn take(&self) -> Vec<(String, Failure)> {
+    /// All since they were taken last, in order.
+    pub(in crate::cli) fn take(&self) -> Vec<FailedCall> {
         std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// A stage whose failures are kept, which the flow may pass by or drop without a word.
-pub(super) struct ObservedStage {
-    pub(super) stage: Arc<dyn Stage>,
-    pub(super) failures: Arc<Failures>,
+pub(in crate::cli) struct ObservedStage {
+    pub(in crate::cli) stage: Arc<dyn Stage>,
+    pub(in crate::cli) failures: Arc<Failures>,
 }
 
 impl Stage for ObservedStage {
@@ -73,7 +80,7 @@ impl Stage for ObservedStage {
     }
 
     fn process(&self, message: Message, number: u64) -> BoxFuture<'static, Processed> {
-        let (name, failures) = (self.stage.name().to_owned(), Arc::clone(&self.failures));
+        let (stage, failures) = (self.stage.name().to_owned(), Arc::clone(&self.failures));
         let processing = self.stage.process(message, number);
         Box::pin(async move {
             let processed = processing.await;
@@ -81,7 +88,8 @@ impl Stage for ObservedStage {
             if let Err(Failed { failure, .. }) = &processed.result
                 && failure.fault != Fault::Busy
             {
-                failures.kept.lock().unwrap_or_else(PoisonError::into_inner).push((name, failure.clone()));
+                let failed = FailedCall { stage, failure: failure.clone() };
+                failures.kept.lock().unwrap_or_else(PoisonError::into_inner).push(failed);
                 failures.any.notify_one();
             }
             processed
@@ -90,14 +98,14 @@ impl Stage for ObservedStage {
 }
 
 /// Nobody writes letters of examples.
-pub(super) struct NoLetters;
+pub(in crate::cli) struct NoLetters;
 
 impl LostMessages for NoLetters {
     fn write(&self, _lost: Lost) {}
 }
 
 /// The runtime of the command.
-pub(super) struct ThisRuntime;
+pub(in crate::cli) struct ThisRuntime;
 
 impl Executor for ThisRuntime {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
