@@ -40,6 +40,11 @@ impl Inlet {
         Self { source: source.to_owned(), messages: Mailbox::new(messages_max, bytes_max), hop, is_shut, shut_out }
     }
 
+    /// For messages that name their source themselves, as they were recorded.
+    pub fn of_named(hop: Arc<Hop>, messages_max: usize, bytes_max: usize) -> Self {
+        Self::new("", hop, messages_max, bytes_max)
+    }
+
     /// The name of its source.
     pub fn source(&self) -> &str {
         &self.source
@@ -120,8 +125,10 @@ impl Inlet {
         taken.map(|taken| {
             let ((mut message, passage), room) = taken?;
             // Not before: what waits takes less memory so, and who takes it is who frees it.
-            message.metadata.reserve_exact(1);
-            message.metadata.push((SOCKET_KEY.to_owned(), self.source.clone()));
+            if !self.source.is_empty() {
+                message.metadata.reserve_exact(1);
+                message.metadata.push((SOCKET_KEY.to_owned(), self.source.clone()));
+            }
             Some(Entered { message, passage, room })
         })
     }
@@ -154,5 +161,14 @@ mod tests {
         assert!(inlet.offer(message("c")).is_err());
         assert!(matches!(inlet.poll_take(&mut context), Poll::Ready(None)));
         assert_eq!((hop.figures().out, hop.figures().in_flight), (1, 0));
+    }
+
+    #[test]
+    fn what_names_its_source_itself_stays_as_it_is() {
+        let inlet = Inlet::of_named(Arc::default(), 1, 100);
+        let message = Message::of_topic("t", vec![(SOCKET_KEY.to_owned(), "ticks".to_owned())], "body");
+        assert_eq!(inlet.offer(message.clone()), Ok(()));
+        let taken = inlet.poll_take(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(taken, Poll::Ready(Some(entered)) if entered.message == message));
     }
 }
