@@ -135,7 +135,8 @@ impl Letter {
         LETTER_BYTES + self.error.len() + self.input.bytes()
     }
 
-    pub(super) fn new(letter: NewLetter, time: jiff::Timestamp, seed: LetterSeed) -> Self {
+    /// As a host with this seed writes it at this time.
+    pub fn new(letter: NewLetter, time: jiff::Timestamp, seed: LetterSeed) -> Self {
         let NewLetter { id, route, reason, error, by, met, number, input } = letter;
         let (time, hop, reason) = (format!("{time:.3}"), LetterHop::of(&input), reason.as_str().to_owned());
         Self { id, time, hop, route, reason, error, by, met, seed, number, input }

@@ -10,6 +10,8 @@ pub enum Pace {
     Speed(f64),
     /// So many a second, evenly.
     Rate(u32),
+    /// One right behind the other; none is late.
+    AtOnce,
 }
 
 /// How far messages were behind their pace.
@@ -53,6 +55,7 @@ impl Schedule {
                 let nanos = u128::from(self.count) * 1_000_000_000 / u128::from(rate.max(1));
                 Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
             }
+            Pace::AtOnce => Duration::ZERO,
         };
         self.count += 1;
         self.due = planned.saturating_add(self.lateness.behind).max(self.due);
@@ -62,7 +65,7 @@ impl Schedule {
     /// Says when the message has gone that [`Self::next`] told of last.
     pub fn sent(&mut self, now: Duration) {
         let late = now.saturating_sub(self.due);
-        if late > Duration::from_millis(REPLAY_LATE_MS) {
+        if late > Duration::from_millis(REPLAY_LATE_MS) && self.pace != Pace::AtOnce {
             self.lateness.messages += 1;
             self.lateness.behind = self.lateness.behind.saturating_add(late);
             self.due = now;
@@ -114,6 +117,11 @@ mod tests {
         assert_eq!(run(Pace::Rate(100), &[0, 0, 9_000, 1], NONE), (vec![0, 10, 20, 30], Lateness::default()));
         let mut schedule = Schedule::new(Pace::Rate(3));
         assert_eq!((0..=3_000).map(|_| schedule.next(0)).last(), Some(Duration::from_secs(1_000)));
+    }
+
+    #[test]
+    fn what_has_no_pace_goes_at_once_and_is_never_late() {
+        assert_eq!(run(Pace::AtOnce, &[0, 9_000, 1], (1, ms(500))), (vec![0, 500, 500], Lateness::default()));
     }
 
     #[test]

@@ -8,4 +8,4 @@ mod reader;
 pub use entry::{Entry, LetterTraits};
 pub use failed_calls::failed_calls;
 pub use kind::{TrafficError, TrafficKind};
-pub use reader::{ReadError, each_entry, each_letter};
+pub use reader::{ReadError, each_entry, each_letter, seed_of};
