@@ -143,6 +143,7 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
         ("capture cat", &["dead-letters.jsonl"]),
         ("replay", &["nowhere.mcap", "--push=ipc://nobody"]),
         ("replay", &["dead-letters.jsonl", "--limit=1", &http]),
+        ("replay", &["dead-letters.jsonl", "--through=tidegate.toml", "--route=bad"]),
         // Nothing listens at this endpoint; otherwise the output would depend on how busy the machine is.
         ("request", &["--connect=ipc://nobody", "--clients=1", "--requests=1", "--timeout=100ms"]),
         ("health", &[&admin]),

@@ -28,7 +28,7 @@ fn lines(directory: &Path) -> (Vec<Value>, Vec<Value>) {
 }
 
 #[track_caller]
-fn wait_for_letters(host: &Host, count: usize) -> Vec<Value> {
+pub fn wait_for_letters(host: &Host, count: usize) -> Vec<Value> {
     // The ledger counts a dead letter once its line is written.
     wait_for("the letters", || {
         let text = std::fs::read_to_string(host.directory.path().join(FILE)).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! `tidegate replay` sends again what came in from outside, as it was, at its pace, and loses nothing in silence.
 
+mod through;
+
 use crate::flows::unconnected;
 use crate::harness::{Host, PATIENCE, Process, Setup, tidegate, wait_for};
 use serde_json::{Value, json};

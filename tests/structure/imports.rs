@@ -10,7 +10,7 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-const DIRECTIONS: [(&str, &[&str]); 100] = [
+const DIRECTIONS: [(&str, &[&str]); 101] = [
     (
         "app",
         &["flow", "http", "ledger", "messaging", "plugin", "record", "rehearsal", "request_id", "system", "traces"],
@@ -46,7 +46,8 @@ const DIRECTIONS: [(&str, &[&str]); 100] = [
     ("cli::plugin::diff", &["workbench"]),
     ("cli::plugin::shadow", &["admin"]),
     ("cli::plugin::dev", &["admin", "changes", "source_folder", "test", "workbench"]),
-    ("cli::replay", &["clients", "dead_letters", "output", "traffic"]),
+    ("cli::replay", &["clients", "dead_letters", "flow", "output", "traffic"]),
+    ("cli::replay::through", &["outlet", "tally"]),
     ("cli::serve", &["log", "output"]),
     ("cli::top", &["output", "plugin"]),
     ("cli::top::figures", &["feed"]),

@@ -1,5 +1,6 @@
 //! What came of a replay: what was sent, skipped and lost, and how late it was.
 
+use super::passages::Passages;
 use crate::record::replay::{Lateness, Skip};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ pub(super) struct Tally {
     pub(super) took: Duration,
     /// Why it ended before the file did.
     pub(super) stopped: Option<String>,
+    /// What became of messages that were put through a flow.
+    pub(super) passages: Option<Passages>,
 }
 
 impl Tally {
@@ -43,7 +46,8 @@ impl Tally {
         } else {
             String::new()
         };
-        format!("replaying: {sent} sent, {} skipped, {failed} failed{late}", self.skipped_in_all())
+        let done = if self.passages.is_some() { "done with" } else { "sent" };
+        format!("replaying: {sent} {done}, {} skipped, {failed} failed{late}", self.skipped_in_all())
     }
 
     fn skipped_in_all(&self) -> u64 {
@@ -58,22 +62,46 @@ impl Tally {
 
     /// Lines for people.
     pub(super) fn text(&self) -> String {
-        let Self { sent, unheard, failed, statuses, skipped, lateness, took, .. } = self;
-        let mut text = format!(
-            "sent={sent} skipped={} failed={failed} unheard={unheard} late={} behind={:.3}s took={:.3}s rate={}/s\n",
-            self.skipped_in_all(),
+        let Self { sent, unheard, failed, statuses, skipped, lateness, took, passages, .. } = self;
+        let skipped_in_all = self.skipped_in_all();
+        let mut text = match passages {
+            None => format!("sent={sent} skipped={skipped_in_all} failed={failed} unheard={unheard}"),
+            Some(passages) => format!("{} skipped={skipped_in_all}", passages.text()),
+        };
+        text += &format!(
+            " late={} behind={:.3}s took={:.3}s rate={}/s\n",
             lateness.messages,
             lateness.behind.as_secs_f64(),
             took.as_secs_f64(),
             self.rate(),
         );
+        text += &passages.as_ref().map(Passages::lines).unwrap_or_default();
         text.extend(statuses.iter().map(|(status, count)| format!("answered {status}: {count}\n")));
         text.extend(skipped.iter().map(|(skip, count)| format!("skipped: {count} {}\n", skip.text())));
         text
     }
 
-    pub(super) fn json(&self) -> Value {
-        let Self { sent, unheard, failed, statuses, skipped, lateness, took, stopped } = self;
+    /// One object; of messages that were put through a flow a line, as each of those is.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub(super) fn json(&self) -> serde_json::Result<String> {
+        let text = match &self.passages {
+            None => serde_json::to_string_pretty(&self.object())?,
+            Some(passages) => {
+                let mut object = serde_json::to_value(passages)?;
+                let all = self.object();
+                for key in ["skipped", "late", "behind_ms", "took_ms", "per_second", "stopped"] {
+                    object[key] = all[key].clone();
+                }
+                json!({ "summary": object }).to_string()
+            }
+        };
+        Ok(text + "\n")
+    }
+
+    fn object(&self) -> Value {
+        let Self { sent, unheard, failed, statuses, skipped, lateness, took, stopped, passages: _ } = self;
         let skipped: BTreeMap<_, _> = skipped.iter().map(|(skip, count)| (skip.text(), count)).collect();
         let milliseconds = |time: &Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         json!({

@@ -1,8 +1,8 @@
 //! What stands around a flow that runs offline: sinks that keep what they get, and stages that keep what fails.
 
 use crate::flow::{
-    Executor, Failed, Failure, Fault, Lost, LostMessages, Message, OfferError, Processed, Receipt, Reserved, Sink,
-    Stage,
+    Executor, Failed, Failure, Fault, Lost, LostMessages, Message, OfferError, Processed, Receipt, Reserved, ServedBy,
+    Sink, Stage,
 };
 use futures_util::future::BoxFuture;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,6 +50,10 @@ impl Sink for KeepingSink {
 pub(in crate::cli) struct FailedCall {
     /// The name of the stage.
     pub(in crate::cli) stage: String,
+    /// The plugin that failed; none if none was reached.
+    pub(in crate::cli) by: Option<Arc<ServedBy>>,
+    /// The number of the call.
+    pub(in crate::cli) number: u64,
     pub(in crate::cli) failure: Failure,
 }
 
@@ -88,7 +92,7 @@ impl Stage for ObservedStage {
             if let Err(Failed { failure, .. }) = &processed.result
                 && failure.fault != Fault::Busy
             {
-                let failed = FailedCall { stage, failure: failure.clone() };
+                let failed = FailedCall { stage, by: processed.by.clone(), number, failure: failure.clone() };
                 failures.kept.lock().unwrap_or_else(PoisonError::into_inner).push(failed);
                 failures.any.notify_one();
             }
