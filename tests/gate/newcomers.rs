@@ -59,9 +59,8 @@ fn message(number: u64, count: u64) -> (bool, Vec<Vec<u8>>) {
     }
 }
 
-/// Sends the hour through a host while all of it is captured, and puts the file where the gate looks for it.
-fn capture_hour(host: &Host, count: u64) {
-    let started: Value = serde_json::from_str(&host.output("capture", &["start", "--json"])).unwrap();
+/// Sends the hour through a host.
+fn send_hour(host: &Host, count: u64) {
     let push = unconnected(zmq::PUSH);
     push.connect(host.surface("in")).unwrap();
     let client = crate::client::Client::new(host);
@@ -74,6 +73,17 @@ fn capture_hour(host: &Host, count: u64) {
             push.send_multipart(frames, 0).unwrap();
         }
     }
+    // Until all is taken from it, the socket is kept.
+    wait_up_to(LONG_PATIENCE, "the flow to have taken all", || {
+        let calls = host.ledger()["plugins"]["mix"]["in"].as_u64().unwrap();
+        calls.is_multiple_of(count).then_some(())
+    });
+}
+
+/// Sends the hour through a host while all of it is captured, and puts the file where the gate looks for it.
+fn capture_hour(host: &Host, count: u64) {
+    let started: Value = serde_json::from_str(&host.output("capture", &["start", "--json"])).unwrap();
+    send_hour(host, count);
     wait_up_to(LONG_PATIENCE, "all of it to be captured", || {
         let captures = host.admin("/captures").json();
         (captures[0]["records"].as_u64() == Some(count)).then_some(())
@@ -102,6 +112,23 @@ fn diff(host: &Host, newcomer: &str) -> (Value, Vec<Value>) {
     (counts.collect::<serde_json::Map<_, _>>().into(), groups)
 }
 
+/// What a shadow says of a newcomer while the hour is sent again: how many calls were not made, how many differ, and the groups.
+fn shadow(host: &Host, newcomer: &str, count: u64) -> (u64, u64, Vec<Value>) {
+    let output = plugin(host, &["shadow", "mix", newcomer, "--min-calls=1"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    send_hour(host, count);
+    let found = wait_up_to(LONG_PATIENCE, "all of it to be compared, or given up", || {
+        let found = host.admin("/plugins/mix/shadow").json();
+        let made = ["compared", "dropped"].map(|key| found[key].as_u64().unwrap());
+        (made[0] + made[1] == count).then_some(found)
+    });
+    let output = plugin(host, &["shadow", "stop", "mix"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    println!("the shadow of {newcomer}: {} compared, {} not made", found["compared"], found["dropped"]);
+    let groups = found["groups"].as_array().unwrap().iter().map(|group| json!([group["group"], group["inputs"]]));
+    (found["dropped"].as_u64().unwrap(), found["differing"].as_u64().unwrap(), groups.collect())
+}
+
 /// What the gate says of a newcomer: the exit code of its load, and what is said with it.
 fn load(host: &Host, newcomer: &str) -> (Option<i32>, String) {
     let began = Instant::now();
@@ -123,6 +150,15 @@ fn three_newcomers_are_told_apart_on_an_hour_of_mixed_traffic() {
         std::fs::write(host.plugin_path(name), component).unwrap();
     }
     capture_hour(&host, count);
+
+    // A machine without time for all of it finds no more than there is.
+    let (_, differing_calls, groups) = shadow(&host, "equal.wasm", count);
+    assert_eq!((differing_calls, groups), (0, vec![]));
+    let (not_made, trapped, _) = shadow(&host, "trap.wasm", count);
+    assert!(trapped == 1 || (trapped == 0 && not_made > 0), "{trapped} of {count}, {not_made} not made");
+    let (not_made, changed, groups) = shadow(&host, "field.wasm", count);
+    assert!(changed == differing || (changed < differing && not_made > 0), "{changed}, {not_made} not made");
+    assert!(changed == 0 || groups == [json!(["body $.price changed", changed])], "{groups:?}");
 
     assert_eq!(diff(&host, "equal.wasm"), (json!({"same": count}), vec![]));
     let (code, told) = load(&host, "equal.wasm");

@@ -45,7 +45,7 @@ pub(in crate::cli) fn outcomes(counts: &Counts) -> Vec<(&'static str, u64)> {
         ("new failure", new_failure),
         ("failure gone", failure_gone),
         ("another failure", failure_differs),
-        ("undecided, as this machine was too busy", undecided),
+        ("undecided", undecided),
     ];
     let always = [("same", same), ("different", different)];
     always.into_iter().chain(rare.into_iter().filter(|(_, count)| *count > 0)).collect()

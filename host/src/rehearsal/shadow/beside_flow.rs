@@ -74,11 +74,7 @@ impl Trial for BesideFlow {
             let number = recorded.call.as_ref().map_or(1, |call| call.number);
             let new = self.new.process(message.clone(), number).await;
             let old = self.old.process(message.clone(), number).await;
-            // What was answered, and fails now, takes a network or more time than there is.
-            match (old, new) {
-                (Some(old), Some(new)) => Tried::Both(old, new),
-                _ => Tried::Undecided,
-            }
+            old.zip(new).map_or(Tried::Starved, |both| Tried::Both(Box::new(both)))
         })
     }
 }

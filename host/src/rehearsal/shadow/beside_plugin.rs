@@ -56,7 +56,7 @@ impl BesidePlugin {
     async fn call<R: StageRole>(&self, rules: &Rules, message: &Message, call: &RecordedCall) -> Tried {
         let new = self.call_one::<R>(&self.newcomer, message, call).await;
         if was_busy(&new) {
-            return Tried::Undecided;
+            return Tried::Starved;
         }
         let new = outcome(new);
         let seen = match &call.result {
@@ -64,12 +64,15 @@ impl BesidePlugin {
             Err((reason, detail)) => Outcome::Failure { reason: reason.as_str().into(), detail: detail.clone() },
         };
         if Comparison::is_same(rules, &seen, &new) {
-            return Tried::Both(seen, new);
+            return Tried::Both(Box::new((seen, new)));
         }
         let old = self.call_one::<R>(&self.serving, message, call).await;
-        // Where that fails now, it takes a network or more time than there is: whether the newcomer differs is not known.
-        let is_repeated = !was_busy(&old) && (old.is_ok() || call.result.is_err());
-        if is_repeated { Tried::Both(outcome(old), new) } else { Tried::Undecided }
+        if was_busy(&old) {
+            return Tried::Starved;
+        }
+        // Where that fails now though it was answered, it takes a network: whether the newcomer differs is not known.
+        let is_repeated = old.is_ok() || call.result.is_err();
+        if is_repeated { Tried::Both(Box::new((outcome(old), new))) } else { Tried::Undecided }
     }
 
     async fn call_one<R: StageRole>(&self, of: &Rehearsal, message: &Message, call: &RecordedCall) -> Ended {

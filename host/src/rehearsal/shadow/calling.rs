@@ -29,10 +29,12 @@ pub(super) trait Trial: Send + Sync {
 pub(super) enum Tried {
     /// It was answered by something else than what serves now.
     Superseded,
+    /// The machine had no time for it.
+    Starved,
     /// Whether the newcomer differs is not known.
     Undecided,
     /// What it came to, and what it comes to now.
-    Both(Outcome, Outcome),
+    Both(Box<(Outcome, Outcome)>),
 }
 
 /// Has a shadow serve if it may.
@@ -73,10 +75,14 @@ impl Calling {
                     self.shadow.drop_one(passage, Reason::Superseded);
                     continue;
                 }
+                Tried::Starved => {
+                    self.shadow.drop_one(passage, Reason::Starved);
+                    continue;
+                }
                 Tried::Undecided => self.shadow.progress().comparison.add_undecided(),
-                Tried::Both(old, new) => {
+                Tried::Both(both) => {
                     number += 1;
-                    self.shadow.progress().comparison.add(self.rules(), number, &message, &old, &new);
+                    self.shadow.progress().comparison.add(self.rules(), number, &message, &both.0, &both.1);
                 }
             }
             passage.out();

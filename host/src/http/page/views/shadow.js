@@ -156,7 +156,7 @@ const OUTCOMES = {
   new_failure: "new failure",
   failure_gone: "failure gone",
   failure_differs: "another failure",
-  undecided: "undecided, as this machine was too busy",
+  undecided: "undecided",
 };
 
 /** What was found so far. */
