@@ -214,7 +214,8 @@ fn what_cannot_be_taken_or_written_is_counted_and_told() {
     let large = vec![b'A'; 900_000];
     let peer = sender(&host, "bare");
     let dropped = || {
-        peer.send_multipart([&b"t"[..], &large], 0).unwrap();
+        // Several at once: one after another could each be written before the next.
+        (0..10).for_each(|_| peer.send_multipart([&b"t"[..], &large], 0).unwrap());
         listed(&host, &id)["dropped"].as_u64().filter(|dropped| *dropped > 0)
     };
     wait_for("a record that there is no room for", dropped);

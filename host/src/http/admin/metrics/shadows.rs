@@ -11,7 +11,7 @@ pub(super) struct ShadowMetrics(pub(super) Shadows);
 
 impl fmt::Debug for ShadowMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.list_in_short().iter().map(|shadow| shadow.plugin.clone())).finish()
+        f.debug_list().entries(self.0.list_in_short().iter().map(|shadow| shadow.key())).finish()
     }
 }
 
@@ -23,16 +23,17 @@ impl Collector for ShadowMetrics {
             (
                 "shadow_calls",
                 None,
-                "Calls of the shadow beside a plugin, by how they compare; from 0 again where another generation serves",
+                "Calls of the shadow beside a plugin or a flow, by how they compare; from 0 again where another generation serves",
             ),
             shadows.iter().flat_map(|shadow| {
-                outcomes(&shadow.counts)
-                    .map(|(outcome, count)| ([("plugin", &*shadow.plugin), ("outcome", outcome)], count))
+                outcomes(&shadow.counts).map(|(outcome, count)| {
+                    ([("plugin", &*shadow.plugin), ("flow", &*shadow.flow), ("outcome", outcome)], count)
+                })
             }),
         )?;
         gauges(
             &mut encoder,
-            ("shadow_running", None, "1 while a newcomer stands beside the plugin, 0 once the last one has ended"),
+            ("shadow_running", None, "1 while a newcomer stands beside it, 0 once the last one has ended"),
             shadows.iter().map(|shadow| (labels(shadow), u32::from(shadow.state == ShadowState::Running))),
         )?;
         gauges(
@@ -43,8 +44,9 @@ impl Collector for ShadowMetrics {
     }
 }
 
-fn labels(shadow: &ShadowStatus) -> [(&'static str, &str); 1] {
-    [("plugin", &shadow.plugin)]
+/// One of the two is empty, which to Prometheus is none.
+fn labels(shadow: &ShadowStatus) -> [(&'static str, &str); 2] {
+    [("plugin", &shadow.plugin), ("flow", &shadow.flow)]
 }
 
 /// All of them, so that none begins late.
