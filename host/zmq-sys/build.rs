@@ -6,8 +6,19 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 /// What is mended of libzmq. Each begins with why.
-const PATCHES: [&str; 10] =
-    ["strlcpy", "timers", "queues", "xpub", "router", "peers", "accept", "subscriptions", "heartbeats", "monitor"];
+const PATCHES: [&str; 11] = [
+    "strlcpy",
+    "timers",
+    "queues",
+    "xpub",
+    "router",
+    "peers",
+    "accept",
+    "subscriptions",
+    "heartbeats",
+    "monitor",
+    "session",
+];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
