@@ -1,12 +1,13 @@
 //! The queue of a peer has a bound in bytes, its reported length is exact, and messages that are lost with it are
 //! counted.
 
+mod session;
+
 use crate::fixtures;
 use crate::harness::{Client, Host, LONG_PATIENCE, Setup, wait_up_to};
 use crate::raw_peer::{self, RawPeer};
 use serde_json::json;
-use std::io::{ErrorKind, Read, Write};
-use std::net::TcpListener;
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 const MIB: usize = 1 << 20;
@@ -281,29 +282,4 @@ fn a_message_without_an_end_ends_the_connection_at_a_bound() {
         host.process.wait_for_line_up_to(LONG_PATIENCE, &[why, &surface]);
     }
     assert_eq!(host.stop(), 0);
-}
-
-#[test]
-fn an_endpoint_that_is_let_go_of_in_the_middle_of_a_message_ends_no_process() {
-    let context = zmq::Context::new();
-    let [socket, monitor] = [zmq::PUSH, zmq::PAIR].map(|kind| context.socket(kind).unwrap());
-    socket.set_linger(0).unwrap();
-    socket.monitor("inproc://monitor", zmq::SocketEvent::DISCONNECTED.to_raw().into()).unwrap();
-    monitor.set_rcvtimeo(LONG_PATIENCE.as_millis() as i32).unwrap();
-    monitor.connect("inproc://monitor").unwrap();
-    for _ in 0..10 {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
-        socket.connect(&endpoint).unwrap();
-        let mut peer = listener.accept().unwrap().0;
-        peer.set_read_timeout(Some(LONG_PATIENCE)).unwrap();
-        peer.write_all(&[raw_peer::greeting(), raw_peer::ready("PULL", b"")].concat()).unwrap();
-        socket.send_multipart([&b"first"[..], &vec![0; SYSTEM_BYTES_MAX], b"last"], 0).unwrap();
-        // So much of it has come that the second frame is on its way, behind which there is another one.
-        peer.read_exact(&mut vec![0; LARGE]).unwrap();
-        // The socket is asked for nothing from now on, and so does not hear what its connection has to say.
-        socket.disconnect(&endpoint).unwrap();
-        drop(peer);
-        monitor.recv_multipart(0).expect("the end of the connection");
-    }
 }

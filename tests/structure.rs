@@ -1,5 +1,6 @@
 //! The structure of the sources: which folder may use which library, the size of folders, and how a file opens.
 
+mod directions;
 mod imports;
 
 use crate::harness::root;

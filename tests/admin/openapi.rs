@@ -1,64 +1,17 @@
 //! The document at `/openapi.json` describes what the admin surface does: all of it, and nothing else.
 
 pub mod document;
+mod not_provoked;
 mod states;
 
 use crate::fixtures;
 use crate::harness::{Client, Host, LONG_PATIENCE, Setup, bytes, root, wait_up_to};
 use document::Document;
+use not_provoked::NOT_PROVOKED;
 use states::{busy, letters, not_persisted, strangers, without_a_broker_and_to_the_end};
 use std::collections::BTreeSet;
 
 const METHODS: [&str; 6] = ["get", "put", "post", "delete", "patch", "options"];
-
-/// Answers that are documented, but would take a wait of 30 seconds, a broken host, a registry or a disk that stalls, or
-/// letters of 64 MiB; that of a pool with a worker, which `workers::admin` checks, and those of open tails and of too many
-/// watchers, which `tail` and `changes` do; that of too many captures, which `capture` does, and
-/// of a promotion, which `shadow` does.
-const NOT_PROVOKED: [&str; 42] = [
-    "get /changes 503",
-    "get /dead-letters 503",
-    "get /dead-letters/{id} 409",
-    "get /dead-letters/{id} 503",
-    "get /tail 200",
-    "get /tail 503",
-    "get /workers 503",
-    "post /capture 408",
-    "post /capture 500",
-    "post /capture 503",
-    "post /dead-letters/{id}/replay 408",
-    "post /dead-letters/{id}/replay 413",
-    "post /dead-letters/{id}/replay 500",
-    "post /dead-letters/{id}/replay 503",
-    "post /flows/{name}/call 408",
-    "post /flows/{name}/call 500",
-    "post /flows/{name}/shadow/promote 200",
-    "post /flows/{name}/shadow/promote 500",
-    "post /plugins/{name}/call 408",
-    "post /plugins/{name}/call 500",
-    "post /plugins/{name}/examples 408",
-    "post /plugins/{name}/examples 500",
-    "post /plugins/{name}/examples 503",
-    "post /plugins/{name}/load 409",
-    "post /plugins/{name}/load 500",
-    "post /plugins/{name}/load 503",
-    "post /plugins/{name}/shadow/promote 200",
-    "post /plugins/{name}/shadow/promote 422",
-    "post /plugins/{name}/shadow/promote 500",
-    "post /plugins/{name}/shadow/promote 503",
-    "post /routes/{name}/call 408",
-    "post /routes/{name}/call 500",
-    "post /workers/{name}/drain/{worker} 200",
-    "post /workers/{name}/drain/{worker} 503",
-    "put /flows 408",
-    "put /flows/{name} 408",
-    "put /plugins/{name} 408",
-    "put /plugins/{name} 409",
-    "put /plugins/{name}/shadow 408",
-    "put /plugins/{name}/shadow 413",
-    "put /plugins/{name}/shadow 500",
-    "put /plugins/{name}/shadow 503",
-];
 
 const FLOWS: &[u8] =
     b"[sockets.in]\ntype = 'pull'\nbind = ['tcp://127.0.0.1:*']\n[flows.f]\nfrom = ['in']\nto = ['publish']";
