@@ -2,9 +2,8 @@
 
 mod list;
 
-use crate::cli::plugin::{Admin, items, text};
+use crate::cli::plugin::{Admin, encoded, items, text};
 use clap::{Args, Subcommand};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::process::ExitCode;
 
@@ -42,7 +41,7 @@ pub(super) struct Drain {
 impl Drain {
     fn run(self) -> anyhow::Result<ExitCode> {
         let Self { pool, worker, admin } = self;
-        let name = utf8_percent_encode(&pool, NON_ALPHANUMERIC);
+        let name = encoded(&pool);
         admin.run("POST", &format!("/workers/{name}/drain/{worker}"), &[], |pool| drained(pool, worker))?;
         Ok(ExitCode::SUCCESS)
     }

@@ -1,9 +1,8 @@
 //! `tidegate capture stop`: ends a capture of a running host.
 
 use super::list::told;
-use crate::cli::plugin::Admin;
+use crate::cli::plugin::{Admin, encoded};
 use clap::Args;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::process::ExitCode;
 
 /// The flags of `capture stop`.
@@ -18,7 +17,7 @@ pub(in crate::cli) struct Stop {
 impl Stop {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let Self { id, admin } = self;
-        let id = utf8_percent_encode(&id, NON_ALPHANUMERIC);
+        let id = encoded(&id);
         admin.run("DELETE", &format!("/capture/{id}"), &[], told)?;
         Ok(ExitCode::SUCCESS)
     }

@@ -1,10 +1,10 @@
 //! `tidegate dead-letters replay`: makes the call of a letter again, offline or through a host, or those of many.
 
 use super::resend::{Destination, begin, resend};
-use super::source::{Source, encoded};
+use super::source::Source;
 use super::{offline, replay_all};
 use crate::cli::log;
-use crate::cli::plugin::{TOKEN_FILE, shown_call};
+use crate::cli::plugin::{TOKEN_FILE, encoded, shown_call};
 use crate::cli::traffic::ChoiceFlags;
 use crate::record::dead_letters::{Filter, Letter};
 use crate::system::output::{note, print};

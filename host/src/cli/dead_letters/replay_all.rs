@@ -3,9 +3,9 @@
 use super::progress::{Progress, Tally};
 use super::resend::{Destination, begin, resend};
 use super::send::{Answered, SendError};
-use super::source::{Source, encoded};
+use super::source::Source;
 use crate::cli::output::render::one_line;
-use crate::cli::plugin::{Admin, text};
+use crate::cli::plugin::{Admin, encoded, text};
 use crate::record::dead_letters::{Letter, Replay, ReplayLock, Summary};
 use crate::system::interrupt::Interrupt;
 use crate::system::output::print;

@@ -2,12 +2,12 @@
 
 use crate::cli::output::outcome::Outcome;
 use crate::cli::output::render::{bytes, field, frames};
+use crate::cli::plugin::encoded;
 use crate::clients::resend::resend;
 use crate::config::check_name;
 use crate::http::read_token;
 use crate::record::dead_letters::Base64;
 use anyhow::{Context, anyhow};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
@@ -112,7 +112,6 @@ pub(in crate::cli) fn is_unsent(error: &ureq::Error) -> bool {
 
 /// The query that these pairs came from.
 pub(in crate::cli) fn query(metadata: &[(String, String)]) -> String {
-    let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let pairs: Vec<_> = metadata
         .iter()
         .filter_map(|(key, value)| Some(format!("{}={}", encoded(key.strip_prefix("query.")?), encoded(value))))

@@ -1,6 +1,6 @@
 //! Where letters come from: the host's file, or a running host, which is asked for them.
 
-use crate::cli::plugin::Admin;
+use crate::cli::plugin::{Admin, encoded};
 use crate::config::Address;
 use crate::record::choice::{Choice, Moment};
 use crate::record::dead_letters::{Broken, DealtWith, Filter, Letter, Summary, letters, list};
@@ -8,7 +8,6 @@ use crate::record::traffic::{TrafficKind, failed_calls};
 use crate::system::output::note;
 use anyhow::{Context, bail};
 use clap::Args;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -165,8 +164,4 @@ fn query(filter: &Filter, cursor: Option<&str>) -> String {
         add("cursor", cursor);
     }
     query
-}
-
-pub(super) fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }

@@ -1,10 +1,9 @@
 //! `tidegate flow call`: tries all steps of a flow or a route of a running host on one message.
 
 use crate::cli::output::render::{field, printable};
-use crate::cli::plugin::{Admin, Given, call_of_steps, flow_names, items, shown_call, shown_log, text};
+use crate::cli::plugin::{Admin, Given, call_of_steps, encoded, flow_names, items, shown_call, shown_log, text};
 use clap::Args;
 use clap_complete::ArgValueCandidates;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::process::ExitCode;
 
@@ -26,7 +25,7 @@ pub(in crate::cli) struct Call {
 impl Call {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let Self { name, given, route, admin } = self;
-        let (kind, name) = (if route { "routes" } else { "flows" }, utf8_percent_encode(&name, NON_ALPHANUMERIC));
+        let (kind, name) = (if route { "routes" } else { "flows" }, encoded(&name));
         let call = call_of_steps(given)?.to_string();
         admin.run("POST", &format!("/{kind}/{name}/call"), call.as_bytes(), show)?;
         Ok(ExitCode::SUCCESS)

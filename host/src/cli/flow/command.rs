@@ -1,9 +1,8 @@
 //! `tidegate flow pause`, `resume` and `drain`.
 
-use crate::cli::plugin::{Admin, flow_names, text};
+use crate::cli::plugin::{Admin, encoded, flow_names, text};
 use clap::Args;
 use clap_complete::ArgValueCandidates;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::process::ExitCode;
 
@@ -20,7 +19,7 @@ pub(in crate::cli) struct Named {
 impl Named {
     pub(super) fn run(self, command: &str) -> anyhow::Result<ExitCode> {
         let Self { name, admin } = self;
-        let name = utf8_percent_encode(&name, NON_ALPHANUMERIC);
+        let name = encoded(&name);
         admin.run("POST", &format!("/flows/{name}/{command}"), &[], show)?;
         Ok(ExitCode::SUCCESS)
     }

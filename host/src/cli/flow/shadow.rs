@@ -1,7 +1,7 @@
 //! `tidegate flow shadow`: has a running host lead messages through other plugins beside those of a flow, and shows what comes out.
 
-use crate::cli::plugin::shadow::{Bounds, Terms, encoded, line, whole};
-use crate::cli::plugin::{Admin, flow_names, items, text};
+use crate::cli::plugin::shadow::{Bounds, Terms, line, whole};
+use crate::cli::plugin::{Admin, encoded, flow_names, items, text};
 use clap::{Args, Subcommand};
 use clap_complete::ArgValueCandidates;
 use serde_json::Value;
@@ -84,5 +84,5 @@ fn path(flow: &str) -> String {
 
 fn promoted(flow: &Value) -> String {
     let through: Vec<_> = items(flow, "through").iter().filter_map(Value::as_str).collect();
-    format!("flows.{} leads through {}: write it into the configuration too\n", text(flow, "flow"), through.join(", "))
+    format!("flows.{} leads through {}: write it into the configuration too\n", text(flow, "flow"), through.join(" → "))
 }

@@ -15,6 +15,7 @@ use crate::http::read_token;
 use crate::system::output::print;
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::io::Read;
 use std::path::PathBuf;
@@ -180,6 +181,11 @@ fn refusal(problem: &Value) -> anyhow::Error {
         Some(plugin) => anyhow!("plugin {plugin} is refused: {detail}"),
         None => anyhow!("{detail}"),
     }
+}
+
+/// As a part of a path, or a value in a query, of a request.
+pub(in crate::cli) fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 /// The text under a key; a dash where there is none.

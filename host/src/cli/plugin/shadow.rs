@@ -11,7 +11,6 @@ pub(in crate::cli) use status::{line, whole};
 pub(in crate::cli) use terms::Terms;
 
 use clap::{Args, Subcommand};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::process::ExitCode;
 
 /// The flags of `plugin shadow`.
@@ -43,9 +42,4 @@ impl Shadow {
             None => self.start.run(),
         }
     }
-}
-
-/// As a value in the query of a request.
-pub(in crate::cli) fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }

@@ -4,14 +4,13 @@ use super::Role;
 use super::input::Given;
 use crate::cli::output::render::{field, printable};
 use crate::cli::output::table::table;
-use crate::cli::plugin::admin::{Admin, items, text};
+use crate::cli::plugin::admin::{Admin, encoded, items, text};
 use crate::flow::Message;
 use crate::plugin::WrittenRequest;
 use crate::record::dead_letters::Base64;
 use crate::system::output::note;
 use anyhow::Context;
 use bytes::Bytes;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -51,7 +50,7 @@ pub(super) fn call(
     let Some(example) = save else { return Ok(()) };
     let text = returned.get("example").and_then(Value::as_str);
     let text = text.context("the call makes no example, since it is too long for one")?;
-    let path = format!("/plugins/{name}/examples?name={}", utf8_percent_encode(example, NON_ALPHANUMERIC));
+    let path = format!("/plugins/{name}/examples?name={}", encoded(example));
     let saved = admin.send("POST", &path, text.as_bytes())?;
     note(format_args!("{name} carries {} examples now, in generation {}", saved["examples"], saved["generation"]));
     Ok(())

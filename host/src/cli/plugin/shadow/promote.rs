@@ -1,9 +1,9 @@
 //! `tidegate plugin shadow promote`: has a shadow serve.
 
-use super::encoded;
 use crate::cli::plugin::Admin;
 use crate::cli::plugin::admin::load::show;
 use crate::cli::plugin::admin::names::plugin_names;
+use crate::cli::plugin::encoded;
 use crate::record::compare::DifferenceBound;
 use clap::Args;
 use clap_complete::ArgValueCandidates;

@@ -1,6 +1,7 @@
 //! How much a shadow is called, what differs in it, and what lets it serve.
 
-use super::encoded;
+use crate::cli::plugin::encoded;
+use crate::config::SHADOW_CALLS_MIN;
 use crate::record::compare::{DifferenceBound, JsonPath};
 use clap::Args;
 
@@ -11,7 +12,7 @@ pub(in crate::cli) struct Terms {
     #[arg(long, value_name = "N", default_value = "100")]
     percent: f64,
     /// Calls that have to be compared before it may serve
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    #[arg(long, value_name = "N", default_value_t = SHADOW_CALLS_MIN)]
     min_calls: u64,
     /// How much may differ then, as a number of calls or as a share such as 0.1%
     #[arg(long, value_name = "N|N%", default_value = "0")]
