@@ -58,7 +58,11 @@ fn echoing() -> Vec<u8> {
 
 #[track_caller]
 fn put(host: &Host, plugin: &str, component: &[u8]) -> Answer {
-    host.admin_request("PUT", &format!("/plugins/{plugin}"), Some(component))
+    // On a busy machine the host may have no time to tell.
+    wait_up_to(LONG_PATIENCE, "time for it", || {
+        let answer = host.admin_request("PUT", &format!("/plugins/{plugin}"), Some(component));
+        Some(answer).filter(|answer| answer.status != 503)
+    })
 }
 
 /// The reason for which the gate refuses a component.

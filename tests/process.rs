@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 /// The time after which a child process is killed, so that no test waits for ever.
 fn watchdog() -> Duration {
     const ORDINARY: Duration = Duration::from_secs(180);
-    // The tests of endurance and of swaps last as long as these variables say; on a slow machine the swaps of a second
-    // take several.
+    // The tests of endurance, of swaps and of newcomers last as long as these variables say; on a slow machine the swaps of a
+    // second take several.
     let asked = |variable| std::env::var(variable).ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-    let asked = asked("TIDEGATE_ENDURE_SECONDS") + 10 * asked("TIDEGATE_SOAK_SECONDS");
+    let asked = asked("TIDEGATE_ENDURE_SECONDS")
+        + 10 * asked("TIDEGATE_SOAK_SECONDS")
+        + asked("TIDEGATE_MIXED_MESSAGES") / 1_000;
     ORDINARY + Duration::from_secs(asked)
 }
 

@@ -64,11 +64,11 @@ enum Command {
     /// Write down what goes through a running host, and read it again
     #[command(subcommand)]
     Capture(capture::Capture),
-    /// Send again what came in, from a capture or dead letters
+    /// Send again what came in, from a capture or dead letters, or put it through a flow
     Replay(replay::Args),
     /// Show what a running host has counted
     Ledger(ledger::Ledger),
-    /// Watch a running host: its plugins, hops, flows, workers and peers
+    /// Watch a running host: its plugins, hops, flows, workers, peers, shadows and captures
     Top(top::Top),
     /// Ask a running host whether it is ready
     Health(health::Args),

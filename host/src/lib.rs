@@ -8,14 +8,15 @@
 //!  (b) DEALER, REQ ───▶ │ ROUTER ─ broker loop ─ policy, here or elsewhere  ─▶ replies│
 //!      replies    ◀──── │ ROUTER ◀─ schedule (due replies) ◀────────┘                 │
 //!                       │                                                            │
-//!  (d) file, admin ───▶ │ read · compile · type-check · probe · examples ─▶ swap      │
+//!  (d) file, admin ───▶ │ read · compile · type-check · probe · examples · gate ─▶ swap│
 //!                       └────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! Read on from `main.rs`: it parses ([`cli`]), builds ([`app`]) and runs. Imports point one way: `main → cli → app →
 //! {http, messaging} → plugin`; [`config`], [`flow`], [`ledger`], [`record`], [`merge_patch`], [`request_id`],
 //! [`system`] and [`traces`] are leaves; `rehearsal` makes calls of what [`record`] has kept again, of [`plugin`];
-//! [`oci`], which [`plugin`] alone and [`cli`] ask, needs but [`config`]; and [`clients`] are what [`cli`] alone runs. `tests/structure.rs` holds that, within each folder too.
+//! [`oci`], which [`plugin`] alone and [`cli`] ask, needs but [`config`]; and [`clients`] are what [`cli`] alone runs.
+//! `tests/structure.rs` holds that, within each folder too.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

@@ -119,8 +119,9 @@ fn shadow(host: &Host, newcomer: &str, count: u64) -> (u64, u64, Vec<Value>) {
     send_hour(host, count);
     let found = wait_up_to(LONG_PATIENCE, "all of it to be compared, or given up", || {
         let found = host.admin("/plugins/mix/shadow").json();
-        let made = ["compared", "dropped"].map(|key| found[key].as_u64().unwrap());
-        (made[0] + made[1] == count).then_some(found)
+        let counts = [&found["compared"], &found["counts"]["undecided"], &found["dropped"]];
+        let made: u64 = counts.iter().map(|count| count.as_u64().unwrap()).sum();
+        (made == count).then_some(found)
     });
     let output = plugin(host, &["shadow", "stop", "mix"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -31,7 +31,7 @@ fn a_newcomer_that_loops_is_refused_in_time_and_the_traffic_goes_on() {
     });
     assert!(calls > 10, "{calls}");
     let status = host.status("p");
-    // The newcomer's probe is one more.
+    // Neither the newcomer's probe nor a call of the comparison is counted.
     assert_eq!((&status["calls"], &status["failures"]), (&calls.into(), &serde_json::json!({})));
     assert_eq!(host.ledger()["plugins"]["p"]["in"], calls);
     assert_eq!(host.ledger()["hops"]["transform"]["in"], calls);

@@ -28,9 +28,11 @@ impl Bench {
         let host = setup.committed("downcase").committed("upcase").start();
         let (sender, reader) = (unconnected(zmq::PUSH), unconnected(zmq::SUB));
         sender.connect(host.surface("in")).unwrap();
-        reader.set_subscribe(b"").unwrap();
         reader.connect(host.surface("publish")).unwrap();
-        host.wait_for_peers("publish", 1);
+        wait_for("the subscription", || {
+            let peers = host.peers("publish");
+            peers.values().any(|peer| peer["subscriptions"].as_u64() > Some(0)).then_some(())
+        });
         Self { host, sender, reader }
     }
 
@@ -73,7 +75,7 @@ fn what_comes_out_of_another_chain_is_compared_and_the_flow_can_come_to_lead_thr
     let shown = bench.shadow(&["status", "clean"]);
     assert!(shown.contains("3 calls compared with downcase, 3 differ"), "{shown}");
     let promoted = bench.shadow(&["promote", "clean"]);
-    assert!(promoted.contains("flows.clean leads through downcase, upcase"), "{promoted}");
+    assert!(promoted.contains("flows.clean leads through downcase → upcase"), "{promoted}");
     assert_eq!(bench.send(&["A"]), [new]);
     let ended = bench.status();
     assert_eq!((&ended["state"], &ended["why"]), (&json!("promoted"), &json!("the flow leads through it")));
@@ -102,13 +104,42 @@ fn a_chain_of_the_same_code_does_not_differ_whatever_it_draws() {
 }
 
 #[test]
+fn a_chain_is_of_what_serves_now_or_is_not_promoted() {
+    let bench = Bench::new(Setup::new().config(FLOW).plugin("b", &fixtures::echoing(1 << 20)));
+    bench.shadow(&["clean", "--through=downcase", "--min-calls=1"]);
+    bench.send(&["A"]);
+    bench.compared(1);
+    // Another flow, and nothing that was compared with it.
+    let flow = FLOW.replace("'downcase'", "'b'");
+    assert_eq!(bench.host.admin_request("PUT", "/flows", Some(flow.as_bytes())).status, 200);
+    let (code, _, stderr) = bench.host.run("flow", &["shadow", "promote", "clean"]);
+    assert!(code == 1 && stderr.contains("something else serves by now"), "{stderr}");
+    assert_eq!(bench.status()["may_serve"], false);
+    bench.sender.send_multipart(["t", "A"], 0).unwrap();
+    let found = wait_for("a comparison with the other flow", || {
+        Some(bench.status()).filter(|found| found["against"]["through"] == json!(["b"]) && found["compared"] == 1)
+    });
+    assert_eq!(counts(&found), json!({"different": 1}));
+    bench.shadow(&["stop", "clean"]);
+    // Another plugin under the name of a step, which was not called yet.
+    bench.shadow(&["clean", "--through=b", "--min-calls=1"]);
+    bench.sender.send_multipart(["t", "A"], 0).unwrap();
+    assert_eq!(counts(&bench.compared(1)), json!({"same": 1}));
+    bench.host.output("plugin", &["unload", "b"]);
+    let upcase = crate::harness::component("upcase");
+    bench.host.output("plugin", &["load", "b", upcase.to_str().unwrap()]);
+    let (code, _, stderr) = bench.host.run("flow", &["shadow", "promote", "clean"]);
+    assert!(code == 1 && stderr.contains("something else serves by now"), "{stderr}");
+}
+
+#[test]
 fn what_makes_no_chain_is_named() {
     let bench = Bench::new(Setup::new().config(FLOW).plugin("policy", &fixtures::replying(1, 0)));
     for (arguments, words) in [
         (["clean", "--through=none"], "none is no plugin that could be called once more"),
         (["clean", "--through=downcase,policy"], "policy processes no messages"),
         (["other", "--through=downcase"], "no flow is named other"),
-        (["status", "clean"], "no shadow stands beside clean"),
+        (["status", "clean"], "no shadow stands beside flows.clean"),
         (["promote", "clean"], "no shadow runs beside it"),
     ] {
         let (code, _, stderr) = bench.host.run("flow", &[&["shadow"], &arguments[..]].concat());

@@ -137,16 +137,24 @@ impl Apply for Reload {
         Box::pin(async move {
             let mut in_force = self.in_force.lock().await;
             let mut wanted = in_force.clone();
-            wanted.plugins.entry(plugin).or_default().settings = settings;
+            wanted.plugins.entry(plugin).or_default().settings.extend(settings);
             self.apply(&mut in_force, wanted, &Document::default(), Vec::new()).await.map(drop)
         })
     }
 
-    fn through(self: Arc<Self>, flow: String, through: Vec<String>) -> BoxFuture<'static, Result<(), String>> {
+    fn through(
+        self: Arc<Self>,
+        flow: String,
+        before: Vec<String>,
+        through: Vec<String>,
+    ) -> BoxFuture<'static, Result<(), String>> {
         Box::pin(async move {
             let mut in_force = self.in_force.lock().await;
             let mut wanted = in_force.clone();
             let Some(changed) = wanted.flows.get_mut(&flow) else { return Err(format!("no flow is named {flow}")) };
+            if changed.through != before {
+                return Err(format!("flow {flow} leads through {} by now", changed.through.join(", ")));
+            }
             changed.through = through;
             self.apply(&mut in_force, wanted, &Document::default(), Vec::new()).await.map(drop)
         })

@@ -233,11 +233,11 @@ pub const SHADOW_QUEUE_BYTES_MAX: usize = 32 << 20;
 pub const SHADOW_REST_MS: u64 = 5;
 /// Calls of a shadow that have to be compared before it may serve, unless another number is asked for.
 pub const SHADOW_CALLS_MIN: u64 = 1_000;
-/// Shadows at the same time, each beside another plugin.
+/// Shadows at the same time, each beside another plugin or flow.
 pub const SHADOWS_MAX: usize = 8;
 /// Groups of differences that an overview shows of each shadow: those that weigh most, each with its first example.
 pub const ADMIN_SHADOW_GROUPS_MAX: usize = 20;
-/// Plugins whose shadows are shown, with those that have ended.
+/// Plugins and flows whose shadows are shown, with those that have ended.
 pub const SHADOWS_LISTED_MAX: usize = 64;
 /// Newcomers that are compared at their gates at the same time; more wait for their turn, which is no part of their time.
 pub const GATES_AT_ONCE_MAX: usize = 2;

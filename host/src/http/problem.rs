@@ -107,9 +107,9 @@ pub(crate) enum Problem {
     NotCaptured(String),
     /// There is no capture of this name.
     NoCapture(String),
-    /// No shadow stands beside the plugin of this name.
+    /// No shadow stands beside the plugin or flow of this name.
     NoShadow(String),
-    /// No shadow can stand beside a plugin.
+    /// No shadow can stand beside a plugin or flow.
     NotShadowed(String),
     /// A shadow does not serve.
     NotPromoted(String),

@@ -25,7 +25,7 @@ pub(crate) mod watch;
 pub use call::{Answer, CallError, CallNumber};
 pub use handler_request::{HandlerRequest, WrittenRequest};
 pub use load::cache::Cache;
-pub use load::candidate::Candidate;
+pub use load::candidate::{Candidate, StillWanted};
 pub use load::compiler::child::{Flags as CompilerFlags, run as run_compiler};
 pub use load::compiler::{SUBCOMMAND as COMPILER_SUBCOMMAND, own_program};
 pub use load::engine::{Engine, Setup};

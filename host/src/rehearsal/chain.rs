@@ -15,12 +15,12 @@ use std::time::Instant;
 pub(crate) struct RehearsedChain {
     steps: Vec<Step>,
     bounds: ChainBounds,
-    cost: Arc<Whole>,
+    cost: Arc<ChainCost>,
 }
 
 /// What the calls of a whole chain take.
 #[derive(Default)]
-pub(crate) struct Whole {
+pub(crate) struct ChainCost {
     pub(crate) durations: CallDurations,
 }
 
@@ -59,18 +59,18 @@ impl RehearsedChain {
         self.steps.iter().map(|step| step.slot.name().to_owned()).collect()
     }
 
-    /// Whether all of them still serve as they did then.
-    pub(crate) fn is_current(&self) -> bool {
-        self.steps.iter().all(|step| step.slot.generation() == Some(step.by.generation))
+    /// Their names, each with the generation that served when the chain was composed.
+    pub(crate) fn generations(&self) -> Vec<(String, u64)> {
+        self.steps.iter().map(|step| (step.slot.name().to_owned(), step.by.generation)).collect()
     }
 
     /// What its calls take.
-    pub(crate) fn cost(&self) -> Arc<Whole> {
+    pub(crate) fn cost(&self) -> Arc<ChainCost> {
         Arc::clone(&self.cost)
     }
 
     /// The same, adding to what the calls of another one took.
-    pub(crate) fn with_cost(self, cost: Arc<Whole>) -> Self {
+    pub(crate) fn with_cost(self, cost: Arc<ChainCost>) -> Self {
         Self { cost, ..self }
     }
 

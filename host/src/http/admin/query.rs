@@ -5,6 +5,7 @@ use crate::http::problem::Problem;
 use crate::http::query::pairs;
 use crate::plugin::{Cause, Put};
 use crate::rehearsal::shadow::Asked;
+use std::collections::BTreeSet;
 
 /// What the query of a load may say.
 const LOAD_FLAGS: &str = "expect_diff=true or expect_diff=false";
@@ -72,7 +73,8 @@ pub(super) fn rollback(query: &str) -> Result<(Option<u64>, bool), Problem> {
 /// # Errors
 /// When the query says anything else, or makes no sense.
 pub(super) fn shadow(query: &str) -> Result<Asked, Problem> {
-    let takes = "percent, min_calls, max_diff, auto=true, ignore, unordered and set=KEY=VALUE";
+    let takes =
+        "percent, min_calls, max_diff and auto=true or auto=false, once each, ignore, unordered and set=KEY=VALUE";
     asked(query, takes, |key, value, asked| {
         if key != "set" {
             return share_and_rules(key, value, asked);
@@ -89,7 +91,7 @@ pub(super) fn shadow(query: &str) -> Result<Asked, Problem> {
 /// As [`shadow`].
 pub(super) fn chain(query: &str) -> Result<(Vec<String>, Asked), Problem> {
     let mut through = Vec::new();
-    let takes = "through, percent, min_calls, max_diff, auto=true, ignore and unordered";
+    let takes = "percent, min_calls, max_diff and auto=true or auto=false, once each, ignore, unordered and through";
     let asked = asked(query, takes, |key, value, asked| match key {
         "through" => {
             through.push(value.to_owned());
@@ -97,6 +99,14 @@ pub(super) fn chain(query: &str) -> Result<(Vec<String>, Asked), Problem> {
         }
         _ => share_and_rules(key, value, asked),
     })?;
+    match &through[..] {
+        [] => {
+            let what = "the query names no plugin: say through=NAME for each, or through= for none";
+            return Err(Problem::Malformed(what.to_owned()));
+        }
+        [none] if none.is_empty() => through.clear(),
+        _ => {}
+    }
     Ok((through, asked))
 }
 
@@ -106,13 +116,14 @@ pub(super) fn chain(query: &str) -> Result<(Vec<String>, Asked), Problem> {
 /// As [`shadow`].
 pub(super) fn promotion(query: &str) -> Result<(Asked, bool), Problem> {
     let mut persist = false;
-    let asked = asked(query, "min_calls, max_diff and persist=true", |key, value, asked| {
-        if key != "persist" {
-            return terms(key, value, asked);
-        }
-        persist = value.parse().ok()?;
-        Some(())
-    })?;
+    let asked =
+        asked(query, "min_calls, max_diff and persist=true or persist=false, once each", |key, value, asked| {
+            if key != "persist" {
+                return terms(key, value, asked);
+            }
+            persist = value.parse().ok()?;
+            Some(())
+        })?;
     Ok((asked, persist))
 }
 
@@ -142,9 +153,12 @@ fn asked(
     takes: &str,
     mut take: impl FnMut(&str, &str, &mut Asked) -> Option<()>,
 ) -> Result<Asked, Problem> {
-    let mut asked = Asked::default();
+    let (mut asked, mut seen) = (Asked::default(), BTreeSet::new());
     for (key, value) in pairs(query).map_err(Problem::Malformed)? {
+        let may_repeat = matches!(&*key, "ignore" | "unordered" | "set" | "through");
+        let is_first = may_repeat || seen.insert(key.to_string());
         take(&key, &value, &mut asked)
+            .filter(|()| is_first)
             .ok_or_else(|| Problem::Malformed(format!("the query takes {takes}, and nothing else")))?;
     }
     Ok(asked)
@@ -188,6 +202,25 @@ mod tests {
             assert!(matches!(put(query), Err(Problem::Malformed(_))), "{query}");
             assert!(matches!(load(query), Err(Problem::Malformed(_))), "{query}");
         }
+    }
+
+    #[test]
+    fn a_shadow_takes_each_word_once_but_those_of_lists() {
+        let asked = shadow("percent=5&ignore=$.a&ignore=$.b&set=k=v=w&auto=false").unwrap();
+        assert_eq!((asked.percent, &asked.ignore[..]), (Some(5.0), &["$.a".to_owned(), "$.b".to_owned()][..]));
+        assert_eq!(asked.set["k"], "v=w");
+        let (through, asked) = chain("through=a&through=b&min_calls=7&max_diff=1%25").unwrap();
+        assert_eq!((&through[..], asked.min_calls), (&["a".to_owned(), "b".to_owned()][..], Some(7)));
+        assert_eq!(asked.max_diff.as_deref(), Some("1%"));
+        assert_eq!(chain("through=").unwrap().0, [""; 0]);
+        assert!(promotion("persist=true").unwrap().1);
+        for query in ["percent=5&percent=5", "through=a", "auto=1", "set=k", "min_calls=x", "persist=true"] {
+            assert!(matches!(shadow(query), Err(Problem::Malformed(_))), "{query}");
+        }
+        for query in ["", "percent=5", "through=a&set=k=v"] {
+            assert!(matches!(chain(query), Err(Problem::Malformed(_))), "{query}");
+        }
+        assert!(matches!(promotion("percent=5"), Err(Problem::Malformed(_))));
     }
 
     #[test]

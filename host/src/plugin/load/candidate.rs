@@ -17,7 +17,13 @@ pub struct Candidate {
     pub(in crate::plugin) artifact: Option<Arc<str>>,
     /// The digest of another component that differs from it in its examples alone, if one does.
     pub(in crate::plugin) same_code_as: Option<Arc<str>>,
+    /// Asked at the last moment; none if it is wanted whatever serves by then.
+    pub(in crate::plugin) still_wanted: Option<StillWanted>,
 }
+
+/// Whether a component is still to take the place of the generation of this number. A lock is held meanwhile: it neither waits nor
+/// asks the slot.
+pub type StillWanted = Arc<dyn Fn(u64) -> bool + Send + Sync>;
 
 impl Candidate {
     /// Computes the digest off the runtime's threads: a component may have many megabytes.
@@ -25,7 +31,10 @@ impl Candidate {
     /// # Errors
     /// When the work that computes the digest panics.
     pub(in crate::plugin) async fn new(bytes: Arc<Vec<u8>>) -> Result<Self, LoadError> {
-        blocking(move || Ok(Self { digest: digest(&bytes).into(), bytes, artifact: None, same_code_as: None })).await
+        blocking(move || {
+            Ok(Self { digest: digest(&bytes).into(), bytes, artifact: None, same_code_as: None, still_wanted: None })
+        })
+        .await
     }
 
     /// The content of a file, of which no more is read than shows that it is over `bytes_max`.

@@ -52,19 +52,20 @@ impl Plugin {
         if self.sandbox.plugin_state.is_offline() {
             return self.clone();
         }
-        self.rehearsed_in(self.sandbox.plugin_state.for_rehearsal())
+        self.under(self.sandbox.plugin_state.for_rehearsal())
     }
 
     /// The same for calls of a newcomer beside what serves, whatever loaded it, and under other settings if there are any.
     pub(crate) fn as_newcomer(&self, settings: Option<BTreeMap<String, String>>) -> Self {
         let plugin_state = self.sandbox.plugin_state.for_rehearsal();
-        self.rehearsed_in(match settings {
+        self.under(match settings {
             Some(settings) => plugin_state.with_settings(settings),
             None => plugin_state,
         })
     }
 
-    fn rehearsed_in(&self, plugin_state: PluginState) -> Self {
+    /// The same for calls that serve nobody, in this state.
+    pub(crate) fn under(&self, plugin_state: PluginState) -> Self {
         let isolation = match &self.sandbox.isolation {
             Isolation::Reused(_) => Isolation::fresh("calls that are made again are not to depend on each other"),
             isolation => isolation.clone(),

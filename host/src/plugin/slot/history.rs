@@ -134,7 +134,7 @@ impl History {
     /// When something that was asked for later took effect, the plugin lacks a role of the one that serves, or it is
     /// condemned and nobody `asked` for it.
     pub(super) fn swap(&self, turn: Turn, plugin: Arc<Plugin>, offer: Offer<'_>) -> Result<Swapped, LoadError> {
-        let Offer { same_code_as, asked, judgement } = offer;
+        let Offer { same_code_as, asked, still_wanted, judgement } = offer;
         let mut past = self.lock();
         if let Some(served_by) = self.confirm_within(&mut past, turn, plugin.digest()) {
             return Ok(Swapped::Serves { served_by, changed: false });
@@ -154,6 +154,10 @@ impl History {
         // It may have been condemned while it was loaded once more.
         if let Some(condemned) = self.condemned.get(plugin.digest()).filter(|_| !asked) {
             return Err(LoadError::Probation(condemned.refusal()));
+        }
+        let replaced = self.serving.load().as_ref().map_or(0, |serving| serving.served_by.generation);
+        if still_wanted.is_some_and(|still_wanted| !still_wanted(replaced)) {
+            return Err(LoadError::Superseded);
         }
         past.in_force = turn;
         past.rolled_back = None;
@@ -186,6 +190,11 @@ impl History {
         }
         (past.ended, past.forgotten) = (true, empty);
         Some(past.last_generation)
+    }
+
+    /// Whether its name was unloaded or forgotten.
+    pub(super) fn is_ended(&self) -> bool {
+        self.lock().ended
     }
 
     /// Whether it was ended because it was empty, rather than on demand.

@@ -28,7 +28,7 @@ pub struct Counts {
     pub failure_gone: u64,
     /// Both failed, in different ways.
     pub failure_differs: u64,
-    /// Not compared, since this machine did not get one of the calls to its end.
+    /// Not compared: this machine did not get one of the calls to its end, or what served does not repeat what it did.
     pub undecided: u64,
 }
 

@@ -6,13 +6,18 @@ use std::sync::Arc;
 
 /// Has what is configured change, as if the configuration said so.
 pub trait Apply: Send + Sync {
-    /// Gives a plugin these settings.
+    /// Gives a plugin these settings beside those that it has.
     fn settings(
         self: Arc<Self>,
         plugin: String,
         settings: BTreeMap<String, String>,
     ) -> BoxFuture<'static, Result<(), String>>;
 
-    /// Leads a flow through these plugins.
-    fn through(self: Arc<Self>, flow: String, through: Vec<String>) -> BoxFuture<'static, Result<(), String>>;
+    /// Leads a flow through these plugins, if it leads through `before` so far.
+    fn through(
+        self: Arc<Self>,
+        flow: String,
+        before: Vec<String>,
+        through: Vec<String>,
+    ) -> BoxFuture<'static, Result<(), String>>;
 }

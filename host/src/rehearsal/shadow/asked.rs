@@ -2,34 +2,25 @@
 
 use crate::config::SHADOW_CALLS_MIN;
 use crate::record::compare::{DifferenceBound, JsonPath, Rules};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
 /// What is asked for. Whatever is left out has its default.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Asked {
     /// Of a hundred calls it is called on so many: above 0, at most 100.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub percent: Option<f64>,
     /// Calls that have to be compared before it may serve.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub min_calls: Option<u64>,
     /// How much may differ then, as a number of calls or as a share such as `0.1%`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_diff: Option<String>,
     /// Whether it is to serve by itself once it may.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub auto: bool,
     /// Places in JSON that may differ.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<String>,
     /// Arrays in JSON whose elements may stand in any order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unordered: Vec<String>,
     /// Settings that differ from those of what serves; then it is the same component.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, String>,
 }
 

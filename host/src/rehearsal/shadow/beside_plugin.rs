@@ -1,10 +1,13 @@
 //! A newcomer beside a plugin: what it makes of each call is compared with what the plugin made of it.
 
 use super::calling::{Trial, Tried};
+use super::live::Live;
 use super::running::Shadow;
 use super::status::{Against, ShadowState};
 use crate::flow::{Message, OwnedPlace, Recorded, RecordedCall, ServedBy};
-use crate::plugin::{CallNumber, CallSeed, Plugin, Processor, Rehearsal, ReplyPolicy, Seed, Slot, StageRole};
+use crate::plugin::{
+    CallError, CallNumber, CallSeed, Plugin, Processor, Rehearsal, ReplyPolicy, Seed, Slot, Slots, StageRole,
+};
 use crate::record::compare::{Comparison, Outcome, Rules};
 use crate::rehearsal::callers::Ended;
 use crate::rehearsal::runner::{outcome, was_busy};
@@ -13,25 +16,36 @@ use std::sync::Arc;
 
 /// The newcomer, and what it stands beside.
 pub(super) struct BesidePlugin {
+    slots: Arc<Slots>,
     slot: Arc<Slot>,
     newcomer: Arc<Rehearsal>,
-    /// Whether it is the component of what serves, under other settings.
-    is_same_component: bool,
+    /// The component; none of what serves itself under other settings.
+    bytes: Option<Arc<Vec<u8>>>,
     seed: Seed,
     by: Arc<ServedBy>,
     serving: Rehearsal,
 }
 
 impl BesidePlugin {
-    /// With the host's `seed`, and what serves now.
+    /// With what serves now.
     pub(super) fn new(
+        slots: Arc<Slots>,
         slot: Arc<Slot>,
         newcomer: Arc<Rehearsal>,
-        is_same_component: bool,
-        seed: Seed,
+        bytes: Option<Arc<Vec<u8>>>,
         (by, serving): (Arc<ServedBy>, Arc<Plugin>),
     ) -> Self {
-        Self { slot, newcomer, is_same_component, seed, by, serving: Rehearsal::new(&serving) }
+        let seed = slots.seed();
+        Self { slots, slot, newcomer, bytes, seed, by, serving: Rehearsal::new(&serving) }
+    }
+
+    /// What is called.
+    pub(super) fn live(&self) -> Live {
+        let (slot, rehearsal) = (Arc::clone(&self.slot), Arc::clone(&self.newcomer));
+        match &self.bytes {
+            Some(bytes) => Live::Component { slot, bytes: Arc::clone(bytes), rehearsal },
+            None => Live::Settings { slot, rehearsal },
+        }
     }
 
     /// Whether what serves now has answered this call. After a swap the comparison begins anew: what was found of another
@@ -43,8 +57,15 @@ impl BesidePlugin {
         }
         let Some((now, plugin)) = self.slot.serving_for_rehearsal() else { return false };
         (self.serving, self.by) = (Rehearsal::new(&plugin), now);
-        shadow.begin_anew(Against::of(&self.by));
-        if !self.is_same_component && *self.by.digest == **self.newcomer.plugin().digest() {
+        // Settings and limits may be others too.
+        let renewed = match &self.bytes {
+            Some(_) => Some(self.slots.renewed(&self.slot, self.newcomer.plugin())),
+            None => self.slots.with_settings(&self.slot, shadow.beside.set().clone()).ok(),
+        };
+        let Some(renewed) = renewed else { return false };
+        self.newcomer = Arc::new(Rehearsal::new(&renewed));
+        shadow.begin_anew(Against::of(&self.by), Some(self.live()));
+        if self.bytes.is_some() && *self.by.digest == **self.newcomer.plugin().digest() {
             shadow.end(ShadowState::Ended, Some("the same component serves now".to_owned()));
             return false;
         }
@@ -54,7 +75,11 @@ impl BesidePlugin {
     /// Makes the call of the newcomer, and if it comes to something else than it did, of what serves too: the clocks have told
     /// something else then.
     async fn call<R: StageRole>(&self, rules: &Rules, message: &Message, call: &RecordedCall) -> Tried {
-        let new = self.call_one::<R>(&self.newcomer, message, call).await;
+        let mut new = self.call_one::<R>(&self.newcomer, message, call).await;
+        if is_late(&new) {
+            // The clock on the wall tells that, and this machine may have had other things to do.
+            new = self.call_one::<R>(&self.newcomer, message, call).await;
+        }
         if was_busy(&new) {
             return Tried::Starved;
         }
@@ -67,7 +92,7 @@ impl BesidePlugin {
             return Tried::Both(Box::new((seen, new)));
         }
         let old = self.call_one::<R>(&self.serving, message, call).await;
-        if was_busy(&old) {
+        if was_busy(&old) || (is_late(&old) && call.result.is_ok()) {
             return Tried::Starved;
         }
         // Where that fails now though it was answered, it takes a network: whether the newcomer differs is not known.
@@ -106,4 +131,9 @@ impl Trial for BesidePlugin {
             }
         })
     }
+}
+
+/// Whether a call missed its deadline.
+fn is_late(ended: &Ended) -> bool {
+    matches!(ended, Err(CallError::DeadlineExceeded(_)))
 }

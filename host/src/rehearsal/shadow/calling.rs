@@ -58,10 +58,11 @@ impl Calling {
     /// Calls until the shadow ends. Nothing that goes wrong here harms the host.
     pub(super) async fn run(mut self) {
         if AssertUnwindSafe(self.call_all()).catch_unwind().await.is_err() {
-            tracing::error!(of = self.shadow.key, "a shadow has failed: its work panicked; the host goes on");
+            let of = self.shadow.beside.key();
+            tracing::error!(of, "a shadow has failed: its work panicked; the host goes on");
             self.shadow.end(ShadowState::Ended, Some("its work panicked, and the log says where".to_owned()));
         }
-        self.shadow.is_done();
+        self.shadow.finish(std::mem::take(&mut self.taken));
     }
 
     async fn call_all(&mut self) {
@@ -70,7 +71,12 @@ impl Calling {
         while let Some(((recorded, passage), _room)) = self.next().await {
             let message =
                 Message { metadata: recorded.metadata.clone(), frames: recorded.frames.clone(), ..Message::default() };
-            match self.trial.make(&self.shadow, &message, &recorded).await {
+            let tried = tokio::select! {
+                biased;
+                tried = self.trial.make(&self.shadow, &message, &recorded) => tried,
+                () = self.shadow.ended.cancelled() => Tried::Superseded,
+            };
+            match tried {
                 Tried::Superseded => {
                     self.shadow.drop_one(passage, Reason::Superseded);
                     continue;
@@ -87,7 +93,11 @@ impl Calling {
             }
             passage.out();
             if let Some(promote) = &self.promote {
-                promote().await;
+                tokio::select! {
+                    biased;
+                    () = promote() => {}
+                    () = self.shadow.ended.cancelled() => {}
+                }
             }
             // Other long calls have the same threads.
             tokio::task::yield_now().await;
@@ -103,15 +113,15 @@ impl Calling {
     async fn next(&mut self) -> Option<Taken> {
         let queue = &self.shadow.queue;
         if self.taken.is_empty() {
-            sleep(REST).await;
+            tokio::select! {
+                biased;
+                () = self.shadow.ended.cancelled() => return None,
+                () = sleep(REST) => {}
+            }
             let first = poll_fn(|context| queue.poll_take(context)).await?;
             self.taken.push_back(first);
             queue.take_all(&mut self.taken);
         }
-        if queue.is_closed() {
-            self.taken.drain(..).for_each(|((_, passage), _room)| self.shadow.drop_one(passage, Reason::Superseded));
-            return None;
-        }
-        self.taken.pop_front()
+        if queue.is_closed() { None } else { self.taken.pop_front() }
     }
 }

@@ -10,6 +10,7 @@ mod asked;
 mod beside_flow;
 mod beside_plugin;
 mod calling;
+mod live;
 mod promotion;
 mod running;
 mod shadows;

@@ -1,48 +1,39 @@
 //! One shadow: what the traffic's threads put in, within bounds, and what has come of it.
 
 use super::asked::{Terms, Wanted};
+use super::live::{Beside, Figures, Live};
 use super::status::{Against, ShadowState, ShadowStatus};
 use crate::config::{ADMIN_SHADOW_GROUPS_MAX, SHADOW_QUEUE_BYTES_MAX, SHADOW_QUEUE_CALLS_MAX};
 use crate::flow::mailbox::{Mailbox, PushError, Room};
-use crate::flow::{Place, Recorded, RecordedCall, Recorder, Subject};
+use crate::flow::{Recorded, Recorder, Subject};
 use crate::ledger::{Hop, Passage, Reason};
-use crate::plugin::{DurationCounts, Rehearsal, Slot};
 use crate::record::compare::{Comparison, DifferenceBound, ReportedGroup, reported, reported_in_short};
-use crate::rehearsal::chain::Whole;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// What is called, and what serves once it is promoted.
-pub(super) enum Newcomer {
-    /// A component beside a plugin.
-    Component { slot: Arc<Slot>, bytes: Arc<Vec<u8>>, rehearsal: Arc<Rehearsal> },
-    /// What serves itself, with these settings; and those of them that were asked for.
-    Settings {
-        slot: Arc<Slot>,
-        all: BTreeMap<String, String>,
-        asked: BTreeMap<String, String>,
-        rehearsal: Arc<Rehearsal>,
-    },
-    /// Other plugins in a flow.
-    Chain { flow: String, through: Vec<String>, cost: Arc<Whole> },
-}
+use std::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// A call that waits, and its place in the queue.
 pub(super) type Taken = ((Arc<Recorded>, Passage), Room);
 
+/// Whether what was compared still is what it was, generations of plugins and the steps of a flow.
+pub(super) type Holds = Box<dyn Fn(&Against) -> bool + Send + Sync>;
+
 /// A shadow that runs, or has ended.
 pub(super) struct Shadow {
-    /// What it stands beside: the name of a plugin, or `flows.NAME`.
-    pub(super) key: String,
-    pub(super) newcomer: Newcomer,
+    pub(super) beside: Beside,
     pub(super) wanted: Wanted,
     pub(super) queue: Mailbox<(Arc<Recorded>, Passage)>,
+    /// It has ended: what runs for it is given up.
+    pub(super) ended: CancellationToken,
+    holds: Holds,
     hop: Arc<Hop>,
     began: jiff::Timestamp,
     dropped: AtomicU64,
     /// Nothing is called any more.
     is_over: AtomicBool,
+    /// Taken under the lock of a slot's history, and never the other way round.
     progress: Mutex<Progress>,
 }
 
@@ -54,19 +45,33 @@ pub(super) struct Progress {
     /// What the comparison is with.
     pub(super) against: Against,
     pub(super) comparison: Comparison,
-    /// Whether it was to serve by itself and could not.
-    pub(super) was_refused: bool,
+    /// It was to serve by itself and could not, and is not tried again before this; none if it is not tried again at all.
+    pub(super) refused: Option<Option<Instant>>,
+    /// What is called; none once it has ended.
+    pub(super) live: Option<Live>,
+    /// What was known of that at the end.
+    figures: Figures,
 }
 
 impl Shadow {
-    pub(super) fn new(key: String, newcomer: Newcomer, wanted: Wanted, against: Against, hop: Arc<Hop>) -> Self {
-        let (why, comparison, was_refused) = Default::default();
-        let progress = Progress { state: ShadowState::Running, why, against, comparison, was_refused };
+    pub(super) fn new(
+        beside: Beside,
+        live: Live,
+        wanted: Wanted,
+        against: Against,
+        holds: Holds,
+        hop: Arc<Hop>,
+    ) -> Self {
+        let (why, comparison, refused) = Default::default();
+        let figures = live.figures();
+        let state = ShadowState::Running;
+        let progress = Progress { state, why, against, comparison, refused, live: Some(live), figures };
         Self {
-            key,
-            newcomer,
+            beside,
             wanted,
             queue: Mailbox::new(SHADOW_QUEUE_CALLS_MAX, SHADOW_QUEUE_BYTES_MAX),
+            ended: CancellationToken::new(),
+            holds,
             hop,
             began: jiff::Timestamp::now(),
             dropped: AtomicU64::new(0),
@@ -87,20 +92,39 @@ impl Shadow {
         }
         drop(progress);
         self.queue.close();
+        self.ended.cancel();
+    }
+
+    /// It has taken the place of what served.
+    pub(super) fn is_promoted(&self, why: String) {
+        let mut progress = self.progress();
+        (progress.state, progress.why) = (ShadowState::Promoted, Some(why));
+        drop(progress);
+        self.queue.close();
+        self.ended.cancel();
     }
 
     /// It is compared with this from now on, and what was found of something else is forgotten.
-    pub(super) fn begin_anew(&self, against: Against) {
+    pub(super) fn begin_anew(&self, against: Against, live: Option<Live>) {
         let mut progress = self.progress();
-        (progress.comparison, progress.was_refused, progress.why) = Default::default();
+        (progress.comparison, progress.refused, progress.why) = Default::default();
         progress.against = against;
+        // One that has ended meanwhile stays so.
+        if progress.live.is_some() && live.is_some() {
+            progress.live = live;
+        }
     }
 
-    /// Gives up what still waits. Nothing is called any more.
-    pub(super) fn is_done(&self) {
-        let mut left = VecDeque::new();
+    /// Gives up what still waits, and lets go of what was called. From now on nothing is called.
+    pub(super) fn finish(&self, taken: VecDeque<Taken>) {
+        let mut left = taken;
         self.queue.take_all(&mut left);
         left.into_iter().for_each(|((_, passage), _room)| self.drop_one(passage, Reason::Superseded));
+        let mut progress = self.progress();
+        if let Some(live) = progress.live.take() {
+            progress.figures = live.figures();
+        }
+        drop(progress);
         self.is_over.store(true, Ordering::Relaxed);
     }
 
@@ -111,6 +135,21 @@ impl Shadow {
 
     pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it may serve.
+    ///
+    /// # Errors
+    /// Says why not.
+    pub(super) fn check(&self, terms: Terms) -> Result<(), String> {
+        // The slots are asked while nothing is locked.
+        let against = self.progress().against.clone();
+        if !(self.holds)(&against) {
+            return Err(
+                "something else serves by now than it was compared with, which the next call begins anew".to_owned()
+            );
+        }
+        self.progress().check(terms)
     }
 
     /// A call that was taken in is not made.
@@ -136,95 +175,48 @@ impl Shadow {
 
     /// `groups` gives those that are told, and how many differences are of others.
     fn told(&self, groups: impl FnOnce(&Comparison) -> (Vec<ReportedGroup>, u64)) -> ShadowStatus {
-        let us = |durations: &DurationCounts, percent| {
-            durations.percentile(percent).map(|time| time.as_nanos() as f64 / 1_000.0)
-        };
-        let (slot, durations) = (self.newcomer.slot(), self.newcomer.durations());
-        let serving = slot.map(|slot| slot.durations());
-        let of_serving = |percent| serving.as_ref().and_then(|serving| us(serving, percent));
+        let obstacle = self.check(self.wanted.terms).err();
         let progress = self.progress();
-        let obstacle = progress.check(self.wanted.terms).err();
+        let figures = progress.live.as_ref().map_or_else(|| progress.figures.clone(), Live::figures);
+        let is_running = progress.state == ShadowState::Running;
+        // What was refused for good is not asked for once more.
+        let obstacle =
+            obstacle.or_else(|| progress.why.clone().filter(|_| is_running && progress.refused == Some(None)));
         let counts = *progress.comparison.counts();
-        let of_flow = match &self.newcomer {
-            Newcomer::Chain { flow, through, .. } => (flow.clone(), through.clone()),
-            _ => Default::default(),
-        };
         let (groups, other_differences) = groups(&progress.comparison);
+        let Against { generation, digest, through, generations, .. } = progress.against.clone();
+        let (p50_us, p99_us) = figures.of_serving;
         ShadowStatus {
-            plugin: slot.map(|slot| slot.name().to_owned()).unwrap_or_default(),
-            flow: of_flow.0,
+            plugin: self.beside.plugin().to_owned(),
+            flow: self.beside.flow().to_owned(),
             state: progress.state,
             why: progress.why.clone(),
             began: self.began.to_string(),
-            digest: self.newcomer.digest().to_owned(),
-            through: of_flow.1,
-            against: Against { p50_us: of_serving(50), p99_us: of_serving(99), ..progress.against.clone() },
+            digest: figures.digest,
+            through: self.beside.through().to_vec(),
+            against: Against { generation, digest, through, generations, p50_us, p99_us },
             percent: self.wanted.percent,
             min_calls: self.wanted.terms.min_calls,
             max_diff: self.wanted.terms.max_diff.to_string(),
             auto: self.wanted.auto,
-            set: match &self.newcomer {
-                Newcomer::Settings { asked, .. } => asked.clone(),
-                _ => BTreeMap::new(),
-            },
-            may_serve: progress.state == ShadowState::Running && obstacle.is_none(),
+            set: self.beside.set().clone(),
+            may_serve: is_running && obstacle.is_none(),
             obstacle,
             compared: counts.compared(),
             differing: counts.differing(),
             counts,
             dropped: self.dropped.load(Ordering::Relaxed),
-            p50_us: us(&durations, 50),
-            p99_us: us(&durations, 99),
-            memory_bytes: self.newcomer.memory_bytes(),
+            p50_us: figures.of_shadow.0,
+            p99_us: figures.of_shadow.1,
+            memory_bytes: figures.memory_bytes,
             groups,
             other_differences,
         }
     }
 }
 
-impl Newcomer {
-    /// The plugin that it stands beside.
-    pub(super) fn slot(&self) -> Option<&Arc<Slot>> {
-        match self {
-            Self::Component { slot, .. } | Self::Settings { slot, .. } => Some(slot),
-            Self::Chain { .. } => None,
-        }
-    }
-
-    fn durations(&self) -> DurationCounts {
-        match self {
-            Self::Component { rehearsal, .. } | Self::Settings { rehearsal, .. } => rehearsal.durations(),
-            Self::Chain { cost, .. } => cost.durations.read(),
-        }
-    }
-
-    /// Of a chain nothing is known.
-    fn memory_bytes(&self) -> usize {
-        match self {
-            Self::Component { rehearsal, .. } | Self::Settings { rehearsal, .. } => rehearsal.memory_bytes(),
-            Self::Chain { .. } => 0,
-        }
-    }
-
-    fn digest(&self) -> &str {
-        match self {
-            Self::Component { rehearsal, .. } | Self::Settings { rehearsal, .. } => rehearsal.plugin().digest(),
-            Self::Chain { .. } => "",
-        }
-    }
-
-    /// Whether it is compared with what was made of this.
-    fn is_called_on(&self, call: Option<&RecordedCall>) -> bool {
-        match self {
-            // Where no plugin was reached there is nothing to compare with.
-            Self::Component { .. } | Self::Settings { .. } => call.is_some_and(|call| call.by.is_some()),
-            Self::Chain { .. } => call.is_none_or(|call| call.stage == 0),
-        }
-    }
-}
-
 impl Progress {
-    /// Whether the newcomer may serve.
+    /// Whether the newcomer may serve by what was compared.
     ///
     /// # Errors
     /// Says why not.
@@ -232,8 +224,8 @@ impl Progress {
         let counts = self.comparison.counts();
         let compared = counts.compared();
         // What is over a number stays so, however many calls follow.
-        let is_over = matches!(max_diff, DifferenceBound::Inputs(max) if counts.differing() > max);
-        if compared < min_calls && !is_over {
+        let is_exceeded = matches!(max_diff, DifferenceBound::Inputs(max) if counts.differing() > max);
+        if compared < min_calls && !is_exceeded {
             return Err(format!("{compared} calls were compared, and it takes {min_calls}"));
         }
         max_diff.check(counts, 0)
@@ -242,15 +234,11 @@ impl Progress {
 
 impl Recorder for Shadow {
     fn wants(&self, subject: &Subject<'_>) -> bool {
-        let is_of_it = || match &self.newcomer {
-            Newcomer::Component { slot, .. } | Newcomer::Settings { slot, .. } => subject.plugin == Some(slot.name()),
-            Newcomer::Chain { flow, .. } => subject.place == Place::Flow(flow),
-        };
-        subject.mark <= self.wanted.mark_max && is_of_it()
+        subject.mark <= self.wanted.mark_max && self.beside.is_called_on(subject)
     }
 
     fn record(&self, recorded: &Arc<Recorded>) {
-        if !self.newcomer.is_called_on(recorded.call.as_ref()) {
+        if !self.beside.takes(recorded.call.as_ref()) {
             return;
         }
         let bytes = recorded.bytes();

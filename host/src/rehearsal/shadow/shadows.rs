@@ -2,10 +2,11 @@
 
 use super::apply::Apply;
 use super::asked::{Asked, AskedError, Wanted};
-use super::beside_flow::BesideFlow;
+use super::beside_flow::{BesideFlow, holds, steps_of};
 use super::beside_plugin::BesidePlugin;
 use super::calling::{Calling, Trial};
-use super::running::{Newcomer, Shadow};
+use super::live::{Beside, Live};
+use super::running::{Holds, Shadow};
 use super::status::{Against, ShadowState, ShadowStatus};
 use crate::config::{SHADOWS_LISTED_MAX, SHADOWS_MAX};
 use crate::flow::{Recorder, Recording, Surfaces};
@@ -95,28 +96,18 @@ impl Shadows {
         if !serving.1.is_stage() {
             return Err(ShadowError::Handler);
         }
-        let (is_same_component, against) = (component.is_none(), Against::of(&serving.0));
-        let (rehearsal, newcomer) = match component {
+        let against = Against::of(&serving.0);
+        let (plugin, bytes) = match component {
             Some(bytes) => {
                 let bytes = Arc::new(bytes);
-                let plugin = slots.load_newcomer(&slot, Arc::clone(&bytes)).await?;
-                let rehearsal = Arc::new(Rehearsal::new(&plugin));
-                (Arc::clone(&rehearsal), Newcomer::Component { slot: Arc::clone(&slot), bytes, rehearsal })
+                (slots.load_newcomer(&slot, Arc::clone(&bytes)).await?, Some(bytes))
             }
-            None => {
-                let (plugin, all) = slots.with_settings(&slot, asked.set.clone())?;
-                let rehearsal = Arc::new(Rehearsal::new(&plugin));
-                let newcomer = Newcomer::Settings {
-                    slot: Arc::clone(&slot),
-                    all,
-                    asked: asked.set,
-                    rehearsal: Arc::clone(&rehearsal),
-                };
-                (rehearsal, newcomer)
-            }
+            None => (slots.with_settings(&slot, asked.set.clone())?, None),
         };
-        let trial = BesidePlugin::new(slot, rehearsal, is_same_component, slots.seed(), serving);
-        self.begin(key, newcomer, wanted, against, Box::new(trial))
+        let newcomer = Arc::new(Rehearsal::new(&plugin));
+        let trial = BesidePlugin::new(Arc::clone(slots), slot, newcomer, bytes, serving);
+        let (beside, live) = (Beside::Plugin { name: key, set: asked.set }, trial.live());
+        self.begin(beside, live, wanted, against, Box::new(trial))
     }
 
     /// Has another chain of plugins stand beside that of a flow.
@@ -128,22 +119,22 @@ impl Shadows {
         let (surfaces, slots) = (self.0.surfaces.clone(), Arc::clone(&self.0.slots));
         let seed = slots.seed();
         let trial = BesideFlow::new(flow, &through, surfaces, slots, seed).map_err(ShadowError::Chain)?;
-        let newcomer = Newcomer::Chain { flow: flow.to_owned(), through, cost: trial.cost() };
-        let against = trial.against();
-        self.begin(Of::Flow(flow).key(), newcomer, wanted, against, Box::new(trial))
+        let (live, against) = (Live::Chain { cost: trial.cost() }, trial.against());
+        self.begin(Beside::Flow { name: flow.to_owned(), through }, live, wanted, against, Box::new(trial))
     }
 
     fn begin(
         &self,
-        key: String,
-        newcomer: Newcomer,
+        beside: Beside,
+        live: Live,
         wanted: Wanted,
         against: Against,
         trial: Box<dyn Trial>,
     ) -> Result<ShadowStatus, ShadowError> {
-        let hop = self.0.ledger.hop(&format!("{HOP}.{key}"));
+        let hop = self.0.ledger.hop(&format!("{HOP}.{}", beside.key()));
         let is_auto = wanted.auto;
-        let shadow = Arc::new(Shadow::new(key, newcomer, wanted, against, hop));
+        let holds = self.holds(&beside);
+        let shadow = Arc::new(Shadow::new(beside, live, wanted, against, holds, hop));
         self.add(&shadow)?;
         let number = self.0.recording.begin(Arc::clone(&shadow) as Arc<dyn Recorder>);
         let promote = is_auto.then(|| self.promotion_of(&shadow));
@@ -153,7 +144,7 @@ impl Shadows {
             calling.run().await;
             drop(ended);
         });
-        tracing::info!(of = shadow.key, "a shadow is called beside what serves");
+        tracing::info!(of = shadow.beside.key(), "a shadow is called beside what serves");
         Ok(shadow.status())
     }
 
@@ -199,21 +190,29 @@ impl Shadows {
         self.lock().get(&of.key()).cloned()
     }
 
+    /// Whether what a shadow was compared with still serves.
+    fn holds(&self, beside: &Beside) -> Holds {
+        let (slots, surfaces) = (Arc::clone(&self.0.slots), self.0.surfaces.clone());
+        let flow = beside.flow().to_owned();
+        Box::new(move |against| {
+            let leads_so = flow.is_empty() || steps_of(&surfaces, &flow).is_some_and(|steps| steps == against.through);
+            leads_so && holds(&slots, &against.generations)
+        })
+    }
+
     /// What was unloaded or is gone has no calls that one could stand beside.
     fn end_unloaded(&self) {
         let shadows: Vec<_> = self.lock().values().filter(|shadow| shadow.is_running()).cloned().collect();
         for shadow in shadows {
-            let (is_there, why) = match &shadow.newcomer {
-                Newcomer::Component { slot, .. } | Newcomer::Settings { slot, .. } => {
-                    let now = self.0.slots.get(slot.name());
-                    (now.is_some_and(|now| Arc::ptr_eq(&now, slot)), "the plugin was unloaded")
+            let (is_gone, why) = match &shadow.beside {
+                Beside::Plugin { .. } => {
+                    // Another one of the name is another plugin.
+                    let slot = shadow.progress().live.as_ref().and_then(Live::slot);
+                    (slot.is_some_and(|slot| slot.generation().is_none()), "the plugin was unloaded")
                 }
-                Newcomer::Chain { flow, .. } => {
-                    let is_it = |name: &str| name == flow;
-                    (self.0.surfaces.all().iter().any(|surface| is_it(surface.name())), "the flow is gone")
-                }
+                Beside::Flow { name, .. } => (steps_of(&self.0.surfaces, name).is_none(), "the flow is gone"),
             };
-            if !is_there {
+            if is_gone {
                 shadow.end(ShadowState::Ended, Some(why.to_owned()));
             }
         }
@@ -228,8 +227,9 @@ impl Shadows {
 
     fn add(&self, shadow: &Arc<Shadow>) -> Result<(), ShadowError> {
         let mut by_key = self.lock();
-        check_room(&by_key, &shadow.key)?;
-        by_key.insert(shadow.key.clone(), Arc::clone(shadow));
+        let key = shadow.beside.key();
+        check_room(&by_key, &key)?;
+        by_key.insert(key, Arc::clone(shadow));
         while by_key.len() > SHADOWS_LISTED_MAX
             && let Some(ended) = by_key.iter().find(|(_, other)| !other.is_running()).map(|(key, _)| key.clone())
         {
@@ -244,7 +244,8 @@ impl Shadows {
 }
 
 impl Of<'_> {
-    fn key(self) -> String {
+    /// What it is called: the name of a plugin, or `flows.NAME`.
+    pub(crate) fn key(self) -> String {
         match self {
             Self::Plugin(name) => name.to_owned(),
             Self::Flow(name) => format!("{FLOW}.{name}"),
@@ -253,11 +254,11 @@ impl Of<'_> {
 }
 
 fn check_room(by_key: &BTreeMap<String, Arc<Shadow>>, key: &str) -> Result<(), ShadowError> {
-    let running = || by_key.values().filter(|shadow| shadow.is_running());
-    if running().any(|shadow| shadow.key == key) {
+    if by_key.get(key).is_some_and(|shadow| shadow.is_running()) {
         return Err(ShadowError::TooMany(format!("a shadow stands beside {key} already: stop it first")));
     }
-    if running().count() >= SHADOWS_MAX {
+    // One that was ended a moment ago may still be called.
+    if by_key.values().filter(|shadow| !shadow.is_over()).count() >= SHADOWS_MAX {
         return Err(ShadowError::TooMany(format!("{SHADOWS_MAX} shadows run already: stop one")));
     }
     Ok(())

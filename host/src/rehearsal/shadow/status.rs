@@ -64,7 +64,7 @@ pub struct ShadowStatus {
     pub differing: u64,
     /// What they came to.
     pub counts: Counts,
-    /// Calls that it was not called on, since it was behind.
+    /// Calls that were not made, as the ledger counts them by their reasons at the hop `shadows.NAME`.
     pub dropped: u64,
     /// Half of its calls took no longer, in microseconds.
     pub p50_us: Option<f64>,
@@ -97,6 +97,9 @@ pub struct Against {
     /// Beside a flow: the plugins that it leads through.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub through: Vec<String>,
+    /// The generations of all plugins that were called, by their names.
+    #[serde(skip)]
+    pub generations: Vec<(String, u64)>,
     /// Half of the calls of the plugin took no longer, in microseconds; of all generations.
     pub p50_us: Option<f64>,
     /// Of a hundred of its calls 99 took no longer.
@@ -106,7 +109,8 @@ pub struct Against {
 impl Against {
     /// A generation that serves.
     pub(super) fn of(by: &ServedBy) -> Self {
-        Self { generation: by.generation, digest: by.digest.clone(), ..Self::default() }
+        let generations = vec![(by.plugin.clone(), by.generation)];
+        Self { generation: by.generation, digest: by.digest.clone(), generations, ..Self::default() }
     }
 }
 

@@ -72,7 +72,7 @@ pub(in crate::cli) fn line(shadow: &Value) -> String {
 }
 
 fn beside(shadow: &ShadowStatus) -> String {
-    if shadow.flow.is_empty() { printable(&shadow.plugin) } else { format!("flows.{}", printable(&shadow.flow)) }
+    printable(&shadow.key())
 }
 
 fn what(shadow: &ShadowStatus) -> String {
@@ -90,9 +90,13 @@ pub(in crate::cli) fn whole(shadow: &Value) -> String {
     let us = |us: Option<f64>| us.map_or("-".to_owned(), |us| format!("{us:.1} µs"));
     let mut text = line(shadow) + "\n" + &outcomes_table(&known.counts);
     text += &groups_table(&known.groups, known.other_differences, tried);
+    let memory = match known.flow.is_empty() {
+        true => format!("{} KiB", known.memory_bytes.div_ceil(1024)),
+        false => "-".to_owned(),
+    };
     let rows = vec![
         ["serving".to_owned(), us(known.against.p50_us), us(known.against.p99_us), "-".to_owned()],
-        ["shadow".to_owned(), us(known.p50_us), us(known.p99_us), format!("{} KiB", known.memory_bytes.div_ceil(1024))],
+        ["shadow".to_owned(), us(known.p50_us), us(known.p99_us), memory],
     ];
     text + "\n" + &table(["CALLS OF", "P50", "P99", "MEMORY"], rows)
 }

@@ -1,4 +1,4 @@
-//! The shadows at a scrape. The counts of one are of one moment; the calls that it was not called on are counted at its hop.
+//! The shadows at a scrape. The counts of one are of one moment; the calls that were not made are counted at its hop.
 
 use super::series::{counters, gauges};
 use crate::record::compare::Counts;

@@ -66,7 +66,9 @@ impl Admin {
             Ok(Promoted::Flow { name, through }) => json(&serde_json::json!({"flow": name, "through": through})),
             Err(PromoteError::Asked(error)) => Err(Problem::Malformed(error.to_string())),
             Err(PromoteError::Put(error)) => Err(not_put(of.name().to_owned(), error)),
-            Err(error) => Err(Problem::NotPromoted(format!("the shadow beside {} does not serve: {error}", of.name()))),
+            Err(error) => {
+                Err(Problem::NotPromoted(format!("the shadow beside {} does not serve: {error}", of.borrowed().key())))
+            }
         }
     }
 }
@@ -91,7 +93,7 @@ impl ShadowOf {
     /// # Errors
     /// When there is none.
     pub(in crate::http::admin) fn found(&self, status: Option<ShadowStatus>) -> Result<Response, Problem> {
-        json(&status.ok_or_else(|| Problem::NoShadow(self.name().to_owned()))?)
+        json(&status.ok_or_else(|| Problem::NoShadow(self.borrowed().key()))?)
     }
 
     fn name(&self) -> &str {

@@ -162,7 +162,7 @@ const OUTCOMES = {
 /** What was found so far. */
 function comparison() {
   const nothing = h("p.note.body", "What a newcomer makes of the calls of this plugin shows here, before it serves anybody.");
-  const names = "Compared, Differ, Not called, p50 and p99, Of what serves, Compared with, Digest, Settings, Outcomes, State";
+  const names = "Compared, Differ, Not made, p50 and p99, Of what serves, Compared with, Digest, Settings, Outcomes, State";
   const values = Object.fromEntries(names.split(", ").map((key) => [key, h("dd")]));
   const wide = (key) => ["Settings", "Outcomes", "State"].includes(key) && "wide";
   const parts = Object.entries(values).map(([key, value]) => [key, h("div", { class: wide(key) }, h("dt", key), value)]);
@@ -182,7 +182,7 @@ function comparison() {
       const differs = `${count(shadow.differing)}, ${share(shadow.differing, shadow.compared)}`;
       text(values.Differ, `${differs}; ${shadow.max_diff} may`);
       mark(values.Differ, "bad", shadow.differing > 0);
-      text(values["Not called"], count(shadow.dropped) + (shadow.dropped > 0 ? ", it was behind" : ""));
+      text(values["Not made"], count(shadow.dropped) + (shadow.dropped > 0 ? ", it was behind" : ""));
       const took = ({ p50_us: p50, p99_us: p99 }) => `${micros(p50)}, ${micros(p99)}`;
       text(values["p50 and p99"], took(shadow));
       text(values["Of what serves"], took(shadow.against));

@@ -1,6 +1,7 @@
 //! A plugin that is offered to a slot, and what comes of that.
 
 use crate::flow::ServedBy;
+use crate::plugin::load::candidate::StillWanted;
 use crate::plugin::load::gate::Judgement;
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ pub(in crate::plugin::slot) struct Offer<'a> {
     pub(in crate::plugin::slot) same_code_as: Option<&'a str>,
     /// Someone wants it.
     pub(in crate::plugin::slot) asked: bool,
+    /// Asked at the last moment; none if it is wanted whatever serves by then.
+    pub(in crate::plugin::slot) still_wanted: Option<StillWanted>,
     /// How it came through the gate.
     pub(in crate::plugin::slot) judgement: Judgement,
 }

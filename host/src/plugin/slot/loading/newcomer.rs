@@ -50,11 +50,12 @@ impl Slot {
         if let Some(condemned) = self.condemned.get(&candidate.digest).filter(|_| !asked) {
             return Err(LoadError::Probation(condemned.refusal()));
         }
-        let same_code_as = candidate.same_code_as.clone();
+        let (same_code_as, still_wanted) = (candidate.same_code_as.clone(), candidate.still_wanted.clone());
         let plugin = engine.load(&self.plugin_state(), candidate, asked).await?;
         loop {
             let judgement = self.pass_gate(&plugin, same_code_as.as_deref(), wish).await?;
-            let offer = Offer { same_code_as: same_code_as.as_deref(), asked, judgement };
+            let still_wanted = still_wanted.clone();
+            let offer = Offer { same_code_as: same_code_as.as_deref(), asked, still_wanted, judgement };
             match self.history.swap(turn, Arc::clone(&plugin), offer)? {
                 Swapped::Serves { served_by, changed } => return Ok((served_by, changed)),
                 // It is not known what the newcomer does otherwise than what serves by now.
