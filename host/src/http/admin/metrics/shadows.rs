@@ -26,9 +26,7 @@ impl Collector for ShadowMetrics {
                 "Calls of the shadow beside a plugin or a flow, by how they compare; from 0 again where another generation serves",
             ),
             shadows.iter().flat_map(|shadow| {
-                outcomes(&shadow.counts).map(|(outcome, count)| {
-                    ([("plugin", &*shadow.plugin), ("flow", &*shadow.flow), ("outcome", outcome)], count)
-                })
+                outcomes(&shadow.counts).map(|(outcome, count)| ([beside(shadow), ("outcome", outcome)], count))
             }),
         )?;
         gauges(
@@ -44,9 +42,13 @@ impl Collector for ShadowMetrics {
     }
 }
 
-/// One of the two is empty, which to Prometheus is none.
-fn labels(shadow: &ShadowStatus) -> [(&'static str, &str); 2] {
-    [("plugin", &shadow.plugin), ("flow", &shadow.flow)]
+fn labels(shadow: &ShadowStatus) -> [(&'static str, &str); 1] {
+    [beside(shadow)]
+}
+
+/// What it stands beside, a plugin or a flow.
+fn beside(shadow: &ShadowStatus) -> (&'static str, &str) {
+    if shadow.flow.is_empty() { ("plugin", &shadow.plugin) } else { ("flow", &shadow.flow) }
 }
 
 /// All of them, so that none begins late.
