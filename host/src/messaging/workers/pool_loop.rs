@@ -124,16 +124,18 @@ impl PoolLoop {
         for _ in 0..BATCH {
             let Some(incoming) = self.socket.receive()? else { break };
             let from = &incoming.from;
-            if self.socket.is_ending(from.connection) {
-                continue;
-            }
-            if !self.is_rep && !self.core.knows(from) {
+            if self.socket.is_ending(from.connection) || (!self.is_rep && !self.core.knows(from)) {
                 // A new connection may have the descriptor of one that has ended, which is to be known before.
                 ended.extend(self.socket.ended()?);
                 ended
                     .extract_if(.., |ended| ended.connection == from.connection)
                     .for_each(|ended| self.core.gone(ended, now));
-                self.socket.note(from);
+                if self.socket.is_ending(from.connection) {
+                    continue;
+                }
+                if !self.is_rep {
+                    self.socket.note(from);
+                }
             }
             self.core.receive(incoming, now);
         }

@@ -52,8 +52,8 @@ impl PublishLoop {
     fn take_in(&mut self, received: socket::Received) -> zmq::Result<()> {
         let socket::Received { frames, descriptor, key } = received;
         let (Some(frame), Some(descriptor)) = (frames.first(), descriptor) else { return Ok(()) };
-        if self.monitor.peer(descriptor).is_none() {
-            // It is a new peer whose event was not processed yet, or one that has gone.
+        if self.monitor.peer(descriptor).is_none() || self.monitor.is_ending(descriptor) {
+            // It is a new peer whose event was not processed yet, with the descriptor of another one perhaps, or one that has gone.
             self.receive_events()?;
         }
         if self.monitor.peer(descriptor).is_none() || self.monitor.is_ending(descriptor) {
