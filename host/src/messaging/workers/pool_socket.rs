@@ -178,6 +178,8 @@ impl PoolSocket {
 
     /// Ends the connection of a peer, unless it has ended and another one has its number.
     pub(super) fn cut_off(&mut self, connection: Descriptor, identity: &Bytes, why: &'static str) {
+        // What its connection has told of its end is heard first: the number may be another one's by now.
+        let _ = self.socket.get_events();
         if beyond::has_peer(self.socket.as_mut_ptr(), identity) {
             self.monitor.shut_out(connection, why);
         }
