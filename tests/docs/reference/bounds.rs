@@ -8,7 +8,8 @@ use syn::{Expr, Item, Lit};
 const PREFACE: &str = "
 ## Fixed bounds
 
-The same in every host; they stand in `host/src/config/bounds.rs`, those of captures in `capture/bounds.rs` beside it.
+The same in every host; they stand in `host/src/config/bounds.rs`, those of captures and of comparisons in
+`capture/bounds.rs` and `comparison/bounds.rs` beside it.
 
 | what | bound | name |
 | --- | --- | --- |
@@ -17,7 +18,7 @@ The same in every host; they stand in `host/src/config/bounds.rs`, those of capt
 pub fn section() -> String {
     let mut text = PREFACE.to_owned();
     let mut known = BTreeMap::new();
-    let files = ["config/bounds.rs", "config/capture/bounds.rs"].map(source::file);
+    let files = ["config/bounds.rs", "config/capture/bounds.rs", "config/comparison/bounds.rs"].map(source::file);
     for item in files.into_iter().flat_map(|file| file.items) {
         let Item::Const(item) = item else { continue };
         let name = item.ident.to_string();

@@ -2,13 +2,12 @@
 
 use super::render::one_line;
 use super::table::table;
-use crate::record::compare::{Counts, ReportedExample, ReportedGroup};
+use crate::record::compare::{Counts, ReportedExample, ReportedGroup, outcome_words};
 
 /// How many inputs came to what.
 pub(in crate::cli) fn outcomes_table(counts: &Counts) -> String {
     let tried = counts.compared() + counts.undecided;
-    let outcomes = outcomes(counts).into_iter();
-    let rows = outcomes.map(|(name, count)| [name.to_owned(), count.to_string(), percent(count, tried)]).collect();
+    let rows = outcomes(counts).map(|(name, count)| [name, count.to_string(), percent(count, tried)]).collect();
     table(["OUTCOME", "INPUTS", "SHARE"], rows)
 }
 
@@ -28,27 +27,9 @@ pub(in crate::cli) fn groups_table(groups: &[ReportedGroup], other: u64, tried: 
 }
 
 /// The outcomes, each with how many inputs came to it; those that may be missed are left out where there are none.
-pub(in crate::cli) fn outcomes(counts: &Counts) -> Vec<(&'static str, u64)> {
-    let Counts {
-        same,
-        different,
-        filtered_now,
-        no_longer_filtered,
-        new_failure,
-        failure_gone,
-        failure_differs,
-        undecided,
-    } = *counts;
-    let rare = [
-        ("filtered now", filtered_now),
-        ("no longer filtered", no_longer_filtered),
-        ("new failure", new_failure),
-        ("failure gone", failure_gone),
-        ("another failure", failure_differs),
-        ("undecided", undecided),
-    ];
-    let always = [("same", same), ("different", different)];
-    always.into_iter().chain(rare.into_iter().filter(|(_, count)| *count > 0)).collect()
+pub(in crate::cli) fn outcomes(counts: &Counts) -> impl Iterator<Item = (String, u64)> {
+    let is_told = |(name, count): &(&str, u64)| *count > 0 || ["same", "different"].contains(name);
+    counts.outcomes().into_iter().filter(is_told).map(|(name, count)| (outcome_words(name), count))
 }
 
 fn cells(group: &ReportedGroup, tried: u64) -> [String; 6] {

@@ -77,6 +77,30 @@ impl Counts {
         different + filtered_now + no_longer_filtered + new_failure + failure_gone + failure_differs
     }
 
+    /// Each outcome by its name, with how many inputs came to it.
+    pub fn outcomes(&self) -> [(&'static str, u64); 8] {
+        let Self {
+            same,
+            different,
+            filtered_now,
+            no_longer_filtered,
+            new_failure,
+            failure_gone,
+            failure_differs,
+            undecided,
+        } = *self;
+        [
+            ("same", same),
+            ("different", different),
+            ("filtered-now", filtered_now),
+            ("no-longer-filtered", no_longer_filtered),
+            ("new-failure", new_failure),
+            ("failure-gone", failure_gone),
+            ("failure-differs", failure_differs),
+            ("undecided", undecided),
+        ]
+    }
+
     fn of(&mut self, class: Class) -> &mut u64 {
         match class {
             Class::Same => &mut self.same,
@@ -99,6 +123,11 @@ impl Counts {
         self.failure_differs += other.failure_differs;
         self.undecided += other.undecided;
     }
+}
+
+/// An outcome in the words of people, by its name.
+pub fn outcome_words(outcome: &str) -> String {
+    if outcome == "failure-differs" { "another failure".to_owned() } else { outcome.replace('-', " ") }
 }
 
 impl Comparison {

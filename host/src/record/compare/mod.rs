@@ -16,7 +16,7 @@ mod report;
 mod rules;
 
 pub use crate::config::{DifferenceBound, JsonPath, JsonPathError};
-pub use comparison::{Comparison, Counts, Example, Grouped};
+pub use comparison::{Comparison, Counts, Example, Grouped, outcome_words};
 pub use group::{Group, Kind, Name};
 pub use outcome::{Class, Outcome};
 pub use report::{ReportedExample, ReportedGroup, ReportedInput, reported, reported_in_short};

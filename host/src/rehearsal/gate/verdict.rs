@@ -2,7 +2,7 @@
 
 use crate::config;
 use crate::plugin::LoadError;
-use crate::record::compare::{Comparison, Counts};
+use crate::record::compare::{Comparison, Counts, outcome_words};
 use crate::rehearsal::{Compared, Skip};
 
 /// How a newcomer gets in that is wanted to differ.
@@ -83,18 +83,9 @@ impl Verdict<'_> {
 
 /// How many differ in which way.
 fn told(counts: &Counts) -> String {
-    let Counts { different, filtered_now, no_longer_filtered, new_failure, failure_gone, failure_differs, .. } =
-        *counts;
-    let ways = [
-        (different, "different"),
-        (filtered_now, "filtered now"),
-        (no_longer_filtered, "no longer filtered"),
-        (new_failure, "new failure"),
-        (failure_gone, "failure gone"),
-        (failure_differs, "another failure"),
-    ];
-    let found = ways.iter().filter(|(count, _)| *count > 0).map(|(count, way)| format!("{count} {way}"));
-    found.collect::<Vec<_>>().join(", ")
+    let differs = |(name, count): &(&str, u64)| *count > 0 && !["same", "undecided"].contains(name);
+    let found = counts.outcomes().into_iter().filter(differs);
+    found.map(|(name, count)| format!("{count} {}", outcome_words(name))).collect::<Vec<_>>().join(", ")
 }
 
 /// The first input that differs, and in what; of several ways that which weighs most.

@@ -43,7 +43,7 @@ impl Beside {
     pub(super) fn key(&self) -> String {
         match self {
             Self::Plugin { name, .. } => name.clone(),
-            Self::Flow { name, .. } => format!("flows.{name}"),
+            Self::Flow { name, .. } => flow_key(name),
         }
     }
 
@@ -107,6 +107,11 @@ impl Live {
             Self::Chain { cost } => Figures { of_shadow: shares(&cost.durations.read()), ..Figures::default() },
         }
     }
+}
+
+/// What a shadow beside a flow is called, as no plugin is.
+pub(super) fn flow_key(flow: &str) -> String {
+    format!("flows.{flow}")
 }
 
 /// Their p50 and p99, in microseconds.

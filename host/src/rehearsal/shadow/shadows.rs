@@ -5,7 +5,7 @@ use super::asked::{Asked, AskedError, Wanted};
 use super::beside_flow::{BesideFlow, holds, steps_of};
 use super::beside_plugin::BesidePlugin;
 use super::calling::{Calling, Trial};
-use super::live::{Beside, Live};
+use super::live::{Beside, Live, flow_key};
 use super::running::{Holds, Shadow};
 use super::status::{Against, ShadowState, ShadowStatus};
 use crate::config::{SHADOWS_LISTED_MAX, SHADOWS_MAX};
@@ -16,9 +16,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What the names of their hops begin with, and the keys of those beside flows.
+/// What the names of their hops begin with.
 const HOP: &str = "shadows";
-const FLOW: &str = "flows";
 
 /// What a shadow stands beside.
 #[derive(Clone, Copy, Debug)]
@@ -248,7 +247,7 @@ impl Of<'_> {
     pub(crate) fn key(self) -> String {
         match self {
             Self::Plugin(name) => name.to_owned(),
-            Self::Flow(name) => format!("{FLOW}.{name}"),
+            Self::Flow(name) => flow_key(name),
         }
     }
 }

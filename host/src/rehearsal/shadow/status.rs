@@ -1,5 +1,6 @@
 //! What is told of a shadow.
 
+use super::live::flow_key;
 use crate::flow::ServedBy;
 use crate::record::compare::{Counts, ReportedGroup};
 use serde::{Deserialize, Serialize};
@@ -81,7 +82,7 @@ pub struct ShadowStatus {
 impl ShadowStatus {
     /// What it stands beside: the name of a plugin, or `flows.NAME`.
     pub fn key(&self) -> String {
-        if self.flow.is_empty() { self.plugin.clone() } else { format!("flows.{}", self.flow) }
+        if self.flow.is_empty() { self.plugin.clone() } else { flow_key(&self.flow) }
     }
 }
 

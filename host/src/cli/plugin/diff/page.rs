@@ -44,9 +44,7 @@ fn page(report: &Report) -> String {
         let heads: String = heads.iter().map(|head| format!("<th>{}</th>", escaped(head))).collect();
         format!("<tr>{heads}</tr>\n")
     };
-    let outcomes = outcomes(&report.counts)
-        .into_iter()
-        .map(|(name, count)| vec![name.to_owned(), count.to_string(), percent(count, tried)]);
+    let outcomes = outcomes(&report.counts).map(|(name, count)| vec![name, count.to_string(), percent(count, tried)]);
     let skipped: String =
         report.skipped.iter().map(|(what, count)| format!("<p>Skipped: {count} {}</p>\n", escaped(what))).collect();
     let groups: String = report.groups.iter().map(|found| group(found, tried)).collect();

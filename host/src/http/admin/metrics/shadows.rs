@@ -1,7 +1,6 @@
 //! The shadows at a scrape. The counts of one are of one moment; the calls that were not made are counted at its hop.
 
 use super::series::{counters, gauges};
-use crate::record::compare::Counts;
 use crate::rehearsal::shadow::{ShadowState, ShadowStatus, Shadows};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
@@ -26,7 +25,8 @@ impl Collector for ShadowMetrics {
                 "Calls of the shadow beside a plugin or a flow, by how they compare; from 0 again where another generation serves",
             ),
             shadows.iter().flat_map(|shadow| {
-                outcomes(&shadow.counts).map(|(outcome, count)| ([beside(shadow), ("outcome", outcome)], count))
+                // All of them, so that none begins late.
+                shadow.counts.outcomes().map(|(outcome, count)| ([beside(shadow), ("outcome", outcome)], count))
             }),
         )?;
         gauges(
@@ -49,28 +49,4 @@ fn labels(shadow: &ShadowStatus) -> [(&'static str, &str); 1] {
 /// What it stands beside, a plugin or a flow.
 fn beside(shadow: &ShadowStatus) -> (&'static str, &str) {
     if shadow.flow.is_empty() { ("plugin", &shadow.plugin) } else { ("flow", &shadow.flow) }
-}
-
-/// All of them, so that none begins late.
-fn outcomes(counts: &Counts) -> [(&'static str, u64); 8] {
-    let Counts {
-        same,
-        different,
-        filtered_now,
-        no_longer_filtered,
-        new_failure,
-        failure_gone,
-        failure_differs,
-        undecided,
-    } = *counts;
-    [
-        ("same", same),
-        ("different", different),
-        ("filtered-now", filtered_now),
-        ("no-longer-filtered", no_longer_filtered),
-        ("new-failure", new_failure),
-        ("failure-gone", failure_gone),
-        ("failure-differs", failure_differs),
-        ("undecided", undecided),
-    ]
 }

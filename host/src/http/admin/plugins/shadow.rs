@@ -51,7 +51,7 @@ impl Admin {
         let (through, asked) = query::chain(query)?;
         let status = self.shadows.start_chain(flow, through, &asked).map_err(|error| match error {
             ShadowError::Asked(error) => Problem::Malformed(error.to_string()),
-            error => Problem::NotShadowed(format!("flows.{flow} has no shadow: {error}")),
+            error => Problem::NotShadowed(format!("{} has no shadow: {error}", Of::Flow(flow).key())),
         })?;
         created(&status)
     }
