@@ -183,8 +183,10 @@ impl PoolLoop {
                     }
                 }
                 Action::CutOff(connection, identity, why) => {
-                    self.socket.cut_off(connection, &identity, why);
-                    self.core.gone(Ended { connection, sent_too_much: false }, now);
+                    // Of a peer that has gone already, the end was told; its number may be another one's.
+                    if self.socket.cut_off(connection, &identity, why) {
+                        self.core.gone(Ended { connection, sent_too_much: false }, now);
+                    }
                 }
             }
         }

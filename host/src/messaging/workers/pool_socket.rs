@@ -176,13 +176,15 @@ impl PoolSocket {
         self.monitor.peer(connection).map(|peer| peer.address().to_owned())
     }
 
-    /// Ends the connection of a peer, unless it has ended and another one has its number.
-    pub(super) fn cut_off(&mut self, connection: Descriptor, identity: &Bytes, why: &'static str) {
+    /// Ends the connection of a peer, unless it has ended and another one has its number. Returns whether it did.
+    pub(super) fn cut_off(&mut self, connection: Descriptor, identity: &Bytes, why: &'static str) -> bool {
         // What its connection has told of its end is heard first: the number may be another one's by now.
         let _ = self.socket.get_events();
-        if beyond::has_peer(self.socket.as_mut_ptr(), identity) {
+        let is_there = beyond::has_peer(self.socket.as_mut_ptr(), identity);
+        if is_there {
             self.monitor.shut_out(connection, why);
         }
+        is_there
     }
 
     /// Whether the connection of a peer was ended here. Over `ipc` it may go on, and nobody listens.
