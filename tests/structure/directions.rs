@@ -2,7 +2,7 @@
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-pub const DIRECTIONS: [(&str, &[&str]); 101] = [
+pub const DIRECTIONS: [(&str, &[&str]); 102] = [
     (
         "app",
         &["flow", "http", "ledger", "messaging", "plugin", "record", "rehearsal", "request_id", "system", "traces"],
@@ -65,6 +65,7 @@ pub const DIRECTIONS: [(&str, &[&str]); 101] = [
             "message",
             "met",
             "recording",
+            "settlement",
             "simulation",
             "sink",
             "stage",
@@ -76,6 +77,7 @@ pub const DIRECTIONS: [(&str, &[&str]); 101] = [
     ("flow::taps", &["inlet", "mailbox", "message"]),
     ("flow::chain", &["message", "met", "recording", "stage"]),
     ("flow::recording", &["message", "stage", "taps"]),
+    ("flow::settlement", &["message", "met", "stage"]),
     ("flow::surface", &["message", "stage", "statistics"]),
     ("flow::stream::core", &["busy", "item", "lanes", "parts"]),
     ("flow::stream::simulation", &["core", "parts"]),

@@ -10,6 +10,7 @@ mod message;
 mod met;
 mod placement;
 mod recording;
+mod settlement;
 #[cfg(test)]
 pub(crate) mod simulation;
 mod sink;
@@ -26,10 +27,11 @@ pub use message::{Frames, HTTP_STATUS, Message, Metadata};
 pub use met::Met;
 pub use placement::{PlaceError, place};
 pub use recording::{OwnedPlace, Recorded, RecordedAt, RecordedCall, Recorder, Recording, Subject};
+pub use settlement::{Lost, LostMessages};
 pub use sink::{Arrival, OfferError, Receipt, Reserved, Sink};
 pub use stage::{Failed, Failure, Fault, Further, Output, Outputs, Processed, ServedBy, Stage, Streamed};
 pub use statistics::{Counted, Described, Family, Kind, Labels, Statistics, Unit};
-pub use stream::{Executor, FlowParts, FlowSettings, FlowStage, FlowSurface, Lost, LostMessages};
+pub use stream::{Executor, FlowParts, FlowSettings, FlowStage, FlowSurface};
 pub(crate) use surface::identity_text;
 pub use surface::{
     Client, Command, FlowPath, Health, PeerList, PeerStatus, Pool, PoolStatus, Side, State, Status, Surface,

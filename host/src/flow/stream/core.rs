@@ -8,10 +8,10 @@ pub(super) use leaving::Delivery;
 use super::busy::BusyGate;
 use super::item::{Item, StageCall};
 use super::lanes::Lanes;
-use super::parts::{FlowSettings, FlowStage, Lost};
+use super::parts::{FlowSettings, FlowStage};
 use crate::config::{FLOW_OUTPUTS_MAX, OnError};
 use crate::flow::{
-    Entered, Failed, Failure, Fault, Message, Passing, Place, Point, Processed, ServedBy, Sink, Stage, Taps,
+    Entered, Failed, Failure, Fault, Lost, Message, Passing, Place, Point, Processed, ServedBy, Sink, Stage, Taps,
 };
 use crate::ledger::{Hop, Reason};
 use slab::Slab;

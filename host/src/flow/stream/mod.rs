@@ -17,5 +17,5 @@ mod surface;
 #[cfg(test)]
 mod tests;
 
-pub use parts::{Executor, FlowParts, FlowSettings, FlowStage, Lost, LostMessages};
+pub use parts::{Executor, FlowParts, FlowSettings, FlowStage};
 pub use surface::FlowSurface;

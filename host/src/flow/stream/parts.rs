@@ -1,7 +1,7 @@
 //! What a flow is made of, and what it hands to others.
 
 use crate::config::{OnError, Order};
-use crate::flow::{Failure, Inlet, Message, Met, Recording, ServedBy, Sink, Stage, Taps};
+use crate::flow::{Inlet, LostMessages, Recording, Sink, Stage, Taps};
 use crate::ledger::Hop;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -53,31 +53,6 @@ pub struct FlowStage {
     pub stage: Arc<dyn Stage>,
     /// Its calls in this flow.
     pub hop: Arc<Hop>,
-}
-
-/// A message that a flow failed at.
-#[derive(Debug)]
-pub struct Lost {
-    /// The flow's name.
-    pub flow: String,
-    /// The name of the stage that failed.
-    pub stage: String,
-    /// The number of the call of the first stage.
-    pub number: u64,
-    /// The plugins that it met, in order.
-    pub met: Met,
-    /// What failed it; none if no plugin was reached.
-    pub by: Option<Arc<ServedBy>>,
-    /// Why.
-    pub failure: Failure,
-    /// The message as it came in.
-    pub input: Message,
-}
-
-/// Takes what flows fail at.
-pub trait LostMessages: Send + Sync {
-    /// Takes a message, without waiting.
-    fn write(&self, lost: Lost);
 }
 
 /// Runs what a flow has running beside its own task.

@@ -3,11 +3,11 @@
 use super::control::{FlowControl, Orders, Progress};
 use super::core::{Call, Delivery, FlowCore};
 use super::item::Ended;
-use super::parts::{Executor, FlowParts, LostMessages};
+use super::parts::{Executor, FlowParts};
 use crate::flow::call_time_estimate::CallTimeEstimate;
 use crate::flow::mailbox::Mailbox;
 use crate::flow::sink::Arrival;
-use crate::flow::{Inlet, Place, Recording, State};
+use crate::flow::{Inlet, LostMessages, Place, Recording, State};
 use crate::ledger::Reason;
 use futures_util::future::{AbortHandle, BoxFuture, abortable};
 use futures_util::stream::FuturesUnordered;

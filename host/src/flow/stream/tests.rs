@@ -1,11 +1,11 @@
 //! Flows whose tasks run in a runtime, with stages and sinks that wait.
 
-use super::{Executor, FlowParts, FlowSettings, FlowStage, FlowSurface, Lost, LostMessages};
+use super::{Executor, FlowParts, FlowSettings, FlowStage, FlowSurface};
 use crate::config::{OnError, Order};
 use crate::flow::mailbox::{Mailbox, Room};
 use crate::flow::{
-    Command, Failed, Failure, Fault, Inlet, Message, OfferError, Output, Processed, Receipt, Reserved, Sink, Stage,
-    State, Surface, Taps,
+    Command, Failed, Failure, Fault, Inlet, Lost, LostMessages, Message, OfferError, Output, Processed, Receipt,
+    Reserved, Sink, Stage, State, Surface, Taps,
 };
 use crate::ledger::{Hop, Reason};
 use futures_util::future::BoxFuture;
