@@ -1,6 +1,7 @@
 //! Every address, path, limit and timeout of the host, from a TOML file, with flags and environment laid over it.
 
 mod address;
+mod backbone;
 mod bounds;
 mod capture;
 mod comparison;
@@ -20,6 +21,10 @@ mod reference;
 mod streams;
 
 pub use address::{Address, Endpoint, check_endpoint};
+pub use backbone::{
+    JETSTREAM, JetStreamConsumer, JetStreamSource, JetStreamStream, Nats, Storage, SubjectPart, SubjectTemplate,
+    is_jetstream,
+};
 pub use bounds::*;
 pub use capture::*;
 pub use comparison::*;
@@ -91,6 +96,11 @@ pub struct Config {
     pub sockets: BTreeMap<String, Socket>,
     /// Pools of workers, by name.
     pub workers: BTreeMap<String, WorkerPool>,
+    /// The servers of NATS, whose JetStream keeps messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nats: Option<Nats>,
+    /// Streams of JetStream, by name.
+    pub streams: BTreeMap<String, JetStreamStream>,
     /// Flows of messages from sockets, through plugins and workers, to sockets.
     pub flows: BTreeMap<String, Flow>,
     /// What is said of routes of the HTTP surface.
@@ -187,7 +197,9 @@ impl Config {
     /// # Errors
     /// The first mistake: its key, its line and a remedy.
     pub fn check(&self, document: &Document) -> Result<(), String> {
-        capture::check(&self.capture).and_then(|()| streams::check(self)).map_err(|mistake| document.describe(&mistake))
+        let checked =
+            capture::check(&self.capture).and_then(|()| backbone::check(self)).and_then(|()| streams::check(self));
+        checked.map_err(|mistake| document.describe(&mistake))
     }
 
     /// TOML that [`Config::read`] accepts and that says every default.
@@ -245,6 +257,9 @@ impl Config {
 pub const PUBLISH: &str = "publish";
 /// What the ROUTER socket of `[messaging]` is called.
 pub const FRONTEND: &str = "frontend";
+/// The key of the pair of metadata by which the host says how a message is called where it is stored: one that comes again is
+/// known by it.
+pub const MESSAGE_ID_KEY: &str = "tidegate.message-id";
 /// Where events are served, of the public HTTP surface.
 pub const EVENTS_PATH: &str = "/events";
 

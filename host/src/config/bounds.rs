@@ -295,3 +295,5 @@ pub const TRACES_ANSWER_BYTES_MAX: usize = 64 << 10;
 pub const SPAN_ATTRIBUTES_MAX: u32 = 32;
 /// The text of one of them, and of what a span says of its failure.
 pub const SPAN_TEXT_BYTES_MAX: usize = 512;
+/// Messages that a consumer of JetStream asks for at a time.
+pub const JETSTREAM_PULL_MESSAGES_MAX: usize = 500;

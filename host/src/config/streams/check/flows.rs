@@ -27,13 +27,14 @@ pub(super) fn check(config: &Config) -> Result<(), Mistake> {
         names::check_through(config, &flow.through, mistake)?;
         names::check_sinks(config, &flow.to, mistake)?;
         for (index, source) in flow.from.iter().enumerate() {
-            let kind = config.sockets[source].kind;
-            if kind == SocketType::Sub {
-                continue;
-            }
+            let kind = match config.sockets.get(source) {
+                Some(socket) if socket.kind == SocketType::Sub => continue,
+                Some(socket) => format!("{} socket", socket.kind),
+                None => "consumer".to_owned(),
+            };
             if let Some(other) = readers.insert(source, name) {
                 let what = format!(
-                    "`{source}` is a {kind} socket, which flows.{other} reads already, and each message goes to one reader: \
+                    "`{source}` is a {kind}, which flows.{other} reads already, and each message goes to one reader: \
                      give this flow a socket of its own, or have one flow write to several sockets"
                 );
                 return Err(mistake(what).at("from").entry(index));

@@ -2,7 +2,7 @@
 
 use crate::config::document::Mistake;
 use crate::config::streams::SocketType;
-use crate::config::{Config, EVENTS, FRONTEND, PUBLISH, is_name, pool_of, step_of};
+use crate::config::{Config, EVENTS, FRONTEND, PUBLISH, backbone, is_jetstream, is_name, pool_of, step_of};
 
 /// What other parts of the host are called, in the ledger and at the start.
 const RESERVED: [&str; 6] = [PUBLISH, FRONTEND, "http", "admin", EVENTS, "workers"];
@@ -67,6 +67,10 @@ pub(super) fn check_sources(
     check_unique("from", names, &mistake)?;
     for (index, name) in names.iter().enumerate() {
         let refuse = |what| Err(mistake(what).at("from").entry(index));
+        if is_jetstream(name) {
+            backbone::check_source(config, name).map_or(Ok(()), refuse)?;
+            continue;
+        }
         match config.sockets.get(name) {
             Some(socket) if socket.kind.reads() => {}
             Some(socket) => {
@@ -97,6 +101,10 @@ pub(super) fn check_sinks(
     check_unique("to", names, &mistake)?;
     for (index, name) in names.iter().enumerate() {
         let refuse = |what| Err(mistake(what).at("to").entry(index));
+        if is_jetstream(name) {
+            backbone::check_sink(config, name).map_or(Ok(()), refuse)?;
+            continue;
+        }
         match config.sockets.get(name) {
             Some(socket) if socket.kind.writes() => {}
             Some(socket) => {

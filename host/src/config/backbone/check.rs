@@ -1,0 +1,97 @@
+//! Whether all that is said of NATS and JetStream fits together.
+
+use super::place::{JETSTREAM, JetStreamSource};
+use super::subject::SubjectTemplate;
+use super::{JetStreamStream, Nats};
+use crate::config::Config;
+use crate::config::document::Mistake;
+
+/// Whether `[nats]` and `[streams]` make sense by themselves.
+///
+/// # Errors
+/// The first mistake.
+pub(in crate::config) fn check(config: &Config) -> Result<(), Mistake> {
+    if let Some(nats) = &config.nats {
+        check_nats(nats)?;
+    }
+    for (name, stream) in &config.streams {
+        check_stream(config, name, stream)?;
+    }
+    Ok(())
+}
+
+fn check_nats(nats: &Nats) -> Result<(), Mistake> {
+    let mistake = |what: String| Mistake::within("nats", what);
+    for server in nats.url.split(',').map(str::trim) {
+        let address = ["nats://", "tls://"].iter().find_map(|scheme| server.strip_prefix(scheme));
+        if address.is_none_or(|address| address.is_empty() || address.contains(['/', ' '])) {
+            let what = format!("`{server}` is no server of NATS: write one such as nats://127.0.0.1:4222");
+            return Err(mistake(what).at("url"));
+        }
+    }
+    let (key, other) = match (&nats.tls_cert, &nats.tls_key) {
+        (Some(_), None) => ("tls_cert", "nats.tls_key, the file of its private key"),
+        (None, Some(_)) => ("tls_key", "nats.tls_cert, the file of its certificate"),
+        _ => return Ok(()),
+    };
+    Err(mistake(format!("it is set without {other}: set both, or neither")).at(key))
+}
+
+fn check_stream(config: &Config, name: &str, stream: &JetStreamStream) -> Result<(), Mistake> {
+    let mistake = |what: String| Mistake::of("streams", name, what);
+    if config.nats.is_none() {
+        return Err(mistake("there is no [nats]: add it with the `url` of a server".to_owned()));
+    }
+    if JetStreamSource::of(&format!("{JETSTREAM}{name}/x")).is_none() {
+        return Err(mistake(format!("`{name}` does not match [A-Za-z0-9_-]+: give it another name")));
+    }
+    if stream.subjects.is_empty() {
+        return Err(
+            mistake("it is empty: name the subjects that it keeps, such as `orders.>`".to_owned()).at("subjects")
+        );
+    }
+    let is_subject = |subject: &String| {
+        let is_token = |token: &str| !token.is_empty() && !token.contains([' ', '\t', '\r', '\n', '\0']);
+        subject.split('.').all(is_token)
+    };
+    if let Some(index) = stream.subjects.iter().position(|subject| !is_subject(subject)) {
+        let what = format!("`{}` is no subject: write one such as `orders.>`", stream.subjects[index]);
+        return Err(mistake(what).at("subjects").entry(index));
+    }
+    for consumer in stream.consumers.keys() {
+        if JetStreamSource::of(&format!("{JETSTREAM}{name}/{consumer}")).is_none() {
+            let what = format!("the consumer `{consumer}` does not match [A-Za-z0-9_-]+: give it another name");
+            return Err(mistake(what).at("consumers"));
+        }
+    }
+    Ok(())
+}
+
+/// Why messages cannot be read from a place in JetStream; none if they can.
+pub(in crate::config) fn check_source(config: &Config, name: &str) -> Option<String> {
+    if JetStreamSource::of(name).is_none() {
+        return Some(format!("`{name}` is no place to read from: write {JETSTREAM}STREAM/CONSUMER"));
+    }
+    no_nats(config, name)
+}
+
+/// Why messages cannot be written to a place in JetStream; none if they can.
+pub(in crate::config) fn check_sink(config: &Config, name: &str) -> Option<String> {
+    if JetStreamSource::of(name).is_some() {
+        return Some(format!(
+            "`{name}` is a consumer, from which messages come: write {JETSTREAM}SUBJECT without a `/`"
+        ));
+    }
+    let subject = name.strip_prefix(JETSTREAM).unwrap_or(name);
+    match subject.parse::<SubjectTemplate>() {
+        Ok(_) => no_nats(config, name),
+        Err(what) => Some(what),
+    }
+}
+
+fn no_nats(config: &Config, name: &str) -> Option<String> {
+    config
+        .nats
+        .is_none()
+        .then(|| format!("`{name}` is in NATS, and there is no [nats]: add it with the `url` of a server"))
+}
