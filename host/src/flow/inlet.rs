@@ -2,6 +2,7 @@
 
 use super::mailbox::{Mailbox, PushError, Room};
 use super::message::Message;
+use super::settlement::Settlement;
 use crate::ledger::{Hop, Passage, Reason};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,15 +18,20 @@ pub struct Entered {
     pub message: Message,
     /// Counts it at the flow's hop until it has left the flow.
     pub passage: Passage,
+    /// By which its source hears what became of it, if that can deliver it again.
+    pub(crate) settlement: Option<Box<dyn Settlement>>,
     /// Its place in the inlet, which is free again when this is dropped.
     pub(crate) room: Room,
 }
+
+/// A message that waits.
+type Waiting = (Message, Passage, Option<Box<dyn Settlement>>);
 
 /// One per source and flow. It is filled by the thread that owns the source, and emptied by the flow.
 #[derive(Debug)]
 pub struct Inlet {
     source: String,
-    messages: Mailbox<(Message, Passage)>,
+    messages: Mailbox<Waiting>,
     hop: Arc<Hop>,
     /// Nothing is to come in for now.
     is_shut: AtomicBool,
@@ -55,11 +61,28 @@ impl Inlet {
     /// # Errors
     /// When there is no room, or the flow is paused or has ended; gives the message back, which was not counted.
     pub fn offer(&self, message: Message) -> Result<(), Message> {
+        self.put(message, || None)
+    }
+
+    /// As [`Self::offer`], for a source that hears by a settlement what became of the message.
+    ///
+    /// # Errors
+    /// As [`Self::offer`]; then no settlement was made.
+    pub fn offer_settled(
+        &self,
+        message: Message,
+        settlement: impl FnOnce() -> Box<dyn Settlement>,
+    ) -> Result<(), Message> {
+        self.put(message, || Some(settlement()))
+    }
+
+    fn put(&self, message: Message, settlement: impl FnOnce() -> Option<Box<dyn Settlement>>) -> Result<(), Message> {
         if self.is_shut.load(Ordering::Relaxed) {
             return Err(message);
         }
         let (bytes, mut message) = (message.bytes(), Some(message));
-        let entered = self.messages.push(bytes, || (message.take().unwrap_or_default(), self.hop.enter()));
+        let entered =
+            self.messages.push(bytes, || (message.take().unwrap_or_default(), self.hop.enter(), settlement()));
         match entered {
             Ok(()) => Ok(()),
             Err(PushError::Closed | PushError::TooManyItems | PushError::TooManyBytes) => {
@@ -123,13 +146,13 @@ impl Inlet {
     pub(crate) fn poll_take(&self, context: &mut Context<'_>) -> Poll<Option<Entered>> {
         let taken = self.messages.poll_take(context);
         taken.map(|taken| {
-            let ((mut message, passage), room) = taken?;
+            let ((mut message, passage, settlement), room) = taken?;
             // Not before: what waits takes less memory so, and who takes it is who frees it.
             if !self.source.is_empty() {
                 message.metadata.reserve_exact(1);
                 message.metadata.push((SOCKET_KEY.to_owned(), self.source.clone()));
             }
-            Some(Entered { message, passage, room })
+            Some(Entered { message, passage, settlement, room })
         })
     }
 }
@@ -147,7 +170,7 @@ mod tests {
         assert_eq!(inlet.offer(message("b")), Err(message("b")));
         inlet.refuse();
         let mut context = Context::from_waker(Waker::noop());
-        let Poll::Ready(Some(Entered { message: taken, passage, room })) = inlet.poll_take(&mut context) else {
+        let Poll::Ready(Some(Entered { message: taken, passage, room, .. })) = inlet.poll_take(&mut context) else {
             panic!("one is in it")
         };
         let named = Message { metadata: vec![(SOCKET_KEY.to_owned(), "ticks".to_owned())], ..message("a") };

@@ -1,5 +1,6 @@
 //! A message, whichever surface it comes in and goes out by.
 
+use crate::config::MESSAGE_ID_KEY;
 use crate::traces::TraceContext;
 use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
@@ -56,6 +57,14 @@ impl Message {
     /// What its metadata has of the host's own.
     pub fn host_pairs(&self) -> Metadata {
         self.metadata.iter().filter(|(key, _)| key.starts_with(OF_HOST)).cloned().collect()
+    }
+
+    /// Says by which name it is known where it is stored: that of what it is made of, and where it is not the first of that,
+    /// its number.
+    pub(crate) fn set_stored_name(&mut self, name: &str, index: usize) {
+        let name = if index == 0 { name.to_owned() } else { format!("{name}-{index}") };
+        self.metadata.retain(|(key, _)| key != MESSAGE_ID_KEY);
+        self.metadata.push((MESSAGE_ID_KEY.to_owned(), name));
     }
 
     /// The bytes of its frames.

@@ -27,7 +27,7 @@ pub use message::{Frames, HTTP_STATUS, Message, Metadata};
 pub use met::Met;
 pub use placement::{PlaceError, place};
 pub use recording::{OwnedPlace, Recorded, RecordedAt, RecordedCall, Recorder, Recording, Subject};
-pub use settlement::{Lost, LostMessages};
+pub use settlement::{Lost, LostMessages, Settlement};
 pub use sink::{Arrival, OfferError, Receipt, Reserved, Sink};
 pub use stage::{Failed, Failure, Fault, Further, Output, Outputs, Processed, ServedBy, Stage, Streamed};
 pub use statistics::{Counted, Described, Family, Kind, Labels, Statistics, Unit};

@@ -4,6 +4,7 @@ use super::message::Message;
 use crate::ledger::Reason;
 use futures_util::future::BoxFuture;
 use std::task::Waker;
+use std::time::Duration;
 
 /// Takes messages, as the publisher does. It counts them at its own hop.
 pub trait Sink: Send + Sync {
@@ -25,6 +26,12 @@ pub trait Sink: Send + Sync {
     /// Has the waker woken once there is room for so many bytes, or the sink has ended. Returns whether that is so
     /// already; then nobody is woken.
     fn await_room(&self, bytes: usize, waker: &Waker) -> bool;
+
+    /// How long whoever waits for a receipt is to wait, of a sink that gives them when messages are stored; then whether this one
+    /// is stored is not known. None of a sink that gives none, or gives them at once.
+    fn receipt_time_max(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Sends the message that a place was taken for, which fails only if the sink has ended meanwhile; dropped, it gives the

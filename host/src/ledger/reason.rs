@@ -39,10 +39,16 @@ pub enum Reason {
     NoFrames,
     /// The handler ended without a response.
     NoResponse,
+    /// The message has no topic or metadata that the subject of its sink is made of.
+    NoSubject,
     /// Nobody subscribes to the message's topic.
     NoSubscriber,
     /// No worker was free in time.
     NoWorker,
+    /// JetStream did not acknowledge the message in time; whether it is stored is not known.
+    NotAcknowledged,
+    /// JetStream refused the message for good: larger than its stream takes, say.
+    NotStored,
     /// The collector of traces is away, too slow, or refused the span.
     NotTaken,
     /// The plugin wanted more memory than it may have.
@@ -61,6 +67,8 @@ pub enum Reason {
     QueueFull,
     /// The plugin said that the input is at fault.
     Rejected,
+    /// A plugin failed at it, or it was given up: JetStream delivers it again.
+    Returned,
     /// libzmq refused the message for another reason.
     SendFailed,
     /// The host left the call too little of the processor for its deadline.
@@ -112,8 +120,11 @@ impl Reason {
             Self::NoBody => "no-body",
             Self::NoFrames => "no-frames",
             Self::NoResponse => "no-response",
+            Self::NoSubject => "no-subject",
             Self::NoSubscriber => "no-subscriber",
             Self::NoWorker => "no-worker",
+            Self::NotAcknowledged => "not-acknowledged",
+            Self::NotStored => "not-stored",
             Self::NotTaken => "not-taken",
             Self::OverMemory => "over-memory",
             Self::OverOutput => "over-output",
@@ -123,6 +134,7 @@ impl Reason {
             Self::Paused => "paused",
             Self::QueueFull => "queue-full",
             Self::Rejected => "rejected",
+            Self::Returned => "returned",
             Self::SendFailed => "send-failed",
             Self::Starved => "starved",
             Self::SubscriberFull => "subscriber-full",

@@ -1,5 +1,20 @@
-//! What becomes of a message that a flow fails at.
+//! A settlement: by which a source that can deliver a message again hears what became of it.
 
 mod lost;
 
 pub use lost::{Lost, LostMessages};
+
+use crate::ledger::Reason;
+use std::fmt::Debug;
+
+/// Goes with one message through a flow. Dropped without a word, the flow has given the message up.
+pub trait Settlement: Debug + Send {
+    /// The message needs not come again: all that it became has arrived, or it was dropped as the flow is told to.
+    fn done(self: Box<Self>);
+
+    /// A stage failed at it, and nobody has written it down.
+    fn failed(self: Box<Self>, lost: Lost);
+
+    /// What it became was not taken where it went to.
+    fn not_taken(self: Box<Self>, reason: Reason);
+}

@@ -192,7 +192,7 @@ impl FlowCore {
             };
             item.work.extend(messages.rev().map(next));
         } else {
-            item.outputs.extend(messages);
+            messages.for_each(|message| item.put_out(message));
         }
         self.bytes = self.bytes - consumed + made;
         item.bytes = item.bytes - consumed + made;
@@ -221,7 +221,13 @@ impl FlowCore {
         if self.settings.on_error == OnError::DeadLetter {
             let input = item.original.take().unwrap_or(input);
             let (flow, number, met) = (self.settings.name.clone(), item.number, std::mem::take(&mut item.met));
-            self.lost.push_back(Lost { flow, stage, number, met, by, failure, input });
+            let lost = Lost { flow, stage, number, met, by, failure, input };
+            match item.settlement.take() {
+                Some(settlement) => settlement.failed(lost),
+                None => self.lost.push_back(lost),
+            }
+        } else if let Some(settlement) = item.settlement.take() {
+            settlement.done();
         }
         self.processed(id);
     }

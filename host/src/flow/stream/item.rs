@@ -1,7 +1,8 @@
 //! One message on its way through a flow, with all that is made of it.
 
+use crate::config::MESSAGE_ID_KEY;
 use crate::flow::sink::Arrival;
-use crate::flow::{Entered, Message, Met, Processed};
+use crate::flow::{Entered, Message, Met, Processed, Settlement};
 use crate::ledger::{Passage, Reason};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -19,6 +20,10 @@ pub(super) struct Item {
     pub(super) call: Option<StageCall>,
     /// What came out of the last stage, and has not been offered to all sinks.
     pub(super) outputs: VecDeque<Message>,
+    /// How many ever did.
+    outputs_made: usize,
+    /// By which name what comes of it is known where it is stored, if its source can deliver it again.
+    stored_name: Option<String>,
     /// How many sinks have taken the first of the outputs.
     pub(super) sinks_done: usize,
     /// What sinks have taken and not yet confirmed.
@@ -32,6 +37,8 @@ pub(super) struct Item {
     /// How it ended in the stages, once it has.
     pub(super) verdict: Option<Result<(), Reason>>,
     pub(super) passage: Passage,
+    /// By which its source hears how it ended.
+    pub(super) settlement: Option<Box<dyn Settlement>>,
     /// Keeps its place in the inlet.
     _entered: crate::flow::mailbox::Room,
 }
@@ -56,9 +63,11 @@ pub(super) struct Ended {
 
 impl Item {
     /// A message that has entered a flow of so many stages.
-    pub(super) fn new(Entered { message, passage, room }: Entered, key: Bytes, stages: usize) -> Self {
+    pub(super) fn new(Entered { message, passage, settlement, room }: Entered, key: Bytes, stages: usize) -> Self {
         let (original, bytes) = ((stages > 1).then(|| message.clone()), message.bytes());
         let (mut work, mut outputs) = (Vec::new(), VecDeque::new());
+        let name = || message.metadata.iter().find(|(key, _)| key == MESSAGE_ID_KEY).map(|(_, name)| name.clone());
+        let stored_name = settlement.as_ref().and_then(|_| name());
         let verdict = match stages {
             0 => {
                 outputs.push_back(message);
@@ -69,13 +78,15 @@ impl Item {
                 None
             }
         };
-        let (call, sinks_done, arrivals, number, met) = Default::default();
+        let (call, outputs_made, sinks_done, arrivals, number, met) = Default::default();
         Self {
             key,
             original,
             work,
             call,
             outputs,
+            outputs_made,
+            stored_name,
             sinks_done,
             arrivals,
             bytes,
@@ -83,8 +94,19 @@ impl Item {
             met,
             verdict,
             passage,
+            settlement,
             _entered: room,
         }
+    }
+
+    /// One more message has come out of the last stage.
+    pub(super) fn put_out(&mut self, mut message: Message) {
+        // What is delivered again, and comes to the same, is to be known where it is stored.
+        if let Some(name) = &self.stored_name {
+            message.set_stored_name(name, self.outputs_made);
+        }
+        self.outputs_made += 1;
+        self.outputs.push_back(message);
     }
 
     /// How many messages it has become.

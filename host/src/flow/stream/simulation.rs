@@ -9,9 +9,10 @@ use crate::config::{OnError, Order};
 use crate::flow::simulation::{Random, simulate};
 use crate::flow::{Failed, Failure, Fault, Inlet, Message, Output, Outputs, Processed, Sink, Taps};
 use crate::ledger::{Hop, Reason};
-use parts::{Bounded, Named, outcome};
+use parts::{Bounded, Counted, Named, Settled, outcome};
 use smallvec::smallvec;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -35,6 +36,8 @@ struct World<'a> {
     /// What came in.
     messages: Vec<Message>,
     letters: usize,
+    /// Where the source can deliver messages again: what it has heard of them.
+    settled: Option<Arc<Settled>>,
 }
 
 impl<'a> World<'a> {
@@ -74,6 +77,7 @@ impl<'a> World<'a> {
             now: Instant::now(),
             messages: Vec::new(),
             letters: 0,
+            settled: random.one_in(2).then(Arc::default),
             random,
         }
     }
@@ -98,7 +102,11 @@ impl<'a> World<'a> {
     fn send(&mut self) {
         let body = format!("{}-", self.messages.len());
         let message = Message::of_topic(self.random.one_of(&KEYS), Vec::new(), body);
-        if self.inlet.offer(message.clone()).is_ok() {
+        let offered = match &self.settled {
+            Some(settled) => self.inlet.offer_settled(message.clone(), || Box::new(Counted(Arc::clone(settled)))),
+            None => self.inlet.offer(message.clone()),
+        };
+        if offered.is_ok() {
             self.messages.push(message);
         }
     }
@@ -223,7 +231,12 @@ impl<'a> World<'a> {
     fn check_outcome(&self) {
         let expected: Vec<_> = self.messages.iter().map(|message| (message, self.expected(0, message))).collect();
         let failed = expected.iter().filter(|(_, outputs)| outputs.is_none()).count();
-        assert_eq!(self.letters, if self.on_error == OnError::DeadLetter { failed } else { 0 });
+        let (letters, all) = (if self.on_error == OnError::DeadLetter { failed } else { 0 }, expected.len());
+        let (own_letters, told) = match &self.settled {
+            Some(settled) => (0, (settled.done.load(Ordering::Relaxed), settled.failed.load(Ordering::Relaxed))),
+            None => (letters, (all - letters, letters)),
+        };
+        assert_eq!((self.letters, told), (own_letters, (all - letters, letters)));
         let counts = self.hop.figures();
         assert_eq!((counts.out as usize, counts.entered as usize), (expected.len() - failed, expected.len()));
         for sink in &self.sinks {

@@ -2,6 +2,7 @@
 
 use super::FlowCore;
 use crate::flow::sink::Arrival;
+use crate::flow::stream::item::Item;
 use crate::flow::{OfferError, Passing, Place, Point, Receipt, Sink};
 use crate::ledger::Reason;
 use std::sync::Arc;
@@ -64,10 +65,16 @@ impl FlowCore {
 
     /// Counts the end of an item.
     fn settle(&mut self, id: usize) {
-        let item = self.items.remove(id);
-        match item.verdict {
-            Some(Ok(())) => item.passage.out(),
-            Some(Err(reason)) => item.passage.dropped(reason),
+        let Item { verdict, passage, settlement, .. } = self.items.remove(id);
+        match verdict {
+            Some(Ok(())) => {
+                passage.out();
+                settlement.into_iter().for_each(|settlement| settlement.done());
+            }
+            Some(Err(reason)) => {
+                passage.dropped(reason);
+                settlement.into_iter().for_each(|settlement| settlement.not_taken(reason));
+            }
             None => {}
         }
     }

@@ -1,10 +1,12 @@
 //! The parts of a simulated world: stages whose calls the world ends, and sinks in which it makes room.
 
-use crate::flow::{Message, OfferError, Processed, Receipt, Reserved, Sink, Stage};
+use crate::flow::{Lost, Message, OfferError, Processed, Receipt, Reserved, Settlement, Sink, Stage};
+use crate::ledger::Reason;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use smallvec::smallvec;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
 /// A stage by name: what comes out of its calls is up to the world.
@@ -49,6 +51,32 @@ impl Sink for Bounded {
 
     fn await_room(&self, _bytes: usize, _waker: &Waker) -> bool {
         unreachable!("the world makes room")
+    }
+}
+
+/// How many messages a source has heard the end of.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    pub(super) done: AtomicUsize,
+    pub(super) failed: AtomicUsize,
+}
+
+/// The settlement of one message.
+#[derive(Debug)]
+pub(super) struct Counted(pub(super) Arc<Settled>);
+
+impl Settlement for Counted {
+    fn done(self: Box<Self>) {
+        self.0.done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn failed(self: Box<Self>, lost: Lost) {
+        assert_eq!(lost.flow, "flow");
+        self.0.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn not_taken(self: Box<Self>, reason: Reason) {
+        unreachable!("all sinks take what they are offered: {reason:?}")
     }
 }
 
