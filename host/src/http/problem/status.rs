@@ -2,6 +2,7 @@
 
 use super::Problem;
 use crate::flow::Fault;
+use crate::ledger::Reason;
 use warp::http::StatusCode;
 
 impl Problem {
@@ -46,6 +47,7 @@ impl Problem {
             Self::Coding => StatusCode::NOT_IMPLEMENTED,
             Self::ContentCoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Failed(failure) => Self::status_of(failure.fault),
+            Self::NotArrived(Reason::NoSubject | Reason::NotStored | Reason::TooLarge) => StatusCode::BAD_GATEWAY,
             Self::QueueFull(_)
             | Self::NotArrived(_)
             | Self::Overloaded

@@ -13,6 +13,9 @@ use smallvec::SmallVec;
 use warp::http::{Method, StatusCode};
 use warp::reply::Response;
 
+/// By which a client says that a request is one that it has made before.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 /// The first message is the answer, and all go to the route's sinks. A HEAD sends nothing there.
 ///
 /// # Errors
@@ -38,12 +41,22 @@ pub(super) async fn reply(
     };
     match head.parts.method == Method::HEAD {
         true => passage.out(),
-        false => route.send(&messages, passage).await?,
+        false => {
+            route.name_messages(&mut messages, || request_name(route, head));
+            route.send(&messages, passage).await?;
+        }
     }
     let Some((mut parts, body)) = answer else { return Ok(nothing()) };
     drop(messages);
     let body = public.compressed(route, head, (parts.status, &mut parts.headers), body).await;
     Ok(Response::from_parts(parts, body.into()))
+}
+
+/// How the messages of a request are called where they are stored: a request that is made again with the same key is known by
+/// it.
+fn request_name(route: &FoundRoute, head: &Head) -> String {
+    let key = head.parts.headers.get(IDEMPOTENCY_KEY).and_then(|key| key.to_str().ok());
+    key.map_or_else(|| head.id.clone(), |key| format!("{}/{key}", route.name()))
 }
 
 /// The answer where no message came out.

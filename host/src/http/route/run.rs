@@ -12,6 +12,7 @@ use crate::plugin::{PluginStage, Processor};
 use futures_util::stream::BoxStream;
 use smallvec::SmallVec;
 use std::sync::Arc;
+use tokio::time::{Instant, timeout_at};
 
 /// What came out of a route.
 pub struct Ran {
@@ -119,8 +120,15 @@ impl FoundRoute {
             Ok(arrivals) => arrivals,
             Err(PlaceError { sink, .. }) => return Err((Reason::QueueFull, Problem::QueueFull(sink))),
         };
+        let time_max = self.sinks().iter().filter_map(|sink| sink.receipt_time_max()).max();
+        let deadline = time_max.map(|time_max| Instant::now() + time_max);
         for arrival in arrivals {
-            arrival.await.map_err(|reason| (reason, Problem::NotArrived(reason)))?;
+            let arrived = match deadline {
+                // It may be stored all the same: who asks again by the same name does no harm.
+                Some(deadline) => timeout_at(deadline, arrival).await.unwrap_or(Err(Reason::NotAcknowledged)),
+                None => arrival.await,
+            };
+            arrived.map_err(|reason| (reason, Problem::NotArrived(reason)))?;
         }
         for message in messages {
             self.route.taps.see(|| Passing {
@@ -129,6 +137,15 @@ impl FoundRoute {
             });
         }
         Ok(())
+    }
+
+    /// Has messages be known by a name, where a sink stores them: the first by this one, the others by it and their number.
+    pub(crate) fn name_messages(&self, messages: &mut [Message], name: impl FnOnce() -> String) {
+        if self.sinks().iter().all(|sink| sink.receipt_time_max().is_none()) {
+            return;
+        }
+        let name = name();
+        messages.iter_mut().enumerate().for_each(|(index, message)| message.set_stored_name(&name, index));
     }
 
     fn see_in(&self, message: &Message) {
