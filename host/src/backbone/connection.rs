@@ -1,0 +1,166 @@
+//! The connection to NATS: how it is made, whether it is there, and why not.
+
+use super::retry::pause;
+use crate::config::Nats;
+use async_nats::jetstream::Context;
+use async_nats::jetstream::context::ContextBuilder;
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Commands that wait to be written to the servers: more wait for room.
+const COMMANDS_MAX: usize = 4_096;
+/// Messages of one subscription that wait to be read.
+const SUBSCRIPTION_MESSAGES_MAX: usize = 65_536;
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// A server that says nothing for two of these is taken for away.
+const PING: Duration = Duration::from_secs(5);
+
+/// The connection, which is made again whenever it ends.
+pub(super) struct Connection {
+    client: Client,
+    jetstream: Context,
+    url: String,
+    pub(super) ack_timeout: Duration,
+    /// Why it is not there; none while it is.
+    away: watch::Receiver<Option<Arc<str>>>,
+}
+
+impl Connection {
+    /// Begins to connect.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or is none of its kind; names it.
+    pub(super) async fn open(nats: &Nats) -> Result<Self, String> {
+        let url = without_secrets(&nats.url);
+        let servers: Result<Vec<ServerAddr>, _> = nats.url.split(',').map(|server| server.trim().parse()).collect();
+        let servers = servers.map_err(|error| format!("nats.url {url}: {error}"))?;
+        let (sender, away) = watch::channel(Some("it has not answered yet".into()));
+        let mut options = ConnectOptions::new()
+            .name("tidegate")
+            .retry_on_initial_connect()
+            .connection_timeout(CONNECT_MAX)
+            .ping_interval(PING)
+            .client_capacity(COMMANDS_MAX)
+            .subscription_capacity(SUBSCRIPTION_MESSAGES_MAX)
+            .reconnect_delay_callback(|attempts| pause(u32::try_from(attempts).unwrap_or(u32::MAX)))
+            .event_callback(move |event| {
+                note(&sender, &event);
+                std::future::ready(())
+            });
+        if let Some(file) = &nats.credentials_file {
+            let read = options.credentials_file(file).await;
+            options = read.map_err(|error| format!("nats.credentials_file {}: {error}", file.display()))?;
+        }
+        if let Some(file) = &nats.tls_ca {
+            options = options.add_root_certificates(file.clone());
+        }
+        if let (Some(certificate), Some(key)) = (&nats.tls_cert, &nats.tls_key) {
+            options = options.add_client_certificate(certificate.clone(), key.clone());
+        }
+        let client = options.connect(servers).await.map_err(|error| format!("nats.url {url}: {error}"))?;
+        let ack_timeout = Duration::from_millis(nats.ack_timeout_ms);
+        let builder = ContextBuilder::new();
+        // What is sent at a time is bounded by each sink.
+        let builder = match &nats.domain {
+            Some(domain) => builder.domain(domain).timeout(ack_timeout).concurrency_limit(None).build(client.clone()),
+            None => builder.timeout(ack_timeout).concurrency_limit(None).build(client.clone()),
+        };
+        Ok(Self { client, jetstream: builder, url, ack_timeout, away })
+    }
+
+    pub(super) fn jetstream(&self) -> &Context {
+        &self.jetstream
+    }
+
+    /// The bytes that a message may have with its headers, as the server says it; none while there is none.
+    pub(super) fn message_bytes_max(&self) -> Option<usize> {
+        Some(self.client.max_payload()).filter(|bytes_max| *bytes_max > 0)
+    }
+
+    /// Has the servers hear what was said to them.
+    pub(super) async fn flush(&self) {
+        if let Err(error) = self.client.flush().await {
+            tracing::warn!(%error, "the last words to NATS");
+        }
+    }
+
+    /// The servers.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Tells when it comes and goes.
+    pub(super) fn watch(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.away.clone()
+    }
+
+    /// Whether it is there.
+    pub(super) fn is_there(&self) -> bool {
+        self.away.borrow().is_none()
+    }
+
+    /// That it is away, and why, in one line for the operator; none while it is there.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let away = self.away.borrow();
+        Some(format!("NATS at {} is away: {}", self.url, away.as_ref()?))
+    }
+}
+
+/// Takes in what the client tells of its connection.
+fn note(sender: &watch::Sender<Option<Arc<str>>>, event: &Event) {
+    match event {
+        Event::Connected => {
+            tracing::info!("connected to NATS");
+            sender.send_replace(None);
+        }
+        Event::Disconnected => {
+            tracing::warn!("the connection to NATS has ended; it is made again");
+            sender.send_replace(Some("its connection ended".into()));
+        }
+        Event::Closed => drop(sender.send_replace(Some("its connection is closed".into()))),
+        Event::ClientError(error) => become_away(sender, &error.to_string()),
+        Event::ServerError(error) => {
+            tracing::warn!(%error, "NATS refused something");
+            become_away(sender, &error.to_string());
+        }
+        Event::LameDuckMode | Event::Draining | Event::SlowConsumer(_) => {
+            tracing::debug!(%event, "of the connection to NATS");
+        }
+    }
+}
+
+/// Keeps the latest cause while it is away.
+fn become_away(sender: &watch::Sender<Option<Arc<str>>>, why: &str) {
+    sender.send_if_modified(|away| {
+        let differs = away.as_deref().is_some_and(|before| before != why);
+        if differs {
+            *away = Some(why.into());
+        }
+        differs
+    });
+}
+
+/// The servers without what may stand before `@`.
+fn without_secrets(url: &str) -> String {
+    let server = |server: &str| match (server.trim().split_once("://"), server.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, place))) => format!("{scheme}://{place}"),
+        _ => server.trim().to_owned(),
+    };
+    url.split(',').map(server).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_a_password() {
+        for (url, shown) in
+            [("nats://h:4222", "nats://h:4222"), ("nats://user:secret@h:4222, tls://token@i", "nats://h:4222,tls://i")]
+        {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The task that tells the servers what became of deliveries: acknowledged, to be delivered again, or a dead letter; and of those
+//! that are being worked on, that they are.
+
+use super::delivery::{Ended, Verdict};
+use super::held::Deliveries;
+use super::reading::Reader;
+use super::{ConsumerSettings, LetterLine};
+use crate::backbone::connection::Connection;
+use crate::backbone::frames::MESSAGE_ID;
+use crate::backbone::retry::doubled;
+use crate::backbone::streams;
+use crate::config::JetStreamConsumer;
+use crate::flow::{Fault, Lost};
+use crate::log_limit::LogLimit;
+use async_nats::HeaderMap;
+use async_nats::jetstream::AckKind;
+use async_nats::jetstream::message::Acker;
+use async_nats::jetstream::stream::{Config, RetentionPolicy};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// A delivery is said to be worked on in this part of the time after which it would be delivered again.
+const PROGRESS_PARTS: u32 = 3;
+/// For so long a dead letter may take to be stored; then the message is delivered again.
+const LETTER_MAX: Duration = Duration::from_secs(10);
+
+/// What the task owns.
+pub(super) struct Acknowledging {
+    pub(super) settings: ConsumerSettings,
+    pub(super) deliveries: Arc<Deliveries>,
+    pub(super) ended: UnboundedReceiver<Ended>,
+    pub(super) connection: Arc<Connection>,
+    pub(super) letters: LetterLine,
+    pub(super) dead_letters: Arc<AtomicU64>,
+    pub(super) reader: watch::Receiver<Reader>,
+    pub(super) log_limit: LogLimit,
+}
+
+impl Acknowledging {
+    /// Runs until nothing is read any more and all that was delivered has come to its end.
+    pub(super) async fn run(mut self) {
+        let silence = Duration::from_millis(self.settings.config.ack_wait_ms) / PROGRESS_PARTS;
+        let mut ticks = tokio::time::interval(silence / 2);
+        while !(self.reader.borrow_and_update().has_ended && self.deliveries.is_empty()) {
+            tokio::select! {
+                Some(ended) = self.ended.recv() => self.end(ended).await,
+                changed = self.reader.changed() => if changed.is_err() { return },
+                _ = ticks.tick() => {
+                    for acker in self.deliveries.silent(silence, Instant::now()) {
+                        self.tell(&acker, AckKind::Progress).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn end(&mut self, Ended { sequence, deliveries, verdict }: Ended) {
+        let Some(acker) = self.deliveries.end(sequence) else { return };
+        let pause = pause(&self.settings.config, deliveries);
+        match verdict {
+            Verdict::Done => self.tell(&acker, AckKind::Ack).await,
+            Verdict::Returned { at_once } => {
+                self.tell(&acker, AckKind::Nak((!at_once).then_some(pause))).await;
+            }
+            Verdict::Failed(lost) if is_dead(&lost, deliveries, &self.settings.config) => {
+                self.bury(sequence, acker, *lost, pause);
+            }
+            Verdict::Failed(lost) => {
+                let why = &lost.failure.detail;
+                tracing::debug!(consumer = self.settings.name, sequence, deliveries, "it is delivered again: {why}");
+                self.tell(&acker, AckKind::Nak(Some(pause))).await;
+            }
+        }
+    }
+
+    async fn tell(&mut self, acker: &Acker, kind: AckKind) {
+        // The server delivers again what it has not heard of.
+        if let Err(error) = acker.ack_with(kind).await
+            && let Some(times) = self.log_limit.note(Instant::now())
+        {
+            tracing::warn!(consumer = self.settings.name, %error, times, "acknowledging");
+        }
+    }
+
+    /// Writes a dead letter beside what else there is to do: only when that is stored the message is gone.
+    fn bury(&self, sequence: u64, acker: Arc<Acker>, lost: Lost, pause: Duration) {
+        let (connection, settings) = (Arc::clone(&self.connection), self.settings.clone());
+        let (line, dead_letters) = ((self.letters)(lost), Arc::clone(&self.dead_letters));
+        tokio::spawn(async move {
+            let stored = timeout(LETTER_MAX, store(&connection, &settings, sequence, line)).await;
+            match stored.unwrap_or_else(|_| Err("it takes too long".to_owned())) {
+                Ok(()) => {
+                    dead_letters.fetch_add(1, Ordering::Relaxed);
+                    tracing::warn!(consumer = settings.name, sequence, "a message became a dead letter");
+                    // If this is lost it is delivered once more, and stored once: its letter is known by its id.
+                    let _ = acker.double_ack_with(AckKind::Term).await;
+                }
+                Err(error) => {
+                    tracing::warn!(consumer = settings.name, sequence, "storing a dead letter: {error}");
+                    let _ = acker.ack_with(AckKind::Nak(Some(pause))).await;
+                }
+            }
+        });
+    }
+}
+
+/// How long a message rests that was delivered so often.
+fn pause(config: &JetStreamConsumer, deliveries: u32) -> Duration {
+    let [first, longest] = [config.retry_ms, config.retry_ms_max].map(Duration::from_millis);
+    doubled(first, longest, deliveries)
+}
+
+/// Whether a message is delivered no more: it was often enough, or is at fault itself, which no other try changes.
+fn is_dead(lost: &Lost, deliveries: u32, config: &JetStreamConsumer) -> bool {
+    lost.failure.fault == Fault::Sender || deliveries >= config.deliveries_max
+}
+
+/// # Errors
+/// When it is not acknowledged.
+async fn store(
+    connection: &Connection,
+    settings: &ConsumerSettings,
+    sequence: u64,
+    line: Vec<u8>,
+) -> Result<(), String> {
+    let (stream, consumer) = (&settings.source.stream, &settings.source.consumer);
+    let name = settings.config.dead_letters_of(stream);
+    let subject = format!("{name}.{consumer}");
+    let wanted = Config {
+        name: name.clone(),
+        subjects: vec![format!("{name}.*")],
+        // With any other, nobody could look at them.
+        retention: RetentionPolicy::Limits,
+        num_replicas: settings.replicas,
+        ..Config::default()
+    };
+    streams::ensure_any(connection, &wanted).await?;
+    let mut headers = HeaderMap::new();
+    headers.insert(MESSAGE_ID, format!("{stream}-{sequence}-{consumer}"));
+    let sent = connection.jetstream().publish_with_headers(subject, headers, line.into()).await;
+    let stored = sent.map_err(|error| error.to_string())?.await;
+    stored.map(drop).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{Failure, Message, Met};
+    use crate::ledger::Reason;
+
+    fn lost(fault: Fault) -> Lost {
+        let failure = Failure {
+            reason: Reason::Trapped,
+            fault,
+            detail: String::new(),
+            public_detail: String::new(),
+            retry_after: None,
+        };
+        let (flow, stage) = ("f".to_owned(), "s".to_owned());
+        Lost { flow, stage, number: 1, met: Met::default(), by: None, failure, input: Message::default() }
+    }
+
+    #[test]
+    fn a_message_is_tried_with_growing_pauses_and_then_no_more() {
+        let config = JetStreamConsumer { deliveries_max: 3, retry_ms: 100, retry_ms_max: 300, ..Default::default() };
+        let pauses = [1, 2, 3, 4].map(|deliveries| pause(&config, deliveries).as_millis());
+        assert_eq!(pauses, [100, 200, 300, 300]);
+        let dead = |fault, deliveries| is_dead(&lost(fault), deliveries, &config);
+        assert_eq!([1, 2, 3, 9].map(|deliveries| dead(Fault::Stage, deliveries)), [false, false, true, true]);
+        assert!(dead(Fault::Sender, 1) && !dead(Fault::Late, 1));
+    }
+}

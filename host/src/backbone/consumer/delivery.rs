@@ -1,0 +1,112 @@
+//! One delivery of a message: what it is as a message, and how its flow says what became of it.
+
+use super::held::Deliveries;
+use crate::backbone::frames::decode;
+use crate::config::MESSAGE_ID_KEY;
+use crate::flow::{Lost, Message, Settlement};
+use crate::ledger::{Passage, Reason};
+use crate::traces::TraceContext;
+use async_nats::jetstream;
+use async_nats::jetstream::message::Acker;
+use std::sync::Arc;
+
+/// The keys of the pairs that say where a message stood in its stream, and the how manieth time it is delivered.
+const SUBJECT: &str = "tidegate.subject";
+const SEQUENCE: &str = "tidegate.sequence";
+const DELIVERY: &str = "tidegate.delivery";
+
+/// A message as it was delivered.
+pub(super) struct Delivered {
+    pub(super) message: Message,
+    pub(super) acker: Acker,
+    pub(super) sequence: u64,
+    /// How often it was, with this time.
+    pub(super) deliveries: u32,
+}
+
+impl Delivered {
+    /// # Errors
+    /// When it does not say what its number is; then it cannot be acknowledged.
+    pub(super) fn of(delivered: jetstream::Message) -> Result<Self, String> {
+        let info = delivered.info().map_err(|error| error.to_string())?;
+        let (sequence, name) = (info.stream_sequence, format!("{}-{}", info.stream, info.consumer));
+        let deliveries = u32::try_from(info.delivered).unwrap_or(u32::MAX);
+        let (delivered, acker) = delivered.split();
+        let (mut metadata, frames) = decode(&delivered.subject, delivered.headers.as_ref(), &delivered.payload);
+        let own = [
+            (SUBJECT, delivered.subject.to_string()),
+            (SEQUENCE, sequence.to_string()),
+            (DELIVERY, deliveries.to_string()),
+            // What comes of it again is known by it where it is stored.
+            (MESSAGE_ID_KEY, format!("{name}-{sequence}")),
+        ];
+        metadata.extend(own.map(|(key, value)| (key.to_owned(), value)));
+        let message = Message { metadata, frames, trace: TraceContext::default() };
+        Ok(Self { message, acker, sequence, deliveries })
+    }
+}
+
+/// What became of a message that was delivered.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// All that it became has arrived.
+    Done,
+    /// It is to be delivered again, at once where the flow has ended.
+    Returned { at_once: bool },
+    /// A stage failed at it.
+    Failed(Box<Lost>),
+}
+
+/// What became of one, for the task that acknowledges.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) sequence: u64,
+    pub(super) deliveries: u32,
+    pub(super) verdict: Verdict,
+}
+
+/// Goes with a delivery through its flow.
+#[derive(Debug)]
+pub(super) struct DeliverySettlement {
+    deliveries: Arc<Deliveries>,
+    sequence: u64,
+    count: u32,
+    /// Until what became of it is known.
+    passage: Option<Passage>,
+}
+
+impl DeliverySettlement {
+    pub(super) fn new(deliveries: Arc<Deliveries>, sequence: u64, count: u32, passage: Passage) -> Self {
+        Self { deliveries, sequence, count, passage: Some(passage) }
+    }
+
+    fn tell(&mut self, verdict: Verdict, end: impl FnOnce(Passage)) {
+        if let Some(passage) = self.passage.take() {
+            end(passage);
+        }
+        self.deliveries.tell(self.sequence, self.count, verdict);
+    }
+}
+
+impl Settlement for DeliverySettlement {
+    fn done(mut self: Box<Self>) {
+        self.tell(Verdict::Done, Passage::out);
+    }
+
+    fn failed(mut self: Box<Self>, lost: Lost) {
+        let reason = lost.failure.reason;
+        self.tell(Verdict::Failed(Box::new(lost)), |passage| passage.dropped(reason));
+    }
+
+    fn not_taken(mut self: Box<Self>, _reason: Reason) {
+        self.tell(Verdict::Returned { at_once: false }, |passage| passage.dropped(Reason::Returned));
+    }
+}
+
+impl Drop for DeliverySettlement {
+    fn drop(&mut self) {
+        if self.passage.is_some() {
+            self.tell(Verdict::Returned { at_once: true }, |passage| passage.dropped(Reason::Returned));
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! How a consumer is opened: it is made if it is not there, and pulled from.
+
+use super::ConsumerSettings;
+use crate::backbone::connection::Connection;
+use crate::config::JETSTREAM_PULL_MESSAGES_MAX;
+use async_nats::jetstream::consumer::pull::{self, Stream};
+use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
+use std::time::Duration;
+
+/// The server says that it is there in this time, where it has nothing else to say.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How long one request for messages is valid.
+const EXPIRES: Duration = Duration::from_secs(30);
+
+/// Begins to pull from the consumer of these settings.
+///
+/// # Errors
+/// When there is no such stream, or the servers do not answer; says which.
+pub(super) async fn open(connection: &Connection, settings: &ConsumerSettings) -> Result<Stream, String> {
+    let ConsumerSettings { name, source, config, manage, .. } = settings;
+    let failed = |error: &dyn std::fmt::Display| format!("the consumer {}: {error}", source.consumer);
+    let wanted = pull::Config {
+        durable_name: Some(source.consumer.clone()),
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: Duration::from_millis(config.ack_wait_ms),
+        max_ack_pending: i64::try_from(config.max_ack_pending).unwrap_or(i64::MAX),
+        // How often is for the host to say, which writes dead letters.
+        max_deliver: -1,
+        filter_subject: config.filter.clone(),
+        ..pull::Config::default()
+    };
+    let stream = connection.jetstream().get_stream(&source.stream).await;
+    let stream = stream.map_err(|error| {
+        format!("the stream {}: {error}: make it, or say in [streams.{0}] what it is", source.stream)
+    })?;
+    let there: Result<PullConsumer, _> = stream.get_consumer(&source.consumer).await;
+    let consumer = match there {
+        Ok(consumer) => {
+            let is = &consumer.cached_info().config;
+            let is_as_wanted = (is.ack_wait, is.max_ack_pending, &is.filter_subject)
+                == (wanted.ack_wait, wanted.max_ack_pending, &wanted.filter_subject);
+            if is_as_wanted {
+                consumer
+            } else if *manage {
+                tracing::info!(consumer = name, "consumer changed");
+                stream.create_consumer(wanted).await.map_err(|error| failed(&error))?
+            } else {
+                tracing::warn!(
+                    consumer = name,
+                    ack_wait_ms = is.ack_wait.as_millis() as u64,
+                    max_ack_pending = is.max_ack_pending,
+                    filter = is.filter_subject,
+                    "the consumer is there and is another than the configuration says; it stays as it is, unless \
+                     streams.{}.manage is true",
+                    source.stream
+                );
+                consumer
+            }
+        }
+        Err(_) => stream.create_consumer(wanted).await.map_err(|error| failed(&error))?,
+    };
+    let batch = config.max_ack_pending.min(JETSTREAM_PULL_MESSAGES_MAX);
+    let pulling = consumer.stream().max_messages_per_batch(batch).heartbeat(HEARTBEAT).expires(EXPIRES);
+    pulling.messages().await.map_err(|error| failed(&error))
+}

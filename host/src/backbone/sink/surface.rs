@@ -1,0 +1,170 @@
+//! The handle of a sink: what flows and routes write to, and what is told of it.
+
+use super::SinkSettings;
+use super::core::SendingCore;
+use super::queue::SinkQueue;
+use super::sending::Sending;
+use crate::backbone::connection::Connection;
+use crate::backbone::streams::StreamKeeper;
+use crate::flow::{Health, Message, OfferError, Receipt, Reserved, Side, Sink, State, Statistics, Surface};
+use crate::ledger::{Hop, Reason};
+use crate::system::supervisor::Supervisor;
+use futures_util::future::BoxFuture;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::task::JoinHandle;
+
+/// A sink that runs until it is told to end.
+pub struct JetStreamSink {
+    queue: Arc<SinkQueue>,
+    connection: Arc<Connection>,
+    streams: Arc<StreamKeeper>,
+    complaint: Arc<Mutex<Option<String>>>,
+    deadline: watch::Sender<Option<Instant>>,
+    task: AsyncMutex<Option<JoinHandle<()>>>,
+    /// Those who wait for the connection to have room.
+    away: Arc<Mutex<Vec<Waker>>>,
+}
+
+impl JetStreamSink {
+    pub(in crate::backbone) fn start(
+        settings: SinkSettings,
+        hop: Arc<Hop>,
+        connection: Arc<Connection>,
+        streams: Arc<StreamKeeper>,
+        supervisor: &Supervisor,
+    ) -> Arc<Self> {
+        let (in_flight_max, part) = (settings.in_flight_max, settings.name.clone());
+        let queue = Arc::new(SinkQueue::new(settings, hop));
+        let (deadline, is_to_end) = watch::channel(None);
+        let complaint = Arc::<Mutex<Option<String>>>::default();
+        let sending = Sending {
+            queue: Arc::clone(&queue),
+            connection: Arc::clone(&connection),
+            core: SendingCore::new(in_flight_max),
+            complaint: Arc::clone(&complaint),
+            deadline: is_to_end,
+        };
+        let away = Arc::<Mutex<Vec<Waker>>>::default();
+        let (mut link, waiting) = (connection.watch(), Arc::clone(&away));
+        let task = supervisor.task(&part, async move {
+            let waking = async {
+                while link.changed().await.is_ok() {
+                    if link.borrow_and_update().is_none() {
+                        wake_all(&waiting);
+                    }
+                }
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                () = sending.run() => {}
+                () = waking => {}
+            }
+            wake_all(&waiting);
+            Ok(())
+        });
+        let task = tokio::spawn(async move {
+            // The supervisor has reported a panic.
+            let _ = task.await;
+        });
+        Arc::new(Self { queue, connection, streams, complaint, deadline, task: AsyncMutex::new(Some(task)), away })
+    }
+
+    fn is_away(&self) -> Result<(), OfferError> {
+        // What is told to end is flushed as far as it can be.
+        match self.connection.complaint() {
+            Some(complaint) if !self.queue.waiting.is_closed() => Err(OfferError::Full(complaint)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn wake_all(waiting: &Mutex<Vec<Waker>>) {
+    let waiting = std::mem::take(&mut *waiting.lock().unwrap_or_else(PoisonError::into_inner));
+    waiting.into_iter().for_each(Waker::wake);
+}
+
+impl Sink for JetStreamSink {
+    fn name(&self) -> &str {
+        self.queue.name()
+    }
+
+    fn offer(&self, message: &Message) -> Result<Receipt, OfferError> {
+        self.reserve(message)?()
+    }
+
+    fn reserve<'a>(&'a self, message: &'a Message) -> Result<Reserved<'a>, OfferError> {
+        self.is_away()?;
+        let subject = match self.queue.subject(message, self.connection.message_bytes_max()) {
+            Ok(subject) => subject,
+            Err(refused) => return Ok(Box::new(|| Ok(refused))),
+        };
+        let room = self.queue.waiting.reserve(message.bytes()).map_err(|error| self.queue.full(error))?;
+        Ok(Box::new(move || {
+            let mut receipt = Err(self.queue.full(crate::flow::mailbox::PushError::Closed));
+            let pushed = self.queue.waiting.push_reserved(room, || {
+                let (queued, placed) = self.queue.make(message, subject);
+                receipt = Ok(placed);
+                queued
+            });
+            pushed.map_err(|error| self.queue.full(error))?;
+            receipt
+        }))
+    }
+
+    fn await_room(&self, bytes: usize, waker: &Waker) -> bool {
+        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.connection.is_there() && !self.queue.waiting.is_closed() {
+            if !away.iter().any(|waiting| waiting.will_wake(waker)) {
+                away.push(waker.clone());
+            }
+            return false;
+        }
+        drop(away);
+        self.queue.waiting.await_room(bytes, waker)
+    }
+
+    fn receipt_time_max(&self) -> Option<Duration> {
+        Some(self.connection.ack_timeout)
+    }
+}
+
+impl Surface for JetStreamSink {
+    fn name(&self) -> &str {
+        self.queue.name()
+    }
+
+    fn endpoint(&self) -> String {
+        self.connection.url().to_owned()
+    }
+
+    fn side(&self) -> Side {
+        Side::Sink
+    }
+
+    fn health(&self) -> Health {
+        let unacknowledged = || self.complaint.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let obstacle = self.connection.complaint().or_else(|| self.streams.complaint()).or_else(unacknowledged);
+        Health { state: State::Running, obstacle }
+    }
+
+    fn statistics(&self, statistics: &mut Statistics) {
+        let mut counted = statistics.of(Some(("surface", self.queue.name())));
+        let says = "Messages that wait to be sent to JetStream, or to be acknowledged";
+        counted.gauge(("jetstream_unacknowledged_messages", None, says), self.queue.waiting.len() as u64);
+    }
+
+    fn end(self: Arc<Self>, deadline: Instant) -> BoxFuture<'static, u64> {
+        self.queue.waiting.close();
+        self.deadline.send_replace(Some(deadline));
+        wake_all(&self.away);
+        Box::pin(async move {
+            if let Some(task) = self.task.lock().await.take() {
+                let _ = task.await;
+            }
+            self.queue.hop().figures().dropped(Reason::Abandoned)
+        })
+    }
+}

@@ -1,0 +1,206 @@
+//! The streams of the configuration: each is made if it is not there, and changed only if the configuration says so.
+
+use super::connection::Connection;
+use super::retry::pause;
+use crate::config::{JetStreamStream, Storage};
+use crate::system::supervisor::Supervisor;
+use async_nats::jetstream::context::GetStreamErrorKind;
+use async_nats::jetstream::stream::{Config, RetentionPolicy, StorageType};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+type Streams = BTreeMap<String, JetStreamStream>;
+
+/// Looks after the streams whenever the connection comes, and whenever they are others.
+pub(super) struct StreamKeeper {
+    wanted: watch::Sender<Arc<Streams>>,
+    /// Why one is not there; none if all are, or nobody has looked.
+    complaint: Mutex<Option<String>>,
+    /// Whether somebody has looked.
+    has_looked: watch::Sender<bool>,
+}
+
+impl StreamKeeper {
+    pub(super) fn start(connection: Arc<Connection>, streams: Streams, supervisor: &Supervisor) -> Arc<Self> {
+        let (wanted, is_changed) = watch::channel(Arc::new(streams));
+        let keeper = Arc::new(Self { wanted, complaint: Mutex::default(), has_looked: watch::channel(false).0 });
+        let kept = Arc::downgrade(&keeper);
+        supervisor.task("streams", async move {
+            keep(&kept, &connection, is_changed).await;
+            Ok(())
+        });
+        keeper
+    }
+
+    pub(super) fn set(&self, streams: Streams) {
+        self.wanted.send_if_modified(|wanted| {
+            let differ = **wanted != streams;
+            if differ {
+                *wanted = Arc::new(streams);
+            }
+            differ
+        });
+    }
+
+    /// Completes once they were looked after for the first time.
+    pub(super) async fn looked_after(&self) {
+        // The sender is here.
+        let _ = self.has_looked.subscribe().wait_for(|has_looked| *has_looked).await;
+    }
+
+    /// What is wrong with them, in one line for the operator.
+    pub(super) fn complaint(&self) -> Option<String> {
+        self.complaint.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn complain(&self, complaint: Option<String>) {
+        let mut before = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(what) = &complaint
+            && *before != complaint
+        {
+            tracing::warn!("{what}");
+        }
+        *before = complaint;
+    }
+}
+
+/// Runs until nobody holds the keeper any more.
+async fn keep(
+    keeper: &std::sync::Weak<StreamKeeper>,
+    connection: &Connection,
+    mut is_changed: watch::Receiver<Arc<Streams>>,
+) {
+    let (mut link, mut failures) = (connection.watch(), 0);
+    loop {
+        let is_there = link.borrow_and_update().is_none();
+        let wanted = Arc::clone(&is_changed.borrow_and_update());
+        let mut again = None;
+        if is_there {
+            let complaint = ensure_all(connection, &wanted).await.err();
+            failures = if complaint.is_some() { failures + 1 } else { 0 };
+            again = complaint.is_some().then(|| pause(failures));
+            let Some(keeper) = keeper.upgrade() else { return };
+            keeper.complain(complaint);
+            keeper.has_looked.send_replace(true);
+        }
+        let paused = async {
+            match again {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        let over = tokio::select! {
+            changed = is_changed.changed() => changed.is_err(),
+            changed = link.changed() => changed.is_err(),
+            () = paused => false,
+        };
+        if over {
+            return;
+        }
+    }
+}
+
+async fn ensure_all(connection: &Connection, streams: &Streams) -> Result<(), String> {
+    for (name, stream) in streams {
+        ensure(connection, &config_of(name, stream), stream.manage).await?;
+    }
+    Ok(())
+}
+
+/// Makes a stream if it is not there, and changes it to this if it `may_change`.
+///
+/// # Errors
+/// When the servers do not do so; names the stream.
+pub(super) async fn ensure(connection: &Connection, wanted: &Config, may_change: bool) -> Result<(), String> {
+    let (name, jetstream) = (&wanted.name, connection.jetstream());
+    let failed = |act: &str, error: &dyn std::fmt::Display| format!("streams.{name}: {act}: {error}");
+    match jetstream.get_stream(name).await {
+        Ok(stream) => {
+            let there = &stream.cached_info().config;
+            if is_as_wanted(there, wanted) {
+                return Ok(());
+            }
+            if !may_change {
+                tracing::warn!(
+                    stream = name.as_str(),
+                    subjects = there.subjects.join(", "),
+                    replicas = there.num_replicas,
+                    max_bytes = there.max_bytes,
+                    max_age_ms = there.max_age.as_millis() as u64,
+                    "the stream is there and is another than the configuration says; it stays as it is, unless \
+                     streams.{name}.manage is true"
+                );
+                return Ok(());
+            }
+            let changed = Config {
+                subjects: wanted.subjects.clone(),
+                num_replicas: wanted.num_replicas,
+                max_bytes: wanted.max_bytes,
+                max_age: wanted.max_age,
+                duplicate_window: wanted.duplicate_window,
+                ..there.clone()
+            };
+            jetstream.update_stream(changed).await.map_err(|error| failed("changing it", &error))?;
+            tracing::info!(stream = name.as_str(), "stream changed");
+            Ok(())
+        }
+        Err(error) if is_missing(&error.kind()) => {
+            jetstream.create_stream(wanted).await.map_err(|error| failed("making it", &error))?;
+            tracing::info!(stream = name.as_str(), "stream made");
+            Ok(())
+        }
+        Err(error) => Err(failed("looking at it", &error)),
+    }
+}
+
+/// Makes a stream if there is none of its name, whatever that is.
+///
+/// # Errors
+/// When the servers do not do so; names the stream.
+pub(super) async fn ensure_any(connection: &Connection, wanted: &Config) -> Result<(), String> {
+    let jetstream = connection.jetstream();
+    match jetstream.get_stream(&wanted.name).await {
+        Ok(_) => Ok(()),
+        Err(error) if is_missing(&error.kind()) => {
+            let made = jetstream.create_stream(wanted).await;
+            made.map(drop).map_err(|error| format!("making the stream {}: {error}", wanted.name))
+        }
+        Err(error) => Err(format!("looking at the stream {}: {error}", wanted.name)),
+    }
+}
+
+fn is_missing(kind: &GetStreamErrorKind) -> bool {
+    matches!(kind, GetStreamErrorKind::JetStream(error) if error.code() == 404)
+}
+
+fn is_as_wanted(there: &Config, wanted: &Config) -> bool {
+    let said = |config: &Config| {
+        let mut subjects = config.subjects.clone();
+        subjects.sort_unstable();
+        (subjects, config.num_replicas, config.max_bytes, config.max_age, config.duplicate_window)
+    };
+    said(there) == said(wanted) && there.storage == wanted.storage
+}
+
+/// A stream that keeps what it may until it has no room or is too old, whoever has read it.
+fn config_of(name: &str, stream: &JetStreamStream) -> Config {
+    let max_age = Duration::from_millis(stream.max_age_ms);
+    let window = Duration::from_millis(stream.duplicate_window_ms);
+    Config {
+        name: name.to_owned(),
+        subjects: stream.subjects.clone(),
+        retention: RetentionPolicy::Limits,
+        storage: match stream.storage {
+            Storage::File => StorageType::File,
+            Storage::Memory => StorageType::Memory,
+        },
+        num_replicas: stream.replicas,
+        max_age,
+        max_bytes: stream.max_bytes,
+        // It is no longer than what is kept.
+        duplicate_window: if max_age.is_zero() { window } else { window.min(max_age) },
+        ..Config::default()
+    }
+}
