@@ -263,7 +263,7 @@ impl App {
         // Every message that was answered for has its place in a queue by now.
         abandoned += self.surfaces.end(Side::Sink, deadline).await;
         let flows = Arc::clone(&self.flows);
-        let _ = tokio::task::spawn_blocking(move || flows.close()).await;
+        flows.close().await;
         // Last of the traffic: each part may have had something to write. All of them have the same time for that.
         let close_by = deadline.max(Instant::now() + FLUSH_MIN);
         let left = move || close_by.saturating_duration_since(Instant::now());

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Read on from `main.rs`: it parses ([`cli`]), builds ([`app`]) and runs. Imports point one way: `main → cli → app →
-//! {http, messaging} → plugin`; [`config`], [`flow`], [`ledger`], [`record`], [`merge_patch`], [`request_id`],
+//! {http, messaging, backbone} → plugin`; [`config`], [`flow`], [`ledger`], [`record`], [`merge_patch`], [`request_id`],
 //! [`system`] and [`traces`] are leaves; `rehearsal` makes calls of what [`record`] has kept again, of [`plugin`];
 //! [`oci`], which [`plugin`] alone and [`cli`] ask, needs but [`config`]; and [`clients`] are what [`cli`] alone runs.
 //! `tests/structure.rs` holds that, within each folder too.
@@ -22,6 +22,7 @@
 
 pub mod app;
 mod append;
+pub mod backbone;
 mod byte_budget;
 pub mod cli;
 pub mod clients;

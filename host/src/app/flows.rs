@@ -7,11 +7,13 @@ mod executor;
 mod left;
 mod lost;
 mod opening;
+mod place;
 mod pools;
 
 use super::builder::Builder;
 use super::pools::Pools;
 use super::{StartError, could_not_start};
+use crate::backbone::{Backbone, Consumer};
 use crate::config::{self, Config};
 use crate::flow::{self, FlowParts, FlowSettings, FlowStage, FlowSurface, Inlet, Recording, Sink, Surface, Taps};
 use crate::http::{WebSockets, ZwsSocket};
@@ -19,10 +21,12 @@ use crate::ledger::Ledger;
 use crate::messaging::Curve;
 use crate::messaging::stream::{StreamSocket, Streams};
 use crate::plugin::Slots;
+use crate::record::dead_letters::LetterSeed;
 use crate::system::supervisor::Supervisor;
 pub(super) use difference::Changes;
 use executor::TokioExecutor;
 use lost::Letters;
+use place::{PlaceConfig, used};
 use pools::OpenPool;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,6 +52,8 @@ pub(super) struct Flows {
     grace: Duration,
     /// The thread of the sockets, once there is one.
     streams: OnceCell<Arc<Streams>>,
+    /// The connection to NATS, once a place there was named.
+    backbone: OnceCell<Arc<Backbone>>,
     running: Mutex<Running>,
 }
 
@@ -58,9 +64,9 @@ struct Running {
     flows: BTreeMap<String, OpenFlow>,
 }
 
-/// A socket, with what it was opened for.
+/// A socket or a place in JetStream, with what it was opened for.
 struct OpenSocket {
-    config: config::Socket,
+    config: PlaceConfig,
     surface: Arc<dyn Surface>,
     /// Its handle, if flows may read it.
     source: Option<Source>,
@@ -72,6 +78,7 @@ struct OpenSocket {
 enum Source {
     Stream(Arc<StreamSocket>),
     WebSocket(Arc<ZwsSocket>),
+    JetStream(Arc<Consumer>),
 }
 
 impl Source {
@@ -80,6 +87,7 @@ impl Source {
         match self {
             Self::Stream(socket) => socket.set_inlets(inlets),
             Self::WebSocket(socket) => socket.set_inlets(inlets),
+            Self::JetStream(consumer) => consumer.set_inlets(inlets),
         }
     }
 }
@@ -96,10 +104,16 @@ type Inlets = Vec<(String, Arc<Inlet>)>;
 
 /// Opens the sockets and pools that flows and routes name. The flows start once their plugins are loaded.
 pub(super) async fn add(builder: &mut Builder) -> Result<Arc<Flows>, StartError> {
+    let seed = builder.slots.seed();
+    let letters = Letters {
+        letters: builder.dead_letters.clone(),
+        ids: Arc::clone(&builder.request_ids),
+        seed: LetterSeed { value: seed.value, fixed: seed.fixed },
+    };
     let flows = Flows {
         slots: Arc::clone(&builder.slots),
         ledger: builder.ledger.clone(),
-        letters: Letters { letters: builder.dead_letters.clone(), ids: Arc::clone(&builder.request_ids) },
+        letters,
         taps: builder.taps.clone(),
         recording: builder.recording.clone(),
         supervisor: builder.supervisor.clone(),
@@ -110,6 +124,7 @@ pub(super) async fn add(builder: &mut Builder) -> Result<Arc<Flows>, StartError>
         others: builder.sinks.clone(),
         grace: Duration::from_millis(builder.config.shutdown.grace_ms),
         streams: OnceCell::new(),
+        backbone: OnceCell::new(),
         running: Mutex::default(),
     };
     flows.open(&builder.config).await.map_err(could_not_start)?;
@@ -124,8 +139,8 @@ impl Flows {
     /// When one cannot be opened; names it.
     pub(super) async fn open(&self, config: &Config) -> Result<(), String> {
         let mut running = self.running.lock().await;
-        for (name, socket) in used(config) {
-            let opened = self.open_socket(config, name, socket).await?;
+        for (name, place) in used(config) {
+            let opened = self.open_place(config, name, &place).await?;
             running.sockets.insert(name.clone(), opened);
         }
         for name in pools::used(config).into_keys() {
@@ -201,22 +216,19 @@ impl Flows {
         flow.from.iter().map(inlet).collect()
     }
 
-    /// Closes what is left when all sockets have ended. Blocks.
-    pub(super) fn close(&self) {
-        if let Some(streams) = self.streams.get() {
-            streams.close();
+    /// Closes what is left when all sockets have ended.
+    pub(super) async fn close(&self) {
+        if let Some(backbone) = self.backbone.get() {
+            backbone.close().await;
+        }
+        if let Some(streams) = self.streams.get().cloned() {
+            let _ = tokio::task::spawn_blocking(move || streams.close()).await;
         }
     }
 
     fn deadline(&self) -> Instant {
         Instant::now() + self.grace
     }
-}
-
-/// The sockets that flows and routes name.
-fn used(config: &Config) -> BTreeMap<&String, &config::Socket> {
-    let unused = config.unused_sockets();
-    config.sockets.iter().filter(|(name, _)| !unused.contains(&name.as_str())).collect()
 }
 
 fn hop_name(flow: &str) -> String {

@@ -45,13 +45,13 @@ impl FromStr for Filter {
     }
 }
 
-/// Starts the log, which is filtered by `info` if nothing else is asked for.
+/// Starts the log, which is filtered by `info` if nothing else is asked for, without what the client of NATS says of itself.
 pub(super) fn start(format: LogFormat, filter: Option<Filter>) -> Log {
     let unwritten = Arc::new(AtomicU64::new(0));
     let stderr = CountedStderr { unwritten: Arc::clone(&unwritten) };
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).lossy(true).finish(stderr);
     let queue = writer.error_counter();
-    let filter = filter.map_or_else(|| EnvFilter::new("info"), |filter| *filter.0);
+    let filter = filter.map_or_else(|| EnvFilter::new("info,async_nats=warn"), |filter| *filter.0);
     let filter = filter.add_directive(LOG_FILTER.parse().expect("it is one"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     match format {

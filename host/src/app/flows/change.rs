@@ -4,7 +4,7 @@
 use super::difference::{Changes, Difference};
 use super::left::await_left;
 use super::pools::OpenPool;
-use super::{Flows, OpenSocket, Running};
+use super::{Flows, OpenSocket, Running, used};
 use crate::app::http::RoutesInForce;
 use crate::config::{Config, Endpoint};
 use crate::flow::{Inlet, Surface};
@@ -126,14 +126,14 @@ impl Flows {
         }
     }
 
-    /// Opens a socket while the host runs, and says where it is.
-    async fn open_live(&self, config: &Config, name: &str) -> Result<OpenSocket, String> {
-        let socket = &config.sockets[name];
-        let opened = self.open_socket(config, name, socket).await;
+    /// Opens a socket or a place in JetStream while the host runs, and says where it is.
+    async fn open_live(&self, config: &Config, name: &String) -> Result<OpenSocket, String> {
+        let place = used(config).remove(name).ok_or_else(|| format!("nothing is named {name}"))?;
+        let opened = self.open_place(config, name, &place).await;
         match &opened {
             Ok(opened) => tracing::info!(socket = name, endpoint = opened.surface.endpoint(), "socket opened"),
             // Some of its places it may have had.
-            Err(_) if socket.bind.len() > 1 => await_left(socket.bind.iter().map(ToString::to_string)).await,
+            Err(_) if place.bind().len() > 1 => await_left(place.bind().iter().map(ToString::to_string)).await,
             Err(_) => {}
         }
         opened
@@ -145,8 +145,8 @@ impl Flows {
             self.surfaces.remove(&socket.surface);
             let endpoint = socket.surface.endpoint();
             // A path is free as soon as its socket has ended.
-            if !socket.config.is_websocket() {
-                await_left(endpoint.split(' ').take(socket.config.bind.len()).map(str::to_owned)).await;
+            if socket.config.socket().is_some_and(|socket| !socket.is_websocket()) {
+                await_left(endpoint.split(' ').take(socket.config.bind().len()).map(str::to_owned)).await;
             }
             tracing::info!(socket = socket.surface.name(), abandoned, "socket closed");
         }
@@ -169,7 +169,7 @@ fn connect(running: &Running, coming: &BTreeMap<String, super::Inlets>) {
 
 /// Where those are bound that end, as the configuration says it.
 fn held(running: &Running, Difference { sockets, pools, .. }: &Difference) -> BTreeSet<String> {
-    let sockets = sockets.going.iter().filter_map(|name| running.sockets.get(name)).flat_map(|open| &open.config.bind);
+    let sockets = sockets.going.iter().filter_map(|name| running.sockets.get(name)).flat_map(|open| open.config.bind());
     let pools = pools.going.iter().filter_map(|name| running.pools.get(name)).flat_map(|open| &open.config.bind);
     sockets.chain(pools).map(ToString::to_string).collect()
 }
@@ -182,7 +182,8 @@ fn makes_wait(bind: &[Endpoint], held: &BTreeSet<String>) -> bool {
 impl Running {
     /// The sockets, pools and flows as they were configured, and the rest as in another configuration.
     fn config(&self, rest: &Config) -> Config {
-        let sockets = self.sockets.iter().map(|(name, socket)| (name.clone(), socket.config.clone()));
+        let sockets =
+            self.sockets.iter().filter_map(|(name, open)| Some((name.clone(), open.config.socket()?.clone())));
         let workers = self.pools.iter().map(|(name, pool)| (name.clone(), pool.config.clone()));
         let flows = self.flows.iter().map(|(name, flow)| (name.clone(), flow.config.clone()));
         let (sockets, workers, flows) = (

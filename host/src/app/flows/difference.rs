@@ -57,9 +57,10 @@ pub(super) struct GoingAndComing {
 
 impl Difference {
     pub(super) fn between(running: &Running, config: &Config) -> Self {
+        let wanted = used(config);
         let sockets = GoingAndComing::of(
             running.sockets.iter().map(|(name, open)| (name, &open.config)).collect(),
-            &used(config),
+            &wanted.iter().map(|(name, place)| (*name, place)).collect(),
         );
         // Flows know pools by their names alone, and go on with whatever takes the place of one.
         let pools = GoingAndComing::of(

@@ -1,6 +1,6 @@
 //! How the sockets of `[sockets]` are opened.
 
-use super::{Flows, OpenSocket, Source};
+use super::{Flows, OpenSocket, PlaceConfig, Source};
 use crate::app::http::PUBLIC;
 use crate::app::sockets;
 use crate::config::{self, Config, CurveRole, SocketType};
@@ -57,7 +57,7 @@ impl Flows {
         let opened = tokio::task::spawn_blocking(move || streams.open(settings, hops, Vec::new())).await;
         let stream = opened.map_err(failed)?.map_err(failed)?;
         Ok(OpenSocket {
-            config: socket.clone(),
+            config: PlaceConfig::Socket(Box::new(socket.clone())),
             surface: Arc::clone(&stream) as Arc<dyn Surface>,
             sink: stream.sink(),
             source: socket.kind.reads().then_some(Source::Stream(stream)),
@@ -93,7 +93,7 @@ impl Flows {
         };
         let opened = ZwsSocket::open(settings, hops, &self.websockets)?;
         Ok(OpenSocket {
-            config: socket.clone(),
+            config: PlaceConfig::Socket(Box::new(socket.clone())),
             surface: Arc::clone(&opened) as Arc<dyn Surface>,
             sink: opened.sink(),
             source: Some(Source::WebSocket(opened)),
@@ -114,7 +114,7 @@ impl Flows {
         let bound = tokio::task::spawn_blocking(move || Publisher::bind(settings, of_publisher, &supervisor)).await;
         let publisher = Arc::new(bound.map_err(failed)?.map_err(failed)?);
         Ok(OpenSocket {
-            config: socket.clone(),
+            config: PlaceConfig::Socket(Box::new(socket.clone())),
             surface: Arc::new(PublisherSurface::new(Arc::clone(&publisher), hop, 0)),
             sink: Some(publisher as Arc<dyn Sink>),
             source: None,

@@ -171,7 +171,7 @@ impl Letter {
     }
 
     /// The line of the file, with its end.
-    pub(super) fn into_line(self) -> Vec<u8> {
+    pub fn into_line(self) -> Vec<u8> {
         // This cannot fail: a letter has strings and numbers, and only strings as keys.
         let mut line = serde_json::to_vec(&self).unwrap_or_default();
         line.push(b'\n');
