@@ -132,6 +132,7 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
         ("dead-letters list", &[]),
         ("dead-letters list", &["--json"]),
         ("dead-letters list", &["--file=nowhere"]),
+        ("dead-letters fetch", &["nowhere", "none"]),
         ("dead-letters show", &[id]),
         ("dead-letters show", &[id, "--raw"]),
         ("dead-letters replay", &[id, "--component", &downcase]),

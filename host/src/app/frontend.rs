@@ -1,10 +1,13 @@
 //! What answers the requests of the frontend: a flow, or a reply policy.
 
+mod storing;
+
 use super::builder::Builder;
 use crate::config::{self, Config, FLOW_OUTPUTS_MAX, pool_of};
 use crate::flow::{ChainBounds, OwnedChain, OwnedLink, OwnedPlace, ReplyChain, Stage};
 use crate::plugin::{PluginStage, ReplyPolicy, Slot};
 use std::sync::Arc;
+use storing::StoringStage;
 
 /// That, with its bounds.
 pub(super) struct Answering {
@@ -32,14 +35,18 @@ impl Answering {
 
     fn of_flow(builder: &Builder, name: &str, flow: &config::Flow) -> Self {
         let output_bytes_max = flow.through.iter().map(|step| output_bytes_max(&builder.config, step)).max();
-        let output_bytes_max = output_bytes_max.unwrap_or_default();
+        // Without a step what is asked is what comes out.
+        let output_bytes_max = output_bytes_max.unwrap_or(builder.config.messaging.frame_bytes_max);
         let (place, name) = (name.to_owned(), format!("flows.{name}"));
         let link = |step: &String| OwnedLink {
             stage: builder.pools.stage_of(step, flow.idempotent, &builder.slots),
             hop: Some(builder.ledger.hop(&format!("{name}.{step}"))),
         };
+        let sinks: Vec<_> =
+            builder.sinks.iter().filter(|sink| flow.to.iter().any(|to| to == sink.name())).cloned().collect();
+        let storing = (!sinks.is_empty()).then(|| OwnedLink { stage: Arc::new(StoringStage::new(sinks)), hop: None });
         let chain = OwnedChain {
-            links: flow.through.iter().map(link).collect(),
+            links: flow.through.iter().map(link).chain(storing).collect(),
             numbers: builder.ledger.hop("transform"),
             bounds: ChainBounds { messages_max: FLOW_OUTPUTS_MAX, bytes_max: output_bytes_max },
             is_awaited: false,

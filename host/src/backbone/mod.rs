@@ -3,12 +3,14 @@
 mod connection;
 mod consumer;
 mod frames;
+mod letters;
 mod retry;
 mod sink;
 mod streams;
 mod subject;
 
 pub use consumer::{Consumer, ConsumerSettings, LetterLine};
+pub use letters::each_letter;
 pub use sink::{JetStreamSink, SinkSettings};
 
 use crate::config::{JetStreamStream, Nats};

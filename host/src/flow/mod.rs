@@ -25,7 +25,7 @@ pub use chain::{Chain, ChainBounds, Link, OwnedChain, OwnedLink, Passed, PassedO
 pub use inlet::{Entered, Inlet, SOCKET_KEY};
 pub use message::{Frames, HTTP_STATUS, Message, Metadata};
 pub use met::Met;
-pub use placement::{PlaceError, place};
+pub use placement::{PlaceError, await_arrivals, place};
 pub use recording::{OwnedPlace, Recorded, RecordedAt, RecordedCall, Recorder, Recording, Subject};
 pub use settlement::{Lost, LostMessages, Settlement};
 pub use sink::{Arrival, OfferError, Receipt, Reserved, Sink};

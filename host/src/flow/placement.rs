@@ -2,7 +2,12 @@
 
 use super::message::Message;
 use super::sink::{Arrival, OfferError, Receipt, Sink};
+use crate::ledger::Reason;
+use futures_util::future::{Either, select};
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A sink did not take a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +38,29 @@ pub fn place(sinks: &[Arc<dyn Sink>], messages: &[Message]) -> Result<Vec<Arriva
         }
     };
     Ok(arrivals(receipts))
+}
+
+/// Waits until all has arrived, but no longer than the sinks say that their receipts may take; `sleep` completes after a time.
+///
+/// # Errors
+/// When one has not, or not in time: then it may yet, and whoever sends it again by the same name does no harm.
+pub async fn await_arrivals<S: Future<Output = ()>>(
+    sinks: &[Arc<dyn Sink>],
+    arrivals: Vec<Arrival>,
+    sleep: impl FnOnce(Duration) -> S,
+) -> Result<(), Reason> {
+    let time_max = sinks.iter().filter_map(|sink| sink.receipt_time_max()).max();
+    let all = async {
+        for arrival in arrivals {
+            arrival.await?;
+        }
+        Ok(())
+    };
+    let Some(time_max) = time_max else { return all.await };
+    match select(pin!(all), pin!(sleep(time_max))).await {
+        Either::Left((arrived, _)) => arrived,
+        Either::Right(((), _)) => Err(Reason::NotAcknowledged),
+    }
 }
 
 fn arrivals(receipts: impl IntoIterator<Item = Receipt>) -> Vec<Arrival> {

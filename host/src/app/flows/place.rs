@@ -13,10 +13,8 @@ pub(super) enum PlaceConfig {
     Socket(Box<config::Socket>),
     /// A consumer, whether one that is another is changed, and how many servers keep its dead letters.
     Consumer(JetStreamConsumer, bool, usize),
-    /// A subject, which its name says; whether there are others.
-    Subject {
-        is_one_of_several: bool,
-    },
+    /// A subject, which its name says.
+    Subject,
 }
 
 impl PlaceConfig {
@@ -24,7 +22,7 @@ impl PlaceConfig {
     pub(super) fn bind(&self) -> &[Endpoint] {
         match self {
             Self::Socket(socket) => &socket.bind,
-            Self::Consumer(..) | Self::Subject { .. } => &[],
+            Self::Consumer(..) | Self::Subject => &[],
         }
     }
 
@@ -32,7 +30,7 @@ impl PlaceConfig {
     pub(super) fn socket(&self) -> Option<&config::Socket> {
         match self {
             Self::Socket(socket) => Some(socket),
-            Self::Consumer(..) | Self::Subject { .. } => None,
+            Self::Consumer(..) | Self::Subject => None,
         }
     }
 }
@@ -46,11 +44,7 @@ pub(super) fn used(config: &Config) -> BTreeMap<&String, PlaceConfig> {
 }
 
 fn in_jetstream(config: &Config, name: &str) -> PlaceConfig {
-    let Some(source) = JetStreamSource::of(name) else {
-        let places = config.jetstream_places();
-        let is_one_of_several = places.iter().filter(|name| JetStreamSource::of(name).is_none()).count() > 1;
-        return PlaceConfig::Subject { is_one_of_several };
-    };
+    let Some(source) = JetStreamSource::of(name) else { return PlaceConfig::Subject };
     let stream = config.streams.get(&source.stream);
     let (manage, replicas) = stream.map_or((false, 1), |stream| (stream.manage, stream.replicas));
     PlaceConfig::Consumer(config.jetstream_consumer(&source), manage, replicas)
@@ -89,14 +83,15 @@ impl Flows {
                     source: Some(Source::JetStream(consumer)),
                 }
             }
-            PlaceConfig::Subject { is_one_of_several } => {
+            PlaceConfig::Subject => {
+                let subjects = config.jetstream_places().into_iter().filter(|name| JetStreamSource::of(name).is_none());
                 let subject = Config::jetstream_subject(name).ok_or_else(|| format!("{name} is no subject"))?;
                 let settings = SinkSettings {
                     name: name.to_owned(),
                     subject,
                     bounds: config.inlet_bounds_of(name),
                     in_flight_max: config.nats.as_ref().map_or(1, |nats| nats.in_flight_max),
-                    is_one_of_several: *is_one_of_several,
+                    is_one_of_several: subjects.count() > 1,
                 };
                 let sink = self.backbone(config).await?.sink(settings, self.ledger.hop(name));
                 OpenSocket {

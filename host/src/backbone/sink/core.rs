@@ -3,8 +3,8 @@
 //!
 //! Once one is not acknowledged, nothing new is sent: all that were sent after it are waited for, and those that were not
 //! acknowledged go again, in their order, before others. What was stored though nobody heard of it is known by its id. So a
-//! stream has each message once, and in the order in which they were offered as long as its servers store what comes behind a
-//! message that they did not store only after that.
+//! stream has each message once. It has them in the order in which they were offered, but where the connection ended: what the
+//! client had not written by then is written by the next one, before those that go again.
 
 use crate::backbone::retry;
 use crate::ledger::Reason;

@@ -22,19 +22,25 @@ pub(in crate::config) fn check(config: &Config) -> Result<(), Mistake> {
 
 fn check_nats(nats: &Nats) -> Result<(), Mistake> {
     let mistake = |what: String| Mistake::within("nats", what);
-    for server in nats.url.split(',').map(str::trim) {
-        let address = ["nats://", "tls://"].iter().find_map(|scheme| server.strip_prefix(scheme));
-        if address.is_none_or(|address| address.is_empty() || address.contains(['/', ' '])) {
-            let what = format!("`{server}` is no server of NATS: write one such as nats://127.0.0.1:4222");
-            return Err(mistake(what).at("url"));
-        }
-    }
+    check_url(&nats.url).map_err(|what| mistake(what).at("url"))?;
     let (key, other) = match (&nats.tls_cert, &nats.tls_key) {
         (Some(_), None) => ("tls_cert", "nats.tls_key, the file of its private key"),
         (None, Some(_)) => ("tls_key", "nats.tls_cert, the file of its certificate"),
         _ => return Ok(()),
     };
     Err(mistake(format!("it is set without {other}: set both, or neither")).at(key))
+}
+
+/// Whether these are servers of NATS, with commas between them.
+pub(super) fn check_url(url: &str) -> Result<(), String> {
+    let is_server = |server: &&str| {
+        let address = ["nats://", "tls://"].iter().find_map(|scheme| server.strip_prefix(scheme));
+        address.is_some_and(|address| !address.is_empty() && !address.contains(['/', ' ']))
+    };
+    match url.split(',').map(str::trim).find(|server| !is_server(server)) {
+        Some(server) => Err(format!("`{server}` is no server of NATS: write one such as nats://127.0.0.1:4222")),
+        None => Ok(()),
+    }
 }
 
 fn check_stream(config: &Config, name: &str, stream: &JetStreamStream) -> Result<(), Mistake> {

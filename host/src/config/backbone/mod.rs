@@ -44,6 +44,26 @@ pub struct Nats {
     pub in_flight_max: usize,
 }
 
+impl Nats {
+    /// These servers, with all else as it is where nothing is said.
+    ///
+    /// # Errors
+    /// When one is no server of NATS; says what one looks like.
+    pub fn at(url: String) -> Result<Self, String> {
+        check::check_url(&url)?;
+        Ok(Self {
+            url,
+            credentials_file: None,
+            tls_ca: None,
+            tls_cert: None,
+            tls_key: None,
+            domain: None,
+            ack_timeout_ms: ack_timeout_ms(),
+            in_flight_max: in_flight_max(),
+        })
+    }
+}
+
 fn ack_timeout_ms() -> u64 {
     5_000
 }

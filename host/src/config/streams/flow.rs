@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Flow {
-    /// The sockets that its messages come from; or `frontend` alone, for what the broker's clients ask.
+    /// The sockets that its messages come from, or `jetstream:STREAM/CONSUMER`; or `frontend` alone, for what the broker's
+    /// clients ask.
     pub from: Vec<String>,
     /// The plugins that each message goes through, in order; `workers.NAME` is a pool of workers.
     #[serde(default)]
     pub through: Vec<String>,
-    /// The sockets that each message goes to; each of them gets all. None where it comes from the frontend, whose client gets
-    /// what comes out.
+    /// The sockets that each message goes to, or `jetstream:SUBJECT`; each of them gets all. Where it comes from the frontend
+    /// JetStream alone, before its client gets what comes out.
     #[serde(default)]
     pub to: Vec<String>,
     /// In which order messages leave.

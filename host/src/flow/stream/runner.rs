@@ -133,7 +133,9 @@ impl FlowRunner {
         self.executor.spawn(task.map(drop).boxed());
     }
 
-    fn await_arrivals(&mut self) {
+    /// Waits for what sinks confirm later. Returns whether there is something new.
+    fn await_arrivals(&mut self) -> bool {
+        let mut any = false;
         for (item, arrivals) in self.core.take_arriving() {
             let all = async move {
                 let mut result = Ok(());
@@ -144,7 +146,9 @@ impl FlowRunner {
                 (item, result)
             };
             self.arrivals.push(all.boxed());
+            any = true;
         }
+        any
     }
 
     /// The next message of any inlet, in turn. Whether all inlets have ended, if there is none.
@@ -181,7 +185,8 @@ impl FlowRunner {
                     !has_room
                 }
             };
-            self.await_arrivals();
+            // Nobody wakes the task for one that was never polled.
+            is_active |= self.await_arrivals();
             if let Some(call) = self.core.next_call(now) {
                 self.call(call, context);
                 is_active = true;

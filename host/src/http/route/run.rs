@@ -4,7 +4,7 @@ use super::{FoundRoute, FoundStep, RouteTable};
 use crate::config::CHAIN_MESSAGES_MAX;
 use crate::flow::{
     Chain, ChainBounds, Failed, Link, Message, Met, Outputs, OwnedChain, OwnedLink, OwnedPlace, Passed, PassedOn,
-    Passing, Place, PlaceError, Point, place,
+    Passing, Place, PlaceError, Point, await_arrivals, place,
 };
 use crate::http::problem::Problem;
 use crate::ledger::{Hop, Passage, Reason};
@@ -12,7 +12,6 @@ use crate::plugin::{PluginStage, Processor};
 use futures_util::stream::BoxStream;
 use smallvec::SmallVec;
 use std::sync::Arc;
-use tokio::time::{Instant, timeout_at};
 
 /// What came out of a route.
 pub struct Ran {
@@ -120,16 +119,8 @@ impl FoundRoute {
             Ok(arrivals) => arrivals,
             Err(PlaceError { sink, .. }) => return Err((Reason::QueueFull, Problem::QueueFull(sink))),
         };
-        let time_max = self.sinks().iter().filter_map(|sink| sink.receipt_time_max()).max();
-        let deadline = time_max.map(|time_max| Instant::now() + time_max);
-        for arrival in arrivals {
-            let arrived = match deadline {
-                // It may be stored all the same: who asks again by the same name does no harm.
-                Some(deadline) => timeout_at(deadline, arrival).await.unwrap_or(Err(Reason::NotAcknowledged)),
-                None => arrival.await,
-            };
-            arrived.map_err(|reason| (reason, Problem::NotArrived(reason)))?;
-        }
+        let arrived = await_arrivals(self.sinks(), arrivals, tokio::time::sleep).await;
+        arrived.map_err(|reason| (reason, Problem::NotArrived(reason)))?;
         for message in messages {
             self.route.taps.see(|| Passing {
                 to: self.sinks().iter().map(|sink| sink.name()).collect(),

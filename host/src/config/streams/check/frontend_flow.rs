@@ -4,7 +4,7 @@ use super::names;
 use crate::config::document::Mistake;
 use crate::config::streams::flow::in_flight_bytes_max;
 use crate::config::streams::{Flow, OnError, Order};
-use crate::config::{Config, FRONTEND};
+use crate::config::{Config, FRONTEND, is_jetstream};
 
 const TABLE: &str = "flows";
 
@@ -27,10 +27,13 @@ pub(super) fn check(config: &Config, name: &str, flow: &Flow) -> Result<(), Mist
     {
         return refuse("from", &format!("flows.{other} answers the frontend already: leave out one of the two"));
     }
-    if !flow.to.is_empty() {
-        return refuse("to", "what comes out goes to the client that asked: leave it out");
+    if let Some(index) = flow.to.iter().position(|place| !is_jetstream(place)) {
+        let what = "what comes out goes to the client that asked, once it is stored where that is said: name \
+                    jetstream:SUBJECT, or leave it out";
+        return Err(mistake(what.to_owned()).at("to").entry(index));
     }
-    if flow.through.is_empty() {
+    names::check_sinks(config, &flow.to, mistake)?;
+    if flow.through.is_empty() && flow.to.is_empty() {
         return refuse("through", "it is empty: name the plugins and pools that answer");
     }
     names::check_through(config, &flow.through, mistake)?;
