@@ -49,7 +49,7 @@ pub fn at_exit(stderr: &str) -> Value {
     // Those of events, captures and traces are there only where there are any, and what is configured has its own below its table's name.
     let hops = parts[0]
         .keys()
-        .filter(|name| !["capture", "events", "traces"].contains(&name.as_str()) && !name.contains('.'))
+        .filter(|name| !["capture", "events", "traces"].contains(&name.as_str()) && !name.contains(['.', ':']))
         .count();
     assert_eq!(hops, 8, "a row for each hop:\n{stderr}");
     json!({"hops": parts[0], "plugins": parts.get(1).cloned().unwrap_or_default()})

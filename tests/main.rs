@@ -13,6 +13,7 @@ mod raw_http;
 mod raw_peer;
 
 mod admin;
+mod backbone;
 mod bad_clients;
 mod broker;
 mod broker_control;

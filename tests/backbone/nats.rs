@@ -1,0 +1,121 @@
+//! A real NATS: nats-server, on free ports and with a directory of its own.
+
+use crate::harness::{PATIENCE, Process, wait_for};
+use async_nats::jetstream::{self, Context};
+use futures_util::StreamExt;
+use std::process::Command;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+pub struct Nats {
+    process: Option<Process>,
+    directory: tempfile::TempDir,
+    port: u16,
+    runtime: Runtime,
+}
+
+/// What a stream keeps: the subject, the headers and the payload of each message.
+pub type Stored = (String, Vec<(String, String)>, Vec<u8>);
+
+impl Nats {
+    /// Starts a server; returns none, and prints why, where the program is missing.
+    pub fn start() -> Option<Self> {
+        let mut nats = Self::not_started()?;
+        nats.run();
+        Some(nats)
+    }
+
+    /// A server that is not there yet, at a port that is free now.
+    pub fn not_started() -> Option<Self> {
+        if Command::new("nats-server").arg("--version").output().is_err() {
+            eprintln!("skipped: there is no nats-server here; apt-get install nats-server");
+            return None;
+        }
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        Some(Self { process: None, directory: tempfile::tempdir().unwrap(), port, runtime })
+    }
+
+    /// Starts the process, after a kill with the same port and the same files.
+    pub fn run(&mut self) {
+        let process = Process::start(
+            Command::new("nats-server")
+                .args(["--jetstream", "--addr", "127.0.0.1", "--port", &self.port.to_string(), "--store_dir"])
+                .arg(self.directory.path()),
+        );
+        process.wait_for_log("Server is ready");
+        self.process = Some(process);
+    }
+
+    /// Kills the process.
+    pub fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.signal("KILL");
+        process.wait();
+    }
+
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// `[nats]`, with `orders.>` in the stream `orders`.
+    pub fn config(&self) -> String {
+        format!("[nats]\nurl = '{}'\nack_timeout_ms = 2000\n[streams.orders]\nsubjects = ['orders.>']\n", self.url())
+    }
+
+    /// Does something with JetStream.
+    pub fn with<T>(&self, act: impl AsyncFnOnce(Context) -> T) -> T {
+        self.runtime.block_on(async {
+            let client = async_nats::connect(self.url()).await.expect("the server is there");
+            let acting = act(jetstream::new(client));
+            tokio::time::timeout(3 * PATIENCE, acting).await.expect("it takes too long")
+        })
+    }
+
+    /// How many messages a stream keeps; none if there is no such stream.
+    pub fn count(&self, stream: &str) -> Option<u64> {
+        self.with(async |jetstream| Some(jetstream.get_stream(stream).await.ok()?.cached_info().state.messages))
+    }
+
+    /// All that a stream keeps, once that is so much.
+    pub fn stored(&self, stream: &str, count: u64) -> Vec<Stored> {
+        wait_for("the messages in the stream", || (self.count(stream)? == count).then_some(()));
+        self.with(async |jetstream| {
+            let config = jetstream::consumer::pull::OrderedConfig::default();
+            let stream = jetstream.get_stream(stream).await.unwrap();
+            let consumer = stream.create_consumer(config).await.unwrap();
+            let messages = consumer.messages().await.unwrap().take(count as usize).map(Result::unwrap);
+            messages.map(|message| stored(&message)).collect().await
+        })
+    }
+
+    /// What is stored under a subject, with these headers.
+    pub fn publish(&self, subject: &str, headers: &[(&str, &str)], payload: &str) {
+        let mut map = async_nats::HeaderMap::new();
+        headers.iter().for_each(|(name, value)| map.insert(*name, *value));
+        let (subject, payload) = (subject.to_owned(), payload.to_owned());
+        self.with(async |jetstream| {
+            jetstream.publish_with_headers(subject, map, payload.into()).await.unwrap().await.unwrap();
+        });
+    }
+
+    /// Waits until a consumer has delivered all, and all is acknowledged.
+    pub fn wait_for_acknowledged(&self, stream: &str, consumer: &str, patience: Duration) {
+        crate::harness::wait_up_to(patience, "all to be acknowledged", || {
+            let left = self.with(async |jetstream| {
+                let stream = jetstream.get_stream(stream).await.ok()?;
+                let consumer: jetstream::consumer::PullConsumer = stream.get_consumer(consumer).await.ok()?;
+                let info = consumer.cached_info();
+                Some(info.num_pending + info.num_ack_pending as u64)
+            });
+            (left == Some(0)).then_some(())
+        });
+    }
+}
+
+fn stored(message: &jetstream::Message) -> Stored {
+    let headers = message.headers.iter().flat_map(|headers| headers.iter());
+    let pairs =
+        headers.flat_map(|(name, values)| values.iter().map(move |value| (name.to_string(), value.to_string())));
+    (message.subject.to_string(), pairs.collect(), message.payload.to_vec())
+}

@@ -1,0 +1,99 @@
+//! Receipts: an answer says that a message is stored, and a request that is made again is one message.
+
+use super::nats::Nats;
+use super::{peer, start};
+use crate::harness::{Client, wait_for};
+use serde_json::json;
+
+const STORED: &str = "\
+[routes.keep]
+through = ['downcase']
+to = ['jetstream:orders.{tidegate.route}']
+";
+
+#[test]
+fn an_answer_says_that_the_message_is_stored_under_the_id_of_its_request() {
+    let Some(nats) = Nats::start() else { return };
+    let host = start(&nats, &STORED.replace("{tidegate.route}", "kept"));
+    nats.stored("orders", 0);
+    let answer = host.post("/keep/", b"HeLLo");
+    assert_eq!((answer.status, answer.text()), (200, "lower case of HeLLo is hello"));
+    let stored = nats.stored("orders", 1);
+    assert_eq!((stored[0].0.as_str(), &stored[0].2[..]), ("orders.kept", &b"lower case of HeLLo is hello"[..]));
+    let id = stored[0].1.iter().find(|(name, _)| name == "Nats-Msg-Id").expect("an id");
+    assert_eq!(id.1, answer.header("tidegate-request"));
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_request_that_is_made_again_is_one_message() {
+    let Some(nats) = Nats::start() else { return };
+    let host = start(&nats, &STORED.replace("{tidegate.route}", "kept"));
+    nats.stored("orders", 0);
+    for key in ["one", "two", "one", "one"] {
+        let client = Client::new(&host);
+        let answer = client.request_with("POST", "/keep/", &[("idempotency-key", key)], Some(b"A")).unwrap();
+        assert_eq!(answer.status, 200);
+    }
+    nats.stored("orders", 2);
+    host.wait_for_hop("jetstream:orders.kept", &json!({"in": 4, "out": 4}));
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_message_without_a_place_is_refused_and_counted() {
+    let Some(nats) = Nats::start() else { return };
+    let host = start(&nats, &STORED.replace("{tidegate.route}", "{no-such-key}"));
+    let answer = host.post("/keep/", b"A");
+    assert_eq!(answer.status, 502, "{}", answer.text());
+    assert!(answer.text().contains("no-subject"), "{}", answer.text());
+    host.wait_for_hop("jetstream:orders.{no-such-key}", &json!({"in": 1, "out": 0, "dropped": {"no-subject": 1}}));
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn a_message_that_its_stream_does_not_take_is_not_said_to_be_stored() {
+    let Some(nats) = Nats::start() else { return };
+    // No stream has this subject, so nobody acknowledges.
+    let host =
+        start(&nats, "[shutdown]\ngrace_ms = 200\n[routes.keep]\nthrough = ['downcase']\nto = ['jetstream:nowhere']\n");
+    nats.stored("orders", 0);
+    let answer = host.post("/keep/", b"A");
+    assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{}", answer.text());
+    assert!(answer.text().contains("not-acknowledged"), "{}", answer.text());
+    let complaint = wait_for("/readyz to say so", || {
+        host.readiness().into_iter().find(|line| line.contains("jetstream:nowhere: not acknowledged"))
+    });
+    assert!(complaint.contains("no stream"), "{complaint}");
+    // It was tried until the end, and given up.
+    assert_eq!(host.stop(), 3);
+}
+
+/// What is larger than the server takes is known before it is sent.
+#[test]
+fn a_message_that_is_too_large_for_nats_is_refused() {
+    let Some(nats) = Nats::start() else { return };
+    let host = start(&nats, "[routes.keep]\nthrough = ['downcase']\nto = ['jetstream:orders.kept']\n");
+    nats.stored("orders", 0);
+    let answer = host.post("/keep/", &vec![b'a'; 1 << 20]);
+    assert_eq!(answer.status, 502, "{}", answer.text());
+    assert!(answer.text().contains("too-large"), "{}", answer.text());
+    assert_eq!(host.post("/keep/", b"A").status, 200);
+    assert_eq!(host.stop(), 0);
+}
+
+/// The client of the broker has the answer once JetStream has the message.
+#[test]
+fn a_client_of_the_frontend_is_answered_when_its_request_is_stored() {
+    let Some(nats) = Nats::start() else { return };
+    let config = "[flows.intake]\nfrom = ['frontend']\nthrough = ['downcase']\nto = ['jetstream:orders.kept']\n";
+    let host = start(&nats, config);
+    nats.stored("orders", 0);
+    let client = peer(&host, zmq::REQ, "frontend");
+    for number in 1..4 {
+        client.send("HeLLo", 0).unwrap();
+        assert_eq!(client.recv_bytes(0).unwrap(), b"lower case of HeLLo is hello");
+        assert_eq!(nats.count("orders"), Some(number));
+    }
+    assert_eq!(host.stop(), 0);
+}
