@@ -61,6 +61,8 @@ pub(crate) enum Problem {
     QueueFull(String),
     /// A sink lost a message that it had taken.
     NotArrived(Reason),
+    /// What came of a request can never be stored where it is to be: it is too large, or has no subject there.
+    NotStorable(Reason),
     /// As many WebSockets as may be, `websockets_max`, are open.
     TooManyWebSockets(usize),
     /// The request for a WebSocket came by HTTP/2.

@@ -1,9 +1,9 @@
 //! The task that tells the servers what became of deliveries: acknowledged, to be delivered again, or a dead letter; and of those
 //! that are being worked on, that they are.
 
-use super::delivery::{Ended, Verdict};
 use super::held::Deliveries;
 use super::reading::Reader;
+use super::verdict::{Ended, Verdict};
 use super::{ConsumerSettings, LetterLine};
 use crate::backbone::connection::Connection;
 use crate::backbone::frames::MESSAGE_ID;

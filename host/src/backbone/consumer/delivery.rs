@@ -1,6 +1,7 @@
 //! One delivery of a message: what it is as a message, and how its flow says what became of it.
 
 use super::held::Deliveries;
+use super::verdict::Verdict;
 use crate::backbone::frames::decode;
 use crate::config::MESSAGE_ID_KEY;
 use crate::flow::{Lost, Message, Settlement};
@@ -44,25 +45,6 @@ impl Delivered {
         let message = Message { metadata, frames, trace: TraceContext::default() };
         Ok(Self { message, acker, sequence, deliveries })
     }
-}
-
-/// What became of a message that was delivered.
-#[derive(Debug)]
-pub(super) enum Verdict {
-    /// All that it became has arrived.
-    Done,
-    /// It is to be delivered again, at once where the flow has ended.
-    Returned { at_once: bool },
-    /// A stage failed at it.
-    Failed(Box<Lost>),
-}
-
-/// What became of one, for the task that acknowledges.
-#[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) sequence: u64,
-    pub(super) deliveries: u32,
-    pub(super) verdict: Verdict,
 }
 
 /// Goes with a delivery through its flow.

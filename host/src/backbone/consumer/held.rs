@@ -1,6 +1,6 @@
 //! The deliveries that are with this host: each until its flow is done with it.
 
-use super::delivery::{Ended, Verdict};
+use super::verdict::{Ended, Verdict};
 use async_nats::jetstream::message::Acker;
 use std::collections::HashMap;
 use std::fmt;

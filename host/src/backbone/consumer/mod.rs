@@ -6,6 +6,7 @@ mod held;
 mod opening;
 mod reading;
 mod surface;
+mod verdict;
 
 pub use surface::Consumer;
 

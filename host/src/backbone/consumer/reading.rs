@@ -1,9 +1,10 @@
 //! The task that reads: pulls what the consumer has, and puts it into the inlet of the flow that reads it.
 
 use super::ConsumerSettings;
-use super::delivery::{Delivered, DeliverySettlement, Verdict};
+use super::delivery::{Delivered, DeliverySettlement};
 use super::held::Deliveries;
 use super::opening::open;
+use super::verdict::Verdict;
 use crate::backbone::connection::Connection;
 use crate::backbone::retry;
 use crate::backbone::streams::StreamKeeper;

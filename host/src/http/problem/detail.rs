@@ -52,6 +52,10 @@ impl Problem {
                 "what came of the request did not arrive everywhere: {}; some of it may have",
                 reason.as_str()
             ),
+            Self::NotStorable(reason) => format!(
+                "what came of the request cannot be stored where it is to be: {}",
+                reason.as_str()
+            ),
             Self::TooManyWebSockets(max) => format!("as many WebSockets as may be are open: websockets_max {max}"),
             Self::WebSocketVersion => "a WebSocket is opened by HTTP/1.1 here; ask for it on a connection of its own".to_owned(),
             Self::NoWebSocketVersion13 => "the request is not for version 13 of WebSocket; send Sec-WebSocket-Version: 13".to_owned(),

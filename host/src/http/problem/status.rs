@@ -2,7 +2,6 @@
 
 use super::Problem;
 use crate::flow::Fault;
-use crate::ledger::Reason;
 use warp::http::StatusCode;
 
 impl Problem {
@@ -47,7 +46,6 @@ impl Problem {
             Self::Coding => StatusCode::NOT_IMPLEMENTED,
             Self::ContentCoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Failed(failure) => Self::status_of(failure.fault),
-            Self::NotArrived(Reason::NoSubject | Reason::NotStored | Reason::TooLarge) => StatusCode::BAD_GATEWAY,
             Self::QueueFull(_)
             | Self::NotArrived(_)
             | Self::Overloaded
@@ -63,7 +61,7 @@ impl Problem {
             | Self::LettersBusy
             | Self::PoolSilent { .. }
             | Self::TooBusy(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ContentType | Self::BadResponse => StatusCode::BAD_GATEWAY,
+            Self::ContentType | Self::BadResponse | Self::NotStorable(_) => StatusCode::BAD_GATEWAY,
         }
     }
 

@@ -120,7 +120,10 @@ impl FoundRoute {
             Err(PlaceError { sink, .. }) => return Err((Reason::QueueFull, Problem::QueueFull(sink))),
         };
         let arrived = await_arrivals(self.sinks(), arrivals, tokio::time::sleep).await;
-        arrived.map_err(|reason| (reason, Problem::NotArrived(reason)))?;
+        arrived.map_err(|reason| match reason {
+            Reason::NoSubject | Reason::NotStored | Reason::TooLarge => (reason, Problem::NotStorable(reason)),
+            _ => (reason, Problem::NotArrived(reason)),
+        })?;
         for message in messages {
             self.route.taps.see(|| Passing {
                 to: self.sinks().iter().map(|sink| sink.name()).collect(),
