@@ -2,18 +2,35 @@
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-pub const DIRECTIONS: [(&str, &[&str]); 102] = [
+pub const DIRECTIONS: [(&str, &[&str]); 107] = [
     (
         "app",
-        &["flow", "http", "ledger", "messaging", "plugin", "record", "rehearsal", "request_id", "system", "traces"],
+        &[
+            "backbone",
+            "flow",
+            "http",
+            "ledger",
+            "messaging",
+            "plugin",
+            "record",
+            "rehearsal",
+            "request_id",
+            "system",
+            "traces",
+        ],
     ),
     ("app::flows", &["builder", "http", "pools", "sockets"]),
+    ("app::frontend", &["builder"]),
     ("app::http", &["builder", "events", "pools", "surfaces"]),
     ("app::reload", &["flows", "http", "notice", "sockets", "through"]),
+    ("backbone", &["flow", "ledger", "log_limit", "request_id", "system", "traces"]),
+    ("backbone::consumer", &["connection", "frames", "retry", "streams"]),
+    ("backbone::sink", &["connection", "frames", "retry", "streams", "subject"]),
     (
         "cli",
         &[
             "app",
+            "backbone",
             "clients",
             "flow",
             "http",
@@ -49,6 +66,7 @@ pub const DIRECTIONS: [(&str, &[&str]); 102] = [
     ("clients::subscriber", &["handshake", "line", "log_file"]),
     ("clients::worker", &["handshake"]),
     ("clients::worker::core", &["majordomo"]),
+    ("config::backbone", &["document", "limits"]),
     ("config::capture", &["document", "limits"]),
     ("config::http", &["address", "limits"]),
     ("config::messaging", &["address", "limits"]),
