@@ -1,5 +1,6 @@
-//! The client of a running host's admin surface, and how its answers are shown.
+//! The flags of what talks to a running host's admin surface, and how its answers are shown.
 
+mod client;
 pub(super) mod list;
 pub(super) mod load;
 pub(super) mod names;
@@ -9,27 +10,19 @@ pub(super) mod unload;
 
 pub(in crate::cli) use names::flow_names;
 
-use crate::cli::output::render::printable;
+use self::client::{Client, refusal};
 use crate::config::Address;
-use crate::http::read_token;
 use crate::system::output::print;
-use anyhow::{Context, anyhow, bail};
+use anyhow::bail;
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
-use ureq::http::header::{AUTHORIZATION, EXPECT};
-use ureq::http::{Request, Response};
-use ureq::{Agent, Body};
 
 /// The variable that names the file with the token of a host's admin surface.
 pub(in crate::cli) const TOKEN_FILE: &str = "TIDEGATE_ADMIN_TOKEN_FILE";
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Long enough for any component to compile under the default limits, with several ahead of it.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
-const ANSWER_BYTES_MAX: u64 = 256 << 20;
 
 /// The flags of every command that talks to a running host.
 #[derive(Clone, Debug, Args)]
@@ -102,8 +95,7 @@ impl Admin {
     /// # Errors
     /// When no host answers, or it refuses.
     pub(in crate::cli) fn send(&self, method: &str, path: &str, body: &[u8]) -> anyhow::Result<Value> {
-        let (success, answer) = self.ask(method, path, body)?;
-        if success { Ok(answer) } else { Err(refusal(&answer)) }
+        self.client()?.send(method, path, body)
     }
 
     /// Whether the host did what it was asked, and its answer.
@@ -111,9 +103,7 @@ impl Admin {
     /// # Errors
     /// When no host answers.
     pub(in crate::cli) fn ask(&self, method: &str, path: &str, body: &[u8]) -> anyhow::Result<(bool, Value)> {
-        let mut answer = self.call(method, path, body, ANSWER_TIMEOUT)?;
-        let json = self.read(&mut answer)?;
-        Ok((answer.status().is_success(), json))
+        self.client()?.ask(method, path, body)
     }
 
     /// An answer that goes on for as long as it is read, and the host is not silent for so long.
@@ -121,65 +111,17 @@ impl Admin {
     /// # Errors
     /// When no host answers, or it refuses.
     pub(in crate::cli) fn follow(&self, path: &str, silence: Duration) -> anyhow::Result<impl Read + Send + use<>> {
-        let mut answer = self.call("GET", path, &[], silence)?;
-        if answer.status().is_success() {
-            return Ok(answer.into_body().into_reader());
-        }
-        Err(refusal(&self.read(&mut answer)?))
+        self.client()?.follow(path, silence)
     }
 
-    fn call(&self, method: &str, path: &str, body: &[u8], silence: Duration) -> anyhow::Result<Response<Body>> {
-        let url = self.url()?;
-        let mut request = Request::builder().method(method).uri(format!("{url}{path}"));
-        if !body.is_empty() {
-            // The host can refuse before it is sent a long component, and the refusal is read.
-            request = request.header(EXPECT, "100-continue");
-        }
-        if let Some(file) = &self.token_file {
-            let token = read_token(file).map_err(anyhow::Error::msg)?;
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
-        }
-        let agent: Agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            // What is meant for a host on this machine or next to it goes to no proxy.
-            .proxy(None)
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .timeout_recv_response(Some(ANSWER_TIMEOUT))
-            .timeout_per_read(Some(silence))
-            .build()
-            .into();
-        // A GET has no body, not even an empty one.
-        let answer = if method == "GET" { agent.run(request.body(())?) } else { agent.run(request.body(body)?) };
-        answer
-            .map_err(|error| anyhow!("no host answers at {url}: {error}: start one, or name its address with --admin"))
-    }
-
-    fn read(&self, answer: &mut Response<Body>) -> anyhow::Result<Value> {
-        let url = self.url()?;
-        read(answer).with_context(|| {
-            format!("what answers at {url} is no host's admin surface: name the address of one with --admin")
-        })
-    }
-
-    fn url(&self) -> anyhow::Result<String> {
+    /// Who asks that host.
+    ///
+    /// # Errors
+    /// When there is none to ask.
+    fn client(&self) -> anyhow::Result<Client> {
         let Some(address) = self.admin.0 else { bail!("no host to talk to: name its address with --admin") };
-        Ok(format!("http://{address}"))
-    }
-}
-
-fn read(answer: &mut Response<Body>) -> anyhow::Result<Value> {
-    let bytes = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec()?;
-    Ok(serde_json::from_slice(&bytes)?)
-}
-
-/// The host's sentence, with the plugin in front where the component was refused: that sentence begins with the stage.
-fn refusal(problem: &Value) -> anyhow::Error {
-    let detail = printable(text(problem, "detail"));
-    match problem.get("plugin").and_then(Value::as_str) {
-        Some(plugin) => anyhow!("plugin {plugin} is refused: {detail}"),
-        None => anyhow!("{detail}"),
+        let remedies = ["start one, or name its address with --admin", "name the address of one with --admin"];
+        Ok(Client { address, token_file: self.token_file.clone(), remedies })
     }
 }
 
