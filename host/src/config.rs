@@ -34,7 +34,7 @@ pub use http::{Admin, EVENTS, Events, Http, Network, OnSlow, Tail};
 pub use limits::{Limits, LimitsLayer, duration, timeout};
 pub use log::{Log, LogFormat};
 pub use messaging::{Broker, Curve, EnvelopeKind, IpcMode, Messaging, OnFull, Publisher};
-pub use oci::Oci;
+pub use oci::*;
 pub use otel::{CollectorEndpoint, Otel};
 pub use place::Place;
 pub use plugin::{Gate, Grant, Instances, Isolation, Plugin};

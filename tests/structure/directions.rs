@@ -2,7 +2,7 @@
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-pub const DIRECTIONS: [(&str, &[&str]); 107] = [
+pub const DIRECTIONS: [(&str, &[&str]); 108] = [
     (
         "app",
         &[
@@ -70,6 +70,7 @@ pub const DIRECTIONS: [(&str, &[&str]); 107] = [
     ("config::capture", &["document", "limits"]),
     ("config::http", &["address", "limits"]),
     ("config::messaging", &["address", "limits"]),
+    ("config::oci", &["limits", "reference"]),
     ("config::plugin", &["comparison", "limits", "place", "streams"]),
     ("config::streams", &["address", "document", "http", "limits", "messaging"]),
     ("config::streams::check", &["flow", "in_force", "route", "socket", "workers"]),

@@ -1,5 +1,9 @@
 //! `[oci]`: how registries are spoken to, and how often they are asked.
 
+mod bounds;
+
+pub use bounds::*;
+
 use super::limits::milliseconds;
 use super::reference::check_registry;
 use serde::{Deserialize, Deserializer, Serialize};
