@@ -79,6 +79,7 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
     let id = letter["id"].as_str().unwrap();
     let admin = format!("--admin={}", host.surface("admin").trim_start_matches("http://"));
     let http = format!("--http={}", host.surface("http"));
+    let host_at = host.surface("admin").trim_start_matches("http://");
     let rows: &[(&str, &[&str])] = &[
         ("", &["--help"]),
         ("", &["--version"]),
@@ -125,6 +126,11 @@ fn commands(host: &Host) -> Vec<(&'static str, Vec<String>)> {
         ("flow resume", &["relay", &admin]),
         ("flow drain", &["relay", &admin]),
         ("flow apply", &["nowhere.toml", &admin]),
+        ("fleet status", &[host_at]),
+        ("fleet status", &[host_at, "--json"]),
+        ("fleet load", &["downcase", &downcase, host_at]),
+        // This is refused: there is nothing to go back to.
+        ("fleet rollback", &["downcase", host_at]),
         ("workers list", &[&admin]),
         ("workers list", &[&admin, "--json"]),
         // This is refused: there is no such pool.
@@ -199,8 +205,9 @@ fn no_command_dies_of_output_that_goes_nowhere() {
 fn every_command_is_among_them() {
     let host = host();
     let tried: Vec<_> = commands(&host).iter().map(|(words, _)| (*words).to_owned()).collect();
-    let all =
-        [&[] as &[&str], &["plugin"], &["flow"], &["workers"], &["dead-letters"], &["capture"]].map(listed).concat();
+    let all = [&[] as &[&str], &["plugin"], &["fleet"], &["flow"], &["workers"], &["dead-letters"], &["capture"]]
+        .map(listed)
+        .concat();
     assert!(all.len() > 15, "{all:?}");
     let is_tried = |name: &&String| tried.iter().any(|words| words == *name || words.starts_with(&format!("{name} ")));
     let missing: Vec<_> = all.iter().filter(|name| !is_tried(name)).collect();

@@ -37,7 +37,7 @@ fn capture<'a>(directory: &Path, calls: impl IntoIterator<Item = (&'a str, Strin
 }
 
 /// A host whose plugin `p` has a gate with these lines behind the file, on calls with these bodies.
-fn gated(component: &[u8], lines: &str, bodies: &[&str]) -> Setup {
+pub fn gated(component: &[u8], lines: &str, bodies: &[&str]) -> Setup {
     let setup = Setup::new().plugin("p", component).config(&gate("p", lines));
     capture(setup.path(), bodies.iter().map(|body| ("p", (*body).to_owned())));
     setup

@@ -39,6 +39,7 @@ mod envelopes;
 mod environment;
 mod events;
 mod examples;
+mod fleet;
 mod flow_admin;
 mod flow_configuration;
 mod flow_test;

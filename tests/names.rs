@@ -9,7 +9,8 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
-const HOSTS: &str = "127.0.0.1 localhost\n::1 six.test\n127.0.0.1 both.test\n::1 both.test\n";
+const HOSTS: &str = "127.0.0.1 localhost\n::1 six.test\n127.0.0.1 both.test\n::1 both.test\n\
+                     127.0.0.1 fleet.test\n127.0.0.2 fleet.test\n";
 /// A name that never resolves.
 const UNKNOWN: &str = "no-such-name.invalid";
 
@@ -177,4 +178,22 @@ fn a_wildcard_is_both_families() {
     assert!(ipv4.surface("frontend").starts_with("tcp://0.0.0.0:"), "{}", ipv4.surface("frontend"));
     assert!(TcpStream::connect(format!("[::1]:{}", port(&ipv4))).is_err());
     assert_eq!(ipv4.stop(), 0);
+}
+
+#[test]
+fn a_fleet_is_every_address_of_a_name() {
+    let first = Setup::new().committed("downcase").start();
+    let port = first.surface("admin").rsplit_once(':').unwrap().1.to_owned();
+    let second = Setup::new().committed("downcase").with(&[&format!("--admin=127.0.0.2:{port}")]).start();
+    let mut command = tidegate();
+    command.args(["fleet", "status", "--dns", &format!("fleet.test:{port}")]);
+    let Some(mut command) = with_names(first.directory.path(), &command) else { return };
+    let output = command.output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{shown} {}", String::from_utf8_lossy(&output.stderr));
+    assert!(shown.ends_with("2 hosts: all the same and ready\n"), "{shown}");
+    for address in ["127.0.0.1", "127.0.0.2"] {
+        assert!(shown.contains(&format!("\n{address}:{port}  ")), "{shown}");
+    }
+    assert_eq!((first.stop(), second.stop()), (0, 0));
 }

@@ -3,6 +3,7 @@
 mod access;
 mod condemned;
 mod failures;
+mod fleet;
 mod proxy;
 mod raw;
 mod registry;

@@ -5,6 +5,7 @@ mod clients;
 mod compile_cache;
 mod completions;
 mod dead_letters;
+mod fleet;
 mod flow;
 mod health;
 mod keygen;
@@ -55,6 +56,9 @@ enum Command {
     /// Try the flows of a configuration, and see and change those of a running host
     #[command(subcommand)]
     Flow(flow::Flow),
+    /// See many running hosts side by side, and change a plugin on one after the other
+    #[command(subcommand)]
+    Fleet(fleet::Fleet),
     /// See who works in the pools of a running host, and let one go
     #[command(subcommand)]
     Workers(workers::Workers),
@@ -170,6 +174,7 @@ impl Cli {
             Some(Command::Keygen(args)) => keygen::run(args),
             Some(Command::Plugin(plugin)) => plugin.run(),
             Some(Command::Flow(flow)) => flow.run(),
+            Some(Command::Fleet(fleet)) => fleet.run(),
             Some(Command::Workers(workers)) => workers.run(),
             Some(Command::DeadLetters(dead_letters)) => dead_letters.run(),
             Some(Command::Capture(capture)) => capture.run(),

@@ -2,7 +2,7 @@
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-pub const DIRECTIONS: [(&str, &[&str]); 108] = [
+pub const DIRECTIONS: [(&str, &[&str]); 110] = [
     (
         "app",
         &[
@@ -46,6 +46,8 @@ pub const DIRECTIONS: [(&str, &[&str]); 108] = [
     ),
     ("cli::capture", &["output", "plugin", "traffic"]),
     ("cli::dead_letters", &["compile_cache", "log", "output", "plugin", "traffic"]),
+    ("cli::fleet", &["output", "plugin"]),
+    ("cli::fleet::rollout", &["hosts"]),
     ("cli::flow", &["compile_cache", "output", "plugin"]),
     ("cli::flow::test", &["offline"]),
     ("cli::ledger", &["output", "plugin"]),

@@ -16,7 +16,7 @@ mod sources;
 mod test;
 mod workbench;
 
-pub(super) use admin::{Admin, TOKEN_FILE, encoded, flow_names, items, text};
+pub(super) use admin::{Admin, Client, TOKEN_FILE, encoded, flow_names, items, plugin_names, refusal, short, text};
 pub(super) use call::{Given, call_of_steps, shown_call, shown_log};
 pub use sources::{embedded_digest, source_digest};
 

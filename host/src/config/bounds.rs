@@ -283,3 +283,11 @@ pub const SPAN_ATTRIBUTES_MAX: u32 = 32;
 pub const SPAN_TEXT_BYTES_MAX: usize = 512;
 /// Messages that a consumer of JetStream asks for at a time.
 pub const JETSTREAM_PULL_MESSAGES_MAX: usize = 500;
+/// Hosts that one `tidegate fleet` asks or changes; all are asked at the same time.
+pub const FLEET_HOSTS_MAX: usize = 64;
+/// What one of them may answer when it is asked how it does: a thousand plugins are a megabyte.
+pub const FLEET_ANSWER_BYTES_MAX: u64 = 8 << 20;
+/// For one of them to do what it is asked: longer than a component may take that waits for others to be compiled.
+pub const FLEET_CHANGE_MS_MAX: u64 = 900_000;
+/// How often a host that was changed is looked at, until it is known whether it is well.
+pub const FLEET_LOOK_MS: u64 = 250;

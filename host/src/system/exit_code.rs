@@ -10,7 +10,11 @@ pub const USAGE: u8 = 2;
 pub const ABANDONED: u8 = 3;
 /// A part of the host died, and the host ended for that: whoever started it starts it again.
 pub const PART_DIED: u8 = 4;
-/// A second SIGINT ended it at once, or one ended a start before it was ready: 128 and the number of the signal, as shells have it.
+/// A host of a fleet could not be asked; nothing was changed for that.
+pub const UNREACHABLE: u8 = 5;
+/// A rolling change over the hosts of a fleet was stopped, and not all of them serve again what they did before.
+pub const MIXED: u8 = 6;
+/// A second SIGINT ended it at once, or one ended a start before it was ready or a rolling change between two hosts: 128 and the number of the signal, as shells have it.
 pub const INTERRUPTED: u8 = 130;
 /// A second SIGTERM ended it at once, or one ended a start before it was ready.
 pub const TERMINATED: u8 = 143;

@@ -8,9 +8,9 @@ pub(super) mod pause;
 pub(super) mod rollback;
 pub(super) mod unload;
 
-pub(in crate::cli) use names::flow_names;
+pub(in crate::cli) use client::{Client, refusal};
+pub(in crate::cli) use names::{flow_names, plugin_names};
 
-use self::client::{Client, refusal};
 use crate::config::Address;
 use crate::system::output::print;
 use anyhow::bail;
@@ -121,7 +121,8 @@ impl Admin {
     fn client(&self) -> anyhow::Result<Client> {
         let Some(address) = self.admin.0 else { bail!("no host to talk to: name its address with --admin") };
         let remedies = ["start one, or name its address with --admin", "name the address of one with --admin"];
-        Ok(Client { address, token_file: self.token_file.clone(), remedies })
+        let (token_file, answer_bytes_max) = (self.token_file.clone(), client::ANSWER_BYTES_MAX);
+        Ok(Client { address, token_file, remedies, deadline: None, answer_bytes_max })
     }
 }
 
@@ -141,6 +142,6 @@ pub(in crate::cli) fn items<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 }
 
 /// A digest as far as people compare it.
-pub(super) fn short(digest: &str) -> &str {
+pub(in crate::cli) fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }

@@ -10,14 +10,14 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-use ureq::http::header::{AUTHORIZATION, EXPECT};
+use ureq::http::header::{ACCEPT, AUTHORIZATION, EXPECT};
 use ureq::http::{Request, Response};
 use ureq::{Agent, Body};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Long enough for any component to compile under the default limits, with several ahead of it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
-const ANSWER_BYTES_MAX: u64 = 256 << 20;
+pub(super) const ANSWER_BYTES_MAX: u64 = 256 << 20;
 
 /// Asks one host.
 #[derive(Clone, Debug)]
@@ -28,6 +28,10 @@ pub(in crate::cli) struct Client {
     pub(in crate::cli) token_file: Option<PathBuf>,
     /// What there is to do where nothing answers, or no host.
     pub(in crate::cli) remedies: [&'static str; 2],
+    /// By when an answer has to be there whole; none for one that may take as long as a load.
+    pub(in crate::cli) deadline: Option<Duration>,
+    /// How long it may be.
+    pub(in crate::cli) answer_bytes_max: u64,
 }
 
 impl Client {
@@ -50,6 +54,15 @@ impl Client {
         Ok((answer.status().is_success(), json))
     }
 
+    /// What the host answers to a GET, as what is made of that in place of any JSON, which may be large.
+    ///
+    /// # Errors
+    /// When no host answers, it refuses, or its answer is something else.
+    pub(in crate::cli) fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let mut answer = self.call("GET", path, &[], ANSWER_TIMEOUT)?;
+        if answer.status().is_success() { self.read(&mut answer) } else { Err(refusal(&self.read(&mut answer)?)) }
+    }
+
     /// An answer that goes on for as long as it is read, and the host is not silent for so long.
     ///
     /// # Errors
@@ -64,7 +77,8 @@ impl Client {
 
     fn call(&self, method: &str, path: &str, body: &[u8], silence: Duration) -> anyhow::Result<Response<Body>> {
         let url = self.url();
-        let mut request = Request::builder().method(method).uri(format!("{url}{path}"));
+        let mut request =
+            Request::builder().method(method).uri(format!("{url}{path}")).header(ACCEPT, "application/json");
         if !body.is_empty() {
             // The host can refuse before it is sent a long component, and the refusal is read.
             request = request.header(EXPECT, "100-continue");
@@ -79,6 +93,7 @@ impl Client {
             .max_redirects_will_error(false)
             // What is meant for a host on this machine or next to it goes to no proxy.
             .proxy(None)
+            .timeout_global(self.deadline)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_recv_response(Some(ANSWER_TIMEOUT))
             .timeout_per_read(Some(silence))
@@ -91,7 +106,8 @@ impl Client {
 
     fn read<T: DeserializeOwned>(&self, answer: &mut Response<Body>) -> anyhow::Result<T> {
         let (url, remedy) = (self.url(), self.remedies[1]);
-        read(answer).with_context(|| format!("what answers at {url} is no host's admin surface: {remedy}"))
+        read(answer, self.answer_bytes_max)
+            .with_context(|| format!("what answers at {url} is no host's admin surface: {remedy}"))
     }
 
     fn url(&self) -> String {
@@ -99,8 +115,8 @@ impl Client {
     }
 }
 
-fn read<T: DeserializeOwned>(answer: &mut Response<Body>) -> anyhow::Result<T> {
-    let bytes = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec()?;
+fn read<T: DeserializeOwned>(answer: &mut Response<Body>, bytes_max: u64) -> anyhow::Result<T> {
+    let bytes = answer.body_mut().with_config().limit(bytes_max).read_to_vec()?;
     Ok(serde_json::from_slice(&bytes)?)
 }
 

@@ -15,7 +15,7 @@ const ANSWER_WAIT: Duration = Duration::from_millis(400);
 const ADMIN: &str = "127.0.0.1:5001";
 
 /// The names of plugins, if a host answers soon; else none.
-pub(in crate::cli::plugin) fn plugin_names() -> Vec<CompletionCandidate> {
+pub(in crate::cli) fn plugin_names() -> Vec<CompletionCandidate> {
     names("/plugins")
 }
 
