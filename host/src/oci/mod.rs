@@ -3,13 +3,17 @@
 //! [`Registries`] resolves a reference to an [`Artifact`], pulls its component and pushes one. What is pulled is what
 //! its digest says, bounded in size, and every wait has an end. A leaf: it knows nothing of plugins.
 
+mod artifact;
 mod credentials;
 mod error;
 mod layout;
 mod proxies;
 mod push;
 mod registries;
+mod transport;
 
+pub use artifact::Artifact;
 pub use error::Error;
 pub use layout::Description;
-pub use registries::{Artifact, Registries};
+pub use registries::Registries;
+pub use transport::Transport;

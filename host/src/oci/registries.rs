@@ -1,20 +1,15 @@
 //! Registries: what a reference stands for, and its component, within bounds of size and time.
 
+use super::artifact::Artifact;
 use super::credentials::Login;
-use super::proxies::Proxies;
+use super::transport::{Transport, client_reference};
 use super::{Error, credentials, layout};
-use crate::config::{
-    REGISTRY_CONNECT_MS, REGISTRY_RESOLVE_MS, REGISTRY_SILENCE_MS, REGISTRY_TRANSFER_MS, REGISTRY_TRANSFERS_MAX,
-    Reference, Version,
-};
+use crate::config::{REGISTRY_RESOLVE_MS, REGISTRY_TRANSFER_MS, REGISTRY_TRANSFERS_MAX, Reference};
 use futures_util::StreamExt;
 use oci_client::Client;
 use oci_client::RegistryOperation;
-use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
-use oci_client::manifest::ImageIndexEntry;
 use oci_client::secrets::RegistryAuth;
-use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,25 +17,12 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-const USER_AGENT: &str = concat!("tidegate/", env!("CARGO_PKG_VERSION"));
-
 /// Clients that are kept for a registry: each has its tokens.
 const CLIENTS_MAX: usize = 8;
 
-/// What a reference stands for.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Artifact {
-    /// The digest of its manifest, `sha256:` in front.
-    pub digest: String,
-    /// SHA-256 of its component, in hexadecimal.
-    pub component: String,
-    /// The component's size.
-    pub size_bytes: u64,
-}
-
 /// The clients of all registries.
 pub struct Registries {
-    plain_http: Vec<String>,
+    transport: Transport,
     // By name; there are as many as references name.
     known: Mutex<HashMap<String, Registry>>,
 }
@@ -64,9 +46,9 @@ impl Default for Registry {
 }
 
 impl Registries {
-    /// Those of `plain_http` are spoken to without TLS, and those on this machine.
-    pub fn new(plain_http: Vec<String>) -> Self {
-        Self { plain_http, known: Mutex::default() }
+    /// Those that are reached in this way.
+    pub fn new(transport: Transport) -> Self {
+        Self { transport, known: Mutex::default() }
     }
 
     /// What a reference stands for now; `known` is what it was last, which costs less to find unchanged.
@@ -163,7 +145,7 @@ impl Registries {
         question: impl Fn(Client, oci_client::Reference, RegistryAuth) -> F,
     ) -> Result<T, Error> {
         let login = self.login(reference).await;
-        let image = image(reference);
+        let image = client_reference(reference);
         if let Some(client) = self.client(reference, &login) {
             match question(client, image.clone(), login.auth.clone()).await {
                 Err(error) if Error::is_denial(&error) => self.forget(reference, &login),
@@ -218,13 +200,11 @@ impl Registries {
         self.with(&reference.registry, |registry| registry.clients.retain(|(auth, _)| *auth != login.auth));
     }
 
+    /// A client that is made off the threads that carry traffic.
     async fn new_client(&self, reference: &Reference) -> Result<Client, Error> {
-        let plain = self.is_plain(reference);
-        // It reads the system's certificates: too long for a thread that carries traffic.
-        let client = tokio::task::spawn_blocking(move || client_of(plain)).await;
-        client
-            .map_err(|panic| Error::refused(&reference.registry, &panic.to_string()))?
-            .map_err(|error| Error::of(&reference.registry, plain, error))
+        let (transport, is_plain) = (self.transport.clone(), self.transport.is_plain(reference));
+        let made = tokio::task::spawn_blocking(move || transport.client(is_plain)).await;
+        made.unwrap_or_else(|panic| Err(panic.to_string())).map_err(|why| Error::refused(&reference.registry, &why))
     }
 
     fn with<T>(&self, name: &str, work: impl FnOnce(&mut Registry) -> T) -> T {
@@ -233,44 +213,6 @@ impl Registries {
     }
 
     pub(super) fn failed(&self, reference: &Reference, error: OciDistributionError) -> Error {
-        Error::of(&reference.registry, self.is_plain(reference), error)
+        Error::of(&reference.registry, self.transport.is_plain(reference), error)
     }
-
-    fn is_plain(&self, reference: &Reference) -> bool {
-        reference.is_loopback() || self.plain_http.contains(&reference.registry)
-    }
-}
-
-fn client_of(plain: bool) -> Result<Client, OciDistributionError> {
-    // A second time it does nothing.
-    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
-    let Proxies { https, http, none_for } = Proxies::of(|name| std::env::var(name).ok());
-    Client::try_from(ClientConfig {
-        protocol: if plain { ClientProtocol::Http } else { ClientProtocol::Https },
-        connect_timeout: Some(Duration::from_millis(REGISTRY_CONNECT_MS)),
-        read_timeout: Some(Duration::from_millis(REGISTRY_SILENCE_MS)),
-        platform_resolver: Some(Box::new(wasm_of_an_index)),
-        user_agent: USER_AGENT,
-        https_proxy: https,
-        http_proxy: http,
-        no_proxy: Some(none_for),
-        ..ClientConfig::default()
-    })
-}
-
-/// A reference as oci_client has it.
-pub(super) fn image(reference: &Reference) -> oci_client::Reference {
-    let Reference { registry, repository, version } = reference.clone();
-    match version {
-        Version::Tag(tag) => oci_client::Reference::with_tag(registry, repository, tag),
-        Version::Digest(digest) => oci_client::Reference::with_digest(registry, repository, digest),
-    }
-}
-
-/// The manifest that an index has for WebAssembly.
-fn wasm_of_an_index(manifests: &[ImageIndexEntry]) -> Option<String> {
-    let is_wasm = |entry: &&ImageIndexEntry| {
-        entry.platform.as_ref().is_some_and(|platform| platform.architecture.to_string() == "wasm")
-    };
-    manifests.iter().find(is_wasm).map(|entry| entry.digest.clone())
 }

@@ -5,7 +5,7 @@ pub(super) mod push;
 
 use crate::cli::output::progress::{self, Stderr};
 use crate::config::Reference;
-use crate::oci::{Error, Registries};
+use crate::oci::{Error, Registries, Transport};
 use anyhow::Context;
 use clap::Args;
 
@@ -32,7 +32,7 @@ impl Registry {
         let plain_http = if self.plain_http { vec![self.reference.registry] } else { Vec::new() };
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting a runtime")?;
-        let registries = Registries::new(plain_http);
+        let registries = Registries::new(Transport { plain_http });
         let asked = runtime.block_on(progress::during(what, Stderr::Alone, question(&registries)));
         asked.with_context(|| what.to_owned())
     }

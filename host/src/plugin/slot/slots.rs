@@ -17,7 +17,7 @@ use super::kept::Kept;
 use super::{Cause, Loaded, Slot};
 use crate::config::{BUSY_RETRY_MS, Config, Place};
 use crate::ledger::HopCounts;
-use crate::oci::Registries;
+use crate::oci::{Registries, Transport};
 use crate::plugin::load::LoadError;
 use crate::plugin::load::copies::Copies;
 use crate::plugin::load::engine::Engine;
@@ -55,7 +55,7 @@ impl Slots {
     /// No slots yet; `config` gives each its limits and settings. `scans` says whether the next start finds a new file
     /// in the plugins' directory.
     pub fn new(engine: Engine, config: Config, scans: bool) -> Self {
-        let registries = Arc::new(Registries::new(config.oci.plain_http.clone()));
+        let registries = Arc::new(Registries::new(Transport::from(&config.oci)));
         let copies = engine.cache.as_deref().map(|cache| Arc::new(Copies::below(cache)));
         let kept = Kept::new(copies.clone());
         let records = engine.cache.as_deref().map(|cache| Arc::new(RecordsDirectory::below(cache)));
