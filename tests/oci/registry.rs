@@ -8,6 +8,8 @@ use std::process::Command;
 pub struct Registry {
     process: Option<Process>,
     directory: tempfile::TempDir,
+    /// What else its configuration says, as lines.
+    config: String,
     /// `127.0.0.1:PORT`
     pub address: String,
 }
@@ -20,6 +22,15 @@ pub fn registry() -> Option<Registry> {
 impl Registry {
     /// Starts a registry; with the content of an htpasswd file, it asks for credentials.
     pub fn start(htpasswd: Option<&str>) -> Option<Self> {
+        Self::start_with(|directory| {
+            let Some(htpasswd) = htpasswd else { return String::new() };
+            std::fs::write(directory.join("htpasswd"), htpasswd).unwrap();
+            format!("auth:\n  htpasswd:\n    realm: test\n    path: {}/htpasswd\n", directory.display())
+        })
+    }
+
+    /// Starts a registry with files that are put into its directory, and with these lines behind its section `http`.
+    pub fn start_with(prepare: impl FnOnce(&Path) -> String) -> Option<Self> {
         if Command::new("docker-registry").arg("--version").output().is_err() {
             eprintln!(
                 "skipped: there is no docker-registry here; apt-get install --no-install-recommends docker-registry"
@@ -27,10 +38,8 @@ impl Registry {
             return None;
         }
         let directory = tempfile::tempdir().unwrap();
-        if let Some(htpasswd) = htpasswd {
-            std::fs::write(directory.path().join("htpasswd"), htpasswd).unwrap();
-        }
-        let mut registry = Self { process: None, directory, address: "127.0.0.1:0".to_owned() };
+        let config = prepare(directory.path());
+        let mut registry = Self { process: None, directory, config, address: "127.0.0.1:0".to_owned() };
         registry.run();
         Some(registry)
     }
@@ -38,20 +47,19 @@ impl Registry {
     /// Starts the process, after a kill at the same address.
     pub fn run(&mut self) {
         let (directory, address) = (self.directory.path().display(), &self.address);
-        let mut config = format!(
+        let config = format!(
             "version: 0.1\nlog:\n  level: info\nstorage:\n  filesystem:\n    rootdirectory: {directory}/data\nhttp:\n  \
-             addr: {address}\n  secret: none\n"
+             addr: {address}\n  secret: none\n{}",
+            self.config
         );
-        if self.directory.path().join("htpasswd").exists() {
-            config += &format!("auth:\n  htpasswd:\n    realm: test\n    path: {directory}/htpasswd\n");
-        }
         let file = self.directory.path().join("config.yml");
         std::fs::write(&file, config).unwrap();
         let process = Process::start(Command::new("docker-registry").arg("serve").arg(file));
         self.address = wait_up_to(LONG_PATIENCE, "the registry to listen", || {
             let log = process.stderr();
             let (_, rest) = log.split_once("listening on ")?;
-            Some(rest.split_once('"')?.0.to_owned())
+            // Behind a comma it says that it speaks TLS.
+            Some(rest.split_once(['"', ','])?.0.to_owned())
         });
         self.process = Some(process);
     }

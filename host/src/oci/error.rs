@@ -64,6 +64,11 @@ impl Error {
         // What rustls says of an answer that is not TLS.
         let remedy = if !is_plain && why.contains("corrupt message") {
             "a registry without TLS has to be named in oci.plain_http, or with --plain-http at push and pull"
+        } else if why.contains("UnknownIssuer") {
+            "this machine does not trust who signed its certificate: if that is an authority of your own, name its \
+             certificate in oci.ca_certificates, or with --ca-certificates at push and pull"
+        } else if why.contains("invalid peer certificate") {
+            "check its name, its certificate and the clocks"
         } else {
             "start it, or check its name and the network"
         };

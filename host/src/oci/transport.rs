@@ -1,11 +1,14 @@
-//! The way to registries: with or without TLS, and by which proxy.
+//! The way to registries: with or without TLS, whose certificates are trusted beside the system's, and by which proxy.
 
 use super::proxies::Proxies;
 use crate::config::{Oci, REGISTRY_CONNECT_MS, REGISTRY_SILENCE_MS, Reference, Version};
 use oci_client::Client;
-use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
 use oci_client::manifest::ImageIndexEntry;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 const USER_AGENT: &str = concat!("tidegate/", env!("CARGO_PKG_VERSION"));
 
@@ -14,11 +17,13 @@ const USER_AGENT: &str = concat!("tidegate/", env!("CARGO_PKG_VERSION"));
 pub struct Transport {
     /// The registries, `HOST` or `HOST:PORT`, that are spoken to without TLS; those on this machine always are.
     pub plain_http: Vec<String>,
+    /// A PEM file of authorities whose certificates are trusted beside the system's.
+    pub ca_certificates: Option<PathBuf>,
 }
 
 impl From<&Oci> for Transport {
     fn from(config: &Oci) -> Self {
-        Self { plain_http: config.plain_http.clone() }
+        Self { plain_http: config.plain_http.clone(), ca_certificates: config.ca_certificates.clone() }
     }
 }
 
@@ -31,12 +36,14 @@ impl Transport {
     /// A client of registries. It reads certificates: too long for a thread that carries traffic.
     ///
     /// # Errors
-    /// Says what keeps TLS from being set up.
+    /// Says what is wrong with the file of certificates, or keeps TLS from being set up.
     pub(super) fn client(&self, is_plain: bool) -> Result<Client, String> {
         use_ring();
         let Proxies { https, http, none_for } = Proxies::of(|name| std::env::var(name).ok());
+        let certificate = |data| Certificate { encoding: CertificateEncoding::Der, data };
         let config = ClientConfig {
             protocol: if is_plain { ClientProtocol::Http } else { ClientProtocol::Https },
+            extra_root_certificates: self.authorities()?.into_iter().map(certificate).collect(),
             connect_timeout: Some(Duration::from_millis(REGISTRY_CONNECT_MS)),
             read_timeout: Some(Duration::from_millis(REGISTRY_SILENCE_MS)),
             platform_resolver: Some(Box::new(wasm_of_an_index)),
@@ -47,6 +54,23 @@ impl Transport {
             ..ClientConfig::default()
         };
         Client::try_from(config).map_err(|error| error.to_string())
+    }
+
+    /// The certificates of the file, in DER.
+    fn authorities(&self) -> Result<Vec<Vec<u8>>, String> {
+        self.ca_certificates.as_deref().map_or(Ok(Vec::new()), read)
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<Vec<u8>>, String> {
+    let wrong = |why: String| format!("oci.ca_certificates {}: {why}", file.display());
+    let pem = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+    let found: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(&pem).map(|found| found.map(|der| der.as_ref().to_vec())).collect();
+    match found {
+        Ok(found) if found.is_empty() => Err(wrong("it holds no certificate in PEM form".to_owned())),
+        Ok(found) => Ok(found),
+        Err(error) => Err(wrong(error.to_string())),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::config::Reference;
 use crate::oci::{Error, Registries, Transport};
 use anyhow::Context;
 use clap::Args;
+use std::path::PathBuf;
 
 /// The reference, and how to get there.
 #[derive(Debug, Args)]
@@ -17,6 +18,9 @@ pub(super) struct Registry {
     /// Speak to the registry without TLS, as is done anyway with one on this machine
     #[arg(long)]
     plain_http: bool,
+    /// A PEM file of authorities whose certificates are trusted beside the system's
+    #[arg(long, value_name = "FILE")]
+    ca_certificates: Option<PathBuf>,
 }
 
 impl Registry {
@@ -32,7 +36,7 @@ impl Registry {
         let plain_http = if self.plain_http { vec![self.reference.registry] } else { Vec::new() };
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting a runtime")?;
-        let registries = Registries::new(Transport { plain_http });
+        let registries = Registries::new(Transport { plain_http, ca_certificates: self.ca_certificates });
         let asked = runtime.block_on(progress::during(what, Stderr::Alone, question(&registries)));
         asked.with_context(|| what.to_owned())
     }

@@ -7,6 +7,7 @@ pub use bounds::*;
 use super::limits::milliseconds;
 use super::reference::check_registry;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::path::PathBuf;
 
 /// `[oci]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -18,11 +19,13 @@ pub struct Oci {
     /// The registries, `HOST` or `HOST:PORT`, that are spoken to without TLS; those on this machine always are.
     #[serde(deserialize_with = "registries")]
     pub plain_http: Vec<String>,
+    /// A PEM file of authorities whose certificates are trusted beside the system's, such as a company's own.
+    pub ca_certificates: Option<PathBuf>,
 }
 
 impl Default for Oci {
     fn default() -> Self {
-        Self { poll_ms: 60_000, plain_http: Vec::new() }
+        Self { poll_ms: 60_000, plain_http: Vec::new(), ca_certificates: None }
     }
 }
 
