@@ -4,6 +4,7 @@ mod access;
 mod condemned;
 mod failures;
 mod fleet;
+mod identity;
 mod private_authority;
 mod proxy;
 mod raw;

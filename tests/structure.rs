@@ -46,7 +46,7 @@ fn each_library_is_named_in_its_own_folder_alone() {
         ("opentelemetry", &["traces"]),
         ("opentelemetry_proto", &["traces"]),
         ("opentelemetry_sdk", &["traces"]),
-        ("reqwest", &["traces"]),
+        ("reqwest", &["oci", "traces"]),
     ];
     for (library, folders) in folders {
         let is_elsewhere = |file: &&PathBuf| !folders.iter().any(|folder| file.starts_with(source.join(folder)));

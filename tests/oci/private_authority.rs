@@ -107,7 +107,7 @@ fn a_registry_is_trusted_by_its_own_authority_and_without_it_the_remedy_is_named
 }
 
 #[test]
-fn a_certificate_of_another_name_is_not_trusted() {
+fn a_certificate_of_another_name_or_a_token_server_without_tls_is_not_trusted() {
     let ours = authority();
     let directory = tempfile::tempdir().unwrap();
     let (file, trusted) = path(directory.path(), "authority.pem");
@@ -117,4 +117,15 @@ fn a_certificate_of_another_name_is_not_trusted() {
     let Some(registry) = registry_of(&ours, "other.test", "") else { return };
     let proxy = proxy_to(&registry.address);
     refused(&push, &[("HTTPS_PROXY", &proxy)], &["invalid peer certificate", "check its name, its certificate"]);
+
+    // Whoever listens on the way there would have the identity token.
+    let config = json!({"auths": {(NAME): {"auth": "MDo=", "identitytoken": "secret"}}});
+    std::fs::write(directory.path().join("config.json"), config.to_string()).unwrap();
+    let auth = format!(
+        "auth:\n  token:\n    realm: http://127.0.0.1:1/token\n    service: s\n    issuer: i\n    rootcertbundle: {trusted}\n"
+    );
+    let registry = registry_of(&ours, NAME, &auth).unwrap();
+    let proxy = proxy_to(&registry.address);
+    let environment = [("HTTPS_PROXY", proxy.as_str()), ("DOCKER_CONFIG", directory.path().to_str().unwrap())];
+    refused(&push, &environment, &["http://127.0.0.1:1/token is without TLS", "not shown the identity token"]);
 }

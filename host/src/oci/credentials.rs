@@ -37,9 +37,18 @@ struct Entry {
     identitytoken: Option<String>,
 }
 
-/// The credentials that a registry is shown.
+/// What there is to show a registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Credentials {
+    /// Shown as they are.
+    Shown(RegistryAuth),
+    /// An identity token, for which there is an access token.
+    Identity(String),
+}
+
+/// The credentials for a registry.
 pub(super) struct Login {
-    pub(super) auth: RegistryAuth,
+    pub(super) credentials: Credentials,
     /// The file that the credentials come from, by itself or by its helper; none without any.
     pub(super) file: Option<PathBuf>,
     /// What might have been credentials and could not be used.
@@ -55,11 +64,11 @@ pub(super) async fn of(reference: &Reference) -> Login {
 async fn of_files(files: Vec<PathBuf>, reference: &Reference) -> Login {
     let mut troubles = Vec::new();
     for file in files {
-        if let Some(auth) = read(&file, reference, &mut troubles).await {
-            return Login { auth, file: Some(file), troubles };
+        if let Some(credentials) = read(&file, reference, &mut troubles).await {
+            return Login { credentials, file: Some(file), troubles };
         }
     }
-    Login { auth: RegistryAuth::Anonymous, file: None, troubles }
+    Login { credentials: Credentials::Shown(RegistryAuth::Anonymous), file: None, troubles }
 }
 
 /// Where credentials are looked for. What a variable names comes before what lies where it usually does.
@@ -87,7 +96,7 @@ pub(super) fn files() -> Vec<PathBuf> {
 }
 
 /// What a file knows of who asks; none if it is not there, or knows nothing.
-async fn read(file: &Path, reference: &Reference, troubles: &mut Vec<String>) -> Option<RegistryAuth> {
+async fn read(file: &Path, reference: &Reference, troubles: &mut Vec<String>) -> Option<Credentials> {
     let mut trouble = |why: String| troubles.push(format!("{}: {why}", file.display()));
     let text = match tokio::fs::read(file).await {
         Ok(text) => text,
@@ -111,7 +120,7 @@ async fn read(file: &Path, reference: &Reference, troubles: &mut Vec<String>) ->
     let helper = best(&content.cred_helpers, reference).into_iter().next().or(content.creds_store.as_ref());
     if let Some(helper) = helper {
         match helper::ask(helper, key(&reference.registry)).await {
-            Ok(Some(found)) if found.username == TOKEN_USER => trouble(no_token()),
+            Ok(Some(found)) if found.username == TOKEN_USER => return Some(Credentials::Identity(found.secret)),
             Ok(Some(found)) => return Some(basic(found.username, found.secret)),
             Ok(None) => {}
             Err(why) => trouble(why),
@@ -157,19 +166,15 @@ fn names(key: &str, reference: &Reference) -> Option<usize> {
     (below.is_empty() || below.starts_with('/')).then_some(path.len())
 }
 
-fn basic(user: String, password: String) -> RegistryAuth {
-    RegistryAuth::Basic(user, password)
-}
-
-fn no_token() -> String {
-    "an identity token cannot be used here: log in with a user name and a password or access token".to_owned()
+fn basic(user: String, password: String) -> Credentials {
+    Credentials::Shown(RegistryAuth::Basic(user, password))
 }
 
 impl Entry {
     /// None if it says nothing, as where a helper has what belongs here.
-    fn read(&self) -> Result<Option<RegistryAuth>, String> {
-        if self.identitytoken.as_ref().is_some_and(|token| !token.is_empty()) {
-            return Err(no_token());
+    fn read(&self) -> Result<Option<Credentials>, String> {
+        if let Some(token) = self.identitytoken.as_ref().filter(|token| !token.is_empty()) {
+            return Ok(Some(Credentials::Identity(token.clone())));
         }
         if let Some(auth) = self.auth.as_ref().filter(|auth| !auth.is_empty()) {
             let wrong = || "the entry's `auth` is not the base64 of USER:PASSWORD: log in again".to_owned();
@@ -189,6 +194,8 @@ impl Entry {
 mod tests {
     use super::*;
 
+    const NONE: Credentials = Credentials::Shown(RegistryAuth::Anonymous);
+
     fn reference(text: &str) -> Reference {
         text.parse().unwrap()
     }
@@ -203,7 +210,7 @@ mod tests {
         of_files(files, &reference(of)).await
     }
 
-    fn of_user(user: &str) -> RegistryAuth {
+    fn of_user(user: &str) -> Credentials {
         basic(user.to_owned(), "a:b".to_owned())
     }
 
@@ -217,11 +224,18 @@ mod tests {
             [("h:5000", "h:5000"), ("https://h:5000/v2/", "h:5000"), ("https://index.docker.io/v1/", "docker.io")]
         {
             let text = format!(r#"{{"auths": {{"other": {{}}, {}}}, "psFormat": "x"}}"#, entry(key, "me"));
-            assert_eq!(login(&[&text], &format!("{registry}/x:1")).await.auth, of_user("me"), "{key}");
-            assert_eq!(login(&[&text], "h/x:1").await.auth, RegistryAuth::Anonymous);
+            assert_eq!(login(&[&text], &format!("{registry}/x:1")).await.credentials, of_user("me"), "{key}");
+            assert_eq!(login(&[&text], "h/x:1").await.credentials, NONE);
         }
         let plain = r#"{"auths": {"h": {"username": "me", "password": "a:b"}}}"#;
-        assert_eq!(login(&[plain], "h/x:1").await.auth, of_user("me"));
+        assert_eq!(login(&[plain], "h/x:1").await.credentials, of_user("me"));
+    }
+
+    #[tokio::test]
+    async fn an_identity_token_comes_before_a_password() {
+        let auth = STANDARD.encode("00000000-0000-0000-0000-000000000000:");
+        let text = format!(r#"{{"auths": {{"h": {{"auth": "{auth}", "identitytoken": "t"}}}}}}"#);
+        assert_eq!(login(&[&text], "h/x:1").await.credentials, Credentials::Identity("t".to_owned()));
     }
 
     #[tokio::test]
@@ -237,9 +251,9 @@ mod tests {
             ("h/teams/x:1", "all"),
             ("h/z:1", "all"),
         ] {
-            assert_eq!(login(&[&text], of).await.auth, of_user(user), "{of}");
+            assert_eq!(login(&[&text], of).await.credentials, of_user(user), "{of}");
         }
-        assert_eq!(login(&[&text], "other/team/x:1").await.auth, RegistryAuth::Anonymous);
+        assert_eq!(login(&[&text], "other/team/x:1").await.credentials, NONE);
     }
 
     #[tokio::test]
@@ -247,11 +261,11 @@ mod tests {
         let of = |key, user| format!(r#"{{"auths": {{{}}}}}"#, entry(key, user));
         let texts = ["", r#"{"auths": {"h": {}}}"#, &of("other", "no"), &of("h", "me"), &of("h", "later")];
         let found = login(&texts, "h/x:1").await;
-        assert_eq!((found.auth, found.troubles), (of_user("me"), Vec::new()));
+        assert_eq!((found.credentials, found.troubles), (of_user("me"), Vec::new()));
         assert!(found.file.unwrap().ends_with("3"));
         let missing = tempfile::tempdir().unwrap().path().join("config.json");
         let none = of_files(vec![missing.join("x"), missing], &reference("h/x:1")).await;
-        assert_eq!((none.auth, none.file, none.troubles), (RegistryAuth::Anonymous, None, Vec::new()));
+        assert_eq!((none.credentials, none.file, none.troubles), (NONE, None, Vec::new()));
     }
 
     #[tokio::test]
@@ -259,16 +273,15 @@ mod tests {
         for (text, why) in [
             ("{", "EOF"),
             (r#"{"auths": {"h": {"auth": "!"}}}"#, "log in again"),
-            (r#"{"auths": {"h": {"identitytoken": "x"}}}"#, "identity token"),
             (r#"{"credsStore": "no-such-helper"}"#, "docker-credential-no-such-helper is not installed"),
             (r#"{"credHelpers": {"h": "../x"}}"#, "no credential helper's name"),
         ] {
             let found = login(&[text], "h/x:1").await;
-            assert_eq!((found.auth, found.file), (RegistryAuth::Anonymous, None), "{text}");
+            assert_eq!((found.credentials, found.file), (NONE, None), "{text}");
             assert!(found.troubles.len() == 1 && found.troubles[0].contains(why), "{text}: {:?}", found.troubles);
             // Another file may know better.
             let other = format!(r#"{{"auths": {{{}}}}}"#, entry("h", "me"));
-            assert_eq!(login(&[text, &other], "h/x:1").await.auth, of_user("me"), "{text}");
+            assert_eq!(login(&[text, &other], "h/x:1").await.credentials, of_user("me"), "{text}");
         }
     }
 }

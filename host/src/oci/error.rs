@@ -170,7 +170,7 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// A registry's text on one line, cut at [`TEXT_BYTES_MAX`].
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let line: String = text.trim().chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     let end = line.floor_char_boundary(TEXT_BYTES_MAX);
     if end < line.len() { format!("{}…", &line[..end]) } else { line }
@@ -179,6 +179,7 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oci::credentials::Credentials;
     use oci_client::secrets::RegistryAuth;
 
     #[test]
@@ -186,7 +187,8 @@ mod tests {
         let reference = "oci://h/team/x:1".parse().unwrap();
         let said = |file: Option<&str>, troubles: &[&str], token| {
             let troubles = troubles.iter().map(|&text| text.to_owned()).collect();
-            let login = Login { auth: RegistryAuth::Anonymous, file: file.map(Into::into), troubles };
+            let credentials = Credentials::Shown(RegistryAuth::Anonymous);
+            let login = Login { credentials, file: file.map(Into::into), troubles };
             match Error::denied_to(&reference, &login, token) {
                 Error::Denied(text)
                     if text.contains("h denies access to team/x: ") && text.contains("docker login h") =>

@@ -6,6 +6,7 @@
 mod artifact;
 mod credentials;
 mod error;
+mod identity;
 mod layout;
 mod proxies;
 mod push;

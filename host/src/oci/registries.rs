@@ -1,9 +1,9 @@
 //! Registries: what a reference stands for, and its component, within bounds of size and time.
 
 use super::artifact::Artifact;
-use super::credentials::Login;
+use super::credentials::{Credentials, Login};
 use super::transport::{Transport, client_reference};
-use super::{Error, credentials, layout};
+use super::{Error, credentials, identity, layout};
 use crate::config::{REGISTRY_RESOLVE_MS, REGISTRY_TRANSFER_MS, REGISTRY_TRANSFERS_MAX, Reference};
 use futures_util::StreamExt;
 use oci_client::Client;
@@ -32,10 +32,26 @@ pub struct Registries {
 struct Registry {
     resolves: Arc<Semaphore>,
     pulls: Arc<Semaphore>,
-    /// With the credentials that each was made for, the newest first: they may change, and repositories have their own.
-    clients: VecDeque<(RegistryAuth, Client)>,
+    /// With what each was made for and is shown, the newest first: credentials may change, and repositories have their own.
+    clients: VecDeque<(Purpose, RegistryAuth, Client)>,
     /// What was last said of credentials that could not be used.
     troubles: Vec<String>,
+}
+
+/// What a client was made for.
+#[derive(Clone, PartialEq, Eq)]
+struct Purpose {
+    credentials: Credentials,
+    /// Of an identity token: the repository and what is done there, for which its access token is.
+    scope: Option<(String, RegistryOperation)>,
+}
+
+impl Purpose {
+    fn new(reference: &Reference, operation: RegistryOperation, login: &Login) -> Self {
+        let is_identity = matches!(login.credentials, Credentials::Identity(_));
+        let scope = is_identity.then(|| (reference.repository.clone(), operation));
+        Self { credentials: login.credentials.clone(), scope }
+    }
 }
 
 impl Default for Registry {
@@ -146,14 +162,16 @@ impl Registries {
     ) -> Result<T, Error> {
         let login = self.login(reference).await;
         let image = client_reference(reference);
-        if let Some(client) = self.client(reference, &login) {
-            match question(client, image.clone(), login.auth.clone()).await {
-                Err(error) if Error::is_denial(&error) => self.forget(reference, &login),
+        let purpose = Purpose::new(reference, operation, &login);
+        if let Some((auth, client)) = self.client(reference, &purpose) {
+            match question(client, image.clone(), auth).await {
+                Err(error) if Error::is_denial(&error) => self.forget(reference, &purpose),
                 answer => return answer.map_err(|error| self.failed(reference, error)),
             }
         }
-        let client = self.new_client(reference).await?;
-        if let Err(error) = client.auth(&image, &login.auth, operation).await {
+        let client = self.new_client(reference, Transport::client).await?;
+        let auth = self.auth(reference, operation, &login).await?;
+        if let Err(error) = client.auth(&image, &auth, operation).await {
             return Err(match &error {
                 OciDistributionError::AuthenticationFailure(text) if Error::is_denial(&error) => {
                     Error::denied_to(reference, &login, Some(text))
@@ -161,16 +179,33 @@ impl Registries {
                 _ => self.failed(reference, error),
             });
         }
-        let answer = question(client.clone(), image, login.auth.clone()).await;
+        let answer = question(client.clone(), image, auth.clone()).await;
         if answer.as_ref().is_err_and(Error::is_denial) {
             return Err(Error::denied_to(reference, &login, None));
         }
-        self.forget(reference, &login);
+        self.forget(reference, &purpose);
         self.with(&reference.registry, |registry| {
-            registry.clients.push_front((login.auth, client));
+            registry.clients.push_front((purpose, auth, client));
             registry.clients.truncate(CLIENTS_MAX);
         });
         answer.map_err(|error| self.failed(reference, error))
+    }
+
+    /// What the registry is shown: the credentials, or the access token that is given for an identity token.
+    async fn auth(
+        &self,
+        reference: &Reference,
+        operation: RegistryOperation,
+        login: &Login,
+    ) -> Result<RegistryAuth, Error> {
+        let token = match &login.credentials {
+            Credentials::Shown(auth) => return Ok(auth.clone()),
+            Credentials::Identity(token) => token,
+        };
+        let client = self.new_client(reference, |transport, _| transport.token_client()).await?;
+        let place = (reference, self.transport.is_plain(reference));
+        let token = identity::access_token(&client, place, operation, login, token).await?;
+        Ok(token.map_or(RegistryAuth::Anonymous, RegistryAuth::Bearer))
     }
 
     /// The login for a repository. What is wrong with credentials is logged when it is new.
@@ -189,21 +224,26 @@ impl Registries {
         login
     }
 
-    /// The client that has the tokens of these credentials.
-    fn client(&self, reference: &Reference, login: &Login) -> Option<Client> {
+    /// The client that has the tokens for this, and what it is shown.
+    fn client(&self, reference: &Reference, purpose: &Purpose) -> Option<(RegistryAuth, Client)> {
         self.with(&reference.registry, |registry| {
-            registry.clients.iter().find(|(auth, _)| *auth == login.auth).map(|(_, client)| client.clone())
+            let mut known = registry.clients.iter();
+            known.find(|(known, ..)| known == purpose).map(|(_, auth, client)| (auth.clone(), client.clone()))
         })
     }
 
-    fn forget(&self, reference: &Reference, login: &Login) {
-        self.with(&reference.registry, |registry| registry.clients.retain(|(auth, _)| *auth != login.auth));
+    fn forget(&self, reference: &Reference, purpose: &Purpose) {
+        self.with(&reference.registry, |registry| registry.clients.retain(|(known, ..)| known != purpose));
     }
 
     /// A client that is made off the threads that carry traffic.
-    async fn new_client(&self, reference: &Reference) -> Result<Client, Error> {
+    async fn new_client<C: Send + 'static>(
+        &self,
+        reference: &Reference,
+        make: impl FnOnce(&Transport, bool) -> Result<C, String> + Send + 'static,
+    ) -> Result<C, Error> {
         let (transport, is_plain) = (self.transport.clone(), self.transport.is_plain(reference));
-        let made = tokio::task::spawn_blocking(move || transport.client(is_plain)).await;
+        let made = tokio::task::spawn_blocking(move || make(&transport, is_plain)).await;
         made.unwrap_or_else(|panic| Err(panic.to_string())).map_err(|why| Error::refused(&reference.registry, &why))
     }
 

@@ -56,6 +56,36 @@ impl Transport {
         Client::try_from(config).map_err(|error| error.to_string())
     }
 
+    /// A client of the servers that give tokens, which follows nobody elsewhere. It reads certificates too.
+    ///
+    /// # Errors
+    /// As [`Self::client`].
+    pub(super) fn token_client(&self) -> Result<reqwest::Client, String> {
+        use_ring();
+        let Proxies { https, http, none_for } = Proxies::of(|name| std::env::var(name).ok());
+        let mut roots = Vec::new();
+        for der in self.authorities()? {
+            roots.push(reqwest::Certificate::from_der(&der).map_err(|error| error.to_string())?);
+        }
+        let mut builder = reqwest::Client::builder()
+            .tls_certs_merge(roots)
+            .connect_timeout(Duration::from_millis(REGISTRY_CONNECT_MS))
+            .read_timeout(Duration::from_millis(REGISTRY_SILENCE_MS))
+            .user_agent(USER_AGENT)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy();
+        let none_for = || reqwest::NoProxy::from_string(&none_for);
+        if let Some(proxy) = https {
+            let proxy = reqwest::Proxy::https(proxy).map_err(|error| error.to_string())?;
+            builder = builder.proxy(proxy.no_proxy(none_for()));
+        }
+        if let Some(proxy) = http {
+            let proxy = reqwest::Proxy::http(proxy).map_err(|error| error.to_string())?;
+            builder = builder.proxy(proxy.no_proxy(none_for()));
+        }
+        builder.build().map_err(|error| error.to_string())
+    }
+
     /// The certificates of the file, in DER.
     fn authorities(&self) -> Result<Vec<Vec<u8>>, String> {
         self.ca_certificates.as_deref().map_or(Ok(Vec::new()), read)

@@ -14,3 +14,5 @@ pub const REGISTRY_TRANSFERS_MAX: usize = 4;
 pub const REGISTRY_DENIED_PAUSE_MS_MAX: u64 = 600_000;
 /// For a credential helper to say what it knows.
 pub const CREDENTIAL_HELPER_MS: u64 = 10_000;
+/// What a token server may answer.
+pub const REGISTRY_TOKEN_BYTES_MAX: usize = 1 << 20;
