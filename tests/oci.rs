@@ -5,6 +5,7 @@ mod condemned;
 mod failures;
 mod fleet;
 mod identity;
+mod images;
 mod private_authority;
 mod proxy;
 mod raw;
@@ -195,11 +196,11 @@ fn what_other_tools_push_is_read() {
     std::fs::remove_file(&file).unwrap();
     refused(&["pull", &registry.reference("amd64"), "-o", &text], &[], &["architecture wasm"]);
 
-    let mut image = manifest;
-    image["layers"][0]["mediaType"] = json!("application/vnd.oci.image.layer.v1.tar+gzip");
-    registry.put_manifest("image", &image);
-    let words = ["holds no WebAssembly", "application/vnd.oci.image.layer.v1.tar+gzip", "plugin push"];
-    refused(&["pull", &registry.reference("image"), "-o", &text], &[], &words);
+    let mut other = manifest;
+    other["layers"][0]["mediaType"] = json!("application/vnd.oci.image.layer.v1.tar");
+    registry.put_manifest("other", &other);
+    let words = ["holds no WebAssembly", "application/vnd.oci.image.layer.v1.tar", "plugin push"];
+    refused(&["pull", &registry.reference("other"), "-o", &text], &[], &words);
 }
 
 #[test]

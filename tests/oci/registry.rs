@@ -97,6 +97,17 @@ impl Registry {
         assert_eq!(answer.status, 201, "{}", answer.text());
     }
 
+    /// Uploads a blob. Returns its digest, `sha256:` in front.
+    pub fn put_blob(&self, blob: &[u8]) -> String {
+        let digest = format!("sha256:{}", tidegate::plugin::digest(blob));
+        let started = self.client().request("POST", "/blobs/uploads/", Some(b"")).unwrap();
+        let place = started.header("location").to_owned();
+        let (_, path) = place.split_once("/v2/team/x").expect("a place below the repository");
+        let put = self.client().request("PUT", &format!("{path}&digest={digest}"), Some(blob)).unwrap();
+        assert_eq!(put.status, 201, "{}", put.text());
+        digest
+    }
+
     /// The file that holds a blob, by the SHA-256 in hexadecimal.
     pub fn blob(&self, digest: &str) -> PathBuf {
         let blobs = Path::new("data/docker/registry/v2/blobs/sha256");

@@ -1,6 +1,7 @@
 //! How a component lies in a registry: the layout of the CNCF's TAG Runtime, and the layers of those who came before
 //! it.
 
+use super::image;
 use oci_client::manifest::OciDescriptor;
 use serde::Serialize;
 
@@ -55,20 +56,26 @@ pub(super) fn config(description: &Description, layer_digest: &str) -> serde_jso
     serde_json::to_vec(&config)
 }
 
-/// The layer that is the component: the only one of a type that says so. Others, of other types, may lie beside it.
+/// The layer that is the component: the only one of a type that says so. Others, of other types, may lie beside it. Without
+/// such a one, the only layer of a container image, and that the component is packed into it.
 ///
 /// # Errors
 /// When no layer is a component, or several are.
-pub(super) fn component_layer(layers: &[OciDescriptor]) -> Result<&OciDescriptor, String> {
-    let is_wasm = |layer: &&OciDescriptor| {
-        let media_type = layer.media_type.as_str();
-        media_type == LAYER || EARLIER_LAYERS.contains(&media_type)
-    };
-    let mut components = layers.iter().filter(is_wasm);
-    match (components.next(), components.count()) {
-        (Some(layer), 0) => Ok(layer),
-        (Some(_), more) => Err(format!("the artifact has {} WebAssembly layers: push one component alone", more + 1)),
-        (None, _) => {
+pub(super) fn component_layer(layers: &[OciDescriptor]) -> Result<(&OciDescriptor, bool), String> {
+    let of = |is: fn(&str) -> bool| layers.iter().filter(move |layer| is(&layer.media_type)).collect::<Vec<_>>();
+    let is_wasm = |media_type: &str| media_type == LAYER || EARLIER_LAYERS.contains(&media_type);
+    match (&of(is_wasm)[..], &of(|media_type| image::LAYERS.contains(&media_type))[..]) {
+        ([layer], _) => Ok((layer, false)),
+        ([_, ..], _) => {
+            Err(format!("the artifact has {} WebAssembly layers: push one component alone", of(is_wasm).len()))
+        }
+        ([], [layer]) => Ok((layer, true)),
+        ([], [_, ..]) => Err(format!(
+            "the image has {} layers: build one `FROM scratch` with the component alone, or push that with \
+             `tidegate plugin push`",
+            layers.len()
+        )),
+        ([], []) => {
             let types: Vec<_> = layers.iter().map(|layer| layer.media_type.as_str()).collect();
             Err(format!(
                 "the artifact holds no WebAssembly, but [{}]: push a component with `tidegate plugin push`",
@@ -86,11 +93,21 @@ mod tests {
         OciDescriptor { media_type: media_type.to_owned(), ..OciDescriptor::default() }
     }
 
+    fn found(layers: &[OciDescriptor]) -> Result<(&str, bool), String> {
+        component_layer(layers).map(|(layer, is_packed)| (layer.media_type.as_str(), is_packed))
+    }
+
     #[test]
     fn the_component_is_the_one_webassembly_layer() {
         for media_type in EARLIER_LAYERS.into_iter().chain([LAYER]) {
             let layers = [layer("text/plain"), layer(media_type)];
-            assert_eq!(component_layer(&layers).unwrap().media_type, media_type);
+            assert_eq!(found(&layers), Ok((media_type, false)));
+        }
+        for media_type in image::LAYERS {
+            assert_eq!(found(&[layer(media_type)]), Ok((media_type, true)));
+            assert_eq!(found(&[layer(media_type), layer(LAYER)]), Ok((LAYER, false)));
+            let two = [layer(media_type), layer(media_type)];
+            assert!(component_layer(&two).unwrap_err().contains("the image has 2 layers"));
         }
         assert!(component_layer(&[]).unwrap_err().contains("holds no WebAssembly, but []"));
         assert!(component_layer(&[layer("a/b")]).unwrap_err().contains("but [a/b]"));

@@ -7,6 +7,7 @@ mod artifact;
 mod credentials;
 mod error;
 mod identity;
+mod image;
 mod layout;
 mod proxies;
 mod push;

@@ -51,6 +51,6 @@ impl Registries {
         });
         let digest = asked.await?;
         let component = layer_digest.trim_start_matches("sha256:").to_owned();
-        Ok(Artifact { digest, component, size_bytes })
+        Ok(Artifact { digest, component, size_bytes, is_packed: false })
     }
 }

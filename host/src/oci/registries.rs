@@ -98,14 +98,14 @@ impl Registries {
         });
         let (manifest, digest) = asked.await?;
         let refused = |why: &str| Error::refused(&reference.registry, why);
-        let layer = layout::component_layer(&manifest.layers).map_err(|why| refused(&why))?;
+        let (layer, is_packed) = layout::component_layer(&manifest.layers).map_err(|why| refused(&why))?;
         let component = layer.digest.strip_prefix("sha256:").filter(|digits| digits.len() == 64);
         let component = component.ok_or_else(|| refused("the digest of its layer is no SHA-256"))?.to_owned();
         let size_bytes = u64::try_from(layer.size).map_err(|_| refused("the size of its layer is negative"))?;
-        Ok(Artifact { digest, component, size_bytes })
+        Ok(Artifact { digest, component, size_bytes, is_packed })
     }
 
-    /// The component of an artifact, which is what its digest says.
+    /// The layer of an artifact, which is what its digest says: the component, or what that is to be unpacked from.
     ///
     /// # Errors
     /// When the registry does not give it in time, or not at all, and when it is larger than `bytes_max`.

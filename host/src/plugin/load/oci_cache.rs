@@ -85,7 +85,8 @@ mod tests {
         let copies = Arc::new(Copies::in_directory(directory.path().join("components"), 10));
         let cache = OciCache { directory: directory.path().join("oci"), copies };
         let reference: Reference = "oci://h/x:1".parse().unwrap();
-        let artifact = Artifact { digest: "sha256:0".to_owned(), component: digest(b"abc"), size_bytes: 3 };
+        let artifact =
+            Artifact { digest: "sha256:0".to_owned(), component: digest(b"abc"), size_bytes: 3, is_packed: false };
         assert_eq!((cache.last(&reference), cache.get(&digest(b"abc"), 3)), (None, None));
 
         cache.put(&reference, &artifact, b"abc");

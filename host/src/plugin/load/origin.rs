@@ -64,8 +64,9 @@ impl ComponentOrigin {
             Err(Error::Denied(why)) => return Err(LoadError::Denied(why)),
         };
         let Some((artifact, bytes)) = pulled else { return Ok(None) };
+        let bytes = if artifact.is_packed { unpacked(reference, bytes, bytes_max).await? } else { bytes };
         let candidate = Candidate::new(bytes).await?;
-        if *candidate.digest != artifact.component {
+        if !artifact.is_packed && *candidate.digest != artifact.component {
             return Err(LoadError::Pull(format!(
                 "the component's digest is {}, not {}",
                 candidate.digest, artifact.component
@@ -175,4 +176,14 @@ impl ComponentOrigin {
         })
         .await;
     }
+}
+
+/// The component in the layer of a container image.
+async fn unpacked(reference: &Reference, layer: Arc<Vec<u8>>, bytes_max: u64) -> Result<Arc<Vec<u8>>, LoadError> {
+    let reference = reference.clone();
+    blocking(move || {
+        let component = Artifact::unpacked(&reference, &layer, bytes_max);
+        component.map(Arc::new).map_err(|error| LoadError::Pull(error.to_string()))
+    })
+    .await
 }

@@ -2,6 +2,7 @@
 
 use super::Registry;
 use crate::config::Limits;
+use crate::oci::Artifact;
 use crate::plugin::write_at_once;
 use crate::system::output::{note, print};
 use anyhow::{Context, bail};
@@ -35,6 +36,10 @@ impl Pull {
         let (artifact, bytes) = registry.ask(&format!("pulling {reference}"), async |registries| {
             let artifact = registries.resolve(&reference, None).await?;
             let bytes = registries.pull(&reference, &artifact, bytes_max).await?;
+            let bytes = match artifact.is_packed {
+                true => Artifact::unpacked(&reference, &bytes, bytes_max)?,
+                false => bytes,
+            };
             Ok((artifact, bytes))
         })?;
         write_at_once(&file, &bytes).with_context(|| format!("writing {}", file.display()))?;
