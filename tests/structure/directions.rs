@@ -74,7 +74,7 @@ pub const DIRECTIONS: [(&str, &[&str]); 110] = [
     ("config::messaging", &["address", "limits"]),
     ("config::oci", &["limits", "reference"]),
     ("config::plugin", &["comparison", "limits", "place", "streams"]),
-    ("config::streams", &["address", "document", "http", "limits", "messaging"]),
+    ("config::streams", &["address", "backbone", "document", "http", "limits", "messaging"]),
     ("config::streams::check", &["flow", "in_force", "route", "socket", "workers"]),
     ("flow", &["ledger", "traces"]),
     (
