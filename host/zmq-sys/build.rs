@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 /// What is mended of libzmq. Each begins with why.
-const PATCHES: [&str; 11] = [
+const PATCHES: [&str; 12] = [
     "strlcpy",
     "timers",
     "queues",
@@ -18,6 +18,7 @@ const PATCHES: [&str; 11] = [
     "heartbeats",
     "monitor",
     "session",
+    "disconnect",
 ];
 
 fn main() {
