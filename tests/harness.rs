@@ -1,12 +1,16 @@
 //! Starts the host as a user would, and reads its answers and its end.
 
 mod host;
+#[cfg(target_os = "linux")]
+mod hosts;
 mod setup;
 
 pub use crate::balance::assert_balanced;
 pub use crate::client::{Answer, Client};
 pub use crate::process::Process;
 pub use host::Host;
+#[cfg(target_os = "linux")]
+pub use hosts::{has_names, with_names};
 pub use setup::{Setup, tidegate};
 
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 //! The names come from a hosts file that each command gets in its own mount namespace. Where the machine does not allow
 //! one, the tests print that they are skipped.
 
-use crate::harness::{Client, Host, PATIENCE, Process, Setup, tidegate, wait_for};
+use crate::harness::{Client, Host, PATIENCE, Process, Setup, has_names, tidegate, wait_for, with_names};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -15,29 +15,10 @@ const HOSTS: &str = "127.0.0.1 localhost\n::1 six.test\n127.0.0.1 both.test\n::1
 const UNKNOWN: &str = "no-such-name.invalid";
 
 /// The command with [`HOSTS`] as its hosts file; none where the machine has no such namespaces or no IPv6.
-fn with_names(directory: &Path, command: &Command) -> Option<Command> {
+fn with_hosts(directory: &Path, command: &Command) -> Option<Command> {
     let hosts = directory.join("hosts");
     std::fs::write(&hosts, HOSTS).unwrap();
-    let unshare = |words: &str| {
-        let mut unshare = Command::new("unshare");
-        unshare.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
-        unshare.arg(format!("mount --bind \"$0\" /etc/hosts && {words}")).arg(&hosts);
-        unshare
-    };
-    let can = unshare("true").output().is_ok_and(|output| output.status.success());
-    if !can || TcpListener::bind("[::1]:0").is_err() {
-        eprintln!("skipped: no mount namespace for a hosts file of its own here, or no IPv6");
-        return None;
-    }
-    let mut known = unshare("exec \"$@\"");
-    known.arg(command.get_program()).args(command.get_args()).current_dir(directory);
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => known.env(name, value),
-            None => known.env_remove(name),
-        };
-    }
-    Some(known)
+    has_names().then(|| with_names(&hosts, directory, command))
 }
 
 /// A publisher that is bound to an IPv6 address only, and its port.
@@ -57,7 +38,7 @@ fn subscribed(name: &str) -> Option<Process> {
     let (publisher, port) = publisher();
     let mut command = tidegate();
     command.args(["subscribe", "--connect", &format!("tcp://{name}:{port}")]);
-    let mut process = Process::start(&mut with_names(directory.path(), &command)?);
+    let mut process = Process::start(&mut with_hosts(directory.path(), &command)?);
     publisher.recv_bytes(0).unwrap_or_else(|error| panic!("{error}: {}", process.stderr()));
     publisher.send("by IPv6", 0).unwrap();
     wait_for("the message", || process.stdout().ends_with(" by IPv6\n").then_some(()));
@@ -88,7 +69,7 @@ fn sockets_and_surfaces_are_bound_to_what_a_name_stands_for() {
         "--publish=tcp://six.test:*",
         "--frontend=tcp://both.test:*",
     ]);
-    let Some(mut command) = with_names(setup.path(), &setup.command()) else { return };
+    let Some(mut command) = with_hosts(setup.path(), &setup.command()) else { return };
     let mut process = Process::start(&mut command);
     wait_for(&format!("ready\n{}", process.stderr()), || process.stdout().ends_with("ready\n").then_some(()));
     let stdout = process.stdout();
@@ -104,7 +85,7 @@ fn sockets_and_surfaces_are_bound_to_what_a_name_stands_for() {
     let mut request = tidegate();
     request.args(["request", "--clients=1", "--requests=1", "--timeout=500ms"]);
     request.args(["--connect", &format!("tcp://both.test:{port}")]);
-    let mut request = Process::start(&mut with_names(setup.path(), &request).unwrap());
+    let mut request = Process::start(&mut with_hosts(setup.path(), &request).unwrap());
     assert_eq!(request.wait().code(), Some(0), "{}", request.stderr());
     assert!(request.stdout().contains("received: request #1"), "{}", request.stdout());
     process.signal("TERM");

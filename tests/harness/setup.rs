@@ -154,7 +154,20 @@ impl Setup {
     /// As [`Setup::start`], with a stderr that the test chooses.
     #[track_caller]
     pub fn start_with_stderr(self, stderr: impl Into<Stdio>) -> Host {
-        let process = Process::start_with_stderr(&mut self.command(), stderr);
+        let command = self.command();
+        self.start_command(command, stderr)
+    }
+
+    /// As [`Setup::start`], with what was made of the command.
+    #[track_caller]
+    pub fn start_as(self, change: impl FnOnce(&Path, &Command) -> Command) -> Host {
+        let command = change(self.path(), &self.command());
+        self.start_command(command, Stdio::piped())
+    }
+
+    #[track_caller]
+    fn start_command(self, mut command: Command, stderr: impl Into<Stdio>) -> Host {
+        let process = Process::start_with_stderr(&mut command, stderr);
         let started = Instant::now();
         while !process.stdout().ends_with("ready\n") {
             assert!(started.elapsed() < LONG_PATIENCE, "not ready:\n{}", process.stderr());
