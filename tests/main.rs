@@ -38,6 +38,8 @@ mod envelopes;
 #[cfg(target_os = "linux")]
 mod environment;
 mod events;
+#[cfg(target_os = "linux")]
+mod every_address;
 mod examples;
 mod fleet;
 mod flow_admin;

@@ -20,7 +20,7 @@ mod plugin;
 mod reference;
 mod streams;
 
-pub use address::{Address, Endpoint, check_endpoint};
+pub use address::{Address, Endpoint, check_endpoint, check_every_address, is_every_address};
 pub use backbone::{
     JETSTREAM, JetStreamConsumer, JetStreamSource, JetStreamStream, Nats, Storage, SubjectPart, SubjectTemplate,
     is_jetstream,
@@ -33,7 +33,10 @@ pub use document::Document;
 pub use http::{Admin, EVENTS, Events, Http, Network, OnSlow, Tail};
 pub use limits::{Limits, LimitsLayer, duration, timeout};
 pub use log::{Log, LogFormat};
-pub use messaging::{Broker, Curve, EnvelopeKind, IpcMode, Messaging, OnFull, Publisher};
+pub use messaging::{
+    Broker, Curve, EnvelopeKind, IpcMode, LEFT_ADDRESS_LINGER_MS, LEFT_ADDRESS_MS_MAX, LEFT_ADDRESS_SILENCE_MS,
+    Messaging, NAME_ADDRESSES_MAX, NAME_LOOK_UP_MS, NAME_LOOK_UP_WAITERS_MAX, NAME_LOOK_UPS_MAX, OnFull, Publisher,
+};
 pub use oci::*;
 pub use otel::{CollectorEndpoint, Otel};
 pub use place::Place;

@@ -2,7 +2,7 @@
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-pub const DIRECTIONS: [(&str, &[&str]); 110] = [
+pub const DIRECTIONS: [(&str, &[&str]); 112] = [
     (
         "app",
         &[
@@ -166,6 +166,8 @@ pub const DIRECTIONS: [(&str, &[&str]); 110] = [
     ("messaging::publisher", &["batching", "curve", "socket", "spans", "stream"]),
     ("messaging::publisher::core::simulation", &["action"]),
     ("messaging::publisher::publish_loop", &["core", "settings"]),
+    ("messaging::socket::addresses", &["host_name"]),
+    ("messaging::socket::connections", &["addresses", "connection", "host_name", "monitor", "name_states"]),
     ("messaging::socket::monitor", &["refusals", "statistics"]),
     ("messaging::stream", &["batching", "curve", "socket", "spans"]),
     ("messaging::workers", &["curve", "socket"]),

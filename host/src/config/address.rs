@@ -2,13 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
 /// The word that switches a surface off.
 const NONE: &str = "none";
 /// Before the path of a socket that WebSockets reach.
 pub(in crate::config) const WEBSOCKET: &str = "ws:";
+/// Before a host and a port that stand for all addresses of that host.
+const EVERY_ADDRESS: &str = "dns+tcp://";
+/// The name of a host is no longer.
+const HOST_BYTES_MAX: usize = 253;
 
 /// Where an HTTP surface listens; none switches it off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -46,6 +50,7 @@ impl FromStr for Endpoint {
         }
         match text.strip_prefix(WEBSOCKET) {
             Some(path) => check_path(text, path)?,
+            None if is_every_address(text) => check_every_address(text)?,
             None => check_endpoint(text)?,
         }
         Ok(Self(Some(text.to_owned())))
@@ -57,6 +62,39 @@ impl Endpoint {
     pub fn websocket_path(&self) -> Option<&str> {
         self.0.as_deref()?.strip_prefix(WEBSOCKET)
     }
+
+    /// Whether it stands for all addresses of a name, as `dns+tcp://workers:5571` does; one can connect there, and not bind.
+    pub fn is_every_address(&self) -> bool {
+        self.0.as_deref().is_some_and(is_every_address)
+    }
+}
+
+/// Whether an endpoint stands for all addresses of a name.
+pub fn is_every_address(endpoint: &str) -> bool {
+    endpoint.starts_with(EVERY_ADDRESS)
+}
+
+/// Whether an endpoint names a host and a port, for all addresses of that host: `dns+tcp://HOST:PORT`.
+///
+/// # Errors
+/// Says what is missing, when the text does not.
+pub fn check_every_address(text: &str) -> Result<(), String> {
+    let place = text.strip_prefix(EVERY_ADDRESS).and_then(|place| place.rsplit_once(':'));
+    let (host, port) = place.ok_or_else(|| format!("`{text}` names no port: write dns+tcp://HOST:PORT"))?;
+    if port.parse::<u16>().ok().is_none_or(|port| port == 0) {
+        return Err(format!("`{text}` names no port to connect to: write dns+tcp://HOST:PORT"));
+    }
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) || !byte.is_ascii();
+    let is_ipv6 = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .is_some_and(|host| host.parse::<Ipv6Addr>().is_ok());
+    if is_ipv6 || (!host.is_empty() && host.len() <= HOST_BYTES_MAX && host.bytes().all(is_name)) {
+        return Ok(());
+    }
+    Err(format!(
+        "`{text}` names no host to connect to: write dns+tcp://HOST:PORT, such as dns+tcp://workers.example:5571"
+    ))
 }
 
 /// Whether requests can be for such a path.
@@ -129,6 +167,23 @@ mod tests {
         for text in ["tcp://127.0.0.1:*", "tcp://*:5570", "tcp://[::1]:4444", "ipc:///tmp/x", "ws:/in", "none"] {
             assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
         }
+    }
+
+    #[test]
+    fn all_addresses_of_a_name_have_one_host_and_one_port() {
+        for text in ["dns+tcp://workers.default.svc:5571", "dns+tcp://10.0.0.1:1", "dns+tcp://[::1]:1"] {
+            let endpoint = text.parse::<Endpoint>().unwrap();
+            assert!(endpoint.is_every_address() && endpoint.to_string() == text, "{text}");
+        }
+        assert!(!"tcp://workers:5571".parse::<Endpoint>().unwrap().is_every_address());
+        for host in
+            ["", ":", "workers", "*:1", "workers:*", "workers:0", "workers:65536", ":1", "::1:1", "a;b:1", "a/b:1"]
+        {
+            let text = format!("dns+tcp://{host}");
+            let error = text.parse::<Endpoint>().unwrap_err();
+            assert!(error.contains(&format!("`{text}`")) && error.contains("dns+tcp://HOST:PORT"), "{error}");
+        }
+        assert!("dns+ipc:///tmp/x".parse::<Endpoint>().unwrap_err().contains("is not an endpoint"));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The ZeroMQ sockets: where they bind, their bounds, and what becomes of what a peer has no room for.
 
+mod bounds;
 mod curve;
 mod ipc;
 
+pub use bounds::*;
 pub use curve::Curve;
 pub use ipc::IpcMode;
 
@@ -57,6 +59,9 @@ pub struct Messaging {
     /// How long a peer may take for its ZMTP handshake, or its connection is ended.
     #[serde(deserialize_with = "milliseconds::<_, _, 1, 600_000>")]
     pub handshake_timeout_ms: u64,
+    /// How often the names at `dns+tcp://` endpoints are looked up; after failures half as often, then a quarter as often.
+    #[serde(deserialize_with = "milliseconds::<_, _, 100, 3_600_000>")]
+    pub name_look_up_ms: u64,
 }
 
 impl Default for Messaging {
@@ -75,6 +80,7 @@ impl Default for Messaging {
             peer_queue_bytes_max: 32 << 20,
             heartbeat_ms: 10_000,
             handshake_timeout_ms: 5_000,
+            name_look_up_ms: 5_000,
         }
     }
 }

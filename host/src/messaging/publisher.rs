@@ -9,7 +9,7 @@ mod surface;
 pub use settings::Settings;
 pub use surface::PublisherSurface;
 
-use super::socket::connections::UnresolvedNames;
+use super::socket::name_states::NameStates;
 use super::socket::statistics::SocketStatistics;
 use super::socket::{self, BindError};
 use super::spans::describe;
@@ -78,8 +78,8 @@ impl Drop for ClosesWhenDropped {
 pub struct Publisher {
     name: String,
     endpoints: Vec<String>,
-    /// Names that it connects to and that have no address.
-    names: Arc<UnresolvedNames>,
+    /// The names that it connects to.
+    names: Arc<NameStates>,
     queue: Arc<Queue>,
     statistics: Arc<SocketStatistics>,
     hop: Arc<Hop>,
@@ -105,7 +105,7 @@ impl Publisher {
         let messages = Mailbox::new(messages_max, bytes_max);
         let queue = Arc::new(Queue { messages, messages_max, bytes_max, deadline: OnceLock::new() });
         let bell = Bell::new().map_err(|error| failed(format!("making a pipe: {error}").into()))?;
-        let (statistics, names) = (Arc::new(SocketStatistics::after(&hop)), Arc::<UnresolvedNames>::default());
+        let (statistics, names) = (Arc::new(SocketStatistics::after(&hop)), Arc::<NameStates>::default());
         let open = {
             let (settings, queue, supervisor) = (settings.clone(), Arc::clone(&queue), supervisor.clone());
             let (statistics, names) = (Arc::clone(&statistics), Arc::clone(&names));

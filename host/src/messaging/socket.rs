@@ -1,5 +1,6 @@
 //! Operations on any socket, safe from the pitfalls of libzmq and of the zmq crate: own, bind, connect, poll.
 
+pub(crate) mod addresses;
 mod bind_place;
 mod connection;
 pub(crate) mod connections;
@@ -8,6 +9,7 @@ pub(crate) mod host_name;
 pub(crate) mod ipc;
 pub(crate) mod monitor;
 mod multipart;
+pub(crate) mod name_states;
 pub(crate) mod reading;
 mod refusals;
 mod reservation;

@@ -8,8 +8,8 @@ use syn::{Expr, Item, Lit};
 const PREFACE: &str = "
 ## Fixed bounds
 
-The same in every host; they stand in `host/src/config/bounds.rs`, those of captures, of comparisons and of
-registries in `capture/bounds.rs`, `comparison/bounds.rs` and `oci/bounds.rs` beside it.
+The same in every host; they stand in `host/src/config/bounds.rs`, those of captures, of comparisons, of names and of
+registries in `capture/bounds.rs`, `comparison/bounds.rs`, `messaging/bounds.rs` and `oci/bounds.rs` beside it.
 
 | what | bound | name |
 | --- | --- | --- |
@@ -18,8 +18,9 @@ registries in `capture/bounds.rs`, `comparison/bounds.rs` and `oci/bounds.rs` be
 pub fn section() -> String {
     let mut text = PREFACE.to_owned();
     let mut known = BTreeMap::new();
-    let files = ["config/bounds.rs", "config/capture/bounds.rs", "config/comparison/bounds.rs", "config/oci/bounds.rs"];
-    for item in files.into_iter().map(source::file).flat_map(|file| file.items) {
+    let files = ["bounds.rs", "capture/bounds.rs", "comparison/bounds.rs", "messaging/bounds.rs", "oci/bounds.rs"];
+    let files = files.map(|file| source::file(&format!("config/{file}")));
+    for item in files.into_iter().flat_map(|file| file.items) {
         let Item::Const(item) = item else { continue };
         let name = item.ident.to_string();
         let bound = match &*item.expr {

@@ -49,7 +49,8 @@ fn exposition() -> String {
     std::fs::write(&secret, text(&server.secret_key)).unwrap();
     let (secret, keys) = (secret.display(), keys.display());
     let flags = [format!("--curve-secret-key={secret}"), format!("--curve-authorized-keys={keys}")];
-    let host = setup.with(&[&flags[0], &flags[1]]).start();
+    let names = "[sockets.far]\ntype = 'pub'\nconnect = ['dns+tcp://127.0.0.1:9']\n[routes.far]\nthrough = ['downcase']\nto = ['far']";
+    let host = setup.with(&[&flags[0], &flags[1]]).config(names).start();
     let told = |sample: &str| {
         wait_for(sample, || host.admin("/metrics").text().contains(sample).then_some(()));
     };

@@ -4,6 +4,7 @@ mod circles;
 mod curve;
 mod endpoints;
 mod events;
+mod every_address;
 mod flows;
 mod frontend_flow;
 mod names;
@@ -29,6 +30,7 @@ pub(in crate::config) fn check(config: &Config) -> Result<(), Mistake> {
         workers::check(config, name, pool)?;
     }
     websockets::check(config)?;
+    every_address::check(config)?;
     endpoints::check(config)?;
     events::check(config)?;
     flows::check(config)?;

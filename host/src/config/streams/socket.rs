@@ -19,7 +19,8 @@ pub struct Socket {
     /// takes WebSockets that speak ZWS 2.0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bind: Vec<Endpoint>,
-    /// Where it connects.
+    /// Where it connects. All addresses of a name are `dns+tcp://NAME:PORT`, for a SUB, PULL, PUSH or PUB: they are looked up
+    /// again and again (`messaging.name_look_up_ms`), new ones are connected to, and those that left are drained and let go of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub connect: Vec<Endpoint>,
     /// The prefixes of topics that a SUB subscribes to; everything if it has none.

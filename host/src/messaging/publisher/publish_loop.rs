@@ -11,8 +11,10 @@ use crate::config::{
 use crate::flow::bell::Bell;
 use crate::messaging::curve::access_control::AccessControl;
 use crate::messaging::socket;
-use crate::messaging::socket::connections::{Connections, UnresolvedNames};
+use crate::messaging::socket::addresses::LetGo;
+use crate::messaging::socket::connections::{Connections, Wanted};
 use crate::messaging::socket::monitor::{Descriptor, Monitor};
+use crate::messaging::socket::name_states::NameStates;
 use crate::messaging::socket::statistics::SocketStatistics;
 use crate::system::supervisor::Supervisor;
 use bytes::Bytes;
@@ -67,7 +69,7 @@ impl PublishLoop {
         queue: Arc<Queue>,
         bell: Bell,
         statistics: Arc<SocketStatistics>,
-        names: Arc<UnresolvedNames>,
+        names: Arc<NameStates>,
         supervisor: Supervisor,
     ) -> Result<(Self, Vec<String>), OpenError> {
         let (messaging, publisher) = (&settings.messaging, &settings.publisher);
@@ -104,7 +106,12 @@ impl PublishLoop {
             let real = socket::bind_guarded(&socket, endpoint, settings.ipc);
             endpoints.push(real.map_err(|cause| OpenError::at("binding", endpoint, cause))?);
         }
-        let mut connections = Connections::new(&settings.connect, names, supervisor, bell.waker().clone());
+        let wanted = Wanted {
+            endpoints: &settings.connect,
+            let_go: LetGo::AtOnce,
+            look_up_period: Duration::from_millis(messaging.name_look_up_ms),
+        };
+        let mut connections = Connections::new(&wanted, names, supervisor, bell.waker().clone());
         endpoints.extend(connections.endpoints().map(str::to_owned));
         let connected = connections.connect(&socket, Instant::now());
         connected.map_err(|(endpoint, cause)| OpenError::at("connecting", &endpoint, cause))?;
@@ -212,7 +219,7 @@ impl PublishLoop {
             tracing::warn!(%error, "looking at subscribers");
         }
         self.monitor.poll_peers(&mut self.socket, now);
-        self.connections.maintain(&self.socket, &mut self.monitor, &self.name, now);
+        self.connections.maintain(&self.socket, &mut self.monitor, &self.name, (true, now));
         self.cut_off_removed_keys();
     }
 

@@ -48,6 +48,7 @@ impl Surface for PublisherSurface {
 
     fn statistics(&self, statistics: &mut Statistics) {
         self.publisher.figures().add_to(statistics, self.name());
+        self.publisher.names.add_to(statistics, self.name());
     }
 
     fn end(self: Arc<Self>, deadline: Instant) -> BoxFuture<'static, u64> {

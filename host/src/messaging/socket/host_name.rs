@@ -3,7 +3,7 @@
 //! libzmq connects to the first address of one family alone, and binds to addresses and interfaces but not to host
 //! names.
 
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::{AddrParseError, IpAddr, ToSocketAddrs};
 
 /// A host name, and the result of resolving it.
 #[derive(Clone, Debug)]
@@ -17,7 +17,11 @@ impl HostName {
     /// Resolves the host name in an endpoint, which can take seconds. None if the endpoint has an address, a wildcard
     /// or a path instead.
     pub(crate) fn look_up(endpoint: &str) -> Option<Self> {
-        let name = name_in(endpoint)?;
+        name_in(endpoint).map(Self::find)
+    }
+
+    /// Resolves the name of a host, which can take seconds.
+    pub(crate) fn find(name: &str) -> Self {
         let found = (name, 0).to_socket_addrs().map_err(|error| error.to_string()).map(|found| {
             let mut addresses: Vec<IpAddr> = Vec::new();
             for address in found.map(|address| address.ip()) {
@@ -28,12 +32,26 @@ impl HostName {
             addresses.sort_by_key(IpAddr::is_ipv6);
             addresses
         });
-        Some(Self { name: name.to_owned(), found })
+        Self { name: name.to_owned(), found }
+    }
+
+    /// The address in an endpoint, which needs no resolving.
+    pub(crate) fn of_address(endpoint: &str) -> Self {
+        let place = endpoint.strip_prefix("tcp://").unwrap_or(endpoint);
+        let name = place.rsplit_once(':').map_or(place, |(host, _)| host);
+        let address = name.trim_start_matches('[').trim_end_matches(']').parse();
+        let found = address.map(|address| vec![address]).map_err(|error: AddrParseError| error.to_string());
+        Self { name: name.to_owned(), found }
     }
 
     /// The host name in an endpoint, which was not resolved.
     pub(crate) fn unresolved(endpoint: &str, why: String) -> Self {
-        Self { name: name_in(endpoint).unwrap_or_default().to_owned(), found: Err(why) }
+        Self::unknown(name_in(endpoint).unwrap_or_default(), why)
+    }
+
+    /// A host name, which was not resolved.
+    pub(crate) fn unknown(name: &str, why: String) -> Self {
+        Self { name: name.to_owned(), found: Err(why) }
     }
 
     /// Its addresses.

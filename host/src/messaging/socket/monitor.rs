@@ -52,6 +52,8 @@ pub(crate) struct Monitor {
     by_endpoint: HashMap<String, Descriptor>,
     /// What became of connections that were made from here, with the endpoints that they go to.
     outgoing: Vec<(String, Outgoing)>,
+    /// Peers that were disconnected from here, whose end is told with that of others.
+    forgotten: Vec<(Descriptor, Peer)>,
     refusals: Refusals,
     log_limit: LogLimit<(String, &'static str)>,
     handshake_timeout: Duration,
@@ -89,6 +91,7 @@ impl Monitor {
             peers: HashMap::new(),
             by_endpoint: HashMap::new(),
             outgoing: Vec::new(),
+            forgotten: Vec::new(),
             log_limit: LogLimit::new(PEER_LOG_LINES_MAX, Duration::from_millis(PEER_LOG_INTERVAL_MS)),
             handshake_timeout: Duration::from_millis(handshake_ms.unsigned_abs().into()),
             due: Instant::now() + INTERVAL,
@@ -110,6 +113,19 @@ impl Monitor {
     /// What has become of connections that were made from here, since it was last asked for.
     pub(crate) fn take_outgoing(&mut self) -> Vec<(String, Outgoing)> {
         std::mem::take(&mut self.outgoing)
+    }
+
+    /// The socket was disconnected from this remote endpoint, of which libzmq reports nothing more.
+    pub(crate) fn forget(&mut self, remote: &str) {
+        let descriptor = self.by_endpoint.get(remote).copied();
+        let is_outgoing = |descriptor: &Descriptor| self.peers.get(descriptor).is_some_and(|peer| peer.is_outgoing);
+        if let Some(descriptor) = descriptor.filter(is_outgoing)
+            && let Some(peer) = self.peers.remove(&descriptor)
+        {
+            self.by_endpoint.remove(remote);
+            self.statistics.remove_peer(descriptor);
+            self.forgotten.push((descriptor, peer));
+        }
     }
 
     /// The peer behind a descriptor.

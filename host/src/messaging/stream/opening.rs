@@ -11,7 +11,8 @@ use crate::flow::Inlet;
 use crate::messaging::ClientKeys;
 use crate::messaging::curve::Authenticator;
 use crate::messaging::curve::access_control::AccessControl;
-use crate::messaging::socket::connections::Connections;
+use crate::messaging::socket::addresses::LetGo;
+use crate::messaging::socket::connections::{Connections, Wanted};
 use crate::messaging::socket::monitor::Monitor;
 use crate::messaging::socket::{self, BindError, BindPlace};
 use crate::system::supervisor::Supervisor;
@@ -86,7 +87,12 @@ impl Opening {
         }
         let now = Instant::now();
         let (names, waker) = (Arc::clone(&self.state.names), self.attend);
-        let mut connections = Connections::new(&self.config.connect, names, supervisor.clone(), waker);
+        let wanted = Wanted {
+            endpoints: &self.config.connect,
+            let_go: let_go(self.config.kind),
+            look_up_period: Duration::from_millis(settings.messaging.name_look_up_ms),
+        };
+        let mut connections = Connections::new(&wanted, names, supervisor.clone(), waker);
         endpoints.extend(connections.endpoints().map(str::to_owned));
         // An endpoint that libzmq does not understand is told at once. A name is looked up first.
         let connected = connections.connect(&socket, now);
@@ -138,8 +144,10 @@ impl Opening {
             socket.set_rcvhwm(if reads { hwm(READ_QUEUE_MESSAGES_MAX) } else { 1 })?;
             // What a SUB sends are its subscriptions, all of which each publisher has to get.
             socket.set_sndhwm(if kind == zmq::SUB { 0 } else { hwm(PUSH_QUEUE_MESSAGES_MAX) })?;
-            // A peer that is not connected has no queue: what is to be sent waits here, or goes to another peer.
-            socket.set_immediate(self.state.sink.is_some())?;
+            // A peer that is not connected has no queue: what is to be sent waits here, or goes to another peer. What came
+            // from an address of a name can be read only so when that is let go of.
+            let has_names = config.connect.iter().any(config::Endpoint::is_every_address);
+            socket.set_immediate(self.state.sink.is_some() || has_names)?;
             socket.set_reconnect_ivl(RECONNECT_MS)?;
             socket.set_reconnect_ivl_max(RECONNECT_MS_MAX)?;
             let ms = Duration::from_millis;
@@ -178,6 +186,15 @@ impl Opening {
         let statistics = Arc::clone(&self.state.statistics);
         let monitor = Monitor::attach(context, &mut socket, &self.state.name, speaks_curve, statistics)?;
         Ok((socket, access_control, monitor))
+    }
+}
+
+/// When an address that left its name is let go of. Only a publisher never stops.
+fn let_go(kind: config::SocketType) -> LetGo {
+    match kind {
+        config::SocketType::Sub => LetGo::SilentOrLate,
+        kind if kind.reads() => LetGo::Silent,
+        _ => LetGo::AtOnce,
     }
 }
 

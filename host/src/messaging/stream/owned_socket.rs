@@ -120,7 +120,7 @@ impl OwnedSocket {
 
     /// Reads as much as it may in one turn. Returns whether there may be more, and how many messages it read.
     fn read(&mut self, frame: &mut zmq::Message) -> zmq::Result<(bool, usize)> {
-        let asks_for_sender = self.sequence.is_some() || self.access_control.is_some();
+        let asks_for_sender = self.sequence.is_some() || self.access_control.is_some() || self.connections.listens();
         let (mut messages, mut bytes) = (0, 0);
         while self.intake.as_ref().is_some_and(Intake::wants_more) {
             if messages == BATCH || bytes > BATCH_BYTES {
@@ -141,6 +141,11 @@ impl OwnedSocket {
             && self.monitor.peer(descriptor).is_some_and(|peer| peer.key != key)
         {
             self.monitor.update(descriptor, |peer| peer.key.clone_from(&key));
+        }
+        if self.connections.listens()
+            && let Some(peer) = descriptor.and_then(|descriptor| self.monitor.peer(descriptor))
+        {
+            self.connections.heard(peer.endpoint());
         }
         let is_let_in = self.access_control.as_ref().is_none_or(|access| access.lets_in(key.as_deref()));
         let Some(intake) = &mut self.intake else { return };
@@ -264,7 +269,8 @@ impl OwnedSocket {
     pub(super) fn maintain(&mut self, now: Instant) -> zmq::Result<()> {
         self.receive_events()?;
         self.monitor.poll_peers(&mut self.socket, now);
-        self.connections.maintain(&self.socket, &mut self.monitor, &self.state.name, now);
+        let is_read = self.intake.as_ref().is_none_or(Intake::wants_more);
+        self.connections.maintain(&self.socket, &mut self.monitor, &self.state.name, (is_read, now));
         if let Some(access_control) = &mut self.access_control {
             access_control.cut_off_removed_keys(&mut self.monitor);
         }

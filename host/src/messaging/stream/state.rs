@@ -3,7 +3,7 @@
 use super::sink::StreamSink;
 use crate::flow::Statistics;
 use crate::ledger::Hop;
-use crate::messaging::socket::connections::UnresolvedNames;
+use crate::messaging::socket::name_states::NameStates;
 use crate::messaging::socket::statistics::SocketStatistics;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,8 +24,8 @@ pub(super) struct SocketState {
     pub(super) is_paused: AtomicBool,
     /// A message is held until a flow has room for it.
     pub(super) holds: AtomicBool,
-    /// Names that it connects to and that have no address.
-    pub(super) names: Arc<UnresolvedNames>,
+    /// The names that it connects to.
+    pub(super) names: Arc<NameStates>,
 }
 
 /// What the numbers of messages told.
@@ -59,6 +59,7 @@ impl SocketState {
     /// Adds the statistics of the socket.
     pub(super) fn add_to(&self, statistics: &mut Statistics) {
         self.statistics.add_to(statistics, &self.name);
+        self.names.add_to(statistics, &self.name);
         let mut counted = statistics.of(Some(("socket", &self.name)));
         if let Some(GapCounts { gaps, missing, unreadable }) = &self.gaps {
             let read = |count: &AtomicU64| count.load(Ordering::Relaxed);

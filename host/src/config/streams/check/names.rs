@@ -6,6 +6,8 @@ use crate::config::{Config, EVENTS, FRONTEND, PUBLISH, backbone, is_jetstream, i
 
 /// What other parts of the host are called, in the ledger and at the start.
 const RESERVED: [&str; 6] = [PUBLISH, FRONTEND, "http", "admin", EVENTS, "workers"];
+/// What all addresses of a name are to whoever binds.
+pub(super) const NOT_BOUND: &str = "to which one connects: bind to one address, such as tcp://127.0.0.1:4444";
 /// How much alike two names are, from 0 to 1, of which one may be meant by the other.
 const ALIKE_MIN: f64 = 0.7;
 

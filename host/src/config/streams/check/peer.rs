@@ -59,7 +59,7 @@ impl Peer {
             return Self::WebSocket(path.to_owned());
         }
         match endpoint.split_once("://") {
-            Some(("tcp", rest)) => {
+            Some(("tcp" | "dns+tcp", rest)) => {
                 let (host, port) = rest.rsplit_once(':').unwrap_or((rest, "*"));
                 Self::Tcp(Host::of(host), port.parse().ok().filter(|port| *port > 0))
             }
@@ -151,6 +151,7 @@ mod tests {
             ("tcp://127.0.0.5:1", "tcp://0.0.0.0:1"),
             ("tcp://[::1]:1", "tcp://localhost:1"),
             ("tcp://feed.example:1", "tcp://feed.example:1"),
+            ("dns+tcp://localhost:1", "tcp://*:1"),
             ("ipc:///tmp/a", "ipc:///tmp/./a"),
         ] {
             assert!(Peer::of(connect).leads_to(&Peer::of(bind)), "{connect} {bind}");

@@ -43,6 +43,11 @@ fn check_endpoints(socket: &Socket, mistake: impl Fn(String) -> Mistake) -> Resu
             if endpoints[..index].contains(endpoint) {
                 return refuse(format!("`{text}` stands here twice: leave one out"));
             }
+            if endpoint.is_every_address()
+                && let Some(why) = not_every_address(*kind, key)
+            {
+                return refuse(format!("`{text}` stands for all addresses of a name, {why}"));
+            }
             if key == "connect" && Peer::of(text).is_wildcard() {
                 return refuse(format!(
                     "`{text}` is where one binds: connect to one address and port, such as tcp://127.0.0.1:4444"
@@ -55,6 +60,15 @@ fn check_endpoints(socket: &Socket, mistake: impl Fn(String) -> Mistake) -> Resu
         return Err(mistake("a pair has one peer, and so one endpoint: leave out the others".to_owned()).at(key));
     }
     Ok(())
+}
+
+/// Why a socket cannot bind or connect to all addresses of a name; none if it can.
+fn not_every_address(kind: SocketType, key: &str) -> Option<&'static str> {
+    match (key, kind) {
+        ("bind", _) => Some(names::NOT_BOUND),
+        (_, SocketType::Pair) => Some("and a pair has one peer: connect to one of them, such as tcp://127.0.0.1:4444"),
+        _ => None,
+    }
 }
 
 /// Whether the socket can do with a message for which there is no room what is said.

@@ -2,6 +2,7 @@
 
 use crate::config::{Config, Document};
 
+mod every_address;
 mod websockets;
 mod workers;
 

@@ -16,7 +16,7 @@ impl Monitor {
     /// # Errors
     /// When the events cannot be received.
     pub(crate) fn receive_events(&mut self) -> zmq::Result<Vec<(Descriptor, Peer)>> {
-        let mut gone = Vec::new();
+        let mut gone = std::mem::take(&mut self.forgotten);
         while let Some(frames) = socket::receive_now(&self.events, usize::MAX)? {
             let Some(event) = Event::read(&frames) else { continue };
             gone.extend(self.take(event));

@@ -39,6 +39,11 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// Where it is, as libzmq writes it.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     /// The address and port alone.
     pub(crate) fn address(&self) -> &str {
         address(&self.endpoint)
