@@ -3,6 +3,8 @@
 //! The names come from a hosts file of the test's own, which changes while the host runs. Where the machine allows none, the
 //! tests print that they are skipped.
 
+mod clients;
+
 use crate::flows::unconnected;
 use crate::harness::{Host, Setup, has_names, wait_for, wait_up_to, with_names};
 use std::collections::BTreeSet;

@@ -1,17 +1,22 @@
 //! The handshakes of a client: reports each kind of failure once on stderr, and reconnects where libzmq would give up.
 
+mod every_address;
 mod failure;
 
 pub(super) use failure::ReportedFailures;
 
+use crate::config::{NAME_LOOK_UP_MS, is_every_address};
 use crate::messaging::curve::client_keys::ClientKeys;
 use crate::messaging::socket;
+use crate::messaging::socket::addresses::{Addresses, LetGo};
 use crate::messaging::socket::host_name::HostName;
 use crate::system::output::note;
+use crate::system::supervisor::Supervisor;
 use failure::HandshakeFailure;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 use zmq::SocketEvent;
 
@@ -28,7 +33,8 @@ const EVENTS: i32 = SocketEvent::HANDSHAKE_FAILED_NO_DETAIL as i32
     | SocketEvent::HANDSHAKE_FAILED_AUTH as i32
     | SocketEvent::HANDSHAKE_SUCCEEDED as i32
     | SocketEvent::CONNECT_RETRIED as i32
-    | SocketEvent::CONNECTED as i32;
+    | SocketEvent::CONNECTED as i32
+    | SocketEvent::DISCONNECTED as i32;
 
 /// The host name of an endpoint, and the address family by which it is connected to.
 struct NamedHost {
@@ -51,6 +57,10 @@ pub(crate) struct Handshakes {
     /// The endpoints that are to be connected to again, and when.
     reconnect: BTreeSet<String>,
     reconnect_at: Option<Instant>,
+    /// Those of names of which all are connected to.
+    addresses: Addresses,
+    /// The endpoints whose names were said to have too many.
+    crowded: BTreeSet<String>,
 }
 
 impl Handshakes {
@@ -77,6 +87,7 @@ impl Handshakes {
         // Without a bound: libzmq's I/O thread would block until there is room, while this thread is busy.
         events.set_rcvhwm(0).map_err(socket::cause)?;
         socket::connect(&events, &place)?;
+        let period = Duration::from_millis(NAME_LOOK_UP_MS);
         Ok(Self {
             events,
             endpoints: endpoints.to_vec(),
@@ -86,14 +97,20 @@ impl Handshakes {
             closed: BTreeMap::new(),
             reconnect: BTreeSet::new(),
             reconnect_at: None,
+            // The waits are short while a name is looked up, so nobody has to be woken.
+            addresses: Addresses::new(period, LetGo::SilentOrLate, Supervisor::default(), Waker::noop().clone()),
+            crowded: BTreeSet::new(),
         })
     }
 
-    /// Connects the socket to one of the endpoints.
+    /// Connects the socket to one of the endpoints; to all addresses of a name as they become known.
     ///
     /// # Errors
     /// When libzmq refuses the endpoint; says why.
     pub(crate) fn connect(&mut self, socket: &zmq::Socket, endpoint: &str) -> Result<(), String> {
+        if is_every_address(endpoint) {
+            return self.add_name(socket, endpoint);
+        }
         let Some(host) = HostName::look_up(endpoint) else { return socket::connect(socket, endpoint) };
         let ipv6 = host.is_ipv6_alone();
         self.names.insert(endpoint.to_owned(), NamedHost { host, ipv6, is_unanswered: false });
@@ -107,7 +124,9 @@ impl Handshakes {
 
     /// How long until [`Self::maintain`] has something to do; none if it has not.
     pub(crate) fn wait(&self) -> Option<Duration> {
-        self.reconnect_at.map(|at| at.saturating_duration_since(Instant::now()))
+        let due = self.reconnect_at.into_iter().chain(self.addresses.due()).min();
+        let until_due = due.map(|due| due.saturating_duration_since(Instant::now()));
+        until_due.into_iter().chain(self.wait_for_answer()).min()
     }
 
     /// After a wait: reads the monitor's events, reports new failures on stderr, and connects again what is due.
@@ -137,6 +156,7 @@ impl Handshakes {
                 }
             }
         }
+        self.maintain_addresses(socket);
         Ok(())
     }
 
@@ -153,10 +173,16 @@ impl Handshakes {
                     continue;
                 }
                 SocketEvent::CONNECT_RETRIED => {
+                    self.addresses.ended(&endpoint);
                     self.unanswered(&endpoint);
                     continue;
                 }
+                SocketEvent::DISCONNECTED => {
+                    self.addresses.ended(&endpoint);
+                    continue;
+                }
                 SocketEvent::CONNECTED => {
+                    self.addresses.opened(&endpoint);
                     // This family answers after all, so the other one is not tried.
                     if self.names.get_mut(&endpoint).is_some_and(|name| std::mem::take(&mut name.is_unanswered)) {
                         self.reconnect.remove(&endpoint);

@@ -194,6 +194,7 @@ impl<'a> Client<'a> {
             }
         };
         let received = Instant::now();
+        self.handshakes.heard();
         self.summary.replies += 1;
         if let Some(sent) = frames.last().and_then(|body| self.unanswered.remove(body)) {
             self.summary.round_trips.push(received - sent);

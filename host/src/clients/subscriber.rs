@@ -159,6 +159,7 @@ impl Owned {
                 return self.write_remaining();
             }
             if messages {
+                self.handshakes.heard();
                 self.write_batch()?;
                 if self.flush().is_err() {
                     return Ok(());

@@ -5,10 +5,12 @@ mod core;
 mod majordomo;
 mod settings;
 mod worker_loop;
+mod workers;
 
 pub use self::core::Tally;
 pub use command::CommandSettings;
 pub use settings::WorkerSettings;
+pub use workers::Workers;
 
 use crate::flow::bell::Bell;
 use crate::messaging::socket;
@@ -30,7 +32,7 @@ const END_WAIT: Duration = Duration::from_secs(6);
 pub struct WorkerError(String);
 
 /// The handle of a running worker. Dropped, it leaves the worker to itself.
-pub struct Worker {
+struct Worker {
     notices: mpsc::Sender<Notice>,
     ringer: Waker,
     command: JoinHandle<()>,
@@ -43,7 +45,7 @@ impl Worker {
     ///
     /// # Errors
     /// When there is no such command, or the system gives no thread or pipe.
-    pub fn start(settings: WorkerSettings) -> Result<(Self, oneshot::Receiver<Result<Tally, String>>), WorkerError> {
+    fn start(settings: WorkerSettings) -> Result<(Self, oneshot::Receiver<Result<Tally, String>>), WorkerError> {
         settings.command.look_up().map_err(WorkerError)?;
         let bell = Bell::new().map_err(|error| WorkerError(format!("making a pipe: {error}")))?;
         let ringer = bell.waker().clone();
@@ -69,21 +71,28 @@ impl Worker {
     }
 
     /// Makes the worker answer what it has, and end.
-    pub fn stop(&self) {
+    fn stop(&self) {
         let _ = self.notices.send(Notice::Stop);
         self.ringer.wake_by_ref();
     }
 
+    /// Whether the command has ended.
+    fn has_ended(&self) -> bool {
+        self.command.is_finished()
+    }
+
     /// Waits until the command has ended, once the worker has; one that does not end is killed.
-    pub async fn end(&mut self) {
-        if timeout(END_WAIT, &mut self.command).await.is_err() {
+    async fn end(&mut self) {
+        if !self.has_ended() && timeout(END_WAIT, &mut self.command).await.is_err() {
             self.kill().await;
         }
     }
 
     /// Kills the command.
-    pub async fn kill(&mut self) {
-        self.command.abort();
-        let _ = (&mut self.command).await;
+    async fn kill(&mut self) {
+        if !self.has_ended() {
+            self.command.abort();
+            let _ = (&mut self.command).await;
+        }
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Ends with a line that sums up; exit code 1 if no reply came.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Frontend to connect to
+    /// Frontend to connect to, or all addresses of a name: dns+tcp://NAME:PORT
     #[arg(long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:5570", value_parser = peer)]
     connect: String,
     /// How many clients ask at a time

@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// second one at once.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Publisher to connect to; repeatable
+    /// Publisher to connect to, or all addresses of a name: dns+tcp://NAME:PORT; repeatable
     #[arg(long, value_name = "ENDPOINT", default_value = "tcp://127.0.0.1:4444", value_parser = peer)]
     connect: Vec<String>,
     /// Only messages whose first frame begins with this; repeatable [default: all messages]

@@ -2,11 +2,10 @@
 
 use super::keys::Keys;
 use super::peer;
-use crate::clients::worker::{CommandSettings, Tally, Worker, WorkerSettings};
+use crate::clients::worker::{CommandSettings, Tally, WorkerSettings, Workers};
 use crate::config::timeout;
 use crate::system::exit_code::{INTERRUPTED, TERMINATED};
 use crate::system::output::note;
-use anyhow::Context;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,7 +20,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// SIGINT and SIGTERM end with every message answered, a second one at once.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where the host's pool has its workers
+    /// Where the host's pool has its workers; or dns+tcp://NAME:PORT, and there is a worker for each address of the name
     #[arg(long, value_name = "ENDPOINT", value_parser = peer)]
     connect: String,
     /// The name of the pool
@@ -75,32 +74,33 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 async fn work(settings: WorkerSettings) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
-    let (mut worker, mut ended) = Worker::start(settings)?;
+    let mut workers = Workers::start(settings)?;
     let mut stopping = false;
     let tally = loop {
-        tokio::select! {
-            tally = &mut ended => break tally,
-            exit_code = signals.next() => {
-                if std::mem::replace(&mut stopping, true) {
-                    kill(&mut worker, exit_code).await;
-                }
-                worker.stop();
-            }
+        let exit_code = tokio::select! {
+            tally = workers.work() => break tally,
+            exit_code = signals.next() => exit_code,
+        };
+        if std::mem::replace(&mut stopping, true) {
+            kill(&mut workers, exit_code).await;
         }
+        workers.stop();
     };
-    tokio::select! {
-        () = worker.end() => {}
-        exit_code = signals.next() => kill(&mut worker, exit_code).await,
+    let exit_code = tokio::select! {
+        () = workers.end() => None,
+        exit_code = signals.next() => Some(exit_code),
+    };
+    if let Some(exit_code) = exit_code {
+        kill(&mut workers, exit_code).await;
     }
-    let Tally { answered, failed, late, malformed } =
-        tally.context("the worker has died")?.map_err(anyhow::Error::msg)?;
+    let Tally { answered, failed, late, malformed } = tally.map_err(anyhow::Error::msg)?;
     note(format_args!("answered={answered} failed={failed} late={late} malformed={malformed}"));
     Ok(ExitCode::SUCCESS)
 }
 
 /// Ends at once. The thread of the worker may wait for a host that does not read.
-async fn kill(worker: &mut Worker, exit_code: u8) {
-    worker.kill().await;
+async fn kill(workers: &mut Workers, exit_code: u8) {
+    workers.kill().await;
     std::process::exit(exit_code.into());
 }
 

@@ -49,22 +49,36 @@ impl HandshakeFailure {
     }
 }
 
-/// The failures that were reported already, by all clients that share this.
+/// The failures and addresses that were reported already, by all clients that share this.
 #[derive(Debug, Default)]
-pub(crate) struct ReportedFailures(Mutex<BTreeSet<(String, HandshakeFailure)>>);
+pub(crate) struct ReportedFailures {
+    failures: Mutex<BTreeSet<(String, HandshakeFailure)>>,
+    /// The addresses of names that were told of.
+    addresses: Mutex<BTreeSet<String>>,
+}
 
 impl ReportedFailures {
     /// Whether this failure is to be reported: it was not yet. A close without a reason is not reported after any other
     /// failure of the same endpoint.
     pub(super) fn is_new(&self, endpoint: &str, failure: HandshakeFailure) -> bool {
-        let mut reported = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reported = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let known = failure == HandshakeFailure::Closed && reported.iter().any(|(about, _)| about == endpoint);
         !known && reported.insert((endpoint.to_owned(), failure))
     }
 
+    /// Whether it is to be told that a name has this address: it was not yet.
+    pub(super) fn has_come(&self, endpoint: &str) -> bool {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).insert(endpoint.to_owned())
+    }
+
+    /// The same where the address has left its name.
+    pub(super) fn has_left(&self, endpoint: &str) -> bool {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).remove(endpoint)
+    }
+
     /// Forgets the failures of an endpoint. Returns whether there were any.
     pub(super) fn forget(&self, endpoint: &str) -> bool {
-        let mut reported = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reported = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let before = reported.len();
         reported.retain(|(about, _)| about != endpoint);
         reported.len() < before

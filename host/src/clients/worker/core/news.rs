@@ -1,6 +1,7 @@
 //! What a worker tells its user.
 
 use std::fmt;
+use std::ops::AddAssign;
 use std::time::Duration;
 
 /// What is worth a line.
@@ -44,6 +45,15 @@ pub struct Tally {
     pub late: u64,
     /// What came from the host and was none of its commands.
     pub malformed: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.answered += other.answered;
+        self.failed += other.failed;
+        self.late += other.late;
+        self.malformed += other.malformed;
+    }
 }
 
 impl fmt::Display for Loss {
