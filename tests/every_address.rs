@@ -4,6 +4,7 @@
 //! tests print that they are skipped.
 
 mod clients;
+mod curve;
 
 use crate::flows::unconnected;
 use crate::harness::{Host, Setup, has_names, wait_for, wait_up_to, with_names};
