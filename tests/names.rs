@@ -168,7 +168,7 @@ fn a_fleet_is_every_address_of_a_name() {
     let second = Setup::new().committed("downcase").with(&[&format!("--admin=127.0.0.2:{port}")]).start();
     let mut command = tidegate();
     command.args(["fleet", "status", "--dns", &format!("fleet.test:{port}")]);
-    let Some(mut command) = with_names(first.directory.path(), &command) else { return };
+    let Some(mut command) = with_hosts(first.directory.path(), &command) else { return };
     let output = command.output().unwrap();
     let shown = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{shown} {}", String::from_utf8_lossy(&output.stderr));
