@@ -40,7 +40,11 @@ pub use messaging::{
 pub use oci::*;
 pub use otel::{CollectorEndpoint, Otel};
 pub use place::Place;
-pub use plugin::{Gate, Grant, Instances, Isolation, Plugin};
+pub use plugin::{
+    BUCKET_BATCH_KEYS_MAX, BUCKET_ENTRY_BYTES, BUCKET_KEY_BYTES_MAX, BUCKET_LOG_BYTES_MAX, BUCKET_LOG_USES_MAX,
+    BUCKET_NAME_BYTES_MAX, BUCKET_PAGE_KEYS, BUCKET_SCRATCH_BYTES_MAX, BUCKET_VALUE_BYTES_MAX, BUCKETS_MAX, Bucket,
+    BucketBackend, Gate, Grant, Instances, Isolation, Plugin,
+};
 pub use reference::{Reference, Version};
 pub use streams::{
     CONNECTION_HEADERS, CurveRole, Flow, OnError, Order, QueueBounds, Retry, Route, Socket, SocketType, WorkerCodec,
@@ -200,9 +204,11 @@ impl Config {
     /// # Errors
     /// The first mistake: its key, its line and a remedy.
     pub fn check(&self, document: &Document) -> Result<(), String> {
-        let checked =
-            capture::check(&self.capture).and_then(|()| backbone::check(self)).and_then(|()| streams::check(self));
-        checked.map_err(|mistake| document.describe(&mistake))
+        capture::check(&self.capture)
+            .and_then(|()| plugin::check(self))
+            .and_then(|()| backbone::check(self))
+            .and_then(|()| streams::check(self))
+            .map_err(|mistake| document.describe(&mistake))
     }
 
     /// TOML that [`Config::read`] accepts and that says every default.
@@ -243,6 +249,11 @@ impl Config {
     /// The hosts that a plugin may send requests to.
     pub fn outbound_of(&self, name: &str) -> Vec<Grant> {
         self.plugins.get(name).map(|plugin| plugin.outbound.clone()).unwrap_or_default()
+    }
+
+    /// What a plugin may keep between its calls.
+    pub fn buckets_of(&self, name: &str) -> BTreeMap<String, Bucket> {
+        self.plugins.get(name).map(|plugin| plugin.buckets.clone()).unwrap_or_default()
     }
 
     /// What newcomers of a plugin are compared on; nothing if it has no gate.

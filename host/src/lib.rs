@@ -13,8 +13,8 @@
 //! ```
 //!
 //! Read on from `main.rs`: it parses ([`cli`]), builds ([`app`]) and runs. Imports point one way: `main → cli → app →
-//! {http, messaging, backbone} → plugin`; [`config`], [`flow`], [`ledger`], [`record`], [`merge_patch`], [`request_id`],
-//! [`system`] and [`traces`] are leaves; `rehearsal` makes calls of what [`record`] has kept again, of [`plugin`];
+//! {http, messaging, backbone} → plugin`; [`buckets`], [`config`], [`flow`], [`ledger`], [`record`], [`merge_patch`],
+//! [`request_id`], [`system`] and [`traces`] are leaves; `rehearsal` makes calls of what [`record`] has kept again, of [`plugin`];
 //! [`oci`], which [`plugin`] alone and [`cli`] ask, needs but [`config`]; and [`clients`] are what [`cli`] alone runs.
 //! `tests/structure.rs` holds that, within each folder too.
 
@@ -23,6 +23,7 @@
 pub mod app;
 mod append;
 pub mod backbone;
+pub mod buckets;
 mod byte_budget;
 pub mod cli;
 pub mod clients;

@@ -2,7 +2,7 @@
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-pub const DIRECTIONS: [(&str, &[&str]); 112] = [
+pub const DIRECTIONS: [(&str, &[&str]); 113] = [
     (
         "app",
         &[
@@ -23,6 +23,7 @@ pub const DIRECTIONS: [(&str, &[&str]); 112] = [
     ("app::frontend", &["builder"]),
     ("app::http", &["builder", "events", "pools", "surfaces"]),
     ("app::reload", &["flows", "http", "notice", "sockets", "through"]),
+    ("buckets::memory", &["bucket", "operation"]),
     ("backbone", &["flow", "ledger", "log_limit", "request_id", "system", "traces"]),
     ("backbone::consumer", &["connection", "frames", "retry", "streams"]),
     ("backbone::sink", &["connection", "frames", "retry", "streams", "subject"]),
@@ -73,7 +74,7 @@ pub const DIRECTIONS: [(&str, &[&str]); 112] = [
     ("config::http", &["address", "limits"]),
     ("config::messaging", &["address", "limits"]),
     ("config::oci", &["limits", "reference"]),
-    ("config::plugin", &["comparison", "limits", "place", "streams"]),
+    ("config::plugin", &["comparison", "document", "limits", "place", "streams"]),
     ("config::streams", &["address", "backbone", "document", "http", "limits", "messaging"]),
     ("config::streams::check", &["flow", "in_force", "route", "socket", "workers"]),
     ("flow", &["ledger", "traces"]),

@@ -1,9 +1,11 @@
 //! The bounds of a plugin: defaults, what the configuration changes, and how the two are laid over each other.
 
 mod duration;
+mod size;
 
 pub use duration::{duration, timeout};
 pub(super) use duration::{milliseconds, milliseconds_if_any};
+pub(super) use size::size;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use std::str::FromStr;

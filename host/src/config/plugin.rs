@@ -1,9 +1,12 @@
 //! One plugin: where it comes from, what its instances are, its bounds and settings.
 
+mod bucket;
 mod gate;
 mod live;
 mod outbound;
 
+pub(super) use bucket::check;
+pub use bucket::*;
 pub use gate::Gate;
 pub use outbound::Grant;
 
@@ -35,6 +38,9 @@ pub struct Plugin {
     /// The hosts that a handler may send requests to; none by default.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outbound: Vec<Grant>,
+    /// What it may keep between its calls, by the name of each bucket; nothing by default.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub buckets: BTreeMap<String, Bucket>,
     /// What a newcomer is compared on with what serves before it may take its place; nothing by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gate: Option<Gate>,
@@ -74,8 +80,8 @@ impl Default for Instances {
 
 impl Default for Plugin {
     fn default() -> Self {
-        let (limits, settings) = Default::default();
+        let (path, poll_ms, outbound, buckets, gate, limits, settings) = Default::default();
         let Instances { isolation, reuse, warm } = Instances::default();
-        Self { path: None, poll_ms: None, isolation, reuse, warm, outbound: Vec::new(), gate: None, limits, settings }
+        Self { path, poll_ms, isolation, reuse, warm, outbound, buckets, gate, limits, settings }
     }
 }

@@ -17,8 +17,7 @@ a key or value that is wrong, or does not fit with the others, is refused with i
 ";
 
 /// A section of each kind that has a name, with nothing in it but what has to be there.
-const ONE_OF_EACH: &str =
-    "[plugins.NAME.gate]\non = 'FILE'\n[sockets.NAME]\ntype = 'pub'\n[flows.NAME]\nfrom = []\nto = []\n[routes.NAME]\n";
+const ONE_OF_EACH: &str = "[plugins.NAME.gate]\non = 'FILE'\n[plugins.NAME.buckets.BUCKET]\n[sockets.NAME]\ntype = 'pub'\n[flows.NAME]\nfrom = []\nto = []\n[routes.NAME]\n";
 
 /// What the structures of the configuration are made of.
 #[derive(Default)]
@@ -109,11 +108,16 @@ impl Sources {
 
     /// The keys of a section that a key of another one is, if it is one.
     fn section_of(&self, title: &str, key: &Key, outer: Option<&toml::Value>, text: &mut String) {
-        let is_section = source::name_of(&key.ty) == "Option";
-        let ty = source::name_of(inner(&key.ty));
+        let is_section = ["BTreeMap", "Option"].contains(&&*source::name_of(&key.ty));
+        let (ty, is_map) = (source::name_of(inner(&key.ty)), source::name_of(&key.ty) == "BTreeMap");
         let Some(keys) = self.structures.get(&ty).filter(|keys| is_section && keys.len() > 1) else { return };
-        let default = outer.and_then(|section| section.get(&key.name));
-        write!(text, "\n### `[{title}.{}]`\n\n{}\n", key.name, key.docs).unwrap();
+        let mut default = outer.and_then(|section| section.get(&key.name));
+        let mut title = format!("{title}.{}", key.name);
+        if is_map {
+            default = default.and_then(|sections| sections.get("BUCKET"));
+            title += ".BUCKET";
+        }
+        write!(text, "\n### `[{title}]`\n\n{}\n", key.docs).unwrap();
         text.push_str("\n| key | default | may be | what |\n| --- | --- | --- | --- |\n");
         for key in keys {
             self.row(key, default.and_then(|section| section.get(&key.name)), text);
@@ -163,6 +167,7 @@ fn kind(ty: &str) -> &'static str {
         "Place" => "a path, `oci://…`",
         "LimitsLayer" => "as in `[limits]`",
         "Gate" => "a section of its own",
+        "Bucket" => "sections of their own",
         "DifferenceBound" => "a number, a share",
         "Endpoints" => "a list of endpoints",
         "Strings" | "Networks" | "Grants" | "JsonPaths" => "a list of texts",

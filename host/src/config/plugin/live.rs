@@ -5,7 +5,7 @@ use crate::config::{Config, Limits, LimitsLayer, pool_of};
 use std::collections::BTreeSet;
 
 impl Config {
-    /// This configuration with the sockets, workers, flows, routes, limits, settings and gates of another one. The instances of all
+    /// This configuration with the sockets, workers, flows, routes, limits, settings, buckets and gates of another one. The instances of all
     /// plugins share what fits the `largest` limits that the host began with.
     pub fn with_live_part_of(&self, other: &Self, largest: &Limits) -> Self {
         let mut config = Self {
@@ -21,7 +21,8 @@ impl Config {
         for name in names {
             let [before, wanted] = [self, other].map(|config| config.plugins.get(name).cloned().unwrap_or_default());
             let limits = wanted.limits.live(&before.limits, largest);
-            let plugin = Plugin { limits, settings: wanted.settings, gate: wanted.gate, ..before };
+            let Plugin { settings, buckets, gate, .. } = wanted;
+            let plugin = Plugin { limits, settings, buckets, gate, ..before };
             if plugin == Plugin::default() && !other.plugins.contains_key(name) {
                 config.plugins.remove(name);
             } else {
@@ -46,7 +47,7 @@ impl Config {
         }
     }
 
-    /// Takes over the limits, settings and gates of another configuration of which `says` knows no key.
+    /// Takes over the limits, settings, buckets and gates of another configuration of which `says` knows no key.
     pub fn fill_limits(&mut self, other: &Self, says: impl Fn(&str) -> bool) {
         if !says("limits") {
             self.limits = other.limits.clone();
@@ -54,10 +55,14 @@ impl Config {
         for (name, plugin) in other.plugins.iter().filter(|(name, _)| !says(&format!("plugins.{name}"))) {
             self.plugins.insert(name.clone(), plugin.clone());
         }
-        // Whoever sends other settings does not mean to open the gate.
-        for (name, plugin) in other.plugins.iter().filter(|(name, _)| !says(&format!("plugins.{name}.gate"))) {
-            if let Some(sent) = self.plugins.get_mut(name) {
+        // Whoever sends other settings does not mean to open the gate, or to have what is kept forgotten.
+        for (name, plugin) in &other.plugins {
+            let Some(sent) = self.plugins.get_mut(name) else { continue };
+            if !says(&format!("plugins.{name}.gate")) {
                 sent.gate = plugin.gate.clone();
+            }
+            if !says(&format!("plugins.{name}.buckets")) {
+                sent.buckets = plugin.buckets.clone();
             }
         }
     }
@@ -130,12 +135,13 @@ mod tests {
     fn what_is_left_out_stays() {
         let before = read(
             "[limits]\ncalls_max = 3\n[plugins.a.settings]\nk = '1'\n[plugins.b.settings]\nk = '1'\n\
-             [plugins.b.gate]\non = 'x'",
+             [plugins.b.gate]\non = 'x'\n[plugins.b.buckets]\nc = {}",
         );
         let mut sent = read("[plugins.b.settings]\nl = '2'");
         sent.fill_limits(&before, |key| key == "plugins.b");
         assert_eq!((&sent.limits, sent.settings_of("a").len()), (&before.limits, 1));
         assert!(sent.settings_of("b").contains_key("l") && !sent.settings_of("b").contains_key("k"));
         assert_eq!((sent.gate_of("b"), sent.gate_of("a")), (before.gate_of("b"), None), "a gate is not opened so");
+        assert!(sent.buckets_of("b").contains_key("c"), "nothing is forgotten so");
     }
 }
