@@ -2,6 +2,7 @@
 //! `wit/`.
 
 mod answers;
+mod buckets;
 mod costs;
 mod faults;
 mod nondeterminism;
@@ -12,6 +13,7 @@ mod state;
 mod versions;
 
 pub use answers::*;
+pub use buckets::*;
 pub use costs::*;
 pub use faults::*;
 pub use nondeterminism::*;
@@ -30,6 +32,7 @@ use wit_parser::{PackageId, Resolve, UnresolvedPackageGroup};
 pub fn contract() -> Resolve {
     let mut resolve = Resolve::default();
     resolve.push_dir(root().join("wit")).expect("wit/ is well-formed");
+    resolve.push_dir(root().join("host/wit")).expect("host/wit/ is well-formed");
     let earlier = UnresolvedPackageGroup::parse_dir(root().join("wit/0.1.0")).expect("wit/0.1.0/ is well-formed");
     resolve.push_group(earlier).expect("wit/0.1.0/ needs only what wit/ has");
     resolve
@@ -48,6 +51,11 @@ const WORLDS: &str = "package tidegate:tests;
     world both-roles { include transform-plugin; include reply-policy-plugin; }
     world processor-plugin { include tidegate:plugin/processor-plugin@0.2.0; }
     world framed-policy-plugin { include tidegate:plugin/reply-policy-plugin@0.2.0; }
+    world keeping-processor {
+        include processor-plugin;
+        import wasi:keyvalue/store@0.2.0-draft2;
+        import wasi:keyvalue/atomics@0.2.0-draft2;
+    }
     world both-versions { include transform-plugin; include processor-plugin; }";
 
 /// A component of `world` around a core module with these fields, a memory of `pages`, and a bump allocator that

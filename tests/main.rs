@@ -17,6 +17,7 @@ mod backbone;
 mod bad_clients;
 mod broker;
 mod broker_control;
+mod buckets;
 mod call_file;
 mod capture;
 mod changes;

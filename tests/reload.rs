@@ -67,7 +67,7 @@ fn limits_and_settings_of_a_plugin_come_into_force_while_it_serves() {
     let greet = fixtures::telling_setting("greeting");
     let host = Setup::new().plugin("greet", &greet).committed("downcase").config(&config("good day", "")).start();
     assert_eq!(host.get("/greet/?param=x").text(), "good day");
-    reread(&host, &config("hello", ""), &[&["INFO", "serves under other limits or settings", "generation=2"]]);
+    reread(&host, &config("hello", ""), &[&["INFO", "serves under other limits, settings or buckets", "generation=2"]]);
     let answer = host.get("/greet/?param=x");
     assert_eq!((answer.text(), generation(&answer)), ("hello", 2));
     assert_eq!(generation(&host.get("/downcase/?param=X")), 1, "nothing was said of it");
@@ -147,7 +147,7 @@ fn a_newcomer_on_probation_stays_on_it_under_other_settings() {
     let greet = fixtures::telling_setting("greeting");
     let host = Setup::new().plugin("greet", &greet).config(&config("good day")).start();
     assert_eq!(host.admin_request("PUT", "/plugins/greet", Some(&fixtures::trapping())).status, 200);
-    reread(&host, &config("hello"), &[&["serves under other limits or settings", "generation=3 "]]);
+    reread(&host, &config("hello"), &[&["serves under other limits, settings or buckets", "generation=3 "]]);
     assert_eq!([(); 2].map(|()| host.get("/greet/?param=x").status), [502, 502]);
     let answer = host.get("/greet/?param=x");
     assert_eq!((answer.text(), generation(&answer)), ("hello", 4));

@@ -17,6 +17,11 @@ What a plugin exports and what it may import. The source is [`wit/`](../wit/), w
 version that was published never changes, and its components load for ever. A component exports one of the roles or
 several, and a host finds out which. [Rust](rust.md), [Python](python.md),
 [JavaScript](javascript.md) and [C](c.md) each have a page about how their toolchain takes it.
+
+A plugin returns data, and the host performs every effect. Beyond what is listed here it may import two things that do something
+during its call: a [handler](handlers.md) sends requests to hosts that it is granted, and any plugin keeps keys and values in
+[buckets](buckets.md) that it is granted, by `wasi:keyvalue`. Both are the host's to do, and in a call that serves nobody neither
+is done.
 ";
 
 const EARLIER: &str = "Its `transform` serves as a processor of one: it is called with messages of one frame, the body, \

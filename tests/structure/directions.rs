@@ -32,6 +32,7 @@ pub const DIRECTIONS: [(&str, &[&str]); 113] = [
         &[
             "app",
             "backbone",
+            "buckets",
             "clients",
             "flow",
             "http",
@@ -77,7 +78,7 @@ pub const DIRECTIONS: [(&str, &[&str]); 113] = [
     ("config::plugin", &["comparison", "document", "limits", "place", "streams"]),
     ("config::streams", &["address", "backbone", "document", "http", "limits", "messaging"]),
     ("config::streams::check", &["flow", "in_force", "route", "socket", "workers"]),
-    ("flow", &["ledger", "traces"]),
+    ("flow", &["buckets", "ledger", "traces"]),
     (
         "flow::stream",
         &[
@@ -106,6 +107,7 @@ pub const DIRECTIONS: [(&str, &[&str]); 113] = [
     (
         "http",
         &[
+            "buckets",
             "byte_budget",
             "flow",
             "ledger",
@@ -173,7 +175,7 @@ pub const DIRECTIONS: [(&str, &[&str]); 113] = [
     ("messaging::stream", &["batching", "curve", "socket", "spans"]),
     ("messaging::workers", &["curve", "socket"]),
     ("messaging::workers::core", &["codec", "counts", "protocol", "reply"]),
-    ("plugin", &["byte_budget", "flow", "ledger", "log_limit", "oci", "system", "traces"]),
+    ("plugin", &["buckets", "byte_budget", "flow", "ledger", "log_limit", "oci", "system", "traces"]),
     ("plugin::load", &["call", "handler_request", "role", "roles", "run"]),
     ("plugin::load::compiler", &["reset"]),
     ("plugin::load::examples", &["busy_retry", "file"]),
@@ -186,14 +188,14 @@ pub const DIRECTIONS: [(&str, &[&str]); 113] = [
     ("plugin::slot::loading", &["condemned", "history"]),
     ("plugin::slot::slots", &["condemned", "held", "kept", "loading"]),
     ("plugin::watch", &["load", "slot"]),
-    ("record", &["append", "flow", "ledger", "log_limit", "system"]),
+    ("record", &["append", "buckets", "flow", "ledger", "log_limit", "system"]),
     ("record::capture", &["choice"]),
     ("record::capture::reader", &["format", "record"]),
     ("record::dead_letters", &["choice"]),
     ("record::compare", &["dead_letters"]),
     ("record::replay", &["capture", "choice", "dead_letters", "traffic"]),
     ("record::traffic", &["capture", "choice", "dead_letters"]),
-    ("rehearsal", &["flow", "ledger", "plugin", "record", "system"]),
+    ("rehearsal", &["buckets", "flow", "ledger", "plugin", "record", "system"]),
     ("rehearsal::gate", &["callers", "captured_call", "runner", "selection", "source"]),
     ("rehearsal::shadow", &["callers", "chain", "runner"]),
     ("system::file_watch", &["fail_point", "supervisor"]),

@@ -1,5 +1,6 @@
 //! A message, whichever surface it comes in and goes out by.
 
+use crate::buckets::CallBuckets;
 use crate::config::MESSAGE_ID_KEY;
 use crate::traces::TraceContext;
 use bytes::Bytes;
@@ -27,6 +28,8 @@ pub struct Message {
     pub frames: Frames,
     /// Below what the spans of its way begin.
     pub trace: TraceContext,
+    /// How the next call that is made for it is to meet buckets.
+    pub buckets: CallBuckets,
 }
 
 impl Message {
@@ -34,7 +37,7 @@ impl Message {
     pub fn of_topic(topic: impl Into<Bytes>, metadata: Metadata, body: impl Into<Bytes>) -> Self {
         let (topic, body) = (topic.into(), body.into());
         let frames = if topic.is_empty() { smallvec![body] } else { smallvec![topic, body] };
-        Self { metadata, frames, trace: TraceContext::default() }
+        Self { metadata, frames, ..Self::default() }
     }
 
     /// Its topic, empty where it has none, and its body; none if it has another number of frames.

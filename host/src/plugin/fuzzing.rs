@@ -69,6 +69,7 @@ impl Loader {
                 BTreeMap::new(),
                 Default::default(),
                 Vec::new(),
+                Default::default(),
             ));
             let candidate = Candidate::new(Arc::new(bytes.to_vec())).await.expect("a digest");
             match self.engine.load(&plugin_state, candidate, true).await {

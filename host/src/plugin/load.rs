@@ -23,6 +23,7 @@ use super::roles::sandbox::Sandbox;
 use super::run::isolation::Isolation;
 use super::run::plugin_state::PluginState;
 use super::run::runtime::Runtime;
+use crate::buckets::PluginBuckets;
 use crate::config::Limits;
 use blocking::blocking;
 use busy_retry::retry_while_busy;
@@ -145,9 +146,10 @@ impl Engine {
         candidate: Candidate,
         limits: Limits,
         settings: BTreeMap<String, String>,
+        buckets: PluginBuckets,
         examples: Option<Examples>,
     ) -> Result<Arc<Plugin>, LoadError> {
-        let plugin_state = PluginState::offline(name.to_owned(), limits, settings);
+        let plugin_state = PluginState::offline(name.to_owned(), limits, settings, buckets);
         self.load_with(&Arc::new(plugin_state), candidate, examples, true).await
     }
 
@@ -188,9 +190,9 @@ impl Engine {
         };
         let compile_time = started.elapsed();
         let (typed, examples) = {
-            let (runtime, bytes) = (runtime.clone(), Arc::clone(&bytes));
+            let (runtime, bytes, plugin_state) = (runtime.clone(), Arc::clone(&bytes), Arc::clone(plugin_state));
             blocking(move || {
-                let typed = TypeChecked::new(&runtime, &component)?;
+                let typed = TypeChecked::new(&runtime, &component, &plugin_state)?;
                 Ok((typed, examples.map_or_else(|| carried_examples(&bytes), Ok)?))
             })
             .await?

@@ -32,7 +32,9 @@ use super::roles::role::Role;
 use super::roles::stage_role::{Input, StageRole};
 use super::run::call_durations::{CallDurations, DurationCounts};
 use super::run::call_log::KeptLog;
+use super::run::deterministic_random::Draws;
 use super::run::plugin_state::{CallPermit, PluginState, shortened};
+use crate::buckets::CallBuckets;
 use crate::byte_budget::BudgetShare;
 use crate::config::{LOG_LINE_BYTES_MAX, Place, Rollback};
 use crate::flow::{Fault, Message, ServedBy};
@@ -193,8 +195,19 @@ impl Slot {
 
     /// Calls a role of the generation that serves now. `request_id` is for the log, and `number` says which call it is.
     pub async fn call<R: Role>(&self, input: R::In, request_id: &str, number: CallNumber) -> Answer<R::Out> {
+        self.call_with::<R>(input, request_id, number, CallBuckets::Plain).await
+    }
+
+    /// The same, of a call that is to meet buckets so.
+    async fn call_with<R: Role>(
+        &self,
+        input: R::In,
+        request_id: &str,
+        number: CallNumber,
+        buckets: CallBuckets,
+    ) -> Answer<R::Out> {
         let serving = self.history.serving();
-        let result = self.call_generation::<R>(serving.as_ref(), input, request_id, number).await;
+        let result = self.call_generation::<R>(serving.as_ref(), input, request_id, (number, buckets)).await;
         Answer { by: serving.map(|serving| Arc::clone(&serving.served_by)), result }
     }
 
@@ -204,7 +217,7 @@ impl Slot {
         serving: Option<&Arc<Generation>>,
         input: R::In,
         request_id: &str,
-        number: CallNumber,
+        (number, buckets): (CallNumber, CallBuckets),
     ) -> Result<R::Out, CallError> {
         let mut passage = self.hop.enter();
         if R::IS_AWAITED {
@@ -217,7 +230,8 @@ impl Slot {
         let counted = serving.counts.begin();
         let (result, trial) = match self.admit(serving, number) {
             Ok((trial, permit)) => {
-                let call = serving.plugin.call::<R>(input, number, Arc::clone(&serving.idle), permit);
+                let call =
+                    serving.plugin.call::<R>(input, Draws::Own(number, buckets), Arc::clone(&serving.idle), permit);
                 (self.timed(call).await, trial)
             }
             Err(error) => (Err(error), None),

@@ -1,6 +1,7 @@
 //! Two components, and one call that is made of both.
 
 use super::captured_call::{CapturedCall, CapturedRole, CapturedSeed};
+use crate::buckets::CallBuckets;
 use crate::flow::{Message, Outputs};
 use crate::plugin::{
     CallError, CallNumber, CallSeed, Plugin, Processor, Rehearsal, ReplyPolicy, RoleName, Seed, StageRole,
@@ -39,8 +40,8 @@ impl Callers {
         Self { old: Rehearsal::new(&pair.old), new: Rehearsal::new(&pair.new) }
     }
 
-    /// Makes a call of both, each with the random numbers of the call that was captured, and with clocks that tell the same.
-    /// Also returns the message.
+    /// Makes a call of both, each with the random numbers of the call that was captured, with clocks that tell the
+    /// same, and with what buckets told that call. Also returns the message.
     pub(crate) async fn call(
         &self,
         role: CapturedRole,
@@ -70,7 +71,7 @@ impl Callers {
     /// What the call drew from: of a call that reached no component, the old one stands in for it, and it knows what a
     /// dead letter does not say.
     fn call_seed(&self, role: CapturedRole, seed: &CapturedSeed) -> CallSeed {
-        let CapturedSeed { value, digest, role: served_as, number } = seed;
+        let CapturedSeed { value, digest, role: served_as, number, buckets } = seed;
         let (old, new) = (self.old.plugin(), self.new.plugin());
         let name = role.name();
         CallSeed {
@@ -78,6 +79,7 @@ impl Callers {
             digest: Arc::clone(digest.as_ref().unwrap_or_else(|| old.digest())),
             role: served_as.or_else(|| old.name_of_role(name)).or_else(|| new.name_of_role(name)),
             number: CallNumber::Message(*number),
+            buckets: CallBuckets::Again(Arc::clone(buckets)),
         }
     }
 }

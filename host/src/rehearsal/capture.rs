@@ -1,6 +1,7 @@
 //! Captures as files of calls.
 
 use super::captured_call::{CallSource, CapturedCall, CapturedRole, CapturedSeed, Digests, Entry, Skip, Told};
+use crate::buckets::BucketLog;
 use crate::flow::Message;
 use crate::plugin::{RoleName, hex};
 use crate::record::capture::record::{Call, CallRole, Record};
@@ -8,6 +9,7 @@ use crate::record::capture::{CaptureError, CaptureFile, Choice, Lost};
 use crate::system::output::note;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A capture, which every reading opens anew.
 pub(super) struct Capture {
@@ -70,7 +72,8 @@ fn entry(number: u64, record: Record, seed: u64, last: &mut LastDigest) -> Entry
         CallRole::Policy => (CapturedRole::ReplyPolicy, RoleName::REPLY_POLICY),
         CallRole::Handler => return Entry::Skipped(Skip::Handler),
     };
-    let Call { plugin, digest, number: call_number, .. } = call;
+    let Call { plugin, digest, number: call_number, buckets, .. } = call;
+    let buckets = Arc::new(buckets.map(BucketLog::from).unwrap_or_default());
     let digest = (!digest.is_empty()).then(|| {
         if last.bytes != digest {
             (last.text, last.bytes) = (hex(&digest), digest);
@@ -82,7 +85,7 @@ fn entry(number: u64, record: Record, seed: u64, last: &mut LastDigest) -> Entry
         frames: frames.into(),
         ..Message::default()
     };
-    let seed = CapturedSeed { value: seed, role: digest.as_ref().map(|_| name), digest, number: call_number };
+    let seed = CapturedSeed { value: seed, role: digest.as_ref().map(|_| name), digest, number: call_number, buckets };
     Entry::Call { plugin, call: CapturedCall { number, role, message, seed } }
 }
 

@@ -1,5 +1,6 @@
 //! A call that was made once, as a file of captured traffic has it, to be made again.
 
+use crate::buckets::BucketLog;
 use crate::flow::Message;
 use crate::plugin::RoleName;
 use std::ops::ControlFlow;
@@ -14,7 +15,7 @@ pub(crate) struct CapturedCall {
     pub(crate) seed: CapturedSeed,
 }
 
-/// What the random numbers of the call derived from.
+/// What the random numbers of the call derived from, and what it found in buckets.
 pub(crate) struct CapturedSeed {
     /// The host's seed.
     pub(crate) value: u64,
@@ -24,6 +25,8 @@ pub(crate) struct CapturedSeed {
     pub(crate) role: Option<RoleName>,
     /// The number of the call at its hop.
     pub(crate) number: u64,
+    /// What buckets told it; nothing where that is not known.
+    pub(crate) buckets: Arc<BucketLog>,
 }
 
 /// The role that was called.
@@ -36,6 +39,7 @@ pub(crate) enum CapturedRole {
 }
 
 /// What a file has, one after another.
+#[expect(clippy::large_enum_variant, reason = "most are calls, and there is one at a time")]
 pub(crate) enum Entry {
     /// A call of the plugin of this name.
     Call { plugin: String, call: CapturedCall },

@@ -1,8 +1,10 @@
 //! A chain of plugins that serve nobody: it processes messages as that of a flow does, with the random numbers of the same calls.
 
+use crate::buckets::CallBuckets;
 use crate::config::FLOW_OUTPUTS_MAX;
 use crate::flow::{
-    Chain, ChainBounds, Failed, Failure, Fault, Link, Message, Place, Processed, Recording, ServedBy, Stage,
+    Chain, ChainBounds, Failed, Failure, Fault, Link, Message, Place, Processed, RecordedCall, Recording, ServedBy,
+    Stage,
 };
 use crate::ledger::Hop;
 use crate::plugin::{CallDurations, CallNumber, CallSeed, Processor, Rehearsal, Role, Seed, Slot, Slots};
@@ -59,6 +61,11 @@ impl RehearsedChain {
         self.steps.iter().map(|step| step.slot.name().to_owned()).collect()
     }
 
+    /// Where a plugin is in it; at the beginning if it is not.
+    fn place_of(&self, plugin: &str) -> usize {
+        self.steps.iter().position(|step| step.slot.name() == plugin).unwrap_or(0)
+    }
+
     /// Their names, each with the generation that served when the chain was composed.
     pub(crate) fn generations(&self) -> Vec<(String, u64)> {
         self.steps.iter().map(|step| (step.slot.name().to_owned(), step.by.generation)).collect()
@@ -74,10 +81,22 @@ impl RehearsedChain {
         Self { cost, ..self }
     }
 
-    /// Processes a message, whose call at the first plugin had this number. None where the machine had no time for it.
-    pub(crate) async fn process(&self, message: Message, number: u64) -> Option<Outcome> {
+    /// Processes a message, whose call at the first plugin had this number. What buckets told that call is told again to the
+    /// plugin of the name that was called, or to the first one where there is none. None where the machine had no time for it.
+    pub(crate) async fn process(
+        &self,
+        message: Message,
+        number: u64,
+        called: Option<&RecordedCall>,
+    ) -> Option<Outcome> {
         let began = Instant::now();
-        let links: Vec<_> = self.steps.iter().map(|step| Link { stage: step as &dyn Stage, hop: None }).collect();
+        let told = called.and_then(|call| Some((self.place_of(&call.plugin), call.buckets.as_ref()?)));
+        let steps = self.steps.iter().enumerate().map(|(place, step)| match told {
+            Some((told, log)) if told == place => ToldStep { step, buckets: CallBuckets::Again(Arc::clone(log)) },
+            _ => ToldStep { step, buckets: CallBuckets::Plain },
+        });
+        let steps: Vec<_> = steps.collect();
+        let links: Vec<_> = steps.iter().map(|step| Link { stage: step as &dyn Stage, hop: None }).collect();
         // Of each message the calls behind the first have the same numbers.
         let (numbers, recording) = (Hop::default(), Recording::default());
         let recorded = recording.at(Place::Flow(""));
@@ -94,12 +113,28 @@ impl RehearsedChain {
     }
 }
 
+/// A plugin of it, with what buckets tell it.
+struct ToldStep<'a> {
+    step: &'a Step,
+    buckets: CallBuckets,
+}
+
+impl Stage for ToldStep<'_> {
+    fn name(&self) -> &str {
+        self.step.name()
+    }
+
+    fn process(&self, message: Message, number: u64) -> BoxFuture<'static, Processed> {
+        self.step.process(Message { buckets: self.buckets.clone(), ..message }, number)
+    }
+}
+
 impl Stage for Step {
     fn name(&self) -> &str {
         self.slot.name()
     }
 
-    fn process(&self, message: Message, number: u64) -> BoxFuture<'static, Processed> {
+    fn process(&self, mut message: Message, number: u64) -> BoxFuture<'static, Processed> {
         let (rehearsal, by, seed) = (Arc::clone(&self.rehearsal), Arc::clone(&self.by), self.seed);
         Box::pin(async move {
             let plugin = rehearsal.plugin();
@@ -108,6 +143,7 @@ impl Stage for Step {
                 digest: Arc::clone(plugin.digest()),
                 role: plugin.name_of_role(Processor::NAME),
                 number: CallNumber::Message(number),
+                buckets: std::mem::take(&mut message.buckets),
             };
             let input = plugin.input::<Processor>(message);
             let result = rehearsal.call::<Processor>(input.clone(), call_seed).await;

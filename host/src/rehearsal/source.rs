@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The file, as what it is, for a command.
 ///
@@ -76,6 +77,6 @@ fn entry(number: u64, letter: Letter, digests: &mut Digests) -> Entry {
         None => (None, route),
     };
     let Some(message) = input.into_message() else { return Entry::Skipped(Skip::NoCall) };
-    let seed = CapturedSeed { value: seed.value, digest, role: None, number: call_number };
+    let seed = CapturedSeed { value: seed.value, digest, role: None, number: call_number, buckets: Arc::default() };
     Entry::Call { plugin, call: CapturedCall { number, role, message, seed } }
 }

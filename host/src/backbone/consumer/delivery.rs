@@ -6,7 +6,6 @@ use crate::backbone::frames::decode;
 use crate::config::MESSAGE_ID_KEY;
 use crate::flow::{Lost, Message, Settlement};
 use crate::ledger::{Passage, Reason};
-use crate::traces::TraceContext;
 use async_nats::jetstream;
 use async_nats::jetstream::message::Acker;
 use std::sync::Arc;
@@ -42,7 +41,7 @@ impl Delivered {
             (MESSAGE_ID_KEY, format!("{name}-{sequence}")),
         ];
         metadata.extend(own.map(|(key, value)| (key.to_owned(), value)));
-        let message = Message { metadata, frames, trace: TraceContext::default() };
+        let message = Message { metadata, frames, ..Message::default() };
         Ok(Self { message, acker, sequence, deliveries })
     }
 }

@@ -1,5 +1,6 @@
 //! Components as files, loaded into this process as a host would load them, for their authors.
 
+use crate::buckets::PluginBuckets;
 use crate::cli::compile_cache::compile_cache;
 use crate::cli::output::progress::{self, Stderr};
 use crate::config::{self, Limits};
@@ -61,7 +62,8 @@ impl Workbench {
         let loaded = async {
             let candidate = Candidate::read(path, self.limits.component_bytes_max).await?;
             let engine = self.engine_for(&candidate).await?;
-            let load = engine.load_without_slot(name, candidate, self.limits.clone(), settings, examples);
+            let buckets = PluginBuckets::of_any_name();
+            let load = engine.load_without_slot(name, candidate, self.limits.clone(), settings, buckets, examples);
             anyhow::Ok(progress::during(&format!("compiling {}", path.display()), self.stderr, load).await?)
         };
         loaded.await.with_context(|| format!("{} is refused", path.display()))

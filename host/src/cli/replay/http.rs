@@ -252,7 +252,7 @@ mod tests {
     fn message(kind: PlaceKind, frames: &[&'static str], pairs: &[(&str, &str)]) -> Incoming {
         let metadata = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let frames = frames.iter().map(|frame| Bytes::from_static(frame.as_bytes())).collect();
-        Incoming { time: 0, kind, name: "intake".to_owned(), metadata, frames }
+        Incoming { time: 0, kind, name: "intake".to_owned(), metadata, frames, told: None }
     }
 
     fn outlet(url: &str) -> ByHttp {

@@ -1,5 +1,6 @@
 //! What every command for captured traffic has in common: the flags that choose among it, and how it is printed.
 
+mod bucket_uses;
 mod choice_flags;
 pub(super) mod shown;
 

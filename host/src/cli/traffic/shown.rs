@@ -1,5 +1,6 @@
 //! A record of captured traffic as people read it, and as programs do.
 
+use super::bucket_uses;
 use crate::cli::output::render::{bytes, field, frames, lines};
 use crate::plugin::hex;
 use crate::record::capture::record::{Call, CallRole, Output, Pair};
@@ -55,7 +56,7 @@ fn shown_call(call: &Call, is_letter: bool) -> String {
             format!("{plugin}, generation {generation}, {}, stage {stage}, call {number}: {micros:.1} µs", role(call))
         }
     };
-    let mut text = field("called", &by);
+    let mut text = field("called", &by) + &bucket_uses::text(call);
     if let Some(failure) = failure {
         text += &lines("failed", &format!("{}: {}", failure.reason, failure.detail));
     }
@@ -110,6 +111,7 @@ fn json_call(call: &Call, is_letter: bool) -> Value {
         value["stage"] = json!(stage);
         value["duration_ns"] = json!(nanos);
     }
+    bucket_uses::add(&mut value, call);
     if let Some(answer) = answer {
         value["answer"] = answer.outputs.iter().map(json_output).collect();
     }

@@ -8,6 +8,7 @@ pub use recorded::{OwnedPlace, Recorded, RecordedCall, Subject};
 use super::message::Message;
 use super::stage::{Failed, Failure, Fault, Processed, Stage};
 use super::taps::Place;
+use crate::buckets::{CallBuckets, SharedLog};
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use std::fmt;
@@ -149,7 +150,7 @@ impl RecordedAt<'_> {
         stage: &dyn Stage,
         index: usize,
         first_number: u64,
-        message: Message,
+        mut message: Message,
         number: u64,
     ) -> BoxFuture<'static, Processed> {
         // What a pool of workers is sent cannot be asked again of another component: of the first, there is the message.
@@ -158,10 +159,19 @@ impl RecordedAt<'_> {
         let held = if is_of_host && index > 0 { None } else { self.hold(&message, called, || first_number) };
         let Some(held) = held else { return stage.process(message, number) };
         let plugin = stage.name().to_owned();
+        let log = SharedLog::default();
+        // One that is made again, and is told what it was told before, stays that.
+        if !is_of_host && message.buckets == CallBuckets::Plain {
+            message.buckets = CallBuckets::Logged(log.clone());
+        }
         let processing = stage.process(message, number);
         Box::pin(async move {
             let began = Instant::now();
-            let processed = processing.await;
+            let mut processed = processing.await;
+            if let Err(failed) = &mut processed.result {
+                // It is not to be logged there when it is tried again.
+                failed.input.buckets = CallBuckets::Plain;
+            }
             let took = began.elapsed();
             if is_of_host {
                 held.record_unless_busy(&processed);
@@ -173,7 +183,7 @@ impl RecordedAt<'_> {
                 Ok(outputs) => Ok(outputs.clone()),
             };
             let by = processed.by.clone();
-            held.record(Some(RecordedCall { plugin, by, number, took, stage: index, result }));
+            held.record(Some(RecordedCall { plugin, by, number, took, stage: index, result, buckets: log.take() }));
             processed
         })
     }

@@ -1,5 +1,6 @@
 //! What is recorded: a message, and the call that was made for it.
 
+use crate::buckets::BucketLog;
 use crate::flow::message::{Frames, Message, Metadata};
 use crate::flow::stage::{Outputs, ServedBy};
 use crate::flow::taps::Place;
@@ -110,11 +111,14 @@ pub struct RecordedCall {
     pub stage: usize,
     /// What came out, or the reason and the whole error.
     pub result: Result<Outputs, (Reason, String)>,
+    /// What it did with buckets, and was told by them; none if it used none.
+    pub buckets: Option<Arc<BucketLog>>,
 }
 
 impl Recorded {
     /// About how much it takes in memory.
     pub fn bytes(&self) -> usize {
+        let of_buckets = self.call.as_ref().and_then(|call| call.buckets.as_ref()).map_or(0, |log| log.bytes());
         let of_call = self.call.as_ref().map_or(0, |call| match &call.result {
             Ok(outputs) => outputs
                 .iter()
@@ -122,7 +126,7 @@ impl Recorded {
                 .sum(),
             Err((_, detail)) => detail.len(),
         });
-        size_of::<Self>() + bytes(&self.frames, &self.metadata) + of_call
+        size_of::<Self>() + bytes(&self.frames, &self.metadata) + of_call + of_buckets
     }
 }
 

@@ -66,7 +66,7 @@ impl Public {
             self.add_headers(route, head, &mut metadata)?;
         }
         metadata.extend(pairs.into_iter().map(|(name, value)| (format!("query.{name}"), value.into_owned())));
-        Ok((Message { metadata, frames: smallvec![body.into()], trace: head.span.clone() }, held))
+        Ok((Message { metadata, frames: smallvec![body.into()], trace: head.span.clone(), ..Message::default() }, held))
     }
 
     /// The address of a request as its client has it, for workers that were written for another server.

@@ -7,7 +7,8 @@ use crate::plugin::roles::FUNCTIONS;
 use crate::plugin::roles::http_handler::HttpHandler;
 use crate::plugin::roles::processor::Processor;
 use crate::plugin::roles::role::{FunctionKind, InterfaceVersion, Role};
-use crate::plugin::run::guest::Guest;
+use crate::plugin::run::guest::{Guest, keyvalue};
+use crate::plugin::run::plugin_state::PluginState;
 use crate::plugin::run::runtime::Runtime;
 use wasmtime::component::types::{Component as ComponentType, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
@@ -22,8 +23,8 @@ pub(super) struct TypeChecked {
 impl TypeChecked {
     /// # Errors
     /// When the component exports no role, two that exclude each other, or an unknown version, or imports more than the
-    /// contract offers.
-    pub(super) fn new(runtime: &Runtime, component: &Component) -> Result<Self, LoadError> {
+    /// contract offers, or buckets without having been granted any.
+    pub(super) fn new(runtime: &Runtime, component: &Component, plugin_state: &PluginState) -> Result<Self, LoadError> {
         let engine = &runtime.wasmtime;
         let refused = |error: wasmtime::Error| LoadError::TypeCheck(format!("{error:#}"));
         let exports = component.component_type();
@@ -55,10 +56,17 @@ impl TypeChecked {
             )));
         }
         let imports = imports(engine, &exports);
-        let is_offered = |import: &str| is_offered(import) || (is_handler && import.starts_with("wasi:http/"));
+        let is_offered = |import: &str| {
+            is_offered(import)
+                || keyvalue::INTERFACES.contains(&import)
+                || (is_handler && import.starts_with("wasi:http/"))
+        };
         if let Some(import) = imports.iter().find(|import| !is_offered(import)) {
             let remedy = remedy(import);
             return Err(LoadError::TypeCheck(format!("imports {import}, which the contract does not offer: {remedy}")));
+        }
+        if let Some(import) = imports.iter().find(|import| import.starts_with(keyvalue::PACKAGE)) {
+            check_buckets(import, plugin_state)?;
         }
         let linked = runtime.linker.instantiate_pre(component).map_err(refused)?;
         let functions = roles.into_iter().map(|(kind, interface)| {
@@ -152,8 +160,10 @@ fn is_offered(import: &str) -> bool {
 fn remedy(import: &str) -> &'static str {
     match import.split('/').next().unwrap_or_default() {
         "wasi:http" => "only a handler, which exports wasi:http/incoming-handler, may send requests",
-        "wasi:keyvalue" | "wasi:blobstore" | "wasi:sql" => {
-            "a plugin keeps nothing between calls; settings come by wasi:config/store from [plugins.NAME.settings]"
+        "wasi:keyvalue" => "build it against store, atomics and batch of wasi:keyvalue@0.2.0-draft2, as in host/wit",
+        "wasi:blobstore" | "wasi:sql" => {
+            "a plugin keeps nothing between calls but in buckets, by wasi:keyvalue; settings come by wasi:config/store from \
+             [plugins.NAME.settings]"
         }
         "wasi:messaging" => "a plugin sends nothing itself; what it returns is sent by the host",
         "tidegate:plugin" => "a plugin exports the roles of tidegate:plugin and imports its types alone",
@@ -162,6 +172,19 @@ fn remedy(import: &str) -> &'static str {
              wasi:config/store and wasi:logging/logging"
         }
     }
+}
+
+/// # Errors
+/// When the plugin has been granted no bucket.
+fn check_buckets(import: &str, plugin_state: &PluginState) -> Result<(), LoadError> {
+    if plugin_state.buckets.has_any() {
+        return Ok(());
+    }
+    let name = &plugin_state.name;
+    Err(LoadError::TypeCheck(format!(
+        "imports {import}, and the plugin {name} is granted no bucket: grant it those that it opens, such as \
+         [plugins.{name}.buckets] seen = {{}}"
+    )))
 }
 
 /// The imports that can do something: an instance that holds types alone is no capability.

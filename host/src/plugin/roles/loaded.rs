@@ -7,7 +7,7 @@ use super::stage_role::{Input, StageRole};
 use crate::flow::Message;
 use crate::plugin::call::{CallError, CallNumber};
 use crate::plugin::role::{Contract, RoleName};
-use crate::plugin::run::deterministic_random::{Draws, Seed};
+use crate::plugin::run::deterministic_random::{CallSeed, Draws, Seed};
 use crate::plugin::run::guest::Guest;
 use crate::plugin::run::isolation::Isolation;
 use crate::plugin::run::plugin_state::PluginState;
@@ -183,7 +183,9 @@ impl Plugin {
             let _held = held;
             let (kind, function) = plugin.function(R::NAME).ok_or(CallError::NoRole(R::NAME))?;
             let call_seed = match draws {
-                Draws::Own(number) => plugin.sandbox.call_seed(Some(kind.name), number),
+                Draws::Own(number, buckets) => {
+                    CallSeed { buckets, ..plugin.sandbox.call_seed(Some(kind.name), number) }
+                }
                 Draws::As(call_seed) => call_seed,
             };
             let contract = kind.contract();

@@ -1,6 +1,7 @@
 //! The sandbox of a component: where its instances are made, the bounds of a call in one, and what the end of a call
 //! means.
 
+use crate::buckets::CallBuckets;
 use crate::config::{INSTANCES_MAX, Limits};
 use crate::plugin::call::{CallError, CallNumber};
 use crate::plugin::role::RoleName;
@@ -78,7 +79,13 @@ impl Sandbox {
     }
 
     pub(crate) fn call_seed(&self, role: Option<RoleName>, number: CallNumber) -> CallSeed {
-        CallSeed { seed: self.runtime.seed, digest: Arc::clone(&self.digest), role, number }
+        CallSeed {
+            seed: self.runtime.seed,
+            digest: Arc::clone(&self.digest),
+            role,
+            number,
+            buckets: CallBuckets::Plain,
+        }
     }
 
     /// What a call returned, or why it returned nothing.

@@ -1,6 +1,7 @@
 //! Randomness and time as a guest sees them: randomness that is a function of seed, digest and which call it is, and,
 //! under a seed that the user set, clocks that always tell the same.
 
+use crate::buckets::CallBuckets;
 use crate::plugin::call::CallNumber;
 use crate::plugin::role::RoleName;
 use chacha20::ChaCha20Rng;
@@ -16,7 +17,7 @@ const EPOCH: u64 = 946_684_800;
 /// What each reading of a seeded clock adds to it.
 const STEP: Duration = Duration::from_millis(1);
 
-/// Which call a store is for, as far as the guest's randomness depends on it.
+/// Which call a store is for, as far as what the guest is told depends on it: its randomness, and what it finds in buckets.
 #[derive(Clone)]
 pub(crate) struct CallSeed {
     pub(crate) seed: Seed,
@@ -24,19 +25,21 @@ pub(crate) struct CallSeed {
     /// What is called; none of the roles for a probe.
     pub(crate) role: Option<RoleName>,
     pub(crate) number: CallNumber,
+    /// On which no randomness depends.
+    pub(crate) buckets: CallBuckets,
 }
 
 /// Whose randomness a call draws.
 pub(crate) enum Draws {
-    /// That of the call with this number, of its own component under the seed of its host.
-    Own(CallNumber),
+    /// That of the call with this number, of its own component under the seed of its host; and how it meets buckets.
+    Own(CallNumber, CallBuckets),
     /// That of another call, of whichever component and host it was.
     As(CallSeed),
 }
 
 impl From<CallNumber> for Draws {
     fn from(number: CallNumber) -> Self {
-        Self::Own(number)
+        Self::Own(number, CallBuckets::Plain)
     }
 }
 
@@ -102,7 +105,7 @@ fn generator(call_seed: &CallSeed) -> ChaCha20Rng {
 /// A generator that no other call has, nor this one for another `purpose`. Each part is hashed with its length, so that
 /// no two lists of parts give the same bytes.
 fn stream(call_seed: &CallSeed, purpose: &str) -> ChaCha20Rng {
-    let CallSeed { seed, digest, role, number } = call_seed;
+    let CallSeed { seed, digest, role, number, buckets: _ } = call_seed;
     let (kind, number) = match number {
         CallNumber::Message(number) => ("message", number),
         CallNumber::Trial(number) => ("trial", number),
@@ -174,7 +177,13 @@ mod tests {
 
     fn call_seed(seed: Option<u64>, digest: &str, number: u64) -> CallSeed {
         let number = CallNumber::Message(number);
-        CallSeed { seed: Seed::new(seed), digest: digest.into(), role: Some(RoleName("transform")), number }
+        CallSeed {
+            seed: Seed::new(seed),
+            digest: digest.into(),
+            role: Some(RoleName("transform")),
+            number,
+            buckets: CallBuckets::Plain,
+        }
     }
 
     #[test]
@@ -189,7 +198,13 @@ mod tests {
                 for (role, number) in
                     roles.into_iter().flat_map(|role| numbers.iter().map(move |number| (role, *number)))
                 {
-                    let call_seed = CallSeed { seed: Seed::new(Some(seed)), digest: digest.into(), role, number };
+                    let call_seed = CallSeed {
+                        seed: Seed::new(Some(seed)),
+                        digest: digest.into(),
+                        role,
+                        number,
+                        buckets: CallBuckets::Plain,
+                    };
                     let mut random = GuestRandom::new(&call_seed);
                     let insecure = insecure_seed(&call_seed).to_le_bytes();
                     drawn.extend([random.next_u64().to_le_bytes().to_vec(), insecure[..8].to_vec()]);

@@ -4,6 +4,7 @@ mod denied;
 mod error_output;
 mod guest_log;
 pub(crate) mod http_client;
+pub(crate) mod keyvalue;
 pub(crate) mod linker;
 pub(crate) mod memory_limits;
 mod stdin;
@@ -17,6 +18,7 @@ use crate::plugin::call::CallError;
 use error_output::ErrorOutput;
 use guest_log::LogStream;
 use http_client::HttpClient;
+use keyvalue::open::OpenBuckets;
 use memory_limits::{HighWater, MemoryLimits};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -43,6 +45,7 @@ pub struct Guest {
     wasi: Option<Wasi>,
     http: Option<Http>,
     error_output: Option<ErrorOutput>,
+    buckets: OpenBuckets,
     pub(crate) memory_limits: MemoryLimits,
     _permit: InstancePermit,
 }
@@ -84,6 +87,7 @@ impl Guest {
             wasi: None,
             http: None,
             error_output: None,
+            buckets: OpenBuckets::default(),
             memory_limits,
             _permit: permit,
         };
@@ -104,6 +108,7 @@ impl Guest {
         Self::refill(store);
         let guest = store.data_mut();
         guest.memory_limits.refused = None;
+        guest.buckets.clear();
         if let Some(wasi) = &guest.wasi {
             wasi.random.restart(&call_seed);
             wasi.output.iter().for_each(|stream| stream.restart(call_seed.number));
@@ -114,9 +119,9 @@ impl Guest {
         guest.call_seed = call_seed;
     }
 
-    /// Whether an instance has asked for nothing of WASI so far.
+    /// Whether an instance has asked for nothing of WASI and of no bucket so far.
     pub(crate) fn has_asked_nothing(&self) -> bool {
-        self.wasi.is_none() && self.http.is_none()
+        self.wasi.is_none() && self.http.is_none() && self.buckets.is_empty()
     }
 
     /// Takes back what the host has for an instance whose memories and globals were reset, so that it finds as little
@@ -125,6 +130,7 @@ impl Guest {
     pub(crate) fn reset(&mut self) -> bool {
         self.end_lines();
         (self.wasi, self.http, self.error_output) = (None, None, None);
+        self.buckets.clear();
         // Where the table may not grow, an entry can be added only if one was freed: then the table was used.
         self.resources.set_max_capacity(0);
         let was_used = !self.resources.is_empty() || self.resources.push(()).is_ok();

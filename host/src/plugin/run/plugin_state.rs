@@ -3,6 +3,7 @@
 use super::call_durations::CallDurations;
 use super::call_log::CallLogs;
 use super::cpu_share::CpuShare;
+use crate::buckets::{Backends, PluginBuckets};
 use crate::byte_budget::BudgetShare;
 use crate::config::{self, Grant, LOG_LINE_BYTES_MAX, Limits, OUTBOUND_REQUESTS_MAX};
 use crate::ledger::Hop;
@@ -30,6 +31,8 @@ pub(crate) struct PluginState {
     pub(crate) warm: u32,
     /// The hosts that its guests may send requests to.
     pub(crate) outbound: Vec<Grant>,
+    /// What its guests may keep between their calls.
+    pub(crate) buckets: Arc<PluginBuckets>,
     /// Whether its calls serve nobody, so that nothing that its guests do may reach others.
     is_offline: bool,
     /// Whether what its guests write stays out of the log.
@@ -65,12 +68,15 @@ pub(crate) struct Denied {
     pub(crate) stdin: AtomicU64,
     /// Requests to hosts that are not granted.
     pub(crate) outbound: AtomicU64,
+    /// Buckets that are not granted.
+    pub(crate) buckets: AtomicU64,
 }
 
 impl Denied {
     pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         BTreeMap::from([
+            ("buckets", read(&self.buckets)),
             ("name-lookups", read(&self.name_lookups)),
             ("outbound", read(&self.outbound)),
             ("sockets", read(&self.sockets)),
@@ -86,6 +92,7 @@ impl PluginState {
         settings: BTreeMap<String, String>,
         instances: config::Instances,
         outbound: Vec<Grant>,
+        buckets: PluginBuckets,
     ) -> Self {
         Self {
             name,
@@ -94,6 +101,7 @@ impl PluginState {
             reuse: instances.reuse,
             warm: instances.warm,
             outbound,
+            buckets: Arc::new(buckets),
             is_offline: false,
             is_silent: false,
             refused_request: Arc::default(),
@@ -113,9 +121,15 @@ impl PluginState {
         }
     }
 
-    /// With other bounds and settings, and the same counts.
-    pub(crate) fn configured(&self, limits: Limits, settings: BTreeMap<String, String>) -> Self {
+    /// With other bounds, settings and buckets, and the same counts. What is in a bucket stays there as long as it is granted.
+    pub(crate) fn configured(
+        &self,
+        limits: Limits,
+        settings: BTreeMap<String, String>,
+        (granted, backends): (&BTreeMap<String, config::Bucket>, &Backends),
+    ) -> Self {
         Self {
+            buckets: Arc::new(self.buckets.configured(&self.name, granted, backends)),
             settings: Arc::new(WasiConfigVariables::from_iter(settings)),
             cpu: self.cpu.of(limits.cpu_percent_max),
             log_limit: log_limit(&limits),
@@ -133,17 +147,23 @@ impl PluginState {
     }
 
     /// Of a component that no host has loaded.
-    pub(crate) fn offline(name: String, limits: Limits, settings: BTreeMap<String, String>) -> Self {
-        Self { is_offline: true, ..Self::new(name, limits, settings, config::Instances::default(), Vec::new()) }
+    pub(crate) fn offline(
+        name: String,
+        limits: Limits,
+        settings: BTreeMap<String, String>,
+        buckets: PluginBuckets,
+    ) -> Self {
+        let own = Self::new(name, limits, settings, config::Instances::default(), Vec::new(), buckets);
+        Self { is_offline: true, ..own }
     }
 
     /// For calls that are rehearsed of the same component: under the same bounds and settings, each in the state of a new
-    /// instance, without a network and without lines in the log. It shares no count, permit, share or limit with this one.
+    /// instance, without a network and without lines in the log, and what they write to buckets is gone with them. It shares no count, permit, share or limit with this one.
     pub(crate) fn for_rehearsal(&self) -> Self {
         let instances = config::Instances { isolation: self.isolation, ..config::Instances::default() };
         let (settings, name, limits) = (Arc::clone(&self.settings), self.name.clone(), self.limits.clone());
-        let own = Self::new(name, limits, BTreeMap::new(), instances, Vec::new());
-        Self { is_offline: true, is_silent: true, settings, ..own }
+        let own = Self::new(name, limits, BTreeMap::new(), instances, Vec::new(), PluginBuckets::default());
+        Self { is_offline: true, is_silent: true, settings, buckets: Arc::clone(&self.buckets), ..own }
     }
 
     /// The same under other settings.
@@ -259,7 +279,8 @@ mod tests {
         let limits = Limits { calls_max: 1, ..Limits::default() };
         let instances = config::Instances { isolation: config::Isolation::Fresh, reuse: 7, warm: 3 };
         let grant = "localhost".parse().unwrap();
-        let serving = PluginState::new("p".to_owned(), limits, BTreeMap::new(), instances, vec![grant]);
+        let serving =
+            PluginState::new("p".to_owned(), limits, BTreeMap::new(), instances, vec![grant], PluginBuckets::default());
         let rehearsal = serving.for_rehearsal();
         for number in [CallNumber::Message(1), CallNumber::Trial(1), CallNumber::Load(1)] {
             assert!(!rehearsal.has_network(number));

@@ -1,6 +1,7 @@
 //! A slot's calls of the role `http-handler`: as all calls, but begun to be answered before they end.
 
 use super::{Slot, traced};
+use crate::buckets::CallBuckets;
 use crate::byte_budget::Held;
 use crate::flow::Failure;
 use crate::ledger::Passage;
@@ -31,7 +32,9 @@ impl Slot {
         let (slot, input, number) = (Arc::clone(self), (request, outlet), CallNumber::Message(number));
         let served_by = by.clone();
         let handled = async move {
-            let result = slot.call_generation::<HttpHandler>(serving.as_ref(), input, &request_id, number).await;
+            let result = slot
+                .call_generation::<HttpHandler>(serving.as_ref(), input, &request_id, (number, CallBuckets::Plain))
+                .await;
             match &result {
                 Ok(()) => call.out(),
                 Err(error) => call.dropped(error.reason()),

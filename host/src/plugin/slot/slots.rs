@@ -15,6 +15,7 @@ use super::condemned::Condemned;
 use super::condemned::records::RecordsDirectory;
 use super::kept::Kept;
 use super::{Cause, Loaded, Slot};
+use crate::buckets::{Backends, PluginBuckets};
 use crate::config::{BUSY_RETRY_MS, Config, Place};
 use crate::ledger::HopCounts;
 use crate::oci::{Registries, Transport};
@@ -42,6 +43,10 @@ pub struct Slots {
     kept: Kept,
     records: Option<Arc<RecordsDirectory>>,
     gate: Option<Arc<dyn Gate>>,
+    /// What buckets are kept in.
+    backends: Backends,
+    /// Whether it is no host that components are loaded for, so that they find empty buckets where nothing grants them any.
+    only_tries: bool,
     /// Whether plugins come from a scan of their directory, rather than by name.
     scans: bool,
     by_name: ArcSwap<BTreeMap<String, Arc<Slot>>>,
@@ -61,14 +66,29 @@ impl Slots {
         let records = engine.cache.as_deref().map(|cache| Arc::new(RecordsDirectory::below(cache)));
         let oci_cache = engine.cache.as_deref().zip(copies);
         let oci_cache = oci_cache.map(|(cache, copies)| Arc::new(OciCache::below(cache, copies)));
-        let (gate, by_name, policy, unlisted) = Default::default();
+        let (gate, backends, only_tries, by_name, policy, unlisted) = Default::default();
         let config = ArcSwap::from_pointee(config);
-        Self { engine, config, registries, oci_cache, kept, records, gate, scans, by_name, policy, unlisted }
+        Self {
+            engine,
+            config,
+            registries,
+            oci_cache,
+            kept,
+            records,
+            gate,
+            backends,
+            only_tries,
+            scans,
+            by_name,
+            policy,
+            unlisted,
+        }
     }
 
     /// Keeps no copies, and neither knows nor changes what hosts have condemned: for who only tries a component.
     pub fn without_memory(mut self) -> Self {
         (self.kept, self.records) = Default::default();
+        self.only_tries = true;
         self
     }
 
@@ -242,14 +262,22 @@ impl Slots {
         let config = self.config.load();
         let (plugin_state, last_generation, condemned) = match before {
             Some(Unloaded { plugin_state, last_generation, condemned, .. }) => {
-                let plugin_state = plugin_state.configured(config.limits_of(&name), config.settings_of(&name));
+                let (limits, settings) = (config.limits_of(&name), config.settings_of(&name));
+                let granted = config.buckets_of(&name);
+                let plugin_state = plugin_state.configured(limits, settings, (&granted, &self.backends));
                 (Arc::new(plugin_state), *last_generation, Arc::clone(condemned))
             }
             None => {
                 let (limits, settings) = (config.limits_of(&name), config.settings_of(&name));
                 let (instances, outbound) = (config.instances_of(&name), config.outbound_of(&name));
+                let granted = config.buckets_of(&name);
+                let buckets = match granted.is_empty() && self.only_tries {
+                    true => PluginBuckets::of_any_name(),
+                    false => PluginBuckets::open(&name, &granted, &self.backends),
+                };
                 let condemned = Condemned::new(self.records.as_ref(), &name, &whereabouts(&place));
-                (Arc::new(PluginState::new(name, limits, settings, instances, outbound)), 0, condemned)
+                let plugin_state = PluginState::new(name, limits, settings, instances, outbound, buckets);
+                (Arc::new(plugin_state), 0, condemned)
             }
         };
         let origin = ComponentOrigin::new(place, Arc::clone(&self.registries), self.oci_cache.clone());

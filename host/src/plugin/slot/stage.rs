@@ -1,6 +1,7 @@
 //! A plugin as a stage of a flow, in one of its roles.
 
 use super::{Slot, traced};
+use crate::buckets::CallBuckets;
 use crate::config::LOG_LINE_BYTES_MAX;
 use crate::flow::{Failed, Failure, Message, Outputs, Processed, Stage};
 use crate::plugin::call::{Answer, CallError, CallNumber, request_id};
@@ -34,12 +35,12 @@ impl<R: StageRole> Stage for PluginStage<R> {
         let slot = Arc::clone(&self.slot);
         let panics = is_asked_to_panic(&message);
         Box::pin(async move {
-            let trace = std::mem::take(&mut message.trace);
+            let (trace, buckets) = (std::mem::take(&mut message.trace), std::mem::take(&mut message.buckets));
             let span = slot.span_of_call::<R>(request_id(&message.metadata), &trace);
             traced::tell(&mut message.metadata, &span);
             let input = slot.input::<R>(message);
             // A panic is the host's fault, and must not keep other messages from being served.
-            let called = AssertUnwindSafe(call::<R>(&slot, &input, number, panics)).catch_unwind().await;
+            let called = AssertUnwindSafe(call::<R>(&slot, &input, (number, buckets), panics)).catch_unwind().await;
             let Answer { by, result } = called.unwrap_or_else(|_| {
                 tracing::error!(plugin = slot.name(), request_id = input.request_id(), "calling a plugin panicked");
                 Answer { by: None, result: Err(CallError::Panicked) }
@@ -68,9 +69,14 @@ impl Slot {
     }
 }
 
-async fn call<R: StageRole>(slot: &Slot, input: &R::In, number: u64, panics: bool) -> Answer<Outputs> {
+async fn call<R: StageRole>(
+    slot: &Slot,
+    input: &R::In,
+    (number, buckets): (u64, CallBuckets),
+    panics: bool,
+) -> Answer<Outputs> {
     assert!(!panics, "a message asked for it, and TIDEGATE_FAULTS=1 allows it");
-    slot.call::<R>(input.clone(), input.request_id(), CallNumber::Message(number)).await
+    slot.call_with::<R>(input.clone(), input.request_id(), CallNumber::Message(number), buckets).await
 }
 
 /// A fault to try the host with, in debug builds alone: a message that asks for a panic of its call gets it, if the

@@ -2,6 +2,7 @@
 
 use super::condemned::{Condemnation, CondemnedBy};
 use super::history::{HistoryView, RefusedGeneration, RolledBack};
+use crate::buckets::BucketStatus;
 use crate::config::{Limits, Place};
 use crate::plugin::role::{Contract, RoleName};
 use crate::plugin::run::isolation::Isolation;
@@ -82,7 +83,9 @@ pub struct SlotStatus {
     pub held: bool,
     /// How long the present pause still lasts, in milliseconds; none where it lasts until the operator ends it.
     pub retry_after_ms: Option<u64>,
-    /// Attempts of its guests at sockets, name look-ups, stdin and hosts that are not granted, by kind.
+    /// What it may keep between its calls, by the name of each bucket.
+    pub buckets: BTreeMap<String, BucketStatus>,
+    /// Attempts of its guests at sockets, name look-ups, stdin, and hosts and buckets that are not granted, by kind.
     pub denied: BTreeMap<&'static str, u64>,
     /// Log lines over its bound.
     pub log_lines_dropped: u64,
@@ -148,6 +151,7 @@ impl SlotStatus {
             pauses: history.pauses,
             held: serving.is_some_and(|generation| generation.health.is_held()),
             retry_after_ms: paused_for.map(|rest| rest.as_millis() as u64),
+            buckets: plugin_state.buckets.status(),
             denied: plugin_state.denied.counts(),
             log_lines_dropped: plugin_state.lines_dropped(),
             previous: history

@@ -1,6 +1,7 @@
 //! What was recorded, as it stands in a capture.
 
 use super::asked::Wanted;
+use super::buckets::Buckets;
 use super::format::Channel;
 use super::record::{Answer, Call, CallFailure, CallRole, Output, Pair, Record};
 use crate::flow::{Metadata, OwnedPlace, Recorded, RecordedCall, ServedBy};
@@ -28,7 +29,7 @@ pub(super) fn converted(recorded: &Recorded, wanted: &Wanted) -> (Channel, u64, 
 }
 
 fn call(made: &RecordedCall, kind: PlaceKind, wanted: &Wanted) -> Call {
-    let RecordedCall { plugin, by, number, took, stage, result } = made;
+    let RecordedCall { plugin, by, number, took, stage, result, buckets } = made;
     let (generation, digest) = match by.as_deref() {
         Some(ServedBy { generation, digest, .. }) => (*generation, bytes_of(digest)),
         None => (0, Vec::new()),
@@ -61,6 +62,7 @@ fn call(made: &RecordedCall, kind: PlaceKind, wanted: &Wanted) -> Call {
         answer,
         failure,
         role: role.into(),
+        buckets: buckets.as_deref().map(Buckets::from),
     }
 }
 
@@ -99,7 +101,7 @@ mod tests {
             let by = ServedBy { plugin: plugin.clone(), generation: 1, digest, artifact: None, message_role };
             let by = Some(by.into());
             let result = Ok(crate::flow::Outputs::new());
-            let call = RecordedCall { plugin, by, number: 1, took: Duration::ZERO, stage: 0, result };
+            let call = RecordedCall { plugin, by, number: 1, took: Duration::ZERO, stage: 0, result, buckets: None };
             let (frames, metadata) = (crate::flow::Frames::new(), Metadata::new());
             let recorded = Recorded { at: SystemTime::now(), place, frames, metadata, call: Some(call) };
             let (_, _, record) = converted(&recorded, &wanted);

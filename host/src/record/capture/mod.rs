@@ -1,6 +1,7 @@
 //! Captures: what came in, and what plugins answered, written to MCAP files beside the traffic and read again.
 
 mod asked;
+pub mod buckets;
 mod captures;
 mod convert;
 mod file;

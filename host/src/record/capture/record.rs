@@ -1,5 +1,6 @@
 //! One record of a capture: a message that came in, or one call of a plugin with all that is known of it.
 
+use super::buckets::Buckets;
 use bytes::Bytes;
 use prost::{Enumeration, Message};
 
@@ -58,6 +59,9 @@ pub struct Call {
     /// The role that it was called in.
     #[prost(enumeration = "CallRole", tag = "9")]
     pub role: i32,
+    /// What it did with buckets, and was told by them; none if it used none.
+    #[prost(message, optional, tag = "10")]
+    pub buckets: Option<Buckets>,
 }
 
 /// What a plugin answered: any number of messages, none if it filtered the one that came in.

@@ -13,17 +13,19 @@ const REPEATED: i32 = 3;
 #[derive(Clone, Copy)]
 enum Type {
     Uint64 = 4,
+    Bool = 8,
     String = 9,
     Message = 11,
     Bytes = 12,
     Uint32 = 13,
     Enum = 14,
+    Sint64 = 18,
 }
 
 /// A message: its name, and its fields with number, label, type and what that refers to.
 type MessageRow = (&'static str, &'static [(&'static str, i32, i32, Type, &'static str)]);
 
-const MESSAGES: [MessageRow; 6] = [
+const MESSAGES: [MessageRow; 8] = [
     (
         "Record",
         &[
@@ -45,6 +47,7 @@ const MESSAGES: [MessageRow; 6] = [
             ("answer", 7, OPTIONAL, Type::Message, "Answer"),
             ("failure", 8, OPTIONAL, Type::Message, "CallFailure"),
             ("role", 9, OPTIONAL, Type::Enum, "CallRole"),
+            ("buckets", 10, OPTIONAL, Type::Message, "Buckets"),
         ],
     ),
     ("Answer", &[("outputs", 1, REPEATED, Type::Message, "Output")]),
@@ -57,9 +60,37 @@ const MESSAGES: [MessageRow; 6] = [
         ],
     ),
     ("CallFailure", &[("reason", 1, OPTIONAL, Type::String, ""), ("detail", 2, OPTIONAL, Type::String, "")]),
+    ("Buckets", &[("uses", 1, REPEATED, Type::Message, "Use"), ("is_cut", 2, OPTIONAL, Type::Bool, "")]),
+    (
+        "Use",
+        &[
+            ("bucket", 1, OPTIONAL, Type::String, ""),
+            ("kind", 2, OPTIONAL, Type::Enum, "UseKind"),
+            ("key", 3, OPTIONAL, Type::String, ""),
+            ("delta", 4, OPTIONAL, Type::Sint64, ""),
+            ("error", 5, OPTIONAL, Type::String, ""),
+            ("found", 6, OPTIONAL, Type::Bool, ""),
+            ("value", 7, OPTIONAL, Type::Bytes, ""),
+            ("number", 8, OPTIONAL, Type::Sint64, ""),
+            ("keys", 9, REPEATED, Type::String, ""),
+            ("cursor", 10, OPTIONAL, Type::String, ""),
+            ("has_value", 11, OPTIONAL, Type::Bool, ""),
+        ],
+    ),
 ];
 
 const ROLES: [(&str, i32); 4] = [("TRANSFORM", 0), ("PROCESSOR", 1), ("POLICY", 2), ("HANDLER", 3)];
+
+const USE_KINDS: [(&str, i32); 8] = [
+    ("GET", 0),
+    ("SET", 1),
+    ("DELETE", 2),
+    ("EXISTS", 3),
+    ("LIST_KEYS", 4),
+    ("INCREMENT", 5),
+    ("WATCH", 6),
+    ("SWAP", 7),
+];
 
 #[derive(Clone, PartialEq, Message)]
 struct FileSet {
@@ -133,11 +164,12 @@ pub(super) fn schema() -> Vec<u8> {
         |(name, fields): &MessageRow| Described { name: (*name).to_owned(), field: fields.iter().map(field).collect() };
     let value = |(name, number): (&str, i32)| EnumValue { name: name.to_owned(), number: Some(number) };
     let role = DescribedEnum { name: "CallRole".to_owned(), value: ROLES.map(value).into() };
+    let use_kind = DescribedEnum { name: "UseKind".to_owned(), value: USE_KINDS.map(value).into() };
     let file = File {
         name: "tidegate/record.proto".to_owned(),
         package: PACKAGE.to_owned(),
         message: MESSAGES.iter().map(message).collect(),
-        enumeration: vec![role],
+        enumeration: vec![role, use_kind],
         syntax: "proto3".to_owned(),
     };
     FileSet { file: vec![file] }.encode_to_vec()

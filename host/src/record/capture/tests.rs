@@ -60,6 +60,7 @@ fn a_call_is_read_as_it_was_written() {
         }),
         failure: Some(CallFailure { reason: "trapped".to_owned(), detail: "why".to_owned() }),
         role: CallRole::Policy.into(),
+        buckets: None,
     };
     let record = Record { frames: vec![Bytes::from_static(b"\xff\0")], metadata: vec![pair("in")], call: Some(call) };
     let mut writer = writer(&path, u64::MAX);

@@ -1,5 +1,6 @@
 //! The messages of a file of captured traffic that came in from outside.
 
+use crate::buckets::BucketLog;
 use crate::flow::{Frames, Metadata};
 use crate::record::capture::record::{Call, CallRole, Pair, Record};
 use crate::record::capture::{Captured, Lost, REDACTED};
@@ -7,6 +8,7 @@ use crate::record::choice::{Choice, PlaceKind};
 use crate::record::dead_letters::LetterHop;
 use crate::record::traffic::{Entry, ReadError, each_entry};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A message as it came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub struct Incoming {
     pub metadata: Metadata,
     /// Its frames.
     pub frames: Frames,
+    /// The plugin that was called for it first, and what buckets told that call; none where that is not known.
+    pub told: Option<(String, Arc<BucketLog>)>,
 }
 
 /// What is found in a file.
@@ -104,5 +108,6 @@ fn of_entry(Entry { captured, letter }: Entry, has_whole_chains: bool) -> Found 
     }
     let metadata = metadata.into_iter().filter(|pair| pair.value != REDACTED);
     let metadata = metadata.map(|Pair { key, value }| (key, value)).collect();
-    Found::Incoming(Incoming { time, kind, name, metadata, frames: frames.into() })
+    let told = call.and_then(|call| Some((call.plugin, Arc::new(call.buckets?.into()))));
+    Found::Incoming(Incoming { time, kind, name, metadata, frames: frames.into(), told })
 }

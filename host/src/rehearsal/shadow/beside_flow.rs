@@ -75,12 +75,13 @@ impl Trial for BesideFlow {
                 return Tried::Superseded;
             }
             let number = recorded.call.as_ref().map_or(1, |call| call.number);
-            let mut new = self.new.process(message.clone(), number).await;
+            let called = recorded.call.as_ref();
+            let mut new = self.new.process(message.clone(), number, called).await;
             if new.as_ref().is_some_and(is_late) {
                 // The clock on the wall tells that, and this machine may have had other things to do.
-                new = self.new.process(message.clone(), number).await;
+                new = self.new.process(message.clone(), number, called).await;
             }
-            let old = self.old.process(message.clone(), number).await;
+            let old = self.old.process(message.clone(), number, called).await;
             old.zip(new).map_or(Tried::Starved, |both| Tried::Both(Box::new(both)))
         })
     }

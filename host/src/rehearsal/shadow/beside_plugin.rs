@@ -4,6 +4,7 @@ use super::calling::{Trial, Tried};
 use super::live::Live;
 use super::running::Shadow;
 use super::status::{Against, ShadowState};
+use crate::buckets::CallBuckets;
 use crate::flow::{Message, OwnedPlace, Recorded, RecordedCall, ServedBy};
 use crate::plugin::{
     CallError, CallNumber, CallSeed, Plugin, Processor, Rehearsal, ReplyPolicy, Seed, Slot, Slots, StageRole,
@@ -108,6 +109,7 @@ impl BesidePlugin {
             digest: Arc::clone(serving.digest()),
             role: serving.name_of_role(R::NAME),
             number: CallNumber::Message(call.number),
+            buckets: CallBuckets::Again(call.buckets.clone().unwrap_or_default()),
         };
         of.call::<R>(of.plugin().input::<R>(message.clone()), call_seed).await
     }

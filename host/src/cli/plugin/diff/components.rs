@@ -1,5 +1,6 @@
 //! Both components, loaded as a host loads them.
 
+use crate::buckets::PluginBuckets;
 use crate::cli::compile_cache::compile_cache;
 use crate::cli::output::progress::{self, Stderr};
 use crate::config::Config;
@@ -42,7 +43,10 @@ async fn load_one(engine: &Engine, path: &Path, name: &str, config: &Config) -> 
     let loaded = async {
         let candidate = Candidate::read(path, limits.component_bytes_max).await?;
         let examples = Some(Examples::default());
-        engine.load_without_slot(name, candidate, limits, config.settings_of(name), examples).await
+        let granted = config.buckets_of(name);
+        let buckets =
+            if granted.is_empty() { PluginBuckets::of_any_name() } else { PluginBuckets::of_nobody(&granted) };
+        engine.load_without_slot(name, candidate, limits, config.settings_of(name), buckets, examples).await
     };
     loaded.await.with_context(|| format!("{} is refused", path.display()))
 }

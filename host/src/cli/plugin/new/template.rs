@@ -39,15 +39,21 @@ const CONTRACT: [(&str, &str); 9] = contract! {
     "deps/random.wit" => "wit/deps/random.wit",
 };
 
+/// What a plugin imports that is granted buckets; no world of the contract does.
+const KEYVALUE: (&str, &str) = ("wit/deps/keyvalue.wit", repository!("host/wit/keyvalue.wit"));
+
 /// The files of a new plugin: where in its folder, and what is in them.
 pub(super) fn files(language: Language, role: Role, name: &str) -> Vec<(&'static str, String)> {
     // The interfaces of a handler are not those of the contract; the crate that it uses has them.
     let (own, contract) = match role {
-        Role::HttpHandler => (of_handler(), &[][..]),
-        role => (of_language(language, role).into_iter().chain(of_role(role)).collect(), &CONTRACT[..]),
+        Role::HttpHandler => (of_handler(), Vec::new()),
+        role => (
+            of_language(language, role).into_iter().chain(of_role(role)).collect(),
+            CONTRACT.into_iter().chain([KEYVALUE]).collect(),
+        ),
     };
     let own = own.into_iter().map(|(path, text)| (path, text.replace(PLACEHOLDER, name)));
-    own.chain(contract.iter().map(|(path, text)| (*path, (*text).to_owned()))).collect()
+    own.chain(contract.into_iter().map(|(path, text)| (path, text.to_owned()))).collect()
 }
 
 /// The file that `plugin build` makes beside the folder: named after the crate, else after the folder; none if the path

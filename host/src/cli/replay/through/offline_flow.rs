@@ -1,6 +1,7 @@
 //! A flow in this process that is given one message after another, and tells of each what became of it.
 
 use super::chosen_flow::ChosenFlow;
+use crate::buckets::CallBuckets;
 use crate::cli::flow::offline::{self, FailedCall, Failures, KeepingSink, ObservedStage, ThisRuntime};
 use crate::config::OnError;
 use crate::flow::{
@@ -30,6 +31,8 @@ pub(super) struct OfflineFlow {
     lost: Arc<KeptLost>,
     failures: Arc<Failures>,
     surface: Arc<FlowSurface>,
+    /// The plugin that is called first.
+    first: Option<String>,
     /// What the stages call is loaded as long as these are there.
     _slots: Slots,
 }
@@ -98,7 +101,8 @@ impl OfflineFlow {
             let task = tokio::spawn(task);
             async move { drop(task.await) }
         }));
-        Ok(Self { name: chosen.name, seed, hop, inlet, sink, lost, failures, surface, _slots: slots })
+        let first = chosen.flow().through.first().cloned();
+        Ok(Self { first, name: chosen.name, seed, hop, inlet, sink, lost, failures, surface, _slots: slots })
     }
 
     /// Puts a message in, and waits until all that comes of it is there: so long at most.
@@ -106,8 +110,11 @@ impl OfflineFlow {
     /// # Errors
     /// When it takes longer, or the flow has ended.
     pub(super) async fn put(&self, incoming: &Incoming, timeout: Duration) -> Result<Passed, String> {
-        let Incoming { time, metadata, frames, .. } = incoming;
-        let message = Message { metadata: metadata.clone(), frames: frames.clone(), ..Message::default() };
+        let Incoming { time, metadata, frames, told, .. } = incoming;
+        let told = told.as_ref().filter(|(plugin, _)| self.first.as_ref() == Some(plugin));
+        let buckets = told.map_or(CallBuckets::Plain, |(_, log)| CallBuckets::Again(Arc::clone(log)));
+        let (metadata, frames) = (metadata.clone(), frames.clone());
+        let message = Message { metadata, frames, buckets, ..Message::default() };
         let before = self.hop.figures().dropped(Reason::OverOutput);
         self.inlet.offer(message).map_err(|_| format!("the flow {} has ended", self.name))?;
         // There is room again once the message has left the flow.

@@ -2,6 +2,7 @@
 
 use super::durations::Durations;
 use super::series::{counters, gauges, histograms, infos};
+use crate::buckets::BucketStatus;
 use crate::plugin::{SlotState, SlotStatus, Slots};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
@@ -43,6 +44,7 @@ impl Collector for Plugins {
             ),
             plugins.iter().filter_map(|plugin| Some((labels(plugin), plugin.memory_bytes_high_water?))),
         )?;
+        buckets(&mut encoder, &plugins)?;
         instances(&mut encoder, &plugins)?;
         generations(&mut encoder, &plugins)
     }
@@ -85,6 +87,37 @@ fn by_kind<'a>(
     counts: &'a std::collections::BTreeMap<&'static str, u64>,
 ) -> impl Iterator<Item = ([(&'static str, &'a str); 2], u64)> {
     counts.iter().map(|(kind, count)| ([("plugin", &*plugin.name), ("kind", *kind)], *count))
+}
+
+fn buckets(encoder: &mut DescriptorEncoder, plugins: &[SlotStatus]) -> fmt::Result {
+    gauges(
+        encoder,
+        ("plugin_bucket_keys", None, "Keys in a bucket"),
+        plugins.iter().flat_map(|plugin| by_bucket(plugin, |bucket| bucket.keys)),
+    )?;
+    gauges(
+        encoder,
+        ("plugin_bucket_size", Some(Unit::Bytes), "What its keys and values take, as bytes_max counts it"),
+        plugins.iter().flat_map(|plugin| by_bucket(plugin, |bucket| bucket.bytes)),
+    )?;
+    counters(
+        encoder,
+        ("plugin_bucket_refused", None, "Writes that were refused because the bucket was full"),
+        plugins.iter().flat_map(|plugin| by_bucket(plugin, |bucket| bucket.refused)),
+    )?;
+    counters(
+        encoder,
+        ("plugin_bucket_expired", None, "Keys whose time, ttl_ms, was over"),
+        plugins.iter().flat_map(|plugin| by_bucket(plugin, |bucket| bucket.expired)),
+    )
+}
+
+fn by_bucket<'a>(
+    plugin: &'a SlotStatus,
+    count: impl Fn(&BucketStatus) -> u64 + 'a,
+) -> impl Iterator<Item = ([(&'static str, &'a str); 2], u64)> {
+    let labels = |name| [("plugin", &*plugin.name), ("bucket", name)];
+    plugin.buckets.iter().map(move |(name, bucket)| (labels(&**name), count(bucket)))
 }
 
 fn instances(encoder: &mut DescriptorEncoder, plugins: &[SlotStatus]) -> fmt::Result {

@@ -97,7 +97,7 @@ impl CallQueue {
     ) {
         let bytes = envelope.bytes() + frames_bytes(&frames);
         let frames = std::iter::once(envelope.identity.clone()).chain(frames).map(Bytes::from).collect();
-        let message = Message { metadata: Vec::new(), frames, trace: span.context() };
+        let message = Message { metadata: Vec::new(), frames, trace: span.context(), ..Message::default() };
         let ticket = self.in_flight.insert(InFlight { passage, number, envelope, span, bytes, room: None });
         self.in_flight_bytes += bytes;
         self.waiting.push_back(Call { ticket, number, key, message });

@@ -1,7 +1,8 @@
-//! All that a guest can import: standard WASI, with nothing behind files, sockets, environment and arguments, and for
-//! handlers wasi:http.
+//! All that a guest can import: standard WASI, with nothing behind files, sockets, environment and arguments, for
+//! handlers wasi:http, and wasi:keyvalue.
 
 use super::denied::add_counted_sockets;
+use super::keyvalue::add_keyvalue;
 use super::{Guest, add_logging};
 use wasmtime::component::Linker;
 use wasmtime_wasi_config::WasiConfig;
@@ -19,5 +20,6 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest
         WasiConfig::from(&*guest.plugin_state.settings)
     })?;
     add_logging(&mut linker)?;
+    add_keyvalue(&mut linker)?;
     Ok(linker)
 }

@@ -2,6 +2,7 @@
 
 use super::Slots;
 use super::load_log::log_put;
+use crate::buckets::PluginBuckets;
 use crate::flow::ServedBy;
 use crate::plugin::load::LoadError;
 use crate::plugin::load::candidate::{Candidate, StillWanted};
@@ -20,7 +21,8 @@ impl Slots {
         let config = self.config.load_full();
         let (limits, settings) = (config.limits_of(slot.name()), config.settings_of(slot.name()));
         let candidate = Candidate::new(bytes).await?;
-        let newcomer = self.engine.load_without_slot(slot.name(), candidate, limits, settings, None).await?;
+        let buckets = PluginBuckets::of_nobody(&config.buckets_of(slot.name()));
+        let newcomer = self.engine.load_without_slot(slot.name(), candidate, limits, settings, buckets, None).await?;
         slot.read(|serving| LoadError::of_lost_role(serving, &newcomer)).unwrap_or(Ok(()))?;
         Ok(Arc::new(newcomer.as_newcomer(None)))
     }

@@ -2,6 +2,7 @@
 
 use super::Slots;
 use super::load_log::log_put;
+use crate::buckets::PluginBuckets;
 use crate::plugin::load::LoadError;
 use crate::plugin::load::blocking::blocking;
 use crate::plugin::load::candidate::Candidate;
@@ -34,7 +35,9 @@ impl Slots {
     pub async fn load_for_a_call(&self, name: &str, bytes: Vec<u8>) -> Result<Arc<Plugin>, LoadError> {
         let config = self.config.load_full();
         let candidate = Candidate::new(Arc::new(bytes)).await?;
-        self.engine.load_without_slot(name, candidate, config.limits_of(name), config.settings_of(name), None).await
+        let (limits, settings) = (config.limits_of(name), config.settings_of(name));
+        let buckets = PluginBuckets::of_nobody(&config.buckets_of(name));
+        self.engine.load_without_slot(name, candidate, limits, settings, buckets, None).await
     }
 
     /// Has a plugin's component carry the examples of this text too, the only one of which may get a `name`, and be loaded and
