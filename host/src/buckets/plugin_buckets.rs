@@ -61,6 +61,13 @@ impl PluginBuckets {
         Self { is_open: true, ..Self::default() }
     }
 
+    /// One that serves, whatever it is.
+    #[cfg(test)]
+    pub(crate) fn of_bucket(name: &str, bucket: Arc<dyn Bucket>) -> Self {
+        let granted = Granted { config: config::Bucket::default(), bucket: Some(bucket) };
+        Self { by_name: BTreeMap::from([(name.to_owned(), granted)]), is_open: false }
+    }
+
     /// Those that are granted now. A bucket that was granted before has kept what is in it, under the bounds that it has now;
     /// one that is not granted any more has nothing in it.
     pub fn configured(&self, plugin: &str, granted: &BTreeMap<String, config::Bucket>, backends: &Backends) -> Self {

@@ -245,3 +245,6 @@ pub(super) fn add_keyvalue(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     wasi::keyvalue::atomics::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
     wasi::keyvalue::batch::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
 }
+
+#[cfg(test)]
+mod tests;
