@@ -8,10 +8,9 @@ use syn::{Expr, Item, Lit};
 const PREFACE: &str = "
 ## Fixed bounds
 
-The same in every host; they stand in `host/src/config/bounds.rs`, those of captures, of comparisons, of names and of
-registries in `capture/bounds.rs`, `comparison/bounds.rs`, `messaging/bounds.rs` and `oci/bounds.rs` beside it.
-The same in every host; they stand in `host/src/config/bounds.rs`, those of captures, of comparisons and of buckets in
-`capture/bounds.rs`, `comparison/bounds.rs` and `plugin/bucket/bounds.rs` beside it.
+The same in every host; they stand in `host/src/config/bounds.rs`, those of captures, of comparisons, of names, of
+registries and of buckets in `capture/bounds.rs`, `comparison/bounds.rs`, `messaging/bounds.rs`, `oci/bounds.rs` and
+`plugin/bucket/bounds.rs` beside it.
 
 | what | bound | name |
 | --- | --- | --- |
@@ -20,15 +19,15 @@ The same in every host; they stand in `host/src/config/bounds.rs`, those of capt
 pub fn section() -> String {
     let mut text = PREFACE.to_owned();
     let mut known = BTreeMap::new();
-    let files = ["bounds.rs", "capture/bounds.rs", "comparison/bounds.rs", "messaging/bounds.rs", "oci/bounds.rs"];
-    let files = files.map(|file| source::file(&format!("config/{file}")));
     let files = [
-        "config/bounds.rs",
-        "config/capture/bounds.rs",
-        "config/comparison/bounds.rs",
-        "config/plugin/bucket/bounds.rs",
-    ]
-    .map(source::file);
+        "bounds.rs",
+        "capture/bounds.rs",
+        "comparison/bounds.rs",
+        "messaging/bounds.rs",
+        "oci/bounds.rs",
+        "plugin/bucket/bounds.rs",
+    ];
+    let files = files.map(|file| source::file(&format!("config/{file}")));
     for item in files.into_iter().flat_map(|file| file.items) {
         let Item::Const(item) = item else { continue };
         let name = item.ident.to_string();
