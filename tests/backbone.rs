@@ -2,6 +2,7 @@
 //! away stops nobody who does not need it. All on a real nats-server.
 
 mod away;
+mod buckets;
 mod crashes;
 mod dead_letters;
 mod nats;

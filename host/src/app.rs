@@ -154,8 +154,11 @@ impl App {
         let (sources, scanned) = plugins::sources(&config, named)?;
         let engine = plugins::engine(&config, sources.len(), &supervisor)?;
         let seed = engine.seed();
-        let slots =
-            Arc::new(Slots::new(engine, config.clone(), scanned.is_some()).with_gate(Arc::new(TrafficGate::default())));
+        let slots = Arc::new(
+            Slots::new(engine, config.clone(), scanned.is_some())
+                .with_gate(Arc::new(TrafficGate::default()))
+                .with_backends(plugins::backends(&config)),
+        );
         let curve = curve_files.map(|(key, keys)| Curve::load(key, keys, &supervisor));
         let curve = curve.transpose().map_err(could_not_start)?;
         let ledger = Ledger::default();

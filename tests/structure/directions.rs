@@ -7,6 +7,7 @@ pub const DIRECTIONS: [(&str, &[&str]); 113] = [
         "app",
         &[
             "backbone",
+            "buckets",
             "flow",
             "http",
             "ledger",
@@ -24,7 +25,7 @@ pub const DIRECTIONS: [(&str, &[&str]); 113] = [
     ("app::http", &["builder", "events", "pools", "surfaces"]),
     ("app::reload", &["flows", "http", "notice", "sockets", "through"]),
     ("buckets::memory", &["bucket", "operation"]),
-    ("backbone", &["flow", "ledger", "log_limit", "request_id", "system", "traces"]),
+    ("backbone", &["buckets", "flow", "ledger", "log_limit", "request_id", "system", "traces"]),
     ("backbone::consumer", &["connection", "frames", "retry", "streams"]),
     ("backbone::sink", &["connection", "frames", "retry", "streams", "subject"]),
     (

@@ -1,6 +1,8 @@
 //! The plugins of a host: which are loaded at its start, what loads them, and which one answers the broker.
 
 use super::{StartError, could_not_start};
+use crate::backbone::{BucketConnection, NatsBucket};
+use crate::buckets::Backends;
 use crate::config::{self, Config};
 use crate::plugin::{
     self, Cache, Cause, Engine, LoadError, ReplyPolicy, Role, Seed, Slot, Slots, Source, component_names, scan,
@@ -146,4 +148,13 @@ fn policy_of(slots: &Slots, named: Option<&str>) -> Result<Option<Arc<Slot>>, St
         tracing::warn!("frontend none: no plugin with the reply-policy role is loaded");
     }
     Ok(policies.pop())
+}
+
+/// Where buckets of plugins may be kept.
+pub(super) fn backends(config: &Config) -> Backends {
+    let Some(nats) = config.nats.clone() else { return Backends::default() };
+    let connection = Arc::new(BucketConnection::new(nats));
+    Backends::with_nats(move |plugin, name, bounds| {
+        Arc::new(NatsBucket::new(Arc::clone(&connection), plugin, name, bounds))
+    })
 }

@@ -13,6 +13,8 @@ use tokio::sync::watch;
 const COMMANDS_MAX: usize = 4_096;
 /// Messages of one subscription that wait to be read.
 const SUBSCRIPTION_MESSAGES_MAX: usize = 65_536;
+/// Why it is away before anything is known.
+const NOT_YET: &str = "it has not answered yet";
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// A server that says nothing for two of these is taken for away.
 const PING: Duration = Duration::from_secs(5);
@@ -36,7 +38,7 @@ impl Connection {
         let url = without_secrets(&nats.url);
         let servers: Result<Vec<ServerAddr>, _> = nats.url.split(',').map(|server| server.trim().parse()).collect();
         let servers = servers.map_err(|error| format!("nats.url {url}: {error}"))?;
-        let (sender, away) = watch::channel(Some("it has not answered yet".into()));
+        let (sender, away) = watch::channel(Some(NOT_YET.into()));
         let mut options = ConnectOptions::new()
             .name("tidegate")
             .retry_on_initial_connect()
@@ -94,6 +96,12 @@ impl Connection {
     /// Tells when it comes and goes.
     pub(super) fn watch(&self) -> watch::Receiver<Option<Arc<str>>> {
         self.away.clone()
+    }
+
+    /// Completes once it has been there, or could not be made the first time.
+    pub(super) async fn met(&self) {
+        // The sender is the client's.
+        let _ = self.away.clone().wait_for(|away| away.as_deref() != Some(NOT_YET)).await;
     }
 
     /// Whether it is there.

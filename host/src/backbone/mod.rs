@@ -1,5 +1,6 @@
 //! The durable backbone: streams of NATS JetStream that flows read, and to which flows and routes write.
 
+mod bucket;
 mod connection;
 mod consumer;
 mod frames;
@@ -9,6 +10,7 @@ mod sink;
 mod streams;
 mod subject;
 
+pub use bucket::{BucketConnection, NatsBucket};
 pub use consumer::{Consumer, ConsumerSettings, LetterLine};
 pub use letters::each_letter;
 pub use sink::{JetStreamSink, SinkSettings};

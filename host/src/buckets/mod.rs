@@ -16,6 +16,7 @@ pub use backends::Backends;
 pub use bucket::{Bucket, BucketFigures};
 pub use call_log::{BucketLog, BucketUse, CallBuckets, SharedLog};
 pub use memory::Memory;
+pub(crate) use operation::incremented;
 pub use operation::{BucketError, Operation, OperationKind, Performed, Reply};
 pub use plugin_buckets::{BucketStatus, PluginBuckets};
 pub use scratch::Scratch;

@@ -164,7 +164,7 @@ impl Operation {
 ///
 /// # Errors
 /// When that is no number, or the sum does not fit.
-pub(super) fn incremented(key: &str, value: Option<&[u8]>, delta: i64) -> Result<i64, BucketError> {
+pub(crate) fn incremented(key: &str, value: Option<&[u8]>, delta: i64) -> Result<i64, BucketError> {
     let number = match value {
         None => 0,
         Some(value) => std::str::from_utf8(value)

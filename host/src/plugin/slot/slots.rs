@@ -98,6 +98,12 @@ impl Slots {
         self
     }
 
+    /// Keeps buckets in these.
+    pub fn with_backends(mut self, backends: Backends) -> Self {
+        self.backends = backends;
+        self
+    }
+
     /// The slot of a name.
     pub fn get(&self, name: &str) -> Option<Arc<Slot>> {
         self.by_name.load().get(name).cloned()

@@ -34,6 +34,8 @@ pub enum BucketBackend {
     /// In the host's memory: they end with it.
     #[default]
     Memory,
+    /// In JetStream, where all hosts with the same [nats] share them: they outlive the hosts.
+    Nats,
 }
 
 impl Default for Bucket {
@@ -49,6 +51,11 @@ impl Default for Bucket {
 pub(in crate::config) fn check(config: &Config) -> Result<(), Mistake> {
     for (plugin, section) in &config.plugins {
         let mistake = |what| Err(Mistake::of("plugins", plugin, what).at("buckets"));
+        if config.nats.is_none() && section.buckets.values().any(|bucket| bucket.backend == BucketBackend::Nats) {
+            return mistake(
+                "a bucket is in nats, and there is no [nats]: add it with the `url` of a server".to_owned(),
+            );
+        }
         if section.buckets.len() > BUCKETS_MAX {
             return mistake(format!("{} buckets are more than {BUCKETS_MAX}", section.buckets.len()));
         }
@@ -83,10 +90,11 @@ mod tests {
     #[test]
     fn what_makes_no_bucket_is_named_with_its_line_and_a_remedy() {
         for (text, named) in [
-            ("seen = { backend = 'redis' }", ["line 2", "expected `memory`"]),
+            ("seen = { backend = 'redis' }", ["line 2", "expected `memory` or `nats`"]),
             ("seen = { keys_max = 0 }", ["line 2", "0 is not between 1 and"]),
             ("seen = { bytes_max = '1KiB' }", ["line 2", "1024 is not between 4096 and"]),
             ("seen = { bytes_max = '64MB or so' }", ["line 2", "such as 64MiB"]),
+            ("seen = { backend = 'nats' }", ["line", "there is no [nats]"]),
             ("seen = { ttl = 1 }", ["line 2", "unknown field"]),
             ("seen = 3", ["line 2", "invalid type"]),
             ("'A b' = {}", ["line", "bucket name `A b`"]),
