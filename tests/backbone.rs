@@ -3,6 +3,7 @@
 
 mod away;
 mod buckets;
+mod cluster;
 mod crashes;
 mod dead_letters;
 mod nats;

@@ -1,6 +1,7 @@
 //! A real NATS: nats-server, on free ports and with a directory of its own.
 
-use crate::harness::{PATIENCE, Process, wait_for};
+use crate::harness::{LONG_PATIENCE, PATIENCE, Process, wait_for, wait_up_to};
+use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::{self, Context};
 use futures_util::StreamExt;
 use std::process::Command;
@@ -101,7 +102,7 @@ impl Nats {
 
     /// Waits until a consumer has delivered all, and all is acknowledged.
     pub fn wait_for_acknowledged(&self, stream: &str, consumer: &str, patience: Duration) {
-        crate::harness::wait_up_to(patience, "all to be acknowledged", || {
+        wait_up_to(patience, "all to be acknowledged", || {
             let left = self.with(async |jetstream| {
                 let stream = jetstream.get_stream(stream).await.ok()?;
                 let consumer: jetstream::consumer::PullConsumer = stream.get_consumer(consumer).await.ok()?;
@@ -118,4 +119,79 @@ fn stored(message: &jetstream::Message) -> Stored {
     let pairs =
         headers.flat_map(|(name, values)| values.iter().map(move |value| (name.to_string(), value.to_string())));
     (message.subject.to_string(), pairs.collect(), message.payload.to_vec())
+}
+
+/// Three servers, each of which keeps what the others do.
+pub struct Cluster {
+    servers: Vec<Option<Process>>,
+    _directory: tempfile::TempDir,
+    ports: Vec<u16>,
+    runtime: Runtime,
+}
+
+impl Cluster {
+    /// Starts them; returns none, and prints why, where the program is missing.
+    pub fn start() -> Option<Self> {
+        let Nats { directory, runtime, .. } = Nats::not_started()?;
+        let listeners: Vec<_> = (0..6).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let ports: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+        drop(listeners);
+        let (ports, routes) = ports.split_at(3);
+        let all: Vec<_> = routes.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
+        let start = |index: usize| {
+            let process = Process::start(
+                Command::new("nats-server")
+                    .args(["--jetstream", "--addr", "127.0.0.1", "--cluster_name", "test", "--routes", &all.join(",")])
+                    .args(["--name", &index.to_string(), "--port", &ports[index].to_string(), "--cluster", &all[index]])
+                    .arg("--store_dir")
+                    .arg(directory.path().join(index.to_string())),
+            );
+            Some(process)
+        };
+        let servers: Vec<_> = (0..3).map(start).collect();
+        let cluster = Self { servers, ports: ports.to_vec(), _directory: directory, runtime };
+        // They have a leader when one answers.
+        wait_up_to(LONG_PATIENCE, "the cluster", || {
+            cluster.with(async |jetstream| match jetstream.get_stream("none").await.map_err(|error| error.kind()) {
+                Err(GetStreamErrorKind::JetStream(error)) if error.code() == 404 => Some(()),
+                _ => None,
+            })
+        });
+        Some(cluster)
+    }
+
+    /// `[nats]`, with `orders.>` in the stream `orders`.
+    pub fn config(&self) -> String {
+        let url: Vec<_> = self.ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
+        format!("[nats]\nurl = '{}'\nack_timeout_ms = 2000\n[streams.orders]\nsubjects = ['orders.>']\n", url.join(","))
+    }
+
+    fn with<T>(&self, act: impl AsyncFn(Context) -> Option<T>) -> Option<T> {
+        self.runtime.block_on(async {
+            let living = self.servers.iter().zip(&self.ports).find(|(server, _)| server.is_some());
+            let port = living.expect("one lives").1;
+            let client = async_nats::connect(format!("nats://127.0.0.1:{port}")).await.ok()?;
+            tokio::time::timeout(PATIENCE, act(jetstream::new(client))).await.ok()?
+        })
+    }
+
+    /// Waits until a stream keeps so many messages; returns how many it does.
+    pub fn wait_for_messages(&self, stream: &str, count: u64) -> u64 {
+        wait_up_to(LONG_PATIENCE, "the messages in the stream", || {
+            let kept = self
+                .with(async |jetstream| Some(jetstream.get_stream(stream).await.ok()?.cached_info().state.messages));
+            kept.filter(|kept| *kept >= count)
+        })
+    }
+
+    /// Kills the server that leads a stream; returns its name.
+    pub fn kill_leader(&mut self, stream: &str) -> String {
+        let leader = wait_up_to(LONG_PATIENCE, "the stream's leader", || {
+            self.with(async |jetstream| jetstream.get_stream(stream).await.ok()?.cached_info().cluster.clone()?.leader)
+        });
+        let mut process = self.servers[leader.parse::<usize>().unwrap()].take().unwrap();
+        process.signal("KILL");
+        process.wait();
+        leader
+    }
 }

@@ -100,8 +100,8 @@ fn split(lengths: &str, payload: &Bytes) -> Option<Vec<Bytes>> {
 }
 
 fn is_of_host(key: &str) -> bool {
-    let begins = |prefix: &&str| key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    OF_HOST.iter().any(|prefix| begins(&prefix))
+    let begins = |prefix: &str| key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    OF_HOST.iter().any(|prefix| begins(prefix))
 }
 
 #[cfg(test)]

@@ -1,0 +1,33 @@
+//! Three servers in a cluster that keep each message three times: one is killed, whichever leads the stream, and nothing is lost.
+
+use super::nats::Cluster;
+use super::{THROUGH, peer};
+use crate::harness::{LONG_PATIENCE, Setup};
+use std::collections::BTreeSet;
+
+#[test]
+fn the_server_that_leads_is_killed_and_nothing_is_lost() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let config = format!("{}replicas = 3\n{THROUGH}", cluster.config());
+    let host = Setup::new().config(&config).start();
+    let (sender, receiver) = (peer(&host, zmq::PUSH, "in"), peer(&host, zmq::PULL, "out"));
+    receiver.set_rcvtimeo(LONG_PATIENCE.as_millis() as i32).unwrap();
+    let count = 2_000;
+    let sending = std::thread::spawn(move || {
+        for number in 0..count {
+            sender.send_multipart(["eu", &number.to_string()], 0).unwrap();
+        }
+        sender
+    });
+    cluster.wait_for_messages("orders", 200);
+    let led = cluster.kill_leader("orders");
+    let mut seen = BTreeSet::new();
+    while seen.len() < count {
+        let frames = receiver.recv_multipart(0).unwrap_or_else(|error| panic!("{error}: {} of {count}", seen.len()));
+        seen.insert(String::from_utf8(frames[1].clone()).unwrap());
+    }
+    let _sender = sending.join().unwrap();
+    assert_eq!(cluster.wait_for_messages("orders", count as u64), count as u64, "each is stored once");
+    println!("server {led} led, and was killed");
+    assert_eq!(host.stop(), 0);
+}
