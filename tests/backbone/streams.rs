@@ -4,6 +4,7 @@ use super::nats::Nats;
 use super::{THROUGH, peer, start};
 use crate::harness::{PATIENCE, wait_for};
 use async_nats::jetstream::stream::Config;
+use std::collections::BTreeSet;
 
 #[test]
 fn a_stream_that_is_there_is_changed_only_if_that_is_said() {
@@ -47,5 +48,44 @@ fn a_consumer_that_is_gone_is_made_again() {
     });
     sender.send_multipart(["eu", "two"], 0).unwrap();
     assert_eq!(receiver.recv_multipart(0).unwrap()[1], b"two");
+    assert_eq!(host.stop(), 0);
+}
+
+/// Another consumer takes the place of the one that runs, and another flow that of the flow, while messages come.
+#[test]
+fn a_consumer_that_is_changed_while_it_is_read_loses_nothing() {
+    let Some(nats) = Nats::start() else { return };
+    let host = start(&nats, THROUGH);
+    let (sender, receiver) = (peer(&host, zmq::PUSH, "in"), peer(&host, zmq::PULL, "out"));
+    let count = 2_000;
+    let sending = std::thread::spawn(move || {
+        for number in 0..count {
+            sender.send_multipart(["eu", &number.to_string()], 0).unwrap();
+        }
+        sender
+    });
+    let mut seen = BTreeSet::new();
+    for round in 0..4 {
+        while seen.len() < count * (round + 1) / 5 {
+            seen.insert(receiver.recv_multipart(0).unwrap());
+        }
+        let pending = 100 + round;
+        let changed = THROUGH.replacen(
+            "[sockets.in]",
+            &format!("[streams.orders.consumers.tidegate]\nmax_ack_pending = {pending}\n[sockets.in]"),
+            1,
+        );
+        let changed = changed.replacen("to = ['out']", &format!("to = ['out']\nin_flight_max = {pending}"), 1);
+        let file = host.directory.path().join("tidegate.toml");
+        std::fs::write(file, format!("{}manage = true\n{changed}", nats.config())).unwrap();
+        host.process.signal("HUP");
+        host.process.wait_for_line(&["consumer changed"]);
+    }
+    while seen.len() < count {
+        seen.insert(receiver.recv_multipart(0).unwrap());
+    }
+    let _sender = sending.join().unwrap();
+    nats.wait_for_acknowledged("orders", "tidegate", PATIENCE);
+    assert_eq!(nats.count("orders"), Some(count as u64));
     assert_eq!(host.stop(), 0);
 }

@@ -105,7 +105,7 @@ impl Reload {
         wanted.check(document)?;
         through::check(&self.slots, &wanted, Some(in_force))?;
         let mut changes = self.flows.apply(in_force, &wanted, &self.routes).await?;
-        changes.add_routes(&in_force.routes, &wanted.routes);
+        changes.add_of("routes", &in_force.routes, &wanted.routes);
         changes.changed.extend(self.slots.configure(wanted.clone()));
         *in_force = wanted;
         if !changes.is_empty() {

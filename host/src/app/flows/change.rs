@@ -27,7 +27,12 @@ impl Flows {
         let difference = Difference::between(&running, config);
         let back = running.config(in_force);
         match self.change(&mut running, config, &difference, routes).await {
-            Ok(()) => Ok(difference.report()),
+            Ok(()) => {
+                self.backbone.get().into_iter().for_each(|backbone| backbone.set_streams(&config.streams));
+                let mut changes = difference.report();
+                changes.add_of("streams", &in_force.streams, &config.streams);
+                Ok(changes)
+            }
             Err(error) => {
                 // What was ended to make way begins again.
                 let difference = Difference::between(&running, &back);

@@ -20,15 +20,16 @@ impl Changes {
         self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
     }
 
-    /// Adds what differs between the routes before and now.
-    pub(in crate::app) fn add_routes(
+    /// Adds what differs between the tables of a section before and now.
+    pub(in crate::app) fn add_of<T: PartialEq>(
         &mut self,
-        before: &BTreeMap<String, config::Route>,
-        now: &BTreeMap<String, config::Route>,
+        section: &str,
+        before: &BTreeMap<String, T>,
+        now: &BTreeMap<String, T>,
     ) {
         let names: BTreeSet<_> = before.keys().chain(now.keys()).collect();
         for name in names.into_iter().filter(|name| before.get(*name) != now.get(*name)) {
-            self.add("routes", name, before.contains_key(name), now.contains_key(name));
+            self.add(section, name, before.contains_key(name), now.contains_key(name));
         }
     }
 

@@ -96,8 +96,9 @@ pub(in crate::config) fn check_sink(config: &Config, name: &str) -> Option<Strin
 }
 
 fn no_nats(config: &Config, name: &str) -> Option<String> {
-    config
-        .nats
-        .is_none()
-        .then(|| format!("`{name}` is in NATS, and there is no [nats]: add it with the `url` of a server"))
+    config.nats.is_none().then(|| {
+        format!(
+            "`{name}` is in NATS, and there is no [nats]: add it with the `url` of a server, and start the host again"
+        )
+    })
 }

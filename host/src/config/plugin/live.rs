@@ -13,6 +13,7 @@ impl Config {
             workers: other.workers.clone(),
             flows: other.flows.clone(),
             routes: other.routes.clone(),
+            streams: other.streams.clone(),
             limits: other.limits.live(&self.limits, largest),
             ..self.clone()
         };
