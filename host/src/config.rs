@@ -41,9 +41,9 @@ pub use oci::*;
 pub use otel::{CollectorEndpoint, Otel};
 pub use place::Place;
 pub use plugin::{
-    BUCKET_BATCH_KEYS_MAX, BUCKET_ENTRY_BYTES, BUCKET_KEY_BYTES_MAX, BUCKET_LOG_BYTES_MAX, BUCKET_LOG_USES_MAX,
-    BUCKET_NAME_BYTES_MAX, BUCKET_PAGE_KEYS, BUCKET_SCRATCH_BYTES_MAX, BUCKET_VALUE_BYTES_MAX, BUCKETS_MAX, Bucket,
-    BucketBackend, Gate, Grant, Instances, Isolation, Plugin,
+    BUCKET_BATCH_BYTES_MAX, BUCKET_BATCH_KEYS_MAX, BUCKET_ENTRY_BYTES, BUCKET_KEY_BYTES_MAX, BUCKET_LOG_BYTES_MAX,
+    BUCKET_LOG_USES_MAX, BUCKET_NAME_BYTES_MAX, BUCKET_PAGE_KEYS, BUCKET_SCRATCH_BYTES_MAX, BUCKET_VALUE_BYTES_MAX,
+    BUCKETS_MAX, Bucket, BucketBackend, Gate, Grant, Instances, Isolation, Plugin,
 };
 pub use reference::{Reference, Version};
 pub use streams::{

@@ -2,11 +2,13 @@
 
 use super::retry::pause;
 use crate::config::Nats;
+use crate::log_limit::LogLimit;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
-use std::sync::Arc;
-use std::time::Duration;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Commands that wait to be written to the servers: more wait for room.
@@ -15,6 +17,9 @@ const COMMANDS_MAX: usize = 4_096;
 const SUBSCRIPTION_MESSAGES_MAX: usize = 65_536;
 /// Why it is away before anything is known.
 const NOT_YET: &str = "it has not answered yet";
+/// Lines of the log of each kind in this time.
+const LINES_MAX: u64 = 5;
+const LINES_TIME: Duration = Duration::from_secs(10);
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// A server that says nothing for two of these is taken for away.
 const PING: Duration = Duration::from_secs(5);
@@ -35,10 +40,11 @@ impl Connection {
     /// # Errors
     /// When a file cannot be read, or is none of its kind; names it.
     pub(super) async fn open(nats: &Nats) -> Result<Self, String> {
-        let url = without_secrets(&nats.url);
+        let url = nats.url.clone();
         let servers: Result<Vec<ServerAddr>, _> = nats.url.split(',').map(|server| server.trim().parse()).collect();
         let servers = servers.map_err(|error| format!("nats.url {url}: {error}"))?;
         let (sender, away) = watch::channel(Some(NOT_YET.into()));
+        let log_limit = Mutex::new(LogLimit::new(LINES_MAX, LINES_TIME));
         let mut options = ConnectOptions::new()
             .name("tidegate")
             .retry_on_initial_connect()
@@ -48,12 +54,18 @@ impl Connection {
             .subscription_capacity(SUBSCRIPTION_MESSAGES_MAX)
             .reconnect_delay_callback(|attempts| pause(u32::try_from(attempts).unwrap_or(u32::MAX)))
             .event_callback(move |event| {
-                note(&sender, &event);
+                note(&sender, &log_limit, &event);
                 std::future::ready(())
             });
         if let Some(file) = &nats.credentials_file {
             let read = options.credentials_file(file).await;
             options = read.map_err(|error| format!("nats.credentials_file {}: {error}", file.display()))?;
+        }
+        if let (Some(user), Some(file)) = (&nats.user, &nats.password_file) {
+            options = options.user_and_password(user.clone(), secret("nats.password_file", file)?);
+        }
+        if let Some(file) = &nats.token_file {
+            options = options.token(secret("nats.token_file", file)?);
         }
         if let Some(file) = &nats.tls_ca {
             options = options.add_root_certificates(file.clone());
@@ -117,20 +129,32 @@ impl Connection {
 }
 
 /// Takes in what the client tells of its connection.
-fn note(sender: &watch::Sender<Option<Arc<str>>>, event: &Event) {
+fn note(
+    sender: &watch::Sender<Option<Arc<str>>>,
+    log_limit: &Mutex<LogLimit<std::mem::Discriminant<Event>>>,
+    event: &Event,
+) {
+    let mut log_limit = log_limit.lock().unwrap_or_else(PoisonError::into_inner);
+    let admitted = log_limit.admit(std::mem::discriminant(event), Instant::now());
     match event {
         Event::Connected => {
-            tracing::info!("connected to NATS");
+            if let Some(repeats) = admitted {
+                tracing::info!(repeats, "connected to NATS");
+            }
             sender.send_replace(None);
         }
         Event::Disconnected => {
-            tracing::warn!("the connection to NATS has ended; it is made again");
+            if let Some(repeats) = admitted {
+                tracing::warn!(repeats, "the connection to NATS has ended; it is made again");
+            }
             sender.send_replace(Some("its connection ended".into()));
         }
         Event::Closed => drop(sender.send_replace(Some("its connection is closed".into()))),
         Event::ClientError(error) => become_away(sender, &error.to_string()),
         Event::ServerError(error) => {
-            tracing::warn!(%error, "NATS refused something");
+            if let Some(repeats) = admitted {
+                tracing::warn!(%error, repeats, "NATS refused something");
+            }
             become_away(sender, &error.to_string());
         }
         Event::LameDuckMode | Event::Draining | Event::SlowConsumer(_) => {
@@ -150,25 +174,8 @@ fn become_away(sender: &watch::Sender<Option<Arc<str>>>, why: &str) {
     });
 }
 
-/// The servers without what may stand before `@`.
-fn without_secrets(url: &str) -> String {
-    let server = |server: &str| match (server.trim().split_once("://"), server.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, place))) => format!("{scheme}://{place}"),
-        _ => server.trim().to_owned(),
-    };
-    url.split(',').map(server).collect::<Vec<_>>().join(",")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nobody_is_told_a_password() {
-        for (url, shown) in
-            [("nats://h:4222", "nats://h:4222"), ("nats://user:secret@h:4222, tls://token@i", "nats://h:4222,tls://i")]
-        {
-            assert_eq!(without_secrets(url), shown);
-        }
-    }
+/// What stands in a file, without blanks around it.
+fn secret(key: &str, file: &Path) -> Result<String, String> {
+    let read = std::fs::read_to_string(file).map_err(|error| format!("{key} {}: {error}", file.display()))?;
+    Ok(read.trim().to_owned())
 }

@@ -9,7 +9,10 @@ use async_nats::jetstream::stream::{Config, RetentionPolicy, StorageType};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+
+/// Nobody has the streams looked after more often.
+const LOOK_MIN: Duration = Duration::from_millis(500);
 
 type Streams = BTreeMap<String, JetStreamStream>;
 
@@ -20,12 +23,19 @@ pub(super) struct StreamKeeper {
     complaint: Mutex<Option<String>>,
     /// Whether somebody has looked.
     has_looked: watch::Sender<bool>,
+    /// Notified when one may have gone.
+    look: Notify,
 }
 
 impl StreamKeeper {
     pub(super) fn start(connection: Arc<Connection>, streams: Streams, supervisor: &Supervisor) -> Arc<Self> {
         let (wanted, is_changed) = watch::channel(Arc::new(streams));
-        let keeper = Arc::new(Self { wanted, complaint: Mutex::default(), has_looked: watch::channel(false).0 });
+        let keeper = Arc::new(Self {
+            wanted,
+            complaint: Mutex::default(),
+            has_looked: watch::channel(false).0,
+            look: Notify::new(),
+        });
         let kept = Arc::downgrade(&keeper);
         supervisor.task("streams", async move {
             keep(&kept, &connection, is_changed).await;
@@ -42,6 +52,25 @@ impl StreamKeeper {
             }
             differ
         });
+    }
+
+    /// Looks after the streams again if one of them has this subject. Returns whether one has.
+    pub(super) fn make_those_of(&self, subject: &str) -> bool {
+        let has = |stream: &JetStreamStream| stream.subjects.iter().any(|pattern| matches(pattern, subject));
+        let is_one = self.wanted.borrow().values().any(has);
+        if is_one {
+            self.look.notify_one();
+        }
+        is_one
+    }
+
+    /// Looks after the streams again if this is one of them. Returns whether it is.
+    pub(super) fn make(&self, stream: &str) -> bool {
+        let is_one = self.wanted.borrow().contains_key(stream);
+        if is_one {
+            self.look.notify_one();
+        }
+        is_one
     }
 
     /// Completes once they were looked after for the first time.
@@ -94,6 +123,11 @@ async fn keep(
         let over = tokio::select! {
             changed = is_changed.changed() => changed.is_err(),
             changed = link.changed() => changed.is_err(),
+            () = gone(keeper) => {
+                // Whoever misses it asks again and again.
+                tokio::time::sleep(LOOK_MIN).await;
+                false
+            }
             () = paused => false,
         };
         if over {
@@ -102,11 +136,34 @@ async fn keep(
     }
 }
 
-async fn ensure_all(connection: &Connection, streams: &Streams) -> Result<(), String> {
-    for (name, stream) in streams {
-        ensure(connection, &config_of(name, stream), stream.manage).await?;
+/// Completes when a stream may have gone.
+async fn gone(keeper: &std::sync::Weak<StreamKeeper>) {
+    match keeper.upgrade() {
+        Some(keeper) => keeper.look.notified().await,
+        None => std::future::pending().await,
     }
-    Ok(())
+}
+
+/// Whether a pattern of subjects, with `*` for a token and `>` for the rest, has this one.
+fn matches(pattern: &str, subject: &str) -> bool {
+    let mut tokens = subject.split('.');
+    for part in pattern.split('.') {
+        match (part, tokens.next()) {
+            (">", Some(_)) => return true,
+            ("*", Some(_)) => {}
+            (part, Some(token)) if part == token => {}
+            _ => return false,
+        }
+    }
+    tokens.next().is_none()
+}
+
+async fn ensure_all(connection: &Connection, streams: &Streams) -> Result<(), String> {
+    let mut complaints = Vec::new();
+    for (name, stream) in streams {
+        complaints.extend(ensure(connection, &config_of(name, stream), stream.manage).await.err());
+    }
+    if complaints.is_empty() { Ok(()) } else { Err(complaints.join("; ")) }
 }
 
 /// Makes a stream if it is not there, and changes it to this if it `may_change`.
@@ -202,5 +259,27 @@ fn config_of(name: &str, stream: &JetStreamStream) -> Config {
         // It is no longer than what is kept.
         duplicate_window: if max_age.is_zero() { window } else { window.min(max_age) },
         ..Config::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn patterns_have_subjects_as_nats_says() {
+        for (pattern, subject, has) in [
+            ("a.b", "a.b", true),
+            ("a.*", "a.b", true),
+            ("a.>", "a.b.c", true),
+            ("a.*.c", "a.b.c", true),
+            (">", "a", true),
+            ("a.*", "a.b.c", false),
+            ("a.>", "a", false),
+            ("a", "a.b", false),
+            ("a.b", "a", false),
+        ] {
+            assert_eq!(matches(pattern, subject), has, "{pattern} {subject}");
+        }
     }
 }

@@ -5,10 +5,13 @@ use crate::flow::Message;
 use crate::ledger::Reason;
 use std::fmt::Write;
 
+/// Of a subject that is filled in.
+const SUBJECT_BYTES_MAX: usize = 1 << 10;
+
 /// The subject that a message goes to. Bytes that no subject has are written as `%XX`, as `%` itself is.
 ///
 /// # Errors
-/// When the message has no topic, or no such pair of metadata, or nothing in it.
+/// When the message has no topic, or no such pair of metadata, or nothing in it, or too much.
 pub(super) fn fill(template: &SubjectTemplate, message: &Message) -> Result<String, Reason> {
     let mut subject = String::new();
     for part in template.parts() {
@@ -24,7 +27,8 @@ pub(super) fn fill(template: &SubjectTemplate, message: &Message) -> Result<Stri
             }
         }
     }
-    Ok(subject)
+    // The server ends the connection of whoever sends a longer line.
+    if subject.len() > SUBJECT_BYTES_MAX { Err(Reason::NoSubject) } else { Ok(subject) }
 }
 
 fn push(subject: &mut String, value: &[u8]) -> Result<(), Reason> {
@@ -70,8 +74,10 @@ mod tests {
         for (template, topic) in [("a.{topic}", &b""[..]), ("a.{other}", b"t"), ("a.{none}", b"t")] {
             assert_eq!(filled(template, topic), Err(Reason::NoSubject), "{template}");
         }
+        assert_eq!(filled("a.{topic}", &[b'x'; 1022]).map(|subject| subject.len()), Ok(1024));
+        assert_eq!(filled("a.{topic}", &[b'x'; 1023]), Err(Reason::NoSubject));
         let single = Message::of_topic("", Vec::new(), "body");
-        assert_eq!(fill(&"{topic}".parse().unwrap(), &single), Err(Reason::NoSubject));
+        assert_eq!(fill(&"a.{topic}".parse().unwrap(), &single), Err(Reason::NoSubject));
     }
 
     #[test]

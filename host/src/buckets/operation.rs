@@ -1,6 +1,6 @@
 //! What is done with a bucket, and what comes of it.
 
-use crate::config::{BUCKET_BATCH_KEYS_MAX, BUCKET_KEY_BYTES_MAX, BUCKET_VALUE_BYTES_MAX};
+use crate::config::{BUCKET_BATCH_BYTES_MAX, BUCKET_BATCH_KEYS_MAX, BUCKET_KEY_BYTES_MAX, BUCKET_VALUE_BYTES_MAX};
 use bytes::Bytes;
 
 /// What is done with a bucket.
@@ -98,6 +98,8 @@ pub enum BucketError {
     ValueTooLarge(usize),
     #[error("takes no {0} keys at once: at most {BUCKET_BATCH_KEYS_MAX}")]
     TooManyKeys(usize),
+    #[error("gives no more than {BUCKET_BATCH_BYTES_MAX} bytes at once: ask for fewer keys")]
+    TooManyBytes,
     /// What is to be incremented is no number in decimal digits.
     #[error("holds no whole number at `{0}`, so that it cannot be incremented: set it to one, such as 0")]
     NoNumber(String),

@@ -65,7 +65,7 @@ impl Message {
     /// Says by which name it is known where it is stored: that of what it is made of, and where it is not the first of that,
     /// its number.
     pub(crate) fn set_stored_name(&mut self, name: &str, index: usize) {
-        let name = if index == 0 { name.to_owned() } else { format!("{name}-{index}") };
+        let name = if index == 0 { name.to_owned() } else { format!("{name}#{index}") };
         self.metadata.retain(|(key, _)| key != MESSAGE_ID_KEY);
         self.metadata.push((MESSAGE_ID_KEY.to_owned(), name));
     }

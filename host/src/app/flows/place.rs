@@ -7,12 +7,15 @@ use crate::flow::{Sink, Surface};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Bytes of the dead letters of a stream of which the configuration says nothing.
+const LETTERS_BYTES_MAX: i64 = 1 << 30;
+
 /// What a place is opened for: another one takes its place where this differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PlaceConfig {
     Socket(Box<config::Socket>),
-    /// A consumer, whether one that is another is changed, and how many servers keep its dead letters.
-    Consumer(JetStreamConsumer, bool, usize),
+    /// A consumer, whether one that is another is changed, how many servers keep its dead letters, and how many bytes.
+    Consumer(JetStreamConsumer, bool, usize, i64),
     /// A subject, which its name says.
     Subject,
 }
@@ -46,8 +49,9 @@ pub(super) fn used(config: &Config) -> BTreeMap<&String, PlaceConfig> {
 fn in_jetstream(config: &Config, name: &str) -> PlaceConfig {
     let Some(source) = JetStreamSource::of(name) else { return PlaceConfig::Subject };
     let stream = config.streams.get(&source.stream);
-    let (manage, replicas) = stream.map_or((false, 1), |stream| (stream.manage, stream.replicas));
-    PlaceConfig::Consumer(config.jetstream_consumer(&source), manage, replicas)
+    let (manage, replicas, bytes_max) =
+        stream.map_or((false, 1, LETTERS_BYTES_MAX), |stream| (stream.manage, stream.replicas, stream.max_bytes));
+    PlaceConfig::Consumer(config.jetstream_consumer(&source), manage, replicas, bytes_max)
 }
 
 impl Flows {
@@ -63,7 +67,7 @@ impl Flows {
     ) -> Result<OpenSocket, String> {
         let opened = match place {
             PlaceConfig::Socket(socket) => return self.open_socket(config, name, socket).await,
-            PlaceConfig::Consumer(consumer, manage, replicas) => {
+            PlaceConfig::Consumer(consumer, manage, replicas, letters_bytes_max) => {
                 let source = JetStreamSource::of(name).ok_or_else(|| format!("{name} is no consumer"))?;
                 let settings = ConsumerSettings {
                     name: name.to_owned(),
@@ -71,6 +75,7 @@ impl Flows {
                     config: consumer.clone(),
                     manage: *manage,
                     replicas: *replicas,
+                    letters_bytes_max: *letters_bytes_max,
                 };
                 let hops = [name.to_owned(), format!("{name}.redelivered")].map(|name| self.ledger.hop(&name));
                 let letters = self.letters.clone();

@@ -3,7 +3,7 @@
 
 use super::held::Deliveries;
 use super::reading::Reader;
-use super::verdict::{Ended, Verdict};
+use super::verdict::{Ended, Standing, Verdict};
 use super::{ConsumerSettings, LetterLine};
 use crate::backbone::connection::Connection;
 use crate::backbone::frames::MESSAGE_ID;
@@ -25,6 +25,12 @@ use tokio::time::timeout;
 
 /// A delivery is said to be worked on in this part of the time after which it would be delivered again.
 const PROGRESS_PARTS: u32 = 3;
+/// How often it is looked whether one is to be said to be worked on.
+const LOOK: Duration = Duration::from_millis(100);
+/// For an acknowledgement to be handed to the client, which waits where a server takes nothing.
+const TELL_MAX: Duration = Duration::from_secs(1);
+/// What a dead letter has beside its body, at most.
+const LETTER_BYTES: usize = 64 << 10;
 /// For so long a dead letter may take to be stored; then the message is delivered again.
 const LETTER_MAX: Duration = Duration::from_secs(10);
 
@@ -43,23 +49,26 @@ pub(super) struct Acknowledging {
 impl Acknowledging {
     /// Runs until nothing is read any more and all that was delivered has come to its end.
     pub(super) async fn run(mut self) {
-        let silence = Duration::from_millis(self.settings.config.ack_wait_ms) / PROGRESS_PARTS;
-        let mut ticks = tokio::time::interval(silence / 2);
+        let mut ticks = tokio::time::interval(LOOK);
         while !(self.reader.borrow_and_update().has_ended && self.deliveries.is_empty()) {
             tokio::select! {
                 Some(ended) = self.ended.recv() => self.end(ended).await,
                 changed = self.reader.changed() => if changed.is_err() { return },
                 _ = ticks.tick() => {
-                    for acker in self.deliveries.silent(silence, Instant::now()) {
-                        self.tell(&acker, AckKind::Progress).await;
+                    // A server that is away delivers all again when it comes.
+                    if self.connection.is_there() {
+                        let silence = self.deliveries.ack_wait() / PROGRESS_PARTS;
+                        for acker in self.deliveries.silent(silence, Instant::now()) {
+                            self.tell(&acker, AckKind::Progress).await;
+                        }
                     }
                 }
             }
         }
     }
 
-    async fn end(&mut self, Ended { sequence, deliveries, verdict }: Ended) {
-        let Some(acker) = self.deliveries.end(sequence) else { return };
+    async fn end(&mut self, Ended { standing, deliveries, verdict }: Ended) {
+        let Some(acker) = self.deliveries.end(standing) else { return };
         let pause = pause(&self.settings.config, deliveries);
         match verdict {
             Verdict::Done => self.tell(&acker, AckKind::Ack).await,
@@ -67,11 +76,16 @@ impl Acknowledging {
                 self.tell(&acker, AckKind::Nak((!at_once).then_some(pause))).await;
             }
             Verdict::Failed(lost) if is_dead(&lost, deliveries, &self.settings.config) => {
-                self.bury(sequence, acker, *lost, pause);
+                self.bury(standing, acker, *lost, pause);
             }
             Verdict::Failed(lost) => {
                 let why = &lost.failure.detail;
-                tracing::debug!(consumer = self.settings.name, sequence, deliveries, "it is delivered again: {why}");
+                tracing::debug!(
+                    consumer = self.settings.name,
+                    sequence = standing.sequence,
+                    deliveries,
+                    "it is delivered again: {why}"
+                );
                 self.tell(&acker, AckKind::Nak(Some(pause))).await;
             }
         }
@@ -79,7 +93,8 @@ impl Acknowledging {
 
     async fn tell(&mut self, acker: &Acker, kind: AckKind) {
         // The server delivers again what it has not heard of.
-        if let Err(error) = acker.ack_with(kind).await
+        let told = timeout(TELL_MAX, acker.ack_with(kind)).await.unwrap_or_else(|late| Err(late.into()));
+        if let Err(error) = told
             && let Some(times) = self.log_limit.note(Instant::now())
         {
             tracing::warn!(consumer = self.settings.name, %error, times, "acknowledging");
@@ -87,20 +102,44 @@ impl Acknowledging {
     }
 
     /// Writes a dead letter beside what else there is to do: only when that is stored the message is gone.
-    fn bury(&self, sequence: u64, acker: Arc<Acker>, lost: Lost, pause: Duration) {
+    fn bury(&mut self, standing: Standing, acker: Arc<Acker>, mut lost: Lost, pause: Duration) {
         let (connection, settings) = (Arc::clone(&self.connection), self.settings.clone());
+        // The body is in base64 there.
+        let bytes = lost.input.bytes();
+        if self.connection.message_bytes_max().is_some_and(|bytes_max| bytes / 3 * 4 + LETTER_BYTES > bytes_max) {
+            lost.failure.detail += &format!(
+                "; the letter has no room for its {bytes} bytes, which the stream {} has as {}",
+                settings.source.stream, standing.sequence
+            );
+            lost.input.frames.clear();
+        }
+        let is_told = self.log_limit.note(Instant::now());
         let (line, dead_letters) = ((self.letters)(lost), Arc::clone(&self.dead_letters));
         tokio::spawn(async move {
-            let stored = timeout(LETTER_MAX, store(&connection, &settings, sequence, line)).await;
+            let stored = timeout(LETTER_MAX, store(&connection, &settings, standing, line)).await;
             match stored.unwrap_or_else(|_| Err("it takes too long".to_owned())) {
                 Ok(()) => {
                     dead_letters.fetch_add(1, Ordering::Relaxed);
-                    tracing::warn!(consumer = settings.name, sequence, "a message became a dead letter");
+                    if let Some(times) = is_told {
+                        tracing::warn!(
+                            consumer = settings.name,
+                            sequence = standing.sequence,
+                            times,
+                            "a message became a dead letter"
+                        );
+                    }
                     // If this is lost it is delivered once more, and stored once: its letter is known by its id.
                     let _ = acker.double_ack_with(AckKind::Term).await;
                 }
                 Err(error) => {
-                    tracing::warn!(consumer = settings.name, sequence, "storing a dead letter: {error}");
+                    if let Some(times) = is_told {
+                        tracing::warn!(
+                            consumer = settings.name,
+                            sequence = standing.sequence,
+                            times,
+                            "storing a dead letter: {error}"
+                        );
+                    }
                     let _ = acker.ack_with(AckKind::Nak(Some(pause))).await;
                 }
             }
@@ -124,7 +163,7 @@ fn is_dead(lost: &Lost, deliveries: u32, config: &JetStreamConsumer) -> bool {
 async fn store(
     connection: &Connection,
     settings: &ConsumerSettings,
-    sequence: u64,
+    Standing { made, sequence }: Standing,
     line: Vec<u8>,
 ) -> Result<(), String> {
     let (stream, consumer) = (&settings.source.stream, &settings.source.consumer);
@@ -136,11 +175,12 @@ async fn store(
         // With any other, nobody could look at them.
         retention: RetentionPolicy::Limits,
         num_replicas: settings.replicas,
+        max_bytes: settings.letters_bytes_max,
         ..Config::default()
     };
     streams::ensure_any(connection, &wanted).await?;
     let mut headers = HeaderMap::new();
-    headers.insert(MESSAGE_ID, format!("{stream}-{sequence}-{consumer}"));
+    headers.insert(MESSAGE_ID, format!("{stream}/{consumer}/{made:x}/{sequence}"));
     let sent = connection.jetstream().publish_with_headers(subject, headers, line.into()).await;
     let stored = sent.map_err(|error| error.to_string())?.await;
     stored.map(drop).map_err(|error| error.to_string())

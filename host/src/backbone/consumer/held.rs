@@ -1,21 +1,24 @@
 //! The deliveries that are with this host: each until its flow is done with it.
 
-use super::verdict::{Ended, Verdict};
+use super::verdict::{Ended, Standing, Verdict};
 use async_nats::jetstream::message::Acker;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// Shared by the task that reads, the one that acknowledges, and what flows hold.
 pub(super) struct Deliveries {
-    held: Mutex<HashMap<u64, Held>>,
+    held: Mutex<HashMap<Standing, Held>>,
+    /// After which time the server delivers again what it has not heard of.
+    ack_wait_ms: AtomicU64,
     /// There are no more of them than deliveries that are held.
     ended: mpsc::UnboundedSender<Ended>,
 }
 
-/// One that is held, by its number in the stream.
+/// One that is held.
 struct Held {
     acker: Arc<Acker>,
     /// When the server was last told that it is being worked on.
@@ -29,20 +32,31 @@ impl fmt::Debug for Deliveries {
 }
 
 impl Deliveries {
-    pub(super) fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<Ended>) {
+    pub(super) fn new(ack_wait_ms: u64) -> (Arc<Self>, mpsc::UnboundedReceiver<Ended>) {
         let (ended, receiver) = mpsc::unbounded_channel();
-        (Arc::new(Self { held: Mutex::default(), ended }), receiver)
+        (Arc::new(Self { held: Mutex::default(), ack_wait_ms: AtomicU64::new(ack_wait_ms), ended }), receiver)
     }
 
     /// A message was delivered. False if it is held already, and then its end is told by the newer of the two.
-    pub(super) fn take(&self, sequence: u64, acker: Acker, now: Instant) -> bool {
+    pub(super) fn take(&self, standing: Standing, acker: Acker, now: Instant) -> bool {
         let held = Held { acker: Arc::new(acker), told: now };
-        self.lock().insert(sequence, held).is_none()
+        self.lock().insert(standing, held).is_none()
     }
 
     /// What is to be told of one whose end has come; none if that was told.
-    pub(super) fn end(&self, sequence: u64) -> Option<Arc<Acker>> {
-        self.lock().remove(&sequence).map(|held| held.acker)
+    pub(super) fn end(&self, standing: Standing) -> Option<Arc<Acker>> {
+        self.lock().remove(&standing).map(|held| held.acker)
+    }
+
+    /// The consumer is one of the stream that was made then, with this wait. What is held of one before is not acknowledged any
+    /// more: that would be another message.
+    pub(super) fn open(&self, made: i128, ack_wait: Duration) {
+        self.ack_wait_ms.store(u64::try_from(ack_wait.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.lock().retain(|standing, _| standing.made == made);
+    }
+
+    pub(super) fn ack_wait(&self) -> Duration {
+        Duration::from_millis(self.ack_wait_ms.load(Ordering::Relaxed))
     }
 
     /// Those that the server has not been told of for so long that they are being worked on. They count as told now.
@@ -66,12 +80,12 @@ impl Deliveries {
     }
 
     /// What became of one.
-    pub(super) fn tell(&self, sequence: u64, deliveries: u32, verdict: Verdict) {
+    pub(super) fn tell(&self, standing: Standing, deliveries: u32, verdict: Verdict) {
         // Once nobody acknowledges any more the server delivers it again.
-        let _ = self.ended.send(Ended { sequence, deliveries, verdict });
+        let _ = self.ended.send(Ended { standing, deliveries, verdict });
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Held>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Standing, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -27,6 +27,8 @@ pub struct ConsumerSettings {
     pub manage: bool,
     /// How many servers of a cluster keep its dead letters.
     pub replicas: usize,
+    /// Bytes of all its dead letters, of which the oldest go first.
+    pub letters_bytes_max: i64,
 }
 
 /// Writes a message that a flow failed at as the line of a dead letter.

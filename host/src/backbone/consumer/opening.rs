@@ -2,9 +2,11 @@
 
 use super::ConsumerSettings;
 use crate::backbone::connection::Connection;
+use crate::backbone::streams::StreamKeeper;
 use crate::config::JETSTREAM_PULL_MESSAGES_MAX;
 use async_nats::jetstream::consumer::pull::{self, Stream};
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
+use async_nats::jetstream::context::{ConsumerInfoError, ConsumerInfoErrorKind};
 use std::time::Duration;
 
 /// The server says that it is there in this time, where it has nothing else to say.
@@ -12,11 +14,24 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long one request for messages is valid.
 const EXPIRES: Duration = Duration::from_secs(30);
 
+/// A consumer that is pulled from.
+pub(super) struct Opened {
+    pub(super) messages: Stream,
+    /// When its stream was made, in nanoseconds since 1970.
+    pub(super) made: i128,
+    /// After which time what is not acknowledged is delivered again.
+    pub(super) ack_wait: Duration,
+}
+
 /// Begins to pull from the consumer of these settings.
 ///
 /// # Errors
-/// When there is no such stream, or the servers do not answer; says which.
-pub(super) async fn open(connection: &Connection, settings: &ConsumerSettings) -> Result<Stream, String> {
+/// When there is no such stream, the consumer is one that loses messages, or the servers do not answer; says which.
+pub(super) async fn open(
+    connection: &Connection,
+    streams: &StreamKeeper,
+    settings: &ConsumerSettings,
+) -> Result<Opened, String> {
     let ConsumerSettings { name, source, config, manage, .. } = settings;
     let failed = |error: &dyn std::fmt::Display| format!("the consumer {}: {error}", source.consumer);
     let wanted = pull::Config {
@@ -31,12 +46,20 @@ pub(super) async fn open(connection: &Connection, settings: &ConsumerSettings) -
     };
     let stream = connection.jetstream().get_stream(&source.stream).await;
     let stream = stream.map_err(|error| {
+        // Somebody may have deleted it.
+        streams.make(&source.stream);
         format!("the stream {}: {error}: make it, or say in [streams.{0}] what it is", source.stream)
     })?;
     let there: Result<PullConsumer, _> = stream.get_consumer(&source.consumer).await;
     let consumer = match there {
         Ok(consumer) => {
             let is = &consumer.cached_info().config;
+            if is.ack_policy != AckPolicy::Explicit || is.max_deliver > 0 {
+                return Err(failed(
+                    &"it is there, and drops messages by itself: name another, or remove it; it is to have the ack policy \
+                      explicit and no max_deliver",
+                ));
+            }
             let is_as_wanted = (is.ack_wait, is.max_ack_pending, &is.filter_subject)
                 == (wanted.ack_wait, wanted.max_ack_pending, &wanted.filter_subject);
             if is_as_wanted {
@@ -57,9 +80,18 @@ pub(super) async fn open(connection: &Connection, settings: &ConsumerSettings) -
                 consumer
             }
         }
+        Err(error) if !is_missing(&error) => return Err(failed(&error)),
         Err(_) => stream.create_consumer(wanted).await.map_err(|error| failed(&error))?,
     };
     let batch = config.max_ack_pending.min(JETSTREAM_PULL_MESSAGES_MAX);
     let pulling = consumer.stream().max_messages_per_batch(batch).heartbeat(HEARTBEAT).expires(EXPIRES);
-    pulling.messages().await.map_err(|error| failed(&error))
+    let made = stream.cached_info().created.unix_timestamp_nanos();
+    let ack_wait = consumer.cached_info().config.ack_wait;
+    let messages = pulling.messages().await.map_err(|error| failed(&error))?;
+    Ok(Opened { messages, made, ack_wait })
+}
+
+/// Whether the servers say that there is no such consumer.
+fn is_missing(error: &async_nats::Error) -> bool {
+    error.downcast_ref::<ConsumerInfoError>().is_some_and(|error| error.kind() == ConsumerInfoErrorKind::NotFound)
 }

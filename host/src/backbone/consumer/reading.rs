@@ -3,15 +3,16 @@
 use super::ConsumerSettings;
 use super::delivery::{Delivered, DeliverySettlement};
 use super::held::Deliveries;
-use super::opening::open;
-use super::verdict::Verdict;
+use super::opening::{Opened, open};
+use super::verdict::{Standing, Verdict};
 use crate::backbone::connection::Connection;
 use crate::backbone::retry;
 use crate::backbone::streams::StreamKeeper;
 use crate::flow::{Inlet, Message, Settlement};
 use crate::ledger::{Hop, Reason};
 use async_nats::jetstream::consumer::pull::Stream;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,6 +34,9 @@ impl Reader {
         self.inlet.as_ref().filter(|inlet| !self.is_paused && !inlet.is_closed())
     }
 }
+
+/// A delivery for which the flow has no room yet: the message, where it stands, and the how manieth it is.
+type Waiting = (Message, Standing, u32);
 
 /// What the task owns.
 pub(super) struct Reading {
@@ -63,10 +67,11 @@ impl Reading {
             }
             // Its stream may be one that is made.
             self.streams.looked_after().await;
-            let outcome = match open(&self.connection, &self.settings).await {
-                Ok(messages) => {
+            let outcome = match open(&self.connection, &self.streams, &self.settings).await {
+                Ok(Opened { messages, made, ack_wait }) => {
                     self.complain(None);
-                    self.read(messages).await
+                    self.deliveries.open(made, ack_wait);
+                    self.read(messages, made).await
                 }
                 Err(error) => Err(error),
             };
@@ -85,76 +90,80 @@ impl Reading {
     }
 
     /// Reads until it is to do so no more, or the server is not heard of any more.
-    async fn read(&mut self, mut messages: Stream) -> Result<(), String> {
-        let mut link = self.connection.watch();
+    async fn read(&mut self, mut messages: Stream, made: i128) -> Result<(), String> {
+        let (mut link, mut backlog) = (self.connection.watch(), VecDeque::new());
         link.mark_unchanged();
-        loop {
+        let inlet = self.reader.borrow().inlet().cloned();
+        let mut told = self.reader.clone();
+        let outcome = loop {
+            let Some(inlet) = &inlet else { break Ok(()) };
             tokio::select! {
                 biased;
-                _ = self.reader.changed() => return Ok(()),
-                _ = link.changed() => return Ok(()),
+                _ = told.changed() => break Ok(()),
+                _ = link.changed() => break Ok(()),
+                is_open = self.offer(inlet, &mut backlog) => if !is_open { break Ok(()) },
+                // What the client has fetched is taken in at once: the server is told that it is here.
                 next = messages.next() => match next {
-                    Some(Ok(message)) => self.take(message).await,
-                    Some(Err(error)) => return Err(error.to_string()),
-                    None => return Err("the server ended the delivery".to_owned()),
+                    Some(Ok(message)) => backlog.extend(self.take(message, made)),
+                    Some(Err(error)) => break Err(error.to_string()),
+                    None => break Err("the server ended the delivery".to_owned()),
                 }
             }
+        };
+        // Another host may have what nobody reads here.
+        while let Some(Some(Ok(message))) = messages.next().now_or_never() {
+            backlog.extend(self.take(message, made));
         }
+        for (_, standing, deliveries) in backlog {
+            self.hops[0].refuse(Reason::Returned);
+            self.deliveries.tell(standing, deliveries, Verdict::Returned { at_once: true });
+        }
+        outcome
     }
 
-    /// Waits until the flow takes a message, or nobody reads any more; then it is delivered again.
-    async fn take(&self, delivered: async_nats::jetstream::Message) {
-        let Delivered { message, acker, sequence, deliveries } = match Delivered::of(delivered) {
+    /// Takes in a delivery, which is put into the inlet in its turn; none of one that is here already.
+    fn take(&self, delivered: async_nats::jetstream::Message, made: i128) -> Option<Waiting> {
+        let Delivered { message, acker, standing, deliveries } = match Delivered::of(delivered, made) {
             Ok(delivered) => delivered,
             Err(error) => {
                 tracing::warn!(consumer = self.settings.name, "a message that is none of JetStream's: {error}");
-                return;
+                return None;
             }
         };
         if deliveries > 1 {
             self.hops[1].pass();
         }
-        if !self.deliveries.take(sequence, acker, Instant::now()) {
+        if !self.deliveries.take(standing, acker, Instant::now()) {
             // The flow that has it tells of both.
             self.hops[0].pass();
-            return;
+            return None;
         }
-        let inlet = self.reader.borrow().inlet().cloned();
-        let is_taken = match inlet {
-            Some(inlet) => self.offer(&inlet, message, (sequence, deliveries)).await,
-            None => false,
-        };
-        if !is_taken {
-            self.hops[0].refuse(Reason::Returned);
-            self.deliveries.tell(sequence, deliveries, Verdict::Returned { at_once: true });
-        }
+        Some((message, standing, deliveries))
     }
 
-    /// Waits until the flow takes a message. Returns false if it is not to be read any more before that.
-    async fn offer(&self, inlet: &Inlet, message: Message, (sequence, count): (u64, u32)) -> bool {
-        let (bytes, mut waiting, mut told) = (message.bytes(), Some(message), self.reader.clone());
-        let offered = poll_fn(|context| {
-            while let Some(message) = waiting.take() {
-                let settlement = || {
-                    let (deliveries, passage) = (Arc::clone(&self.deliveries), self.hops[0].enter());
-                    Box::new(DeliverySettlement::new(deliveries, sequence, count, passage)) as Box<dyn Settlement>
-                };
-                match inlet.offer_settled(message, settlement) {
-                    Ok(()) => return Poll::Ready(true),
-                    Err(_) if inlet.is_closed() => return Poll::Ready(false),
-                    Err(message) => waiting = Some(message),
-                }
-                if !inlet.await_room(bytes, context.waker()) {
-                    return Poll::Pending;
-                }
+    /// Puts the first that waits into the inlet, once that has room. Returns false if the flow has ended.
+    async fn offer(&self, inlet: &Inlet, backlog: &mut VecDeque<Waiting>) -> bool {
+        poll_fn(|context| {
+            let Some((message, standing, count)) = backlog.pop_front() else { return Poll::Pending };
+            // The frames are not copied.
+            let (bytes, input) = (message.bytes(), message.clone());
+            let settlement = || {
+                let (deliveries, passage) = (Arc::clone(&self.deliveries), self.hops[0].enter());
+                Box::new(DeliverySettlement::new(deliveries, (standing, count), input, passage)) as Box<dyn Settlement>
+            };
+            match inlet.offer_settled(message, settlement) {
+                Ok(()) => return Poll::Ready(true),
+                Err(message) => backlog.push_front((message, standing, count)),
             }
-            Poll::Ready(false)
-        });
-        tokio::select! {
-            biased;
-            is_taken = offered => is_taken,
-            _ = told.changed() => false,
-        }
+            if inlet.is_closed() {
+                return Poll::Ready(false);
+            }
+            if inlet.await_room(bytes, context.waker()) {
+                context.waker().wake_by_ref();
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     fn complain(&self, complaint: Option<String>) {

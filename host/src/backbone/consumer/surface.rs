@@ -40,7 +40,7 @@ impl Consumer {
         supervisor: &Supervisor,
     ) -> Arc<Self> {
         let (reader, told) = watch::channel(Reader::default());
-        let (deliveries, ended) = Deliveries::new();
+        let (deliveries, ended) = Deliveries::new(settings.config.ack_wait_ms);
         let (complaint, restarts, dead_letters) = Default::default();
         let consumer = Arc::new(Self {
             name: settings.name.clone(),
@@ -83,7 +83,15 @@ impl Consumer {
 
     /// From now on this flow reads it; without one nothing is pulled.
     pub fn set_inlets(&self, inlets: Vec<Arc<Inlet>>) {
-        self.reader.send_modify(|reader| reader.inlet = inlets.into_iter().next());
+        let inlet = inlets.into_iter().next();
+        self.reader.send_if_modified(|reader| {
+            let is_same = match (&reader.inlet, &inlet) {
+                (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+                (before, now) => before.is_none() && now.is_none(),
+            };
+            reader.inlet = inlet;
+            !is_same
+        });
     }
 
     /// Whether it has been told what became of all that it was delivered.

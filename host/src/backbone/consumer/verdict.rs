@@ -13,10 +13,19 @@ pub(super) enum Verdict {
     Failed(Box<Lost>),
 }
 
+/// Where a message stands: a stream that is made anew counts from 1 again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Standing {
+    /// When its stream was made, in nanoseconds since 1970.
+    pub(super) made: i128,
+    /// Its number in the stream.
+    pub(super) sequence: u64,
+}
+
 /// What became of one, for the task that acknowledges.
 #[derive(Debug)]
 pub(super) struct Ended {
-    pub(super) sequence: u64,
+    pub(super) standing: Standing,
     pub(super) deliveries: u32,
     pub(super) verdict: Verdict,
 }

@@ -8,8 +8,9 @@ use crate::flow::mailbox::{Mailbox, PushError};
 use crate::flow::{Message, OfferError, Receipt};
 use crate::ledger::{Hop, Passage, Reason};
 use crate::request_id::RequestIds;
-use async_nats::HeaderMap;
+use async_nats::{HeaderMap, HeaderValue};
 use bytes::Bytes;
+use std::str::FromStr;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -65,10 +66,16 @@ impl SinkQueue {
     pub(super) fn make(&self, message: &Message, subject: String) -> (Queued, Receipt) {
         let (mut headers, payload) = encode(message);
         if headers.get(MESSAGE_ID).is_none() {
-            let own = || self.ids.next(None);
-            let id = message.metadata.iter().find(|(key, _)| key == MESSAGE_ID_KEY);
-            let id = id.map_or_else(own, |(_, id)| id.clone());
-            headers.insert(MESSAGE_ID, if self.settings.is_one_of_several { format!("{id}/{subject}") } else { id });
+            let said = message.metadata.iter().find(|(key, _)| key == MESSAGE_ID_KEY);
+            let said = said.and_then(|(_, id)| HeaderValue::from_str(id).ok());
+            headers.insert(MESSAGE_ID, said.unwrap_or_else(|| HeaderValue::from(self.ids.next(None))));
+        }
+        if self.settings.is_one_of_several
+            && let Some(id) = headers.get(MESSAGE_ID)
+        {
+            // A stream that has the subjects of both would take the second for the first.
+            let id = format!("{}/{subject}", id.as_str());
+            headers.insert(MESSAGE_ID, id);
         }
         let (arrived, arrival) = oneshot::channel();
         let queued = Queued { subject, headers, payload, passage: self.hop.enter(), arrived };

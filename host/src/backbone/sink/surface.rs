@@ -8,6 +8,7 @@ use crate::backbone::connection::Connection;
 use crate::backbone::streams::StreamKeeper;
 use crate::flow::{Health, Message, OfferError, Receipt, Reserved, Side, Sink, State, Statistics, Surface};
 use crate::ledger::{Hop, Reason};
+use crate::log_limit::LogLimit;
 use crate::system::supervisor::Supervisor;
 use futures_util::future::BoxFuture;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +16,10 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout_at;
+
+/// How much later than the deadline its task may end.
+const LATE_MAX: Duration = Duration::from_millis(200);
 
 /// A sink that runs until it is told to end.
 pub struct JetStreamSink {
@@ -43,6 +48,8 @@ impl JetStreamSink {
         let sending = Sending {
             queue: Arc::clone(&queue),
             connection: Arc::clone(&connection),
+            streams: Arc::clone(&streams),
+            log_limit: LogLimit::default(),
             core: SendingCore::new(in_flight_max),
             complaint: Arc::clone(&complaint),
             deadline: is_to_end,
@@ -162,7 +169,7 @@ impl Surface for JetStreamSink {
         wake_all(&self.away);
         Box::pin(async move {
             if let Some(task) = self.task.lock().await.take() {
-                let _ = task.await;
+                let _ = timeout_at((deadline + LATE_MAX).into(), task).await;
             }
             self.queue.hop().figures().dropped(Reason::Abandoned)
         })

@@ -23,16 +23,26 @@ pub(in crate::config) fn check(config: &Config) -> Result<(), Mistake> {
 fn check_nats(nats: &Nats) -> Result<(), Mistake> {
     let mistake = |what: String| Mistake::within("nats", what);
     check_url(&nats.url).map_err(|what| mistake(what).at("url"))?;
-    let (key, other) = match (&nats.tls_cert, &nats.tls_key) {
-        (Some(_), None) => ("tls_cert", "nats.tls_key, the file of its private key"),
-        (None, Some(_)) => ("tls_key", "nats.tls_cert, the file of its certificate"),
-        _ => return Ok(()),
-    };
-    Err(mistake(format!("it is set without {other}: set both, or neither")).at(key))
+    for (key, is_set, is_other_set, other) in [
+        ("tls_cert", nats.tls_cert.is_some(), nats.tls_key.is_some(), "nats.tls_key, the file of its private key"),
+        ("tls_key", nats.tls_key.is_some(), nats.tls_cert.is_some(), "nats.tls_cert, the file of its certificate"),
+        ("user", nats.user.is_some(), nats.password_file.is_some(), "nats.password_file, the file of its password"),
+        ("password_file", nats.password_file.is_some(), nats.user.is_some(), "nats.user, whose password it is"),
+    ] {
+        if is_set && !is_other_set {
+            return Err(mistake(format!("it is set without {other}: set both, or neither")).at(key));
+        }
+    }
+    Ok(())
 }
 
 /// Whether these are servers of NATS, with commas between them.
 pub(super) fn check_url(url: &str) -> Result<(), String> {
+    if url.contains('@') {
+        // It would be shown wherever the configuration is.
+        return Err("it says who logs in: leave that out, and set nats.credentials_file, nats.user or nats.token_file"
+            .to_owned());
+    }
     let is_server = |server: &&str| {
         let address = ["nats://", "tls://"].iter().find_map(|scheme| server.strip_prefix(scheme));
         address.is_some_and(|address| !address.is_empty() && !address.contains(['/', ' ']))
@@ -63,6 +73,13 @@ fn check_stream(config: &Config, name: &str, stream: &JetStreamStream) -> Result
     if let Some(index) = stream.subjects.iter().position(|subject| !is_subject(subject)) {
         let what = format!("`{}` is no subject: write one such as `orders.>`", stream.subjects[index]);
         return Err(mistake(what).at("subjects").entry(index));
+    }
+    for (consumer, of) in &stream.consumers {
+        let letters = of.dead_letters_of(name);
+        if letters == *name || JetStreamSource::of(&format!("{JETSTREAM}{letters}/x")).is_none() {
+            let what = format!("`{letters}` can be no stream of the dead letters of {consumer}: name another one");
+            return Err(mistake(what).at("consumers"));
+        }
     }
     for consumer in stream.consumers.keys() {
         if JetStreamSource::of(&format!("{JETSTREAM}{name}/{consumer}")).is_none() {

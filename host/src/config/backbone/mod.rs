@@ -24,6 +24,15 @@ pub struct Nats {
     /// A file with the JWT and the seed of an account's user, as `nsc` writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_file: Option<PathBuf>,
+    /// The user as whom the host logs in, with the password in `password_file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// A file with the password of `user`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
+    /// A file with the token that servers ask for which know no users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
     /// A file with the certificates of the authorities that the servers' are to be of, where they are not of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_ca: Option<PathBuf>,
@@ -54,6 +63,9 @@ impl Nats {
         Ok(Self {
             url,
             credentials_file: None,
+            user: None,
+            password_file: None,
+            token_file: None,
             tls_ca: None,
             tls_cert: None,
             tls_key: None,

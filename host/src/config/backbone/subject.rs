@@ -62,6 +62,14 @@ impl FromStr for SubjectTemplate {
                 "between its dots is nothing, a blank, or a wildcard: write one such as `orders.{topic}`",
             ));
         }
+        // What comes with a message must not choose what it is sent to: the servers themselves listen below `$`.
+        let is_fixed = match parts.first() {
+            Some(SubjectPart::Text(text)) => !text.starts_with(['$', '_']) && (parts.len() == 1 || text.contains('.')),
+            _ => false,
+        };
+        if !is_fixed {
+            return Err(mistake("its part before the first dot has to stand there, and not begin with `$` or `_`"));
+        }
         Ok(Self(parts))
     }
 }
@@ -82,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_is_in_braces_is_filled_in() {
-        for text in ["orders", "orders.{topic}", "{topic}", "a.{x.y}-{topic}.b", "{a}{b}"] {
+        for text in ["orders", "orders.{topic}", "a.{x.y}-{topic}.b", "a.{a}{b}"] {
             let template: SubjectTemplate = text.parse().unwrap();
             assert_eq!(template.to_string(), text);
         }
@@ -94,7 +102,27 @@ mod tests {
     #[test]
     fn what_can_be_no_subject_is_refused() {
         let long = "x".repeat(256);
-        for text in ["", ".", "a.", ".a", "a..b", "a b", "a.*", "a.>", "{", "{}", "a}", "{{x}}", "a.{topic", &long] {
+        for text in [
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "a b",
+            "a.*",
+            "a.>",
+            "{",
+            "{}",
+            "a}",
+            "{{x}}",
+            "a.{topic",
+            "{topic}",
+            "a{topic}.b",
+            "$JS.{topic}",
+            "$KV.a",
+            "_INBOX.a",
+            &long,
+        ] {
             assert!(text.parse::<SubjectTemplate>().is_err(), "{text}");
         }
     }

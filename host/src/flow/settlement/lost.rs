@@ -1,6 +1,7 @@
 //! A message that a flow failed at, and who takes such messages.
 
-use crate::flow::{Failure, Message, Met, ServedBy};
+use crate::flow::{Failure, Fault, Message, Met, ServedBy};
+use crate::ledger::Reason;
 use std::sync::Arc;
 
 /// A message that a flow failed at.
@@ -20,6 +21,17 @@ pub struct Lost {
     pub failure: Failure,
     /// The message as it came in.
     pub input: Message,
+}
+
+impl Lost {
+    /// What came out of the flow has no place where it is to go, whatever is tried.
+    pub fn of_no_place(flow: &str, reason: Reason, input: Message) -> Self {
+        let detail = format!("what came of the message cannot be stored where it is to be: {}", reason.as_str());
+        let public_detail = detail.clone();
+        let failure = Failure { reason, fault: Fault::Sender, detail, public_detail, retry_after: None };
+        let (met, by, stage) = (Met::default(), None, String::new());
+        Self { flow: flow.to_owned(), stage, number: 0, met, by, failure, input }
+    }
 }
 
 /// Takes what flows fail at.

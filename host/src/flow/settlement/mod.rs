@@ -15,6 +15,6 @@ pub trait Settlement: Debug + Send {
     /// A stage failed at it, and nobody has written it down.
     fn failed(self: Box<Self>, lost: Lost);
 
-    /// What it became was not taken where it went to.
-    fn not_taken(self: Box<Self>, reason: Reason);
+    /// What it became in the flow of this name was not taken where it went to.
+    fn not_taken(self: Box<Self>, flow: &str, reason: Reason);
 }

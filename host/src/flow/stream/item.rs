@@ -102,8 +102,10 @@ impl Item {
     /// One more message has come out of the last stage.
     pub(super) fn put_out(&mut self, mut message: Message) {
         // What is delivered again, and comes to the same, is to be known where it is stored.
-        if let Some(name) = &self.stored_name {
-            message.set_stored_name(name, self.outputs_made);
+        match &self.stored_name {
+            Some(name) => message.set_stored_name(name, self.outputs_made),
+            // It is for the host to say.
+            None => message.metadata.retain(|(key, _)| key != MESSAGE_ID_KEY),
         }
         self.outputs_made += 1;
         self.outputs.push_back(message);

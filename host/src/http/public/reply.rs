@@ -4,7 +4,7 @@ use super::Public;
 use super::response::answer_of;
 use crate::byte_budget::Held;
 use crate::config::BODY_BYTES_UNCOUNTED;
-use crate::flow::{Message, Metadata, Outputs};
+use crate::flow::{Frames, Message, Metadata, Outputs};
 use crate::http::problem::Problem;
 use crate::http::route::FoundRoute;
 use crate::http::server::head::Head;
@@ -42,7 +42,8 @@ pub(super) async fn reply(
     match head.parts.method == Method::HEAD {
         true => passage.out(),
         false => {
-            route.name_messages(&mut messages, || request_name(route, head));
+            let body = messages.first().map(|message| message.frames.clone()).unwrap_or_default();
+            route.name_messages(&mut messages, || request_name(route, head, &body));
             route.send(&messages, passage).await?;
         }
     }
@@ -52,11 +53,19 @@ pub(super) async fn reply(
     Ok(Response::from_parts(parts, body.into()))
 }
 
-/// How the messages of a request are called where they are stored: a request that is made again with the same key is known by
-/// it.
-fn request_name(route: &FoundRoute, head: &Head) -> String {
+/// How the messages of a request are called where they are stored: a request that is made again with the same key, and comes to
+/// the same, is known by it.
+fn request_name(route: &FoundRoute, head: &Head, frames: &Frames) -> String {
     let key = head.parts.headers.get(IDEMPOTENCY_KEY).and_then(|key| key.to_str().ok());
-    key.map_or_else(|| head.id.clone(), |key| format!("{}/{key}", route.name()))
+    let named = |key| {
+        // Another client may have taken the same key.
+        let mut hash = blake3::Hasher::new();
+        for frame in frames {
+            hash.update(frame);
+        }
+        format!("{}/{key}/{}", route.name(), hash.finalize().to_hex())
+    };
+    key.map_or_else(|| head.id.clone(), named)
 }
 
 /// The answer where no message came out.

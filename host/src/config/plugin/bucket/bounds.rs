@@ -14,6 +14,8 @@ pub const BUCKET_ENTRY_BYTES: usize = 256;
 pub const BUCKET_PAGE_KEYS: usize = 1_000;
 /// Keys of one call of `wasi:keyvalue/batch`.
 pub const BUCKET_BATCH_KEYS_MAX: usize = 1_000;
+/// The values that such a call may be given: the host holds them until the guest has them.
+pub const BUCKET_BATCH_BYTES_MAX: usize = 16 << 20;
 /// Uses of buckets that are kept of one recorded call; a call that makes more is told of the rest that it is not there when it is
 /// made again.
 pub const BUCKET_LOG_USES_MAX: usize = 1_000;

@@ -73,7 +73,7 @@ impl FlowCore {
             }
             Some(Err(reason)) => {
                 passage.dropped(reason);
-                settlement.into_iter().for_each(|settlement| settlement.not_taken(reason));
+                settlement.into_iter().for_each(|settlement| settlement.not_taken(&self.settings.name, reason));
             }
             None => {}
         }
@@ -88,7 +88,11 @@ impl FlowCore {
 
     /// What an item has become has arrived, or not.
     pub(in crate::flow::stream) fn arrived(&mut self, id: usize, result: Result<(), Reason>) {
-        self.items[id].verdict = Some(result);
+        let verdict = &mut self.items[id].verdict;
+        // A sink that has not taken it at all has not, whatever the others say.
+        if !matches!(verdict, Some(Err(_))) {
+            *verdict = Some(result);
+        }
         self.settle(id);
     }
 }

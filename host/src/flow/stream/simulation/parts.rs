@@ -75,7 +75,7 @@ impl Settlement for Counted {
         self.0.failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn not_taken(self: Box<Self>, reason: Reason) {
+    fn not_taken(self: Box<Self>, _flow: &str, reason: Reason) {
         unreachable!("all sinks take what they are offered: {reason:?}")
     }
 }

@@ -4,7 +4,7 @@ pub(super) mod open;
 
 use super::Guest;
 use crate::buckets::{BucketError, Operation, Reply};
-use crate::config::BUCKET_BATCH_KEYS_MAX;
+use crate::config::{BUCKET_BATCH_BYTES_MAX, BUCKET_BATCH_KEYS_MAX};
 use bytes::Bytes;
 use open::OpenBucket;
 use std::sync::Arc;
@@ -182,10 +182,16 @@ impl BatchHost for Guest {
             Ok(bucket) => bucket,
             Err(error) => return Ok(Err(error)),
         };
-        let mut values = Vec::with_capacity(keys.len());
+        let (mut values, mut bytes) = (Vec::with_capacity(keys.len()), 0);
         for key in keys {
             match only(bucket.perform(Operation::Get { key: key.clone() }).await, value) {
-                Ok(value) => values.push((key, value)),
+                Ok(value) => {
+                    bytes += value.as_ref().map_or(0, Vec::len);
+                    if bytes > BUCKET_BATCH_BYTES_MAX {
+                        return Ok(Err(bucket.error(&BucketError::TooManyBytes)));
+                    }
+                    values.push((key, value));
+                }
                 Err(error) => return Ok(Err(error)),
             }
         }
