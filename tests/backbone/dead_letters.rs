@@ -38,7 +38,8 @@ fn a_poison_message_becomes_a_dead_letter_after_so_many_deliveries() {
     let letters = nats.stored("orders-dead-letters", 1);
     let (subject, headers, line) = &letters[0];
     assert_eq!(subject, "orders-dead-letters.tidegate");
-    assert!(headers.contains(&("Nats-Msg-Id".to_owned(), "orders-2-tidegate".to_owned())), "{headers:?}");
+    let id = headers.iter().find(|(name, _)| name == "Nats-Msg-Id").expect("an id");
+    assert!(id.1.starts_with("orders/tidegate/") && id.1.ends_with("/2"), "{id:?}");
     let letter: serde_json::Value = serde_json::from_slice(line).unwrap();
     assert_eq!(
         (&letter["route"], &letter["reason"], &letter["plugin"]),
@@ -68,6 +69,30 @@ fn a_message_that_is_rejected_is_tried_once() {
     nats.publish("orders.eu", &[], "x");
     nats.stored("orders-dead-letters", 1);
     host.wait_for_hop("flows.outtake", &json!({"in": 1, "out": 0, "dropped": {"rejected": 1}}));
+    assert_eq!(host.stop(), 0);
+}
+
+/// What comes of it has no place, or its letter has no room for it: neither holds up the others.
+#[test]
+fn what_has_no_place_and_what_is_too_large_become_letters() {
+    let Some(nats) = Nats::start() else { return };
+    let config = format!(
+        "rollback.failures = 0\n{}{}",
+        nats.config(),
+        CHECKED
+            .replace("['out']", "['publish', 'jetstream:copies.{k}']")
+            .replace("deliveries_max = 3", "max_ack_pending = 2")
+    );
+    let host = Setup::new().plugin("check", &fixtures::trapping_on(b'!')).config(&config).start();
+    nats.stored("orders", 0);
+    (0..5).for_each(|_| nats.publish("orders.eu", &[], "x"));
+    nats.stored("orders-dead-letters", 5);
+    let large = format!("!{}", "x".repeat(900_000));
+    (0..2).for_each(|_| nats.publish("orders.eu", &[], &large));
+    let letters = nats.stored("orders-dead-letters", 7);
+    let letter: serde_json::Value = serde_json::from_slice(&letters[6].2).unwrap();
+    assert!(letter["error"].as_str().unwrap().contains("the letter has no room for its 900"), "{letter}");
+    nats.wait_for_acknowledged("orders", "tidegate", PATIENCE);
     assert_eq!(host.stop(), 0);
 }
 

@@ -5,6 +5,7 @@ use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::{self, Context};
 use futures_util::StreamExt;
 use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
@@ -13,6 +14,18 @@ pub struct Nats {
     directory: tempfile::TempDir,
     port: u16,
     runtime: Runtime,
+}
+
+/// A port that is free, and that the system gives to nobody who asks for any: a server keeps it across its kills.
+fn stable_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 2_000).unwrap() * 10;
+    loop {
+        let port = 10_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// What a stream keeps: the subject, the headers and the payload of each message.
@@ -32,7 +45,7 @@ impl Nats {
             eprintln!("skipped: there is no nats-server here; apt-get install nats-server");
             return None;
         }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = stable_port();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         Some(Self { process: None, directory: tempfile::tempdir().unwrap(), port, runtime })
     }
@@ -133,9 +146,7 @@ impl Cluster {
     /// Starts them; returns none, and prints why, where the program is missing.
     pub fn start() -> Option<Self> {
         let Nats { directory, runtime, .. } = Nats::not_started()?;
-        let listeners: Vec<_> = (0..6).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let ports: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
-        drop(listeners);
+        let ports: Vec<_> = (0..6).map(|_| stable_port()).collect();
         let (ports, routes) = ports.split_at(3);
         let all: Vec<_> = routes.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
         let start = |index: usize| {

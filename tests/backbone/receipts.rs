@@ -2,7 +2,8 @@
 
 use super::nats::Nats;
 use super::{peer, start};
-use crate::harness::{Client, wait_for};
+use crate::fixtures;
+use crate::harness::{Client, Setup};
 use serde_json::json;
 
 const STORED: &str = "\
@@ -44,6 +45,7 @@ fn a_request_that_is_made_again_is_one_message() {
 fn a_message_without_a_place_is_refused_and_counted() {
     let Some(nats) = Nats::start() else { return };
     let host = start(&nats, &STORED.replace("{tidegate.route}", "{no-such-key}"));
+    nats.stored("orders", 0);
     let answer = host.post("/keep/", b"A");
     assert_eq!(answer.status, 502, "{}", answer.text());
     assert!(answer.text().contains("no-subject"), "{}", answer.text());
@@ -52,21 +54,40 @@ fn a_message_without_a_place_is_refused_and_counted() {
 }
 
 #[test]
-fn a_message_that_its_stream_does_not_take_is_not_said_to_be_stored() {
+fn a_message_that_no_stream_takes_is_refused_and_holds_up_nobody() {
     let Some(nats) = Nats::start() else { return };
-    // No stream has this subject, so nobody acknowledges.
-    let host =
-        start(&nats, "[shutdown]\ngrace_ms = 200\n[routes.keep]\nthrough = ['downcase']\nto = ['jetstream:nowhere']\n");
+    // A topic with a dot has no stream.
+    let config = nats.config().replace("orders.>", "orders.*");
+    let intake = "[sockets.in]\ntype = 'pull'\nbind = ['tcp://127.0.0.1:*']\n[flows.intake]\nfrom = ['in']\n\
+                  to = ['jetstream:orders.{topic}']\n[routes.keep]\nthrough = ['downcase']\nto = ['jetstream:nowhere']\n";
+    let host = Setup::new().config(&format!("{config}{intake}")).committed("downcase").start();
     nats.stored("orders", 0);
     let answer = host.post("/keep/", b"A");
-    assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{}", answer.text());
-    assert!(answer.text().contains("not-acknowledged"), "{}", answer.text());
-    let complaint = wait_for("/readyz to say so", || {
-        host.readiness().into_iter().find(|line| line.contains("jetstream:nowhere: not acknowledged"))
-    });
-    assert!(complaint.contains("no stream"), "{complaint}");
-    // It was tried until the end, and given up.
-    assert_eq!(host.stop(), 3);
+    assert_eq!(answer.status, 502, "{}", answer.text());
+    assert!(answer.text().contains("not-stored"), "{}", answer.text());
+    let sender = peer(&host, zmq::PUSH, "in");
+    for topic in ["a", "a.b", "b", &"x".repeat(5_000), "c"] {
+        sender.send_multipart([topic, "body"], 0).unwrap();
+    }
+    nats.stored("orders", 3);
+    let dropped = json!({"not-stored": 1, "no-subject": 1});
+    host.wait_for_hop("flows.intake", &json!({"in": 5, "out": 3, "dropped": dropped}));
+    assert_eq!(host.stop(), 0);
+}
+
+/// What a plugin says of a message does not speak for the host, and harms nobody.
+#[test]
+fn a_name_that_is_no_header_harms_nobody() {
+    let Some(nats) = Nats::start() else { return };
+    let pairs = [("tidegate.message-id", "a\r\nb"), ("Nats-Msg-Id", "c\r\nd"), ("x\r\ny", "z")];
+    let config = "[sockets.in]\ntype = 'pull'\nbind = ['tcp://127.0.0.1:*']\n[flows.intake]\nfrom = ['in']\n\
+                  through = ['evil']\nto = ['jetstream:orders.kept']\n";
+    let setup = Setup::new().plugin("evil", &fixtures::saying(&pairs)).config(&format!("{}{config}", nats.config()));
+    let host = setup.start();
+    let sender = peer(&host, zmq::PUSH, "in");
+    (0..3).for_each(|_| sender.send_multipart(["t", "body"], 0).unwrap());
+    nats.stored("orders", 3);
+    assert_eq!(host.stop(), 0);
 }
 
 /// What is larger than the server takes is known before it is sent.

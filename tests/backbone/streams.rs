@@ -55,7 +55,15 @@ fn a_consumer_that_is_gone_is_made_again() {
 #[test]
 fn a_consumer_that_is_changed_while_it_is_read_loses_nothing() {
     let Some(nats) = Nats::start() else { return };
-    let host = start(&nats, THROUGH);
+    // What is on its way to a consumer that ends comes again after this wait.
+    let configured = |pending: usize| {
+        let consumer = format!(
+            "manage = true\n[streams.orders.consumers.tidegate]\nack_wait_ms = 1000\nmax_ack_pending = {pending}\n[sockets.in]"
+        );
+        let changed = THROUGH.replacen("[sockets.in]", &consumer, 1);
+        changed.replacen("to = ['out']", &format!("to = ['out']\nin_flight_max = {pending}"), 1)
+    };
+    let host = start(&nats, &configured(200));
     let (sender, receiver) = (peer(&host, zmq::PUSH, "in"), peer(&host, zmq::PULL, "out"));
     let count = 2_000;
     let sending = std::thread::spawn(move || {
@@ -69,15 +77,8 @@ fn a_consumer_that_is_changed_while_it_is_read_loses_nothing() {
         while seen.len() < count * (round + 1) / 5 {
             seen.insert(receiver.recv_multipart(0).unwrap());
         }
-        let pending = 100 + round;
-        let changed = THROUGH.replacen(
-            "[sockets.in]",
-            &format!("[streams.orders.consumers.tidegate]\nmax_ack_pending = {pending}\n[sockets.in]"),
-            1,
-        );
-        let changed = changed.replacen("to = ['out']", &format!("to = ['out']\nin_flight_max = {pending}"), 1);
         let file = host.directory.path().join("tidegate.toml");
-        std::fs::write(file, format!("{}manage = true\n{changed}", nats.config())).unwrap();
+        std::fs::write(file, format!("{}{}", nats.config(), configured(100 + round))).unwrap();
         host.process.signal("HUP");
         host.process.wait_for_line(&["consumer changed"]);
     }
