@@ -2,7 +2,7 @@
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-pub const DIRECTIONS: [(&str, &[&str]); 113] = [
+pub const DIRECTIONS: [(&str, &[&str]); 114] = [
     (
         "app",
         &[
@@ -26,6 +26,7 @@ pub const DIRECTIONS: [(&str, &[&str]); 113] = [
     ("app::reload", &["flows", "http", "notice", "sockets", "through"]),
     ("buckets::memory", &["bucket", "operation"]),
     ("backbone", &["buckets", "flow", "ledger", "log_limit", "request_id", "system", "traces"]),
+    ("backbone::bucket", &["connection"]),
     ("backbone::consumer", &["connection", "frames", "retry", "streams"]),
     ("backbone::sink", &["connection", "frames", "retry", "streams", "subject"]),
     (
