@@ -168,9 +168,10 @@ impl RecordedAt<'_> {
         Box::pin(async move {
             let began = Instant::now();
             let mut processed = processing.await;
-            if let Err(failed) = &mut processed.result {
-                // It is not to be logged there when it is tried again.
-                failed.input.buckets = CallBuckets::Plain;
+            // Nothing is to be logged there that is called next, or again.
+            match &mut processed.result {
+                Ok(outputs) => outputs.iter_mut().for_each(|output| output.message.buckets = CallBuckets::Plain),
+                Err(failed) => failed.input.buckets = CallBuckets::Plain,
             }
             let took = began.elapsed();
             if is_of_host {
