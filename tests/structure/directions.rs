@@ -27,8 +27,8 @@ pub const DIRECTIONS: [(&str, &[&str]); 114] = [
     ("buckets::memory", &["bucket", "operation"]),
     ("backbone", &["buckets", "flow", "ledger", "log_limit", "request_id", "system", "traces"]),
     ("backbone::bucket", &["connection"]),
-    ("backbone::consumer", &["connection", "frames", "retry", "streams"]),
-    ("backbone::sink", &["connection", "frames", "retry", "streams", "subject"]),
+    ("backbone::consumer", &["complaint", "connection", "frames", "retry", "streams"]),
+    ("backbone::sink", &["complaint", "connection", "frames", "retry", "streams", "subject"]),
     (
         "cli",
         &[

@@ -77,11 +77,11 @@ impl Connection {
         let ack_timeout = Duration::from_millis(nats.ack_timeout_ms);
         let builder = ContextBuilder::new();
         // What is sent at a time is bounded by each sink.
-        let builder = match &nats.domain {
+        let jetstream = match &nats.domain {
             Some(domain) => builder.domain(domain).timeout(ack_timeout).concurrency_limit(None).build(client.clone()),
             None => builder.timeout(ack_timeout).concurrency_limit(None).build(client.clone()),
         };
-        Ok(Self { client, jetstream: builder, url, ack_timeout, away })
+        Ok(Self { client, jetstream, url, ack_timeout, away })
     }
 
     pub(super) fn jetstream(&self) -> &Context {

@@ -1,6 +1,7 @@
 //! The durable backbone: streams of NATS JetStream that flows read, and to which flows and routes write.
 
 mod bucket;
+mod complaint;
 mod connection;
 mod consumer;
 mod frames;

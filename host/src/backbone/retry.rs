@@ -1,11 +1,19 @@
 //! Pauses before something is tried again: each is twice as long as the one before, and no two hosts keep the same time.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The longest pause before anything is tried again that failed at NATS, and the shortest.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 const PAUSE_MIN: Duration = Duration::from_millis(100);
+
+/// Completes at this time; never without one.
+pub(super) async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
+    }
+}
 
 /// The pause after so many failures in a row, of which between a half and all is waited.
 pub(super) fn pause(failures: u32) -> Duration {

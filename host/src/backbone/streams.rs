@@ -1,14 +1,15 @@
 //! The streams of the configuration: each is made if it is not there, and changed only if the configuration says so.
 
+use super::complaint::Complaint;
 use super::connection::Connection;
-use super::retry::pause;
+use super::retry::{pause, until};
 use crate::config::{JetStreamStream, Storage};
 use crate::system::supervisor::Supervisor;
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::{Config, RetentionPolicy, StorageType};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
 /// Nobody has the streams looked after more often.
@@ -20,7 +21,7 @@ type Streams = BTreeMap<String, JetStreamStream>;
 pub(super) struct StreamKeeper {
     wanted: watch::Sender<Arc<Streams>>,
     /// Why one is not there; none if all are, or nobody has looked.
-    complaint: Mutex<Option<String>>,
+    complaint: Complaint,
     /// Whether somebody has looked.
     has_looked: watch::Sender<bool>,
     /// Notified when one may have gone.
@@ -32,7 +33,7 @@ impl StreamKeeper {
         let (wanted, is_changed) = watch::channel(Arc::new(streams));
         let keeper = Arc::new(Self {
             wanted,
-            complaint: Mutex::default(),
+            complaint: Complaint::default(),
             has_looked: watch::channel(false).0,
             look: Notify::new(),
         });
@@ -64,13 +65,11 @@ impl StreamKeeper {
         is_one
     }
 
-    /// Looks after the streams again if this is one of them. Returns whether it is.
-    pub(super) fn make(&self, stream: &str) -> bool {
-        let is_one = self.wanted.borrow().contains_key(stream);
-        if is_one {
+    /// Looks after the streams again if this is one of them.
+    pub(super) fn make(&self, stream: &str) {
+        if self.wanted.borrow().contains_key(stream) {
             self.look.notify_one();
         }
-        is_one
     }
 
     /// Completes once they were looked after for the first time.
@@ -81,26 +80,12 @@ impl StreamKeeper {
 
     /// What is wrong with them, in one line for the operator.
     pub(super) fn complaint(&self) -> Option<String> {
-        self.complaint.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn complain(&self, complaint: Option<String>) {
-        let mut before = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(what) = &complaint
-            && *before != complaint
-        {
-            tracing::warn!("{what}");
-        }
-        *before = complaint;
+        self.complaint.get()
     }
 }
 
 /// Runs until nobody holds the keeper any more.
-async fn keep(
-    keeper: &std::sync::Weak<StreamKeeper>,
-    connection: &Connection,
-    mut is_changed: watch::Receiver<Arc<Streams>>,
-) {
+async fn keep(keeper: &Weak<StreamKeeper>, connection: &Connection, mut is_changed: watch::Receiver<Arc<Streams>>) {
     let (mut link, mut failures) = (connection.watch(), 0);
     loop {
         let is_there = link.borrow_and_update().is_none();
@@ -109,17 +94,11 @@ async fn keep(
         if is_there {
             let complaint = ensure_all(connection, &wanted).await.err();
             failures = if complaint.is_some() { failures + 1 } else { 0 };
-            again = complaint.is_some().then(|| pause(failures));
+            again = complaint.is_some().then(|| Instant::now() + pause(failures));
             let Some(keeper) = keeper.upgrade() else { return };
-            keeper.complain(complaint);
+            keeper.complaint.tell(complaint);
             keeper.has_looked.send_replace(true);
         }
-        let paused = async {
-            match again {
-                Some(time) => tokio::time::sleep(time).await,
-                None => std::future::pending().await,
-            }
-        };
         let over = tokio::select! {
             changed = is_changed.changed() => changed.is_err(),
             changed = link.changed() => changed.is_err(),
@@ -128,7 +107,7 @@ async fn keep(
                 tokio::time::sleep(LOOK_MIN).await;
                 false
             }
-            () = paused => false,
+            () = until(again) => false,
         };
         if over {
             return;
@@ -137,7 +116,7 @@ async fn keep(
 }
 
 /// Completes when a stream may have gone.
-async fn gone(keeper: &std::sync::Weak<StreamKeeper>) {
+async fn gone(keeper: &Weak<StreamKeeper>) {
     match keeper.upgrade() {
         Some(keeper) => keeper.look.notified().await,
         None => std::future::pending().await,
@@ -170,7 +149,7 @@ async fn ensure_all(connection: &Connection, streams: &Streams) -> Result<(), St
 ///
 /// # Errors
 /// When the servers do not do so; names the stream.
-pub(super) async fn ensure(connection: &Connection, wanted: &Config, may_change: bool) -> Result<(), String> {
+async fn ensure(connection: &Connection, wanted: &Config, may_change: bool) -> Result<(), String> {
     let (name, jetstream) = (&wanted.name, connection.jetstream());
     let failed = |act: &str, error: &dyn std::fmt::Display| format!("streams.{name}: {act}: {error}");
     match jetstream.get_stream(name).await {
@@ -209,22 +188,6 @@ pub(super) async fn ensure(connection: &Connection, wanted: &Config, may_change:
             Ok(())
         }
         Err(error) => Err(failed("looking at it", &error)),
-    }
-}
-
-/// Makes a stream if there is none of its name, whatever that is.
-///
-/// # Errors
-/// When the servers do not do so; names the stream.
-pub(super) async fn ensure_any(connection: &Connection, wanted: &Config) -> Result<(), String> {
-    let jetstream = connection.jetstream();
-    match jetstream.get_stream(&wanted.name).await {
-        Ok(_) => Ok(()),
-        Err(error) if is_missing(&error.kind()) => {
-            let made = jetstream.create_stream(wanted).await;
-            made.map(drop).map_err(|error| format!("making the stream {}: {error}", wanted.name))
-        }
-        Err(error) => Err(format!("looking at the stream {}: {error}", wanted.name)),
     }
 }
 

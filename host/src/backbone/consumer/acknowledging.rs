@@ -8,7 +8,6 @@ use super::{ConsumerSettings, LetterLine};
 use crate::backbone::connection::Connection;
 use crate::backbone::frames::MESSAGE_ID;
 use crate::backbone::retry::doubled;
-use crate::backbone::streams;
 use crate::config::JetStreamConsumer;
 use crate::flow::{Fault, Lost};
 use crate::log_limit::LogLimit;
@@ -178,7 +177,8 @@ async fn store(
         max_bytes: settings.letters_bytes_max,
         ..Config::default()
     };
-    streams::ensure_any(connection, &wanted).await?;
+    let letters = connection.jetstream().get_or_create_stream(wanted).await;
+    letters.map_err(|error| format!("the stream {name}: {error}"))?;
     let mut headers = HeaderMap::new();
     headers.insert(MESSAGE_ID, format!("{stream}/{consumer}/{made:x}/{sequence}"));
     let sent = connection.jetstream().publish_with_headers(subject, headers, line.into()).await;

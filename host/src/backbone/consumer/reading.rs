@@ -5,6 +5,7 @@ use super::delivery::{Delivered, DeliverySettlement};
 use super::held::Deliveries;
 use super::opening::{Opened, open};
 use super::verdict::{Standing, Verdict};
+use crate::backbone::complaint::Complaint;
 use crate::backbone::connection::Connection;
 use crate::backbone::retry;
 use crate::backbone::streams::StreamKeeper;
@@ -14,8 +15,8 @@ use async_nats::jetstream::consumer::pull::Stream;
 use futures_util::{FutureExt, StreamExt};
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Instant;
 use tokio::sync::watch;
@@ -47,7 +48,7 @@ pub(super) struct Reading {
     pub(super) reader: watch::Receiver<Reader>,
     /// Counts deliveries, and those that are not the first of their message.
     pub(super) hops: [Arc<Hop>; 2],
-    pub(super) complaint: Arc<Mutex<Option<String>>>,
+    pub(super) complaint: Complaint,
     /// How often it was begun anew since the server was not heard of.
     pub(super) restarts: Arc<AtomicU64>,
 }
@@ -69,7 +70,7 @@ impl Reading {
             self.streams.looked_after().await;
             let outcome = match open(&self.connection, &self.streams, &self.settings).await {
                 Ok(Opened { messages, made, ack_wait }) => {
-                    self.complain(None);
+                    self.complaint.tell(None);
                     self.deliveries.open(made, ack_wait);
                     self.read(messages, made).await
                 }
@@ -81,7 +82,7 @@ impl Reading {
             };
             failures += 1;
             self.restarts.fetch_add(1, Ordering::Relaxed);
-            self.complain(Some(format!("{}: {error}", self.settings.name)));
+            self.complaint.tell(Some(format!("{}: {error}", self.settings.name)));
             tokio::select! {
                 () = tokio::time::sleep(retry::pause(failures)) => {}
                 changed = self.reader.changed() => if changed.is_err() { return },
@@ -164,15 +165,5 @@ impl Reading {
             Poll::Pending
         })
         .await
-    }
-
-    fn complain(&self, complaint: Option<String>) {
-        let mut before = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(what) = &complaint
-            && *before != complaint
-        {
-            tracing::warn!("{what}");
-        }
-        *before = complaint;
     }
 }

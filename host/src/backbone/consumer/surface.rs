@@ -4,6 +4,7 @@ use super::acknowledging::Acknowledging;
 use super::held::Deliveries;
 use super::reading::{Reader, Reading};
 use super::{ConsumerSettings, LetterLine};
+use crate::backbone::complaint::Complaint;
 use crate::backbone::connection::Connection;
 use crate::backbone::streams::StreamKeeper;
 use crate::flow::{Command, Health, Inlet, Side, State, Statistics, Status, Surface};
@@ -12,8 +13,8 @@ use crate::log_limit::LogLimit;
 use crate::system::supervisor::Supervisor;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::sync::watch;
 
@@ -25,7 +26,7 @@ pub struct Consumer {
     deliveries: Arc<Deliveries>,
     reader: watch::Sender<Reader>,
     hop: Arc<Hop>,
-    complaint: Arc<Mutex<Option<String>>>,
+    complaint: Complaint,
     restarts: Arc<AtomicU64>,
     dead_letters: Arc<AtomicU64>,
 }
@@ -70,7 +71,7 @@ impl Consumer {
             deliveries,
             reader: told,
             hops,
-            complaint: Arc::clone(&consumer.complaint),
+            complaint: consumer.complaint.clone(),
             restarts: Arc::clone(&consumer.restarts),
         };
         supervisor.task(&consumer.name, async move {
@@ -124,7 +125,7 @@ impl Surface for Consumer {
             (true, _) => State::Draining,
         };
         let paused = || self.is_paused().then(|| format!("the consumer {} is paused", self.name));
-        let own = || self.complaint.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let own = || self.complaint.get();
         let obstacle = self.connection.complaint().or_else(|| self.streams.complaint()).or_else(own).or_else(paused);
         Health { state, obstacle }
     }

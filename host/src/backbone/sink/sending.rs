@@ -2,7 +2,9 @@
 
 use super::core::{Answer, SendingCore};
 use super::queue::{Queued, SinkQueue};
+use crate::backbone::complaint::Complaint;
 use crate::backbone::connection::Connection;
+use crate::backbone::retry::until;
 use crate::backbone::streams::StreamKeeper;
 use crate::flow::mailbox::Room;
 use crate::ledger::Reason;
@@ -15,7 +17,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use std::error::Error;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::watch;
 
@@ -26,7 +28,7 @@ pub(super) struct Sending {
     pub(super) streams: Arc<StreamKeeper>,
     pub(super) log_limit: LogLimit,
     pub(super) core: SendingCore<(Queued, Room)>,
-    pub(super) complaint: Arc<Mutex<Option<String>>>,
+    pub(super) complaint: Complaint,
     /// When it is to end at the latest, once it is.
     pub(super) deadline: watch::Receiver<Option<Instant>>,
 }
@@ -106,19 +108,8 @@ impl Sending {
     }
 
     fn report(&self) {
-        let complaint = self.core.complaint().map(|why| format!("{}: not acknowledged: {why}", self.queue.name()));
-        let mut before = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
-        if *before != complaint {
-            *before = complaint;
-        }
-    }
-}
-
-/// Completes at this time; never without one.
-async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => tokio::time::sleep_until(time.into()).await,
-        None => std::future::pending().await,
+        let name = self.queue.name();
+        self.complaint.set(self.core.complaint().map(|why| format!("{name}: not acknowledged: {why}")));
     }
 }
 

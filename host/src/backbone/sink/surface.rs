@@ -4,6 +4,7 @@ use super::SinkSettings;
 use super::core::SendingCore;
 use super::queue::SinkQueue;
 use super::sending::Sending;
+use crate::backbone::complaint::Complaint;
 use crate::backbone::connection::Connection;
 use crate::backbone::streams::StreamKeeper;
 use crate::flow::{Health, Message, OfferError, Receipt, Reserved, Side, Sink, State, Statistics, Surface};
@@ -26,7 +27,7 @@ pub struct JetStreamSink {
     queue: Arc<SinkQueue>,
     connection: Arc<Connection>,
     streams: Arc<StreamKeeper>,
-    complaint: Arc<Mutex<Option<String>>>,
+    complaint: Complaint,
     deadline: watch::Sender<Option<Instant>>,
     task: AsyncMutex<Option<JoinHandle<()>>>,
     /// Those who wait for the connection to have room.
@@ -44,14 +45,14 @@ impl JetStreamSink {
         let (in_flight_max, part) = (settings.in_flight_max, settings.name.clone());
         let queue = Arc::new(SinkQueue::new(settings, hop));
         let (deadline, is_to_end) = watch::channel(None);
-        let complaint = Arc::<Mutex<Option<String>>>::default();
+        let complaint = Complaint::default();
         let sending = Sending {
             queue: Arc::clone(&queue),
             connection: Arc::clone(&connection),
             streams: Arc::clone(&streams),
             log_limit: LogLimit::default(),
             core: SendingCore::new(in_flight_max),
-            complaint: Arc::clone(&complaint),
+            complaint: complaint.clone(),
             deadline: is_to_end,
         };
         let away = Arc::<Mutex<Vec<Waker>>>::default();
@@ -152,7 +153,7 @@ impl Surface for JetStreamSink {
     }
 
     fn health(&self) -> Health {
-        let unacknowledged = || self.complaint.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let unacknowledged = || self.complaint.get();
         let obstacle = self.connection.complaint().or_else(|| self.streams.complaint()).or_else(unacknowledged);
         Health { state: State::Running, obstacle }
     }

@@ -3,6 +3,7 @@
 use super::stream::JetStreamConsumer;
 use super::subject::SubjectTemplate;
 use crate::config::Config;
+use std::collections::BTreeSet;
 
 /// What the name of a place in JetStream begins with.
 pub const JETSTREAM: &str = "jetstream:";
@@ -47,7 +48,7 @@ impl Config {
     }
 
     /// The places in JetStream that flows and routes name, each once.
-    pub fn jetstream_places(&self) -> std::collections::BTreeSet<&String> {
+    pub fn jetstream_places(&self) -> BTreeSet<&String> {
         let flows = self.flows.values().flat_map(|flow| flow.from.iter().chain(&flow.to));
         let all = flows.chain(self.routes.values().filter_map(|route| route.to.as_ref()).flatten());
         all.filter(|name| is_jetstream(name)).collect()
