@@ -84,6 +84,10 @@ impl Connection {
         Ok(Self { client, jetstream, url, ack_timeout, away })
     }
 
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     pub(super) fn jetstream(&self) -> &Context {
         &self.jetstream
     }

@@ -10,9 +10,9 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use std::str::FromStr;
 
 /// The topic, with `%XX` for what no header holds.
-const TOPIC: &str = "Tidegate-Topic";
+const TOPIC: HeaderName = HeaderName::from_static("Tidegate-Topic");
 /// The lengths of the frames behind the topic, with commas between; without it the payload is one.
-const FRAMES: &str = "Tidegate-Frames";
+const FRAMES: HeaderName = HeaderName::from_static("Tidegate-Frames");
 /// What keys begin with that only the host sets, and headers that only NATS and the host do.
 const OF_HOST: [&str; 3] = ["tidegate.", "tidegate-", "nats-"];
 /// The trace that a message belongs to.
@@ -68,7 +68,7 @@ pub(super) fn encode(message: &Message) -> (HeaderMap, Bytes) {
 /// The metadata and the frames of a message that came by a subject, which is its topic unless it says another.
 pub(super) fn decode(subject: &str, headers: Option<&HeaderMap>, payload: &Bytes) -> (Metadata, Frames) {
     let mut metadata = Metadata::new();
-    let own = |name: &str| headers.and_then(|headers| headers.get(name)).map(HeaderValue::as_str);
+    let own = |name: HeaderName| headers.and_then(|headers| headers.get(name)).map(HeaderValue::as_str);
     for (name, values) in headers.into_iter().flat_map(HeaderMap::iter) {
         let name: &str = name.as_ref();
         if !is_of_host(name) {

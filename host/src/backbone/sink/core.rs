@@ -8,7 +8,7 @@
 
 use crate::backbone::retry;
 use crate::ledger::Reason;
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// The pause before what was not acknowledged goes again: the first, and the longest.
@@ -28,16 +28,25 @@ pub(super) enum Answer {
 
 /// The messages of one sink that are not acknowledged.
 pub(super) struct SendingCore<T> {
-    unacknowledged: BTreeMap<u64, T>,
-    /// That of the next message that comes.
-    next_number: u64,
-    /// The first that is to be sent; all before it were.
+    /// From the first that is not acknowledged on; none in the place of one that has come to its end.
+    window: VecDeque<Option<Kept<T>>>,
+    /// The number of the first in the window.
+    base: u64,
+    /// The number of the first that is to be sent; all before it were.
     cursor: u64,
     /// Those that were sent and not answered.
     outstanding: usize,
     in_flight_max: usize,
+    /// For an answer to come.
+    answer_time_max: Duration,
     /// Since when one is to go again, and how often in a row that was so.
     failing: Option<Failing>,
+}
+
+struct Kept<T> {
+    message: T,
+    /// When, while it is outstanding.
+    sent: Option<Instant>,
 }
 
 struct Failing {
@@ -50,24 +59,23 @@ struct Failing {
 }
 
 impl<T> SendingCore<T> {
-    pub(super) fn new(in_flight_max: usize) -> Self {
-        let (unacknowledged, failing) = Default::default();
-        Self { unacknowledged, next_number: 0, cursor: 0, outstanding: 0, in_flight_max, failing }
+    pub(super) fn new(in_flight_max: usize, answer_time_max: Duration) -> Self {
+        let (window, failing) = Default::default();
+        Self { window, base: 0, cursor: 0, outstanding: 0, in_flight_max, answer_time_max, failing }
     }
 
-    /// Whether another message may be taken in.
+    /// Whether another message may be taken in: so many at most lie between the first that is not acknowledged and the last.
     pub(super) fn has_room(&self) -> bool {
-        self.unacknowledged.len() < self.in_flight_max && self.failing.is_none()
+        self.window.len() < self.in_flight_max && self.failing.is_none()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.unacknowledged.is_empty()
+        self.window.is_empty()
     }
 
     /// Takes in a message, which is sent in its turn.
     pub(super) fn add(&mut self, message: T) {
-        self.unacknowledged.insert(self.next_number, message);
-        self.next_number += 1;
+        self.window.push_back(Some(Kept { message, sent: None }));
     }
 
     /// The message that is to be sent now, with its number: one that is asked for is sent.
@@ -79,37 +87,83 @@ impl<T> SendingCore<T> {
                 return None;
             }
             failing.is_sending = true;
-            self.cursor = 0;
+            self.cursor = self.base;
         }
-        let (number, message) = self.unacknowledged.range(self.cursor..).next()?;
+        let number = self.first_unsent()?;
         self.cursor = number + 1;
         self.outstanding += 1;
-        Some((*number, message))
+        let kept = self.window[(number - self.base) as usize].as_mut()?;
+        kept.sent = Some(now);
+        Some((number, &kept.message))
     }
 
-    /// A message was answered. Returns it, with its end, if that is its end.
+    /// The number of the first from the cursor on that has not come to its end.
+    fn first_unsent(&self) -> Option<u64> {
+        let from = self.cursor.max(self.base);
+        let rest = self.window.range((from - self.base) as usize..);
+        rest.zip(from..).find_map(|(kept, number)| kept.is_some().then_some(number))
+    }
+
+    /// A message that was sent, and has not come to its end.
+    pub(super) fn get(&self, number: u64) -> Option<&T> {
+        let index = number.checked_sub(self.base)?;
+        self.window.get(usize::try_from(index).ok()?)?.as_ref().map(|kept| &kept.message)
+    }
+
+    /// A message was answered, maybe not for the first time, and maybe so late that it was given up. Returns it, with its end, if
+    /// that is its end.
     pub(super) fn answered(&mut self, number: u64, answer: Answer, now: Instant) -> Option<(T, Result<(), Reason>)> {
-        self.outstanding = self.outstanding.saturating_sub(1);
+        let index = usize::try_from(number.checked_sub(self.base)?).ok()?;
+        let kept = self.window.get_mut(index)?.as_mut()?;
+        let was_outstanding = kept.sent.take().is_some();
+        self.outstanding -= usize::from(was_outstanding);
         let verdict = match answer {
             Answer::Acknowledged => Ok(()),
             Answer::Refused(reason) => Err(reason),
             Answer::Unknown(why) => {
-                self.fail(why, now);
+                if was_outstanding {
+                    self.fail(why, now);
+                }
                 return None;
             }
         };
-        let message = self.unacknowledged.remove(&number)?;
-        let is_over = self.outstanding == 0 && self.unacknowledged.range(self.cursor..).next().is_none();
-        if self.failing.as_ref().is_some_and(|failing| failing.is_sending && is_over) {
+        let message = self.window[index].take()?.message;
+        while let Some(None) = self.window.front() {
+            self.window.pop_front();
+            self.base += 1;
+        }
+        let is_sending = self.failing.as_ref().is_some_and(|failing| failing.is_sending);
+        if self.window.is_empty() || is_sending && self.outstanding == 0 && self.first_unsent().is_none() {
             self.failing = None;
         }
         Some((message, verdict))
     }
 
+    /// Gives up those that have waited for their answers for too long.
+    pub(super) fn expire(&mut self, now: Instant) {
+        while let Some((number, sent)) = self.oldest()
+            && sent + self.answer_time_max <= now
+        {
+            let why = format!("no answer within {} ms", self.answer_time_max.as_millis());
+            self.answered(number, Answer::Unknown(why), now);
+        }
+    }
+
+    /// The outstanding one that was sent first.
+    fn oldest(&self) -> Option<(u64, Instant)> {
+        if self.outstanding == 0 {
+            return None;
+        }
+        // They are sent in their order, and all of them again before the next.
+        let sent = |(kept, number): (&Option<Kept<T>>, u64)| Some((number, kept.as_ref()?.sent?));
+        self.window.iter().zip(self.base..).find_map(sent)
+    }
+
     /// The connection has ended: what is outstanding is not answered any more.
     pub(super) fn disconnected(&mut self, now: Instant) {
         self.outstanding = 0;
-        if !self.unacknowledged.is_empty() {
+        self.window.iter_mut().flatten().for_each(|kept| kept.sent = None);
+        if !self.window.is_empty() {
             self.fail("the connection ended".to_owned(), now);
             // Whoever has no connection waits for that.
             self.failing.iter_mut().for_each(|failing| failing.until = now);
@@ -130,12 +184,13 @@ impl<T> SendingCore<T> {
         self.failing = Some(Failing { until, is_sending: false, times, why });
     }
 
-    /// When something may be sent again, if nothing happens before.
+    /// When something is to be done, if nothing happens before: to send again, or to give an answer up.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.failing
-            .as_ref()
-            .filter(|failing| !failing.is_sending && self.outstanding == 0)
-            .map(|failing| failing.until)
+        match (&self.failing, self.oldest()) {
+            (_, Some((_, sent))) => Some(sent + self.answer_time_max),
+            (Some(failing), None) if !failing.is_sending => Some(failing.until),
+            _ => None,
+        }
     }
 
     /// Why messages are sent again, if they are for the second time or more.

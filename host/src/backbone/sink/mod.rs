@@ -1,5 +1,6 @@
 //! A sink of JetStream: what is offered to it counts as out once the servers have acknowledged it.
 
+mod answers;
 mod core;
 mod queue;
 mod sending;

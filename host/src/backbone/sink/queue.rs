@@ -1,15 +1,14 @@
 //! The queue of a sink: messages that wait to be sent, each with whoever waits for its end.
 
 use super::SinkSettings;
-use crate::backbone::frames::{MESSAGE_ID, encode};
+use crate::backbone::frames::MESSAGE_ID;
 use crate::backbone::subject;
 use crate::config::MESSAGE_ID_KEY;
-use crate::flow::mailbox::{Mailbox, PushError};
+use crate::flow::mailbox::{Mailbox, PushError, Room};
 use crate::flow::{Message, OfferError, Receipt};
 use crate::ledger::{Hop, Passage, Reason};
 use crate::request_id::RequestIds;
-use async_nats::{HeaderMap, HeaderValue};
-use bytes::Bytes;
+use async_nats::{HeaderValue, Subject};
 use std::str::FromStr;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -20,9 +19,10 @@ const HEADERS_BYTES: usize = 512;
 /// A message as it is sent, and by whom its end is awaited.
 #[derive(Debug)]
 pub(super) struct Queued {
-    pub(super) subject: String,
-    pub(super) headers: HeaderMap,
-    pub(super) payload: Bytes,
+    pub(super) subject: Subject,
+    /// By which the stream knows it if it comes again.
+    pub(super) id: HeaderValue,
+    pub(super) message: Message,
     passage: Passage,
     arrived: oneshot::Sender<Result<(), Reason>>,
 }
@@ -62,26 +62,36 @@ impl SinkQueue {
         &self.hop
     }
 
-    /// What is made of a message that has a place.
-    pub(super) fn make(&self, message: &Message, subject: String) -> (Queued, Receipt) {
-        let (mut headers, payload) = encode(message);
-        if headers.get(MESSAGE_ID).is_none() {
-            let said = message.metadata.iter().find(|(key, _)| key == MESSAGE_ID_KEY);
-            let said = said.and_then(|(_, id)| HeaderValue::from_str(id).ok());
-            headers.insert(MESSAGE_ID, said.unwrap_or_else(|| HeaderValue::from(self.ids.next(None))));
-        }
-        if self.settings.is_one_of_several
-            && let Some(id) = headers.get(MESSAGE_ID)
-        {
-            // A stream that has the subjects of both would take the second for the first.
-            let id = format!("{}/{subject}", id.as_str());
-            headers.insert(MESSAGE_ID, id);
-        }
+    /// Has a message sent that has a place. Returns its receipt.
+    ///
+    /// # Errors
+    /// When it has been closed.
+    pub(super) fn put(&self, message: &Message, subject: String, room: Room) -> Result<Receipt, OfferError> {
         let (arrived, arrival) = oneshot::channel();
-        let queued = Queued { subject, headers, payload, passage: self.hop.enter(), arrived };
+        let make = || {
+            let (id, message) = (self.id(message, &subject), message.clone());
+            Queued { subject: subject.into(), id, message, passage: self.hop.enter(), arrived }
+        };
+        self.waiting.push_reserved(room, make).map_err(|error| self.full(error))?;
         // It is dropped where the sink ends before the message has.
         let arrival = async { arrival.await.unwrap_or(Err(Reason::Abandoned)) };
-        (queued, Receipt::Pending(Box::pin(arrival)))
+        Ok(Receipt::Pending(Box::pin(arrival)))
+    }
+
+    /// What a plugin says, or the host knows it by, or one that no other has.
+    fn id(&self, message: &Message, subject: &str) -> HeaderValue {
+        let said = |named: &dyn Fn(&str) -> bool| {
+            let pair = message.metadata.iter().find(|(key, _)| named(key));
+            pair.and_then(|(_, id)| HeaderValue::from_str(id).ok())
+        };
+        let id = said(&|key| key.eq_ignore_ascii_case(MESSAGE_ID)).or_else(|| said(&|key| key == MESSAGE_ID_KEY));
+        let id = id.unwrap_or_else(|| HeaderValue::from(self.ids.next(None)));
+        if self.settings.is_one_of_several {
+            // A stream that has the subjects of both would take the second for the first.
+            HeaderValue::from(format!("{}/{subject}", id.as_str()))
+        } else {
+            id
+        }
     }
 
     /// The subject of a message, unless it never reaches a stream: then what is said of it.

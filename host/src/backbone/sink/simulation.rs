@@ -1,5 +1,5 @@
-//! The core of a sink in simulated worlds: servers that store and do not answer, cannot store, and connections that end at any
-//! moment.
+//! The core of a sink in simulated worlds: servers that store and do not answer, or late, or twice, or cannot store, and
+//! connections that end at any moment.
 
 use super::core::{Answer, SendingCore};
 use crate::flow::simulation::{Random, simulate};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 struct World<'a> {
     random: &'a mut Random,
     core: SendingCore<u64>,
-    in_flight_max: usize,
+    in_flight_max: u64,
     /// What is on its way to the server, and on its way back.
     sent: VecDeque<(u64, u64)>,
     answers: Vec<(u64, Answer)>,
@@ -53,30 +53,38 @@ impl World<'_> {
             }
             _ => {
                 self.now += Duration::from_millis(self.random.below(3_000));
+                self.core.expire(self.now);
                 if !is_over && self.random.one_in(20) {
-                    // Some of what is on its way is stored, and nobody hears of it.
+                    // Some of what is on its way is stored, and heard of by the next connection at most.
                     (0..self.random.below(self.sent.len() as u64 + 1)).for_each(|_| self.store(true));
                     self.sent.clear();
-                    self.answers.clear();
+                    if self.random.one_in(2) {
+                        self.answers.clear();
+                    }
                     self.core.disconnected(self.now);
                 }
             }
         }
-        assert!(self.core.is_empty() == (self.acknowledged.len() + self.refused.len() == self.offered as usize));
+        let unfinished = self.offered - (self.acknowledged.len() + self.refused.len()) as u64;
+        assert!(self.core.is_empty() == (unfinished == 0) && unfinished <= self.in_flight_max);
     }
 
     fn store(&mut self, is_well: bool) {
         let Some((number, message)) = self.sent.pop_front() else { return };
-        let unknown = || Answer::Unknown("timed out".to_owned());
         let answer = match self.random.below(8) {
             _ if Self::is_refused(message) => Answer::Refused(Reason::NotStored),
-            0 if !is_well && self.has_gaps => unknown(),
+            0 if !is_well && self.has_gaps => Answer::Unknown("it cannot now".to_owned()),
             which => {
                 if self.known.insert(message) {
                     self.stored.push(message);
                 }
-                // It is stored, and the answer is lost.
-                if which == 1 && !is_well { unknown() } else { Answer::Acknowledged }
+                match which {
+                    // It is stored, and the answer is lost.
+                    1 if !is_well => return,
+                    2 if !is_well => self.answers.push((number, Answer::Acknowledged)),
+                    _ => {}
+                }
+                Answer::Acknowledged
             }
         };
         self.answers.push((number, answer));
@@ -86,10 +94,10 @@ impl World<'_> {
 #[test]
 fn simulation_of_a_sink_that_is_not_answered() {
     simulate(|random| {
-        let in_flight_max = 1 + random.below(8) as usize;
+        let in_flight_max = 1 + random.below(8);
         let has_gaps = random.one_in(2);
         let mut world = World {
-            core: SendingCore::new(in_flight_max),
+            core: SendingCore::new(in_flight_max as usize, Duration::from_secs(2)),
             in_flight_max,
             has_gaps,
             now: Instant::now(),
@@ -105,7 +113,6 @@ fn simulation_of_a_sink_that_is_not_answered() {
         let mut steps = 50 + world.random.below(500);
         for _ in 0..steps {
             world.step(false);
-            assert!(world.sent.len() + world.answers.len() <= world.in_flight_max);
         }
         while !world.core.is_empty() {
             world.step(true);

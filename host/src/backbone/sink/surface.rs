@@ -7,6 +7,7 @@ use super::sending::Sending;
 use crate::backbone::complaint::Complaint;
 use crate::backbone::connection::Connection;
 use crate::backbone::streams::StreamKeeper;
+use crate::flow::mailbox::Room;
 use crate::flow::{Health, Message, OfferError, Receipt, Reserved, Side, Sink, State, Statistics, Surface};
 use crate::ledger::{Hop, Reason};
 use crate::log_limit::LogLimit;
@@ -51,7 +52,8 @@ impl JetStreamSink {
             connection: Arc::clone(&connection),
             streams: Arc::clone(&streams),
             log_limit: LogLimit::default(),
-            core: SendingCore::new(in_flight_max),
+            core: SendingCore::new(in_flight_max, connection.ack_timeout),
+            is_closed: false,
             complaint: complaint.clone(),
             deadline: is_to_end,
         };
@@ -80,12 +82,20 @@ impl JetStreamSink {
         Arc::new(Self { queue, connection, streams, complaint, deadline, task: AsyncMutex::new(Some(task)), away })
     }
 
-    fn is_away(&self) -> Result<(), OfferError> {
+    /// The subject of a message, and room for it; or what is said of one that never reaches a stream.
+    fn place(&self, message: &Message) -> Result<Result<(String, Room), Receipt>, OfferError> {
         // What is told to end is flushed as far as it can be.
-        match self.connection.complaint() {
-            Some(complaint) if !self.queue.waiting.is_closed() => Err(OfferError::Full(complaint)),
-            _ => Ok(()),
+        if let Some(complaint) = self.connection.complaint()
+            && !self.queue.waiting.is_closed()
+        {
+            return Err(OfferError::Full(complaint));
         }
+        let subject = match self.queue.subject(message, self.connection.message_bytes_max()) {
+            Ok(subject) => subject,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let room = self.queue.waiting.reserve(message.bytes()).map_err(|error| self.queue.full(error))?;
+        Ok(Ok((subject, room)))
     }
 }
 
@@ -100,25 +110,17 @@ impl Sink for JetStreamSink {
     }
 
     fn offer(&self, message: &Message) -> Result<Receipt, OfferError> {
-        self.reserve(message)?()
+        match self.place(message)? {
+            Ok((subject, room)) => self.queue.put(message, subject, room),
+            Err(refused) => Ok(refused),
+        }
     }
 
     fn reserve<'a>(&'a self, message: &'a Message) -> Result<Reserved<'a>, OfferError> {
-        self.is_away()?;
-        let subject = match self.queue.subject(message, self.connection.message_bytes_max()) {
-            Ok(subject) => subject,
-            Err(refused) => return Ok(Box::new(|| Ok(refused))),
-        };
-        let room = self.queue.waiting.reserve(message.bytes()).map_err(|error| self.queue.full(error))?;
-        Ok(Box::new(move || {
-            let mut receipt = Err(self.queue.full(crate::flow::mailbox::PushError::Closed));
-            let pushed = self.queue.waiting.push_reserved(room, || {
-                let (queued, placed) = self.queue.make(message, subject);
-                receipt = Ok(placed);
-                queued
-            });
-            pushed.map_err(|error| self.queue.full(error))?;
-            receipt
+        let place = self.place(message)?;
+        Ok(Box::new(move || match place {
+            Ok((subject, room)) => self.queue.put(message, subject, room),
+            Err(refused) => Ok(refused),
         }))
     }
 
