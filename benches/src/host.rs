@@ -1,5 +1,6 @@
 //! Builds the host, and starts it as a user would, in a directory of its own.
 
+use crate::client::Client;
 use crate::process::Process;
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
@@ -129,5 +130,13 @@ impl Host {
     pub fn http(&self) -> Result<SocketAddr> {
         let place = self.place("http")?;
         place.trim_start_matches("http://").parse().with_context(|| format!("reading {place}"))
+    }
+
+    /// What the ledger has of a hop.
+    pub fn figures(&self, hop: &str) -> Result<serde_json::Value> {
+        let address = self.place("admin")?.trim_start_matches("http://").parse().context("reading where admin is")?;
+        let mut client = Client::connect(address, "/ledger")?;
+        let mut ledger: serde_json::Value = serde_json::from_slice(client.get()?.body).context("reading the ledger")?;
+        Ok(ledger["hops"][hop].take())
     }
 }

@@ -1,6 +1,5 @@
 //! Where the events come from: a socket that a flow of the host reads, and the host.
 
-use crate::client::Client;
 use crate::host::Host;
 use crate::peer::write_number;
 use anyhow::{Context, Result, ensure};
@@ -50,7 +49,7 @@ impl Source {
     /// Waits until so many messages have become events.
     pub fn wait_for(&self, messages: u64) -> Result<()> {
         let began = Instant::now();
-        while figures(&self.host, "events")?["in"].as_u64() < Some(messages) {
+        while self.host.figures("events")?["in"].as_u64() < Some(messages) {
             ensure!(began.elapsed() < TAKEN_MAX, "not all of {messages} messages have become events");
             sleep(Duration::from_millis(20));
         }
@@ -61,12 +60,4 @@ impl Source {
 /// Starts a host with these tables.
 pub fn start(binary: &Path, tables: &str) -> Result<Host> {
     Host::start_with(binary, &[], &format!("{CONFIG}{tables}"), &FLAGS)
-}
-
-/// What the ledger has of a hop.
-pub fn figures(host: &Host, hop: &str) -> Result<serde_json::Value> {
-    let address = host.place("admin")?.trim_start_matches("http://").parse().context("reading where admin is")?;
-    let mut client = Client::connect(address, "/ledger")?;
-    let mut ledger: serde_json::Value = serde_json::from_slice(client.get()?.body).context("reading the ledger")?;
-    Ok(ledger["hops"][hop].take())
 }

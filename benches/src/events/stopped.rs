@@ -1,6 +1,6 @@
 //! One client that has stopped reading, among others that go on.
 
-use super::source::{Source, figures};
+use super::source::Source;
 use crate::figures::Summary;
 use crate::options::Options;
 use crate::peer::{EventFollowers, Followed, Process};
@@ -40,7 +40,7 @@ pub fn measure(options: &Options, binary: &Path, report: &mut Report) -> Result<
             cost_us.push(used.as_secs_f64() * 1e6 / followed.delivered as f64);
             if stopped == 1 {
                 missed.push(followed.missed as f64);
-                let hop = figures(&source.host, "events.streams")?;
+                let hop = source.host.figures("events.streams")?;
                 let number = |key: &str| hop[key].as_u64().with_context(|| format!("the hop has no {key}: {hop}"));
                 let lost: u64 = hop["dropped"]
                     .as_object()
