@@ -2,7 +2,7 @@
 
 use crate::options::{OfParts, Options};
 use crate::report::Report;
-use crate::{broker, call, events, host, http, ledger, path, publish, scale, start, stream, swap, workers};
+use crate::{backbone, broker, call, events, host, http, ledger, path, publish, scale, start, stream, swap, workers};
 use anyhow::{Result, ensure};
 
 /// The function that a subcommand runs.
@@ -16,6 +16,7 @@ const COMPARISONS: &[(&str, Comparison)] = &[
     ("stream", |options| stream::run(&stream::Options::of(options.clone()))),
     ("workers", |options| workers::run(&OfParts::all(options.clone()))),
     ("events", |options| events::run(&OfParts::all(options.clone()))),
+    ("backbone", backbone::run),
     ("call", |options| call::run(&call::Call { options: options.clone(), guests: None })),
     ("ledger", ledger::run),
     ("path", path::run),

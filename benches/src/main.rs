@@ -1,6 +1,7 @@
 //! The measured comparisons: each subcommand starts its contenders, puts traffic on them and prints the results.
 
 mod all;
+mod backbone;
 mod broker;
 mod call;
 mod chart;
@@ -81,6 +82,8 @@ enum Comparison {
     Workers(OfParts<workers::What>),
     /// Streams of events: what a thousand clients cost, ten thousand idle ones, and one that has stopped
     Events(OfParts<events::What>),
+    /// What is stored in JetStream, from ZeroMQ and from HTTP, against async-nats alone
+    Backbone(Options),
     #[command(hide = true, subcommand)]
     Peer(peer::Peer),
     /// Makes HTTP load
@@ -112,6 +115,7 @@ fn main() -> ExitCode {
         Comparison::Stream(options) => tell(&options.common, stream::run(&options)),
         Comparison::Workers(options) => tell(&options.common, workers::run(&options)),
         Comparison::Events(options) => tell(&options.common, events::run(&options)),
+        Comparison::Backbone(options) => tell(&options, backbone::run(&options)),
         Comparison::Peer(peer) => peer::run(&peer).map(|()| true),
         Comparison::Load(arguments) => load::run(&arguments).map(|()| true),
         Comparison::Tap(arguments) => tap::run(&arguments).map(|()| true),
