@@ -2,7 +2,7 @@
 
 /// The folders, and the files at the top, with what each may import from beside itself and `config`. Those that are not listed
 /// import from `config` only.
-pub const DIRECTIONS: [(&str, &[&str]); 114] = [
+pub const DIRECTIONS: [(&str, &[&str]); 115] = [
     (
         "app",
         &[
@@ -27,6 +27,7 @@ pub const DIRECTIONS: [(&str, &[&str]); 114] = [
     ("buckets::memory", &["bucket", "operation"]),
     ("backbone", &["buckets", "flow", "ledger", "log_limit", "request_id", "system", "traces"]),
     ("backbone::bucket", &["connection"]),
+    ("backbone::connection", &["retry"]),
     ("backbone::consumer", &["complaint", "connection", "frames", "retry", "streams"]),
     ("backbone::sink", &["complaint", "connection", "frames", "retry", "streams", "subject"]),
     (

@@ -1,25 +1,21 @@
-//! The connection to NATS: how it is made, whether it is there, and why not.
+//! The connection to NATS: how it is made, and whether it is there.
+
+mod away;
 
 use super::retry::pause;
 use crate::config::Nats;
-use crate::log_limit::LogLimit;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
-use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use async_nats::{Client, ConnectOptions, ServerAddr};
+use away::{Away, Why, met};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Commands that wait to be written to the servers: more wait for room.
 const COMMANDS_MAX: usize = 4_096;
 /// Messages of one subscription that wait to be read.
 const SUBSCRIPTION_MESSAGES_MAX: usize = 65_536;
-/// Why it is away before anything is known.
-const NOT_YET: &str = "it has not answered yet";
-/// Lines of the log of each kind in this time.
-const LINES_MAX: u64 = 5;
-const LINES_TIME: Duration = Duration::from_secs(10);
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// A server that says nothing for two of these is taken for away.
 const PING: Duration = Duration::from_secs(5);
@@ -30,8 +26,7 @@ pub(super) struct Connection {
     jetstream: Context,
     url: String,
     pub(super) ack_timeout: Duration,
-    /// Why it is not there; none while it is.
-    away: watch::Receiver<Option<Arc<str>>>,
+    away: watch::Receiver<Why>,
 }
 
 impl Connection {
@@ -43,8 +38,7 @@ impl Connection {
         let url = nats.url.clone();
         let servers: Result<Vec<ServerAddr>, _> = nats.url.split(',').map(|server| server.trim().parse()).collect();
         let servers = servers.map_err(|error| format!("nats.url {url}: {error}"))?;
-        let (sender, away) = watch::channel(Some(NOT_YET.into()));
-        let log_limit = Mutex::new(LogLimit::new(LINES_MAX, LINES_TIME));
+        let (noted, away) = Away::new();
         let mut options = ConnectOptions::new()
             .name("tidegate")
             .retry_on_initial_connect()
@@ -54,7 +48,7 @@ impl Connection {
             .subscription_capacity(SUBSCRIPTION_MESSAGES_MAX)
             .reconnect_delay_callback(|attempts| pause(u32::try_from(attempts).unwrap_or(u32::MAX)))
             .event_callback(move |event| {
-                note(&sender, &log_limit, &event);
+                noted.note(&event);
                 std::future::ready(())
             });
         if let Some(file) = &nats.credentials_file {
@@ -110,14 +104,13 @@ impl Connection {
     }
 
     /// Tells when it comes and goes.
-    pub(super) fn watch(&self) -> watch::Receiver<Option<Arc<str>>> {
+    pub(super) fn watch(&self) -> watch::Receiver<Why> {
         self.away.clone()
     }
 
     /// Completes once it has been there, or could not be made the first time.
     pub(super) async fn met(&self) {
-        // The sender is the client's.
-        let _ = self.away.clone().wait_for(|away| away.as_deref() != Some(NOT_YET)).await;
+        met(self.away.clone()).await;
     }
 
     /// Whether it is there.
@@ -130,52 +123,6 @@ impl Connection {
         let away = self.away.borrow();
         Some(format!("NATS at {} is away: {}", self.url, away.as_ref()?))
     }
-}
-
-/// Takes in what the client tells of its connection.
-fn note(
-    sender: &watch::Sender<Option<Arc<str>>>,
-    log_limit: &Mutex<LogLimit<std::mem::Discriminant<Event>>>,
-    event: &Event,
-) {
-    let mut log_limit = log_limit.lock().unwrap_or_else(PoisonError::into_inner);
-    let admitted = log_limit.admit(std::mem::discriminant(event), Instant::now());
-    match event {
-        Event::Connected => {
-            if let Some(repeats) = admitted {
-                tracing::info!(repeats, "connected to NATS");
-            }
-            sender.send_replace(None);
-        }
-        Event::Disconnected => {
-            if let Some(repeats) = admitted {
-                tracing::warn!(repeats, "the connection to NATS has ended; it is made again");
-            }
-            sender.send_replace(Some("its connection ended".into()));
-        }
-        Event::Closed => drop(sender.send_replace(Some("its connection is closed".into()))),
-        Event::ClientError(error) => become_away(sender, &error.to_string()),
-        Event::ServerError(error) => {
-            if let Some(repeats) = admitted {
-                tracing::warn!(%error, repeats, "NATS refused something");
-            }
-            become_away(sender, &error.to_string());
-        }
-        Event::LameDuckMode | Event::Draining | Event::SlowConsumer(_) => {
-            tracing::debug!(%event, "of the connection to NATS");
-        }
-    }
-}
-
-/// Keeps the latest cause while it is away.
-fn become_away(sender: &watch::Sender<Option<Arc<str>>>, why: &str) {
-    sender.send_if_modified(|away| {
-        let differs = away.as_deref().is_some_and(|before| before != why);
-        if differs {
-            *away = Some(why.into());
-        }
-        differs
-    });
 }
 
 /// What stands in a file, without blanks around it.
