@@ -1,6 +1,7 @@
 //! The connection to NATS: how it is made, and whether it is there.
 
 mod away;
+mod remedy;
 
 use super::retry::pause;
 use crate::config::Nats;
@@ -9,6 +10,7 @@ use async_nats::jetstream::context::ContextBuilder;
 use async_nats::{Client, ConnectOptions, ServerAddr};
 use away::{Away, Why, met};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -38,7 +40,8 @@ impl Connection {
         let url = nats.url.clone();
         let servers: Result<Vec<ServerAddr>, _> = nats.url.split(',').map(|server| server.trim().parse()).collect();
         let servers = servers.map_err(|error| format!("nats.url {url}: {error}"))?;
-        let (noted, away) = Away::new();
+        let (told, away) = Away::new(nats);
+        let noted = Arc::clone(&told);
         let mut options = ConnectOptions::new()
             .name("tidegate")
             .retry_on_initial_connect()
@@ -47,8 +50,13 @@ impl Connection {
             .client_capacity(COMMANDS_MAX)
             .subscription_capacity(SUBSCRIPTION_MESSAGES_MAX)
             .reconnect_delay_callback(|attempts| pause(u32::try_from(attempts).unwrap_or(u32::MAX)))
+            .reconnect_to_server_callback(move |servers, _| {
+                noted.note_attempts(&servers);
+                // Any server will do.
+                std::future::ready(None)
+            })
             .event_callback(move |event| {
-                noted.note(&event);
+                told.note(&event);
                 std::future::ready(())
             });
         if let Some(file) = &nats.credentials_file {

@@ -23,6 +23,9 @@ pub(super) struct Log {
     unwritten: Arc<AtomicU64>,
 }
 
+/// What the client of NATS says of itself is as long as a server makes it, and the host says the same in its own words.
+const NATS_CLIENT: &str = "async_nats";
+
 /// What of the log is wanted, as `tracing-subscriber` reads it: levels, for all or by target.
 #[derive(Clone, Debug)]
 pub(super) struct Filter(Box<EnvFilter>);
@@ -41,17 +44,19 @@ impl FromStr for Filter {
                 ));
             }
         }
-        EnvFilter::builder().parse(text).map(|filter| Self(Box::new(filter))).map_err(|error| error.to_string())
+        let is_asked_for = text.contains(NATS_CLIENT);
+        let text = if is_asked_for { text.to_owned() } else { format!("{text},{NATS_CLIENT}=off") };
+        EnvFilter::builder().parse(&text).map(|filter| Self(Box::new(filter))).map_err(|error| error.to_string())
     }
 }
 
-/// Starts the log, which is filtered by `info` if nothing else is asked for, without what the client of NATS says of itself.
+/// Starts the log, which is filtered by `info` if nothing else is asked for.
 pub(super) fn start(format: LogFormat, filter: Option<Filter>) -> Log {
     let unwritten = Arc::new(AtomicU64::new(0));
     let stderr = CountedStderr { unwritten: Arc::clone(&unwritten) };
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(LINES_MAX).lossy(true).finish(stderr);
     let queue = writer.error_counter();
-    let filter = filter.map_or_else(|| EnvFilter::new("info,async_nats=warn"), |filter| *filter.0);
+    let filter = filter.unwrap_or_else(|| "info".parse().expect("it is one")).0;
     let filter = filter.add_directive(LOG_FILTER.parse().expect("it is one"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     match format {

@@ -1,8 +1,10 @@
 //! Whether the connection to NATS is there, and why not.
 
+use super::remedy::{causes, with_remedy, words};
+use crate::config::Nats;
 use crate::log_limit::LogLimit;
-use async_nats::Event;
-use std::mem::{Discriminant, discriminant};
+use async_nats::{Event, Server};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -18,57 +20,90 @@ pub(super) type Why = Option<Arc<str>>;
 
 /// Takes in what becomes of the connection.
 pub(super) struct Away {
+    nats: Nats,
     why: watch::Sender<Why>,
-    log_limit: Mutex<LogLimit<Discriminant<Event>>>,
+    log_limit: Mutex<LogLimit<Line>>,
+    /// The attempts that had failed when a cause was looked for.
+    failed: AtomicUsize,
+}
+
+/// What a line of the log is about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Line {
+    Connected,
+    Ended,
+    Refused,
+    Away,
 }
 
 impl Away {
     /// Of a connection that was not there yet, with whom to ask.
-    pub(super) fn new() -> (Self, watch::Receiver<Why>) {
+    pub(super) fn new(nats: &Nats) -> (Arc<Self>, watch::Receiver<Why>) {
         let (why, receiver) = watch::channel(Some(NOT_YET.into()));
-        (Self { why, log_limit: Mutex::new(LogLimit::new(LINES_MAX, LINES_TIME)) }, receiver)
+        let log_limit = Mutex::new(LogLimit::new(LINES_MAX, LINES_TIME));
+        (Arc::new(Self { nats: nats.clone(), why, log_limit, failed: AtomicUsize::new(0) }), receiver)
     }
 
     /// Takes in what the client tells of its connection.
     pub(super) fn note(&self, event: &Event) {
-        let mut log_limit = self.log_limit.lock().unwrap_or_else(PoisonError::into_inner);
-        let admitted = log_limit.admit(discriminant(event), Instant::now());
         match event {
             Event::Connected => {
-                if let Some(repeats) = admitted {
+                if let Some(repeats) = self.admit(Line::Connected) {
                     tracing::info!(repeats, "connected to NATS");
                 }
                 self.why.send_replace(None);
             }
             Event::Disconnected => {
-                if let Some(repeats) = admitted {
+                if let Some(repeats) = self.admit(Line::Ended) {
                     tracing::warn!(repeats, "the connection to NATS has ended; it is made again");
                 }
                 self.why.send_replace(Some("its connection ended".into()));
             }
             Event::Closed => drop(self.why.send_replace(Some("its connection is closed".into()))),
-            Event::ClientError(error) => self.become_away(&error.to_string()),
-            Event::ServerError(error) => {
-                if let Some(repeats) = admitted {
-                    tracing::warn!(%error, repeats, "NATS refused something");
-                }
-                self.become_away(&error.to_string());
+            // Of all others it says the kind alone, and the servers themselves say more.
+            Event::ClientError(error) if error.to_string().contains("DNS") => {
+                self.become_away("a name in nats.url has no address");
             }
-            Event::LameDuckMode | Event::Draining | Event::SlowConsumer(_) => {
+            Event::ServerError(error) => {
+                let error = words(&error.to_string());
+                if let Some(repeats) = self.admit(Line::Refused) {
+                    tracing::warn!(error, repeats, "NATS refused something");
+                }
+            }
+            Event::ClientError(_) | Event::LameDuckMode | Event::Draining | Event::SlowConsumer(_) => {
                 tracing::debug!(%event, "of the connection to NATS");
             }
         }
     }
 
-    /// Keeps the latest cause while it is away.
-    fn become_away(&self, why: &str) {
-        self.why.send_if_modified(|away| {
+    /// Takes in how the servers were, before one of them is tried again.
+    pub(super) fn note_attempts(&self, servers: &[Server]) {
+        let failed = servers.iter().map(|server| server.failed_attempts).sum();
+        if self.failed.swap(failed, Ordering::Relaxed) != failed
+            && let Some(causes) = causes(servers)
+        {
+            self.become_away(&causes);
+        }
+    }
+
+    /// Keeps the latest cause while it is away, and tells of it.
+    fn become_away(&self, cause: &str) {
+        let why = with_remedy(&self.nats, cause);
+        let differs = self.why.send_if_modified(|away| {
             let differs = away.as_deref().is_some_and(|before| before != why);
             if differs {
-                *away = Some(why.into());
+                *away = Some(why.as_str().into());
             }
             differs
         });
+        if differs && let Some(repeats) = self.admit(Line::Away) {
+            tracing::warn!(repeats, "NATS at {} is away: {why}", self.nats.url);
+        }
+    }
+
+    /// If a line is to be written, how many were not.
+    fn admit(&self, line: Line) -> Option<u64> {
+        self.log_limit.lock().unwrap_or_else(PoisonError::into_inner).admit(line, Instant::now())
     }
 }
 
