@@ -1,15 +1,16 @@
 //! The connection to NATS: how it is made, and whether it is there.
 
 mod away;
+mod login;
 mod remedy;
 
 use super::retry::pause;
 use crate::config::Nats;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
-use async_nats::{Client, ConnectOptions, ServerAddr};
+use async_nats::{AuthError, Client, ConnectOptions, ServerAddr};
 use away::{Away, Why, met};
-use std::path::Path;
+use login::Login;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -42,7 +43,21 @@ impl Connection {
         let servers = servers.map_err(|error| format!("nats.url {url}: {error}"))?;
         let (told, away) = Away::new(nats);
         let noted = Arc::clone(&told);
-        let mut options = ConnectOptions::new()
+        let options = match Login::of(nats) {
+            Some(login) => {
+                // So that what is wrong is known at the start.
+                login.read(b"")?;
+                ConnectOptions::with_auth_callback(move |nonce| {
+                    let login = login.clone();
+                    async move {
+                        let read = tokio::task::spawn_blocking(move || login.read(&nonce)).await;
+                        read.map_err(AuthError::new)?.map_err(AuthError::new)
+                    }
+                })
+            }
+            None => ConnectOptions::new(),
+        };
+        let mut options = options
             .name("tidegate")
             .retry_on_initial_connect()
             .connection_timeout(CONNECT_MAX)
@@ -59,16 +74,6 @@ impl Connection {
                 told.note(&event);
                 std::future::ready(())
             });
-        if let Some(file) = &nats.credentials_file {
-            let read = options.credentials_file(file).await;
-            options = read.map_err(|error| format!("nats.credentials_file {}: {error}", file.display()))?;
-        }
-        if let (Some(user), Some(file)) = (&nats.user, &nats.password_file) {
-            options = options.user_and_password(user.clone(), secret("nats.password_file", file)?);
-        }
-        if let Some(file) = &nats.token_file {
-            options = options.token(secret("nats.token_file", file)?);
-        }
         if let Some(file) = &nats.tls_ca {
             options = options.add_root_certificates(file.clone());
         }
@@ -131,10 +136,4 @@ impl Connection {
         let away = self.away.borrow();
         Some(format!("NATS at {} is away: {}", self.url, away.as_ref()?))
     }
-}
-
-/// What stands in a file, without blanks around it.
-fn secret(key: &str, file: &Path) -> Result<String, String> {
-    let read = std::fs::read_to_string(file).map_err(|error| format!("{key} {}: {error}", file.display()))?;
-    Ok(read.trim().to_owned())
 }
