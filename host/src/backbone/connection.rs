@@ -3,6 +3,7 @@
 mod away;
 mod login;
 mod remedy;
+mod tls;
 
 use super::retry::pause;
 use crate::config::Nats;
@@ -41,6 +42,7 @@ impl Connection {
         let url = nats.url.clone();
         let servers: Result<Vec<ServerAddr>, _> = nats.url.split(',').map(|server| server.trim().parse()).collect();
         let servers = servers.map_err(|error| format!("nats.url {url}: {error}"))?;
+        tls::check(nats)?;
         let (told, away) = Away::new(nats);
         let noted = Arc::clone(&told);
         let options = match Login::of(nats) {
@@ -64,6 +66,7 @@ impl Connection {
             .ping_interval(PING)
             .client_capacity(COMMANDS_MAX)
             .subscription_capacity(SUBSCRIPTION_MESSAGES_MAX)
+            .require_tls(tls::is_required(nats))
             .reconnect_delay_callback(|attempts| pause(u32::try_from(attempts).unwrap_or(u32::MAX)))
             .reconnect_to_server_callback(move |servers, _| {
                 noted.note_attempts(&servers);
