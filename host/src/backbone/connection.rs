@@ -5,21 +5,23 @@ mod login;
 mod remedy;
 mod tls;
 
-use super::retry::pause;
+use super::retry::Pauses;
 use crate::config::Nats;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
-use async_nats::{AuthError, Client, ConnectOptions, ServerAddr};
+use async_nats::{AuthError, Client, ConnectOptions, ReconnectToServer, Server, ServerAddr};
 use away::{Away, Why, met};
 use login::Login;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Commands that wait to be written to the servers: more wait for room.
 const COMMANDS_MAX: usize = 4_096;
 /// Messages of one subscription that wait to be read.
 const SUBSCRIPTION_MESSAGES_MAX: usize = 65_536;
+/// Servers of which all are tried; of more those of the configuration alone, since a server tells of as many as it likes.
+const SERVERS_MAX: usize = 64;
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// A server that says nothing for two of these is taken for away.
 const PING: Duration = Duration::from_secs(5);
@@ -44,7 +46,7 @@ impl Connection {
         let servers = servers.map_err(|error| format!("nats.url {url}: {error}"))?;
         tls::check(nats)?;
         let (told, away) = Away::new(nats);
-        let noted = Arc::clone(&told);
+        let (noted, pauses) = (Arc::clone(&told), Pauses::default());
         let options = match Login::of(nats) {
             Some(login) => {
                 // So that what is wrong is known at the start.
@@ -67,11 +69,10 @@ impl Connection {
             .client_capacity(COMMANDS_MAX)
             .subscription_capacity(SUBSCRIPTION_MESSAGES_MAX)
             .require_tls(tls::is_required(nats))
-            .reconnect_delay_callback(|attempts| pause(u32::try_from(attempts).unwrap_or(u32::MAX)))
+            .reconnect_delay_callback(move |_| pauses.next(Instant::now()))
             .reconnect_to_server_callback(move |servers, _| {
                 noted.note_attempts(&servers);
-                // Any server will do.
-                std::future::ready(None)
+                std::future::ready(server_to_try(servers))
             })
             .event_callback(move |event| {
                 told.note(&event);
@@ -139,4 +140,14 @@ impl Connection {
         let away = self.away.borrow();
         Some(format!("NATS at {} is away: {}", self.url, away.as_ref()?))
     }
+}
+
+/// The server to try next; none for any of them.
+fn server_to_try(servers: Vec<Server>) -> Option<ReconnectToServer> {
+    if servers.len() <= SERVERS_MAX {
+        return None;
+    }
+    let configured = servers.into_iter().filter(|server| !server.is_discovered);
+    let Server { addr, .. } = configured.min_by_key(|server| server.failed_attempts)?;
+    Some(ReconnectToServer { addr, delay: None })
 }
