@@ -32,7 +32,8 @@ fn config(nats: &Nats, frontend: &str, pool: &str) -> String {
 
 fn start(nats: &Nats, frontend: &str, pool: &str) -> Host {
     let config = config(nats, frontend, pool);
-    Setup::configured().plugin("named", &fixtures::named_by_body()).config(&config).start()
+    let own = Setup::configured().with(&["--http=127.0.0.1:0", "--publish=tcp://127.0.0.1:*"]);
+    own.plugin("named", &fixtures::named_by_body()).config(&config).start()
 }
 
 /// Asks for each number until it is answered, whatever dies meanwhile.
