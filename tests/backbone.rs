@@ -6,6 +6,7 @@ mod buckets;
 mod cluster;
 mod crashes;
 mod dead_letters;
+mod leaf;
 mod nats;
 mod receipts;
 mod shared;

@@ -1,6 +1,7 @@
 //! A real NATS: nats-server, on free ports and with a directory of its own.
 
 use crate::harness::{LONG_PATIENCE, PATIENCE, Process, wait_for, wait_up_to};
+use async_nats::ConnectOptions;
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::{self, Context};
 use futures_util::StreamExt;
@@ -14,10 +15,12 @@ pub struct Nats {
     directory: tempfile::TempDir,
     port: u16,
     runtime: Runtime,
+    /// How the test itself connects.
+    options: ConnectOptions,
 }
 
 /// A port that is free, and that the system gives to nobody who asks for any: a server keeps it across its kills.
-fn stable_port() -> u16 {
+pub fn stable_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = u16::try_from(std::process::id() % 2_000).unwrap() * 10;
     loop {
@@ -47,16 +50,34 @@ impl Nats {
         }
         let port = stable_port();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        Some(Self { process: None, directory: tempfile::tempdir().unwrap(), port, runtime })
+        let directory = tempfile::tempdir().unwrap();
+        Some(Self { process: None, directory, port, runtime, options: ConnectOptions::new() })
+    }
+
+    /// As [`Nats::not_started`], with a configuration, and with a test that connects so.
+    pub fn configured(config: &str, options: ConnectOptions) -> Option<Self> {
+        let nats = Self { options, ..Self::not_started()? };
+        nats.configure(config);
+        Some(nats)
+    }
+
+    /// From the next start on it has this configuration, in which `{store}` is the directory of its files.
+    pub fn configure(&self, config: &str) {
+        let store = self.directory.path().display().to_string();
+        std::fs::write(self.directory.path().join("nats.conf"), config.replace("{store}", &store)).unwrap();
     }
 
     /// Starts the process, after a kill with the same port and the same files.
     pub fn run(&mut self) {
-        let process = Process::start(
-            Command::new("nats-server")
-                .args(["--jetstream", "--addr", "127.0.0.1", "--port", &self.port.to_string(), "--store_dir"])
-                .arg(self.directory.path()),
-        );
+        let mut command = Command::new("nats-server");
+        command.args(["--addr", "127.0.0.1", "--port", &self.port.to_string()]);
+        let config = self.directory.path().join("nats.conf");
+        if config.exists() {
+            command.arg("--config").arg(config);
+        } else {
+            command.args(["--jetstream", "--store_dir"]).arg(self.directory.path());
+        }
+        let process = Process::start(&mut command);
         process.wait_for_log("Server is ready");
         self.process = Some(process);
     }
@@ -80,7 +101,7 @@ impl Nats {
     /// Does something with JetStream.
     pub fn with<T>(&self, act: impl AsyncFnOnce(Context) -> T) -> T {
         self.runtime.block_on(async {
-            let client = async_nats::connect(self.url()).await.expect("the server is there");
+            let client = self.options.clone().connect(self.url()).await.expect("the server is there");
             let acting = act(jetstream::new(client));
             tokio::time::timeout(3 * PATIENCE, acting).await.expect("it takes too long")
         })
