@@ -5,12 +5,16 @@ mod away;
 mod buckets;
 mod cluster;
 mod crashes;
+mod credentials;
 mod dead_letters;
+mod jwt;
 mod leaf;
 mod nats;
 mod receipts;
+mod refusals;
 mod shared;
 mod streams;
+mod tls;
 
 use crate::flows::unconnected;
 use crate::harness::{Host, Setup};
