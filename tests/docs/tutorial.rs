@@ -95,7 +95,8 @@ impl Reader {
         let mut typed = typed.to_owned();
         for (shown, real) in &self.addresses {
             let port = |address: &str| address.rsplit_once(':').unwrap().1.to_owned();
-            typed = typed.replace(&format!("localhost:{}", port(shown)), &format!("localhost:{}", port(real)));
+            // Another process may have the port of the other address that `localhost` has.
+            typed = typed.replace(&format!("localhost:{}", port(shown)), &format!("127.0.0.1:{}", port(real)));
         }
         for (command, address) in [("subscribe", ADDRESSES[2].1), ("request", ADDRESSES[3].1)] {
             let typed_so = format!("tidegate {command}");
