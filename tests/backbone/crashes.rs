@@ -3,7 +3,7 @@
 use super::nats::Nats;
 use crate::fixtures;
 use crate::flows::unconnected;
-use crate::harness::{Host, Setup};
+use crate::harness::{Host, LONG_PATIENCE, Setup, wait_up_to};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,6 +19,9 @@ const SENDERS: usize = 4;
 const WINDOW: usize = 100;
 const HOST_KILLS: usize = 5;
 const NATS_KILLS: usize = 3;
+/// After so many silences of this time the worker connects anew.
+const SILENCE_MS: i32 = 100;
+const SILENCES_MAX: usize = 15;
 
 fn config(nats: &Nats, frontend: &str, pool: &str) -> String {
     format!(
@@ -57,22 +60,48 @@ fn send(endpoint: String, numbers: Vec<usize>, answered: Arc<AtomicUsize>) {
     }
 }
 
-/// Answers whatever it is given, and counts how often it was given each number.
-fn work(endpoint: &str, seen: &Mutex<BTreeMap<usize, u64>>, is_over: &AtomicBool) {
+/// What the worker has seen.
+#[derive(Default)]
+struct Seen {
+    /// How often each number.
+    numbers: Mutex<BTreeMap<usize, u64>>,
+    /// How often nothing came for a while.
+    silences: AtomicUsize,
+}
+
+impl Seen {
+    fn total(&self) -> u64 {
+        self.numbers.lock().unwrap().values().sum()
+    }
+
+    /// Waits until all has been read that a host sent which has ended.
+    fn drained(&self) {
+        // The first may have begun before.
+        let until = self.silences.load(Ordering::Relaxed) + 2;
+        wait_up_to(LONG_PATIENCE, "a silence", || (self.silences.load(Ordering::Relaxed) >= until).then_some(()));
+    }
+}
+
+/// Answers whatever it is given.
+fn work(endpoint: &str, seen: &Seen, is_over: &AtomicBool) {
     while !is_over.load(Ordering::Relaxed) {
         let worker = unconnected(zmq::DEALER);
-        worker.set_rcvtimeo(1_500).unwrap();
+        worker.set_rcvtimeo(SILENCE_MS).unwrap();
         worker.connect(endpoint).unwrap();
         worker.send_multipart([&b"MDPW02"[..], b"\x01", b"pool"], 0).unwrap();
-        while let Ok(frames) = worker.recv_multipart(0) {
-            if is_over.load(Ordering::Relaxed) {
-                return;
-            }
+        let mut silences = 0;
+        while silences < SILENCES_MAX && !is_over.load(Ordering::Relaxed) {
+            let Ok(frames) = worker.recv_multipart(0) else {
+                silences += 1;
+                seen.silences.fetch_add(1, Ordering::Relaxed);
+                continue;
+            };
+            silences = 0;
             match frames.get(1).map(|command| command[0]) {
                 Some(2) => {
                     let body = frames.last().unwrap();
                     let number = std::str::from_utf8(body).unwrap().parse().unwrap();
-                    *seen.lock().unwrap().entry(number).or_default() += 1;
+                    *seen.numbers.lock().unwrap().entry(number).or_default() += 1;
                     let _ = worker.send_multipart([&b"MDPW02"[..], b"\x04", &frames[2], b"", body], 0);
                 }
                 Some(5) => drop(worker.send_multipart([&b"MDPW02"[..], b"\x05"], 0)),
@@ -80,10 +109,6 @@ fn work(endpoint: &str, seen: &Mutex<BTreeMap<usize, u64>>, is_over: &AtomicBool
             }
         }
     }
-}
-
-fn total(seen: &Mutex<BTreeMap<usize, u64>>) -> u64 {
-    seen.lock().unwrap().values().sum()
 }
 
 /// What the ledger of a host says of messages that were delivered again.
@@ -98,7 +123,7 @@ fn nothing_is_lost_and_repeats_are_redeliveries() {
     let mut host = start(&nats, "tcp://127.0.0.1:*", "tcp://127.0.0.1:*");
     let [frontend, pool] = ["frontend", "workers.pool"].map(|surface| host.surface(surface).to_owned());
     let (answered, is_over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-    let seen = Arc::new(Mutex::new(BTreeMap::new()));
+    let seen = Arc::new(Seen::default());
     let senders: Vec<_> = (0..SENDERS)
         .map(|sender| {
             let (endpoint, answered) = (frontend.clone(), Arc::clone(&answered));
@@ -125,11 +150,12 @@ fn nothing_is_lost_and_repeats_are_redeliveries() {
             nats.run();
         } else {
             // What is delivered again between the two is told by nobody.
-            let before = total(&seen);
+            let before = seen.total();
             told += redelivered(&host);
             host.process.signal("KILL");
             host.process.wait();
-            told += total(&seen) - before;
+            seen.drained();
+            told += seen.total() - before;
             host = start(&nats, &frontend, &pool);
         }
     }
@@ -138,7 +164,7 @@ fn nothing_is_lost_and_repeats_are_redeliveries() {
     is_over.store(true, Ordering::Relaxed);
     told += redelivered(&host);
     worker.join().unwrap();
-    let seen = seen.lock().unwrap();
+    let seen = seen.numbers.lock().unwrap();
     assert!(seen.keys().copied().eq(0..count), "{} of {count} were seen", seen.len());
     // The window in which JetStream knows a message again by its id is longer than this takes.
     assert_eq!(nats.count("orders"), Some(count as u64), "each is stored once");
