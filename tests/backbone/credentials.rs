@@ -172,6 +172,31 @@ fn a_user_who_may_not_use_jetstream_is_told_of() {
     stop_without(&mut host, &hidden(&user));
 }
 
+/// The server answers nothing to what is sent where nobody of the account may; the others are stored as ever.
+#[test]
+fn what_goes_to_a_subject_that_is_denied_is_refused_and_holds_up_nobody() {
+    let trust = Trust::new();
+    let Some(nats) = server(&trust) else { return };
+    let user = trust.user_who_may(None, json!({"deny": ["orders.kept", "orders.secret.>"]}));
+    let (_directory, _, line) = secret("credentials_file", &user.credentials);
+    // Nothing but the server's word helps within the time of the test.
+    let config = format!("ack_timeout_ms = 60000\n{line}");
+    let own = nats.config().replace("ack_timeout_ms = 2000", &config);
+    let mut host = Setup::new().config(&format!("{own}{KEEP}{THROUGH}")).committed("downcase").start();
+    let sender = peer(&host, zmq::PUSH, "in");
+    for number in 0..100 {
+        let topic = if number % 2 == 0 { "open" } else { "secret.\"a\\\"" };
+        sender.send_multipart([topic, &number.to_string()], 0).unwrap();
+    }
+    host.wait_for_hop("flows.intake", &json!({"in": 100, "out": 50, "dropped": {"not-stored": 50}}));
+    let stored = nats.stored("orders", 50);
+    assert!(stored.iter().all(|(subject, ..)| subject == "orders.open"), "{stored:?}");
+    let answer = host.post("/keep/", b"A");
+    assert!(answer.status == 502 && answer.text().contains("not-stored"), "{}", answer.text());
+    host.process.wait_for_line(&["NATS refused something", "Permissions Violation for Publish", "orders."]);
+    stop_without(&mut host, &hidden(&user));
+}
+
 #[test]
 fn a_password_and_a_token_are_read_again_once_they_are_mended() {
     let with_password = ConnectOptions::with_user_and_password("host".to_owned(), "Right-1".to_owned());

@@ -1,6 +1,7 @@
 //! The connection to NATS: how it is made, and whether it is there.
 
 mod away;
+mod denied;
 mod login;
 mod remedy;
 mod tls;
@@ -9,12 +10,13 @@ use super::retry::Pauses;
 use crate::config::Nats;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
-use async_nats::{AuthError, Client, ConnectOptions, ReconnectToServer, Server, ServerAddr};
+use async_nats::{AuthError, Client, ConnectOptions, Event, ReconnectToServer, Server, ServerAddr};
 use away::{Away, Why, met};
+use denied::Denied;
 use login::Login;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 /// Commands that wait to be written to the servers: more wait for room.
 const COMMANDS_MAX: usize = 4_096;
@@ -33,6 +35,7 @@ pub(super) struct Connection {
     url: String,
     pub(super) ack_timeout: Duration,
     away: watch::Receiver<Why>,
+    denied: Denied,
 }
 
 impl Connection {
@@ -46,7 +49,8 @@ impl Connection {
         let servers = servers.map_err(|error| format!("nats.url {url}: {error}"))?;
         tls::check(nats)?;
         let (told, away) = Away::new(nats);
-        let (noted, pauses) = (Arc::clone(&told), Pauses::default());
+        let (noted, pauses, denied) = (Arc::clone(&told), Pauses::default(), Denied::new());
+        let complained = denied.clone();
         let options = match Login::of(nats) {
             Some(login) => {
                 // So that what is wrong is known at the start.
@@ -76,6 +80,9 @@ impl Connection {
             })
             .event_callback(move |event| {
                 told.note(&event);
+                if let Event::ServerError(error) = &event {
+                    complained.note(&error.to_string());
+                }
                 std::future::ready(())
             });
         if let Some(file) = &nats.tls_ca {
@@ -92,7 +99,7 @@ impl Connection {
             Some(domain) => builder.domain(domain).timeout(ack_timeout).concurrency_limit(None).build(client.clone()),
             None => builder.timeout(ack_timeout).concurrency_limit(None).build(client.clone()),
         };
-        Ok(Self { client, jetstream, url, ack_timeout, away })
+        Ok(Self { client, jetstream, url, ack_timeout, away, denied })
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -123,6 +130,11 @@ impl Connection {
     /// Tells when it comes and goes.
     pub(super) fn watch(&self) -> watch::Receiver<Why> {
         self.away.clone()
+    }
+
+    /// Tells the subjects of messages that the servers did not let in, each once or more often.
+    pub(super) fn denied(&self) -> broadcast::Receiver<Arc<str>> {
+        self.denied.listen()
     }
 
     /// Completes once it has been there, or could not be made the first time.

@@ -110,6 +110,13 @@ impl<T> SendingCore<T> {
         self.window.get(usize::try_from(index).ok()?)?.as_ref().map(|kept| &kept.message)
     }
 
+    /// The numbers of those that are outstanding and like this.
+    pub(super) fn outstanding(&self, is_like: impl Fn(&T) -> bool) -> Vec<u64> {
+        let like = |kept: &Kept<T>| kept.sent.is_some() && is_like(&kept.message);
+        let all = self.window.iter().zip(self.base..);
+        all.filter(|(kept, _)| kept.as_ref().is_some_and(like)).map(|(_, number)| number).collect()
+    }
+
     /// A message was answered, maybe not for the first time, and maybe so late that it was given up. Returns it, with its end, if
     /// that is its end.
     pub(super) fn answered(&mut self, number: u64, answer: Answer, now: Instant) -> Option<(T, Result<(), Reason>)> {

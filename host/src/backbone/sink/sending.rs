@@ -46,6 +46,7 @@ impl Sending {
         // It fails where the connection has ended for good.
         let Ok(mut answers) = Answers::open(&self.connection).await else { return };
         let (mut link, mut deadlines, mut lookups) = (self.connection.watch(), self.deadline.clone(), Lookups::new());
+        let mut denied = self.connection.denied();
         while !(self.is_closed && self.core.is_empty()) {
             let is_there = link.borrow_and_update().is_none();
             if is_there {
@@ -61,6 +62,7 @@ impl Sending {
             tokio::select! {
                 biased;
                 changed = link.changed() => if changed.is_err() { return },
+                Ok(subject) = denied.recv() => self.deny(&subject),
                 () = self.work(&mut answers, &mut lookups) => {}
                 _ = deadlines.changed() => {}
                 () = until(due) => {}
@@ -129,6 +131,13 @@ impl Sending {
                 () = until(deadline) => Answer::Unknown("the sink has ended".to_owned()),
             };
             self.take(number, unsent, now);
+        }
+    }
+
+    /// Ends what was sent to a subject that the servers let nobody of this account publish to.
+    fn deny(&mut self, subject: &str) {
+        for number in self.core.outstanding(|(queued, _)| *queued.subject == *subject) {
+            self.take(number, Answer::Refused(Reason::NotStored), Instant::now());
         }
     }
 
