@@ -5,9 +5,8 @@
 
 use crate::fixtures::{self, custom_section};
 use crate::harness::{
-    DOWN, Host, LONG_PATIENCE, Process, Setup, UP, assert_balanced, bytes, root, tidegate, wait_up_to,
+    DOWN, Host, LONG_PATIENCE, Process, Setup, UP, assert_balanced, bytes, root, tidegate, wait_up_to, write_program,
 };
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -58,9 +57,7 @@ impl Folder {
 
     /// Writes a script beside the folder, which stands in for the program of that name.
     fn tool(&self, name: &str, script: &str) {
-        let path = self.directory.path().join(name);
-        std::fs::write(&path, script).unwrap();
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&self.directory.path().join(name), script);
     }
 
     /// Writes a file as editors do: under another name, then renamed.

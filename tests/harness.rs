@@ -3,6 +3,7 @@
 mod host;
 #[cfg(target_os = "linux")]
 mod hosts;
+mod program;
 mod setup;
 
 pub use crate::balance::assert_balanced;
@@ -11,6 +12,7 @@ pub use crate::process::Process;
 pub use host::Host;
 #[cfg(target_os = "linux")]
 pub use hosts::{has_names, with_names};
+pub use program::write_program;
 pub use setup::{Setup, tidegate};
 
 use std::path::{Path, PathBuf};

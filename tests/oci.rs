@@ -14,6 +14,7 @@ mod slow;
 
 use crate::harness::{
     Answer, Client, DOWN, Host, LONG_PATIENCE, Process, Setup, UP, bytes, component, tidegate, wait_up_to,
+    write_program,
 };
 use registry::registry;
 use serde_json::json;

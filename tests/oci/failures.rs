@@ -3,7 +3,7 @@
 use super::proxy::Proxy;
 use super::registry::{Registry, registry};
 use super::{answer, host_of, plugin, push, refused, setup, stdout_of, wait_for_generation};
-use crate::harness::{DOWN, LONG_PATIENCE, Process, Setup, UP, bytes, component, wait_up_to};
+use crate::harness::{DOWN, LONG_PATIENCE, Process, Setup, UP, bytes, component, wait_up_to, write_program};
 use serde_json::json;
 
 /// `tide:gate`, hashed by bcrypt.
@@ -172,8 +172,7 @@ fn a_credential_helper_is_asked_where_docker_would_ask_it() {
          echo '{{\"ServerURL\": \"x\", \"Username\": \"tide\", \"Secret\": \"gate\"}}'\n",
         registry.address
     );
-    std::fs::write(&helper, script).unwrap();
-    std::fs::set_permissions(&helper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    write_program(&helper, &script);
     std::fs::write(directory.path().join("config.json"), r#"{"credsStore": "test"}"#).unwrap();
     let directory = directory.path().to_str().unwrap();
     let programs = format!("{directory}:{}", std::env::var("PATH").unwrap());

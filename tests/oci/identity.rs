@@ -10,7 +10,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -177,8 +176,7 @@ fn a_helper_gives_identity_tokens_too_and_wrong_ones_are_told() {
 
     let helper = directory.path().join("docker-credential-identity");
     let secret = json!({"Username": "<token>", "Secret": IDENTITY});
-    std::fs::write(&helper, format!("#!/bin/sh\necho '{secret}'\n")).unwrap();
-    std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o700)).unwrap();
+    write_program(&helper, &format!("#!/bin/sh\necho '{secret}'\n"));
     std::fs::write(directory.path().join("config.json"), r#"{"credsStore": "identity"}"#).unwrap();
     let search = format!("{docker}:{}", std::env::var("PATH").unwrap());
     let environment = [("DOCKER_CONFIG", docker.as_str()), ("PATH", search.as_str())];
