@@ -183,4 +183,9 @@ fn a_helper_gives_identity_tokens_too_and_wrong_ones_are_told() {
     let (code, _, stderr) = plugin(&["push", &downcase, &reference], &environment);
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(tokens.asked().last().unwrap()["refresh_token"], IDENTITY);
+    // A helper that cannot be run is named, whatever the words of the token server: these are none that deny.
+    std::fs::set_permissions(&helper, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let words =
+        ["gives no token for team/x", "who are you", "could not be used", "docker-credential-identity", "docker login"];
+    refused(&["push", &downcase, &reference], &environment, &words);
 }

@@ -46,7 +46,14 @@ pub(super) enum Credentials {
     Identity(String),
 }
 
+impl Default for Credentials {
+    fn default() -> Self {
+        Self::Shown(RegistryAuth::Anonymous)
+    }
+}
+
 /// The credentials for a registry.
+#[derive(Default)]
 pub(super) struct Login {
     pub(super) credentials: Credentials,
     /// The file that the credentials come from, by itself or by its helper; none without any.
@@ -68,7 +75,7 @@ async fn of_files(files: Vec<PathBuf>, reference: &Reference) -> Login {
             return Login { credentials, file: Some(file), troubles };
         }
     }
-    Login { credentials: Credentials::Shown(RegistryAuth::Anonymous), file: None, troubles }
+    Login { troubles, ..Login::default() }
 }
 
 /// Where credentials are looked for. What a variable names comes before what lies where it usually does.

@@ -27,17 +27,17 @@ const DENIAL_WORDS: [&str; 9] =
     ["unauthorized", "unauthenticated", "denied", "forbidden", "incorrect", "invalid", "credential", "password", "401"];
 
 impl Error {
-    /// What went wrong with this registry; `is_plain` where it was spoken to without TLS.
-    pub(super) fn of(registry: &str, is_plain: bool, error: OciDistributionError) -> Self {
+    /// What went wrong with a registry that was asked as this login; `is_plain` where it was spoken to without TLS.
+    pub(super) fn of(reference: &Reference, is_plain: bool, login: &Login, error: OciDistributionError) -> Self {
         use OciDistributionError as E;
+        let registry = &reference.registry;
         match error {
             E::RequestError(error) if error.is_builder() => Self::refused(registry, &causes(&error)),
             E::RequestError(error) => Self::silent(registry, is_plain, &root(&error)),
             E::IoError(error) if is_wrong_digest(&error) => Self::refused(registry, &causes(&error)),
             E::IoError(error) => Self::silent(registry, is_plain, &root(&error)),
-            E::AuthenticationFailure(text) => {
-                Self::Unavailable(format!("registry {registry} gives no token: {}: try again later", one_line(&text)))
-            }
+            E::AuthenticationFailure(text) if is_denial(&text) => Self::denied_to(reference, login, Some(&text)),
+            E::AuthenticationFailure(text) => Self::no_token(reference, login, &text),
             E::RegistryError { envelope, .. } => Self::of_envelope(registry, &envelope),
             E::ServerError { code: 404, .. } => Self::absent(registry),
             E::ServerError { code, message, .. } if code >= 500 || code == 429 => Self::Unavailable(format!(
@@ -79,7 +79,7 @@ impl Error {
     /// credentials.
     pub(super) fn denied_to(reference: &Reference, login: &Login, token: Option<&str>) -> Self {
         let Reference { registry, repository, .. } = reference;
-        let again = format!("log in with `docker login {registry}` or `podman login {registry}`, or ask its owner");
+        let again = log_in(registry);
         let why = match (&login.file, token) {
             (Some(file), Some(text)) => format!(
                 "it takes the credentials of {} no longer, or never did ({}): {again}",
@@ -90,16 +90,26 @@ impl Error {
                 "the credentials of {} are wrong, expired or revoked, or have no right to it: {again}",
                 file.display()
             ),
-            (None, _) if login.troubles.is_empty() => {
-                let files: Vec<_> = credentials::files().iter().map(|file| file.display().to_string()).collect();
-                format!("it is not public, and there are no credentials for it in {}: {again}", files.join(", "))
-            }
-            (None, _) => format!(
-                "it is not public, and credentials for it could not be used ({}): {again}",
-                one_line(&login.troubles.join("; "))
-            ),
+            (None, _) => format!("it is not public, and {}: {again}", lack(login)),
         };
         Self::Denied(format!("registry {registry} denies access to {repository}: {why}"))
+    }
+
+    /// Its token server refuses a token in words that say neither that it denies one nor that it has trouble of its own.
+    fn no_token(reference: &Reference, login: &Login, text: &str) -> Self {
+        let Reference { registry, repository, .. } = reference;
+        let again = log_in(registry);
+        let remedy = match &login.file {
+            Some(file) => format!("try again later; if the credentials of {} are wrong, {again}", file.display()),
+            None if login.troubles.is_empty() => {
+                format!("try again later; if it is not public, {}: {again}", lack(login))
+            }
+            None => format!("{}: mend that, or {again}; or try again later", lack(login)),
+        };
+        Self::Unavailable(format!(
+            "registry {registry} gives no token for {repository}: {}: {remedy}",
+            one_line(text)
+        ))
     }
 
     /// Whether the registry refuses the caller, rather than the request.
@@ -108,12 +118,7 @@ impl Error {
         match error {
             E::UnauthorizedError { .. } | E::ServerError { code: 401 | 403, .. } => true,
             E::RegistryError { envelope, .. } => has(envelope, &[OciErrorCode::Unauthorized, OciErrorCode::Denied]),
-            // The error is the same for every status but 200, also where the service is down; only its text tells them
-            // apart.
-            E::AuthenticationFailure(text) => {
-                let text = text.to_lowercase();
-                DENIAL_WORDS.iter().any(|word| text.contains(word))
-            }
+            E::AuthenticationFailure(text) => is_denial(text),
             _ => false,
         }
     }
@@ -136,6 +141,26 @@ impl Error {
             Self::refused(registry, &texts.join("; "))
         }
     }
+}
+
+/// Whether a token server's text denies a token. Its error is the same for every status but 200, also where the service is down:
+/// only its text tells them apart.
+fn is_denial(text: &str) -> bool {
+    let text = text.to_lowercase();
+    DENIAL_WORDS.iter().any(|word| text.contains(word))
+}
+
+/// Why there are no credentials.
+fn lack(login: &Login) -> String {
+    if login.troubles.is_empty() {
+        let files: Vec<_> = credentials::files().iter().map(|file| file.display().to_string()).collect();
+        return format!("there are no credentials for it in {}", files.join(", "));
+    }
+    format!("credentials for it could not be used ({})", one_line(&login.troubles.join("; ")))
+}
+
+fn log_in(registry: &str) -> String {
+    format!("log in with `docker login {registry}` or `podman login {registry}`, or ask its owner")
 }
 
 fn has(envelope: &OciEnvelope, codes: &[OciErrorCode]) -> bool {
@@ -179,24 +204,24 @@ pub(super) fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oci::credentials::Credentials;
-    use oci_client::secrets::RegistryAuth;
+
+    fn login(file: Option<&str>, troubles: &[&str]) -> Login {
+        let troubles = troubles.iter().map(|&text| text.to_owned()).collect();
+        Login { file: file.map(Into::into), troubles, ..Login::default() }
+    }
 
     #[test]
     fn a_denial_says_whose_credentials_it_is_about() {
         let reference = "oci://h/team/x:1".parse().unwrap();
-        let said = |file: Option<&str>, troubles: &[&str], token| {
-            let troubles = troubles.iter().map(|&text| text.to_owned()).collect();
-            let credentials = Credentials::Shown(RegistryAuth::Anonymous);
-            let login = Login { credentials, file: file.map(Into::into), troubles };
-            match Error::denied_to(&reference, &login, token) {
-                Error::Denied(text)
-                    if text.contains("h denies access to team/x: ") && text.contains("docker login h") =>
-                {
-                    text
-                }
-                other => panic!("{other}"),
+        let said = |file: Option<&str>, troubles: &[&str], token| match Error::denied_to(
+            &reference,
+            &login(file, troubles),
+            token,
+        ) {
+            Error::Denied(text) if text.contains("h denies access to team/x: ") && text.contains("docker login h") => {
+                text
             }
+            other => panic!("{other}"),
         };
         assert!(said(None, &[], None).contains("not public, and there are no credentials for it in "));
         assert!(said(None, &["/a: no helper"], None).contains("could not be used (/a: no helper)"));
@@ -207,8 +232,27 @@ mod tests {
     }
 
     #[test]
+    fn whatever_words_a_token_is_refused_in_the_credentials_that_could_not_be_used_are_named() {
+        let reference = "oci://h/team/x:1".parse().unwrap();
+        for text in [r#"{"details":"who are you"}"#, "", "401 Unauthorized", "<h1>503</h1>"] {
+            let refused = OciDistributionError::AuthenticationFailure(text.to_owned());
+            let said = Error::of(&reference, false, &login(None, &["/a: running x: no"]), refused).to_string();
+            let words = ["registry h ", "team/x", "could not be used (/a: running x: no)", "docker login h"];
+            assert!(words.iter().all(|word| said.contains(word)), "{text}: {said}");
+        }
+        let none = Error::no_token(&reference, &login(None, &[]), "who").to_string();
+        assert!(
+            none.contains("gives no token for team/x: who: try again later; if it is not public, there are no"),
+            "{none}"
+        );
+        let some = Error::no_token(&reference, &login(Some("/a"), &["/b: no"]), "who").to_string();
+        assert!(some.contains("try again later; if the credentials of /a are wrong, log in"), "{some}");
+    }
+
+    #[test]
     fn only_what_may_pass_lets_a_copy_stand_in() {
-        let of = |error| Error::of("h", false, error);
+        let reference = "oci://h/team/x:1".parse().unwrap();
+        let of = |error| Error::of(&reference, false, &Login::default(), error);
         let server = |code| OciDistributionError::ServerError { code, url: String::new(), message: "x\ny".to_owned() };
         assert!(matches!(of(server(503)), Error::Unavailable(text) if text.contains("answers 503: x y")));
         assert!(matches!(of(server(404)), Error::Refused(text) if text.contains("push it")));
@@ -217,6 +261,7 @@ mod tests {
         let token = |text: &str| OciDistributionError::AuthenticationFailure(text.to_owned());
         for text in [r#"{"errors":[{"code":"UNAUTHORIZED"}]}"#, r#"{"details":"incorrect username or password"}"#] {
             assert!(Error::is_denial(&token(text)), "{text}");
+            assert!(matches!(of(token(text)), Error::Denied(_)), "{text}");
         }
         for text in ["<h1>503 Service Temporarily Unavailable</h1>", r#"{"errors":[{"code":"TOOMANYREQUESTS"}]}"#, ""] {
             assert!(!Error::is_denial(&token(text)), "{text}");

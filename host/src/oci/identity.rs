@@ -42,10 +42,11 @@ pub(super) async fn access_token(
     identity: &str,
 ) -> Result<Option<String>, Error> {
     let registry = &reference.registry;
+    let failed = |error: reqwest::Error| Error::of(reference, is_plain, login, error.into());
     let image = client_reference(reference);
     let scheme = if is_plain { "http" } else { "https" };
     let asked = client.get(format!("{scheme}://{}/v2/", image.resolve_registry())).send().await;
-    let asked = asked.map_err(|error| Error::of(registry, is_plain, error.into()))?;
+    let asked = asked.map_err(failed)?;
     let Some(challenge) = asked.headers().get(WWW_AUTHENTICATE) else { return Ok(None) };
     let challenge = challenge.to_str().ok().and_then(Challenge::read);
     let Some(Challenge { realm, service }) = challenge else {
@@ -67,9 +68,9 @@ pub(super) async fn access_token(
     let encoded = fields.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
     let body = encoded.collect::<Vec<_>>().join("&");
     let asked = client.post(&realm).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body).send().await;
-    let mut answer = asked.map_err(|error| Error::of(registry, is_plain, error.into()))?;
+    let mut answer = asked.map_err(failed)?;
     let status = answer.status();
-    let text = text(&mut answer).await.map_err(|error| Error::of(registry, is_plain, error.into()))?;
+    let text = text(&mut answer).await.map_err(failed)?;
     let why = || format!("its token server answers {status}: {}", String::from_utf8_lossy(&text));
     match status {
         StatusCode::OK => {

@@ -1,5 +1,6 @@
 //! Pushing a component, in the layout that other hosts and tools read too.
 
+use super::credentials::Login;
 use super::layout::{CONFIG, Description, LAYER, config};
 use super::{Artifact, Error, Registries};
 use crate::config::{REGISTRY_TRANSFER_MS, Reference};
@@ -37,7 +38,8 @@ impl Registries {
         let size_bytes = component.len() as u64;
         let layers = [ImageLayer::new(component, LAYER.to_owned(), None)];
         let layer_digest = layers[0].sha256_digest();
-        let config = config(description, &layer_digest).map_err(|error| self.failed(reference, error.into()))?;
+        let config = config(description, &layer_digest)
+            .map_err(|error| self.failed(reference, &Login::default(), error.into()))?;
         let config = Config::new(config, CONFIG.to_owned(), None);
         let mut manifest = OciImageManifest::build(&layers, &config, None);
         manifest.media_type = Some(OCI_IMAGE_MEDIA_TYPE.to_owned());

@@ -140,7 +140,7 @@ impl Registries {
         // As large as the manifest says, which need not be true: what is not written to takes no memory of note.
         let mut bytes = Vec::with_capacity(usize::try_from(artifact.size_bytes).unwrap_or_default());
         while let Some(piece) = stream.next().await {
-            let piece = piece.map_err(|error| self.failed(reference, error.into()))?;
+            let piece = piece.map_err(|error| self.failed(reference, &Login::default(), error.into()))?;
             if (bytes.len() + piece.len()) as u64 > bytes_max {
                 return Err(too_large());
             }
@@ -166,19 +166,13 @@ impl Registries {
         if let Some((auth, client)) = self.client(reference, &purpose) {
             match question(client, image.clone(), auth).await {
                 Err(error) if Error::is_denial(&error) => self.forget(reference, &purpose),
-                answer => return answer.map_err(|error| self.failed(reference, error)),
+                answer => return answer.map_err(|error| self.failed(reference, &login, error)),
             }
         }
         let client = self.new_client(reference, Transport::client).await?;
         let auth = self.auth(reference, operation, &login).await?;
-        if let Err(error) = client.auth(&image, &auth, operation).await {
-            return Err(match &error {
-                OciDistributionError::AuthenticationFailure(text) if Error::is_denial(&error) => {
-                    Error::denied_to(reference, &login, Some(text))
-                }
-                _ => self.failed(reference, error),
-            });
-        }
+        let authenticated = client.auth(&image, &auth, operation).await;
+        authenticated.map_err(|error| self.failed(reference, &login, error))?;
         let answer = question(client.clone(), image, auth.clone()).await;
         if answer.as_ref().is_err_and(Error::is_denial) {
             return Err(Error::denied_to(reference, &login, None));
@@ -188,7 +182,7 @@ impl Registries {
             registry.clients.push_front((purpose, auth, client));
             registry.clients.truncate(CLIENTS_MAX);
         });
-        answer.map_err(|error| self.failed(reference, error))
+        answer.map_err(|error| self.failed(reference, &login, error))
     }
 
     /// What the registry is shown: the credentials, or the access token that is given for an identity token.
@@ -252,7 +246,7 @@ impl Registries {
         work(known.entry(name.to_owned()).or_default())
     }
 
-    pub(super) fn failed(&self, reference: &Reference, error: OciDistributionError) -> Error {
-        Error::of(&reference.registry, self.transport.is_plain(reference), error)
+    pub(super) fn failed(&self, reference: &Reference, login: &Login, error: OciDistributionError) -> Error {
+        Error::of(reference, self.transport.is_plain(reference), login, error)
     }
 }
