@@ -51,14 +51,15 @@ fn stdout_of(arguments: &[&str]) -> String {
     stdout.trim_end().to_owned()
 }
 
-/// Asserts that a command exits with 1 and that its stderr contains these words.
+/// Asserts that a command exits with 1 and that its stderr, which is returned, contains these words.
 #[track_caller]
-fn refused(arguments: &[&str], environment: &[(&str, &str)], words: &[&str]) {
+fn refused(arguments: &[&str], environment: &[(&str, &str)], words: &[&str]) -> String {
     let (code, stdout, stderr) = plugin(arguments, environment);
     assert_eq!((code, stdout.as_str()), (1, ""), "{arguments:?}: {stderr}");
     for word in words {
         assert!(stderr.contains(word), "{word:?} is not in: {stderr}");
     }
+    stderr
 }
 
 /// Pushes a committed component. Returns its reference by digest.

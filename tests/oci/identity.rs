@@ -87,7 +87,8 @@ impl Shared {
             && field("service") == "the registry";
         let (status, answer) = match *self.refusal.lock().unwrap() {
             Some(status) => (status, json!({"error": "invalid_grant"})),
-            None if !is_right => ("401 Unauthorized", json!({"details": "who are you"})),
+            // It says back what it was shown.
+            None if !is_right => ("401 Unauthorized", json!({"details": format!("who are you, {fields:?} {body}")})),
             None => ("200 OK", json!({"access_token": self.token(field("scope")), "expires_in": 300})),
         };
         let answer = answer.to_string();
@@ -170,9 +171,10 @@ fn a_helper_gives_identity_tokens_too_and_wrong_ones_are_told() {
     let Some(registry) = tokens.registry() else { return };
     let directory = tempfile::tempdir().unwrap();
     let (reference, downcase) = (registry.reference("1"), component("downcase").display().to_string());
-    let docker = configuration(directory.path(), &registry.address, "wrong");
+    let docker = configuration(directory.path(), &registry.address, "wr0ng+");
     let words = ["denies access to team/x", "401 Unauthorized", "who are you", "docker login"];
-    refused(&["push", &downcase, &reference], &[("DOCKER_CONFIG", &docker)], &words);
+    let stderr = refused(&["push", &downcase, &reference], &[("DOCKER_CONFIG", &docker)], &words);
+    assert!(!stderr.contains("wr0ng"), "{stderr}");
 
     let helper = directory.path().join("docker-credential-identity");
     let secret = json!({"Username": "<token>", "Secret": IDENTITY});

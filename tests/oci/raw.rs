@@ -165,7 +165,9 @@ impl Shared {
         if path.starts_with("/token") {
             let known = state.login.as_ref().is_some_and(|login| authorization == format!("Basic {login}"));
             if !known || !state.gives_tokens {
-                let refused = json!({"errors": [{"code": "UNAUTHORIZED", "message": "who are you"}]});
+                // It says back what it was shown.
+                let message = format!("who are you, {authorization}");
+                let refused = json!({"errors": [{"code": "UNAUTHORIZED", "message": message}]});
                 return ("401 Unauthorized", String::new(), refused.to_string().into());
             }
             state.tokens += 1;

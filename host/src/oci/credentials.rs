@@ -2,11 +2,15 @@
 //! names.
 
 mod helper;
+mod quoting;
+
+pub(super) use quoting::one_line;
 
 use crate::config::Reference;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use oci_client::secrets::RegistryAuth;
+use quoting::unreadable;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -120,7 +124,7 @@ async fn read(file: &Path, reference: &Reference, troubles: &mut Vec<String>) ->
     let content: Content = match serde_json::from_slice(&text) {
         Ok(content) => content,
         Err(error) => {
-            trouble(error.to_string());
+            trouble(unreadable(&error));
             return None;
         }
     };
@@ -280,12 +284,14 @@ mod tests {
         for (text, why) in [
             ("{", "EOF"),
             (r#"{"auths": {"h": {"auth": "!"}}}"#, "log in again"),
+            (r#"{"auths": {"h": "bWU6YTpi"}}"#, "at line 1 column 26 is none of what belongs there"),
             (r#"{"credsStore": "no-such-helper"}"#, "docker-credential-no-such-helper is not installed"),
             (r#"{"credHelpers": {"h": "../x"}}"#, "no credential helper's name"),
         ] {
             let found = login(&[text], "h/x:1").await;
             assert_eq!((found.credentials, found.file), (NONE, None), "{text}");
             assert!(found.troubles.len() == 1 && found.troubles[0].contains(why), "{text}: {:?}", found.troubles);
+            assert!(!found.troubles[0].contains("bWU6YTpi"), "{:?}", found.troubles);
             // Another file may know better.
             let other = format!(r#"{{"auths": {{{}}}}}"#, entry("h", "me"));
             assert_eq!(login(&[text, &other], "h/x:1").await.credentials, of_user("me"), "{text}");

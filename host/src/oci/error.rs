@@ -1,6 +1,6 @@
 //! Why a registry gave nothing, and whose fault that is.
 
-use super::credentials::{self, Login};
+use super::credentials::{self, Login, one_line};
 use crate::config::Reference;
 use oci_client::errors::{DigestError, OciDistributionError, OciEnvelope, OciErrorCode};
 use std::fmt::Write;
@@ -19,9 +19,6 @@ pub enum Error {
     Denied(String),
 }
 
-/// The longest text of a registry that is passed on.
-const TEXT_BYTES_MAX: usize = 300;
-
 /// Words by which a token server's refusal of the credentials is known.
 const DENIAL_WORDS: [&str; 9] =
     ["unauthorized", "unauthenticated", "denied", "forbidden", "incorrect", "invalid", "credential", "password", "401"];
@@ -38,16 +35,16 @@ impl Error {
             E::IoError(error) => Self::silent(registry, is_plain, &root(&error)),
             E::AuthenticationFailure(text) if is_denial(&text) => Self::denied_to(reference, login, Some(&text)),
             E::AuthenticationFailure(text) => Self::no_token(reference, login, &text),
-            E::RegistryError { envelope, .. } => Self::of_envelope(registry, &envelope),
+            E::RegistryError { envelope, .. } => Self::of_envelope(registry, login, &envelope),
             E::ServerError { code: 404, .. } => Self::absent(registry),
             E::ServerError { code, message, .. } if code >= 500 || code == 429 => Self::Unavailable(format!(
                 "registry {registry} answers {code}: {}: try again later",
-                one_line(&message)
+                login.quote(&message)
             )),
             E::ImageIndexParsingNoPlatformResolverError | E::ImageManifestNotFoundError(_) => {
                 Self::refused(registry, "the index has no manifest for the architecture wasm: name the manifest itself")
             }
-            error => Self::refused(registry, &causes(&error)),
+            error => Self::refused(registry, &login.quote(&causes(&error))),
         }
     }
 
@@ -84,7 +81,7 @@ impl Error {
             (Some(file), Some(text)) => format!(
                 "it takes the credentials of {} no longer, or never did ({}): {again}",
                 file.display(),
-                one_line(text)
+                login.quote(text)
             ),
             (Some(file), None) => format!(
                 "the credentials of {} are wrong, expired or revoked, or have no right to it: {again}",
@@ -108,7 +105,7 @@ impl Error {
         };
         Self::Unavailable(format!(
             "registry {registry} gives no token for {repository}: {}: {remedy}",
-            one_line(text)
+            login.quote(text)
         ))
     }
 
@@ -129,7 +126,7 @@ impl Error {
         ))
     }
 
-    fn of_envelope(registry: &str, envelope: &OciEnvelope) -> Self {
+    fn of_envelope(registry: &str, login: &Login, envelope: &OciEnvelope) -> Self {
         use OciErrorCode as C;
         let absent = [C::ManifestUnknown, C::NameUnknown, C::NotFound, C::BlobUnknown, C::ManifestBlobUnknown];
         if has(envelope, &absent) {
@@ -138,7 +135,7 @@ impl Error {
             Self::Unavailable(format!("registry {registry} has had too many requests: try again later"))
         } else {
             let texts: Vec<_> = envelope.errors.iter().map(|error| error.message.as_str()).collect();
-            Self::refused(registry, &texts.join("; "))
+            Self::refused(registry, &login.quote(&texts.join("; ")))
         }
     }
 }
@@ -192,13 +189,6 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
         cause = error.source();
     }
     text
-}
-
-/// A registry's text on one line, cut at [`TEXT_BYTES_MAX`].
-pub(super) fn one_line(text: &str) -> String {
-    let line: String = text.trim().chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    let end = line.floor_char_boundary(TEXT_BYTES_MAX);
-    if end < line.len() { format!("{}…", &line[..end]) } else { line }
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ pub(super) async fn access_token(
     let mut answer = asked.map_err(failed)?;
     let status = answer.status();
     let text = text(&mut answer).await.map_err(failed)?;
-    let why = || format!("its token server answers {status}: {}", String::from_utf8_lossy(&text));
+    let why = || format!("its token server answers {status}: {}", login.quote(&String::from_utf8_lossy(&text)));
     match status {
         StatusCode::OK => {
             let given: Option<Given> = serde_json::from_slice(&text).ok();
@@ -82,7 +82,7 @@ pub(super) async fn access_token(
             Err(Error::denied_to(reference, login, Some(&why())))
         }
         _ if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-            Err(Error::Unavailable(format!("registry {registry}: {}: try again later", super::error::one_line(&why()))))
+            Err(Error::Unavailable(format!("registry {registry}: {}: try again later", why())))
         }
         _ => Err(Error::refused(registry, &why())),
     }

@@ -1,5 +1,6 @@
 //! Credential helpers: programs beside docker that know the credentials of registries.
 
+use super::quoting::{one_line, unreadable};
 use crate::config::CREDENTIAL_HELPER_MS;
 use serde::Deserialize;
 use std::io::ErrorKind;
@@ -40,11 +41,11 @@ pub(super) async fn ask(helper: &str, key: &str) -> Result<Option<HelperCredenti
         _ => format!("running {program}: {error}"),
     })?;
     if success {
-        return serde_json::from_slice(&output).map(Some).map_err(|error| format!("{program}: {error}"));
+        return serde_json::from_slice(&output).map(Some).map_err(|error| format!("{program}: {}", unreadable(&error)));
     }
     let output = String::from_utf8_lossy(&output);
     // Docker's own helpers say it in these words; the protocol has no other sign for it.
-    if output.contains("credentials not found") { Ok(None) } else { Err(format!("{program}: {}", output.trim())) }
+    if output.contains("credentials not found") { Ok(None) } else { Err(format!("{program}: {}", one_line(&output))) }
 }
 
 /// Whether it ended well, and what it printed. Dropped before, it is killed.
