@@ -5,6 +5,7 @@
 
 mod clients;
 mod curve;
+mod pools;
 
 use crate::flows::unconnected;
 use crate::harness::{Host, Setup, has_names, wait_for, wait_up_to, with_names};

@@ -35,7 +35,8 @@ pub use limits::{Limits, LimitsLayer, duration, timeout};
 pub use log::{Log, LogFormat};
 pub use messaging::{
     Broker, Curve, EnvelopeKind, IpcMode, LEFT_ADDRESS_LINGER_MS, LEFT_ADDRESS_MS_MAX, LEFT_ADDRESS_SILENCE_MS,
-    Messaging, NAME_ADDRESSES_MAX, NAME_LOOK_UP_MS, NAME_LOOK_UP_WAITERS_MAX, NAME_LOOK_UPS_MAX, OnFull, Publisher,
+    Messaging, NAME_ADDRESS_LINES_MAX, NAME_ADDRESSES_MAX, NAME_LOOK_UP_MS, NAME_LOOK_UP_WAITERS_MAX,
+    NAME_LOOK_UPS_MAX, OnFull, Publisher,
 };
 pub use oci::*;
 pub use otel::{CollectorEndpoint, Otel};

@@ -2,6 +2,9 @@
 
 /// Addresses of a name that a socket connects to; of more the log tells, and `tidegate_socket_name_addresses` has those.
 pub const NAME_ADDRESSES_MAX: usize = 256;
+/// Lines of the log a minute about addresses that the names of a socket have got, and as many about those that left; the next
+/// line says how many were not written.
+pub const NAME_ADDRESS_LINES_MAX: u64 = 20;
 /// Names that are looked up at the same time: the system may take half a minute for one that nobody answers for.
 pub const NAME_LOOK_UPS_MAX: usize = 32;
 /// Sockets that wait for the answer about one name.

@@ -8,7 +8,7 @@ use super::connection::{Connection, Step};
 use super::host_name::HostName;
 use super::monitor::{Monitor, Outgoing};
 use super::name_states::NameStates;
-use crate::config::{Endpoint, LEFT_ADDRESS_LINGER_MS, LOG_LIMIT_INTERVAL_MS};
+use crate::config::{Endpoint, LEFT_ADDRESS_LINGER_MS, LOG_LIMIT_INTERVAL_MS, NAME_ADDRESS_LINES_MAX};
 use crate::log_limit::LogLimit;
 use crate::system::supervisor::Supervisor;
 use endpoints_in_use::EndpointsInUse;
@@ -47,6 +47,8 @@ pub(crate) struct Connections {
     /// Woken when a name was looked up.
     waker: Waker,
     log_limit: LogLimit<(String, &'static str)>,
+    /// A name may have other addresses at each look.
+    address_lines: LogLimit<&'static str>,
 }
 
 impl Connections {
@@ -67,7 +69,7 @@ impl Connections {
                 all.push(Connection::new(text, now));
             }
         }
-        let log_limit = LogLimit::new(1, Duration::from_millis(LOG_LIMIT_INTERVAL_MS));
+        let interval = Duration::from_millis(LOG_LIMIT_INTERVAL_MS);
         Self {
             all,
             of_names: Vec::new(),
@@ -79,7 +81,8 @@ impl Connections {
             looked_up: mpsc::channel(),
             supervisor,
             waker,
-            log_limit,
+            log_limit: LogLimit::new(1, interval),
+            address_lines: LogLimit::new(NAME_ADDRESS_LINES_MAX, interval),
         }
     }
 
@@ -143,11 +146,15 @@ impl Connections {
         for change in self.addresses.maintain(is_read, now) {
             match change {
                 Change::Connect(endpoint) => {
-                    tracing::info!(surface, endpoint, "connecting to an address that a name has");
+                    if let Some(repeats) = self.address_lines.admit("come", now) {
+                        tracing::info!(surface, endpoint, repeats, "connecting to an address that a name has");
+                    }
                     self.of_names.push(Connection::new(&endpoint, now));
                 }
                 Change::Disconnect(endpoint) => {
-                    tracing::info!(surface, endpoint, "letting go of an address that has left its name");
+                    if let Some(repeats) = self.address_lines.admit("left", now) {
+                        tracing::info!(surface, endpoint, repeats, "letting go of an address that has left its name");
+                    }
                     self.disconnect(socket, monitor, &endpoint);
                 }
                 Change::LookedUp { endpoint, taken, failure } => {
