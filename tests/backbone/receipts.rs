@@ -12,6 +12,10 @@ through = ['downcase']
 to = ['jetstream:orders.{tidegate.route}']
 ";
 
+fn id(headers: &[(String, String)]) -> &str {
+    &headers.iter().find(|(name, _)| name == "Nats-Msg-Id").expect("an id").1
+}
+
 #[test]
 fn an_answer_says_that_the_message_is_stored_under_the_id_of_its_request() {
     let Some(nats) = Nats::start() else { return };
@@ -21,8 +25,7 @@ fn an_answer_says_that_the_message_is_stored_under_the_id_of_its_request() {
     assert_eq!((answer.status, answer.text()), (200, "lower case of HeLLo is hello"));
     let stored = nats.stored("orders", 1);
     assert_eq!((stored[0].0.as_str(), &stored[0].2[..]), ("orders.kept", &b"lower case of HeLLo is hello"[..]));
-    let id = stored[0].1.iter().find(|(name, _)| name == "Nats-Msg-Id").expect("an id");
-    assert_eq!(id.1, answer.header("tidegate-request"));
+    assert_eq!(id(&stored[0].1), answer.header("tidegate-request"));
     assert_eq!(host.stop(), 0);
 }
 
@@ -38,6 +41,45 @@ fn a_request_that_is_made_again_is_one_message() {
     }
     nats.stored("orders", 2);
     host.wait_for_hop("jetstream:orders.kept", &json!({"in": 4, "out": 4}));
+    assert_eq!(host.stop(), 0);
+}
+
+/// Each part of an answer is a message.
+#[test]
+fn a_request_that_is_made_again_and_answered_in_parts_is_stored_once() {
+    let Some(nats) = Nats::start() else { return };
+    let config = "[workers.pool]\nbind = ['tcp://127.0.0.1:*']\n[routes.keep]\nthrough = ['workers.pool']\n\
+                  to = ['jetstream:orders.kept']\n";
+    let host = start(&nats, config);
+    nats.stored("orders", 0);
+    let worker = peer(&host, zmq::DEALER, "workers.pool");
+    let say = |frames: &[&[u8]]| worker.send_multipart([&[&b"MDPW02"[..]], frames].concat(), 0).unwrap();
+    say(&[b"\x01", b"pool"]);
+    for key in ["one", "one", "two"] {
+        let client = Client::new(&host);
+        let asked = std::thread::spawn(move || {
+            client.request_with("POST", "/keep/", &[("idempotency-key", key)], Some(b"A")).unwrap()
+        });
+        let token = loop {
+            match &worker.recv_multipart(0).unwrap()[1..] {
+                [command, token, ..] if command[..] == *b"\x02" => break token.clone(),
+                _ => say(&[b"\x05"]),
+            }
+        };
+        for (command, part) in [(b"\x03", b"1"), (b"\x03", b"2"), (b"\x04", b"3")] {
+            say(&[command, &token, b"", part]);
+        }
+        let answer = asked.join().unwrap();
+        assert_eq!((answer.status, answer.text()), (200, "123"));
+    }
+    let stored = nats.stored("orders", 6);
+    let ids: Vec<_> = stored.iter().map(|(_, headers, _)| id(headers)).collect();
+    assert!(ids[0].starts_with("keep/one/") && ids[3].starts_with("keep/two/"), "{ids:?}");
+    for first in [0, 3] {
+        let parts = ["", "#1", "#2"].map(|number| format!("{}{number}", ids[first]));
+        assert_eq!(ids[first..first + 3], parts);
+    }
+    host.wait_for_hop("jetstream:orders.kept", &json!({"in": 9, "out": 9}));
     assert_eq!(host.stop(), 0);
 }
 

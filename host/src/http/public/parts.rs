@@ -1,7 +1,7 @@
 //! A request of a route that leads through a stage of the host's own, such as a pool of workers: its answer may come in
 //! parts, each of which goes to the sinks and to the client as it comes.
 
-use super::reply::{keep, nothing, reply};
+use super::reply::{keep, name_messages, nothing, reply, stored_name};
 use super::response::{answer_of, is_bodiless};
 use super::{Public, letter, stamped};
 use crate::byte_budget::Held;
@@ -39,6 +39,10 @@ struct Rest {
     passage: Option<Passage>,
     in_flight: InFlightBudget,
     letters: DeadLetters,
+    /// By which its messages are known where they are stored, with their numbers; none where nothing is.
+    stored_name: Option<String>,
+    /// How many messages were sent.
+    sent: usize,
 }
 
 impl Public {
@@ -60,7 +64,8 @@ impl Public {
             (Ok((outputs, passage)), Some(further)) => {
                 let (in_flight, letters) = (self.in_flight.clone(), self.dead_letters.clone());
                 let (route, passage) = (route.clone(), Some(passage));
-                let rest = Rest { further, route, number, passage, in_flight, letters };
+                let (stored_name, sent) = (None, 0);
+                let rest = Rest { further, route, number, passage, in_flight, letters, stored_name, sent };
                 rest.answer((head, &asked), outputs).await
             }
             (Err(failed), _) => {
@@ -104,6 +109,7 @@ impl Rest {
                 return Err(problem);
             }
         };
+        self.stored_name = stored_name(&self.route, head, std::slice::from_ref(&outputs[0].message));
         let is_head = head.parts.method == Method::HEAD;
         if !is_head && !is_bodiless(begun.status) {
             let ready = self.send(outputs).await?;
@@ -147,6 +153,10 @@ impl Rest {
             room_for(&self.in_flight, &self.route, &outputs).inspect_err(|_| self.give_up(Reason::QueueFull))?;
         let mut messages: Vec<_> = outputs.into_iter().map(|Output { message, .. }| message).collect();
         messages.iter_mut().for_each(|message| keep(message, &mut room));
+        if let Some(name) = &self.stored_name {
+            name_messages(&mut messages, name, self.sent);
+        }
+        self.sent += messages.len();
         if let Err((reason, problem)) = self.route.send_part(&messages).await {
             self.give_up(reason);
             return Err(problem);

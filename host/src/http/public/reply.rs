@@ -4,7 +4,7 @@ use super::Public;
 use super::response::answer_of;
 use crate::byte_budget::Held;
 use crate::config::BODY_BYTES_UNCOUNTED;
-use crate::flow::{Frames, Message, Metadata, Outputs};
+use crate::flow::{Message, Metadata, Outputs};
 use crate::http::problem::Problem;
 use crate::http::route::FoundRoute;
 use crate::http::server::head::Head;
@@ -42,8 +42,9 @@ pub(super) async fn reply(
     match head.parts.method == Method::HEAD {
         true => passage.out(),
         false => {
-            let body = messages.first().map(|message| message.frames.clone()).unwrap_or_default();
-            route.name_messages(&mut messages, || request_name(route, head, &body));
+            if let Some(name) = stored_name(route, head, &messages) {
+                name_messages(&mut messages, &name, 0);
+            }
             route.send(&messages, passage).await?;
         }
     }
@@ -54,8 +55,9 @@ pub(super) async fn reply(
 }
 
 /// How the messages of a request are called where they are stored: a request that is made again with the same key, and comes to
-/// the same, is known by it.
-fn request_name(route: &FoundRoute, head: &Head, frames: &Frames) -> String {
+/// the same, is known by it. `first` begins with the first of them; none where there are none, or nothing is stored.
+pub(super) fn stored_name(route: &FoundRoute, head: &Head, first: &[Message]) -> Option<String> {
+    let frames = &first.first().filter(|_| route.stores())?.frames;
     let key = head.parts.headers.get(IDEMPOTENCY_KEY).and_then(|key| key.to_str().ok());
     let named = |key| {
         // Another client may have taken the same key.
@@ -65,7 +67,12 @@ fn request_name(route: &FoundRoute, head: &Head, frames: &Frames) -> String {
         }
         format!("{}/{key}/{}", route.name(), hash.finalize().to_hex())
     };
-    key.map_or_else(|| head.id.clone(), named)
+    Some(key.map_or_else(|| head.id.clone(), named))
+}
+
+/// Has messages of a request be known by its name and their numbers, of which the first is this.
+pub(super) fn name_messages(messages: &mut [Message], name: &str, first: usize) {
+    messages.iter_mut().enumerate().for_each(|(index, message)| message.set_stored_name(name, first + index));
 }
 
 /// The answer where no message came out.

@@ -133,13 +133,9 @@ impl FoundRoute {
         Ok(())
     }
 
-    /// Has messages be known by a name, where a sink stores them: the first by this one, the others by it and their number.
-    pub(crate) fn name_messages(&self, messages: &mut [Message], name: impl FnOnce() -> String) {
-        if self.sinks().iter().all(|sink| sink.receipt_time_max().is_none()) {
-            return;
-        }
-        let name = name();
-        messages.iter_mut().enumerate().for_each(|(index, message)| message.set_stored_name(&name, index));
+    /// Whether a sink stores what is sent, so that messages are to have names by which they are known there.
+    pub(crate) fn stores(&self) -> bool {
+        self.sinks().iter().any(|sink| sink.receipt_time_max().is_some())
     }
 
     fn see_in(&self, message: &Message) {
