@@ -13,6 +13,7 @@ mod nats;
 mod receipts;
 mod refusals;
 mod shared;
+mod statuses;
 mod streams;
 mod tls;
 

@@ -5,6 +5,8 @@ use async_nats::ConnectOptions;
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::{self, Context};
 use futures_util::StreamExt;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -132,6 +134,29 @@ impl Nats {
         self.with(async |jetstream| {
             jetstream.publish_with_headers(subject, map, payload.into()).await.unwrap().await.unwrap();
         });
+    }
+
+    /// What is stored under a subject with headers that are these bytes, from the line that they begin with to the empty one.
+    pub fn publish_raw(&self, subject: &str, headers: &str, payload: &str) {
+        let mut server = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        server.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (length, all) = (headers.len(), headers.len() + payload.len());
+        write!(
+            server,
+            "CONNECT {{\"verbose\":false,\"headers\":true}}\r\nHPUB {subject} {length} {all}\r\n{headers}{payload}\r\nPING\r\n"
+        )
+        .unwrap();
+        let mut lines = BufReader::new(server).lines().map(Result::unwrap);
+        assert_eq!(lines.find(|line| !line.starts_with("INFO ")).as_deref(), Some("PONG"));
+    }
+
+    /// Stops the process, which then takes and says nothing, until it goes on.
+    pub fn pause(&self) {
+        self.process.as_ref().unwrap().signal("STOP");
+    }
+
+    pub fn resume(&self) {
+        self.process.as_ref().unwrap().signal("CONT");
     }
 
     /// Waits until a consumer has delivered all, and all is acknowledged.

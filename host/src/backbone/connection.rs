@@ -32,6 +32,8 @@ const PING: Duration = Duration::from_secs(5);
 pub(super) struct Connection {
     client: Client,
     jetstream: Context,
+    /// What the subjects of its API begin with.
+    api_prefix: String,
     url: String,
     pub(super) ack_timeout: Duration,
     away: watch::Receiver<Why>,
@@ -93,17 +95,20 @@ impl Connection {
         }
         let client = options.connect(servers).await.map_err(|error| format!("nats.url {url}: {error}"))?;
         let ack_timeout = Duration::from_millis(nats.ack_timeout_ms);
-        let builder = ContextBuilder::new();
+        let api_prefix =
+            nats.domain.as_ref().map_or_else(|| "$JS.API".to_owned(), |domain| format!("$JS.{domain}.API"));
+        let builder = ContextBuilder::new().api_prefix(api_prefix.as_str()).timeout(ack_timeout);
         // What is sent at a time is bounded by each sink.
-        let jetstream = match &nats.domain {
-            Some(domain) => builder.domain(domain).timeout(ack_timeout).concurrency_limit(None).build(client.clone()),
-            None => builder.timeout(ack_timeout).concurrency_limit(None).build(client.clone()),
-        };
-        Ok(Self { client, jetstream, url, ack_timeout, away, denied })
+        let jetstream = builder.concurrency_limit(None).build(client.clone());
+        Ok(Self { client, jetstream, api_prefix, url, ack_timeout, away, denied })
     }
 
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    pub(super) fn api_prefix(&self) -> &str {
+        &self.api_prefix
     }
 
     pub(super) fn jetstream(&self) -> &Context {

@@ -1,9 +1,11 @@
 //! A consumer of JetStream: flows read what it is delivered, and it acknowledges what they are done with.
 
 mod acknowledging;
+mod cuts;
 mod delivery;
 mod held;
 mod opening;
+mod pulling;
 mod reading;
 mod surface;
 mod verdict;

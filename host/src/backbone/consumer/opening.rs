@@ -1,29 +1,25 @@
 //! How a consumer is opened: it is made if it is not there, and pulled from.
 
 use super::ConsumerSettings;
+use super::pulling::Pulling;
 use crate::backbone::connection::Connection;
 use crate::backbone::streams::StreamKeeper;
 use crate::config::JETSTREAM_PULL_MESSAGES_MAX;
-use async_nats::jetstream::consumer::pull::{self, Stream};
+use async_nats::jetstream::consumer::pull;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
 use async_nats::jetstream::context::{ConsumerInfoError, ConsumerInfoErrorKind};
 use std::time::Duration;
 
-/// The server says that it is there in this time, where it has nothing else to say.
-const HEARTBEAT: Duration = Duration::from_secs(2);
-/// How long one request for messages is valid.
-const EXPIRES: Duration = Duration::from_secs(30);
-
 /// A consumer that is pulled from.
 pub(super) struct Opened {
-    pub(super) messages: Stream,
+    pub(super) messages: Pulling,
     /// When its stream was made, in nanoseconds since 1970.
     pub(super) made: i128,
     /// After which time what is not acknowledged is delivered again.
     pub(super) ack_wait: Duration,
 }
 
-/// Begins to pull from the consumer of these settings.
+/// Begins to pull from the consumer of these settings, `one_by_one` or in batches.
 ///
 /// # Errors
 /// When there is no such stream, the consumer is one that loses messages, or the servers do not answer; says which.
@@ -31,6 +27,7 @@ pub(super) async fn open(
     connection: &Connection,
     streams: &StreamKeeper,
     settings: &ConsumerSettings,
+    one_by_one: bool,
 ) -> Result<Opened, String> {
     let ConsumerSettings { name, source, config, manage, .. } = settings;
     let failed = |error: &dyn std::fmt::Display| format!("the consumer {}: {error}", source.consumer);
@@ -83,11 +80,10 @@ pub(super) async fn open(
         Err(error) if !is_missing(&error) => return Err(failed(&error)),
         Err(_) => stream.create_consumer(wanted).await.map_err(|error| failed(&error))?,
     };
-    let batch = config.max_ack_pending.min(JETSTREAM_PULL_MESSAGES_MAX);
-    let pulling = consumer.stream().max_messages_per_batch(batch).heartbeat(HEARTBEAT).expires(EXPIRES);
+    let batch = if one_by_one { 1 } else { config.max_ack_pending.min(JETSTREAM_PULL_MESSAGES_MAX) };
     let made = stream.cached_info().created.unix_timestamp_nanos();
     let ack_wait = consumer.cached_info().config.ack_wait;
-    let messages = pulling.messages().await.map_err(|error| failed(&error))?;
+    let messages = Pulling::start(connection, source, batch).await.map_err(|error| failed(&error))?;
     Ok(Opened { messages, made, ack_wait })
 }
 

@@ -1,9 +1,11 @@
 //! The task that reads: pulls what the consumer has, and puts it into the inlet of the flow that reads it.
 
 use super::ConsumerSettings;
+use super::cuts::Cuts;
 use super::delivery::{Delivered, DeliverySettlement};
 use super::held::Deliveries;
 use super::opening::{Opened, open};
+use super::pulling::Pulling;
 use super::verdict::{Standing, Verdict};
 use crate::backbone::complaint::Complaint;
 use crate::backbone::connection::Connection;
@@ -11,8 +13,6 @@ use crate::backbone::retry;
 use crate::backbone::streams::StreamKeeper;
 use crate::flow::{Inlet, Message, Settlement};
 use crate::ledger::{Hop, Reason};
-use async_nats::jetstream::consumer::pull::Stream;
-use futures_util::{FutureExt, StreamExt};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -36,6 +36,17 @@ impl Reader {
     }
 }
 
+/// Why it is read no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It is told so.
+    Told,
+    /// The connection has ended.
+    Cut,
+    /// The time is over.
+    Quiet,
+}
+
 /// A delivery for which the flow has no room yet: the message, where it stands, and the how manieth it is.
 type Waiting = (Message, Standing, u32);
 
@@ -56,7 +67,7 @@ pub(super) struct Reading {
 impl Reading {
     /// Runs until it is told that it has ended.
     pub(super) async fn run(mut self) {
-        let (mut link, mut failures) = (self.connection.watch(), 0);
+        let (mut link, mut failures, mut cuts) = (self.connection.watch(), 0, Cuts::default());
         while !self.reader.borrow_and_update().has_ended {
             let may_read = self.reader.borrow().inlet().is_some() && link.borrow_and_update().is_none();
             if !may_read {
@@ -68,11 +79,18 @@ impl Reading {
             }
             // Its stream may be one that is made.
             self.streams.looked_after().await;
-            let outcome = match open(&self.connection, &self.streams, &self.settings).await {
+            let outcome = match open(&self.connection, &self.streams, &self.settings, cuts.is_one_by_one()).await {
                 Ok(Opened { messages, made, ack_wait }) => {
                     self.complaint.tell(None);
                     self.deliveries.open(made, ack_wait);
-                    self.read(messages, made).await
+                    let began = Instant::now();
+                    let read = self.read(messages, made, cuts.over_at(ack_wait, began)).await;
+                    match read {
+                        Ok(End::Cut) => self.note_cut(cuts.note(ack_wait, began, Instant::now())),
+                        Ok(End::Quiet) => cuts = Cuts::default(),
+                        Ok(End::Told) | Err(_) => {}
+                    }
+                    read.map(drop)
                 }
                 Err(error) => Err(error),
             };
@@ -90,29 +108,39 @@ impl Reading {
         }
     }
 
-    /// Reads until it is to do so no more, or the server is not heard of any more.
-    async fn read(&mut self, mut messages: Stream, made: i128) -> Result<(), String> {
+    fn note_cut(&self, begins_one_by_one: bool) {
+        if begins_one_by_one {
+            tracing::warn!(
+                consumer = self.settings.name,
+                "the connection to NATS has ended several times in a row while messages were read, and one of them may be why: \
+                 they are read one by one"
+            );
+        }
+    }
+
+    /// Reads until it is to do so no more, until this time if there is one, or until the server is not heard of any more.
+    async fn read(&mut self, mut messages: Pulling, made: i128, over_at: Option<Instant>) -> Result<End, String> {
         let (mut link, mut backlog) = (self.connection.watch(), VecDeque::new());
         link.mark_unchanged();
         let inlet = self.reader.borrow().inlet().cloned();
         let mut told = self.reader.clone();
         let outcome = loop {
-            let Some(inlet) = &inlet else { break Ok(()) };
+            let Some(inlet) = &inlet else { break Ok(End::Told) };
             tokio::select! {
                 biased;
-                _ = told.changed() => break Ok(()),
-                _ = link.changed() => break Ok(()),
-                is_open = self.offer(inlet, &mut backlog) => if !is_open { break Ok(()) },
+                _ = told.changed() => break Ok(End::Told),
+                _ = link.changed() => break Ok(End::Cut),
+                () = retry::until(over_at) => break Ok(End::Quiet),
+                is_open = self.offer(inlet, &mut backlog) => if !is_open { break Ok(End::Told) },
                 // What the client has fetched is taken in at once: the server is told that it is here.
                 next = messages.next() => match next {
-                    Some(Ok(message)) => backlog.extend(self.take(message, made)),
-                    Some(Err(error)) => break Err(error.to_string()),
-                    None => break Err("the server ended the delivery".to_owned()),
+                    Ok(message) => backlog.extend(self.take(message, made)),
+                    Err(error) => break Err(error),
                 }
             }
         };
         // Another host may have what nobody reads here.
-        while let Some(Some(Ok(message))) = messages.next().now_or_never() {
+        while let Some(message) = messages.next_of_what_came() {
             backlog.extend(self.take(message, made));
         }
         for (_, standing, deliveries) in backlog {
