@@ -6,7 +6,7 @@ use super::peer;
 use crate::fixtures;
 use crate::harness::{PATIENCE, Setup, tidegate};
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const CHECKED: &str = "\
 [streams.orders.consumers.tidegate]
@@ -107,6 +107,39 @@ fn a_message_that_a_flow_is_to_drop_is_dropped_once() {
     nats.wait_for_acknowledged("orders", "tidegate", PATIENCE);
     assert_eq!(nats.count("orders-dead-letters"), None);
     assert_eq!(host.stop(), 0);
+}
+
+/// NATS takes nothing while the letter is written and the host is told to end.
+#[test]
+fn a_host_that_ends_stores_its_letters_before() {
+    let Some(nats) = Nats::start() else { return };
+    let config = format!(
+        "{}{}[workers.slow]\nbind = ['tcp://127.0.0.1:*']\nprotocol = 'rep'\ndeadline_ms = 30000\n",
+        nats.config(),
+        CHECKED.replace("'check'", "'workers.slow', 'check'")
+    );
+    let mut host = Setup::new().plugin("check", &fixtures::erring(false, "no")).config(&config).start();
+    let worker = peer(&host, zmq::REP, "workers.slow");
+    nats.stored("orders", 0);
+    nats.publish("orders.eu", &[], "x");
+    worker.recv_multipart(0).unwrap();
+    worker.send("y", 0).unwrap();
+    nats.stored("orders-dead-letters", 1);
+    nats.publish("orders.eu", &[], "x");
+    worker.recv_multipart(0).unwrap();
+    nats.pause();
+    worker.send("y", 0).unwrap();
+    host.wait_for_hop("flows.outtake", &json!({"in": 2, "out": 0, "dropped": {"rejected": 2}, "in_flight": 0}));
+    host.process.signal("TERM");
+    // A host that does not wait for it has ended long before.
+    let told = Instant::now();
+    while !host.process.has_ended() && told.elapsed() < Duration::from_millis(200) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    nats.resume();
+    assert_eq!(host.wait(), 0);
+    nats.stored("orders-dead-letters", 2);
+    nats.wait_for_acknowledged("orders", "tidegate", PATIENCE);
 }
 
 /// A worker that takes longer than a message may be with a host that says nothing of it.

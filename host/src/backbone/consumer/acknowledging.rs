@@ -67,15 +67,16 @@ impl Acknowledging {
     }
 
     async fn end(&mut self, Ended { standing, deliveries, verdict }: Ended) {
-        let Some(acker) = self.deliveries.end(standing) else { return };
         let pause = pause(&self.settings.config, deliveries);
-        match verdict {
-            Verdict::Done => self.tell(&acker, AckKind::Ack).await,
-            Verdict::Returned { at_once } => {
-                self.tell(&acker, AckKind::Nak((!at_once).then_some(pause))).await;
-            }
+        let kind = match verdict {
+            Verdict::Done => AckKind::Ack,
+            Verdict::Returned { at_once } => AckKind::Nak((!at_once).then_some(pause)),
             Verdict::Failed(lost) if is_dead(&lost, deliveries, &self.settings.config) => {
-                self.bury(standing, acker, *lost, pause);
+                // Of a stream that was made anew there is nothing to tell.
+                if self.deliveries.acker(standing).is_some() {
+                    self.bury(standing, *lost, pause);
+                }
+                return;
             }
             Verdict::Failed(lost) => {
                 let why = &lost.failure.detail;
@@ -85,8 +86,11 @@ impl Acknowledging {
                     deliveries,
                     "it is delivered again: {why}"
                 );
-                self.tell(&acker, AckKind::Nak(Some(pause))).await;
+                AckKind::Nak(Some(pause))
             }
+        };
+        if let Some(acker) = self.deliveries.end(standing) {
+            self.tell(&acker, kind).await;
         }
     }
 
@@ -100,9 +104,11 @@ impl Acknowledging {
         }
     }
 
-    /// Writes a dead letter beside what else there is to do: only when that is stored the message is gone.
-    fn bury(&mut self, standing: Standing, acker: Arc<Acker>, mut lost: Lost, pause: Duration) {
+    /// Writes a dead letter beside what else there is to do: only when that is stored the message is gone. Until then it is held,
+    /// so that the server does not deliver it again, and the end waits for it.
+    fn bury(&mut self, standing: Standing, mut lost: Lost, pause: Duration) {
         let (connection, settings) = (Arc::clone(&self.connection), self.settings.clone());
+        let deliveries = Arc::clone(&self.deliveries);
         // The body is in base64 there.
         let bytes = lost.input.bytes();
         if self.connection.message_bytes_max().is_some_and(|bytes_max| bytes / 3 * 4 + LETTER_BYTES > bytes_max) {
@@ -128,7 +134,10 @@ impl Acknowledging {
                         );
                     }
                     // If this is lost it is delivered once more, and stored once: its letter is known by its id.
-                    let _ = acker.double_ack_with(AckKind::Term).await;
+                    if let Some(acker) = deliveries.acker(standing) {
+                        let _ = acker.double_ack_with(AckKind::Term).await;
+                    }
+                    deliveries.end(standing);
                 }
                 Err(error) => {
                     if let Some(times) = is_told {
@@ -139,7 +148,9 @@ impl Acknowledging {
                             "storing a dead letter: {error}"
                         );
                     }
-                    let _ = acker.ack_with(AckKind::Nak(Some(pause))).await;
+                    if let Some(acker) = deliveries.end(standing) {
+                        let _ = acker.ack_with(AckKind::Nak(Some(pause))).await;
+                    }
                 }
             }
         });

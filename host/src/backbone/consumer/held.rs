@@ -43,6 +43,11 @@ impl Deliveries {
         self.lock().insert(standing, held).is_none()
     }
 
+    /// By which the server is told of one that is held; none if it is not.
+    pub(super) fn acker(&self, standing: Standing) -> Option<Arc<Acker>> {
+        self.lock().get(&standing).map(|held| Arc::clone(&held.acker))
+    }
+
     /// What is to be told of one whose end has come; none if that was told.
     pub(super) fn end(&self, standing: Standing) -> Option<Arc<Acker>> {
         self.lock().remove(&standing).map(|held| held.acker)
