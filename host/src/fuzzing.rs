@@ -1,6 +1,7 @@
 //! What of the host the fuzz targets in `tests/fuzz` need beside its public items: one function for each, which panics
 //! where an input breaks what we promise.
 
+pub use crate::backbone::fuzzing::nats;
 pub use crate::clients::fuzzing::line;
 pub use crate::config::fuzzing::config;
 pub use crate::http::fuzzing::{query, zws};

@@ -99,7 +99,7 @@ fn split(lengths: &str, payload: &Bytes) -> Option<Vec<Bytes>> {
     rest.is_empty().then_some(frames)
 }
 
-fn is_of_host(key: &str) -> bool {
+pub(super) fn is_of_host(key: &str) -> bool {
     let begins = |prefix: &str| key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     OF_HOST.iter().any(|prefix| begins(prefix))
 }

@@ -5,6 +5,8 @@ mod complaint;
 mod connection;
 mod consumer;
 mod frames;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod letters;
 mod retry;
 mod sink;
