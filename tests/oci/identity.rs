@@ -28,17 +28,19 @@ struct Shared {
     key: CertifiedKey<KeyPair>,
     /// The requests that were made.
     asked: Mutex<Vec<BTreeMap<String, String>>>,
+    /// How much longer the registry takes a token.
+    lasts_s: u64,
     /// How it answers everybody, if not as it should.
     refusal: Mutex<Option<&'static str>>,
 }
 
 impl TokenServer {
     /// Its threads end with their connections, or with the test's process.
-    fn start() -> Self {
+    fn start(lasts_s: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let key = generate_simple_self_signed(vec!["tokens".to_owned()]).unwrap();
-        let shared = Arc::new(Shared { key, asked: Mutex::default(), refusal: Mutex::default() });
+        let shared = Arc::new(Shared { key, asked: Mutex::default(), lasts_s, refusal: Mutex::default() });
         let served = Arc::clone(&shared);
         std::thread::spawn(move || listener.incoming().flatten().for_each(|client| drop(served.serve(&client))));
         Self { address, shared }
@@ -95,7 +97,7 @@ impl Shared {
         write!(client, "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{answer}", answer.len())
     }
 
-    /// A token for a scope, which the registry takes for two or three seconds more.
+    /// A token for a scope.
     fn token(&self, scope: &str) -> String {
         let [_, name, actions] = scope.splitn(3, ':').collect::<Vec<_>>()[..] else { panic!("{scope}") };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -103,7 +105,7 @@ impl Shared {
         let header = json!({"typ": "JWT", "alg": "ES256", "x5c": [STANDARD.encode(self.key.cert.der())]});
         let claims = json!({
             "iss": "us", "sub": "me", "aud": "the registry", "jti": now.to_string(), "iat": now - 300, "nbf": now - 300,
-            "exp": now - LEEWAY_S + 3, "access": access,
+            "exp": now - LEEWAY_S + self.lasts_s, "access": access,
         });
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", part(&header), part(&claims));
@@ -135,7 +137,7 @@ fn configuration(directory: &Path, address: &str, identity: &str) -> String {
 
 #[test]
 fn an_identity_token_gets_what_it_has_a_right_to_again_and_again() {
-    let tokens = TokenServer::start();
+    let tokens = TokenServer::start(3);
     let Some(registry) = tokens.registry() else { return };
     let directory = tempfile::tempdir().unwrap();
     let docker = configuration(directory.path(), &registry.address, IDENTITY);
@@ -167,7 +169,7 @@ fn an_identity_token_gets_what_it_has_a_right_to_again_and_again() {
 
 #[test]
 fn a_helper_gives_identity_tokens_too_and_wrong_ones_are_told() {
-    let tokens = TokenServer::start();
+    let tokens = TokenServer::start(300);
     let Some(registry) = tokens.registry() else { return };
     let directory = tempfile::tempdir().unwrap();
     let (reference, downcase) = (registry.reference("1"), component("downcase").display().to_string());
