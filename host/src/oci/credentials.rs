@@ -64,6 +64,8 @@ pub(super) struct Login {
     pub(super) file: Option<PathBuf>,
     /// What might have been credentials and could not be used.
     pub(super) troubles: Vec<String>,
+    /// The access token that was given for the credentials.
+    pub(super) given: Option<String>,
 }
 
 /// The login for a repository, from the first file that has one. Whatever is wrong with a file or a helper keeps nobody
@@ -76,7 +78,7 @@ async fn of_files(files: Vec<PathBuf>, reference: &Reference) -> Login {
     let mut troubles = Vec::new();
     for file in files {
         if let Some(credentials) = read(&file, reference, &mut troubles).await {
-            return Login { credentials, file: Some(file), troubles };
+            return Login { credentials, file: Some(file), troubles, given: None };
         }
     }
     Login { troubles, ..Login::default() }

@@ -160,10 +160,11 @@ impl Registries {
         operation: RegistryOperation,
         question: impl Fn(Client, oci_client::Reference, RegistryAuth) -> F,
     ) -> Result<T, Error> {
-        let login = self.login(reference).await;
+        let mut login = self.login(reference).await;
         let image = client_reference(reference);
         let purpose = Purpose::new(reference, operation, &login);
         if let Some((auth, client)) = self.client(reference, &purpose) {
+            login.shows(&auth);
             match question(client, image.clone(), auth).await {
                 Err(error) if Error::is_denial(&error) => self.forget(reference, &purpose),
                 answer => return answer.map_err(|error| self.failed(reference, &login, error)),
@@ -171,6 +172,7 @@ impl Registries {
         }
         let client = self.new_client(reference, Transport::client).await?;
         let auth = self.auth(reference, operation, &login).await?;
+        login.shows(&auth);
         let authenticated = client.auth(&image, &auth, operation).await;
         authenticated.map_err(|error| self.failed(reference, &login, error))?;
         let answer = question(client.clone(), image, auth.clone()).await;

@@ -15,6 +15,13 @@ const TEXT_BYTES_MAX: usize = 300;
 const HIDDEN: &str = "…";
 
 impl Login {
+    /// The registry is shown this, maybe in place of the credentials.
+    pub(in crate::oci) fn shows(&mut self, auth: &RegistryAuth) {
+        if let RegistryAuth::Bearer(token) = auth {
+            self.given = Some(token.clone());
+        }
+    }
+
     /// A server's text as it may be logged: on one line, of bounded length, and without the secret of this login, since a server
     /// may say back what it was shown.
     pub(in crate::oci) fn quote(&self, text: &str) -> String {
@@ -26,13 +33,15 @@ impl Login {
     }
 
     fn secrets(&self) -> Vec<String> {
-        match &self.credentials {
+        let mut secrets = match &self.credentials {
             Credentials::Identity(token) | Credentials::Shown(RegistryAuth::Bearer(token)) => vec![token.clone()],
             Credentials::Shown(RegistryAuth::Basic(user, password)) => {
                 vec![password.clone(), STANDARD.encode(format!("{user}:{password}"))]
             }
             Credentials::Shown(RegistryAuth::Anonymous) => Vec::new(),
-        }
+        };
+        secrets.extend(self.given.clone());
+        secrets
     }
 }
 
@@ -68,7 +77,7 @@ mod tests {
     #[test]
     fn a_secret_that_is_said_back_is_not_quoted_in_any_form() {
         let login = |credentials| Login { credentials, ..Login::default() };
-        let token = login(Credentials::Identity("a\"b+c".to_owned()));
+        let mut token = login(Credentials::Identity("a\"b+c".to_owned()));
         assert_eq!(token.quote("x a\"b+c,\na%22b%2Bc YSJiK2M= {\"t\":\"a\\\"b+c\"}"), "x …, … … {\"t\":\"…\"}");
         let basic = login(Credentials::Shown(RegistryAuth::Basic("me".to_owned(), "pass".to_owned())));
         assert_eq!(basic.quote("me:pass, Basic bWU6cGFzcw=="), "me:…, Basic …");
@@ -77,5 +86,8 @@ mod tests {
         // A cut leaves no part of it.
         let long = format!("{}a\"b+c", "x".repeat(298));
         assert_eq!(token.quote(&long), format!("{}…", "x".repeat(298)));
+        // Nor of the access token that is given for it.
+        token.shows(&RegistryAuth::Bearer("access".to_owned()));
+        assert_eq!(token.quote("a\"b+c access"), "… …");
     }
 }
