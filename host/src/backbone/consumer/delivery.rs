@@ -10,7 +10,7 @@ use async_nats::jetstream;
 use async_nats::jetstream::message::Acker;
 use std::sync::Arc;
 
-/// The keys of the pairs that say where a message stood in its stream, and the how manieth time it is delivered.
+/// The keys of the pairs that say where a message stood in its stream, and how often it was delivered, with this time.
 const SUBJECT: &str = "tidegate.subject";
 const SEQUENCE: &str = "tidegate.sequence";
 const DELIVERY: &str = "tidegate.delivery";
@@ -43,6 +43,22 @@ impl Delivered {
         metadata.extend(own.map(|(key, value)| (key.to_owned(), value)));
         let message = Message { metadata, frames, ..Message::default() };
         Ok(Self { message, acker, standing: Standing { made, sequence }, deliveries })
+    }
+}
+
+/// The newest message that was delivered here.
+#[derive(Debug, Default)]
+pub(super) struct Newest(Option<Standing>);
+
+impl Newest {
+    /// Whether this is not the first delivery of its message. A server that was killed has forgotten some deliveries and counts
+    /// from 1 again; but it delivers new messages in their order.
+    pub(super) fn is_again(&mut self, standing: Standing, deliveries: u32) -> bool {
+        let is_old = self.0.is_some_and(|newest| newest.made == standing.made && newest.sequence >= standing.sequence);
+        if !is_old {
+            self.0 = Some(standing);
+        }
+        is_old || deliveries > 1
     }
 }
 
@@ -102,5 +118,20 @@ impl Drop for DeliverySettlement {
         if self.passage.is_some() {
             self.tell(Verdict::Returned { at_once: true }, |passage| passage.dropped(Reason::Returned));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_has_forgotten_is_delivered_again_all_the_same() {
+        let mut newest = Newest::default();
+        let mut is_again = |made, sequence, deliveries| newest.is_again(Standing { made, sequence }, deliveries);
+        assert_eq!([is_again(1, 5, 1), is_again(1, 7, 1), is_again(1, 8, 2)], [false, false, true]);
+        assert_eq!([is_again(1, 8, 1), is_again(1, 5, 1), is_again(1, 9, 1)], [true, true, false]);
+        // A stream that is made anew counts from 1.
+        assert_eq!([is_again(2, 1, 1), is_again(2, 1, 1)], [false, true]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ConsumerSettings;
 use super::cuts::Cuts;
-use super::delivery::{Delivered, DeliverySettlement};
+use super::delivery::{Delivered, DeliverySettlement, Newest};
 use super::held::Deliveries;
 use super::opening::{Opened, open};
 use super::pulling::Pulling;
@@ -13,6 +13,7 @@ use crate::backbone::retry;
 use crate::backbone::streams::StreamKeeper;
 use crate::flow::{Inlet, Message, Settlement};
 use crate::ledger::{Hop, Reason};
+use crate::log_limit::LogLimit;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -47,7 +48,7 @@ enum End {
     Quiet,
 }
 
-/// A delivery for which the flow has no room yet: the message, where it stands, and the how manieth it is.
+/// A delivery for which the flow has no room yet: the message, where it stands, and how often it was delivered, with this time.
 type Waiting = (Message, Standing, u32);
 
 /// What the task owns.
@@ -59,6 +60,8 @@ pub(super) struct Reading {
     pub(super) reader: watch::Receiver<Reader>,
     /// Counts deliveries, and those that are not the first of their message.
     pub(super) hops: [Arc<Hop>; 2],
+    pub(super) newest: Newest,
+    pub(super) log_limit: LogLimit,
     pub(super) complaint: Complaint,
     /// How often it was begun anew since the server was not heard of.
     pub(super) restarts: Arc<AtomicU64>,
@@ -151,15 +154,21 @@ impl Reading {
     }
 
     /// Takes in a delivery, which is put into the inlet in its turn; none of one that is here already.
-    fn take(&self, delivered: async_nats::jetstream::Message, made: i128) -> Option<Waiting> {
+    fn take(&mut self, delivered: async_nats::jetstream::Message, made: i128) -> Option<Waiting> {
         let Delivered { message, acker, standing, deliveries } = match Delivered::of(delivered, made) {
             Ok(delivered) => delivered,
             Err(error) => {
-                tracing::warn!(consumer = self.settings.name, "a message that is none of JetStream's: {error}");
+                if let Some(times) = self.log_limit.note(Instant::now()) {
+                    tracing::warn!(
+                        consumer = self.settings.name,
+                        times,
+                        "a message that is none of JetStream's: {error}"
+                    );
+                }
                 return None;
             }
         };
-        if deliveries > 1 {
+        if self.newest.is_again(standing, deliveries) {
             self.hops[1].pass();
         }
         if !self.deliveries.take(standing, acker, Instant::now()) {

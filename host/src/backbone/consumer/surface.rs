@@ -1,6 +1,7 @@
 //! The handle of a consumer: which flow reads it, and what is told of it.
 
 use super::acknowledging::Acknowledging;
+use super::delivery::Newest;
 use super::held::Deliveries;
 use super::reading::{Reader, Reading};
 use super::{ConsumerSettings, LetterLine};
@@ -71,6 +72,8 @@ impl Consumer {
             deliveries,
             reader: told,
             hops,
+            newest: Newest::default(),
+            log_limit: LogLimit::default(),
             complaint: consumer.complaint.clone(),
             restarts: Arc::clone(&consumer.restarts),
         };
