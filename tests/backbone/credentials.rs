@@ -179,10 +179,11 @@ fn what_goes_to_a_subject_that_is_denied_is_refused_and_holds_up_nobody() {
     let Some(nats) = server(&trust) else { return };
     let user = trust.user_who_may(None, json!({"deny": ["orders.kept", "orders.secret.>"]}));
     let (_directory, _, line) = secret("credentials_file", &user.credentials);
-    // Nothing but the server's word helps within the time of the test.
-    let config = format!("ack_timeout_ms = 60000\n{line}");
+    let config = format!("ack_timeout_ms = 5000\n{line}");
     let own = nats.config().replace("ack_timeout_ms = 2000", &config);
-    let mut host = Setup::new().config(&format!("{own}{KEEP}{THROUGH}")).committed("downcase").start();
+    // Without the way out, which nobody takes.
+    let intake = THROUGH.split("[flows.outtake]").next().unwrap();
+    let mut host = Setup::new().config(&format!("{own}{KEEP}{intake}")).committed("downcase").start();
     let sender = peer(&host, zmq::PUSH, "in");
     for number in 0..100 {
         let topic = if number % 2 == 0 { "open" } else { "secret.\"a\\\"" };
@@ -191,6 +192,13 @@ fn what_goes_to_a_subject_that_is_denied_is_refused_and_holds_up_nobody() {
     host.wait_for_hop("flows.intake", &json!({"in": 100, "out": 50, "dropped": {"not-stored": 50}}));
     let stored = nats.stored("orders", 50);
     assert!(stored.iter().all(|(subject, ..)| subject == "orders.open"), "{stored:?}");
+    // More than the client can tell of at a time.
+    for number in 0..1_000 {
+        sender.send_multipart([&format!("secret.{number}"), "x"], 0).unwrap();
+    }
+    sender.send_multipart(["open", "x"], 0).unwrap();
+    wait_up_to(LONG_PATIENCE, "the last", || (nats.count("orders") == Some(51)).then_some(()));
+    host.wait_for_hop("flows.intake", &json!({"in": 1_101, "out": 51, "dropped": {"not-stored": 1_050}}));
     let answer = host.post("/keep/", b"A");
     assert!(answer.status == 502 && answer.text().contains("not-stored"), "{}", answer.text());
     host.process.wait_for_line(&["NATS refused something", "Permissions Violation for Publish", "orders."]);
@@ -240,7 +248,8 @@ fn files_that_are_none_keep_the_host_from_starting() {
     let credentials = Trust::new().user(None).credentials;
     let seed = credentials.lines().find(|line| line.starts_with("SU")).unwrap();
     let broken = path("broken", &credentials.replace(seed, &seed.to_lowercase()));
-    let (empty, huge, words) = (path("empty", " \n"), path("huge", &"x".repeat(70_000)), path("words", "Secret-words"));
+    let (empty, huge, words) =
+        (path("empty", " \n"), path("huge", &"x".repeat(1_100_000)), path("words", "Secret-words"));
     for (lines, words) in [
         ("credentials_file = '/nowhere'".to_owned(), "nats.credentials_file /nowhere: No such file"),
         (format!("credentials_file = '{}'", directory.path().display()), "Is a directory"),
@@ -249,11 +258,12 @@ fn files_that_are_none_keep_the_host_from_starting() {
             "it has no JWT and no seed between dashes: write it with `nsc generate",
         ),
         (format!("credentials_file = '{broken}'"), "its seed is none: write it with `nsc generate creds`"),
-        (format!("credentials_file = '{huge}'"), "it has more than 65536 bytes"),
+        (format!("credentials_file = '{huge}'"), "it has more than 1048576 bytes"),
         ("user = 'u'\npassword_file = '/nowhere'".to_owned(), "nats.password_file /nowhere: No such file"),
         (format!("token_file = '{empty}'"), "it is empty: write the secret into it"),
-        ("token_file = '/dev/zero'".to_owned(), "nats.token_file /dev/zero: it has more than 65536 bytes"),
+        ("token_file = '/dev/zero'".to_owned(), "nats.token_file /dev/zero: it has more than 1048576 bytes"),
         ("tls_ca = '/nowhere'".to_owned(), "nats.tls_ca /nowhere: No such file"),
+        ("tls_ca = '/dev/zero'".to_owned(), "nats.tls_ca /dev/zero: it has more than 1048576 bytes"),
         (format!("tls_ca = '{words}'"), "it holds no certificate in PEM form"),
         (format!("tls_cert = '{words}'\ntls_key = '{words}'"), "it holds no certificate in PEM form"),
     ] {

@@ -27,7 +27,7 @@ pub const DIRECTIONS: [(&str, &[&str]); 115] = [
     ("buckets::memory", &["bucket", "operation"]),
     ("backbone", &["buckets", "flow", "ledger", "log_limit", "request_id", "system", "traces"]),
     ("backbone::bucket", &["connection"]),
-    ("backbone::connection", &["retry"]),
+    ("backbone::connection", &["complaint", "retry"]),
     ("backbone::consumer", &["complaint", "connection", "frames", "retry", "streams"]),
     ("backbone::sink", &["complaint", "connection", "frames", "retry", "streams", "subject"]),
     (

@@ -15,12 +15,13 @@ use away::{Away, Why, met};
 use denied::Denied;
 use login::Login;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, watch};
 
 /// Commands that wait to be written to the servers: more wait for room.
 const COMMANDS_MAX: usize = 4_096;
-/// Messages of one subscription that wait to be read.
+/// Messages of one subscription that wait to be read, and the answers to all that one sink may have in flight.
 const SUBSCRIPTION_MESSAGES_MAX: usize = 65_536;
 /// Servers of which all are tried; of more those of the configuration alone, since a server tells of as many as it likes.
 const SERVERS_MAX: usize = 64;
@@ -52,7 +53,7 @@ impl Connection {
         tls::check(nats)?;
         let (told, away) = Away::new(nats);
         let (noted, pauses, denied) = (Arc::clone(&told), Pauses::default(), Denied::new());
-        let complained = denied.clone();
+        let (complained, attempts) = (denied.clone(), AtomicUsize::new(0));
         let options = match Login::of(nats) {
             Some(login) => {
                 // So that what is wrong is known at the start.
@@ -78,7 +79,7 @@ impl Connection {
             .reconnect_delay_callback(move |_| pauses.next(Instant::now()))
             .reconnect_to_server_callback(move |servers, _| {
                 noted.note_attempts(&servers);
-                std::future::ready(server_to_try(servers))
+                std::future::ready(server_to_try(servers, attempts.fetch_add(1, Ordering::Relaxed)))
             })
             .event_callback(move |event| {
                 told.note(&event);
@@ -159,12 +160,13 @@ impl Connection {
     }
 }
 
-/// The server to try next; none for any of them.
-fn server_to_try(servers: Vec<Server>) -> Option<ReconnectToServer> {
+/// The server to try next, one of the configuration after the other; none for any of them.
+fn server_to_try(servers: Vec<Server>, attempts: usize) -> Option<ReconnectToServer> {
     if servers.len() <= SERVERS_MAX {
         return None;
     }
-    let configured = servers.into_iter().filter(|server| !server.is_discovered);
-    let Server { addr, .. } = configured.min_by_key(|server| server.failed_attempts)?;
-    Some(ReconnectToServer { addr, delay: None })
+    let mut configured: Vec<_> = servers.into_iter().filter(|server| !server.is_discovered).collect();
+    // The client does not count the attempts at a name without an address.
+    let index = attempts.checked_rem(configured.len())?;
+    Some(ReconnectToServer { addr: configured.swap_remove(index).addr, delay: None })
 }

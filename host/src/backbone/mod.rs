@@ -28,7 +28,7 @@ use std::time::Duration;
 use streams::StreamKeeper;
 
 /// How long the last acknowledgements may take to leave, and how often it is looked whether they have.
-const CLOSE_MAX: Duration = Duration::from_secs(1);
+const CLOSE_MAX: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(5);
 
 /// The connection to NATS, and the streams that are to be there.

@@ -1,7 +1,8 @@
 //! Whether the connection to NATS is there, and why not.
 
-use super::remedy::{causes, with_remedy, words};
-use crate::config::Nats;
+use super::remedy::{causes, with_remedy};
+use crate::backbone::complaint::words;
+use crate::config::{LOG_LIMIT_INTERVAL_MS, Nats};
 use crate::log_limit::LogLimit;
 use async_nats::{Event, Server};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,9 +12,9 @@ use tokio::sync::watch;
 
 /// Why it is away before anything is known.
 const NOT_YET: &str = "it has not answered yet";
-/// Lines of the log of each kind in this time.
+const ENDED: &str = "its connection ended";
+/// Lines of the log of each kind in [`LOG_LIMIT_INTERVAL_MS`].
 const LINES_MAX: u64 = 5;
-const LINES_TIME: Duration = Duration::from_secs(10);
 
 /// Why it is not there; none while it is.
 pub(super) type Why = Option<Arc<str>>;
@@ -40,7 +41,7 @@ impl Away {
     /// Of a connection that was not there yet, with whom to ask.
     pub(super) fn new(nats: &Nats) -> (Arc<Self>, watch::Receiver<Why>) {
         let (why, receiver) = watch::channel(Some(NOT_YET.into()));
-        let log_limit = Mutex::new(LogLimit::new(LINES_MAX, LINES_TIME));
+        let log_limit = Mutex::new(LogLimit::new(LINES_MAX, Duration::from_millis(LOG_LIMIT_INTERVAL_MS)));
         (Arc::new(Self { nats: nats.clone(), why, log_limit, failed: AtomicUsize::new(0) }), receiver)
     }
 
@@ -57,7 +58,7 @@ impl Away {
                 if let Some(repeats) = self.admit(Line::Ended) {
                     tracing::warn!(repeats, "the connection to NATS has ended; it is made again");
                 }
-                self.why.send_replace(Some("its connection ended".into()));
+                self.why.send_replace(Some(ENDED.into()));
             }
             Event::Closed => drop(self.why.send_replace(Some("its connection is closed".into()))),
             // Of all others it says the kind alone, and the servers themselves say more.
@@ -78,6 +79,14 @@ impl Away {
 
     /// Takes in how the servers were, before one of them is tried again.
     pub(super) fn note_attempts(&self, servers: &[Server]) {
+        // The client drops what it has to tell where there is much of it, such as that the connection has ended.
+        self.why.send_if_modified(|why| {
+            let is_there = why.is_none();
+            if is_there {
+                *why = Some(ENDED.into());
+            }
+            is_there
+        });
         let failed = servers.iter().map(|server| server.failed_attempts).sum();
         if self.failed.swap(failed, Ordering::Relaxed) != failed
             && let Some(causes) = causes(servers)
@@ -111,4 +120,22 @@ impl Away {
 pub(super) async fn met(mut why: watch::Receiver<Why>) {
     // The sender is the client's.
     let _ = why.wait_for(|why| why.as_deref() != Some(NOT_YET)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happens_again_and_again_is_told_a_few_times() {
+        let (away, why) = Away::new(&Nats::at("nats://n:4222".to_owned()).expect("it is a server"));
+        for line in [Line::Connected, Line::Ended, Line::Refused, Line::Away] {
+            assert_eq!((0..1_000).filter_map(|_| away.admit(line)).count() as u64, LINES_MAX);
+        }
+        away.note(&Event::Connected);
+        assert_eq!(*why.borrow(), None);
+        // The word of its end was lost.
+        away.note_attempts(&[]);
+        assert_eq!(why.borrow().as_deref(), Some(ENDED));
+    }
 }

@@ -5,8 +5,9 @@ use tokio::sync::broadcast;
 
 /// What precedes such a subject, which is in quotes as Go writes it.
 const DENIAL: &str = "Permissions Violation for Publish to ";
-/// Subjects that a sink has not heard of yet. It misses what is more: then these messages go again, and it hears once more.
-const UNHEARD_MAX: usize = 256;
+/// Subjects that a sink has not heard of yet: as many as the client has events for. What it misses is not answered in time, and goes
+/// again, a few at a time.
+const UNHEARD_MAX: usize = 128;
 
 /// Tells all that listen.
 #[derive(Clone)]

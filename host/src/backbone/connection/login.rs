@@ -7,8 +7,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// The bytes that a file with a secret may have.
-const SECRET_BYTES_MAX: u64 = 64 * 1024;
+/// The bytes that a file may have.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The files by which the host logs in.
 #[derive(Clone)]
@@ -54,14 +54,17 @@ impl Login {
     }
 }
 
-/// What stands in a file of secrets.
-fn read(key: &str, file: &Path) -> Result<String, String> {
+/// What stands in a file.
+///
+/// # Errors
+/// When it cannot be read, or is too long; names it.
+pub(super) fn read(key: &str, file: &Path) -> Result<String, String> {
     let failed = |what: String| format!("{key} {}: {what}", file.display());
     let mut text = String::new();
     let opened = File::open(file).map_err(|error| failed(error.to_string()))?;
-    opened.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| failed(error.to_string()))?;
-    if text.len() as u64 > SECRET_BYTES_MAX {
-        return Err(failed(format!("it has more than {SECRET_BYTES_MAX} bytes")));
+    opened.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| failed(error.to_string()))?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(failed(format!("it has more than {FILE_BYTES_MAX} bytes")));
     }
     Ok(text)
 }

@@ -1,22 +1,13 @@
 //! What keeps the connection to NATS away, in words that a server cannot make long, and what helps.
 
+use crate::backbone::complaint::{WORDS_BYTES_MAX, words};
 use crate::config::Nats;
 use async_nats::Server;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// The bytes of a server's words, or of what several of them said, that are shown.
-const WORDS_BYTES_MAX: usize = 256;
 /// What the client says in front of the cause.
 const KINDS: [&str; 4] = ["IO error: ", "TLS error: ", "failed signing nonce: ", "authorization violation: nats: "];
-
-/// A text of a server on one line, with its beginning alone if it is long.
-pub(super) fn words(text: &str) -> String {
-    let beginning = &text[..text.floor_char_boundary(WORDS_BYTES_MAX)];
-    let line = beginning.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    let rest = if beginning.len() < text.len() { "…" } else { "" };
-    line.chain(rest.chars()).collect()
-}
 
 /// Why the latest attempts at all servers failed; none if none did.
 pub(super) fn causes(servers: &[Server]) -> Option<String> {
@@ -87,12 +78,6 @@ fn remedy(nats: &Nats, cause: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_servers_words_are_one_short_line() {
-        assert_eq!(words("a\nb\u{1b}[1m"), "a b [1m");
-        assert_eq!(words(&"é".repeat(1_000)), format!("{}…", "é".repeat(128)));
-    }
 
     #[test]
     fn a_remedy_names_the_file_that_is_in_force() {

@@ -1,7 +1,7 @@
 //! TLS towards NATS: whether there has to be any, and whether its files are what they are said to be.
 
+use super::login::read;
 use crate::config::Nats;
-use std::path::Path;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -19,7 +19,7 @@ pub(super) fn check(nats: &Nats) -> Result<(), String> {
     for (key, file) in [("nats.tls_ca", &nats.tls_ca), ("nats.tls_cert", &nats.tls_cert)] {
         let Some(file) = file else { continue };
         let pem = read(key, file)?;
-        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
         match certificates {
             Ok(certificates) if certificates.is_empty() => {
                 return Err(format!("{key} {}: it holds no certificate in PEM form", file.display()));
@@ -29,12 +29,8 @@ pub(super) fn check(nats: &Nats) -> Result<(), String> {
         }
     }
     if let Some(file) = &nats.tls_key {
-        PrivateKeyDer::from_pem_slice(&read("nats.tls_key", file)?)
+        PrivateKeyDer::from_pem_slice(read("nats.tls_key", file)?.as_bytes())
             .map_err(|_| format!("nats.tls_key {}: it holds no private key in PEM form", file.display()))?;
     }
     Ok(())
-}
-
-fn read(key: &str, file: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(file).map_err(|error| format!("{key} {}: {error}", file.display()))
 }

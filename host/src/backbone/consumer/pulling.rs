@@ -3,6 +3,7 @@
 //! The client has a stream of its own for that, which takes the status that somebody has stored among the headers of a message for
 //! the server's word: then it ends, or throws the message away, which comes again for ever.
 
+use crate::backbone::complaint::words;
 use crate::backbone::connection::Connection;
 use crate::config::JetStreamSource;
 use async_nats::jetstream::{self, Context};
@@ -141,7 +142,9 @@ impl Word {
             StatusCode::TIMEOUT => Ok(Some(Self::Over { left })),
             StatusCode::REQUEST_TERMINATED if left.is_some() => Ok(Some(Self::Over { left })),
             StatusCode::NO_RESPONDERS => Err("no server has it".to_owned()),
-            status => Err(format!("the server says {status} {}", came.description.as_deref().unwrap_or_default())),
+            status => {
+                Err(format!("the server says {status} {}", words(came.description.as_deref().unwrap_or_default())))
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The answers of JetStream to what a sink sends: each comes to an address that ends in the number of the message.
 
 use super::core::Answer;
+use crate::backbone::complaint::words;
 use crate::backbone::connection::Connection;
 use crate::ledger::Reason;
 use async_nats::jetstream::{self, ErrorCode};
@@ -18,6 +19,7 @@ pub(super) struct Answers {
 
 /// What was heard of one message.
 pub(super) enum Heard {
+    /// What became of it.
     Answer(Answer),
     /// No stream has its subject, or none whose leader is there.
     NoStream,
@@ -65,10 +67,12 @@ fn heard(message: &Message) -> Heard {
         return Heard::NoStream;
     }
     Heard::Answer(match serde_json::from_slice::<Said>(&message.payload) {
-        Ok(Said { error: Some(error), .. }) if error.error_code() == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => {
-            Answer::Refused(Reason::NotStored)
-        }
-        Ok(Said { error: Some(error), .. }) => Answer::Unknown(error.to_string()),
+        Ok(Said { error: Some(error), .. }) => match error.error_code() {
+            ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => Answer::Refused(Reason::NotStored),
+            // A long topic, or many frames.
+            ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM => Answer::Refused(Reason::TooLarge),
+            _ => Answer::Unknown(words(&error.to_string())),
+        },
         Ok(Said { error: None, seq: 1.. }) => Answer::Acknowledged,
         Ok(_) => Answer::Unknown("the answer is not of JetStream".to_owned()),
         Err(error) => Answer::Unknown(format!("the answer is not of JetStream: {error}")),
@@ -98,6 +102,8 @@ mod tests {
         }
         let too_large = r#"{"error":{"code":400,"err_code":10054,"description":"x"},"stream":"a","seq":0}"#;
         assert_eq!(answer(None, too_large), Some(Answer::Refused(Reason::NotStored)));
+        let head = r#"{"error":{"code":400,"err_code":10097,"description":"x"},"stream":"a","seq":0}"#;
+        assert_eq!(answer(None, head), Some(Answer::Refused(Reason::TooLarge)));
         let full =
             r#"{"error":{"code":503,"err_code":10077,"description":"maximum bytes exceeded"},"stream":"a","seq":7}"#;
         assert!(matches!(answer(None, full), Some(Answer::Unknown(why)) if why.contains("maximum bytes")));

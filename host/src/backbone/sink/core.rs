@@ -2,9 +2,10 @@
 //! is acknowledged.
 //!
 //! Once one is not acknowledged, nothing new is sent: all that were sent after it are waited for, and those that were not
-//! acknowledged go again, in their order, before others. What was stored though nobody heard of it is known by its id. So a
-//! stream has each message once. It has them in the order in which they were offered, but where the connection ended: what the
-//! client had not written by then is written by the next one, before those that go again.
+//! acknowledged go again, a few at a time, in their order, before others. What was stored though nobody heard of it is known by its
+//! id. So a stream has each message once. It has them in the order in which they were offered, except where the servers stored one
+//! and not the one before it, and where the connection ended: what the client had not written by then is written by the next one,
+//! before those that go again.
 
 use crate::backbone::retry;
 use crate::ledger::Reason;
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 /// The pause before what was not acknowledged goes again: the first, and the longest.
 const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// Messages that go again at a time: nothing is known of the servers but that something failed.
+const AGAIN_MAX: usize = 64;
 
 /// What became of one message that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +76,11 @@ impl<T> SendingCore<T> {
         self.window.is_empty()
     }
 
+    /// That of the next message that is taken in.
+    pub(super) fn next_number(&self) -> u64 {
+        self.base + self.window.len() as u64
+    }
+
     /// Takes in a message, which is sent in its turn.
     pub(super) fn add(&mut self, message: T) {
         self.window.push_back(Some(Kept { message, sent: None }));
@@ -88,6 +96,9 @@ impl<T> SendingCore<T> {
             }
             failing.is_sending = true;
             self.cursor = self.base;
+        }
+        if self.failing.is_some() && self.outstanding >= AGAIN_MAX {
+            return None;
         }
         let number = self.first_unsent()?;
         self.cursor = number + 1;

@@ -23,6 +23,9 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tokio::task::yield_now;
 
+/// How often the task steps back for those who offer more.
+const GATHER_MAX: usize = 16;
+
 /// What the task owns.
 pub(super) struct Sending {
     pub(super) queue: Arc<SinkQueue>,
@@ -50,7 +53,6 @@ impl Sending {
         while !(self.is_closed && self.core.is_empty()) {
             let is_there = link.borrow_and_update().is_none();
             if is_there {
-                self.core.expire(Instant::now());
                 self.send(&answers).await;
             } else {
                 lookups.clear();
@@ -65,7 +67,8 @@ impl Sending {
                 Ok(subject) = denied.recv() => self.deny(&subject),
                 () = self.work(&mut answers, &mut lookups) => {}
                 _ = deadlines.changed() => {}
-                () = until(due) => {}
+                // What came before has been taken in.
+                () = until(due) => self.core.expire(Instant::now()),
                 () = until(deadline) => return,
             }
         }
@@ -74,10 +77,16 @@ impl Sending {
     /// Waits for something to do, and takes it in.
     async fn work(&mut self, answers: &mut Answers, lookups: &mut Lookups) {
         poll_fn(|context| self.poll_work(answers, lookups, context)).await;
-        // Whoever is about to offer something does so first: what is written together costs the servers, and the host, less than
-        // each alone.
-        yield_now().await;
-        poll_fn(|context| Poll::Ready(self.poll_work(answers, lookups, context).is_ready())).await;
+        // Whoever is about to offer something does so first, as long as more comes: what is written together costs the servers,
+        // and the host, less than each alone.
+        for _ in 0..GATHER_MAX {
+            let before = self.core.next_number();
+            yield_now().await;
+            poll_fn(|context| Poll::Ready(self.poll_work(answers, lookups, context).is_ready())).await;
+            if self.core.next_number() == before {
+                break;
+            }
+        }
     }
 
     /// Takes in all that there is: a wake for each would cost more than its work.
@@ -111,8 +120,7 @@ impl Sending {
     async fn send(&mut self, answers: &Answers) {
         let mut link = self.connection.watch();
         link.mark_unchanged();
-        let now = Instant::now();
-        while let Some((number, (queued, _))) = self.core.next(now) {
+        while let Some((number, (queued, _))) = self.core.next(Instant::now()) {
             let (mut headers, payload) = encode(&queued.message);
             headers.insert(MESSAGE_ID, queued.id.clone());
             let (client, subject) = (self.connection.client(), queued.subject.clone());
@@ -130,7 +138,7 @@ impl Sending {
                 _ = self.deadline.changed(), if deadline.is_none() => Answer::Unknown("the sink is to end".to_owned()),
                 () = until(deadline) => Answer::Unknown("the sink has ended".to_owned()),
             };
-            self.take(number, unsent, now);
+            self.take(number, unsent, Instant::now());
         }
     }
 
@@ -142,14 +150,13 @@ impl Sending {
     }
 
     fn take(&mut self, number: u64, answer: Answer, now: Instant) {
-        if let Answer::Refused(reason) = &answer
+        let Some(((queued, _room), result)) = self.core.answered(number, answer, now) else { return };
+        if let Err(reason) = result
             && let Some(times) = self.log_limit.note(now)
         {
             tracing::warn!(sink = self.queue.name(), reason = reason.as_str(), times, "JetStream refused a message");
         }
-        if let Some(((queued, _room), result)) = self.core.answered(number, answer, now) {
-            queued.end(result);
-        }
+        queued.end(result);
     }
 
     /// What is to become of a message whose subject no stream has. One may be made, or have no leader at the moment; else it

@@ -49,7 +49,7 @@ pub struct Nats {
     #[serde(default = "ack_timeout_ms", deserialize_with = "milliseconds::<_, _, 100, 600_000>")]
     pub ack_timeout_ms: u64,
     /// Messages that each subject's sink has sent and that are not acknowledged.
-    #[serde(default = "in_flight_max", deserialize_with = "number::<_, _, 1, 100_000>")]
+    #[serde(default = "in_flight_max", deserialize_with = "number::<_, _, 1, 65_536>")]
     pub in_flight_max: usize,
 }
 
