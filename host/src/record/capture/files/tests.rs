@@ -1,11 +1,15 @@
 //! What is deleted, and when.
 
 use super::*;
+use std::sync::atomic::Ordering;
 
 const LASTS: Duration = Duration::from_secs(4);
 
+/// Of a host of its own: files of one host have a number, and of two that begin in one moment, names that differ by the host.
 fn ring(directory: &Path, bytes_max: u64) -> Files {
-    let about = About { boot: "b007cafe".to_owned(), ..About::default() };
+    static HOSTS: AtomicU64 = AtomicU64::new(0);
+    let boot = format!("{:04x}cafe", HOSTS.fetch_add(1, Ordering::Relaxed));
+    let about = About { boot, ..About::default() };
     Files::new(directory, &about, "ring", Some(Ring { lasts: LASTS, bytes_max }))
 }
 
