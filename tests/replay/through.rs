@@ -53,8 +53,10 @@ fn what_came_into_a_flow_of_a_host_comes_out_of_it_as_it_did_there() {
         assert_eq!(host.get("/downcase/?param=Elsewhere").status, 200);
         let jobs = unconnected(zmq::PUSH);
         jobs.connect(host.surface("jobs")).unwrap();
-        for body in ["HeLLo", "Again"] {
+        // One after the other: calls are captured in the order in which they end.
+        for (number, body) in ["HeLLo", "Again"].into_iter().enumerate() {
             jobs.send_multipart(["topic", body], 0).unwrap();
+            host.wait_for_hop("flows.clean", &json!({"out": number + 1}));
         }
         jobs
     });
