@@ -159,22 +159,22 @@ impl<T> SendingCore<T> {
 
     /// Gives up those that have waited for their answers for too long.
     pub(super) fn expire(&mut self, now: Instant) {
-        while let Some((number, sent)) = self.oldest()
-            && sent + self.answer_time_max <= now
-        {
-            let why = format!("no answer within {} ms", self.answer_time_max.as_millis());
-            self.answered(number, Answer::Unknown(why), now);
+        let answer_time_max = self.answer_time_max;
+        let is_late = |sent: &mut Instant| *sent + answer_time_max <= now;
+        let late = self.window.iter_mut().flatten().filter_map(|kept| kept.sent.take_if(is_late)).count();
+        self.outstanding -= late;
+        if late > 0 {
+            self.fail(format!("no answer within {} ms", answer_time_max.as_millis()), now);
         }
     }
 
-    /// The outstanding one that was sent first.
-    fn oldest(&self) -> Option<(u64, Instant)> {
+    /// When the outstanding one was sent that was sent first.
+    fn oldest(&self) -> Option<Instant> {
         if self.outstanding == 0 {
             return None;
         }
         // They are sent in their order, and all of them again before the next.
-        let sent = |(kept, number): (&Option<Kept<T>>, u64)| Some((number, kept.as_ref()?.sent?));
-        self.window.iter().zip(self.base..).find_map(sent)
+        self.window.iter().flatten().find_map(|kept| kept.sent)
     }
 
     /// The connection has ended: what is outstanding is not answered any more.
@@ -205,7 +205,7 @@ impl<T> SendingCore<T> {
     /// When something is to be done, if nothing happens before: to send again, or to give an answer up.
     pub(super) fn due(&self) -> Option<Instant> {
         match (&self.failing, self.oldest()) {
-            (_, Some((_, sent))) => Some(sent + self.answer_time_max),
+            (_, Some(sent)) => Some(sent + self.answer_time_max),
             (Some(failing), None) if !failing.is_sending => Some(failing.until),
             _ => None,
         }
