@@ -35,6 +35,14 @@ pub struct JetStreamSink {
     away: Arc<Mutex<Vec<Waker>>>,
 }
 
+/// What one message is given.
+enum Place {
+    /// A subject, and room in the queue.
+    Queue(String, Room),
+    /// None: it never reaches a stream, and this is said of it.
+    None(Receipt),
+}
+
 impl JetStreamSink {
     pub(in crate::backbone) fn start(
         settings: SinkSettings,
@@ -82,8 +90,8 @@ impl JetStreamSink {
         Arc::new(Self { queue, connection, streams, complaint, deadline, task: AsyncMutex::new(Some(task)), away })
     }
 
-    /// The subject of a message, and room for it; or what is said of one that never reaches a stream.
-    fn place(&self, message: &Message) -> Result<Result<(String, Room), Receipt>, OfferError> {
+    /// Takes the place of a message.
+    fn place(&self, message: &Message) -> Result<Place, OfferError> {
         // What is told to end is flushed as far as it can be.
         if let Some(complaint) = self.connection.complaint()
             && !self.queue.waiting.is_closed()
@@ -92,10 +100,18 @@ impl JetStreamSink {
         }
         let subject = match self.queue.subject(message, self.connection.message_bytes_max()) {
             Ok(subject) => subject,
-            Err(refused) => return Ok(Err(refused)),
+            Err(receipt) => return Ok(Place::None(receipt)),
         };
         let room = self.queue.waiting.reserve(message.bytes()).map_err(|error| self.queue.full(error))?;
-        Ok(Ok((subject, room)))
+        Ok(Place::Queue(subject, room))
+    }
+
+    /// Has a message sent that has this place.
+    fn put(&self, message: &Message, place: Place) -> Result<Receipt, OfferError> {
+        match place {
+            Place::Queue(subject, room) => self.queue.put(message, subject, room),
+            Place::None(receipt) => Ok(receipt),
+        }
     }
 }
 
@@ -110,18 +126,13 @@ impl Sink for JetStreamSink {
     }
 
     fn offer(&self, message: &Message) -> Result<Receipt, OfferError> {
-        match self.place(message)? {
-            Ok((subject, room)) => self.queue.put(message, subject, room),
-            Err(refused) => Ok(refused),
-        }
+        let place = self.place(message)?;
+        self.put(message, place)
     }
 
     fn reserve<'a>(&'a self, message: &'a Message) -> Result<Reserved<'a>, OfferError> {
         let place = self.place(message)?;
-        Ok(Box::new(move || match place {
-            Ok((subject, room)) => self.queue.put(message, subject, room),
-            Err(refused) => Ok(refused),
-        }))
+        Ok(Box::new(move || self.put(message, place)))
     }
 
     fn await_room(&self, bytes: usize, waker: &Waker) -> bool {
